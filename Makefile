@@ -1,0 +1,28 @@
+# The verbs people and CI share. `make demo` and `make test` need nothing but Python 3.11+ and make.
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin
+
+.PHONY: demo test check setup clean
+
+demo: setup ## train the digit classifier once with each optimizer
+	$(RUN)/thalweg compare --out demo
+
+test: setup check ## everything that must hold
+	$(RUN)/pytest
+
+check: setup ## format, lint, types
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --upgrade "pip>=25.1"
+	$(RUN)/pip install --quiet --constraint constraints.txt --editable ".[tools]" --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo
