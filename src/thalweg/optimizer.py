@@ -155,8 +155,9 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         checkpoint.load(self, state_dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        public = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
-        return super().__getstate__() | public
+        # A scheduler hides `step` behind a wrapper that is bound to this very optimizer: a copy has its own.
+        own = {name: value for name, value in self.__dict__.items() if not hasattr(type(self), name)}
+        return super().__getstate__() | {name: value for name, value in own.items() if not name.startswith("_")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -36,9 +36,11 @@ def modernize(optimizer: Any) -> None:
     for group in optimizer.param_groups:
         for name, option in type(optimizer).options.items():
             group.setdefault(name, optimizer.defaults.get(name, option.default))
+    scalars = {"step", *optimizer.rule.scalars}
     for state in optimizer.state.values():
-        if isinstance(state, dict) and "step" in state and not isinstance(state["step"], Tensor):
-            state["step"] = number(float(state["step"]))
+        for name in scalars.intersection(state) if isinstance(state, dict) else ():
+            if not isinstance(state[name], Tensor):
+                state[name] = number(float(state[name]))
 
 
 def _through_hooks(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _option_faults(optimizer: Any, groups: list[dict[str, Any]]) -> Iterator[str
     """Find the options that an optimizer of this kind would have saved, but are not there."""
     owner = type(optimizer)
     for index, group in enumerate(groups):
-        missing = [name for name, option in owner.options.items() if name not in group and not option.keyword_only]
+        missing = [name for name, option in owner.options.items() if name not in group and option.rule is not bool]
         if missing:
             yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 

@@ -1,6 +1,6 @@
 """Rates that fall where gradients were large: sums and running means of squares."""
 
-from ...formula import lerp, maximum, sqrt
+from ...formula import maximum, sqrt
 from ...hyper import Fraction, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
@@ -56,7 +56,7 @@ class RMSProp(Optimizer):
         square_avg = self.alpha * square_avg + (1 - self.alpha) * grad * grad
         variance = square_avg
         if self.centered:
-            grad_avg = lerp(grad_avg, grad, 1 - self.alpha)
+            grad_avg = self.alpha * grad_avg + (1 - self.alpha) * grad
             variance = maximum(square_avg - grad_avg * grad_avg, 0)  # rounding can take it below zero
         step = grad / (sqrt(variance) + self.eps)
         if self.momentum:

@@ -1,6 +1,6 @@
 """Running means of the gradient and of its size, both corrected for starting at zero."""
 
-from ...formula import lerp, maximum, sqrt
+from ...formula import maximum, sqrt
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
@@ -28,7 +28,7 @@ class Adam(Optimizer):
     def update(self, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq):
         beta1, beta2 = self.betas
         grad = l2(self, param, grad)
-        exp_avg = lerp(exp_avg, grad, 1 - beta1)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
         largest = exp_avg_sq
         if self.amsgrad:
@@ -55,7 +55,7 @@ class AdaMax(Optimizer):
     def update(self, param, grad, exp_avg, exp_inf):
         beta1, beta2 = self.betas
         grad = l2(self, param, grad)
-        exp_avg = lerp(exp_avg, grad, 1 - beta1)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_inf = maximum(beta2 * exp_inf, abs(grad) + self.eps)
         return param - self.lr / (1 - beta1**self.step_count) * exp_avg / exp_inf, exp_avg, exp_inf
 
