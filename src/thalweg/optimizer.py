@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import optimizer as torch_optimizer
 
 from . import engine
+from .engine.choose import ENGINES as engine_names
 from .formula.rule import Rule, rule_of
 from .groups import checked_group
 from .hyper import REQUIRED, Option, declared, nearest, signature
@@ -75,6 +76,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             registry[cls.__name__] = cls
 
     def __init__(self, params: Parameters, *values: Any, **keywords: Any) -> None:
+        self.engine = _checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
+        self._forget_plans()
         defaults = self._defaults(values, keywords)
         super().__init__(params, defaults)  # type: ignore[arg-type]
 
@@ -154,6 +157,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         """
         checkpoint.load(self, state_dict)
 
+    def _forget_plans(self) -> None:
+        self._watch: Any = None
+        self._plans: dict[Any, Any] = {}
+
     def __getstate__(self) -> dict[str, Any]:
         # A scheduler hides `step` behind a wrapper that is bound to this very optimizer: a copy has its own.
         own = {name: value for name, value in self.__dict__.items() if not hasattr(type(self), name)}
@@ -161,7 +168,14 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self._forget_plans()
         checkpoint.modernize(self)
+
+
+def _checked_engine(engine: str, owner: str) -> str:
+    if engine not in engine_names:
+        raise ValueError(f"{owner} has no engine {engine!r}: choose one of {', '.join(engine_names)}")
+    return engine
 
 
 def _evaluate(optimizer: Optimizer, closure: Closure) -> Any:
@@ -182,8 +196,7 @@ def _evaluate(optimizer: Optimizer, closure: Closure) -> Any:
 
 def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
     loss = None if closure is None else _evaluate(optimizer, closure)
-    with torch.no_grad():
-        engine.step(optimizer)
+    engine.step(optimizer)
     return loss
 
 
