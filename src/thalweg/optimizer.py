@@ -13,9 +13,10 @@ from torch.optim import optimizer as torch_optimizer
 from . import engine
 from .engine.choose import ENGINES as engine_names
 from .formula.rule import Rule, rule_of
-from .groups import checked_group
+from .groups import checked_group, iterable
 from .hyper import REQUIRED, Option, declared, nearest, signature
 from .state import checkpoint
+from .state.entries import States, plain
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -79,12 +80,12 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         self.engine = _checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
         self._forget_plans()
         defaults = self._defaults(values, keywords)
-        super().__init__(params, defaults)  # type: ignore[arg-type]
+        super().__init__(iterable(params), defaults)
 
     def _defaults(self, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         """Bind the arguments to the options and check each; one that is required may be left to the groups."""
         owner = type(self)
-        given = owner._bind(values, {owner.spellings.get(name, name): value for name, value in keywords.items()})
+        given = owner._bind(values, owner.spelled(keywords))
         defaults = {name: option.default for name, option in owner.options.items()} | given
         checked = {
             name: owner.options[name].check(value, owner.__name__)
@@ -112,8 +113,23 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return given | keywords
 
     @classmethod
-    def check(cls, options: Mapping[str, Any]) -> None:
-        """Raise ValueError where options that are fine alone do not go together."""
+    def spelled(cls, keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        """Give every option its own name; raises TypeError where one comes under two of them."""
+        for other, name in cls.spellings.items():
+            if {other, name} <= keywords.keys():
+                raise TypeError(f"{cls.__name__} got {name} twice{where}, also as {other}: pass it once")
+        return {cls.spellings.get(name, name): value for name, value in keywords.items()}
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
+        clash = {
+            "foreach": "`fused` and `foreach` cannot be `True` together",
+            "differentiable": "`fused` does not support `differentiable`",
+        }
+        for flag, words in clash.items():
+            if options["fused"] and options[flag]:
+                raise RuntimeError(f"{words}, but {cls.__name__} got both{where}: leave one out")
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -149,6 +165,11 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             or torch_optimizer._global_optimizer_post_hooks
             or torch.autograd._profiler_enabled()  # type: ignore[attr-defined]
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return options and states, in the form of torch.optim, ready for torch.save."""
+        packed: dict[str, Any] = super().state_dict()
+        return packed | {"state": plain(packed["state"])} if "state" in packed else packed
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.

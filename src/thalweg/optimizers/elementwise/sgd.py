@@ -34,12 +34,13 @@ class SGD(Optimizer):
         return param - self.lr * grad, momentum_buffer
 
     @classmethod
-    def check(cls, options):
+    def check(cls, options, where=""):
         """Nesterov's look ahead needs a momentum to look along."""
+        super().check(options, where)
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError(
                 "Nesterov momentum requires a momentum and zero dampening, but SGD got "
-                f"momentum={options['momentum']}, dampening={options['dampening']}: set momentum=0.9, for example"
+                f"momentum={options['momentum']}, dampening={options['dampening']}{where}: set momentum=0.9, say"
             )
 
 
