@@ -19,8 +19,11 @@ from .options import Options
 if TYPE_CHECKING:
     from .llvm.kernel import Kernel
 
-CHUNK_LENGTH = 16_384
-"""Elements in a piece of work: 64 KiB of each float32 tensor, so that a piece fits a core's cache."""
+PIECES = 64
+"""Into so many pieces the work is cut, to be shared out evenly."""
+
+CHUNK_LENGTHS = (4_096, 262_144)
+"""Elements of a piece, at least and at most: enough to outweigh its start, not too much to end together."""
 
 ALONE = 65_536
 """Below so many elements in all, waking a second thread costs more than it saves."""
@@ -47,10 +50,10 @@ class Launch:
         lengths = [param.numel() * (2 if param.is_complex() else 1) for param in self.params]
         self.is_small = sum(lengths) < ALONE
         # A rule that keeps no count still knows its first step: the one that made its states.
-        self.counts = np.array([0.0 if row.is_fresh else 1.0 for row in rows], np.float32)
+        self.counts = np.array([0.0 if row.is_fresh else 1.0 for row in rows])
         self.table = np.array([self._words(index, program) for index in range(len(rows))], np.int64)
         self.gradients = np.zeros(len(rows), np.int64)
-        self.chunks = np.array([*_chunks(lengths)], np.int64)
+        self.chunks = np.array([*_chunks(lengths)], np.int64).reshape(-1, 3)
         self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
         self.context = self._context()
         self.address = self.context.ctypes.data
@@ -82,17 +85,29 @@ class Launch:
                 self.relaid.append((places[index], grad))
         self.gradients[:] = [place.data_ptr() for place in places]
 
+    def point_alike(self, grads: Sequence[Tensor], addresses: Sequence[int]) -> None:
+        """Note where gradients are now that lie as those before did."""
+        if self.relaid:
+            self.point_to(grads)
+        else:
+            self.gradients[:] = addresses
+
     def run(self) -> None:
         """Update all of it."""
         for place, grad in self.relaid:
             place.copy_(grad)
-        self.kernel.run(self.address, 1 if self.is_small else torch.get_num_threads())
+        if self.is_small:
+            self.kernel.step(self.address, 1)
+        else:
+            self.kernel.run(self.address, torch.get_num_threads())
         # Autograd learns that what it may have saved has changed.
         increment_version(self.params)
 
 
 def _chunks(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """Cut all tensors into pieces: row, first element, length."""
+    least, most = CHUNK_LENGTHS
+    size = min(max(sum(lengths) // PIECES // least * least, least), most)
     for row, length in enumerate(lengths):
-        for first in range(0, length, CHUNK_LENGTH):
-            yield row, first, min(CHUNK_LENGTH, length - first)
+        for first in range(0, length, size):
+            yield row, first, min(size, length - first)

@@ -92,7 +92,9 @@ def _choice(optimizer: Any, item: Ready) -> Choice:
 
 def _dtypes(program: Program, param: Tensor, state: Mapping[str, Any]) -> Dtypes:
     tensors = {name: state[name].dtype if state.get(name) is not None else param.dtype for name in program.tensors}
-    numbers = {name: state[name].dtype if name in state else number_dtype() for name in program.scalars}
+    # A count that is no state is the launch's own, in float64.
+    new = number_dtype() if program.formula.rule.counts_steps else torch.float64
+    numbers = {name: state[name].dtype if name in state else new for name in program.scalars}
     formats = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
     return tuple((formats | {"compute": compute_dtype(param.dtype)}).items())
 

@@ -62,7 +62,7 @@ class ASGD(Optimizer):
     def update(self, param, grad, eta: Scalar, mu: Scalar, ax):
         grad = l2(self, param, grad)
         param = param * (1 - self.lambd * eta) - eta * grad
-        ax = where(mu < 1, lerp(ax, param, mu), param)
+        ax = lerp(param, ax, 1 - mu)
         eta = self.lr / (1 + self.lambd * self.lr * self.step_count) ** self.alpha
         mu = 1 / maximum(1, self.step_count - self.t0)
         return param, eta, mu, ax
