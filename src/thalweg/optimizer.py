@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.optim import optimizer as torch_optimizer
 
 from . import engine
-from .engine.choose import ENGINES as engine_names
+from .engine.choose import ENGINES
 from .formula.rule import Rule, rule_of
 from .groups import checked_group, iterable
 from .hyper import REQUIRED, Option, declared, nearest, signature
 from .state import checkpoint
-from .state.entries import States, plain
+from .state.entries import plain
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -178,6 +178,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         """
         checkpoint.load(self, state_dict)
 
+    def explain(self) -> str:
+        """Say which engine updates which parameters, and where it is not the fastest, why."""
+        return engine.explain(self)
+
     def _forget_plans(self) -> None:
         self._watch: Any = None
         self._plans: dict[Any, Any] = {}
@@ -194,8 +198,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
 
 def _checked_engine(engine: str, owner: str) -> str:
-    if engine not in engine_names:
-        raise ValueError(f"{owner} has no engine {engine!r}: choose one of {', '.join(engine_names)}")
+    if engine not in ENGINES:
+        raise ValueError(f"{owner} has no engine {engine!r}: choose one of {', '.join(ENGINES)}")
     return engine
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..state.entries import States
 from .gradients import ready
+from .options import Options
 from .plan import plan
 
 GRAD = attrgetter("grad")
@@ -37,7 +38,7 @@ class Watch:
     def _note_gradients(self, grads: list[Tensor | None]) -> None:
         self.grads = grads
         self.has_grad = [grad is not None for grad in grads]
-        self.are_alike = _same_kind(list(compress(grads, self.has_grad)))
+        self.are_alike = _same_kind([grad for grad in grads if grad is not None])
         self.compiled_grads = list(map(GRAD, self.compiled))
         self.grad_addresses = list(map(ADDRESS, self.compiled_grads))
 
@@ -56,7 +57,7 @@ class Watch:
             and optimizer.engine == self.engine
             and list(map(ADDRESS, self.compiled)) == self.param_addresses
             and self._gradients_hold(grads)
-            and all([options.refresh() for options in self.options])
+            and all(map(Options.refresh, self.options))
         )
 
     def _gradients_hold(self, grads: list[Tensor | None]) -> bool:

@@ -29,8 +29,8 @@ def machine() -> Any:
 def target() -> str:
     """Describe all that machine code depends on beside the program."""
     version = ".".join(map(str, llvm.llvm_version_info))
-    features = llvm.get_host_cpu_features().flatten()
-    return f"llvm {version} llvmlite {llvmlite.__version__} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}"
+    cpu = f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+    return f"llvm {version} llvmlite {llvmlite.__version__} {cpu}"
 
 
 def optimized(text: str) -> Any:

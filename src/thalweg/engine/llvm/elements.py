@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-
 from ...formula.passes import Program
 from .formats import COMPUTE, FORMATS
 from .text import Values, block, is_condition
@@ -67,5 +66,3 @@ def stores(program: Program, dtypes: Mapping[str, torch.dtype], values: Values) 
         form = FORMATS[dtypes[name]]
         text = form.store.format(x=values[value], at=f"%{name}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()
-
-
