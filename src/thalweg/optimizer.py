@@ -131,7 +131,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             if options["fused"] and options[flag]:
                 raise RuntimeError(f"{words}, but {cls.__name__} got both{where}: leave one out")
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    # torch.compiler.disable would import the compiler, which takes as long as torch itself.
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; options left out are the optimizer's.
 
