@@ -109,8 +109,8 @@ def test_every_part_stands_in_the_table():
     ("code", "heavy"),
     [
         ("import thalweg", {*ONLY_IN, "scipy", "torch._dynamo"}),
-        # torch itself imports its compiler for the first parameter group
-        ("import thalweg, torch; thalweg.Adam([torch.zeros(1)])", {*ONLY_IN, "scipy"}),
+        # torch itself imports its compiler, and that imports triton, for the first parameter group
+        ("import thalweg, torch; thalweg.Adam([torch.zeros(1)])", {*ONLY_IN, "scipy"} - {"triton"}),
     ],
 )
 def test_heavy_modules_wait_for_their_first_use(code, heavy):

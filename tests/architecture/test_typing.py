@@ -29,6 +29,7 @@ optim.Adam(params).step(lambda: 1.0)
 
 @pytest.mark.slow
 def test_mypy_holds_calls_to_the_signature(tmp_path):
+    pytest.importorskip("mypy")
     file = tmp_path / "snippet.py"
     file.write_text(SNIPPET)
     command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", tmp_path, file]

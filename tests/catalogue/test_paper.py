@@ -60,12 +60,13 @@ def sampled_gradients(rng):
     return gradients
 
 
-@pytest.mark.parametrize("seed", range(100))
-def test_agrees_with_the_paper(cls, seed):
+@pytest.mark.parametrize("engine", ["eager", "auto"])
+@pytest.mark.parametrize("seed", range(80))
+def test_agrees_with_the_paper(cls, seed, engine):
     rng = np.random.default_rng([seed, len(cls.__name__)])
     options, start, gradients = sampled_options(rng, cls), rng.normal(size=WEIGHTS), sampled_gradients(rng)
     param = torch.tensor(start)
-    optimizer = cls([param], **options)
+    optimizer = cls([param], **options, engine=engine)
     ours = []
     for gradient in gradients:
         param.grad = torch.from_numpy(gradient)
