@@ -80,9 +80,9 @@ class Writer:
     def _operation(self, node: Expr) -> str:
         assert isinstance(node, Operation)
         tight = 0 if node.op.binds == 9 else node.op.binds
-        # a - (b - c) needs its parentheses, a + (b + c) does not.
+        # a - (b - c) and -(a + b) need their parentheses, a + (b + c) does not.
         right = tight + (node.op.name in ("subtract", "power"))
-        left = 9 if node.op.name == "power" else tight
+        left = 9 if node.op.name == "power" else tight + (node.op.name == "negate")
         operands = [self.text(operand, right if place else left) for place, operand in enumerate(node.operands)]
         return node.op.latex.format(*operands)
 
