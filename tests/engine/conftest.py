@@ -1,6 +1,9 @@
 """A test that asks for `cls` and `options` runs for each formula of each optimizer; none touches the user's cache."""
 
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,8 @@ from thalweg.engine import eager
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import registry
+
+ROOT = Path(__file__).parents[2]
 
 CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
 
@@ -51,6 +56,20 @@ def _cache_of_these_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THALWEG_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def apart():
+    """Call a function of a test module in a process of its own; what ends that process fails the test."""
+
+    def call(function, *arguments):
+        code = f"from {function.__module__} import {function.__name__} as f; f(*{arguments!r})"
+        command = [sys.executable, "-X", "faulthandler", "-W", "error", "-c", code]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return call
 
 
 @pytest.fixture
