@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from ..formula.passes import Program
 from ..state.layout import lie_alike
@@ -85,13 +84,6 @@ class Launch:
                 self.relaid.append((places[index], grad))
         self.gradients[:] = [place.data_ptr() for place in places]
 
-    def point_alike(self, grads: Sequence[Tensor], addresses: Sequence[int]) -> None:
-        """Note where gradients are now that lie as those before did."""
-        if self.relaid:
-            self.point_to(grads)
-        else:
-            self.gradients[:] = addresses
-
     def run(self) -> None:
         """Update all of it."""
         for place, grad in self.relaid:
@@ -100,8 +92,6 @@ class Launch:
             self.kernel.step(self.address, 1)
         else:
             self.kernel.run(self.address, torch.get_num_threads())
-        # Autograd learns that what it may have saved has changed.
-        increment_version(self.params)
 
 
 def _chunks(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
