@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import thalweg  # noqa: F401  (fills the registry)
+import thalweg
 from thalweg.engine import eager
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
@@ -56,6 +56,91 @@ def _cache_of_these_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THALWEG_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+class Lockstep:
+    """One training twice: on kernels, and on the eager engine."""
+
+    def __init__(self, make):
+        self.pair = [_same_start(make, "auto"), _same_start(make, "eager")]
+
+    def each(self, change):
+        """Do the same to both."""
+        seed = torch.randint(1000, ()).item()
+        for optimizer in self.pair:
+            torch.manual_seed(seed)
+            change(optimizer)
+        self.check()
+
+    def step(self, chosen=lambda index: True, laid_out=torch.clone):
+        """Step both with the same new gradients, for some of the parameters."""
+        for index, params in enumerate(zip(*map(all_params, self.pair), strict=True)):
+            gradient = torch.randn(params[0].shape, dtype=params[0].dtype) if chosen(index) else None
+            for param in params:
+                param.grad = None if gradient is None else laid_out(gradient)
+        self.step_again()
+
+    def step_again(self):
+        """Step both with the gradients that are there."""
+        for optimizer in self.pair:
+            optimizer.step()
+        self.check()
+
+    def check(self):
+        """Compare all numbers: the numbers of a formula are regrouped, which moves a result by a few ulp."""
+        for params in zip(*map(all_params, self.pair), strict=True):
+            found, wanted = (
+                {"param": param.detach(), **optimizer.state.get(param, {})}
+                for optimizer, param in zip(self.pair, params, strict=True)
+            )
+            assert found.keys() == wanted.keys()
+            for name, value in found.items():
+                precision = 16 * torch.finfo(value.dtype).eps
+                torch.testing.assert_close(value, wanted[name], rtol=precision, atol=precision, equal_nan=True)
+
+
+def _same_start(make, engine):
+    torch.manual_seed(0)
+    return make(engine)
+
+
+def all_params(optimizer):
+    return [param for group in optimizer.param_groups for param in group["params"]]
+
+
+@pytest.fixture
+def lockstep():
+    return Lockstep
+
+
+@pytest.fixture
+def pair(lockstep):
+    def make(engine):
+        shapes = [(3, 3), (3, 3), (5,), (2, 2)]
+        one, other, third, fourth = (torch.nn.Parameter(torch.randn(shape)) for shape in shapes)
+        return thalweg.Adam([{"params": [one, other]}, {"params": [third, fourth], "lr": 0.5}], engine=engine)
+
+    pair = lockstep(make)
+    pair.step()
+    pair.step_again()
+    return pair
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Give a list that grows with each call of a function."""
+
+    def count(owner, name):
+        calls, function = [], getattr(owner, name)
+
+        def call(*arguments, **keywords):
+            calls.append(arguments)
+            return function(*arguments, **keywords)
+
+        monkeypatch.setattr(owner, name, call)
+        return calls
+
+    return count
 
 
 @pytest.fixture

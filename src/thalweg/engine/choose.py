@@ -29,8 +29,9 @@ def why_eager(engine: str, item: Ready, formula: Formula, state: Mapping[str, An
 
 def has_memory(tensor: Tensor | None) -> TypeGuard[Tensor]:
     """Tell if a tensor's elements are at addresses of this machine's memory."""
-    plain = tensor is not None and type(tensor) in PLAIN
-    return plain and tensor.device.type == "cpu" and tensor.layout == torch.strided  # type: ignore[union-attr]
+    if tensor is None or type(tensor) not in PLAIN:
+        return False
+    return tensor.device.type == "cpu" and tensor.layout == torch.strided
 
 
 def _why_not_tensors(param: Tensor, grad: Tensor) -> str | None:

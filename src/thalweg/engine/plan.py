@@ -17,7 +17,7 @@ from ..state.initial import complete, number_dtype
 from ..state.layout import overlapping
 from . import eager
 from .choose import has_memory, why_eager
-from .gradients import Ready
+from .gradients import Ready, again
 from .launch import Launch, Row
 from .options import Options
 
@@ -47,14 +47,15 @@ class Plan:
     """How one set of parameters is updated, step after step."""
 
     launches: list[Launch]
-    eager: list[Choice]
+    eager: list[tuple[dict[str, Any], Tensor]]
+    """The parameters that are left to the eager engine, with their groups; never a gradient, which would live on."""
 
     def run(self, optimizer: Any) -> None:
         """Update all of them."""
         for launch in self.launches:
             launch.run()
         if self.eager:
-            eager.step(optimizer, [choice.item.renewed() for choice in self.eager])
+            eager.step(optimizer, [again(group, param) for group, param in self.eager])
 
 
 _failures: dict[tuple[Program, Dtypes], str] = {}
@@ -69,7 +70,7 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
         if not choice.why_eager:
             together.setdefault((choice.program, choice.dtypes), []).append(choice)
     launches = [_launch(optimizer, _kernel(*key), key[0], found) for key, found in together.items()]
-    return Plan(launches, [choice for choice in choices if choice.why_eager])
+    return Plan(launches, [(choice.item.group, choice.item.param) for choice in choices if choice.why_eager])
 
 
 def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
@@ -129,5 +130,5 @@ def _launch(optimizer: Any, kernel: Any, program: Program, choices: Sequence[Cho
         is_fresh = any(choice.state.get(name) is None for name in formula.states)
         state = optimizer.state[item.param] if formula.keeps_anything else {}
         complete(state, formula, item.param, item.group)
-        rows.append(Row(item, state, group, is_fresh))
+        rows.append(Row(item.param, state, group, is_fresh))
     return Launch(kernel, program, rows, list(options.values()))

@@ -33,17 +33,15 @@ class Watch:
         self.params = _params(self.groups)
         self.options = [options for launch in self.plan.launches for options in launch.options]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
-        self.addresses = list(map(ADDRESS, self.compiled))
+        self.addresses, self.kinds = list(map(ADDRESS, self.compiled)), list(map(_kind, self.compiled))
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
-        self._note_gradients(list(map(GRAD, self.params)))
-        self.are_alike = _same_kind([grad for grad in self.grads if grad is not None])
-
-    def _note_gradients(self, grads: list[Tensor | None]) -> None:
-        """Take note of gradients that may be new objects, and tell autograd that the parameters are about to change."""
-        self.grads = grads
+        grads = list(map(GRAD, self.params))
         self.has_grad = [grad is not None for grad in grads]
-        self.compiled_grads = list(map(GRAD, self.compiled))
-        self.grad_addresses = list(map(ADDRESS, self.compiled_grads))
+        self.are_alike = _same_kind([grad for grad in grads if grad is not None])
+        self._note_gradients()
+
+    def _note_gradients(self) -> None:
+        """Take note of how gradients lie, and tell autograd that the parameters are about to change."""
         self.look = self._look()
         increment_version(self.compiled)
 
@@ -71,7 +69,8 @@ class Watch:
         # Only now is LLVM needed, and imported.
         from .llvm import look, memory
 
-        if not memory.is_possible():
+        # A tensor made for inference has no version counter.
+        if not memory.is_possible() or any(map(Tensor.is_inference, self.compiled)):
             return lambda: False
         compiled = set(map(id, self.compiled))
         pairs = zip(self.params, self.has_grad, strict=True)
@@ -80,23 +79,16 @@ class Watch:
 
     def _tensors_hold(self, params: list[Tensor]) -> bool:
         """Look at all tensors through Python: in every case, and a little slower."""
-        if list(map(ADDRESS, self.compiled)) != self.addresses:
+        if (list(map(ADDRESS, self.compiled)), list(map(_kind, self.compiled))) != (self.addresses, self.kinds):
             return False
         grads = list(map(GRAD, params))
         if [grad is not None for grad in grads] != self.has_grad or not self.are_alike(compress(grads, self.has_grad)):
             return False
-        self._take_over(grads)
-        return True
-
-    def _take_over(self, grads: list[Tensor | None]) -> None:
-        """Go on with gradients that may be elsewhere."""
-        first = 0
-        compiled = list(map(GRAD, self.compiled))
+        # The gradients may be elsewhere than before.
         for launch in self.plan.launches:
-            last = first + len(launch.params)
-            launch.point_to(compiled[first:last])
-            first = last
-        self._note_gradients(grads)
+            launch.find_gradients()
+        self._note_gradients()
+        return True
 
 
 def _targets(launch: Launch) -> Iterator[int]:
