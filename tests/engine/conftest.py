@@ -12,7 +12,7 @@ import thalweg
 from thalweg.engine import eager
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
-from thalweg.optimizer import registry
+from thalweg.optimizer import Optimizer, registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ def choices(option):
 
 def variants(cls):
     """Find options for each formula that a class has."""
-    names = [name for name, option in cls.options.items() if not option.keyword_only] + ["maximize"]
+    names = [name for name in cls.options if name not in Optimizer.options] + ["maximize"]
     found = {}
     for values in product(*(choices(cls.options[name]) for name in names)):
         options = dict(zip(names, values, strict=True))
