@@ -31,22 +31,20 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
     """Say for each workload how the optimizers do together."""
     yield place(results)
     yield ""
-    yield "| work | of the memory's speed | against torch where it has a fused kernel | against torch elsewhere | Adam's step |"
+    yield "| work | memory's speed reached | where torch has a fused kernel | where it has none | Adam's step |"
     yield "|---|---|---|---|---|"
     for name, rows in by_workload(results).items():
         speeds = [row["of memory speed"] for row in rows]
         fused = [row["times torch's best"] for row in rows if row["times torch's fused"]]
-        others = [
-            row["times torch's best"] for row in rows if row["times torch's best"] and not row["times torch's fused"]
-        ]
+        others = [row["times torch's best"] for row in rows if row["torch's best"] and not row["times torch's fused"]]
         adam = next(row for row in rows if row["optimizer"] == "Adam")["microseconds"]["thalweg"]
         speed = f"{min(speeds):.0%} to {max(speeds):.0%}" if name in LARGE else ""
         yield f"| {name} | {speed} | {span(fused)} | {span(others)} | {time(adam)} |"
     yield ""
     first, threads = results["first step, ms"], results["two threads over one"]
     yield (
-        f"First step of a fresh process: {first['cold']:.0f} ms more than the next, {first['disk cache warm']:.0f} ms with "
-        f"compiled code on disk. Two threads over one: {threads['in cache']:.2f} times in cache, "
+        f"First step of a fresh process: {first['cold']:.0f} ms more than the next, "
+        f"{first['disk cache warm']:.0f} ms with compiled code on disk. Two threads over one: {threads['in cache']:.2f} times in cache, "
         f"{threads['in memory']:.2f} in memory. A step's extra memory: {results['extra memory of a step, MB']:.1f} MB."
     )
     for name, row in results["new gradients"].items():
@@ -57,19 +55,19 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
 
 
 LARGE = ("4 x 8M", "GPT, 148 tensors, 10M")
+PEERS = ("torch fused", "torch foreach", "torch", "torch.compile")
+COLUMNS = ("optimizer", "step", "GB/s", "memory's speed", *PEERS, "faster than torch's best")
 
 
 def everything(results: dict[str, Any]) -> Iterator[str]:
     """List each optimizer on each workload."""
     for name, rows in by_workload(results).items():
         yield f"### {name}\n"
-        yield "| optimizer | step | GB/s | of the memory's speed | torch fused | torch foreach | torch | torch.compile | faster than torch's best |"
-        yield "|---|---|---|---|---|---|---|---|---|"
+        yield "| " + " | ".join(COLUMNS) + " |"
+        yield "|---" * len(COLUMNS) + "|"
         for row in rows:
             times = row["microseconds"]
-            theirs = " | ".join(
-                time(times.get(peer)) for peer in ("torch fused", "torch foreach", "torch", "torch.compile")
-            )
+            theirs = " | ".join(time(times.get(peer)) for peer in PEERS)
             best = row["times torch's best"]
             yield (
                 f"| {row['optimizer']} | {time(times['thalweg'])} | {row['gigabytes a second']:.1f} | "
@@ -82,8 +80,8 @@ def place(results: dict[str, Any]) -> str:
     """Say where and when this was measured."""
     machine = results["machine"]
     return (
-        f"Measured on {machine['date']} with {machine['threads']} threads of an {machine['cpu']}, torch {machine['torch']}; "
-        "medians of interleaved runs."
+        f"Measured on {machine['date']} with {machine['threads']} threads of an {machine['cpu']}, "
+        f"torch {machine['torch']}; medians of interleaved runs. Memory's speed is that of an in-place product."
     )
 
 
@@ -117,7 +115,5 @@ def picture(results: dict[str, Any]) -> None:
         axis.axvline(1, color=GREY, linewidth=1)
         axis.set(title=name, xscale="log", xlim=(0.5, 3 * max(values)))
         axis.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(
-        "times faster than torch.optim's best (fused, foreach or for-loop); the line is as fast", fontsize=10
-    )
+    figure.supxlabel("times faster than torch.optim's best of fused, foreach and for-loop; at the line, as fast")
     figure.savefig(ROOT / "docs" / "step_time.png", dpi=150)

@@ -37,7 +37,7 @@ REFERENCE = 256_000_000
 OPTIONS: dict[str, dict[str, Any]] = {"SGD": {"momentum": 0.9}}
 
 
-def contestants(cls: type[Optimizer], params: list[Tensor], compile: bool) -> dict[str, Callable[[], object]]:
+def contestants(cls: type[Optimizer], params: list[Tensor], compiling: bool) -> dict[str, Callable[[], object]]:
     """Make one optimizer of each kind on the same parameters."""
     options = {name: 1e-3 for name, option in cls.options.items() if option.default is REQUIRED}
     options |= OPTIONS.get(cls.__name__, {})
@@ -53,7 +53,7 @@ def contestants(cls: type[Optimizer], params: list[Tensor], compile: bool) -> di
         except (TypeError, RuntimeError):
             # torch has no such variant of this optimizer.
             continue
-    if compile:
+    if compiling:
         steps["torch.compile"] = torch.compile(peer(params, **options).step)
     return steps
 
@@ -66,11 +66,11 @@ def bytes_moved(cls: type[Optimizer], elements: int) -> int:
     return 4 * elements * (len(program.loads) + len(program.stores))
 
 
-def measure(workload: Workload, cls: type[Optimizer], rounds: int, compile: bool) -> dict[str, Any]:
+def measure(workload: Workload, cls: type[Optimizer], rounds: int, compiling: bool) -> dict[str, Any]:
     """Time one optimizer on one workload, the memory's own speed beside it."""
     params = workload.params()
     reference = torch.ones(REFERENCE)
-    steps = contestants(cls, params, compile)
+    steps = contestants(cls, params, compiling)
     repeats = dict.fromkeys(steps, workload.repeats) | {"memory": 1}
     times = take_turns(steps | {"memory": lambda: reference.mul_(1.0)}, repeats, rounds)
     moved = bytes_moved(cls, sum(param.numel() for param in params))
@@ -88,7 +88,7 @@ def measure(workload: Workload, cls: type[Optimizer], rounds: int, compile: bool
         "torch's best": best,
         "times torch's best": ratio(times, best, "thalweg") if best else None,
         "times torch's fused": ratio(times, "torch fused", "thalweg") if "torch fused" in times else None,
-        "times torch.compile": ratio(times, "torch.compile", "thalweg") if compile and best else None,
+        "times torch.compile": ratio(times, "torch.compile", "thalweg") if compiling and best else None,
     }
 
 
@@ -111,7 +111,7 @@ def new_gradients(workload: Workload, rounds: int) -> dict[str, float]:
 def scaling(rounds: int) -> dict[str, float]:
     """Compare one thread with all, in cache and in memory."""
     found = {}
-    for name, shape in {"in cache": (4, 64_000), "in memory": (4, 8_000_000)}.items():
+    for name, shape in {"in cache": (4, 32_000), "in memory": (4, 8_000_000)}.items():
         params = [torch.randn(shape[1], requires_grad=True) for _ in range(shape[0])]
         for param in params:
             param.grad = torch.randn_like(param)
@@ -186,12 +186,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def rows(rounds: int, compile: bool) -> Iterator[dict[str, Any]]:
+def rows(rounds: int, compiling: bool) -> Iterator[dict[str, Any]]:
     """Measure every optimizer on every workload."""
     for workload in WORKLOADS:
         for cls in sorted(registry.values(), key=lambda cls: cls.__name__.lower()):
             # torch.compile takes minutes for a large model: it is tried where it has a chance.
-            tried = compile and cls.__name__ in ("Adam", "RMSProp") and workload.name in ("4 x 8M", "MLP, 6 tensors")
+            tried = compiling and cls.__name__ in ("Adam", "RMSProp") and workload.name in ("4 x 8M", "MLP, 6 tensors")
             yield measure(workload, cls, rounds, tried)
             print(f"{workload.name:24} {cls.__name__}", file=sys.stderr)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def gpt(layers: int = 12, width: int = 240, words: int = 5_000, context: int = 2
 
 def mlp(widths: tuple[int, ...] = (64, 32, 32, 10)) -> Iterator[tuple[int, ...]]:
     """Shape a perceptron of three layers: six tensors."""
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         yield (outputs, inputs)
         yield (outputs,)
 
