@@ -90,6 +90,7 @@ OVERLAPS = {
     "within": lambda base: (base, base.view(12)[5:7]),
     "every second": lambda base: (base.view(12)[::2], base.view(12)),
     "whole, then every second": lambda base: (base.view(12), base.view(12)[1::2]),
+    "every second, and the end": lambda base: (base.view(12)[::2], base.view(12)[9:]),
     "neighbours": lambda base: (base.view(12)[:5], base.view(12)[5:]),
     "other bits": lambda base: (base, base.view(torch.bfloat16)),
 }

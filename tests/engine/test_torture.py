@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from thalweg.optimizer import registry
 
@@ -21,10 +21,12 @@ LAYOUTS = [
     lambda tensor: tensor.mT.contiguous().mT,
     lambda tensor: torch.stack((tensor, tensor), -1)[..., 0],
 ]
+CHOSEN = [lambda index: True, lambda index: index % 2 == 0, lambda index: index % 2 == 1, lambda index: index > 3]
 OPTIONS = {
     "lr": [0.0, 0.01, 0.5, torch.tensor(0.25)],
     "weight_decay": [0, 0.25],
     "momentum": [0, 0.5],
+    "dampening": [0, 0.25],
     "maximize": [False, True],
     "amsgrad": [False, True],
     "centered": [False, True],
@@ -43,20 +45,26 @@ class Training(RuleBasedStateMachine):
     @initialize(classes=st.lists(st.sampled_from([cls.__name__ for cls in CATALOGUE]), min_size=2, max_size=2))
     def begin(self, classes):
         self.trainings = [Lockstep(lambda engine, name=name: started(registry[name], engine)) for name in classes]
+        for training in self.trainings:
+            training.step()
 
-    @rule(which=WHICH, chosen=st.sets(st.integers(0, 5)), layout=st.sampled_from(LAYOUTS))
-    def step(self, which, chosen, layout):
-        self.trainings[which].step(chosen=chosen.__contains__, laid_out=layout)
+    @invariant()
+    def all_go_on(self):
+        for training in self.trainings:
+            training.step_again()
 
     @rule()
     def step_both_at_once(self):
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(Lockstep.step_again, self.trainings))
 
+    @rule(which=WHICH, chosen=st.sampled_from(CHOSEN), layout=st.sampled_from(LAYOUTS))
+    def new_gradients(self, which, chosen, layout):
+        self.trainings[which].step(chosen, layout)
+
     @rule(which=WHICH, to_none=st.booleans())
     def zero_grad(self, which, to_none):
         self.trainings[which].each(lambda optimizer: optimizer.zero_grad(set_to_none=to_none))
-        self.trainings[which].step_again()
 
     @rule(which=WHICH, copied=st.sampled_from([copy.deepcopy, lambda optimizer: pickle.loads(pickle.dumps(optimizer))]))
     def copy(self, which, copied):
@@ -134,4 +142,4 @@ def started(cls, engine):
 
 @pytest.mark.slow
 class TestTraining(Training.TestCase):
-    settings = settings(max_examples=150, stateful_step_count=40)
+    settings = settings(max_examples=100, stateful_step_count=40)
