@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from thalweg import SGD
-from thalweg.engine import cache
+from thalweg.engine import cache, plan
 from thalweg.engine.llvm import compile as compiler
-from thalweg.engine.llvm import kernel
+from thalweg.engine.llvm import kernel, load
 from thalweg.optimizer import registry
 
 
@@ -85,7 +85,8 @@ def test_what_another_user_put_there_is_not_run(place, monkeypatch):
 def test_whole_code_that_does_not_link_is_left(place, lockstep, monkeypatch):
     """Even a file that is whole by its checksum may be no code: the step is made all the same."""
     monkeypatch.setattr(kernel, "_kernels", {})
-    monkeypatch.setattr(kernel, "compiled", lambda text: b"no code")
+    monkeypatch.setattr(plan, "_failures", {})
+    monkeypatch.setattr(load, "build", lambda text, names: load.OBJECT + b"no code")
     pair = lockstep(lambda engine: SGD([torch.ones(3)], lr=0.1, engine=engine))
     with pytest.warns(RuntimeWarning, match="SGD runs on the eager engine"):
         pair.step()

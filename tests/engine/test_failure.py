@@ -8,7 +8,7 @@ import torch
 from thalweg import SGD, Adam
 from thalweg.engine import plan
 from thalweg.engine.llvm import compile as compiler
-from thalweg.engine.llvm import kernel
+from thalweg.engine.llvm import image, kernel, load
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def broken(*arguments):
     raise RuntimeError("LLVM has a bad day")
 
 
-@pytest.fixture(params=[(kernel, "render"), (kernel, "compiled"), (kernel, "link"), (compiler, "machine")], ids=str)
+@pytest.fixture(params=[(kernel, "render"), (load, "build"), (image, "Code"), (compiler, "machine")], ids=str)
 def _broken_compiler(request, monkeypatch, _no_kernels):
     monkeypatch.setattr(*request.param, broken)
 

@@ -5,7 +5,7 @@ import torch
 
 from thalweg import SGD, Adam
 from thalweg.engine import launch, watch
-from thalweg.engine.llvm import kernel
+from thalweg.engine.llvm import kernel, load
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler")
 
@@ -34,7 +34,7 @@ def plans(counted):
 
 @pytest.fixture
 def compilations(counted):
-    return counted(kernel, "compiled")
+    return counted(load, "build")
 
 
 def test_groups_with_other_numbers_share_a_launch(launches):

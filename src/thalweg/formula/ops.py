@@ -104,7 +104,7 @@ ROWS = [
     Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                         r"{0} \le {1}", 0, is_condition=True),
     Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                         "{0} = {1}", 0, is_condition=True),
     Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                         r"{0} \ne {1}", 0, is_condition=True),
-    Op("power",         operator.pow,     power,            "call {type} @power({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
+    Op("power",         operator.pow,     power,            "call {type} %power.of({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
 ]  # fmt: skip
 
 OPS = {row.name: row for row in ROWS}

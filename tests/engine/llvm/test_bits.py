@@ -41,7 +41,8 @@ INTEGERS = {2: (torch.int16, np.uint16), 4: (torch.int32, np.uint32), 8: (torch.
 SIZES = (0, 1, 7, 8, 4099)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, torch.inf, -torch.inf, torch.nan]
 
-DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128]
+REAL = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
+COMPLEX = [torch.complex64, torch.complex128]
 
 
 def memory(tensor):
@@ -179,9 +180,14 @@ def check_steps(cls, options, dtype):
                 oracle.check(optimizer.state.get(oracle.param, {}))
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", REAL, ids=str)
 def test_every_formula_and_format(cls, options, dtype):
     check_steps(cls, options, dtype)
+
+
+@pytest.mark.parametrize("dtype", COMPLEX, ids=str)
+def test_complex_numbers_are_pairs_of_reals(cls, dtype):
+    check_steps(cls, {"lr": 0.05}, dtype)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from typing import Any
 
-import llvmlite
 import llvmlite.binding as llvm
-
-from .threads import run_parallel_address
 
 _serial = count()
 
@@ -22,16 +18,12 @@ def machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="pic",
+        codemodel="small",
     )
-
-
-@cache
-def target() -> str:
-    """Describe all that machine code depends on beside the program."""
-    version = ".".join(map(str, llvm.llvm_version_info))
-    cpu = f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
-    return f"llvm {version} llvmlite {llvmlite.__version__} {cpu}"
 
 
 def optimized(text: str) -> Any:
@@ -66,17 +58,7 @@ def linker() -> Any:
 
 def link(code: bytes, names: Sequence[str]) -> Any:
     """Bring an object file to life; what it returns maps names to addresses, and keeps the code alive."""
-    library = llvm.JITLibraryBuilder().add_object_img(code)
-    library.import_symbol("power", power_address())
-    # Where there is no OpenMP runtime, the address is never called: a pool of threads does the work.
-    library.import_symbol("run_parallel", run_parallel_address() or power_address())
+    library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
     for name in names:
         library.export_symbol(name)
     return library.link(linker(), f"kernel {next(_serial)}")
-
-
-@cache
-def power_address() -> int:
-    """Find the C library's pow, which Python's ** calls too."""
-    library = ctypes.CDLL(None) if hasattr(ctypes.CDLL(None), "pow") else ctypes.CDLL("libm.so.6")
-    return ctypes.cast(library.pow, ctypes.c_void_p).value or 0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import torch
 
 from ...formula.passes import Program
-from .. import cache
 from . import threads
-from .compile import compiled, link, target
 from .layout import CONTEXT, row_layout
+from .load import load
 from .render import render
 
 Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
@@ -25,9 +25,8 @@ class Kernel:
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
         self.layout = row_layout(program)
         self.context = CONTEXT
-        text = render(program, dtypes)
-        code = cache.remembered(f"{target()}\n{text}", lambda: compiled(text))
-        self.library: Any = link(code, ("step", "prepare", "work"))
+        self.externals = {"power": power_address(), "run_parallel": threads.run_parallel_address()}
+        self.library: Any = load(render(program, dtypes), ("step", "prepare", "work"))
         self.address = int(self.library["step"])
         self.step = Function(self.address)
         self.prepare = Part(self.library["prepare"])
@@ -46,6 +45,13 @@ class Kernel:
         self.work(context)
         for other in others:
             other.result()
+
+
+@cache
+def power_address() -> int:
+    """Find the C library's pow, which Python's ** calls too."""
+    library = ctypes.CDLL(None) if hasattr(ctypes.CDLL(None), "pow") else ctypes.CDLL("libm.so.6")
+    return ctypes.cast(library.pow, ctypes.c_void_p).value or 0
 
 
 _kernels: dict[tuple[Any, ...], Kernel] = {}

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .. import cache as disk
-from .compile import compiled, link, target
+from .load import load
 from .memory import AUTOGRAD, COUNT, DATA, GRAD, IMPL, SHAPE, SHAPE_WORDS, STORAGE, VERSION, mask, no_gradient, words
 
 TABLES = ("mask", "param", "grad")
@@ -169,7 +168,7 @@ no:
   ret i1 false
 }}
 
-define i32 @look(ptr %tables) {{
+define dso_local i32 @look(ptr %tables) {{
   %states = getelementptr i64, ptr %tables, i64 2
   %others = getelementptr i64, ptr %tables, i64 4
   %launches = getelementptr i64, ptr %tables, i64 6
@@ -236,6 +235,5 @@ def _memory(tensor: Tensor) -> list[int]:
 @cache
 def _function() -> tuple[Any, Any]:
     """Compile the look; what is returned second keeps the code alive."""
-    code = disk.remembered(f"{target()}\n{TEXT}", lambda: compiled(TEXT))
-    library = link(code, ["look"])
+    library = load(TEXT, ["look"])
     return Function(library["look"]), library

@@ -19,9 +19,10 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     compute = COMPUTE[dtypes["compute"]]
     names = layout.scalars
     return f"""
-define void @prepare(ptr %context) {{
+define dso_local void @prepare(ptr %context) {{
 entry:
 {block(*(word(name, "context", CONTEXT.index(name)) for name in ("rows", "slots")))}
+{block(word("power.of", "context", CONTEXT.index("power")))}
 {block(word("row_count", "context", CONTEXT.index("row_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
   store i64 0, ptr %taken

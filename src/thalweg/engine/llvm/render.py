@@ -11,13 +11,8 @@ from .layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .numbers import prepare
 from .text import DEFINITIONS, SUFFIX, block, word
 
-EXTERNAL = """
-declare double @power(double, double)
-declare void @run_parallel(ptr, ptr, i32, i32)
-"""
-
-STEP = """
-define void @step(ptr %context, i32 %threads) {
+STEP = f"""
+define dso_local void @step(ptr %context, i32 %threads) {{
 entry:
   call void @prepare(ptr %context)
   %alone = icmp sle i32 %threads, 1
@@ -28,9 +23,11 @@ here:
   ret void
 
 shared:
-  call void @run_parallel(ptr @work, ptr %context, i32 %threads, i32 0)
+  %run_parallel.word = getelementptr i64, ptr %context, i64 {CONTEXT.index("run_parallel")}
+  %run_parallel = load ptr, ptr %run_parallel.word
+  call void %run_parallel(ptr @work, ptr %context, i32 %threads, i32 0)
   ret void
-}
+}}
 """
 
 
@@ -40,7 +37,6 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
-        EXTERNAL,
         elements(program, dtypes),
         prepare(program, dtypes, layout),
         work(program, dtypes, layout),
@@ -53,7 +49,7 @@ def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout)
     """Write what each thread does: take the next chunk until there is none."""
     passed = ", ".join(f"ptr %{name}.start" for name in program.tensors)
     return f"""
-define void @work(ptr %context) {{
+define dso_local void @work(ptr %context) {{
 entry:
 {block(*(word(name, "context", CONTEXT.index(name)) for name in ("rows", "gradients", "chunks")))}
 {block(word("chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
