@@ -1,0 +1,95 @@
+"""Limited-memory BFGS: the last pairs of steps and gradient changes stand for the inverse Hessian."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from thalweg.optimizers.closure.directions.curvature import gradient_change
+from thalweg.optimizers.closure.directions.steepest import first_trial
+from thalweg.optimizers.closure.directions.step import Step
+from thalweg.optimizers.closure.objective import Point
+
+
+class LimitedMemory:
+    """The inverse Hessian in compact form: two products with the history, whatever its length.
+
+    Byrd, Nocedal & Schnabel 1994, "Representations of quasi-Newton matrices and their use in limited memory
+    methods", theorem 2.2, https://doi.org/10.1007/BF01582063. Where the paper solves with the triangle R of all s'y,
+    its inverse is kept: a new pair adds one column, and the oldest pair's row and column are overwritten, so the
+    ring of rows needs no order. Row 2i of `pairs` is s, row 2i + 1 is y.
+    """
+
+    def __init__(self, history_size: int, damping: float = 0.0) -> None:
+        self.history_size = history_size
+        self.damping = damping
+        self.pairs = torch.empty(0)
+        self.learned = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether no pair is stored."""
+        return self.learned == 0
+
+    @property
+    def count(self) -> int:
+        """How many pairs are stored."""
+        return min(self.learned, self.history_size)
+
+    def forget(self) -> None:
+        """Drop every pair."""
+        self.learned = 0
+
+    def first_trial(self, here: Point, slope: float) -> float:
+        """Return 1, the Newton step; without memory a step of guessed length."""
+        return first_trial(here, slope) if self.fresh else 1.0
+
+    def __call__(self, here: Point) -> Tensor:
+        """Return -H g."""
+        if self.fresh:
+            return -here.gradient
+        k = self.count
+        rows = self.pairs[: 2 * k]
+        s_g, y_g = torch.mv(rows, here.gradient).view(k, 2).unbind(1)
+        inverse = self.inverse[:k, :k]
+        u = torch.mv(inverse, s_g)
+        w = torch.mv(self.y_y[:k, :k], u).sub_(y_g).mul_(self.gamma).addcmul_(self.s_y[:k], u)
+        weights = torch.stack((torch.mv(inverse.t(), w), u.mul_(-self.gamma)), 1)
+        return torch.mv(rows.t(), weights.view(-1)).addcmul_(here.gradient, self.gamma).neg_()
+
+    def learn(self, step: Step) -> None:
+        """Store the pair (s, y) where it bends upwards, else leave the memory as it is."""
+        if self.history_size == 0 or not (step.bends_up or self.damping):
+            return
+        if self.fresh:
+            self._allocate(step.direction)
+        y, curvature = gradient_change(step, self.damping, corrected=True)
+        self._store(step.direction * step.alpha, y, curvature)
+
+    def _store(self, s: Tensor, y: Tensor, curvature: float) -> None:
+        """Put a pair into the next row of the ring and border the small matrices."""
+        j = self.learned % self.history_size
+        self.learned += 1
+        k = self.count
+        self.pairs[2 * j], self.pairs[2 * j + 1] = s, y
+        s_y, y_y = torch.mv(self.pairs[: 2 * k], y).view(k, 2).unbind(1)
+        self.y_y[j, :k] = self.y_y[:k, j] = y_y
+        self.s_y[j] = curvature
+        self.gamma = curvature / y_y[j]
+        self._border(j, k, s_y, curvature)
+
+    def _border(self, j: int, k: int, s_y: Tensor, curvature: float) -> None:
+        """Invert the triangle R with a new last column: [[R, c], [0, r]] has the inverse column (-R^-1 c, 1) / r."""
+        inverse = self.inverse[:k, :k]
+        inverse[j] = 0.0
+        inverse[:, j] = 0.0
+        inverse[:, j] = torch.mv(inverse, s_y).mul_(-1 / curvature)
+        inverse[j, j] = 1 / curvature
+
+    def _allocate(self, vector: Tensor) -> None:
+        if self.pairs.shape != (2 * self.history_size, vector.numel()):
+            self.pairs = vector.new_empty(2 * self.history_size, vector.numel())
+        self.inverse = vector.new_zeros(self.history_size, self.history_size)
+        self.y_y = vector.new_zeros(self.history_size, self.history_size)
+        self.s_y = vector.new_zeros(self.history_size)
+        self.gamma = vector.new_ones(())

@@ -1,0 +1,57 @@
+"""What a direction learns from: the step that was taken."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from thalweg.optimizers.closure.objective import Point
+
+
+class Step(NamedTuple):
+    """The step s = alpha d from one accepted point to the next, with the slopes along d at both."""
+
+    before: Point
+    here: Point
+    direction: Tensor
+    alpha: float
+    slope_before: float
+    slope_here: float
+
+    @property
+    def curvature(self) -> float:
+        """The product s'y: the change of the slope over the step."""
+        return self.alpha * (self.slope_here - self.slope_before)
+
+    @property
+    def bends_up(self) -> bool:
+        """Whether s'y is positive beyond rounding, relative to -s'g: L-BFGS-B's test, without a unit."""
+        epsilon = torch.finfo(self.direction.dtype).eps
+        return self.curvature > -epsilon * self.alpha * self.slope_before
+
+
+class Direction(Protocol):
+    """Where to go; it knows no search."""
+
+    def __call__(self, here: Point) -> Tensor:
+        """Return a direction of descent."""
+        ...
+
+    def learn(self, step: Step) -> None:
+        """Take the accepted step into memory."""
+        ...
+
+    def forget(self) -> None:
+        """Empty the memory: the next direction is steepest descent."""
+        ...
+
+    def first_trial(self, here: Point, slope: float) -> float:
+        """Return the step length to try first."""
+        ...
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the memory is empty."""
+        ...
