@@ -1,0 +1,176 @@
+"""A formula as a graph: symbols, constants, and operations on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from .ops import OPS, Op
+
+Scope: TypeAlias = Literal["element", "parameter", "group"]
+"""Where a symbol has one value: for each element, for each parameter, or for each group."""
+
+
+class Expr:
+    """A node of the graph; arithmetic on it makes further nodes."""
+
+    varies: bool
+    """True if the value differs between the elements of one tensor."""
+    operands: tuple[Expr, ...]
+
+    def __add__(self, other: Any) -> Expr:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Any) -> Expr:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Any) -> Expr:
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Expr:
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Expr:
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Expr:
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Expr:
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expr:
+        return apply("divide", other, self)
+
+    def __pow__(self, other: Any) -> Expr:
+        if self.varies and isinstance(other, int) and other == 2:
+            return apply("multiply", self, self)
+        return apply("power", self, other)
+
+    def __rpow__(self, other: Any) -> Expr:
+        return apply("power", other, self)
+
+    def __neg__(self) -> Expr:
+        return apply("negate", self)
+
+    def __abs__(self) -> Expr:
+        return apply("absolute", self)
+
+    def __gt__(self, other: Any) -> Expr:
+        return apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Expr:
+        return apply("greater_equal", self, other)
+
+    def __lt__(self, other: Any) -> Expr:
+        return apply("less", self, other)
+
+    def __le__(self, other: Any) -> Expr:
+        return apply("less_equal", self, other)
+
+    # As for tensors, == builds a node; two nodes are the same only if they are one object.
+    def __eq__(self, other: Any) -> Expr:  # type: ignore[override]
+        return apply("equal", self, other)
+
+    def __ne__(self, other: Any) -> Expr:  # type: ignore[override]
+        return apply("not_equal", self, other)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        """Answer a Python `if` on an option, and remember the answer; refuse one on anything that varies."""
+        for symbol in symbols(self):
+            if symbol.scope != "group":
+                raise TypeError(
+                    f"a Python `if` cannot depend on {symbol.name!r}, which is not known while the formula "
+                    "is traced: use where(condition, a, b)"
+                )
+        return self._decide()
+
+    def _decide(self) -> bool:
+        first = next(symbols(self), None)
+        if first is None or first.decide is None:
+            raise TypeError("a Python `if` on a constant of the formula: decide it outside the formula")
+        return bool(first.decide(self))
+
+
+@dataclass(eq=False, frozen=True)
+class Symbol(Expr):
+    """A leaf with a name: a tensor's element, a parameter's number or a group's option."""
+
+    name: str
+    scope: Scope
+    index: int | None = None
+    """The place within an option that is a tuple, such as betas."""
+    decide: Any = field(default=None, repr=False)
+    operands = ()
+
+    @property
+    def varies(self) -> bool:  # type: ignore[override]
+        """True for tensors."""
+        return self.scope == "element"
+
+    @property
+    def label(self) -> str:
+        """The name, with its index: betas[0]."""
+        return self.name if self.index is None else f"{self.name}[{self.index}]"
+
+
+@dataclass(eq=False, frozen=True)
+class Constant(Expr):
+    """A number that stands in the formula's text."""
+
+    value: float
+    varies = False
+    operands = ()
+
+
+@dataclass(eq=False, frozen=True)
+class Operation(Expr):
+    """An operation of the table on other nodes."""
+
+    op: Op
+    operands: tuple[Expr, ...]
+    varies: bool
+
+
+def apply(name: str, *operands: Any) -> Expr:
+    """Make a node, numbers becoming constants; refuse what no kernel can compute per element."""
+    op = OPS[name]
+    nodes = tuple(as_expr(operand) for operand in operands)
+    varies = any(node.varies for node in nodes)
+    if varies and op.numbers_only:
+        raise TypeError(
+            f"{op.name} works on numbers only (its result on tensors depends on the machine): "
+            "use x * x, sqrt(x) or another correctly rounded operation"
+        )
+    return Operation(op, nodes, varies)
+
+
+def as_expr(value: Any) -> Expr:
+    """Turn a number into a constant; leave a node as it is."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, int | float):
+        return Constant(float(value))
+    raise TypeError(f"a formula takes numbers and its own arguments, but got {type(value).__name__} {value!r}")
+
+
+def walk(*roots: Expr) -> Iterator[Expr]:
+    """Yield each node once, operands before what uses them."""
+    seen: set[Expr] = set()
+    stack = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((operand, False) for operand in reversed(node.operands))
+
+
+def symbols(*roots: Expr) -> Iterator[Symbol]:
+    """Yield the symbols that the roots depend on."""
+    return (node for node in walk(*roots) if isinstance(node, Symbol))

@@ -1,0 +1,118 @@
+"""What a parameter group may hold."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from .state.names import name_of
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
+
+FOREIGN = {
+    "params",
+    "param_names",
+    "initial_lr",
+    "max_lr",
+    "min_lr",
+    "base_momentum",
+    "max_momentum",
+    "swa_lr",
+}
+"""Keys of a group that are no options: torch's own, and those that its schedulers add."""
+
+
+def checked_group(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the group to add, complete and in order; raises TypeError or ValueError naming what is wrong."""
+    if not isinstance(group, Mapping):
+        raise TypeError(f"a parameter group must be a dict with a key 'params', but got {type(group).__name__}")
+    if "params" not in group:
+        raise ValueError(f"a parameter group needs the key 'params', but has {', '.join(map(repr, group))}")
+    index = len(optimizer.param_groups)
+    checked = _options(optimizer, group, index) | {"params": _listed(group["params"])}
+    _check_parameters(optimizer, checked, index)
+    return {"params": checked.pop("params")} | checked
+
+
+def _listed(params: Any) -> list[Any]:
+    """Take one parameter, or any iterable of them, as a list; torch takes names off pairs itself."""
+    if isinstance(params, Tensor):
+        return [params]
+    if isinstance(params, set):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of a set changes "
+            "between runs: pass a list"
+        )
+    return list(params)
+
+
+def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """Check the options that the group sets itself, and those together with the defaults."""
+    owner, where = type(optimizer), f" in parameter group {index}"
+    options = {owner.spellings.get(name, name): value for name, value in group.items()}
+    for name in options:
+        _check_name(name, owner, where)
+    own = {
+        name: owner.options[name].check(value, owner.__name__, where) if name in owner.options else value
+        for name, value in options.items()
+    }
+    complete = optimizer.defaults | own
+    missing = [name for name in owner.options if name not in complete]
+    if missing:
+        raise TypeError(
+            f"{owner.__name__} needs {missing[0]}{where}: pass it to every group or to the optimizer, for example "
+            f"{owner.__name__}(params, {missing[0]}=0.1)"
+        )
+    owner.check(complete)
+    return own
+
+
+def _check_name(name: str, owner: type[Optimizer], where: str) -> None:
+    """Take a key that is nearly an option for a slip, and any other for the user's own label."""
+    if name in owner.options or name in FOREIGN:
+        return
+    near = difflib.get_close_matches(name, owner.options, n=1, cutoff=0.8)
+    if near:
+        raise TypeError(f"{owner.__name__} has no option {name!r}{where}: did you mean {near[0]!r}?")
+
+
+def _check_parameters(optimizer: Optimizer, group: dict[str, Any], index: int) -> None:
+    params = [item[1] if isinstance(item, tuple) and len(item) == 2 else item for item in group["params"]]
+    names = [item[0] for item in group["params"] if isinstance(item, tuple)]
+    called = {"params": params} | ({"param_names": names} if len(names) == len(params) else {})
+    taken = {id(param) for param in chain.from_iterable(other["params"] for other in optimizer.param_groups)}
+    for place, param in enumerate(params):
+        fault = _fault(param, taken, optimizer.defaults["differentiable"])
+        if fault:
+            name = name_of(called, place, index) if isinstance(param, Tensor) else f"item {place} of group {index}"
+            raise fault[0](f"{fault[1]}, but {name} {fault[2]}")
+
+
+def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exception], str, str] | None:
+    """Say what is wrong with a parameter: the error's type, the rule, and what was got."""
+    if not isinstance(param, Tensor):
+        return TypeError, "optimizer can only optimize Tensors", f"is {type(param).__name__} {param!r}"
+    if not (param.is_floating_point() or param.is_complex()):
+        return TypeError, "optimizer can only optimize floating point or complex Tensors", f"is {param.dtype}"
+    if not (differentiable or param.is_leaf or param.retains_grad):
+        return (
+            ValueError,
+            "can't optimize a non-leaf Tensor",
+            f"is the result of {_origin(param)}: pass a leaf, x.detach()",
+        )
+    if id(param) in taken:
+        return (
+            ValueError,
+            "some parameters appear in more than one parameter group",
+            "is in an earlier one too",
+        )
+    return None
+
+
+def _origin(param: Tensor) -> str:
+    return type(param.grad_fn).__name__

@@ -1,0 +1,167 @@
+"""Ranges as types: what a hyper-parameter may be, and the one sentence for when it is not."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from numbers import Real
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin
+
+from torch import Tensor
+
+Number: TypeAlias = float | Tensor
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from low up to high; `below` leaves high itself out."""
+
+    low: float = -inf
+    high: float = inf
+    below: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value and (value < self.high if self.below else value <= self.high)
+
+    def __str__(self) -> str:
+        if self.high == inf:
+            return "a number" if self.low == -inf else f"at least {self.low:g}"
+        return f"in [{self.low:g}, {self.high:g}{')' if self.below else ']'}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two numbers, each in its own range, and what must hold between them."""
+
+    first: Range
+    second: Range
+    ordered: bool = False
+
+
+AnyNumber: TypeAlias = Annotated[Number, Range()]
+NonNegative: TypeAlias = Annotated[Number, Range(0)]
+Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
+Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
+Betas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(0, 1, below=True))]
+Etas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(1))]
+StepSizes: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0), Range(0), ordered=True)]
+
+REQUIRED: Any = object()
+"""The default of an option that has none."""
+
+# torch.optim's words for what is wrong, which programs and tests look for.
+TORCH_WORDS = {"lr": "learning rate", "betas": "beta parameter", "etas": "eta values", "eps": "epsilon value"}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A hyper-parameter as a class declares it: name, range, default. On an instance it reads the first group."""
+
+    name: str
+    rule: Range | Pair | type | None
+    default: Any
+    keyword_only: bool = False
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self.default if instance is None else instance.param_groups[0][self.name]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        checked = self.check(value, type(instance).__name__)
+        for group in instance.param_groups:
+            group[self.name] = checked
+
+    def check(self, value: Any, owner: str, where: str = "") -> Any:
+        """Return the value as it is kept, or raise the sentence that says what is wrong with it.
+
+        Raises TypeError for another kind of thing than a number, ValueError for a number out of range.
+        """
+        if isinstance(self.rule, Range):
+            return self._number(
+                value, self.rule, self.name, TORCH_WORDS.get(self.name, f"{self.name} value"), owner, where
+            )
+        if isinstance(self.rule, Pair):
+            return self._pair(value, self.rule, owner, where)
+        if self.rule is bool and not isinstance(value, bool | int | type(None)):
+            raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {value!r}")
+        return value
+
+    def _pair(self, value: Any, pair: Pair, owner: str, where: str) -> tuple[Any, Any]:
+        if not isinstance(value, tuple | list | Tensor) or len(value) != 2:
+            raise TypeError(f"{owner} needs {self.name} to be two numbers{where}, but got {value!r}")
+        words = TORCH_WORDS.get(self.name, f"{self.name} value")
+        first, second = (
+            self._number(value[index], allowed, f"{self.name}[{index}]", f"{words} at index {index}", owner, where)
+            for index, allowed in enumerate((pair.first, pair.second))
+        )
+        if pair.ordered and first > second:
+            raise ValueError(
+                f"Invalid {self.name}: {first}, {second}{where}, but {owner} needs {self.name}[0] to be at most "
+                f"{self.name}[1]"
+            )
+        return first, second
+
+    @staticmethod
+    def _number(value: Any, allowed: Range, name: str, words: str, owner: str, where: str) -> Any:
+        if isinstance(value, Tensor):
+            if value.numel() != 1:
+                raise ValueError(
+                    f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
+                )
+            # A number that lives on a device is not waited for.
+            if value.device.type == "cpu" and float(value) not in allowed:
+                raise ValueError(f"Invalid {words}: {float(value)}{where}, but {owner} needs {name} {allowed}")
+            return value
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {value!r}")
+        if float(value) not in allowed:
+            raise ValueError(f"Invalid {words}: {value}{where}, but {owner} needs {name} {allowed}")
+        return value if isinstance(value, int) else float(value)
+
+
+def declared(cls: Any) -> dict[str, Option]:
+    """Read the fields that a class declares itself."""
+    hints = inspect.get_annotations(cls, eval_str=True)
+    names = [name for name, hint in hints.items() if name != "params" and not _is_class_variable(hint)]
+    keyword_only = names.index("_") if "_" in names else len(names)
+    return {
+        name: Option(name, _range(hints[name]), cls.__dict__.get(name, REQUIRED), place > keyword_only)
+        for place, name in enumerate(names)
+        if name != "_"
+    }
+
+
+def _is_class_variable(hint: Any) -> bool:
+    return hint is ClassVar or get_origin(hint) is ClassVar
+
+
+def _range(hint: Any) -> Range | Pair | type | None:
+    """Find what a field's type says of its values."""
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, Range | Pair):
+            return mark
+    return bool if hint is bool or bool in get_args(hint) else None
+
+
+def signature(options: Mapping[str, Option]) -> inspect.Signature:
+    """Write the signature that the fields amount to: options by position first, in the order declared."""
+    kinds = inspect.Parameter
+    ordered = sorted(options.values(), key=lambda option: option.keyword_only)
+    return inspect.Signature(
+        [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
+        + [
+            kinds(
+                option.name,
+                kinds.KEYWORD_ONLY if option.keyword_only else kinds.POSITIONAL_OR_KEYWORD,
+                default=kinds.empty if option.default is REQUIRED else option.default,
+            )
+            for option in ordered
+        ]
+    )
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """Add the nearest known name to a message, or all of them where none is near."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f": did you mean {near[0]!r}?" if near else f": it has {', '.join(known)}"

@@ -1,0 +1,193 @@
+"""Optimizer: typed fields in, groups kept, each step handed to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, TypeAlias, dataclass_transform
+
+import torch
+from torch import Tensor
+from torch.optim import optimizer as torch_optimizer
+
+from . import engine
+from .formula.rule import Rule, rule_of
+from .groups import checked_group
+from .hyper import REQUIRED, Option, declared, nearest, signature
+from .state import checkpoint
+
+Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
+Closure: TypeAlias = Callable[[], Any]
+
+registry: dict[str, type[Optimizer]] = {}
+"""Every optimizer there is, by the name of its class."""
+
+
+@dataclass_transform()
+class _Typed:
+    """Lets type checkers derive the signature of a class from its fields."""
+
+
+class Optimizer(_Typed, torch.optim.Optimizer):
+    """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
+
+    A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
+    grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options, `step_count`,
+    `is_first_step`); what is returned is the new parameter and the new states, in the order received. States start
+    as zeros, or as the number that a method `initial_<state>` returns, and are kept only under the options that need
+    them.
+
+    Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
+    evaluated in float32 for bfloat16 and float16 parameters, else in the parameter's own precision.
+
+    Raises TypeError and ValueError, before anything changes, for what cannot be optimized or is out of range.
+    """
+
+    params: Parameters
+    _: KW_ONLY
+    maximize: bool = False
+    foreach: bool | None = None
+    capturable: bool = False
+    differentiable: bool = False
+    fused: bool | None = None
+
+    options: ClassVar[dict[str, Option]] = {}
+    spellings: ClassVar[Mapping[str, str]] = {}
+    """Other names under which an option is accepted."""
+    counts_steps: ClassVar[bool] = True
+    """False for the rules whose torch.optim counterpart keeps no `step`."""
+    keeps_state_from_start: ClassVar[bool] = False
+    """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
+
+    rule: ClassVar[Rule]
+    update: ClassVar[Callable[..., Any]]
+    step_count: ClassVar[Any]
+    is_first_step: ClassVar[Any]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.options = {**cls.options, **declared(cls)}
+        for name, option in cls.options.items():
+            setattr(cls, name, option)
+        cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]
+        if hasattr(cls, "update"):
+            cls.rule = rule_of(cls)
+            registry[cls.__name__] = cls
+
+    def __init__(self, params: Parameters, *values: Any, **keywords: Any) -> None:
+        defaults = self._defaults(values, keywords)
+        super().__init__(params, defaults)  # type: ignore[arg-type]
+
+    def _defaults(self, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Bind the arguments to the options and check each; one that is required may be left to the groups."""
+        owner = type(self)
+        given = owner._bind(values, {owner.spellings.get(name, name): value for name, value in keywords.items()})
+        defaults = {name: option.default for name, option in owner.options.items()} | given
+        checked = {
+            name: owner.options[name].check(value, owner.__name__)
+            for name, value in defaults.items()
+            if value is not REQUIRED
+        }
+        if len(checked) == len(defaults):
+            owner.check(checked)
+        return checked
+
+    @classmethod
+    def _bind(cls, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        positional = [name for name, option in cls.options.items() if not option.keyword_only]
+        if len(values) > len(positional):
+            raise TypeError(
+                f"{cls.__name__} takes at most {len(positional)} positional options ({', '.join(positional)}), "
+                f"but got {len(values)}: pass the rest by name"
+            )
+        given = dict(zip(positional, values, strict=False))
+        for name in keywords:
+            if name not in cls.options:
+                raise TypeError(f"{cls.__name__} has no option {name!r}{nearest(name, cls.options)}")
+            if name in given:
+                raise TypeError(f"{cls.__name__} got {name} twice, by position and by name: pass it once")
+        return given | keywords
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any]) -> None:
+        """Raise ValueError where options that are fine alone do not go together."""
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own; options left out are the optimizer's.
+
+        Raises TypeError or ValueError, and adds nothing, for a parameter that cannot be optimized or a bad option.
+        """
+        super().add_param_group(checked_group(self, param_group))
+        if self.keeps_state_from_start:
+            engine.create_states(self, self.param_groups[-1])
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient, once; return the closure's loss, if there is a closure.
+
+        A closure zeroes the gradients, computes the loss, calls `loss.backward()` and returns the loss. A step that
+        fails leaves parameters and states as they were.
+
+        Raises RuntimeError for gradients that are sparse or do not fit their parameters, TypeError or RuntimeError
+        for a closure that returns None or after which no parameter has a gradient.
+        """
+        if self._is_watched():
+            return _watched_step(self) if closure is None else _watched_step(self, closure)
+        return _plain_step(self, closure)
+
+    # torch.optim wraps `step` for hooks and profiler ranges unless it is marked; here they cost nothing when unused.
+    step.hooked = True  # type: ignore[attr-defined]
+
+    def _is_watched(self) -> bool:
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or torch_optimizer._global_optimizer_pre_hooks
+            or torch_optimizer._global_optimizer_post_hooks
+            or torch.autograd._profiler_enabled()  # type: ignore[attr-defined]
+        )
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.
+
+        Raises ValueError, with every difference named, if it does not fit; then nothing has changed.
+        """
+        checkpoint.load(self, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A scheduler hides `step` behind a wrapper that is bound to this very optimizer: a copy has its own.
+        own = {name: value for name, value in self.__dict__.items() if not hasattr(type(self), name)}
+        return super().__getstate__() | {name: value for name, value in own.items() if not name.startswith("_")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        checkpoint.modernize(self)
+
+
+def _evaluate(optimizer: Optimizer, closure: Closure) -> Any:
+    """Run the closure with gradients enabled, and see that it did its work."""
+    name = type(optimizer).__name__
+    with torch.enable_grad():
+        loss = closure()
+    if loss is None:
+        raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    if any(param.requires_grad for param in params) and all(param.grad is None for param in params):
+        raise RuntimeError(
+            f"{name}.step got a closure after which no parameter has a gradient: call loss.backward() in it, on a loss "
+            "that depends on the optimizer's parameters"
+        )
+    return loss
+
+
+def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
+    loss = None if closure is None else _evaluate(optimizer, closure)
+    with torch.no_grad():
+        engine.step(optimizer)
+    return loss
+
+
+_watched_step = torch.optim.Optimizer.profile_hook_step(_plain_step)
+
+
+Optimizer.options = declared(Optimizer)

@@ -1,0 +1,3 @@
+"""The catalogue, by what an update needs."""
+
+from .elementwise import *

@@ -1,0 +1,6 @@
+"""Rules that need only an element's own parameter, gradient and states: one family a file."""
+
+from .adagrad import *
+from .adam import *
+from .rprop import *
+from .sgd import *

@@ -1,0 +1,85 @@
+"""Rates that fall where gradients were large: sums and running means of squares."""
+
+from ...formula import maximum, sqrt
+from ...hyper import Fraction, NonNegative
+from ...optimizer import Optimizer
+from .parts import l2
+
+__all__ = ["AdaDelta", "Adagrad", "RMSProp"]
+
+
+class Adagrad(Optimizer):
+    """Divide by the root of the sum of all squared gradients: rare features keep large steps.
+
+    Duchi, Hazan & Singer 2011, "Adaptive subgradient methods for online learning and stochastic optimization",
+    figure 1 with diagonal matrices. https://jmlr.org/papers/v12/duchi11a.html
+    Tune: lr is the size of the first step; coming from Adam, about 10 times larger, without a schedule.
+    """
+
+    lr: NonNegative = 1e-2
+    lr_decay: NonNegative = 0
+    weight_decay: NonNegative = 0
+    initial_accumulator_value: NonNegative = 0
+    eps: NonNegative = 1e-10
+
+    keeps_state_from_start = True
+
+    def update(self, param, grad, sum):
+        grad = l2(self, param, grad)
+        sum = sum + grad * grad
+        rate = self.lr / (1 + (self.step_count - 1) * self.lr_decay)
+        return param - rate * grad / (sqrt(sum) + self.eps), sum
+
+    def initial_sum(self):
+        """The sum may start above zero, for smaller first steps."""
+        return self.initial_accumulator_value
+
+
+class RMSProp(Optimizer):
+    """Divide by the root of a running mean of squares; `centered` takes off the squared mean: the variance.
+
+    Tieleman & Hinton 2012, "Lecture 6.5: RMSProp", https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf;
+    centered: Graves 2013, "Generating sequences with recurrent neural networks", equations 38 to 45,
+    https://arxiv.org/abs/1308.0850
+    Tune: like Adam without bias correction; the first steps are up to 1 / sqrt(1 - alpha) times larger.
+    """
+
+    lr: NonNegative = 1e-2
+    alpha: Fraction = 0.99
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0
+    momentum: NonNegative = 0
+    centered: bool = False
+
+    def update(self, param, grad, square_avg, grad_avg, momentum_buffer):
+        grad = l2(self, param, grad)
+        square_avg = self.alpha * square_avg + (1 - self.alpha) * grad * grad
+        variance = square_avg
+        if self.centered:
+            grad_avg = self.alpha * grad_avg + (1 - self.alpha) * grad
+            variance = maximum(square_avg - grad_avg * grad_avg, 0)  # rounding can take it below zero
+        step = grad / (sqrt(variance) + self.eps)
+        if self.momentum:
+            momentum_buffer = self.momentum * momentum_buffer + step
+            step = momentum_buffer
+        return param - self.lr * step, square_avg, grad_avg, momentum_buffer
+
+
+class AdaDelta(Optimizer):
+    """Measure the gradient in units of past gradients, and the step in units of past steps: no rate to tune.
+
+    Zeiler 2012, "ADADELTA: An adaptive learning rate method", algorithm 1. https://arxiv.org/abs/1212.5701
+    Tune: leave lr at 1; eps sets the size of the first steps: larger starts faster.
+    """
+
+    rho: Fraction = 0.9
+    eps: NonNegative = 1e-6
+    weight_decay: NonNegative = 0
+    lr: NonNegative = 1.0
+
+    def update(self, param, grad, square_avg, acc_delta):
+        grad = l2(self, param, grad)
+        square_avg = self.rho * square_avg + (1 - self.rho) * grad * grad
+        delta = sqrt(acc_delta + self.eps) / sqrt(square_avg + self.eps) * grad
+        acc_delta = self.rho * acc_delta + (1 - self.rho) * delta * delta
+        return param - self.lr * delta, square_avg, acc_delta

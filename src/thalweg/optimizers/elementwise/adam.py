@@ -1,0 +1,70 @@
+"""Running means of the gradient and of its size, both corrected for starting at zero."""
+
+from ...formula import maximum, sqrt
+from ...hyper import Betas, NonNegative
+from ...optimizer import Optimizer
+from .parts import l2
+
+__all__ = ["AdaMax", "Adam", "Adamax"]
+
+
+class Adam(Optimizer):
+    """The mean gradient over the root of the mean squared gradient: steps of about lr, whatever the scale.
+
+    Kingma & Ba 2015, "Adam: A method for stochastic optimization", algorithm 1. https://arxiv.org/abs/1412.6980
+    `amsgrad` divides by the largest mean square so far: Reddi, Kale & Kumar 2018, "On the convergence of Adam and
+    beyond", algorithm 2, with bias correction. https://openreview.net/forum?id=ryQu7f-RZ
+    Tune: lr between 1e-4 and 1e-2; the larger the batch, the larger; smaller betas[1] for gradients that change fast.
+    """
+
+    lr: NonNegative = 1e-2
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0
+    amsgrad: bool = False
+
+    spellings = {"epsilon": "eps"}
+
+    def update(self, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq):
+        beta1, beta2 = self.betas
+        grad = l2(self, param, grad)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        largest = exp_avg_sq
+        if self.amsgrad:
+            max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
+            largest = max_exp_avg_sq
+        m_hat = exp_avg / (1 - beta1**self.step_count)
+        v_hat = largest / (1 - beta2**self.step_count)
+        return param - self.lr * m_hat / (sqrt(v_hat) + self.eps), exp_avg, exp_avg_sq, max_exp_avg_sq
+
+
+class AdaMax(Optimizer):
+    """Adam with the largest recent gradient in place of the root mean square.
+
+    Kingma & Ba 2015, "Adam: A method for stochastic optimization", algorithm 2. https://arxiv.org/abs/1412.6980
+    `eps` is added to the gradient's size, as in torch.optim, so that the first zero gradient divides nothing by zero.
+    Tune: as Adam, lr about twice as large.
+    """
+
+    lr: NonNegative = 1e-2
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-38
+    weight_decay: NonNegative = 0
+
+    def update(self, param, grad, exp_avg, exp_inf):
+        beta1, beta2 = self.betas
+        grad = l2(self, param, grad)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_inf = maximum(beta2 * exp_inf, abs(grad) + self.eps)
+        return param - self.lr / (1 - beta1**self.step_count) * exp_avg / exp_inf, exp_avg, exp_inf
+
+
+class Adamax(AdaMax):
+    """AdaMax with torch.optim's defaults.
+
+    Kingma & Ba 2015, "Adam: A method for stochastic optimization", algorithm 2. https://arxiv.org/abs/1412.6980
+    """
+
+    lr: NonNegative = 2e-3
+    eps: NonNegative = 1e-8

@@ -1,0 +1,1 @@
+"""How numbers are kept between steps: formats, layouts, first values, checkpoints."""

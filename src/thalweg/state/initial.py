@@ -1,0 +1,35 @@
+"""The states of a parameter before its first step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..formula.rule import initial_value
+from ..formula.trace import Formula
+
+
+def complete(state: dict[str, Any], formula: Formula, param: Tensor, options: Mapping[str, Any]) -> None:
+    """Add what a parameter's state lacks: the step count, and each state that the formula keeps."""
+    rule = formula.rule
+    if rule.counts_steps and "step" not in state:
+        state["step"] = number(0.0)
+    for name in formula.states:
+        if state.get(name) is None:
+            value = initial_value(rule, name, options)
+            state[name] = number(value) if name in rule.scalars else filled(param, value)
+
+
+def number(value: float) -> Tensor:
+    """Keep one number for a whole parameter: on the CPU, never narrower than float32."""
+    wide = torch.get_default_dtype() == torch.float64
+    return torch.tensor(value, dtype=torch.float64 if wide else torch.float32)
+
+
+def filled(param: Tensor, value: float) -> Tensor:
+    """Keep one number for each element, laid out as the parameter; both parts of a complex one get the value."""
+    state = torch.zeros_like(param, memory_format=torch.preserve_format, requires_grad=False)
+    if value:
+        state.fill_(complex(value, value) if param.is_complex() else value)
+    return state

@@ -1,0 +1,47 @@
+"""A test that asks for `cls` runs for each optimizer; one that asks for `options` too, with each switch on and off.
+
+`required` are the options that a class cannot do without.
+"""
+
+from itertools import chain, combinations
+
+import pytest
+import torch
+
+import thalweg  # noqa: F401  (fills the registry)
+from thalweg.hyper import REQUIRED
+from thalweg.optimizer import registry
+
+CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
+
+
+def needed(cls):
+    return {name: 0.05 for name, option in cls.options.items() if option.default is REQUIRED}
+
+
+def variants(cls):
+    """Every combination of the options that are off by default, where the class accepts it."""
+    switches = {
+        name: True if option.default is False else 0.25
+        for name, option in cls.options.items()
+        if not option.keyword_only and option.default in (0, False)
+    }
+    for names in chain.from_iterable(combinations(switches, size) for size in range(len(switches) + 1)):
+        options = needed(cls) | {name: switches[name] for name in names}
+        try:
+            cls([torch.zeros(1)], **options)
+        except ValueError:
+            continue
+        yield pytest.param(cls, options, id="-".join((cls.__name__, *names)))
+
+
+def pytest_generate_tests(metafunc):
+    if {"cls", "options"} <= set(metafunc.fixturenames):
+        metafunc.parametrize("cls, options", list(chain.from_iterable(map(variants, CATALOGUE))))
+    elif "cls" in metafunc.fixturenames:
+        metafunc.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+
+
+@pytest.fixture
+def required(cls):
+    return needed(cls)

@@ -1,0 +1,83 @@
+"""Paper = formula: each `update` against its reference in plain Python floats, in float64."""
+
+from math import isfinite
+
+import numpy as np
+import pytest
+import torch
+
+from tests.papers import REFERENCES
+from thalweg.hyper import REQUIRED, Pair, Range
+
+STEPS, WEIGHTS = 24, 12
+
+
+@pytest.fixture(autouse=True)
+def _double_precision():
+    """One number per parameter (ASGD's eta) is as precise as torch's default dtype."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def sampled(rng, option):
+    """A value from anywhere in the option's declared range, edges and default included."""
+    if option.rule is bool:
+        return bool(rng.integers(2))
+    if option.default is not REQUIRED and rng.random() < 0.3:
+        return option.default
+    if isinstance(option.rule, Pair):
+        first, second = number(rng, option.rule.first), number(rng, option.rule.second)
+        return (min(first, second), max(first, second)) if option.rule.ordered else (first, second)
+    return number(rng, option.rule)
+
+
+def number(rng, allowed: Range):
+    if isfinite(allowed.high):
+        return float(rng.choice([allowed.low, 0.5, 0.9, 0.999, rng.random()]))
+    if isfinite(allowed.low):
+        return float(allowed.low + rng.choice([0, 10 ** rng.uniform(-6, 0.5)]))
+    return float(rng.choice([0, rng.uniform(-2, 2), rng.integers(1, STEPS)]))
+
+
+def sampled_options(rng, cls):
+    while True:
+        names = [name for name, option in cls.options.items() if not option.keyword_only or name == "maximize"]
+        options = {name: sampled(rng, cls.options[name]) for name in names}
+        try:
+            cls([torch.zeros(1)], **options)
+        except ValueError:
+            continue
+        return options
+
+
+def sampled_gradients(rng):
+    """Zeros, turning signs, and sizes from 1e-12 to 1e12; one weight sees no gradient at all."""
+    sizes = 10.0 ** rng.choice([0, 1, 6, 12], WEIGHTS)
+    gradients = rng.normal(size=(STEPS, WEIGHTS)) * sizes ** rng.choice([-1, 0, 1], (STEPS, WEIGHTS))
+    gradients[rng.random((STEPS, WEIGHTS)) < 0.2] = 0
+    gradients[:, 0] = 0
+    return gradients
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_agrees_with_the_paper(cls, seed):
+    rng = np.random.default_rng([seed, len(cls.__name__)])
+    options, start, gradients = sampled_options(rng, cls), rng.normal(size=WEIGHTS), sampled_gradients(rng)
+    param = torch.tensor(start)
+    optimizer = cls([param], **options)
+    ours = []
+    for gradient in gradients:
+        param.grad = torch.from_numpy(gradient)
+        optimizer.step()
+        ours.append(param.tolist())
+    for weight, path in enumerate(np.transpose(ours)):
+        theirs = []
+        reference = REFERENCES[cls.__name__](float(start[weight]), gradients[:, weight].tolist(), **options)
+        try:
+            theirs.extend(reference)
+        except ZeroDivisionError:  # 0 / 0, which is NaN for tensors
+            assert not np.isfinite(path[len(theirs)])
+        # rounding is as large as the largest number so far: 1e-12 of that
+        scale = np.maximum.accumulate(np.abs([start[weight], *theirs]))[1:]
+        assert (np.abs(path[: len(theirs)] - np.array(theirs)) <= 1e-12 * scale).all(), options
