@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -47,7 +48,7 @@ class LineSearch:
 
     def _line(self, objective: Objective, here: Point) -> Along | None:
         """Return the line of descent from `here`: the method's, or the steepest where that one does not descend."""
-        direction = self.direction(here)
+        direction = self.direction(here, partial(objective.hessian_times, here))
         slope = read_numbers(torch.dot(here.gradient, direction))[0]
         if not -math.inf < slope < 0 and not self.direction.fresh:
             self.direction.forget()

@@ -45,6 +45,7 @@ class Objective:
         self.budget = budget
         self.evaluations = 0
         self.products = 0
+        self.last: Tensor | None = None
 
     @property
     def spent(self) -> bool:
@@ -60,6 +61,7 @@ class Objective:
         if self.spent:
             raise BudgetSpent
         self.evaluations += 1
+        self.last = x
         value, gradient = self.function(x)
         if direction is None:
             numbers = [*read_numbers(value, largest(gradient)), 0.0]
@@ -67,11 +69,13 @@ class Objective:
             numbers = read_numbers(value, largest(gradient), torch.dot(gradient, direction))
         return Point(x, numbers[0], gradient, numbers[1]), numbers[2]
 
-    def hessian_times(self, vector: Tensor) -> Tensor:
-        """Return the product of the Hessian at the last evaluated point with `vector`."""
-        if self.spent:
-            raise BudgetSpent
+    def hessian_times(self, here: Point, vector: Tensor) -> Tensor:
+        """Return the product of the Hessian at `here` with `vector`; evaluates there again if it was not the last."""
         if self.curvature is None:
             raise ValueError("The function has no Hessian: give one whose gradient autograd can differentiate.")
+        if self.last is not here.x:
+            self.at(here.x)
+        if self.spent:
+            raise BudgetSpent
         self.products += 1
         return self.curvature(vector)

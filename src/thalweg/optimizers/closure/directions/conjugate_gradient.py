@@ -10,6 +10,7 @@ from torch import Tensor
 
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
+from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.objective import Point
 from thalweg.optimizers.closure.vector import read_numbers
 
@@ -101,7 +102,7 @@ class ConjugateGradient:
         """Return 2 (f - f_old) / slope, Nocedal & Wright 2006, equation 3.60."""
         return 2 * (step.here.value - step.before.value) / slope or step.alpha
 
-    def __call__(self, here: Point) -> Tensor:
+    def __call__(self, here: Point, hessian: Operator) -> Tensor:
         """Return -g + beta d."""
         if self.step is None:
             return -here.gradient

@@ -8,6 +8,7 @@ from torch import Tensor
 from thalweg.optimizers.closure.directions.curvature import gradient_change
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
+from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.objective import Point
 
 
@@ -44,7 +45,7 @@ class LimitedMemory:
         """Return 1, the Newton step; without memory a step of guessed length."""
         return first_trial(here, slope) if self.fresh else 1.0
 
-    def __call__(self, here: Point) -> Tensor:
+    def __call__(self, here: Point, hessian: Operator) -> Tensor:
         """Return -H g."""
         if self.fresh:
             return -here.gradient
@@ -56,6 +57,17 @@ class LimitedMemory:
         w = torch.mv(self.y_y[:k, :k], u).sub_(y_g).mul_(self.gamma).addcmul_(self.s_y[:k], u)
         weights = torch.stack((torch.mv(inverse.t(), w), u.mul_(-self.gamma)), 1)
         return torch.mv(rows.t(), weights.view(-1)).addcmul_(here.gradient, self.gamma).neg_()
+
+    def matrix(self) -> Tensor:
+        """Return H multiplied out, shape (n, n)."""
+        k = self.count
+        s, y = self.pairs[: 2 * k].view(k, 2, -1).unbind(1)
+        inverse = self.inverse[:k, :k]
+        middle = self.gamma * self.y_y[:k, :k] + torch.diag(self.s_y[:k])
+        cross = self.gamma * (s.t() @ (inverse.t() @ y))
+        dense = s.t() @ (inverse.t() @ middle @ inverse @ s) - cross - cross.t()
+        dense.diagonal().add_(self.gamma)
+        return dense
 
     def learn(self, step: Step) -> None:
         """Store the pair (s, y) where it bends upwards, else leave the memory as it is."""

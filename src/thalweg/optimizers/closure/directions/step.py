@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.objective import Point
 
 
@@ -35,8 +36,8 @@ class Step(NamedTuple):
 class Direction(Protocol):
     """Where to go; it knows no search."""
 
-    def __call__(self, here: Point) -> Tensor:
-        """Return a direction of descent."""
+    def __call__(self, here: Point, hessian: Operator) -> Tensor:
+        """Return a direction of descent; `hessian` multiplies a vector by the Hessian at `here`."""
         ...
 
     def learn(self, step: Step) -> None:

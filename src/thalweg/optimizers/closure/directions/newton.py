@@ -1,0 +1,50 @@
+"""Truncated Newton: Newton's direction, as nearly as a few products with the Hessian find it."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from thalweg.optimizers.closure.directions import krylov
+from thalweg.optimizers.closure.directions.steepest import first_trial
+from thalweg.optimizers.closure.directions.step import Step
+from thalweg.optimizers.closure.objective import Point
+
+
+class TruncatedNewton:
+    """Conjugate gradients on H p = -g, ended by the forcing term or by negative curvature.
+
+    Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1; the forcing term is min(forcing, sqrt(|g| / |g0|)).
+    """
+
+    def __init__(self, forcing: float = 0.5) -> None:
+        self.forcing = forcing
+        self.first_steepness = math.nan
+        self.newton = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the next direction would be the steepest: never known before."""
+        return not self.newton
+
+    def forget(self) -> None:
+        """Go along the steepest descent once."""
+        self.newton = False
+
+    def learn(self, step: Step) -> None:
+        """Trust the Hessian again."""
+        self.newton = True
+
+    def first_trial(self, here: Point, slope: float) -> float:
+        """Return 1, the Newton step; at first a step of guessed length."""
+        return 1.0 if self.newton else first_trial(here, slope)
+
+    def __call__(self, here: Point, hessian: krylov.Operator) -> Tensor:
+        """Return the direction, the steepest until a first step has shown the scale."""
+        if not self.newton:
+            self.first_steepness = here.steepness
+            return -here.gradient
+        tolerance = min(self.forcing, math.sqrt(here.steepness / self.first_steepness))
+        path = krylov.solve(hessian, here.gradient, tolerance, 2 * here.x.numel())
+        return path.before_negative_curvature()
