@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +48,23 @@ def _listed(params: Any) -> list[Any]:
             "optimizer parameters need to be organized in ordered collections, but the ordering of a set changes "
             "between runs: pass a list"
         )
-    return list(params)
+    return list(iterable(params))
+
+
+def iterable(params: Any) -> Any:
+    """Refuse what holds no parameters to iterate over: most often a module."""
+    if not isinstance(params, Iterable):
+        raise TypeError(
+            "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+            f"{type(params).__name__}: pass model.parameters()"
+        )
+    return params
 
 
 def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict[str, Any]:
     """Check the options that the group sets itself, and those together with the defaults."""
     owner, where = type(optimizer), f" in parameter group {index}"
-    options = {owner.spellings.get(name, name): value for name, value in group.items()}
+    options = owner.spelled(group, where)
     for name in options:
         _check_name(name, owner, where)
     own = {
@@ -68,7 +78,7 @@ def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict
             f"{owner.__name__} needs {missing[0]}{where}: pass it to every group or to the optimizer, for example "
             f"{owner.__name__}(params, {missing[0]}=0.1)"
         )
-    owner.check(complete)
+    owner.check(complete, where)
     return own
 
 

@@ -51,7 +51,12 @@ REQUIRED: Any = object()
 """The default of an option that has none."""
 
 # torch.optim's words for what is wrong, which programs and tests look for.
-TORCH_WORDS = {"lr": "learning rate", "betas": "beta parameter", "etas": "eta values", "eps": "epsilon value"}
+TORCH_WORDS = {
+    "lr": "learning rate: {value}",
+    "eps": "epsilon value: {value}",
+    "betas": "beta parameter at index {index}: {value}",
+    "etas": "eta values: {both}",
+}
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,8 @@ class Option:
         Raises TypeError for another kind of thing than a number, ValueError for a number out of range.
         """
         if isinstance(self.rule, Range):
-            return self._number(
-                value, self.rule, self.name, TORCH_WORDS.get(self.name, f"{self.name} value"), owner, where
-            )
+            words = TORCH_WORDS.get(self.name, self.name + " value: {value}")
+            return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
         if isinstance(self.rule, Pair):
             return self._pair(value, self.rule, owner, where)
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
@@ -89,34 +93,49 @@ class Option:
     def _pair(self, value: Any, pair: Pair, owner: str, where: str) -> tuple[Any, Any]:
         if not isinstance(value, tuple | list | Tensor) or len(value) != 2:
             raise TypeError(f"{owner} needs {self.name} to be two numbers{where}, but got {value!r}")
-        words = TORCH_WORDS.get(self.name, f"{self.name} value")
+        words = TORCH_WORDS.get(self.name, self.name + " values: {both}")
+        shown = [_plain(item) for item in value]
+        both = f"{shown[0]}, {shown[1]}"
         first, second = (
-            self._number(value[index], allowed, f"{self.name}[{index}]", f"{words} at index {index}", owner, where)
+            _number(
+                value[index],
+                allowed,
+                f"{self.name}[{index}]",
+                words.format(index=index, value=shown[index], both=both),
+                owner,
+                where,
+            )
             for index, allowed in enumerate((pair.first, pair.second))
         )
         if pair.ordered and first > second:
             raise ValueError(
-                f"Invalid {self.name}: {first}, {second}{where}, but {owner} needs {self.name}[0] to be at most "
+                f"Invalid {self.name} values: {both}{where}, but {owner} needs {self.name}[0] to be at most "
                 f"{self.name}[1]"
             )
         return first, second
 
-    @staticmethod
-    def _number(value: Any, allowed: Range, name: str, words: str, owner: str, where: str) -> Any:
-        if isinstance(value, Tensor):
-            if value.numel() != 1:
-                raise ValueError(
-                    f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
-                )
-            # A number that lives on a device is not waited for.
-            if value.device.type == "cpu" and float(value) not in allowed:
-                raise ValueError(f"Invalid {words}: {float(value)}{where}, but {owner} needs {name} {allowed}")
-            return value
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {value!r}")
-        if float(value) not in allowed:
-            raise ValueError(f"Invalid {words}: {value}{where}, but {owner} needs {name} {allowed}")
-        return value if isinstance(value, int) else float(value)
+
+def _plain(value: Any) -> Any:
+    """Take a one-element tensor's number for a message."""
+    return value.item() if isinstance(value, Tensor) and value.numel() == 1 and value.device.type == "cpu" else value
+
+
+def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: str) -> Any:
+    """Check one number; `got` is what to call it, with its value, in torch.optim's words."""
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise ValueError(
+                f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
+            )
+        # A number that lives on a device is not waited for.
+        if value.device.type == "cpu" and float(value) not in allowed:
+            raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {value!r}")
+    if float(value) not in allowed:
+        raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
+    return value if isinstance(value, int) else float(value)
 
 
 def declared(cls: Any) -> dict[str, Option]:

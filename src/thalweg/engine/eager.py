@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..formula.rule import Group
@@ -17,12 +18,8 @@ def step(optimizer: Any, ready: list[Ready]) -> None:
     # Every formula is found before the first parameter changes: one that cannot be traced changes nothing.
     formulas = [formula_of(optimizer.rule, item.group) for item in ready]
     for item, formula in zip(ready, formulas, strict=True):
-        update(formula, item, optimizer.state[item.param] if needs_state(formula) else {})
-
-
-def needs_state(formula: Formula) -> bool:
-    """Tell if anything is remembered from step to step."""
-    return formula.rule.counts_steps or bool(formula.states)
+        with torch.set_grad_enabled(bool(item.group["differentiable"])):
+            update(formula, item, optimizer.state[item.param] if formula.keeps_anything else {})
 
 
 def update(formula: Formula, item: Ready, state: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Which parameters can be updated now; what cannot be is refused before anything changes."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,11 @@ class Ready:
     group: dict[str, Any]
     param: Tensor
     grad: Tensor
+
+    def renewed(self) -> Ready:
+        """Look at the gradient again."""
+        assert self.param.grad is not None
+        return Ready(self.group, self.param, self.param.grad)
 
 
 def ready(optimizer: Any) -> list[Ready]:

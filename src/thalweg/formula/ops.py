@@ -23,6 +23,7 @@ class Op:
     name: str
     torch: Column
     host: Column
+    llvm: str
     latex: str
     binds: int = 9
     """How tightly the LaTeX binds: 9 needs no parentheses, 1 (a sum) needs them in a product."""
@@ -56,26 +57,46 @@ def square_root(a: float) -> float:
     return math.sqrt(a) if a >= 0 else math.nan
 
 
+def larger(a: float, b: float) -> float:
+    """Take the larger; NaN if either is."""
+    return a if a > b or a != a else b
+
+
+def smaller(a: float, b: float) -> float:
+    """Take the smaller; NaN if either is."""
+    return a if a < b or a != a else b
+
+
+def choose(condition: bool, a: float, b: float) -> float:
+    """Take one of two by a condition."""
+    return a if condition else b
+
+
+def sign(a: float) -> float:
+    """-1, 0 or 1; 0 for NaN."""
+    return float((a > 0) - (a < 0))
+
+
 ROWS = [
-    #   name            torch              host                                              LaTeX
-    Op("add",           operator.add,      operator.add,                                     "{0} + {1}", 1),
-    Op("subtract",      operator.sub,      operator.sub,                                     "{0} - {1}", 1),
-    Op("multiply",      operator.mul,      operator.mul,                                     r"{0} \, {1}", 2),
-    Op("divide",        operator.truediv,  divide,                                           r"\frac{{{0}}}{{{1}}}"),
-    Op("negate",        operator.neg,      operator.neg,                                     "-{0}", 1),
-    Op("absolute",      torch.abs,         abs,                                              r"\left|{0}\right|"),
-    Op("sqrt",          torch.sqrt,        square_root,                                      r"\sqrt{{{0}}}"),
-    Op("sign",          torch.sign,        lambda a: float((a > 0) - (a < 0)),               r"\operatorname{{sign}}\left({0}\right)"),
-    Op("maximum",       clamp_from_below,  lambda a, b: a if a > b or a != a else b,         r"\max\left({0}, {1}\right)"),
-    Op("minimum",       clamp_from_above,  lambda a, b: a if a < b or a != a else b,         r"\min\left({0}, {1}\right)"),
-    Op("where",         torch.where,       lambda condition, a, b: a if condition else b,    r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
-    Op("greater",       operator.gt,       operator.gt,                                      "{0} > {1}", 0, is_condition=True),
-    Op("greater_equal", operator.ge,       operator.ge,                                      r"{0} \ge {1}", 0, is_condition=True),
-    Op("less",          operator.lt,       operator.lt,                                      "{0} < {1}", 0, is_condition=True),
-    Op("less_equal",    operator.le,       operator.le,                                      r"{0} \le {1}", 0, is_condition=True),
-    Op("equal",         operator.eq,       operator.eq,                                      "{0} = {1}", 0, is_condition=True),
-    Op("not_equal",     operator.ne,       operator.ne,                                      r"{0} \ne {1}", 0, is_condition=True),
-    Op("power",         operator.pow,      operator.pow,                                     "{0}^{{{1}}}", 3, numbers_only=True),
+    #   name            torch             host              LLVM                                                LaTeX
+    Op("add",           operator.add,     operator.add,     "fadd {type} {0}, {1}",                             "{0} + {1}", 1),
+    Op("subtract",      operator.sub,     operator.sub,     "fsub {type} {0}, {1}",                             "{0} - {1}", 1),
+    Op("multiply",      operator.mul,     operator.mul,     "fmul {type} {0}, {1}",                             r"{0} \, {1}", 2),
+    Op("divide",        operator.truediv, divide,           "fdiv {type} {0}, {1}",                             r"\frac{{{0}}}{{{1}}}"),
+    Op("negate",        operator.neg,     operator.neg,     "fneg {type} {0}",                                  "-{0}", 1),
+    Op("absolute",      torch.abs,        abs,              "call {type} @llvm.fabs.{suffix}({type} {0})",      r"\left|{0}\right|"),
+    Op("sqrt",          torch.sqrt,       square_root,      "call {type} @llvm.sqrt.{suffix}({type} {0})",      r"\sqrt{{{0}}}"),
+    Op("sign",          torch.sign,       sign,             "call {type} @sign.{suffix}({type} {0})",                    r"\operatorname{{sign}}\left({0}\right)"),
+    Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",     r"\max\left({0}, {1}\right)"),
+    Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",     r"\min\left({0}, {1}\right)"),
+    Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
+    Op("greater",       operator.gt,      operator.gt,      "fcmp ogt {type} {0}, {1}",                         "{0} > {1}", 0, is_condition=True),
+    Op("greater_equal", operator.ge,      operator.ge,      "fcmp oge {type} {0}, {1}",                         r"{0} \ge {1}", 0, is_condition=True),
+    Op("less",          operator.lt,      operator.lt,      "fcmp olt {type} {0}, {1}",                         "{0} < {1}", 0, is_condition=True),
+    Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                         r"{0} \le {1}", 0, is_condition=True),
+    Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                         "{0} = {1}", 0, is_condition=True),
+    Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                         r"{0} \ne {1}", 0, is_condition=True),
+    Op("power",         operator.pow,     operator.pow,     "call {type} @power({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
 ]  # fmt: skip
 
 OPS = {row.name: row for row in ROWS}

@@ -42,6 +42,11 @@ class Formula:
         return [name for name in self.outputs if name != "param"]
 
     @property
+    def keeps_anything(self) -> bool:
+        """True if anything is remembered from step to step."""
+        return self.rule.counts_steps or bool(self.states)
+
+    @property
     def counts(self) -> bool:
         """True if the formula reads the step count."""
         return any(symbol.name == "step_count" for symbol in symbols(*self.outputs.values()))

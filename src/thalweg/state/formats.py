@@ -8,16 +8,20 @@ NARROW = (torch.bfloat16, torch.float16)
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return the format that formulas are evaluated in: float32 for the narrow ones, else the tensor's own."""
-    return torch.float32 if dtype in NARROW else dtype
+    """Return the format that formulas are evaluated in: float32 for the narrow ones, else the real part's own."""
+    return torch.float32 if dtype in NARROW else dtype.to_real()
+
+
+def as_real(tensor: Tensor) -> Tensor:
+    """View complex numbers as pairs of reals."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def load(tensor: Tensor) -> Tensor:
-    """View a stored tensor as real numbers to compute with; a complex number is a pair of reals."""
-    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return real.to(compute_dtype(real.dtype))
+    """Read a stored tensor as numbers to compute with."""
+    return as_real(tensor).to(compute_dtype(tensor.dtype))
 
 
 def store(tensor: Tensor, value: Tensor) -> None:
     """Write computed numbers back, rounded once, to nearest even."""
-    (torch.view_as_real(tensor) if tensor.is_complex() else tensor).copy_(value)
+    as_real(tensor).copy_(value)

@@ -23,8 +23,12 @@ def complete(state: dict[str, Any], formula: Formula, param: Tensor, options: Ma
 
 def number(value: float) -> Tensor:
     """Keep one number for a whole parameter: on the CPU, never narrower than float32."""
-    wide = torch.get_default_dtype() == torch.float64
-    return torch.tensor(value, dtype=torch.float64 if wide else torch.float32)
+    return torch.tensor(value, dtype=number_dtype())
+
+
+def number_dtype() -> torch.dtype:
+    """Return the format of such numbers."""
+    return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 
 def filled(param: Tensor, value: float) -> Tensor:

@@ -1,5 +1,7 @@
 """Running means of the gradient and of its size, both corrected for starting at zero."""
 
+from torch import Tensor
+
 from ...formula import maximum, sqrt
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
@@ -37,6 +39,21 @@ class Adam(Optimizer):
         m_hat = exp_avg / (1 - beta1**self.step_count)
         v_hat = largest / (1 - beta2**self.step_count)
         return param - self.lr * m_hat / (sqrt(v_hat) + self.eps), exp_avg, exp_avg_sq, max_exp_avg_sq
+
+    @classmethod
+    def check(cls, options, where=""):
+        """Refuse what torch.optim's Adam refuses of numbers that are tensors."""
+        super().check(options, where)
+        first, second = options["betas"]
+        given = {"lr": options["lr"], "betas[0]": first, "betas[1]": second}
+        tensors = [name for name, value in given.items() if isinstance(value, Tensor)]
+        if isinstance(first, Tensor) != isinstance(second, Tensor):
+            raise ValueError(f"betas must be either both floats or both Tensors{where}, but {tensors[-1]} alone is one")
+        if tensors and options["foreach"] and not options["capturable"]:
+            raise ValueError(
+                f"{tensors[0]} as a Tensor is not supported for capturable=False and foreach=True{where}: "
+                f"pass {cls.__name__} a float, or leave foreach out"
+            )
 
 
 class AdaMax(Optimizer):

@@ -34,12 +34,13 @@ class SGD(Optimizer):
         return param - self.lr * grad, momentum_buffer
 
     @classmethod
-    def check(cls, options):
+    def check(cls, options, where=""):
         """Nesterov's look ahead needs a momentum to look along."""
+        super().check(options, where)
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError(
                 "Nesterov momentum requires a momentum and zero dampening, but SGD got "
-                f"momentum={options['momentum']}, dampening={options['dampening']}: set momentum=0.9, for example"
+                f"momentum={options['momentum']}, dampening={options['dampening']}{where}: set momentum=0.9, say"
             )
 
 
@@ -61,7 +62,7 @@ class ASGD(Optimizer):
     def update(self, param, grad, eta: Scalar, mu: Scalar, ax):
         grad = l2(self, param, grad)
         param = param * (1 - self.lambd * eta) - eta * grad
-        ax = where(mu < 1, lerp(ax, param, mu), param)
+        ax = lerp(param, ax, 1 - mu)
         eta = self.lr / (1 + self.lambd * self.lr * self.step_count) ** self.alpha
         mu = 1 / maximum(1, self.step_count - self.t0)
         return param, eta, mu, ax

@@ -1,0 +1,81 @@
+"""LLVM text to machine code to functions, with no compiler on the machine."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from itertools import count
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from .threads import run_parallel_address
+
+_serial = count()
+
+
+@cache
+def machine() -> Any:
+    """The CPU to compile for: this one."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
+    )
+
+
+@cache
+def target() -> str:
+    """Describe all that machine code depends on beside the program."""
+    version = ".".join(map(str, llvm.llvm_version_info))
+    features = llvm.get_host_cpu_features().flatten()
+    return f"llvm {version} llvmlite {llvmlite.__version__} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}"
+
+
+def optimized(text: str) -> Any:
+    """Parse, check and optimize a module."""
+    module = llvm.parse_assembly(text)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    builder = llvm.create_pass_builder(machine(), options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def compiled(text: str) -> bytes:
+    """Compile a module to an object file."""
+    code: bytes = machine().emit_object(optimized(text))
+    return code
+
+
+def assembly(text: str) -> str:
+    """Compile a module to assembly, to read."""
+    code: str = machine().emit_assembly(optimized(text))
+    return code
+
+
+@cache
+def linker() -> Any:
+    """Keep one linker for the process."""
+    machine()
+    return llvm.create_lljit_compiler()
+
+
+def link(code: bytes) -> Any:
+    """Bring an object file to life; what it returns maps names to addresses, and keeps the code alive."""
+    library = llvm.JITLibraryBuilder().add_object_img(code)
+    library.import_symbol("power", power_address())
+    # Where there is no OpenMP runtime, the address is never called: a pool of threads does the work.
+    library.import_symbol("run_parallel", run_parallel_address() or power_address())
+    for name in ("step", "prepare", "work"):
+        library.export_symbol(name)
+    return library.link(linker(), f"kernel {next(_serial)}")
+
+
+@cache
+def power_address() -> int:
+    """Find the C library's pow, which Python's ** calls too."""
+    library = ctypes.CDLL(None) if hasattr(ctypes.CDLL(None), "pow") else ctypes.CDLL("libm.so.6")
+    return ctypes.cast(library.pow, ctypes.c_void_p).value or 0

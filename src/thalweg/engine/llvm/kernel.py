@@ -1,0 +1,58 @@
+"""A kernel: a program for tensors of given dtypes, as functions that can be called."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ...formula.passes import Program
+from .. import cache
+from . import threads
+from .compile import compiled, link, target
+from .layout import CONTEXT, row_layout
+from .render import render
+
+Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
+Part = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class Kernel:
+    """Machine code of one program; calling it lets go of Python's lock."""
+
+    def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
+        self.layout = row_layout(program)
+        self.context = CONTEXT
+        text = render(program, dtypes)
+        code = cache.remembered(f"{target()}\n{text}", lambda: compiled(text))
+        self.library: Any = link(code)
+        self.step = Function(self.library["step"])
+        self.prepare = Part(self.library["prepare"])
+        self.work = Part(self.library["work"])
+
+    def run(self, context: int, count: int) -> None:
+        """Update everything that the context lists, on a number of threads."""
+        if count <= 1 or threads.openmp_works():
+            self.step(context, count)
+        else:
+            self._run_in_pool(context, count)
+
+    def _run_in_pool(self, context: int, count: int) -> None:
+        self.prepare(context)
+        others = [threads.pool(count).submit(self.work, context) for _ in range(count - 1)]
+        self.work(context)
+        for other in others:
+            other.result()
+
+
+_kernels: dict[tuple[Any, ...], Kernel] = {}
+
+
+def kernel_of(program: Program, dtypes: tuple[tuple[str, torch.dtype], ...]) -> Kernel:
+    """Find the kernel of a program, building it if it is new."""
+    key = (program, dtypes)
+    if key not in _kernels:
+        _kernels[key] = Kernel(program, dict(dtypes))
+    return _kernels[key]

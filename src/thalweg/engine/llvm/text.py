@@ -1,0 +1,109 @@
+"""Writing LLVM: what values are called, how constants and operations read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import indent
+
+from ...formula.expr import Constant, Expr, Operation, Symbol, walk
+from ...formula.passes import Slot
+
+SUFFIX = {"float": "f32", "double": "f64"}
+
+# The operations that are no single instruction, for each type to compute in.
+DEFINITIONS = """
+declare {type} @llvm.sqrt.{suffix}({type})
+declare {type} @llvm.fabs.{suffix}({type})
+
+define internal {type} @sign.{suffix}({type} %x) alwaysinline {{
+  %positive = fcmp ogt {type} %x, 0.0
+  %negative = fcmp olt {type} %x, 0.0
+  %down = select i1 %negative, {type} -1.0, {type} 0.0
+  %result = select i1 %positive, {type} 1.0, {type} %down
+  ret {type} %result
+}}
+
+define internal {type} @maximum.{suffix}({type} %a, {type} %b) alwaysinline {{
+  %larger = fcmp ogt {type} %a, %b
+  %nan = fcmp uno {type} %a, 0.0
+  %keep = or i1 %larger, %nan
+  %result = select i1 %keep, {type} %a, {type} %b
+  ret {type} %result
+}}
+
+define internal {type} @minimum.{suffix}({type} %a, {type} %b) alwaysinline {{
+  %smaller = fcmp olt {type} %a, %b
+  %nan = fcmp uno {type} %a, 0.0
+  %keep = or i1 %smaller, %nan
+  %result = select i1 %keep, {type} %a, {type} %b
+  ret {type} %result
+}}
+"""
+
+
+class Values:
+    """The text of each value of a function, named as in the formula where it has a name there."""
+
+    def __init__(self, type: str, symbols: Mapping[str, str], given: Mapping[Expr, str] | None = None) -> None:
+        self.type = type
+        self.symbols = symbols
+        self.given = given or {}
+        self.taken = set(symbols.values())
+        self.names: dict[Expr, str] = {}
+
+    def __getitem__(self, node: Expr) -> str:
+        if isinstance(node, Constant):
+            return literal(node.value, self.type)
+        if isinstance(node, Symbol):
+            return self.symbols[node.label]
+        if isinstance(node, Slot):
+            return f"%slot.{node.index}"
+        if node not in self.names:
+            self.names[node] = self._free(self.given.get(node) or self._plain(node))
+        return self.names[node]
+
+    @staticmethod
+    def _plain(node: Expr) -> str:
+        return node.op.name if isinstance(node, Operation) else "number"
+
+    def _free(self, stem: str) -> str:
+        name, tries = f"%{stem}", 1
+        while name in self.taken:
+            tries += 1
+            name = f"%{stem}.{tries}"
+        self.taken.add(name)
+        return name
+
+    def arithmetic(self, roots: Iterable[Expr]) -> Iterator[str]:
+        """Write one line for each operation that the roots need."""
+        for node in walk(*roots):
+            if isinstance(node, Operation):
+                operands = (self[operand] for operand in node.operands)
+                line = node.op.llvm.format(*operands, type=self.type, suffix=SUFFIX[self.type])
+                yield f"{self[node]} = {line}"
+
+
+def literal(value: float, type: str) -> str:
+    """Write a constant exactly, rounded to the type: LLVM reads the bits of a double."""
+    rounded = struct.unpack("f", struct.pack("f", value))[0] if type == "float" else value
+    return f"0x{struct.unpack('<Q', struct.pack('<d', rounded))[0]:016X}"
+
+
+def block(*lines: str | Iterable[str]) -> str:
+    """Set lines, and groups of lines, in a function's body."""
+    flat = (line for group in lines for line in ([group] if isinstance(group, str) else group))
+    return indent("\n".join(flat), "  ")
+
+
+def word(name: str, table: str, place: int | str, kind: str = "ptr") -> list[str]:
+    """Read a word of a table."""
+    return [
+        f"%{name}.word = getelementptr i64, ptr %{table}, i64 {place}",
+        f"%{name} = load {kind}, ptr %{name}.word",
+    ]
+
+
+def is_condition(number: Expr) -> bool:
+    """Tell if a number is a truth value."""
+    return isinstance(number, Operation) and number.op.is_condition

@@ -1,0 +1,40 @@
+"""The options of each group as numbers for the kernels: read anew each step, converted only when they changed."""
+
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..formula.expr import Symbol
+from ..formula.trace import Formula, option
+
+
+class Options:
+    """One group's numbers, at an address that stays."""
+
+    def __init__(self, group: dict[str, Any], formula: Formula, symbols: list[Symbol]) -> None:
+        self.group = group
+        self.formula = formula
+        self.symbols = symbols
+        self.numbers = np.zeros(max(len(symbols), 1))
+        self.read = itemgetter(*formula.structure)
+        self.values: Any = None
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Bring the numbers up to date; False if the options now select another formula."""
+        values = self.read(self.group)
+        if values == self.values:
+            return True
+        if not self.formula.fits(self.group):
+            return False
+        self.numbers[: len(self.symbols)] = [option(self.group, symbol) for symbol in self.symbols]
+        # A tensor may change in place, so it is read every time.
+        volatile = any(isinstance(item, Tensor) for value in values for item in _flat(value))
+        self.values = None if volatile else values
+        return True
+
+
+def _flat(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)

@@ -1,0 +1,120 @@
+"""Which tensors go together: one launch for all that share a formula and formats, whatever their groups."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..formula.passes import Program, program_of
+from ..formula.trace import formula_of
+from ..state.formats import compute_dtype
+from ..state.initial import complete, number_dtype
+from ..state.layout import overlapping
+from . import eager
+from .choose import why_eager
+from .gradients import Ready
+from .launch import Launch, Row
+from .options import Options
+
+Dtypes = tuple[tuple[str, torch.dtype], ...]
+"""The dtype of each tensor and number, by name."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided for one parameter: the kernel that fits it, and why it is not used, if it is not."""
+
+    item: Ready
+    state: Mapping[str, Any]
+    program: Program
+    dtypes: Dtypes
+    why_eager: str | None
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The memory that is written."""
+        states = (self.state.get(name) for name in self.program.tensors)
+        return [self.item.param, *(state for state in states if state is not None)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one set of parameters is updated, step after step."""
+
+    launches: list[Launch]
+    eager: list[Choice]
+
+    def run(self, optimizer: Any) -> None:
+        """Update all of them."""
+        for launch in self.launches:
+            launch.run()
+        if self.eager:
+            eager.step(optimizer, [choice.item.renewed() for choice in self.eager])
+
+
+def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
+    """Plan the update of parameters; if a kernel cannot be built, the eager engine does all, with a warning."""
+    choices = choose(optimizer, items)
+    together: dict[tuple[Program, Dtypes], list[Choice]] = {}
+    for choice in choices:
+        if not choice.why_eager:
+            together.setdefault((choice.program, choice.dtypes), []).append(choice)
+    try:
+        kernels = {key: _kernel(*key) for key in together}
+    except Exception as error:  # whatever goes wrong in a compiler, training goes on
+        warnings.warn(f"{type(optimizer).__name__} runs on the eager engine, as no kernel was built: {error}", stacklevel=2)
+        return Plan([], choices)
+    launches = [_launch(optimizer, kernels[key], key[0], found) for key, found in together.items()]
+    return Plan(launches, [choice for choice in choices if choice.why_eager])
+
+
+def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
+    """Decide for each parameter what updates it; those that share memory are updated one after the other."""
+    choices = [_choice(optimizer, item) for item in items]
+    shared = overlapping([[] if choice.why_eager else choice.tensors for choice in choices])
+    return [
+        replace(choice, why_eager="it shares memory with another parameter or state") if index in shared else choice
+        for index, choice in enumerate(choices)
+    ]
+
+
+def _choice(optimizer: Any, item: Ready) -> Choice:
+    formula = formula_of(optimizer.rule, item.group)
+    program, state = program_of(formula), optimizer.state.get(item.param, {})
+    reason = why_eager(optimizer.engine, item, formula, state)
+    return Choice(item, state, program, _dtypes(program, item.param, state), reason)
+
+
+def _dtypes(program: Program, param: Tensor, state: Mapping[str, Any]) -> Dtypes:
+    tensors = {name: state[name].dtype if state.get(name) is not None else param.dtype for name in program.tensors}
+    # A count that is no state is the launch's own, in float64.
+    new = number_dtype() if program.formula.rule.counts_steps else torch.float64
+    numbers = {name: state[name].dtype if name in state else new for name in program.scalars}
+    formats = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
+    return tuple((formats | {"compute": compute_dtype(param.dtype)}).items())
+
+
+def _kernel(program: Program, dtypes: Dtypes) -> Any:
+    # Only now is LLVM needed, and imported.
+    from .llvm.kernel import kernel_of
+
+    return kernel_of(program, dtypes)
+
+
+def _launch(optimizer: Any, kernel: Any, program: Program, choices: Sequence[Choice]) -> Launch:
+    """Make the states that are missing, and the tables."""
+    options: dict[int, Options] = {}
+    rows = []
+    for choice in choices:
+        item, formula = choice.item, program.formula
+        group = options.setdefault(id(item.group), Options(item.group, formula, program.options))
+        is_fresh = any(choice.state.get(name) is None for name in formula.states)
+        state = optimizer.state[item.param] if formula.keeps_anything else {}
+        complete(state, formula, item.param, item.group)
+        rows.append(Row(item, state, group, is_fresh))
+    return Launch(kernel, program, rows, list(options.values()))

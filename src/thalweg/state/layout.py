@@ -1,0 +1,39 @@
+"""How a tensor's elements lie in memory."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Tell if the elements fill one piece of memory, each once, in whatever order."""
+    expected = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def lie_alike(a: Tensor, b: Tensor) -> bool:
+    """Tell if two tensors have their elements in the same order."""
+    strides = zip(a.shape, a.stride(), b.stride(), strict=True)
+    return a.shape == b.shape and all(size <= 1 or here == there for size, here, there in strides)
+
+
+def overlapping(owners: Sequence[Sequence[Tensor]]) -> set[int]:
+    """Find the owners whose dense tensors share memory with any other tensor of the list."""
+    pieces = sorted(
+        (tensor.data_ptr(), tensor.data_ptr() + tensor.numel() * tensor.element_size(), owner)
+        for owner, tensors in enumerate(owners)
+        for tensor in tensors
+        if tensor.numel()
+    )
+    found: set[int] = set()
+    end, last = 0, -1
+    for start, stop, owner in pieces:
+        if start < end:
+            found |= {owner, last}
+        if stop > end:
+            end, last = stop, owner
+    return found
