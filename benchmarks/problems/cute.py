@@ -9,9 +9,10 @@ methods agree on.
 from __future__ import annotations
 
 import torch
-from problems.problem import count, function, squares
 from torch import Tensor
 from torch.nn.functional import pad
+
+from problems.problem import count, function, squares
 
 
 @function("ARWHEAD, n = 1,000", [1.0] * 1000, 0.0)

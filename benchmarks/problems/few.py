@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import torch
-from problems.problem import count, function, numbers, squares
 from torch import Tensor
+
+from problems.problem import count, function, numbers, squares
 
 
 @squares("MGH 1", [-1.2, 1.0], 0.0)

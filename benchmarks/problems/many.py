@@ -8,9 +8,10 @@ five methods agree on.
 from __future__ import annotations
 
 import torch
-from problems.problem import count, squares
 from torch import Tensor
 from torch.nn.functional import pad
+
+from problems.problem import count, squares
 
 
 def rosenbrock_pairs(x: Tensor) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from problems.problem import Problem
 from torch import Tensor
+
+from problems.problem import Problem
 
 SHAPES = ((20, 1), (20,), (20, 20), (20,), (1, 20), (1,))
 
@@ -51,4 +52,6 @@ def poisson_loss(x: Tensor) -> Tensor:
     return inside.square().mean() + edge.square().mean()
 
 
-POISSON = Problem("poisson_pinn", "Raissi, Perdikaris & Karniadakis 2019; 1-20-20-1, 100 points", start(), 0.0, poisson_loss)
+POISSON = Problem(
+    "poisson_pinn", "Raissi, Perdikaris & Karniadakis 2019; 1-20-20-1, 100 points", start(), 0.0, poisson_loss
+)

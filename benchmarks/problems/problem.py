@@ -41,7 +41,9 @@ class Problem:
 PROBLEMS: list[Problem] = []
 
 
-def squares(source: str, start: list[float] | Tensor, minimum: float, hard: bool = False) -> Callable[[Formula], Formula]:
+def squares(
+    source: str, start: list[float] | Tensor, minimum: float, hard: bool = False
+) -> Callable[[Formula], Formula]:
     """Register a sum of squared residuals."""
 
     def register(residuals: Formula) -> Formula:
@@ -54,7 +56,9 @@ def squares(source: str, start: list[float] | Tensor, minimum: float, hard: bool
     return register
 
 
-def function(source: str, start: list[float] | Tensor, minimum: float, hard: bool = False) -> Callable[[Formula], Formula]:
+def function(
+    source: str, start: list[float] | Tensor, minimum: float, hard: bool = False
+) -> Callable[[Formula], Formula]:
     """Register a function."""
 
     def register(value: Formula) -> Formula:

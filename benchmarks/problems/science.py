@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from problems.problem import count, function, squares
 from torch import Tensor
 from torch.nn.functional import pad, softplus
+
+from problems.problem import count, function, squares
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -55,7 +56,9 @@ def two_exponentials(x: Tensor) -> Tensor:
     return x[0] * torch.exp(-x[1] * t) + x[2] * torch.exp(-x[3] * t) - truth
 
 
-@squares("A network of one hidden layer fits a sine: 1-10-1, 50 points, n = 31", 0.5 * noise(31, seed=5), 0.0, hard=True)
+@squares(
+    "A network of one hidden layer fits a sine: 1-10-1, 50 points, n = 31", 0.5 * noise(31, seed=5), 0.0, hard=True
+)
 def network_fit(x: Tensor) -> Tensor:
     t = torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]
     hidden = torch.tanh(t * x[:10] + x[10:20])

@@ -67,7 +67,9 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     try:
         kernels = {key: _kernel(*key) for key in together}
     except Exception as error:  # whatever goes wrong in a compiler, training goes on
-        warnings.warn(f"{type(optimizer).__name__} runs on the eager engine, as no kernel was built: {error}", stacklevel=2)
+        warnings.warn(
+            f"{type(optimizer).__name__} runs on the eager engine, as no kernel was built: {error}", stacklevel=2
+        )
         return Plan([], choices)
     launches = [_launch(optimizer, kernels[key], key[0], found) for key, found in together.items()]
     return Plan(launches, [choice for choice in choices if choice.why_eager])

@@ -67,5 +67,3 @@ def stores(program: Program, dtypes: Mapping[str, torch.dtype], values: Values) 
         form = FORMATS[dtypes[name]]
         text = form.store.format(x=values[value], at=f"%{name}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()
-
-

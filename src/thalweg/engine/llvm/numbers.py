@@ -12,7 +12,9 @@ from .text import Values, block, is_condition, word
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
     """Write the loop over the rows: count the step, then compute the numbers or share those of the row before."""
-    values = Values("double", {symbol.label: option_name(symbol.label) for symbol in program.inputs} | {"step_count": "%step"})
+    values = Values(
+        "double", {symbol.label: option_name(symbol.label) for symbol in program.inputs} | {"step_count": "%step"}
+    )
     results = [*program.numbers, *program.updates.values()]
     compute = COMPUTE[dtypes["compute"]]
     names = layout.scalars
@@ -71,7 +73,9 @@ def read(name: str, layout: RowLayout, dtypes: Mapping[str, torch.dtype]) -> Ite
     kind = FORMATS[dtypes[name]].type
     yield from word(f"{name}.at", "row", layout.scalar(name))
     yield f"%{name}.kept = load {kind}, ptr %{name}.at"
-    yield f"%{name}.old = " + (f"fpext {kind} %{name}.kept to double" if kind != "double" else f"fadd double %{name}.kept, -0.0")
+    yield f"%{name}.old = " + (
+        f"fpext {kind} %{name}.kept to double" if kind != "double" else f"fadd double %{name}.kept, -0.0"
+    )
     yield f"%{name} = fadd double %{name}.old, {'1.0' if name == 'step' else '-0.0'}"
 
 
@@ -120,5 +124,3 @@ def updates(program: Program, names: tuple[str, ...], values: Values) -> Iterato
     for name in names:
         new = values[program.updates[name]] if name in program.updates else f"%{name}"
         yield f"%{name}.new = phi double [ %{name}.shared, %loop ], [ {new}, %fresh ]"
-
-

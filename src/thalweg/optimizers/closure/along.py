@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.objective import Objective, Point
 from thalweg.optimizers.closure.search.trial import Trial
 
@@ -17,17 +18,22 @@ class Along:
     `direction` is `move` in the units of the gradient; both are the same where the groups share one scale.
     """
 
-    def __init__(self, objective: Objective, here: Point, direction: Tensor, move: Tensor, slope: float) -> None:
+    def __init__(
+        self, objective: Objective, here: Point, direction: Tensor, move: Tensor, slope: float, box: Box | None = None
+    ) -> None:
         self.objective = objective
         self.here = here
         self.direction = direction
         self.move = move
+        self.box = box
         self.start = Trial(0.0, here.value, slope)
         self.last = self.lowest = (self.start, here)
 
     def __call__(self, alpha: float) -> Trial:
         """Return value and slope at x + alpha d."""
         x = torch.add(self.here.x, self.move, alpha=alpha)
+        if self.box is not None:
+            x = self.box.project(x)
         there, slope = self.objective.along(x, self.direction)
         trial = Trial(alpha, there.value, slope if there.finite else math.nan)
         self.last = (trial, there)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from thalweg.optimizers.closure.objective import BudgetSpent, Objective, Point
+from torch import Tensor
+
+from thalweg.optimizers.closure.bounds import Box
+from thalweg.optimizers.closure.objective import BudgetError, Objective, Point
 from thalweg.optimizers.closure.result import Reason, Result
 from thalweg.optimizers.closure.stopping import Stopping
 
 
 class Method(Protocol):
-    """A way from one point to a lower one: a direction with a search, or a model with a trust region."""
+    """A way from one point to a lower one: a direction with a search, or a model with a trust region.
+
+    `lr` multiplies the first step tried, `scale` the direction number by number, and `box` bounds the vector.
+    """
+
+    lr: float
+    scale: Tensor | None
+    box: Box | None
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
-        """Return the next point, None where none was found, or raise BudgetSpent."""
+        """Return the next point, None where none was found, or raise BudgetError."""
         ...
 
     @property
@@ -25,6 +35,18 @@ class Method(Protocol):
 
     def forget(self) -> None:
         """Start anew, by steepest descent."""
+        ...
+
+    def displaced(self) -> None:
+        """Forget what holds only for the point left."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return what a run needs to go on."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
         ...
 
 
@@ -39,30 +61,39 @@ class Descent:
         self.stopping = stopping
         self.here: Point | None = None
         self.result = Result()
+        self.before = (0, 0)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last step ended at what looks like a minimum."""
+        return self.result.reason.success
 
     def run(self, objective: Objective, max_iterations: float = math.inf, callback: Callback | None = None) -> Reason:
-        """Go down from `here` until a test, a limit or the callback stops."""
+        """Go down from `here` until a test, a limit or the callback stops; every run has an objective of its own."""
         self.result.notes.clear()
-        reason = self._start()
+        self.before = self.result.evaluations, self.result.hessian_products
+        try:
+            self.result.reason = self._loop(objective, max_iterations, callback)
+        finally:
+            self._record(objective)
+        return self.result.reason
+
+    def _loop(self, objective: Objective, max_iterations: float, callback: Callback | None) -> Reason:
+        reason = self.stopping.at_start(self.point)
         iterations = 0
         while reason is None:
             if iterations >= max_iterations:
                 reason = Reason.ITERATIONS
                 break
-            before = self._here()
+            before = self.point
             reason = self._advance(objective, before)
             if reason is None:
                 iterations += 1
                 self.result.iterations += 1
-                reason = self.stopping.after(before, self._here())
-            if callback is not None and callback(self._here(), self.result) is True:
+                reason = self.stopping.after(before, self.point)
+            if callback is not None and self._told(objective, callback):
                 reason = Reason.CALLBACK
-        self.result.reason = reason
-        self._record()
         return reason
-
-    def _start(self) -> Reason | None:
-        return self.stopping.at_start(self._here())
 
     def _advance(self, objective: Objective, before: Point) -> Reason | None:
         """Move to the method's next point; where it finds none, forget and go along the steepest descent once."""
@@ -76,7 +107,7 @@ class Descent:
                 there = self.method.advance(objective, before)
             if there is None:
                 return self._stalled(objective, before)
-        except BudgetSpent:
+        except BudgetError:
             return Reason.EVALUATIONS
         self.here = there
         return None
@@ -93,10 +124,19 @@ class Descent:
         if note not in self.result.notes:
             self.result.notes.append(note)
 
-    def _here(self) -> Point:
-        assert self.here is not None
+    def _told(self, objective: Objective, callback: Callback) -> bool:
+        self._record(objective)
+        return callback(self.point, self.result) is True
+
+    @property
+    def point(self) -> Point:
+        """The point accepted last."""
+        if self.here is None:
+            raise RuntimeError("A run needs a point to start from: set `here`.")
         return self.here
 
-    def _record(self) -> None:
-        self.result.value = self._here().value
-        self.result.gradient_norm = self._here().steepness
+    def _record(self, objective: Objective) -> None:
+        """Bring the result up to date; the objective has counted since this run began."""
+        self.result.evaluations = self.before[0] + objective.evaluations
+        self.result.hessian_products = self.before[1] + objective.products
+        self.result.value, self.result.gradient_norm = self.point.value, self.point.steepness

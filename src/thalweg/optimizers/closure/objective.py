@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.vector import largest, read_numbers
 
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -16,7 +17,7 @@ Curvature = Callable[[Tensor], Tensor]
 
 
 class Point(NamedTuple):
-    """A vector x with the value, the gradient and the largest magnitude of the gradient there."""
+    """A vector x with the value, the gradient and the largest magnitude of the gradient that bounds let act."""
 
     x: Tensor
     value: float
@@ -29,7 +30,17 @@ class Point(NamedTuple):
         return math.isfinite(self.value) and math.isfinite(self.steepness)
 
 
-class BudgetSpent(Exception):
+def point_state(point: Point) -> list[Any]:
+    """Return a point as plain tensors and numbers."""
+    return list(point)
+
+
+def point_of(state: list[Any]) -> Point:
+    """Return the point that `point_state` made plain."""
+    return Point(*state)
+
+
+class BudgetError(Exception):
     """Raised instead of an evaluation too many."""
 
 
@@ -39,8 +50,11 @@ class Objective:
     A product of the Hessian with a vector costs about as much as a gradient, so it counts as an evaluation.
     """
 
-    def __init__(self, function: Function, budget: float = math.inf, curvature: Curvature | None = None) -> None:
+    def __init__(
+        self, function: Function, budget: float = math.inf, curvature: Curvature | None = None, box: Box | None = None
+    ) -> None:
         self.function = function
+        self.box = box
         self.curvature = curvature
         self.budget = budget
         self.evaluations = 0
@@ -59,14 +73,15 @@ class Objective:
     def along(self, x: Tensor, direction: Tensor | None) -> tuple[Point, float]:
         """Return the point at `x` and the slope along `direction`, in one wait for the device."""
         if self.spent:
-            raise BudgetSpent
+            raise BudgetError
         self.evaluations += 1
         self.last = x
         value, gradient = self.function(x)
+        free = gradient if self.box is None else gradient * self.box.free(x, gradient)
         if direction is None:
-            numbers = [*read_numbers(value, largest(gradient)), 0.0]
+            numbers = [*read_numbers(value, largest(free)), 0.0]
         else:
-            numbers = read_numbers(value, largest(gradient), torch.dot(gradient, direction))
+            numbers = read_numbers(value, largest(free), torch.dot(gradient, direction))
         return Point(x, numbers[0], gradient, numbers[1]), numbers[2]
 
     def hessian_times(self, here: Point, vector: Tensor) -> Tensor:
@@ -76,6 +91,6 @@ class Objective:
         if self.last is not here.x:
             self.at(here.x)
         if self.spent:
-            raise BudgetSpent
+            raise BudgetError
         self.products += 1
         return self.curvature(vector)

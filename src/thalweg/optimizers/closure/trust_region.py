@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.directions import krylov
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.objective import Objective, Point
@@ -20,10 +23,12 @@ class TrustRegion:
     cuts the same path at a smaller radius, so it costs one evaluation and no product of the Hessian.
     """
 
-    def __init__(self, accept: float = 1e-4, forcing: float = 0.5, scale: Tensor | None = None) -> None:
+    def __init__(self, accept: float = 1e-4, forcing: float = 0.5) -> None:
         self.accept = accept
         self.forcing = forcing
-        self.scale = scale
+        self.lr = 1.0
+        self.scale: Tensor | None = None
+        self.box: Box | None = None
         self.radius = math.nan
         self.first_steepness = math.nan
 
@@ -36,8 +41,19 @@ class TrustRegion:
         """Guess the radius anew."""
         self.radius = math.nan
 
+    def displaced(self) -> None:
+        """Keep the radius."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the radius, and the first gradient for the forcing term."""
+        return {"radius": self.radius, "first_steepness": self.first_steepness}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.radius, self.first_steepness = state["radius"], state["first_steepness"]
+
     def advance(self, objective: Objective, here: Point) -> Point | None:
-        """Return the first trial that falls enough of what the model promises, None where the radius has shrunk away."""
+        """Return the first trial that falls as promised, None where the radius has shrunk away."""
         path = self._path(objective, here)
         while True:
             step, product, cut = path.within(self.radius)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -40,9 +40,9 @@ class Vector:
         if len(self._flat) == 1:
             self._flat[0].copy_(values)
         elif self._flat:
-            torch._foreach_copy_(self._flat, values.split(self.sizes))
+            torch._foreach_copy_(self._flat, torch.split(values, self.sizes))
         else:
-            for real, part in zip(self.reals, values.split(self.sizes), strict=True):
+            for real, part in zip(self.reals, torch.split(values, self.sizes), strict=True):
                 real.copy_(part.view(real.shape))
 
     def gradient(self) -> Tensor:
@@ -60,7 +60,7 @@ class Vector:
     def unflatten(self, direction: Tensor) -> list[Tensor]:
         """Return `direction` cut into pieces shaped like the parameters, scaled to their units."""
         moved = direction if self.scale is None else direction * self.scale
-        parts = moved.split(self.sizes)
+        parts = torch.split(moved, self.sizes)
         return [like(part, tensor) for part, tensor in zip(parts, self.tensors, strict=True)]
 
     def has_gradient(self) -> bool:
@@ -125,10 +125,10 @@ def odd(gradient: Tensor) -> bool:
     return gradient.is_sparse or gradient.is_complex()
 
 
-def widest(dtypes: Sequence[torch.dtype] | object) -> torch.dtype:
+def widest(dtypes: Iterable[torch.dtype]) -> torch.dtype:
     """Return the dtype that holds all of `dtypes`."""
     result: torch.dtype | None = None
-    for dtype in dtypes:  # type: ignore[attr-defined]
+    for dtype in dtypes:
         result = dtype if result is None else torch.promote_types(result, dtype)
     assert result is not None
     return result

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from thalweg.optimizers.closure.directions.curvature import gradient_change
+from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
 from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.objective import Point
 from thalweg.optimizers.closure.vector import read_numbers
 
@@ -110,6 +110,18 @@ class DenseInverse:
             if self.memory.learned == self.memory.history_size:
                 self.inverse = self.memory.matrix()
                 self.memory.forget()
+
+    def displaced(self) -> None:
+        """Keep the matrix: it tells of the curvature, wherever it was seen."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the matrix, or the pairs that are still apart."""
+        return self.memory.state() if self.inverse is None else {"dense": self.inverse.clone(), "learned": 0}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.inverse = state["dense"].clone() if "dense" in state else None
+        self.memory.restore(state)
 
     def _update(self, inverse: Tensor, step: Step) -> None:
         y, curvature = gradient_change(step, 0.0, corrected=True)

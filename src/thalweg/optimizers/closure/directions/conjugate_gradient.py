@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.directions.krylov import Operator
-from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.objective import Point, point_of, point_state
 from thalweg.optimizers.closure.vector import read_numbers
 
 
@@ -84,6 +84,30 @@ class ConjugateGradient:
     def fresh(self) -> bool:
         """Whether the next direction is the steepest."""
         return self.step is None
+
+    def displaced(self) -> None:
+        """Start anew: the last direction is conjugate to nothing here."""
+        self.forget()
+
+    def state(self) -> dict[str, Any]:
+        """Return the last step."""
+        if self.step is None:
+            return {"age": self.age}
+        before, here, direction, *numbers = self.step
+        return {
+            "age": self.age,
+            "before": point_state(before),
+            "here": point_state(here),
+            "d": direction,
+            "step": numbers,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.age = state["age"]
+        self.step = None
+        if "d" in state:
+            self.step = Step(point_of(state["before"]), point_of(state["here"]), state["d"], *state["step"])
 
     def learn(self, step: Step) -> None:
         """Keep the step."""

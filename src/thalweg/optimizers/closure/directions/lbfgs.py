@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from thalweg.optimizers.closure.directions.curvature import gradient_change
+from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.directions.krylov import Operator
 from thalweg.optimizers.closure.objective import Point
 
 
@@ -65,7 +68,7 @@ class LimitedMemory:
         inverse = self.inverse[:k, :k]
         middle = self.gamma * self.y_y[:k, :k] + torch.diag(self.s_y[:k])
         cross = self.gamma * (s.t() @ (inverse.t() @ y))
-        dense = s.t() @ (inverse.t() @ middle @ inverse @ s) - cross - cross.t()
+        dense: Tensor = s.t() @ (inverse.t() @ middle @ inverse @ s) - cross - cross.t()
         dense.diagonal().add_(self.gamma)
         return dense
 
@@ -77,6 +80,42 @@ class LimitedMemory:
             self._allocate(step.direction)
         y, curvature = gradient_change(step, self.damping, corrected=True)
         self._store(step.direction * step.alpha, y, curvature)
+
+    def displaced(self) -> None:
+        """Keep every pair: it tells of the curvature, wherever it was seen."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the used rows of the history and of the small matrices."""
+        k = self.count
+        if not k:
+            return {"learned": 0}
+        small = {name: getattr(self, name)[:k].clone() for name in ("s_y",)}
+        square = {name: getattr(self, name)[:k, :k].clone() for name in ("inverse", "y_y")}
+        return {"learned": self.learned, "pairs": self.pairs[: 2 * k].clone(), "gamma": self.gamma, **small, **square}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.learned = state["learned"]
+        k = self.count
+        if not k:
+            return
+        self._allocate(state["pairs"][0])
+        self.pairs[: 2 * k], self.s_y[:k], self.gamma = state["pairs"], state["s_y"], state["gamma"].clone()
+        self.inverse[:k, :k], self.y_y[:k, :k] = state["inverse"], state["y_y"]
+
+    def remember(self, s: Tensor, y: Tensor, curvature: float) -> None:
+        """Store a pair that some other run has seen."""
+        if self.fresh:
+            self._allocate(s)
+        self._store(s, y, curvature)
+
+    def oldest_first(self) -> list[tuple[Tensor, Tensor]]:
+        """Return copies of the pairs (s, y)."""
+        k = self.count
+        pairs = self.pairs[: 2 * k].clone().view(k, 2, -1) if k else self.pairs
+        first = self.learned % k if k == self.history_size else 0
+        order = [(first + i) % k for i in range(k)]
+        return [(pairs[i, 0], pairs[i, 1]) for i in order]
 
     def _store(self, s: Tensor, y: Tensor, curvature: float) -> None:
         """Put a pair into the next row of the ring and border the small matrices."""

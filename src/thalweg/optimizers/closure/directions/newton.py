@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -31,6 +33,17 @@ class TruncatedNewton:
     def forget(self) -> None:
         """Go along the steepest descent once."""
         self.newton = False
+
+    def displaced(self) -> None:
+        """Keep on: nothing is remembered of a point."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the two numbers that the forcing term needs."""
+        return {"newton": self.newton, "first_steepness": self.first_steepness}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.newton, self.first_steepness = state["newton"], state["first_steepness"]
 
     def learn(self, step: Step) -> None:
         """Trust the Hessian again."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -55,4 +56,16 @@ class Direction(Protocol):
     @property
     def fresh(self) -> bool:
         """Whether the memory is empty."""
+        ...
+
+    def displaced(self) -> None:
+        """Forget what holds only for the last point: the next one is not a step of this run."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and numbers from which `restore` goes on bit for bit."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
         ...

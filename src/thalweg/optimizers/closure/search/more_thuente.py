@@ -143,7 +143,7 @@ def flattening(interval: Interval, trial: Trial, low: float, high: float) -> flo
 
 
 def steepening(interval: Interval, trial: Trial, low: float, high: float) -> float:
-    """Case 4, a lower value and a steeper slope of the same sign: the cubic with the other end, or as far as allowed."""
+    """Case 4, a lower value and a steeper slope of the same sign: the cubic with the other end, or all the way."""
     if interval.bracketed:
         return cubic(trial, interval.other)
     return high if trial.alpha > interval.best.alpha else low
