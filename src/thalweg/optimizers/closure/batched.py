@@ -73,7 +73,7 @@ def started(fun: Callable[[Tensor], Tensor], x: Tensor, tolerance: float) -> Row
     zeros, steep = torch.zeros_like(value), gradient.abs().amax(1)
     size = x.abs().amax(1)
     first = torch.where(size > 0, 0.1 * size, 0.1) / steep.clamp_min(1e-300)
-    rows = Rows(
+    return Rows(
         index=torch.arange(batch, device=x.device),
         x=x,
         value=value,
@@ -88,7 +88,6 @@ def started(fun: Callable[[Tensor], Tensor], x: Tensor, tolerance: float) -> Row
         high=torch.full_like(value, float("inf")),
         trials=torch.zeros(batch, dtype=torch.long, device=x.device),
     )
-    return rows
 
 
 def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,14 +39,13 @@ class ClosureFunction:
             loss = self.closure()
         if loss is None:
             raise TypeError(f"{self.owner}.step got a closure that returned None: end it with `return loss`")
-        loss = torch.as_tensor(loss)
+        loss = loss if isinstance(loss, Tensor) else torch.as_tensor(loss)
         if loss.numel() != 1 or loss.is_complex():
             raise ValueError(
                 f"{self.owner}.step needs a closure that returns one real number, but its loss has shape "
                 f"{tuple(loss.shape)} and dtype {loss.dtype}: return loss.mean() or loss.sum()"
             )
-        with torch.enable_grad():
-            return loss.reshape(())
+        return loss if loss.dim() == 0 else scalar(loss)
 
     def _gradient(self, loss: Tensor) -> Tensor:
         if not self.vector.has_gradient():
@@ -107,6 +106,12 @@ class TwiceDifferentiable(ClosureFunction):
         shifted = self(x + step * move)[1]
         self.x, self.flat = x, flat
         return (shifted - flat).div_(step)
+
+
+def scalar(loss: Tensor) -> Tensor:
+    """Return a loss of one element without its dimensions, still differentiable."""
+    with torch.enable_grad():
+        return loss.reshape(())
 
 
 def no_gradient(owner: str) -> RuntimeError:

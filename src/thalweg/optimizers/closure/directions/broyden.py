@@ -124,7 +124,7 @@ class DenseInverse:
         self.memory.restore(state)
 
     def _update(self, inverse: Tensor, step: Step) -> None:
-        y, curvature = gradient_change(step, 0.0, corrected=True)
+        y, curvature = gradient_change(step)
         h_y = torch.mv(inverse, y)
         y_h_y = read_numbers(torch.dot(y, h_y))[0]
         ratios = Ratios(-(step.alpha**2) * step.slope_before / curvature, y_h_y / curvature, y.numel())

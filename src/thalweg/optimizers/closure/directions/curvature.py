@@ -25,12 +25,12 @@ def value_correction(step: Step) -> float:
     return min(max(t, 1 / TRUST), TRUST)
 
 
-def gradient_change(step: Step, damping: float, corrected: bool) -> tuple[Tensor, float]:
+def gradient_change(step: Step, damping: float = 0.0, out: Tensor | None = None) -> tuple[Tensor, float]:
     """Return y and s'y: corrected by the values, or damped towards the model where the function bends too little."""
-    y = step.here.gradient - step.before.gradient
+    y = torch.sub(step.here.gradient, step.before.gradient, out=out)
     if step.curvature < -damping * step.alpha * step.slope_before:
         return damped(step, y, damping)
-    factor = value_correction(step) if corrected else 1.0
+    factor = value_correction(step)
     return (y if factor == 1.0 else y.mul_(factor)), step.curvature * factor
 
 
