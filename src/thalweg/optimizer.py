@@ -16,7 +16,7 @@ from .formula.rule import Rule, rule_of
 from .groups import checked_group, iterable
 from .hyper import REQUIRED, Option, declared, nearest, signature
 from .state import checkpoint
-from .state.entries import States, plain
+from .state.entries import plain
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]

@@ -6,7 +6,9 @@ def quadratic(n=12, condition=50.0):
     """A convex quadratic with known Hessian: (value and gradient, Hessian, minimizer)."""
     generator = torch.Generator().manual_seed(3)
     basis, _ = torch.linalg.qr(torch.randn(n, n, dtype=torch.float64, generator=generator))
-    hessian = basis @ torch.diag(torch.logspace(0, torch.log10(torch.tensor(condition)), n, dtype=torch.float64)) @ basis.T
+    hessian = (
+        basis @ torch.diag(torch.logspace(0, torch.log10(torch.tensor(condition)), n, dtype=torch.float64)) @ basis.T
+    )
     minimizer = torch.randn(n, dtype=torch.float64, generator=generator)
 
     def function(x):
@@ -31,7 +33,7 @@ class Task:
         self.losses = []
 
     def closure(self):
-        self.x.grad = None
+        self.optimizer.zero_grad()
         loss = self.loss(self.x)
         if self.backward:
             loss.backward()

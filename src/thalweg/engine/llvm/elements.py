@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-
 from ...formula.passes import Program
 from .formats import COMPUTE, FORMATS
 from .text import Values, block, is_condition

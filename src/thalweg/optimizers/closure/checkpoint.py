@@ -12,6 +12,7 @@ from thalweg.optimizers.closure.descend import Descent, Method
 from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
 from thalweg.optimizers.closure.line_search import LineSearch
 from thalweg.optimizers.closure.objective import point_of, point_state
+from thalweg.optimizers.closure.result import Reason
 
 OWN = "run"
 
@@ -22,17 +23,24 @@ def exported(run: Descent) -> dict[str, Any]:
         return {}
     result = run.result
     counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
-    own = {"here": point_state(run.here), "method": run.method.state(), **counts}
+    own = {"here": point_state(run.here), "method": run.method.state(), "scale": run.method.scale, **counts}
+    # No words: torch.optim spells a string it loads letter by letter.
+    own["reason"] = list(Reason).index(result.reason)
     return {**in_torch_words(run), OWN: own}
 
 
 def imported(run: Descent, state: Mapping[str, Any], device: torch.device) -> None:
     """Take back what `exported` returned here, or what torch.optim.LBFGS keeps."""
     placed = moved(state, device)
-    if OWN in placed:
+    if OWN in placed and not outdated(placed):
         restore(run, placed[OWN])
     elif "old_dirs" in placed:
         restore_torch(run, placed)
+
+
+def outdated(state: Mapping[str, Any]) -> bool:
+    """Return whether torch.optim has gone on from our state, and kept our own part as it was."""
+    return "old_dirs" in state and state["n_iter"] != state[OWN]["iterations"]
 
 
 def restore(run: Descent, own: Mapping[str, Any]) -> None:
@@ -41,6 +49,9 @@ def restore(run: Descent, own: Mapping[str, Any]) -> None:
     run.method.restore(own["method"])
     run.result.iterations, run.result.evaluations = own["iterations"], own["evaluations"]
     run.result.hessian_products = own["products"]
+    run.result.reason = list(Reason)[own["reason"]]
+    run.result.value, run.result.gradient_norm = run.here.value, run.here.steepness
+    run.method.scale = own["scale"]
 
 
 def in_torch_words(run: Descent) -> dict[str, Any]:

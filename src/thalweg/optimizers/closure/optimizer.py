@@ -71,22 +71,17 @@ class ClosureOptimizer(Optimizer):
     @property
     def result(self) -> Result:
         """Why the last step stopped, and what the run has cost so far."""
-        run = self._run()
-        return Result() if run is None else run.result
+        return self._run().result
 
     @property
     def point(self) -> Point:
         """The point accepted last, with its gradient."""
-        run = self._run()
-        if run is None:
-            raise RuntimeError(f"{type(self).__name__} has no point yet: call step(closure) first")
-        return run.point
+        return self._run().point
 
     @property
-    def current(self) -> Method | None:
+    def current(self) -> Method:
         """The method at work, with what it remembers."""
-        run = self._run()
-        return None if run is None else run.method
+        return self._run().method
 
     @torch.no_grad()
     def descend(self, closure: Closure, callback: Callback | None = None) -> Tensor:
@@ -100,7 +95,8 @@ class ClosureOptimizer(Optimizer):
             first = self._arrive(run, vector, objective).value
             run.run(objective, self.max_iter, callback)
         finally:
-            if run.here is not None and objective.last is not None and objective.last is not run.here.x:
+            # Differences of gradients leave the parameters beside the last point.
+            if run.here is not None and (self.second_order or objective.last is not run.here.x):
                 vector.write(run.here.x)
         return torch.tensor(-first if self.maximize else first, dtype=vector.dtype, device=vector.device)
 
@@ -123,29 +119,16 @@ class ClosureOptimizer(Optimizer):
         return Objective(function, budget, function.times, box)
 
     def _continued(self, vector: Vector) -> Descent:
-        """Return the run so far, or a new one that goes on from what was loaded; with the options of today."""
-        run, scales = self._run(), [float(group["lr"]) for group in self.param_groups]
-        if run is None:
-            run = Descent(self.method(), Stopping())
-            imported(run, self.state.get(self._first(), {}), vector.device)
+        """Return the run, with the options and units of today."""
+        run = self._run()
         run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
-        run.method.lr = max(scales)
-        self._rescale(run, vector)
+        run.method.lr = max(float(group["lr"]) for group in self.param_groups)
         run.method.box = box_of(vector, self._bounds())
-        self.__dict__["_kept"] = run
-        return run
-
-    def _rescale(self, run: Descent, vector: Vector) -> None:
-        """Forget the memory where the groups' units have changed against each other."""
-        before = run.method.scale
-        known = run.here is not None and self.__dict__.get("_kept") is run
-        same = before is vector.scale or (
-            before is not None and vector.scale is not None and torch.equal(before, vector.scale)
-        )
-        if known and not same:
+        if run.here is not None and not (len(run.here.x) == vector.size and alike(run.method.scale, vector.scale)):
             run.method.forget()
             run.here = None
         run.method.scale = vector.scale
+        return run
 
     def _arrive(self, run: Descent, vector: Vector, objective: Objective) -> Point:
         """Return the point the parameters are at: the run's own, or evaluated anew."""
@@ -172,12 +155,18 @@ class ClosureOptimizer(Optimizer):
         first: Tensor = next(chain.from_iterable(group["params"] for group in self.param_groups))
         return first
 
-    def _run(self) -> Descent | None:
-        return self.__dict__.get("_kept")
+    def _run(self) -> Descent:
+        """Return the run: the one at work, else a new one that goes on from what was loaded."""
+        run: Descent | None = self.__dict__.get("_kept")
+        if run is None:
+            run = Descent(self.method(), Stopping())
+            imported(run, self.state.get(self._first(), {}), self._first().device)
+            self.__dict__["_kept"] = run
+        return run
 
     def _keep(self) -> None:
         """Put the run into `state`, where checkpoints and copies find it."""
-        run = self._run()
+        run: Descent | None = self.__dict__.get("_kept")
         if run is not None and run.here is not None:
             self.state[self._first()] = exported(run)
 
@@ -207,6 +196,13 @@ class ClosureOptimizer(Optimizer):
         for group in self.param_groups:
             for name, option in type(self).options.items():
                 group.setdefault(name, self.defaults.get(name, option.default))
+
+
+def alike(one: Tensor | None, two: Tensor | None) -> bool:
+    """Return whether two scales, None for all ones, are the same."""
+    if one is None or two is None:
+        return one is two
+    return torch.equal(one, two)
 
 
 def bounds_of(group: Mapping[str, Any]) -> list[Any]:

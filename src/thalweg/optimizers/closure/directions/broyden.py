@@ -127,7 +127,7 @@ class DenseInverse:
         y, curvature = gradient_change(step)
         h_y = torch.mv(inverse, y)
         y_h_y = read_numbers(torch.dot(y, h_y))[0]
-        ratios = Ratios(-(step.alpha**2) * step.slope_before / curvature, y_h_y / curvature, y.numel())
+        ratios = Ratios(step.modelled / curvature, y_h_y / curvature, y.numel())
         bend(inverse, step.direction * step.alpha, h_y, curvature, y_h_y, self.family(ratios))
 
 

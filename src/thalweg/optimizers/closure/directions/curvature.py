@@ -28,7 +28,7 @@ def value_correction(step: Step) -> float:
 def gradient_change(step: Step, damping: float = 0.0, out: Tensor | None = None) -> tuple[Tensor, float]:
     """Return y and s'y: corrected by the values, or damped towards the model where the function bends too little."""
     y = torch.sub(step.here.gradient, step.before.gradient, out=out)
-    if step.curvature < -damping * step.alpha * step.slope_before:
+    if step.curvature < damping * step.modelled:
         return damped(step, y, damping)
     factor = value_correction(step)
     return (y if factor == 1.0 else y.mul_(factor)), step.curvature * factor
@@ -39,6 +39,5 @@ def damped(step: Step, y: Tensor, damping: float) -> tuple[Tensor, float]:
 
     Powell 1978; Nocedal & Wright 2006, "Numerical Optimization", procedure 18.2, where the share is 0.2.
     """
-    model = -step.alpha * step.slope_before
-    theta = (1 - damping) * model / (model - step.curvature)
-    return y.mul_(theta).add_(step.before.gradient, alpha=-step.alpha * (1 - theta)), damping * model
+    theta = (1 - damping) * step.modelled / (step.modelled - step.curvature)
+    return y.mul_(theta).add_(step.before.gradient, alpha=-step.alpha * (1 - theta)), damping * step.modelled

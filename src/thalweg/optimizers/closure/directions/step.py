@@ -28,6 +28,11 @@ class Step(NamedTuple):
         return self.alpha * (self.slope_here - self.slope_before)
 
     @property
+    def modelled(self) -> float:
+        """The product s'Bs that the model had for s'y, if the direction was -H g: Bs = -alpha g."""
+        return -(self.alpha**2) * self.slope_before
+
+    @property
     def bends_up(self) -> bool:
         """Whether s'y is positive beyond rounding, relative to -s'g: L-BFGS-B's test, without a unit."""
         epsilon = torch.finfo(self.direction.dtype).eps

@@ -14,6 +14,8 @@ def cubic(one: Trial, two: Trial) -> float:
     Moré & Thuente 1994, "Line search algorithms with guaranteed sufficient decrease", section 4.
     """
     width = two.alpha - one.alpha
+    if width == 0:
+        return math.nan
     theta = 3 * (one.value - two.value) / width + one.slope + two.slope
     scale = max(abs(theta), abs(one.slope), abs(two.slope))
     if scale == 0 or not math.isfinite(scale):

@@ -49,6 +49,8 @@ class MoreThuente:
                 return trial
             auxiliary = auxiliary and not (self.falls(start, trial) and trial.slope >= 0)
             alpha = self.next_step(start, interval, trial, auxiliary, wall)
+            if math.isnan(alpha) or alpha == trial.alpha:
+                break
             if interval.bracketed:
                 alpha = force_shrinking(interval, alpha, widths[0])
                 widths = (widths[1], interval.width())
