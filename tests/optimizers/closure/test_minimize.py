@@ -80,7 +80,7 @@ def test_bounds_and_budget():
 
 
 def test_an_unknown_method_is_named():
-    with pytest.raises(ValueError, match="method to be one of 'lbfgs'.*'nelder-mead'"):
+    with pytest.raises(ValueError, match=r"method to be one of 'lbfgs'.*'nelder-mead'"):
         minimize(valley, START, "nelder-mead")
 
 

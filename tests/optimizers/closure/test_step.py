@@ -293,7 +293,7 @@ class TestBounds:
             t = torch.tensor(x, requires_grad=True)
             value = rosenbrock(t)
             value.backward()
-            return float(value), t.grad.numpy()
+            return float(value.detach()), t.grad.numpy()
 
         start = torch.tensor([-1.2, 0.8] * 5).numpy()
         theirs = scipy.minimize(both, start, jac=True, bounds=[(-2, 0.8)] * 10, options={"ftol": 0, "gtol": 1e-10})
