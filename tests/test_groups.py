@@ -2,6 +2,7 @@
 
 import copy
 import re
+import warnings
 
 import pytest
 import torch
@@ -208,3 +209,14 @@ def test_the_dicts_passed_in_stay_as_they_are():
     before = dict(group)
     optim.Adam([group])
     assert group == before
+
+
+def test_a_bare_set_is_warned_of_as_torch_warns():
+    """From torch 2.15 on; before, its order is taken as it comes."""
+    seen = []
+    for cls in (torch.optim.Adam, optim.Adam):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            cls({KNOWN})
+        seen.append([(warning.category, str(warning.message)) for warning in caught])
+    assert seen[0] == seen[1]

@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.optim import optimizer as torch_optimizer
 
 from . import engine
+from .engine.choose import ENGINES
 from .formula.rule import Rule, rule_of
-from .groups import checked_group
+from .groups import checked_group, iterable
 from .hyper import REQUIRED, Option, declared, nearest, signature
 from .state import checkpoint
+from .state.entries import plain
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -75,13 +77,15 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             registry[cls.__name__] = cls
 
     def __init__(self, params: Parameters, *values: Any, **keywords: Any) -> None:
+        self.engine = _checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
+        self._forget_plans()
         defaults = self._defaults(values, keywords)
-        super().__init__(params, defaults)  # type: ignore[arg-type]
+        super().__init__(iterable(params), defaults)
 
     def _defaults(self, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         """Bind the arguments to the options and check each; one that is required may be left to the groups."""
         owner = type(self)
-        given = owner._bind(values, {owner.spellings.get(name, name): value for name, value in keywords.items()})
+        given = owner._bind(values, owner.spelled(keywords))
         defaults = {name: option.default for name, option in owner.options.items()} | given
         checked = {
             name: owner.options[name].check(value, owner.__name__)
@@ -109,10 +113,26 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return given | keywords
 
     @classmethod
-    def check(cls, options: Mapping[str, Any]) -> None:
-        """Raise ValueError where options that are fine alone do not go together."""
+    def spelled(cls, keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        """Give every option its own name; raises TypeError where one comes under two of them."""
+        for other, name in cls.spellings.items():
+            if {other, name} <= keywords.keys():
+                raise TypeError(f"{cls.__name__} got {name} twice{where}, also as {other}: pass it once")
+        return {cls.spellings.get(name, name): value for name, value in keywords.items()}
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
+        clash = {
+            "foreach": "`fused` and `foreach` cannot be `True` together",
+            "differentiable": "`fused` does not support `differentiable`",
+        }
+        for flag, words in clash.items():
+            if options["fused"] and options[flag]:
+                raise RuntimeError(f"{words}, but {cls.__name__} got both{where}: leave one out")
+
+    # torch.compiler.disable would import the compiler, which takes as long as torch itself.
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; options left out are the optimizer's.
 
@@ -147,12 +167,25 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             or torch.autograd._profiler_enabled()  # type: ignore[attr-defined]
         )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return options and states, in the form of torch.optim, ready for torch.save."""
+        packed: dict[str, Any] = super().state_dict()
+        return packed | {"state": plain(packed["state"])} if "state" in packed else packed
+
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.
 
         Raises ValueError, with every difference named, if it does not fit; then nothing has changed.
         """
         checkpoint.load(self, state_dict)
+
+    def explain(self) -> str:
+        """Say which engine updates which parameters, and where it is not the fastest, why."""
+        return engine.explain(self)
+
+    def _forget_plans(self) -> None:
+        self._watch: Any = None
+        self._plans: dict[Any, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # A scheduler hides `step` behind a wrapper that is bound to this very optimizer: a copy has its own.
@@ -161,7 +194,14 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self._forget_plans()
         checkpoint.modernize(self)
+
+
+def _checked_engine(engine: str, owner: str) -> str:
+    if engine not in ENGINES:
+        raise ValueError(f"{owner} has no engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    return engine
 
 
 def _evaluate(optimizer: Optimizer, closure: Closure) -> Any:
@@ -182,8 +222,7 @@ def _evaluate(optimizer: Optimizer, closure: Closure) -> Any:
 
 def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
     loss = None if closure is None else _evaluate(optimizer, closure)
-    with torch.no_grad():
-        engine.step(optimizer)
+    engine.step(optimizer)
     return loss
 
 

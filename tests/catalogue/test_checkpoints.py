@@ -147,10 +147,11 @@ def test_hooks_of_state_dicts_run(cls, required):
 def test_foreign_entries_of_the_state_are_kept(cls, options):
     """As torch's own tests, and some programs, do: keep things under a string."""
     optimizer = cls(weights(), **options)
-    optimizer.state["test"] = 1
+    optimizer.state["test"] = ["mine"]
     run(optimizer, 1)
     loaded = cls(weights(), **options)
-    by_file(optimizer, loaded)
-    assert loaded.state["test"] == 1
+    by_state_dict(optimizer, loaded)
+    assert loaded.state["test"] == ["mine"]
+    assert loaded.state["test"] is not optimizer.state["test"]
     run(loaded, 1)
-    assert copy.deepcopy(loaded).state["test"] == 1
+    assert copy.deepcopy(loaded).state["test"] == ["mine"]

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 FLOATS = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 STEPS = 4
 
+pytestmark = pytest.mark.parametrize("engine", ["eager", "auto"])
 
-def walked(cls, options, param, gradients):
+
+def walked(cls, options, engine, param, gradients):
     """Where a parameter is after some steps, and its states."""
-    optimizer = cls([param], **options)
+    optimizer = cls([param], **options, engine=engine)
     for gradient in gradients:
         param.grad = gradient
         optimizer.step()
@@ -35,16 +37,20 @@ def laid_out(tensor, layout):
 
 
 @given(data=st.data())
-def test_every_shape_and_layout(cls, options, data):
+def test_every_shape_and_layout(cls, options, engine, data):
     shape = data.draw(st.lists(st.integers(0, 4), max_size=4))
     dtype = data.draw(st.sampled_from(FLOATS))
     layouts = st.sampled_from(["dense", "channels_last", "transposed", "every second"])
     torch.manual_seed(data.draw(st.integers(0, 9)))
     start, gradients = torch.randn(shape).to(dtype), torch.randn(STEPS, *shape).to(dtype)
-    flat, flat_states = walked(cls, options, start.flatten().clone(), [gradient.flatten() for gradient in gradients])
+    flat, flat_states = walked(
+        cls, options, engine, start.flatten().clone(), [gradient.flatten() for gradient in gradients]
+    )
     placed = laid_out(start, data.draw(layouts))
     strides = placed.stride()
-    param, states = walked(cls, options, placed, [laid_out(gradient, data.draw(layouts)) for gradient in gradients])
+    param, states = walked(
+        cls, options, engine, placed, [laid_out(gradient, data.draw(layouts)) for gradient in gradients]
+    )
     assert (param.shape, param.dtype, param.stride()) == (start.shape, dtype, strides)
     assert_same(param.flatten(), flat)
     assert_same(
@@ -53,53 +59,55 @@ def test_every_shape_and_layout(cls, options, data):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_states_have_the_parameters_shape_and_dtype(cls, options, dtype):
-    param, states = walked(cls, options, torch.randn(3, 2).to(dtype), [torch.ones(3, 2, dtype=dtype)])
+def test_states_have_the_parameters_shape_and_dtype(cls, options, engine, dtype):
+    param, states = walked(cls, options, engine, torch.randn(3, 2).to(dtype), [torch.ones(3, 2, dtype=dtype)])
     for name, state in states.items():
         single = name == "step" or name in cls.rule.scalars
         assert (state.shape, state.dtype) == (((), torch.float32) if single else (param.shape, dtype)), name
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_narrow_parameters_are_rounded_once_a_step(cls, options, dtype):
+def test_narrow_parameters_are_rounded_once_a_step(cls, options, engine, dtype):
     """One step from fresh states: compute in float32, then round."""
     start, gradient = torch.randn(50).to(dtype), torch.randn(50).to(dtype)
     options = options | {"lr": 2**-6}  # a state that starts with lr holds it exactly
-    narrow, narrow_states = walked(cls, options, start.clone(), [gradient])
-    wide, wide_states = walked(cls, options, start.float(), [gradient.float()])
+    narrow, narrow_states = walked(cls, options, engine, start.clone(), [gradient])
+    wide, wide_states = walked(cls, options, engine, start.float(), [gradient.float()])
     assert_same(narrow, wide.to(dtype))
     for name, state in narrow_states.items():
         assert_same(state, wide_states[name].to(state.dtype))
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-def test_complex_numbers_are_pairs_of_real_ones(cls, options, dtype):
+def test_complex_numbers_are_pairs_of_real_ones(cls, options, engine, dtype):
     start, gradients = torch.randn(2, 3, dtype=dtype), torch.randn(STEPS, 2, 3, dtype=dtype)
-    param, states = walked(cls, options, start.clone(), list(gradients))
-    pairs, pair_states = walked(cls, options, torch.view_as_real(start).clone(), list(torch.view_as_real(gradients)))
+    param, states = walked(cls, options, engine, start.clone(), list(gradients))
+    pairs, pair_states = walked(
+        cls, options, engine, torch.view_as_real(start).clone(), list(torch.view_as_real(gradients))
+    )
     assert_same(torch.view_as_real(param), pairs)
     for name, state in states.items():
         assert_same(torch.view_as_real(state) if state.is_complex() else state, pair_states[name])
 
 
-def test_a_parameter_that_is_a_view_changes_nothing_around_it(cls, required):
+def test_a_parameter_that_is_a_view_changes_nothing_around_it(cls, required, engine):
     whole = torch.zeros(5, 5)
-    walked(cls, required, whole[1:4, 2], [torch.ones(3)])
+    walked(cls, required, engine, whole[1:4, 2], [torch.ones(3)])
     assert (whole[1:4, 2] != 0).all()
     assert whole.count_nonzero() == 3
 
 
-def test_gradients_are_left_as_they_are(cls, options):
+def test_gradients_are_left_as_they_are(cls, options, engine):
     gradient = torch.randn(4)
     before = gradient.clone()
-    walked(cls, options, torch.randn(4), [gradient] * 2)
+    walked(cls, options, engine, torch.randn(4), [gradient] * 2)
     assert torch.equal(gradient, before)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_not_finite_stays_with_its_element(cls, options, value):
+def test_what_is_not_finite_stays_with_its_element(cls, options, engine, value):
     gradient = torch.ones(3)
-    clean, _ = walked(cls, options, torch.ones(3), [gradient] * STEPS)
+    clean, _ = walked(cls, options, engine, torch.ones(3), [gradient] * STEPS)
     gradient[1] = value
-    param, _ = walked(cls, options, torch.ones(3), [gradient] * STEPS)
+    param, _ = walked(cls, options, engine, torch.ones(3), [gradient] * STEPS)
     assert torch.equal(param[::2], clean[::2])

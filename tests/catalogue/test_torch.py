@@ -47,8 +47,9 @@ def pair(cls, options, torchs, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("maximize", [False, True])
-def test_same_numbers_for_50_steps(cls, options, torchs, dtype, maximize):
-    nets = pair(cls, options | {"maximize": maximize}, torchs, dtype)
+@pytest.mark.parametrize("engine", ["eager", "auto"])
+def test_same_numbers_for_50_steps(cls, options, torchs, dtype, maximize, engine):
+    nets = pair(cls, options | {"maximize": maximize, "engine": engine}, torchs, dtype)
     for net, optimizer in zip(nets[::2], nets[1::2], strict=True):
         torch.manual_seed(2)
         train(net, optimizer, 50)

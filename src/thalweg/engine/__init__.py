@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import torch
-
 from ..formula.trace import formula_of
 from ..state.initial import complete
+from .explain import explain
 from .watch import Watch
+
+__all__ = ["create_states", "explain", "step"]
 
 MOST_PLANS = 32
 """Plans kept for sets of parameters that take turns."""

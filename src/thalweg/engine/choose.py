@@ -1,12 +1,13 @@
 """Which engine updates a parameter, and if not the fastest, why: the one function that decides."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
 from ..formula.trace import Formula
+from ..state.formats import compute_dtype
 from ..state.layout import is_dense, lie_alike
 from .gradients import Ready
 
@@ -24,6 +25,13 @@ def why_eager(engine: str, item: Ready, formula: Formula, state: Mapping[str, An
     if item.group["differentiable"]:
         return "differentiable=True leaves every operation to autograd"
     return _why_not_tensors(item.param, item.grad) or _why_not_states(item.param, formula, state)
+
+
+def has_memory(tensor: Tensor | None) -> TypeGuard[Tensor]:
+    """Tell if a tensor's elements are at addresses of this machine's memory."""
+    if tensor is None or type(tensor) not in PLAIN:
+        return False
+    return tensor.device.type == "cpu" and tensor.layout == torch.strided
 
 
 def _why_not_tensors(param: Tensor, grad: Tensor) -> str | None:
@@ -48,6 +56,10 @@ def _why_not_states(param: Tensor, formula: Formula, state: Mapping[str, Any]) -
             return f"its state {name!r} is no plain tensor on the CPU"
         if value.dtype not in (WIDE if name in numbers else KERNELS):
             return f"there are no kernels for a state of {value.dtype}"
-        if name not in numbers and (value.is_complex() != param.is_complex() or not lie_alike(value, param)):
+        if name in numbers:
+            continue
+        if value.is_complex() != param.is_complex() or not lie_alike(value, param):
             return f"its state {name!r} lies unlike the parameter in memory"
+        if compute_dtype(value.dtype) != compute_dtype(param.dtype):
+            return f"its state {name!r} is {value.dtype}, which is not computed with as {param.dtype} is"
     return None

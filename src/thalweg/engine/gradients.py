@@ -19,10 +19,11 @@ class Ready:
     param: Tensor
     grad: Tensor
 
-    def renewed(self) -> Ready:
-        """Look at the gradient again."""
-        assert self.param.grad is not None
-        return Ready(self.group, self.param, self.param.grad)
+
+def again(group: dict[str, Any], param: Tensor) -> Ready:
+    """Look at the gradient of a parameter that is known to have one."""
+    assert param.grad is not None
+    return Ready(group, param, param.grad)
 
 
 def ready(optimizer: Any) -> list[Ready]:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from ..formula.passes import Program
 from ..state.layout import lie_alike
-from .gradients import Ready
 from .options import Options
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ ALONE = 65_536
 class Row:
     """A parameter in a launch: its tensors, and whether this is its first step."""
 
-    item: Ready
+    param: Tensor
     state: dict[str, Any]
     options: Options
     is_fresh: bool
@@ -46,7 +44,7 @@ class Launch:
         self.kernel = kernel
         self.rows = rows
         self.options = options
-        self.params = [row.item.param for row in rows]
+        self.params = [row.param for row in rows]
         lengths = [param.numel() * (2 if param.is_complex() else 1) for param in self.params]
         self.is_small = sum(lengths) < ALONE
         # A rule that keeps no count still knows its first step: the one that made its states.
@@ -58,12 +56,12 @@ class Launch:
         self.context = self._context()
         self.address = self.context.ctypes.data
         self.relaid: list[tuple[Tensor, Tensor]] = []
-        self.point_to([row.item.grad for row in rows])
+        self.find_gradients()
 
     def _words(self, index: int, program: Program) -> list[int]:
         """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
         row, layout = self.rows[index], self.kernel.layout
-        tensors = {"param": row.item.param} | row.state
+        tensors = {"param": row.param} | row.state
         words = [tensors[name].data_ptr() for name in layout.tensors]
         hidden = self.counts.ctypes.data + self.counts.itemsize * index
         words += [tensors[name].data_ptr() if name in tensors else hidden for name in layout.scalars]
@@ -75,22 +73,16 @@ class Launch:
         words |= {"row_count": len(self.rows), "chunk_count": len(self.chunks), "next_chunk": 0}
         return np.array([words[name] for name in self.kernel.context], np.int64)
 
-    def point_to(self, grads: Sequence[Tensor]) -> None:
-        """Note where the gradients are now; one that lies unlike its parameter is copied before each step."""
-        places = list(grads)
+    def find_gradients(self) -> None:
+        """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
         self.relaid = []
-        for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
+        for index, param in enumerate(self.params):
+            assert param.grad is not None
+            grad = place = param.grad
             if not lie_alike(param, grad):
-                places[index] = torch.empty_like(param, memory_format=torch.preserve_format)
-                self.relaid.append((places[index], grad))
-        self.gradients[:] = [place.data_ptr() for place in places]
-
-    def point_alike(self, grads: Sequence[Tensor], addresses: Sequence[int]) -> None:
-        """Note where gradients are now that lie as those before did."""
-        if self.relaid:
-            self.point_to(grads)
-        else:
-            self.gradients[:] = addresses
+                place = torch.empty_like(param, memory_format=torch.preserve_format)
+                self.relaid.append((place, grad))
+            self.gradients[index] = place.data_ptr()
 
     def run(self) -> None:
         """Update all of it."""
@@ -100,8 +92,8 @@ class Launch:
             self.kernel.step(self.address, 1)
         else:
             self.kernel.run(self.address, torch.get_num_threads())
-        # Autograd learns that what it may have saved has changed.
-        increment_version(self.params)
+        # What zero_grad frees is not kept alive from here.
+        self.relaid = []
 
 
 def _chunks(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -18,7 +18,8 @@ class Options:
         self.formula = formula
         self.symbols = symbols
         self.numbers = np.zeros(max(len(symbols), 1))
-        self.read = itemgetter(*formula.structure)
+        # Every formula reads `maximize`; named twice, as a getter of one name alone gives no tuple.
+        self.read = itemgetter(*formula.structure, "maximize")
         self.values: Any = None
         self.refresh()
 
@@ -30,11 +31,10 @@ class Options:
         if not self.formula.fits(self.group):
             return False
         self.numbers[: len(self.symbols)] = [option(self.group, symbol) for symbol in self.symbols]
-        # A tensor may change in place, so it is read every time.
-        volatile = any(isinstance(item, Tensor) for value in values for item in _flat(value))
-        self.values = None if volatile else values
+        # What may change in place is read every time.
+        self.values = None if _is_mutable(values) else values
         return True
 
 
-def _flat(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
+def _is_mutable(value: Any) -> bool:
+    return isinstance(value, Tensor | list) or (isinstance(value, tuple) and any(map(_is_mutable, value)))

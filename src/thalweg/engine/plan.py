@@ -16,8 +16,8 @@ from ..state.formats import compute_dtype
 from ..state.initial import complete, number_dtype
 from ..state.layout import overlapping
 from . import eager
-from .choose import why_eager
-from .gradients import Ready
+from .choose import has_memory, why_eager
+from .gradients import Ready, again
 from .launch import Launch, Row
 from .options import Options
 
@@ -37,9 +37,9 @@ class Choice:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """The memory that is written."""
+        """The tensors that are written, as far as their memory can be seen."""
         states = (self.state.get(name) for name in self.program.tensors)
-        return [self.item.param, *(state for state in states if state is not None)]
+        return [tensor for tensor in (self.item.param, *states) if has_memory(tensor)]
 
 
 @dataclass(frozen=True)
@@ -47,40 +47,39 @@ class Plan:
     """How one set of parameters is updated, step after step."""
 
     launches: list[Launch]
-    eager: list[Choice]
+    eager: list[tuple[dict[str, Any], Tensor]]
+    """The parameters that are left to the eager engine, with their groups; never a gradient, which would live on."""
 
     def run(self, optimizer: Any) -> None:
         """Update all of them."""
         for launch in self.launches:
             launch.run()
         if self.eager:
-            eager.step(optimizer, [choice.item.renewed() for choice in self.eager])
+            eager.step(optimizer, [again(group, param) for group, param in self.eager])
+
+
+_failures: dict[tuple[Program, Dtypes], str] = {}
+"""The kernels that could not be built, and why: tried once, told once."""
 
 
 def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
-    """Plan the update of parameters; if a kernel cannot be built, the eager engine does all, with a warning."""
-    choices = choose(optimizer, items)
+    """Plan the update of parameters; what no kernel can be built for is left to the eager engine, with a warning."""
+    choices = [_with_kernel(optimizer, choice) for choice in choose(optimizer, items)]
     together: dict[tuple[Program, Dtypes], list[Choice]] = {}
     for choice in choices:
         if not choice.why_eager:
             together.setdefault((choice.program, choice.dtypes), []).append(choice)
-    try:
-        kernels = {key: _kernel(*key) for key in together}
-    except Exception as error:  # whatever goes wrong in a compiler, training goes on
-        warnings.warn(
-            f"{type(optimizer).__name__} runs on the eager engine, as no kernel was built: {error}", stacklevel=2
-        )
-        return Plan([], choices)
-    launches = [_launch(optimizer, kernels[key], key[0], found) for key, found in together.items()]
-    return Plan(launches, [choice for choice in choices if choice.why_eager])
+    launches = [_launch(optimizer, _kernel(*key), key[0], found) for key, found in together.items()]
+    return Plan(launches, [(choice.item.group, choice.item.param) for choice in choices if choice.why_eager])
 
 
 def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
     """Decide for each parameter what updates it; those that share memory are updated one after the other."""
     choices = [_choice(optimizer, item) for item in items]
-    shared = overlapping([[] if choice.why_eager else choice.tensors for choice in choices])
+    shared = overlapping([choice.tensors for choice in choices])
+    reason = "it shares memory with another parameter or state"
     return [
-        replace(choice, why_eager="it shares memory with another parameter or state") if index in shared else choice
+        replace(choice, why_eager=choice.why_eager or reason) if index in shared else choice
         for index, choice in enumerate(choices)
     ]
 
@@ -101,6 +100,19 @@ def _dtypes(program: Program, param: Tensor, state: Mapping[str, Any]) -> Dtypes
     return tuple((formats | {"compute": compute_dtype(param.dtype)}).items())
 
 
+def _with_kernel(optimizer: Any, choice: Choice) -> Choice:
+    """See that the kernel is there, before anything changes; whatever goes wrong in a compiler, training goes on."""
+    key = choice.program, choice.dtypes
+    if choice.why_eager is None and key not in _failures:
+        try:
+            _kernel(*key)
+        except Exception as error:
+            _failures[key] = f"no kernel could be built: {error}"
+            name = type(optimizer).__name__
+            warnings.warn(f"{name} runs on the eager engine, as {_failures[key]}", RuntimeWarning, stacklevel=2)
+    return replace(choice, why_eager=choice.why_eager or _failures.get(key))
+
+
 def _kernel(program: Program, dtypes: Dtypes) -> Any:
     # Only now is LLVM needed, and imported.
     from .llvm.kernel import kernel_of
@@ -118,5 +130,5 @@ def _launch(optimizer: Any, kernel: Any, program: Program, choices: Sequence[Cho
         is_fresh = any(choice.state.get(name) is None for name in formula.states)
         state = optimizer.state[item.param] if formula.keeps_anything else {}
         complete(state, formula, item.param, item.group)
-        rows.append(Row(item, state, group, is_fresh))
+        rows.append(Row(item.param, state, group, is_fresh))
     return Launch(kernel, program, rows, list(options.values()))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
 
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from ..state.entries import States
 from .gradients import ready
+from .launch import Launch
+from .options import Options
 from .plan import plan
 
 GRAD = attrgetter("grad")
@@ -30,16 +33,17 @@ class Watch:
         self.params = _params(self.groups)
         self.options = [options for launch in self.plan.launches for options in launch.options]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
-        self.param_addresses = list(map(ADDRESS, self.compiled))
-        self._note_gradients(list(map(GRAD, self.params)))
+        self.addresses, self.kinds = list(map(ADDRESS, self.compiled)), list(map(_kind, self.compiled))
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
-
-    def _note_gradients(self, grads: list[Tensor | None]) -> None:
-        self.grads = grads
+        grads = list(map(GRAD, self.params))
         self.has_grad = [grad is not None for grad in grads]
-        self.are_alike = _same_kind(list(compress(grads, self.has_grad)))
-        self.compiled_grads = list(map(GRAD, self.compiled))
-        self.grad_addresses = list(map(ADDRESS, self.compiled_grads))
+        self.are_alike = _same_kind([grad for grad in grads if grad is not None])
+        self._note_gradients()
+
+    def _note_gradients(self) -> None:
+        """Take note of how gradients lie, and tell autograd that the parameters are about to change."""
+        self.look = self._look()
+        increment_version(self.compiled)
 
     def holds(self, optimizer: Any) -> bool:
         """Tell if the plan still fits, after taking over new gradients and changed options."""
@@ -47,36 +51,50 @@ class Watch:
         if len(groups) != len(self.groups) or not all(map(is_, groups, self.groups)):
             return False
         params = _params(groups)
-        if len(params) != len(self.params) or not all(map(is_, params, self.params)):
-            return False
-        grads = list(map(GRAD, params))
         return (
-            optimizer.state is self.state
+            len(params) == len(self.params)
+            and all(map(is_, params, self.params))
+            and optimizer.state is self.state
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
-            and list(map(ADDRESS, self.compiled)) == self.param_addresses
-            and self._gradients_hold(grads)
-            and all([options.refresh() for options in self.options])
+            and all(map(Options.refresh, self.options))
+            and (self.look() or self._tensors_hold(params))
         )
 
-    def _gradients_hold(self, grads: list[Tensor | None]) -> bool:
-        if all(map(is_, grads, self.grads)):
-            return list(map(ADDRESS, self.compiled_grads)) == self.grad_addresses or self._takes_over(grads)
-        return self._takes_over(grads)
+    def _look(self) -> Callable[[], bool]:
+        """Make the quick look at all tensors, where there is one."""
+        launches = self.plan.launches
+        if not launches or any(launch.relaid for launch in launches):
+            return lambda: False
+        # Only now is LLVM needed, and imported.
+        from .llvm import look, memory
 
-    def _takes_over(self, grads: list[Tensor | None]) -> bool:
-        """Go on with gradients that are elsewhere; False if other parameters have one, or one lies differently."""
+        # A tensor made for inference has no version counter.
+        if not memory.is_possible() or any(map(Tensor.is_inference, self.compiled)):
+            return lambda: False
+        compiled = set(map(id, self.compiled))
+        pairs = zip(self.params, self.has_grad, strict=True)
+        others = [(param, has_grad) for param, has_grad in pairs if id(param) not in compiled]
+        return look.Look(self.compiled, list(chain.from_iterable(map(_targets, launches))), others)
+
+    def _tensors_hold(self, params: list[Tensor]) -> bool:
+        """Look at all tensors through Python: in every case, and a little slower."""
+        if (list(map(ADDRESS, self.compiled)), list(map(_kind, self.compiled))) != (self.addresses, self.kinds):
+            return False
+        grads = list(map(GRAD, params))
         if [grad is not None for grad in grads] != self.has_grad or not self.are_alike(compress(grads, self.has_grad)):
             return False
-        self.grads = grads
-        self.compiled_grads = list(map(GRAD, self.compiled))
-        self.grad_addresses = list(map(ADDRESS, self.compiled_grads))
-        first = 0
+        # The gradients may be elsewhere than before.
         for launch in self.plan.launches:
-            last = first + len(launch.params)
-            launch.point_alike(self.compiled_grads[first:last], self.grad_addresses[first:last])
-            first = last
+            launch.find_gradients()
+        self._note_gradients()
         return True
+
+
+def _targets(launch: Launch) -> Iterator[int]:
+    """Give the addresses of the places where a launch has the addresses of its gradients."""
+    start, size = launch.gradients.ctypes.data, launch.gradients.itemsize
+    return (start + size * index for index in range(len(launch.params)))
 
 
 def _params(groups: Sequence[dict[str, Any]]) -> list[Tensor]:
@@ -87,25 +105,9 @@ def _params(groups: Sequence[dict[str, Any]]) -> list[Tensor]:
 
 def _same_kind(examples: list[Tensor]) -> Callable[[Any], bool]:
     """Make a check that tensors have the type, dtype, device, shape and strides of these, one by one."""
-    kinds = [_kind(example) for example in examples]
-
-    def look(tensors: Any) -> bool:
-        return list(map(_kind, tensors)) == kinds
-
-    try:
-        # torch's own compiler has such a check in C++: five times faster, but private, and stricter.
-        from torch._C._dynamo.guards import TensorGuards
-
-        guards = TensorGuards(*examples, dynamic_dims_sizes=None, dynamic_dims_strides=None)
-    except Exception:
-        return look
-
-    def check(tensors: Any) -> bool:
-        found = list(tensors)
-        return bool(guards.check(*found)) or look(found)
-
-    return check
+    kinds = list(map(_kind, examples))
+    return lambda tensors: list(map(_kind, tensors)) == kinds
 
 
 def _kind(tensor: Tensor) -> tuple[Any, ...]:
-    return type(tensor), tensor.dtype, tensor.device, tensor.shape, tensor.stride()
+    return type(tensor), tensor.dtype, tensor.device, tensor.shape, tensor.stride(), tensor.is_conj(), tensor.is_neg()

@@ -57,6 +57,14 @@ def square_root(a: float) -> float:
     return math.sqrt(a) if a >= 0 else math.nan
 
 
+def power(a: float, b: float) -> float:
+    """Raise to a power as C does: to an infinity or NaN where Python raises an error or leaves the real numbers."""
+    try:
+        return math.pow(a, b)
+    except (OverflowError, ValueError):
+        return math.nan if a < 0 and b % 1 else math.copysign(math.inf, a if b % 2 == 1 else 1)
+
+
 def larger(a: float, b: float) -> float:
     """Take the larger; NaN if either is."""
     return a if a > b or a != a else b
@@ -96,7 +104,7 @@ ROWS = [
     Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                         r"{0} \le {1}", 0, is_condition=True),
     Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                         "{0} = {1}", 0, is_condition=True),
     Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                         r"{0} \ne {1}", 0, is_condition=True),
-    Op("power",         operator.pow,     operator.pow,     "call {type} @power({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
+    Op("power",         operator.pow,     power,            "call {type} @power({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
 ]  # fmt: skip
 
 OPS = {row.name: row for row in ROWS}

@@ -64,6 +64,21 @@ class States(defaultdict[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, self._own(value))
 
+    def update(self, *states: Any, **more: Any) -> None:
+        """Take in many at once; a dict's own way goes past __setitem__, and so do the next two."""
+        for key, value in dict(*states, **more).items():
+            self[key] = value
+
+    def __ior__(self, states: Any) -> States:  # type: ignore[misc]
+        self.update(states)
+        return self
+
+    def setdefault(self, key: Any, value: Any = None) -> Any:
+        """Look up a parameter's states, after adding these if there are none."""
+        if key not in self:
+            self[key] = value
+        return self[key]
+
     def __reduce__(self) -> Any:
         return defaultdict, (dict, dict(self))
 

@@ -19,7 +19,7 @@ def as_real(tensor: Tensor) -> Tensor:
 
 def load(tensor: Tensor) -> Tensor:
     """Read a stored tensor as numbers to compute with."""
-    return as_real(tensor).to(compute_dtype(tensor.dtype))
+    return as_real(tensor.resolve_conj()).to(compute_dtype(tensor.dtype))
 
 
 def store(tensor: Tensor, value: Tensor) -> None:

@@ -21,13 +21,16 @@ def lie_alike(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and all(size <= 1 or here == there for size, here, there in strides)
 
 
+def extent(tensor: Tensor) -> tuple[int, int]:
+    """Return the addresses of a tensor's first element and of what follows its last; it must not be empty."""
+    steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    return tensor.data_ptr(), tensor.data_ptr() + (steps + 1) * tensor.element_size()
+
+
 def overlapping(owners: Sequence[Sequence[Tensor]]) -> set[int]:
-    """Find the owners whose dense tensors share memory with any other tensor of the list."""
+    """Find the owners with a tensor that may share memory with another one of the list."""
     pieces = sorted(
-        (tensor.data_ptr(), tensor.data_ptr() + tensor.numel() * tensor.element_size(), owner)
-        for owner, tensors in enumerate(owners)
-        for tensor in tensors
-        if tensor.numel()
+        (*extent(tensor), owner) for owner, tensors in enumerate(owners) for tensor in tensors if tensor.numel()
     )
     found: set[int] = set()
     end, last = 0, -1

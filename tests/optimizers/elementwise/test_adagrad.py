@@ -16,3 +16,13 @@ def test_constant_gradients_have_no_variance_and_are_divided_by_eps_alone():
     param.grad = torch.full((1,), 0.1, dtype=torch.float64)
     optimizer.step()
     assert param.item() == -0.2
+
+
+def test_rounding_makes_no_negative_variance():
+    """These gradients, nearly constant, take square_avg below grad_avg**2 by rounding."""
+    param = torch.zeros(200)
+    optimizer = optim.RMSProp([param], alpha=0.5, centered=True)
+    for _ in range(40):
+        param.grad = torch.linspace(0.1, 1, 200)
+        optimizer.step()
+    assert param.isfinite().all()

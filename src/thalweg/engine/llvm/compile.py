@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from typing import Any
@@ -29,8 +30,8 @@ def machine() -> Any:
 def target() -> str:
     """Describe all that machine code depends on beside the program."""
     version = ".".join(map(str, llvm.llvm_version_info))
-    features = llvm.get_host_cpu_features().flatten()
-    return f"llvm {version} llvmlite {llvmlite.__version__} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}"
+    cpu = f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+    return f"llvm {version} llvmlite {llvmlite.__version__} {cpu}"
 
 
 def optimized(text: str) -> Any:
@@ -63,13 +64,13 @@ def linker() -> Any:
     return llvm.create_lljit_compiler()
 
 
-def link(code: bytes) -> Any:
+def link(code: bytes, names: Sequence[str]) -> Any:
     """Bring an object file to life; what it returns maps names to addresses, and keeps the code alive."""
     library = llvm.JITLibraryBuilder().add_object_img(code)
     library.import_symbol("power", power_address())
     # Where there is no OpenMP runtime, the address is never called: a pool of threads does the work.
     library.import_symbol("run_parallel", run_parallel_address() or power_address())
-    for name in ("step", "prepare", "work"):
+    for name in names:
         library.export_symbol(name)
     return library.link(linker(), f"kernel {next(_serial)}")
 

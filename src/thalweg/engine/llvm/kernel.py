@@ -27,7 +27,7 @@ class Kernel:
         self.context = CONTEXT
         text = render(program, dtypes)
         code = cache.remembered(f"{target()}\n{text}", lambda: compiled(text))
-        self.library: Any = link(code)
+        self.library: Any = link(code, ("step", "prepare", "work"))
         self.step = Function(self.library["step"])
         self.prepare = Part(self.library["prepare"])
         self.work = Part(self.library["work"])

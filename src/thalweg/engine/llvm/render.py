@@ -37,9 +37,9 @@ shared:
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
     layout = row_layout(program)
-    types = sorted({COMPUTE[dtypes["compute"]], "double"})
+    kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
-        *(DEFINITIONS.format(type=type, suffix=SUFFIX[type]) for type in types),
+        *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
         EXTERNAL,
         elements(program, dtypes),
         prepare(program, dtypes, layout),

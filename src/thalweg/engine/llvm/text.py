@@ -45,8 +45,8 @@ define internal {type} @minimum.{suffix}({type} %a, {type} %b) alwaysinline {{
 class Values:
     """The text of each value of a function, named as in the formula where it has a name there."""
 
-    def __init__(self, type: str, symbols: Mapping[str, str], given: Mapping[Expr, str] | None = None) -> None:
-        self.type = type
+    def __init__(self, kind: str, symbols: Mapping[str, str], given: Mapping[Expr, str] | None = None) -> None:
+        self.kind = kind
         self.symbols = symbols
         self.given = given or {}
         self.taken = set(symbols.values())
@@ -54,7 +54,7 @@ class Values:
 
     def __getitem__(self, node: Expr) -> str:
         if isinstance(node, Constant):
-            return literal(node.value, self.type)
+            return literal(node.value, self.kind)
         if isinstance(node, Symbol):
             return self.symbols[node.label]
         if isinstance(node, Slot):
@@ -80,13 +80,13 @@ class Values:
         for node in walk(*roots):
             if isinstance(node, Operation):
                 operands = (self[operand] for operand in node.operands)
-                line = node.op.llvm.format(*operands, type=self.type, suffix=SUFFIX[self.type])
+                line = node.op.llvm.format(*operands, type=self.kind, suffix=SUFFIX[self.kind])
                 yield f"{self[node]} = {line}"
 
 
-def literal(value: float, type: str) -> str:
+def literal(value: float, kind: str) -> str:
     """Write a constant exactly, rounded to the type: LLVM reads the bits of a double."""
-    rounded = struct.unpack("f", struct.pack("f", value))[0] if type == "float" else value
+    rounded = struct.unpack("f", struct.pack("f", value))[0] if kind == "float" else value
     return f"0x{struct.unpack('<Q', struct.pack('<d', rounded))[0]:016X}"
 
 

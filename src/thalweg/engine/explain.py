@@ -1,0 +1,58 @@
+"""What runs where, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from .gradients import Ready
+from .plan import Choice, choose
+
+
+def explain(optimizer: Any) -> str:
+    """Say for each set of parameters which engine updates it, and if not the fastest, why."""
+    sets: dict[Any, list[Choice]] = {}
+    for choice in choose(optimizer, list(_all(optimizer.param_groups))):
+        kind = choice.why_eager or (choice.program, choice.dtypes)
+        sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
+    lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
+    lines += [f"  {_sentence(choices)}" for choices in sets.values()]
+    return "\n".join(lines + _flags(optimizer.param_groups))
+
+
+def _all(groups: Sequence[dict[str, Any]]) -> list[Ready]:
+    """Take every parameter as if it had a gradient."""
+    return [
+        Ready(group, param, param.detach() if param.grad is None else param.grad)
+        for group in groups
+        for param in group["params"]
+    ]
+
+
+def _sentence(choices: Sequence[Choice]) -> str:
+    params = [choice.item.param for choice in choices]
+    dtype = str(params[0].dtype).removeprefix("torch.")
+    elements = sum(param.numel() for param in params)
+    what = f"{_count(len(params), 'parameter')} ({_count(elements, 'element')}, {dtype})"
+    reason = choices[0].why_eager
+    if reason:
+        return f"{what} on the eager engine, because {reason}"
+    groups = len({id(choice.item.group) for choice in choices})
+    threads = _count(torch.get_num_threads(), "thread")
+    return f"{what} of {_count(groups, 'group')} as machine code (llvm), in one pass over memory, on up to {threads}"
+
+
+def _flags(groups: Sequence[dict[str, Any]]) -> list[str]:
+    """Say what becomes of the flags with which torch.optim chooses an implementation."""
+    asked = sorted({name for group in groups for name in ("foreach", "fused") if group.get(name)})
+    return (
+        [f"  {' and '.join(asked)}=True changes nothing: every step is one fused pass over all tensors"]
+        if asked
+        else []
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

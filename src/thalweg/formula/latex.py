@@ -1,0 +1,113 @@
+"""A formula as LaTeX, line by line, with the names that it has in the text of `update`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .expr import Constant, Expr, Operation, Symbol, walk
+from .trace import Formula
+
+LETTERS = {
+    "param": r"\theta",
+    "grad": "g",
+    "exp_avg": "m",
+    "exp_avg_sq": "v",
+    "max_exp_avg_sq": r"v^{\max}",
+    "exp_inf": "u",
+    "square_avg": "v",
+    "grad_avg": r"\bar{g}",
+    "acc_delta": "u",
+    "momentum_buffer": "b",
+    "sum": "s",
+    "step_size": r"\eta",
+    "prev": r"\hat{g}",
+    "ax": r"\bar{\theta}",
+    "m_hat": r"\hat{m}",
+    "v_hat": r"\hat{v}",
+    "delta": r"\Delta",
+    "lr": r"\gamma",
+    "betas": r"\beta",
+    "etas": r"\eta",
+    "eta": r"\eta",
+    "eps": r"\epsilon",
+    "weight_decay": r"\lambda",
+    "lambd": r"\lambda",
+    "alpha": r"\alpha",
+    "rho": r"\rho",
+    "momentum": r"\mu",
+    "mu": r"\mu",
+    "dampening": r"\tau",
+    "step_count": "t",
+}
+"""The letters that papers use."""
+
+
+def latex(formula: Formula) -> list[str]:
+    """Write each named step of a formula, then the new states and parameter."""
+    return list(Writer(formula).lines())
+
+
+class Writer:
+    """Writes nodes, stopping at those that have a line of their own."""
+
+    def __init__(self, formula: Formula) -> None:
+        self.formula = formula
+        results = {value for value in formula.outputs.values() if isinstance(value, Operation)}
+        used = [node for node in walk(*formula.outputs.values()) if isinstance(node, Operation)]
+        self.named = {node: formula.names[node] for node in used if node in formula.names and node not in results}
+        self.results = {value: name for name, value in formula.outputs.items() if value in results}
+
+    def lines(self) -> Iterator[str]:
+        """Write what has a name in the order in which it is computed, then states that are mere copies."""
+        for node in walk(*self.formula.outputs.values()):
+            if node in self.named or node in self.results:
+                yield f"{self._result(node)} = {self._operation(node)}"
+        for name, value in self.formula.outputs.items():
+            if value not in self.results:
+                yield f"{self._new(name)} = {self.text(value)}"
+
+    def text(self, node: Expr, binds: int = 0) -> str:
+        """Write a node, in parentheses if it binds less tightly than what surrounds it."""
+        if isinstance(node, Constant):
+            return f"{node.value:g}"
+        if isinstance(node, Symbol):
+            return self._old(node)
+        if node in self.named or node in self.results:
+            return self._result(node)
+        assert isinstance(node, Operation)
+        return rf"\left({self._operation(node)}\right)" if node.op.binds < binds else self._operation(node)
+
+    def _operation(self, node: Expr) -> str:
+        assert isinstance(node, Operation)
+        tight = 0 if node.op.binds == 9 else node.op.binds
+        # a - (b - c) and -(a + b) need their parentheses, a + (b + c) does not.
+        right = tight + (node.op.name in ("subtract", "power"))
+        left = 9 if node.op.name == "power" else tight + (node.op.name == "negate")
+        operands = [self.text(operand, right if place else left) for place, operand in enumerate(node.operands)]
+        return node.op.latex.format(*operands)
+
+    def _old(self, symbol: Symbol) -> str:
+        letter = letters(symbol.name)
+        if symbol.index is not None:
+            return f"{letter}_{symbol.index + 1}"
+        if symbol.name == "grad":
+            return f"{letter}_t"
+        is_state = symbol.scope == "element" or symbol.name in self.formula.rule.scalars
+        return f"{letter}_{{t-1}}" if is_state else letter
+
+    def _result(self, node: Expr) -> str:
+        assert isinstance(node, Operation)
+        if node in self.results:
+            return self._new(self.results[node])
+        name = self.named[node]
+        # A name that is used again for another value is primed: g' is the gradient with its decay.
+        return self._new(name) if name not in ("param", "grad", *self.formula.rule.states) else f"{letters(name)}'_t"
+
+    def _new(self, name: str) -> str:
+        return f"{letters(name)}_t"
+
+
+def letters(name: str) -> str:
+    """Find the letter for a name; a name without one is set as a word."""
+    word = name.replace("_", r"\_")
+    return LETTERS.get(name, rf"\mathrm{{{word}}}")

@@ -1,0 +1,138 @@
+"""From ``adam,sgd:lr=0.1,momentum=0.9`` to optimizer classes and their options, and back."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..hyper import nearest
+from ..optimizer import registry
+
+Value: TypeAlias = int | float | bool | str | tuple["Value", ...] | None
+
+WORDS: dict[str, Value] = {"true": True, "false": False, "none": None}
+
+TORCH: dict[str, type[Optimizer]] = {
+    f"torch.{name}": kind
+    for name, kind in vars(torch.optim).items()
+    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An optimizer and the options given to it; as text, what one types to get it."""
+
+    name: str
+    kind: type[Optimizer]
+    options: dict[str, Value] = field(default_factory=dict)
+
+    def build(self, params: Iterable[Tensor]) -> Optimizer:
+        """Construct the optimizer, which checks the options."""
+        kind: Any = self.kind
+        optimizer: Optimizer = kind(params, **self.options)
+        return optimizer
+
+    @property
+    def is_torch(self) -> bool:
+        """Whether it is torch's own."""
+        return self.name in TORCH
+
+    @property
+    def given(self) -> list[str]:
+        """The options, each as ``name=value``."""
+        return [f"{name}={write_value(value)}" for name, value in self.options.items()]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{','.join(self.given)}" if self.options else self.name
+
+
+def choose(text: str) -> list[Choice]:
+    """Read optimizers separated by commas; an item ``name=value`` is one more option of the last.
+
+    Raises ValueError for what is unknown, ambiguous or said twice.
+    """
+    # A comma starts the next optimizer unless an "=" follows it before any ":".
+    choices = [read_choice(item) for item in re.split(r",(?![^,:]*=)", text)]
+    for choice in choices:
+        if choices.count(choice) > 1:
+            raise ValueError(f"{choice} is chosen twice: keep one, or give them different options")
+    return choices
+
+
+def read_choice(text: str) -> Choice:
+    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``.
+
+    Raises ValueError for what is unknown, ambiguous or said twice.
+    """
+    if bracket := re.search(r"[()\[\]]", text):
+        raise ValueError(f"{text!r} has a {bracket[0]!r}: write a pair of numbers as betas=0.9/0.99")
+    spelling, *items = (part.strip() for part in re.split("[:,]", text))
+    choice = Choice(*find(spelling))
+    for item in items:
+        option, value = read_option(choice, item)
+        if option in choice.options:
+            raise ValueError(f"{choice.name} got {option} twice: give it once")
+        choice.options[option] = value
+    return choice
+
+
+def find(spelling: str) -> tuple[str, type[Optimizer]]:
+    """Look an optimizer up, in any case where that is unambiguous; ``torch.`` before the name means torch's own.
+
+    Raises ValueError, with the nearest known name, for what is unknown or ambiguous.
+    """
+    known = {**registry, **TORCH}
+    alike = [spelling] if spelling in known else [name for name in known if name.casefold() == spelling.casefold()]
+    if len(alike) > 1:
+        raise ValueError(f"{spelling!r} may be {' or '.join(alike)}: write the one you mean exactly so")
+    if not alike:
+        raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, known)}")
+    return alike[0], known[alike[0]]
+
+
+def suggestion(spelling: str, known: Iterable[str]) -> str:
+    """Name torch's own optimizer of that name, or else the nearest known one."""
+    names = {name.casefold(): name for name in known}
+    guesses = [f"torch.{spelling}".casefold(), *get_close_matches(spelling.casefold(), names, n=1)]
+    likely = [names[guess] for guess in guesses if guess in names]
+    return f"did you mean {likely[0]}?" if likely else "'thalweg list' shows all, and torch.Adam is torch's own"
+
+
+def read_option(choice: Choice, item: str) -> tuple[str, Value]:
+    """Read ``name=value``.
+
+    Raises ValueError, with the nearest known name, for what is no option of this optimizer.
+    """
+    name, equals, value = item.partition("=")
+    if not equals:
+        raise ValueError(f"{choice.name} got {item!r} where an option should stand: write it as lr=0.1")
+    known = [*inspect.signature(choice.kind).parameters, *getattr(choice.kind, "spellings", ())]
+    known.remove("params")
+    if name not in known:
+        raise ValueError(f"{choice.name} has no option {name!r}{nearest(name, known)}")
+    return name, read_value(value)
+
+
+def read_value(text: str) -> Value:
+    """Read a number, true, false, none, several of these as ``0.9/0.99``, or else a word."""
+    if "/" in text:
+        return tuple(read_value(part) for part in text.split("/"))
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return WORDS.get(text.casefold(), text)
+
+
+def write_value(value: Value) -> str:
+    """Write a value as `read_value` reads it."""
+    if isinstance(value, tuple):
+        return "/".join(map(write_value, value))
+    return str(value) if isinstance(value, float | str) else str(value).lower()

@@ -1,0 +1,132 @@
+"""The command line: compare, list, show."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from .. import __version__
+from ..optimizer import Optimizer, registry
+from .choose import Choice, choose, read_choice
+
+THE_EIGHT = "sgd:lr=0.01,momentum=0.9, adadelta, adagrad, adam, AdaMax, asgd:lr=0.1, rprop, rmsprop"
+
+SPELLING = (
+    "Names with their options, as adam:lr=0.01,betas=0.9/0.99; what is left out is the optimizer's default. "
+    "torch.Adam is torch's own."
+)
+
+app = typer.Typer(
+    help="Optimizers for PyTorch: see their formulas, compare them at work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the versions that matter, and leave."""
+    if wanted:
+        typer.echo(f"thalweg {__version__}, torch {torch.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")]
+
+
+@app.callback()
+def start(version: Version = False) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command("compare")
+def compare_optimizers(
+    optimizers: Annotated[str, typer.Option(help=SPELLING)] = THE_EIGHT,
+    epochs: Annotated[int, typer.Option(min=1, help="How often each sees the training set.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="How many of the 1437 images make a step.")] = 32,
+    seed: Annotated[int, typer.Option(min=0, max=10**9, help="Decides the first weights and the order.")] = 0,
+    out: Annotated[Path, typer.Option(help="The folder for the picture and the raw numbers.")] = Path("comparison"),
+) -> None:
+    """Train a small net on handwritten digits, once per optimizer, from the same start.
+
+    Ends with a table, a picture of the loss curves, and the raw numbers as CSV. RProp is made for batches of all
+    images: try --optimizers rprop --batch-size 1437.
+    """
+    # Imported here, for the other commands to start without.
+    from .compare import compare
+    from .digits import digits
+    from .live import bars
+    from .report import report
+
+    with refusing():
+        choices = choose(optimizers)
+        check(choices)
+        make_folder(out)
+    data = digits()
+    with bars(choices, epochs * ceil(len(data[0]) / batch_size)) as watch:
+        runs = compare(choices, data, epochs=epochs, batch_size=batch_size, seed=seed, watch=watch)
+    conditions = f"MNISTNet, {epochs} epochs, batches of {batch_size}, seed {seed}"
+    report(runs, conditions, out)
+    if any(run.error for run in runs):
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_optimizers() -> None:
+    """List the optimizers, their ideas, options and defaults."""
+    from .tables import catalogue
+
+    Console(highlight=False).print(catalogue(registry))
+
+
+@app.command("show")
+def show_optimizer(
+    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true.")],
+    llvm: Annotated[bool, typer.Option("--llvm", help="Print the kernel for float32, as LLVM's text.")] = False,
+    asm: Annotated[bool, typer.Option("--asm", help="Print the kernel as this machine's assembly.")] = False,
+) -> None:
+    """Show an optimizer's formula, its states and what a step costs."""
+    from .show import show
+
+    with refusing():
+        choice = read_choice(name)
+        if not issubclass(choice.kind, Optimizer):
+            raise ValueError(f"{choice.name} has no formula to show: name an optimizer that 'thalweg list' shows")
+        show(choice.kind, Console(), llvm=llvm, asm=asm, **choice.options)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Say in one sentence what is wrong with the input, and leave with exit code 2."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        typer.echo(f"Error: {str(error).splitlines()[0]}", err=True)
+        raise typer.Exit(2) from None
+
+
+def check(choices: Iterable[Choice]) -> None:
+    """Construct each optimizer once, for it to refuse its options before anything is trained."""
+    from .digits import MNISTNet
+
+    for choice in choices:
+        try:
+            choice.build(MNISTNet().parameters())
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{choice} is refused: {error}" if choice.is_torch else str(error)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, unless it is there, and see that files can be written in it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise ValueError(f"cannot write into the folder {path} ({error.strerror}): name another with --out") from error

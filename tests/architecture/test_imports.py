@@ -1,0 +1,138 @@
+"""Who imports whom: the table is the architecture, and every import of the package is held to it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import thalweg
+
+ROOT = Path(thalweg.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+MAY_IMPORT = {
+    "formula": set(),
+    "state": {"formula"},
+    "engine": {"formula", "state"},
+    "hyper": set(),
+    "groups": {"state", "hyper"},
+    "optimizer": {"formula", "state", "engine", "hyper", "groups"},
+    "distributed": {"formula", "state", "engine", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer"},
+    "__init__": {"optimizer", "optimizers"},
+    "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
+    "__main__": {"tools"},
+}
+"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be and knows
+nothing else; `groups` says what a group may hold. A rule knows no state and no engine."""
+
+ONLY_IN = {
+    "torch.distributed": "distributed",
+    "llvmlite": "engine/llvm",
+    "triton": "engine/triton",
+    "rich": "tools",
+    "typer": "tools",
+    "matplotlib": "tools",
+    "sklearn": "tools",
+}
+"""Where alone a module outside the package may be imported."""
+
+
+def part_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path, tree=None):
+    """The modules a file imports, in full; those for type checkers alone are left out."""
+    here = ("thalweg", *path.relative_to(ROOT).parts[:-1])
+    tree = tree or ast.parse(path.read_text())
+    checked_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in checked_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else ()
+            module = ".".join((*base, *filter(None, [node.module])))
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def own_part(module):
+    """The part of the package that a module name stands for."""
+    first = module.removeprefix("thalweg.").split(".")[0]
+    return first if (ROOT / first).is_dir() or (ROOT / f"{first}.py").is_file() else "__init__"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_parts_know_only_those_below(path):
+    part = part_of(path)
+    known = {own_part(module) for module in imports(path) if module.split(".")[0] == "thalweg"}
+    assert known - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_outside_modules_stay_where_they_belong(path):
+    place = path.relative_to(ROOT).as_posix()
+    for module in imports(path):
+        for outside, folder in ONLY_IN.items():
+            assert not f"{module}.".startswith(f"{outside}.") or place.startswith(folder), module
+
+
+def test_a_rule_knows_the_vocabulary_alone():
+    for path in (ROOT / "optimizers" / "elementwise").glob("*.py"):
+        own = {module for module in imports(path) if module.startswith("thalweg.")}
+        allowed = ("thalweg.formula.", "thalweg.hyper.", "thalweg.optimizer.", "thalweg.optimizers.elementwise.")
+        assert all(module.startswith(allowed) for module in own), path
+        assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path
+
+
+def test_there_is_no_circle():
+    """In the order of the table, with `tools` last, every part knows earlier ones only."""
+    order = list(MAY_IMPORT)
+    for part, known in MAY_IMPORT.items():
+        assert all(order.index(other) < order.index(part) for other in known), part
+
+
+def test_every_part_stands_in_the_table():
+    assert {part_of(path) for path in FILES} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import thalweg", {*ONLY_IN, "scipy", "torch._dynamo"}),
+        # torch itself imports its compiler, and that imports triton, for the first parameter group
+        ("import thalweg, torch; thalweg.Adam([torch.zeros(1)])", {*ONLY_IN, "scipy"} - {"triton"}),
+    ],
+)
+def test_heavy_modules_wait_for_their_first_use(code, heavy):
+    """Compilers, tables and pictures are imported when something needs them."""
+    modules = heavy - {"torch.distributed"}  # part of torch
+    report = f"; import sys; sys.exit(', '.join({modules} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_parser_sees_every_kind_of_import():
+    """What the other tests rely on."""
+    code = (
+        "import triton.language\n"
+        "from ..formula import lerp\n"
+        "from . import eager\n"
+        "def late():\n    from llvmlite import ir\n"
+        "if TYPE_CHECKING:\n    from ..optimizer import Optimizer\n"
+    )
+    assert set(imports(ROOT / "engine" / "new.py", ast.parse(code))) == {
+        "triton.language",
+        "thalweg.formula.lerp",
+        "thalweg.engine.eager",
+        "llvmlite.ir",
+    }

@@ -1,0 +1,40 @@
+"""Type checkers know each optimizer's signature, as users do."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SNIPPET = """
+import thalweg as optim
+from torch import nn
+
+params = nn.Linear(1, 1).parameters()
+optim.SGD(params, 0.1, 0.9)
+optim.Adam(params, lr=1e-3, betas=(0.9, 0.99), amsgrad=True)
+optim.Adam([{"params": params, "lr": 0.1}], maximize=True)
+optim.Adam(nn.Linear(1, 1).named_parameters(), foreach=True)
+optim.Adam(params, lr="fast")  # arg-type
+optim.Adam(params, momentum=0.9)  # call-arg
+optim.SGD(params)  # call-arg
+optim.RProp(params, etas=0.5)  # arg-type
+optim.AdaDelta(params, 0.9, 1e-6, 0, 1.0, True)  # call-arg
+optim.Adam(params).step(lambda: 1.0)
+"""
+
+
+@pytest.mark.slow
+def test_mypy_holds_calls_to_the_signature(tmp_path):
+    pytest.importorskip("mypy")
+    file = tmp_path / "snippet.py"
+    file.write_text(SNIPPET)
+    command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", tmp_path, file]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout
+    errors = {int(line): kind for line, kind in re.findall(r"snippet\.py:(\d+): error: .*\[(.+)\]", found)}
+    lines = SNIPPET.splitlines()
+    expected = {number: line.split("# ")[1] for number, line in enumerate(lines, 1) if "# " in line}
+    assert errors == expected, found

@@ -1,0 +1,167 @@
+"""A test that asks for `cls` and `options` runs for each formula of each optimizer; none touches the user's cache."""
+
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+
+import thalweg
+from thalweg.engine import eager
+from thalweg.formula.trace import formula_of
+from thalweg.hyper import REQUIRED
+from thalweg.optimizer import registry
+
+ROOT = Path(__file__).parents[2]
+
+CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
+
+
+def choices(option):
+    """What an option may be: switches on and off, numbers away from zero and zero."""
+    if option.rule is bool:
+        return False, True
+    if isinstance(option.default, tuple):
+        return (option.default,)
+    return (0.05 if option.default is REQUIRED else option.default or 0.25), 0
+
+
+def variants(cls):
+    """Find options for each formula that a class has."""
+    names = [name for name, option in cls.options.items() if not option.keyword_only] + ["maximize"]
+    found = {}
+    for values in product(*(choices(cls.options[name]) for name in names)):
+        options = dict(zip(names, values, strict=True))
+        try:
+            group = cls([torch.zeros(1)], **options).param_groups[0]
+        except ValueError:
+            continue
+        found.setdefault(formula_of(cls.rule, group), options)
+    for options in found.values():
+        changed = [name for name, value in options.items() if value and not cls.options[name].default]
+        yield pytest.param(cls, options, id="-".join((cls.__name__, *changed)))
+
+
+def pytest_generate_tests(metafunc):
+    if {"cls", "options"} <= set(metafunc.fixturenames):
+        metafunc.parametrize("cls, options", [variant for cls in CATALOGUE for variant in variants(cls)])
+    elif "cls" in metafunc.fixturenames:
+        metafunc.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_these_tests(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THALWEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+class Lockstep:
+    """One training twice: on kernels, and on the eager engine."""
+
+    def __init__(self, make):
+        self.pair = [_same_start(make, "auto"), _same_start(make, "eager")]
+
+    def each(self, change):
+        """Do the same to both."""
+        seed = torch.randint(1000, ()).item()
+        for optimizer in self.pair:
+            torch.manual_seed(seed)
+            change(optimizer)
+        self.check()
+
+    def step(self, chosen=lambda index: True, laid_out=torch.clone):
+        """Step both with the same new gradients, for some of the parameters."""
+        for index, params in enumerate(zip(*map(all_params, self.pair), strict=True)):
+            gradient = torch.randn(params[0].shape, dtype=params[0].dtype) if chosen(index) else None
+            for param in params:
+                param.grad = None if gradient is None else laid_out(gradient)
+        self.step_again()
+
+    def step_again(self):
+        """Step both with the gradients that are there."""
+        for optimizer in self.pair:
+            optimizer.step()
+        self.check()
+
+    def check(self):
+        """Compare all numbers: the numbers of a formula are regrouped, which moves a result by a few ulp."""
+        for params in zip(*map(all_params, self.pair), strict=True):
+            found, wanted = (
+                {"param": param.detach(), **optimizer.state.get(param, {})}
+                for optimizer, param in zip(self.pair, params, strict=True)
+            )
+            assert found.keys() == wanted.keys()
+            for name, value in found.items():
+                precision = 16 * torch.finfo(value.dtype).eps
+                torch.testing.assert_close(value, wanted[name], rtol=precision, atol=precision, equal_nan=True)
+
+
+def _same_start(make, engine):
+    torch.manual_seed(0)
+    return make(engine)
+
+
+def all_params(optimizer):
+    return [param for group in optimizer.param_groups for param in group["params"]]
+
+
+@pytest.fixture
+def lockstep():
+    return Lockstep
+
+
+@pytest.fixture
+def pair(lockstep):
+    def make(engine):
+        shapes = [(3, 3), (3, 3), (5,), (2, 2)]
+        one, other, third, fourth = (torch.nn.Parameter(torch.randn(shape)) for shape in shapes)
+        return thalweg.Adam([{"params": [one, other]}, {"params": [third, fourth], "lr": 0.5}], engine=engine)
+
+    pair = lockstep(make)
+    pair.step()
+    pair.step_again()
+    return pair
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Give a list that grows with each call of a function."""
+
+    def count(owner, name):
+        calls, function = [], getattr(owner, name)
+
+        def call(*arguments, **keywords):
+            calls.append(arguments)
+            return function(*arguments, **keywords)
+
+        monkeypatch.setattr(owner, name, call)
+        return calls
+
+    return count
+
+
+@pytest.fixture
+def apart():
+    """Call a function of a test module in a process of its own; what ends that process fails the test."""
+
+    def call(function, *arguments):
+        code = f"from {function.__module__} import {function.__name__} as f; f(*{arguments!r})"
+        command = [sys.executable, "-X", "faulthandler", "-W", "error", "-c", code]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return call
+
+
+@pytest.fixture
+def _compiled_only(monkeypatch):
+    """Fail where a parameter is left to the eager engine."""
+
+    def refuse(optimizer, ready):
+        pytest.fail(f"the eager engine was to update {len(ready)} parameters")
+
+    monkeypatch.setattr(eager, "step", refuse)

@@ -1,0 +1,71 @@
+"""Kernels between pages that may not be touched: one byte too far ends the process."""
+
+import ctypes
+import mmap
+import sys
+
+import pytest
+import torch
+
+from thalweg import engine
+from thalweg.optimizer import registry
+
+PAGE = mmap.PAGESIZE
+SIZES = range(71)
+UNTOUCHED = 0xA5
+NO_ACCESS = 0
+
+
+def guarded(values, at_end):
+    """Copy a tensor to the very start or end of a page between two that are out of bounds; give it and the rest."""
+    area = mmap.mmap(-1, 3 * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    for guard in (start, start + 2 * PAGE):
+        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(guard), ctypes.c_size_t(PAGE), NO_ACCESS) == 0
+    page = torch.frombuffer(memoryview(area)[PAGE : 2 * PAGE], dtype=torch.uint8).fill_(UNTOUCHED)
+    size = values.numel() * values.element_size()
+    inside, rest = (page[PAGE - size :], page[: PAGE - size]) if at_end else (page[:size], page[size:])
+    return inside.view(values.dtype).copy_(values), rest
+
+
+def step_between_guards(dtype):
+    """Let every optimizer step over every size at both ends of a page."""
+    dtype = getattr(torch, dtype)
+    engine.eager.step = None  # kernels are what is watched here
+    for name, cls in registry.items():
+        print(name, flush=True)
+        places = [(size, at_end) for size in SIZES for at_end in (False, True)]
+        params, rests = zip(*(guarded(torch.randn(size).to(dtype), at_end) for size, at_end in places), strict=True)
+        rests = list(rests)
+        optimizer = cls(params, lr=0.1)
+        engine.create_states(optimizer, optimizer.param_groups[0])
+        for param, (size, at_end) in zip(params, places, strict=True):
+            param.grad, rest = guarded(torch.randn(size).to(dtype), at_end)
+            rests.append(rest)
+            state = optimizer.state[param]
+            for key in [key for key, value in state.items() if value.shape == param.shape]:
+                state[key], rest = guarded(state[key], at_end)
+                rests.append(rest)
+        for _ in range(2):
+            optimizer.step()
+        assert all((rest == UNTOUCHED).all() for rest in rests), f"{name} wrote beside its tensors"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "complex64"])
+def test_nothing_beside_the_tensors_is_touched(dtype, apart):
+    apart(step_between_guards, dtype)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
+@pytest.mark.parametrize("at_end", [False, True])
+def test_the_guards_are_awake(at_end, apart):
+    with pytest.raises(AssertionError, match=r"Segmentation|Bus error"):
+        apart(read_too_far, at_end)
+
+
+def read_too_far(at_end):
+    """Read the element beside a guarded tensor."""
+    tensor, _ = guarded(torch.ones(3), at_end)
+    beside = tensor.data_ptr() + (3 if at_end else -1) * tensor.element_size()
+    ctypes.c_float.from_address(beside).value  # noqa: B018

@@ -1,0 +1,57 @@
+"""Formulas as papers print them: names from the text of `update`, parentheses where they change the meaning."""
+
+import pytest
+import torch
+
+import thalweg as optim
+from thalweg.formula.expr import Symbol
+from thalweg.formula.latex import latex
+from thalweg.formula.rule import rule_of
+from thalweg.formula.trace import Formula, formula_of
+
+A, B, C = (Symbol(name, "element") for name in ("exp_avg", "exp_avg_sq", "exp_inf"))
+
+
+def written(cls, **options):
+    return latex(formula_of(cls.rule, cls([torch.zeros(1)], lr=0.1, **options).defaults))
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "lines"),
+    [
+        (optim.SGD, {}, [r"\theta_t = \theta_{t-1} - \gamma \, g_t"]),
+        (
+            optim.Adam,
+            {},
+            [
+                r"m_t = \beta_1 \, m_{t-1} + \left(1 - \beta_1\right) \, g_t",
+                r"\hat{m}_t = \frac{m_t}{1 - \beta_1^{t}}",
+                r"v_t = \beta_2 \, v_{t-1} + \left(1 - \beta_2\right) \, g_t \, g_t",
+                r"\hat{v}_t = \frac{v_t}{1 - \beta_2^{t}}",
+                r"\theta_t = \theta_{t-1} - \frac{\gamma \, \hat{m}_t}{\sqrt{\hat{v}_t} + \epsilon}",
+            ],
+        ),
+    ],
+)
+def test_lines_of_known_papers(cls, options, lines):
+    assert written(cls, **options) == lines
+
+
+@pytest.mark.parametrize(
+    ("expr", "text"),
+    [
+        (A - (B - C), r"m_{t-1} - \left(v_{t-1} - u_{t-1}\right)"),
+        ((A - B) - C, r"m_{t-1} - v_{t-1} - u_{t-1}"),
+        (A + (B + C), r"m_{t-1} + v_{t-1} + u_{t-1}"),
+        ((A + B) * C, r"\left(m_{t-1} + v_{t-1}\right) \, u_{t-1}"),
+        (A * B + C, r"m_{t-1} \, v_{t-1} + u_{t-1}"),
+        ((A + B) / (A - B), r"\frac{m_{t-1} + v_{t-1}}{m_{t-1} - v_{t-1}}"),
+        (-(A + B), r"-\left(m_{t-1} + v_{t-1}\right)"),
+        ((1 - Symbol("lr", "group")) ** Symbol("step_count", "parameter"), r"\left(1 - \gamma\right)^{t}"),
+        (abs(A) - 0.5, r"\left|m_{t-1}\right| - 0.5"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_parentheses_where_they_matter(expr, text):
+    rule = rule_of(type("Toy", (), {"update": lambda self, param, grad: param, "counts_steps": True}))
+    assert latex(Formula(rule, {"param": expr}, {})) == [rf"\theta_t = {text}"]

@@ -1,0 +1,152 @@
+"""Adam, and its relations: moments of the gradient, freed from their bias towards zero."""
+
+import math
+
+
+def adam(
+    theta,
+    gradients,
+    *,
+    lr=1e-2,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=0.0,
+    amsgrad=False,
+    maximize=False,
+):
+    """Adam, and AMSGrad.
+
+    Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
+    https://arxiv.org/abs/1412.6980
+    Reddi, Kale & Kumar 2018, "On the Convergence of Adam and Beyond", algorithm 2; the maximum is over the
+    uncorrected v as printed there, but torch then corrects the bias, of m too, and the paper does not.
+    https://arxiv.org/abs/1904.09237
+    """
+    (beta1, beta2), m, v, v_max = betas, 0.0, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = (-g if maximize else g) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        v_max = max(v_max, v)
+        m_hat = m / (1 - beta1**t)
+        v_hat = (v_max if amsgrad else v) / (1 - beta2**t)
+        theta -= lr * m_hat / (math.sqrt(v_hat) + eps)
+        yield theta
+
+
+def adamw(
+    theta,
+    gradients,
+    *,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=1e-2,
+    amsgrad=False,
+    maximize=False,
+):
+    """Adam with decoupled weight decay.
+
+    Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2; lr is the paper's alpha
+    and, as in torch, scales the decay too. AMSGrad as in Adam. https://arxiv.org/abs/1711.05101
+    """
+    (beta1, beta2), m, v, v_max = betas, 0.0, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        v_max = max(v_max, v)
+        m_hat = m / (1 - beta1**t)
+        v_hat = (v_max if amsgrad else v) / (1 - beta2**t)
+        theta -= lr * (m_hat / (math.sqrt(v_hat) + eps) + weight_decay * theta)
+        yield theta
+
+
+def adamax(theta, gradients, *, lr=1e-2, betas=(0.9, 0.999), eps=1e-38, weight_decay=0.0, maximize=False):
+    """AdaMax: Adam with the infinity norm.
+
+    Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 2, which has no eps; torch adds
+    it to the magnitude of the gradient. https://arxiv.org/abs/1412.6980
+    """
+    (beta1, beta2), m, u = betas, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = (-g if maximize else g) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, abs(g) + eps)
+        theta -= lr / (1 - beta1**t) * m / u
+        yield theta
+
+
+def torch_adamax(theta, gradients, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, maximize=False):
+    """AdaMax with the defaults of torch.optim.Adamax."""
+    return adamax(theta, gradients, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+
+
+def nadam(
+    theta,
+    gradients,
+    *,
+    lr=2e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=0.0,
+    momentum_decay=4e-3,
+    decoupled_weight_decay=False,
+    maximize=False,
+):
+    """Adam with Nesterov's momentum, which grows from beta1 / 2 to beta1.
+
+    Dozat 2016, "Incorporating Nesterov Momentum into Adam", algorithm 2; m is averaged with beta1, as in
+    torch, where the paper uses mu. https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    """
+    (beta1, beta2), m, v, mu_product = betas, 0.0, 0.0, 1.0
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            theta *= 1 - lr * weight_decay
+        else:
+            g += weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (i * momentum_decay)) for i in (t, t + 1))
+        mu_product *= mu
+        m_bar = mu_next * m / (1 - mu_product * mu_next) + (1 - mu) * g / (1 - mu_product)
+        theta -= lr * m_bar / (math.sqrt(v / (1 - beta2**t)) + eps)
+        yield theta
+
+
+def radam(
+    theta,
+    gradients,
+    *,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=0.0,
+    decoupled_weight_decay=False,
+    maximize=False,
+):
+    """Adam whose step size is rectified for the variance it has while the gradients are few.
+
+    Liu, Jiang, He, Chen, Liu, Gao & Han 2020, "On the Variance of the Adaptive Learning Rate and Beyond",
+    algorithm 2; rho is held to 5 as in the authors' code and torch, where the paper has 4, and eps joins the
+    uncorrected root. https://arxiv.org/abs/1908.03265
+    """
+    (beta1, beta2), m, v = betas, 0.0, 0.0
+    rho_inf = 2 / (1 - beta2) - 1
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            theta *= 1 - lr * weight_decay
+        else:
+            g += weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        m_hat = m / (1 - beta1**t)
+        rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+        if rho > 5:
+            r = math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
+            theta -= lr * r * m_hat * math.sqrt(1 - beta2**t) / (math.sqrt(v) + eps)
+        else:
+            theta -= lr * m_hat
+        yield theta

@@ -1,0 +1,138 @@
+"""The command line, from outside."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import thalweg
+from thalweg.__main__ import EXTRA, main
+from thalweg.optimizer import registry
+from thalweg.tools.commands import app
+
+
+@pytest.fixture
+def call():
+    return lambda *words: CliRunner().invoke(app, words)
+
+
+@pytest.fixture
+def compare(call):
+    return lambda optimizers, out: call("compare", "--optimizers", optimizers, "--epochs", "1", "--out", str(out))
+
+
+def test_compare_leaves_a_table_a_picture_and_the_numbers(compare, tmp_path):
+    folder = tmp_path / "new" / "folder"
+    result = compare("adam,torch.SGD:lr=0.1", folder)
+    assert result.exit_code == 0, result.output
+    assert "torch.SGD" in result.stdout
+    for name in ("losses.png", "losses.csv", "summary.csv"):
+        assert str(folder / name) in result.stdout
+        assert (folder / name).stat().st_size > 0
+    with (folder / "summary.csv").open(newline="") as file:
+        assert [line["optimizer"] for line in csv.DictReader(file)] == ["Adam", "torch.SGD:lr=0.1"]
+
+
+def test_diverging_is_told_and_is_no_failure(compare, tmp_path):
+    result = compare("sgd:lr=1e6,adam", tmp_path)
+    assert result.exit_code == 0
+    assert "SGD:lr=1000000.0: diverged at step" in result.stdout
+
+
+def test_a_step_that_fails_is_told_by_the_exit_code_too(compare, tmp_path):
+    result = compare("torch.SparseAdam,adam", tmp_path)
+    assert result.exit_code == 1
+    assert "torch.SparseAdam: SparseAdam does not support dense gradients" in result.stdout
+    assert (tmp_path / "losses.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "words"),
+    [
+        ("adm", ["'adm'", "Adam"]),
+        ("torch.Sdg:lr=1", ["'torch.Sdg'", "torch.SGD"]),
+        ("adamax", ["AdaMax or Adamax"]),
+        ("adam:leraning_rate=1", ["Adam", "'leraning_rate'"]),
+        ("adam:lr=-1", ["Adam", "lr", "-1"]),
+        ("adam:lr=fast", ["Adam", "lr", "'fast'"]),
+        ("adam:betas=0.9/1", ["Adam", "betas", "1"]),
+        ("adam:betas=0.9", ["Adam", "betas", "0.9"]),
+        ("torch.Adam:lr=-1", ["torch.Adam", "-1"]),
+        ("torch.Adam:lr=fast", ["torch.Adam", "fast"]),
+        ("torch.Muon", ["torch.Muon"]),
+        ("sgd", ["SGD", "lr"]),
+        ("sgd:lr=0.1,nesterov=true", ["SGD", "momentum"]),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_is_done(compare, tmp_path, optimizers, words):
+    result = compare(optimizers, tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert all(word in result.stderr for word in words)
+    assert result.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "option", ["--epochs=0", "--batch-size=0", "--seed=-1", "--seed=99999999999999999999", "--epochs=many", "--epoch=3"]
+)
+def test_a_mistaken_option_is_refused(call, option):
+    result = call("compare", option)
+    assert result.exit_code == 2
+    assert option.partition("=")[0] in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_folder_that_cannot_be_is_refused_before_training(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("thalweg.tools.compare.compare", None)
+    (tmp_path / "file").touch()
+    result = call("compare", "--out", str(tmp_path / "file" / "folder"))
+    assert result.exit_code == 2
+    assert f"cannot write into the folder {tmp_path / 'file' / 'folder'}" in result.stderr
+
+
+def test_list_names_every_optimizer(call):
+    result = call("list")
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in registry)
+
+
+def test_show_is_given_the_class_and_its_options(call, monkeypatch):
+    shown = {}
+    monkeypatch.setattr("thalweg.tools.show.show", lambda kind, console, **options: shown.update(options, kind=kind))
+    assert call("show", "adam:amsgrad=true").exit_code == 0
+    assert (shown["kind"], shown["amsgrad"]) == (registry["Adam"], True)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("adm", "there is no optimizer 'adm': did you mean Adam?"),
+        ("adam:lrr=1", "Adam has no option 'lrr': did you mean 'lr'?"),
+        ("torch.Adam", "torch.Adam has no formula to show: name an optimizer that 'thalweg list' shows"),
+    ],
+)
+def test_show_refuses_in_one_sentence(call, name, sentence):
+    result = call("show", name)
+    assert (result.exit_code, result.stderr) == (2, f"Error: {sentence}\n")
+
+
+def test_version_and_help(call):
+    assert call("--version").stdout.startswith(f"thalweg {thalweg.__version__}, torch ")
+    assert all(command in call("--help").stdout for command in ("compare", "list", "show"))
+
+
+def test_without_the_extra_packages_it_says_how_to_get_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "typer", None)
+    monkeypatch.delitem(sys.modules, "thalweg.tools.commands")
+    with pytest.raises(SystemExit, match=r'typer.*pip install "thalweg\[tools\]"'):
+        main()
+
+
+def test_python_m_works_and_import_stays_light():
+    lines = f"import sys, thalweg; print(sorted({EXTRA} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", lines], text=True) == "[]\n"
+    assert "thalweg" in subprocess.check_output([sys.executable, "-m", "thalweg", "--version"], text=True)

@@ -1,0 +1,58 @@
+"""The tables fit, and say what they should."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from thalweg.optimizer import registry
+from thalweg.tools.tables import catalogue, comparison
+
+GREEN, RED = "\x1b[1;32m", "\x1b[31m"
+
+
+def printed(table, width=100, in_color=False):
+    console = Console(file=io.StringIO(), width=width, force_terminal=in_color, color_system="standard")
+    console.print(table)
+    return console.file.getvalue()
+
+
+def line_of(text, name):
+    return next(line for line in text.splitlines() if name in line)
+
+
+def test_the_columns_are_there(runs):
+    header = line_of(printed(comparison(runs, "a title")), "Optimizer")
+    titles = ["Optimizer", "Options", "Train loss", "Test accuracy", "In step()", "In all"]
+    assert [header.find(title) for title in titles] == sorted(header.find(title) for title in titles)
+    assert all(title in header for title in titles)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_nothing_is_cut_off(runs, width):
+    text = printed(comparison(runs, "a title"), width)
+    assert "…" not in text
+    assert all(run.choice.name in text for run in runs)
+
+
+def test_the_learning_rate_is_always_told(runs):
+    text = printed(comparison(runs, "a title"))
+    assert "(lr=0.01)" in line_of(text, " Adam ")
+    assert "lr=1000000.0" in line_of(text, "SGD")
+
+
+def test_best_is_green_and_trouble_red(runs):
+    adam, torchs, *troubled = runs
+    text = printed(comparison(runs, "a title"), in_color=True)
+    winner = "torch.Adam" if torchs.train_loss < adam.train_loss else " Adam "
+    assert f"{GREEN}{min(adam.train_loss, torchs.train_loss):.5f}" in line_of(text, winner)
+    for run in troubled:
+        assert RED in line_of(text, run.choice.name)
+        assert GREEN not in line_of(text, run.choice.name)
+
+
+def test_the_catalogue_lists_every_optimizer():
+    text = printed(catalogue(registry))
+    assert all(f" {name} " in text for name in registry)
+    assert "lr (required)" in text
+    assert "betas=0.9/0.999" in text
