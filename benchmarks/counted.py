@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -96,16 +97,16 @@ class Run(NamedTuple):
     own: float
 
 
-def run(
-    solver: Callable[[Counted], None], problem: Problem, budget: int | None = None, target: float | None = None
-) -> Run:
+Solver = Callable[[Counted], None]
+
+
+def run(solver: Solver, problem: Problem, budget: int | None = None, target: float | None = None) -> Run:
     """Let a solver loose on a problem; `own` is its time per evaluation outside the problem, in microseconds."""
     counted = Counted(problem, budget)
     counted.target = counted.target if target is None else target
     start = time.perf_counter()
-    try:
+    # pytorch-minimize's search raises IndexError on values that are not finite.
+    with suppress(Done, IndexError, ValueError, FloatingPointError):
         solver(counted)
-    except (Done, IndexError, ValueError, FloatingPointError):
-        pass  # pytorch-minimize's search raises IndexError on values that are not finite
     seconds = time.perf_counter() - start - counted.seconds
     return Run(counted.solved, counted.evaluations, counted.best, 1e6 * seconds / max(counted.evaluations, 1))

@@ -14,14 +14,11 @@ from thalweg.optimizers.closure import SSBroyden
 EVALUATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 500
 
 torch.manual_seed(0)
-inside = (
-    torch.rand(1000, 2, dtype=torch.float64) * torch.tensor([1.0, 2.0]) - torch.tensor([0.0, 1.0])
-).requires_grad_()
-x = torch.linspace(-1, 1, 100, dtype=torch.float64)
-start = torch.stack((torch.zeros(100, dtype=torch.float64), x), 1)
-edge = torch.cat(
-    [torch.stack((torch.linspace(0, 1, 50, dtype=torch.float64), side * torch.ones(50)), 1) for side in (-1.0, 1.0)]
-)
+corner, sides = torch.tensor([0.0, -1.0]), torch.tensor([1.0, 2.0])
+inside = (corner + sides * torch.rand(1000, 2, dtype=torch.float64)).requires_grad_()
+x, t = torch.linspace(-1, 1, 100, dtype=torch.float64), torch.linspace(0, 1, 50, dtype=torch.float64)
+start = torch.stack((torch.zeros_like(x), x), 1)
+edge = torch.cat([torch.stack((t, torch.full_like(t, side)), 1) for side in (-1.0, 1.0)])
 layers = (nn.Linear(2, 20), nn.Tanh(), nn.Linear(20, 20), nn.Tanh(), nn.Linear(20, 1))
 net = nn.Sequential(*layers).double()
 

@@ -24,6 +24,5 @@ start = {"weight": torch.zeros(30, dtype=torch.float64), "bias": torch.zeros((),
 for method in ("lbfgs", "cg", "bfgs", "trust-region"):
     found = minimize(loss, start, method)
     right = (features[test] @ found.x["weight"] + found.x["bias"]).sign() == signs[test]
-    print(
-        f"{method:13} loss {found.fun:.10f}  {found.nfev + found.nhev:3} evaluations  test accuracy {right.double().mean():.1%}"
-    )
+    accuracy = right.double().mean()
+    print(f"{method:13} loss {found.fun:.10f}  {found.nfev + found.nhev:3} evaluations  test accuracy {accuracy:.1%}")

@@ -30,7 +30,7 @@ METHODS = ("lbfgs", "cg", "ssbroyden", "trust-region")
 figure, rows = plt.subplots(1, len(SCENES), figsize=(15, 5), constrained_layout=True)
 for axes, (function, start, size) in zip(rows, SCENES, strict=True):
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-size, size, 300)] * 2, indexing="xy"), -1)
-    axes.contour(grid[..., 0], grid[..., 1], function(grid).log1p(), 25, cmap="Greys", linewidths=0.6)
+    axes.contour(grid[..., 0], grid[..., 1], function(grid).log1p(), 25, cmap="YlGnBu_r", linewidths=0.6)
     for method in METHODS:
         way = [torch.tensor(start, dtype=torch.float64)]
         found = minimize(function, way[0], method, callback=way.append)

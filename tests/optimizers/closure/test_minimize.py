@@ -62,11 +62,14 @@ def test_the_callback_sees_each_iterate_and_may_stop():
     seen = []
 
     def watch(x):
-        seen.append(x.clone())
+        seen.append(x)
         return len(seen) == 4
 
     found = minimize(valley, START, callback=watch)
     assert found.nit == len(seen) == 4
+    values = [float(valley(x)) for x in seen]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] == found.fun
     assert found.status == 1
     assert "callback" in found.message
 

@@ -96,14 +96,14 @@ class Unknowns:
             self.leaves = [self.structure]
 
     def answer(self) -> Any:
-        """Return the structure without gradients."""
+        """Return a copy of the structure without gradients; a module itself."""
         if isinstance(self.structure, torch.nn.Module):
             return self.structure
         if isinstance(self.structure, Mapping):
-            return {name: value.detach() for name, value in self.structure.items()}
+            return {name: value.detach().clone() for name, value in self.structure.items()}
         if isinstance(self.structure, list):
-            return [value.detach() for value in self.structure]
-        return self.structure.detach()
+            return [value.detach().clone() for value in self.structure]
+        return self.structure.detach().clone()
 
 
 def leaf(value: Any) -> Tensor:

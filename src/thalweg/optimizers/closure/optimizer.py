@@ -93,7 +93,7 @@ class ClosureOptimizer(Optimizer):
         objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
         try:
             first = self._arrive(run, vector, objective).value
-            run.run(objective, self.max_iter, callback)
+            run.run(objective, self.max_iter, callback and at_the_point(vector, callback))
         finally:
             # Differences of gradients leave the parameters beside the last point.
             if run.here is not None and (self.second_order or objective.last is not run.here.x):
@@ -196,6 +196,16 @@ class ClosureOptimizer(Optimizer):
         for group in self.param_groups:
             for name, option in type(self).options.items():
                 group.setdefault(name, self.defaults.get(name, option.default))
+
+
+def at_the_point(vector: Vector, callback: Callback) -> Callback:
+    """Return the callback, called with the parameters at the accepted point rather than the last trial."""
+
+    def told(here: Point, result: Result) -> object:
+        vector.write(here.x)
+        return callback(here, result)
+
+    return told
 
 
 def alike(one: Tensor | None, two: Tensor | None) -> bool:
