@@ -69,7 +69,7 @@ def table(runs: Runs) -> str:
     lines = [
         f"On {len(PROBLEMS)} problems (n = 2 to 10,000; dense methods: n <= 2,000):",
         "",
-        "| method | solved | evaluations / SciPy L-BFGS-B | own us per evaluation, n <= 1,000 |",
+        "| method | solved | evaluations / SciPy L-BFGS-B | own processor us per evaluation, n <= 1,000 |",
         "|---|---|---|---|",
     ]
     for name in SOLVERS:
@@ -96,7 +96,7 @@ def squares_table(runs: Runs) -> str:
     if "SciPy trf" not in runs:
         return ""
     problems = asked_of("SciPy trf")
-    halves = {"n <= 4": {p.name for p in problems if p.size <= 4}, "n > 4": {p.name for p in problems if p.size > 4}}
+    halves = {"n <= 5": {p.name for p in problems if p.size <= 5}, "n > 5": {p.name for p in problems if p.size > 5}}
     lines = [
         f"On the {len(problems)} sums of squares with n <= 100: residual evaluations / SciPy trf",
         "",

@@ -34,12 +34,12 @@ class Counted:
         if self.evaluations >= self.budget:
             raise Done
         self.evaluations += 1
-        start = time.perf_counter()
+        start = time.thread_time()
         try:
             with torch.enable_grad():
                 return work()
         finally:
-            self.seconds += time.perf_counter() - start
+            self.seconds += time.thread_time() - start
 
     def see(self, value: Tensor) -> None:
         number = float(value.detach())
@@ -101,12 +101,12 @@ Solver = Callable[[Counted], None]
 
 
 def run(solver: Solver, problem: Problem, budget: int | None = None, target: float | None = None) -> Run:
-    """Let a solver loose on a problem; `own` is its time per evaluation outside the problem, in microseconds."""
+    """Let a solver loose on a problem; `own` is its processor time per evaluation outside the problem, in us."""
     counted = Counted(problem, budget)
     counted.target = counted.target if target is None else target
-    start = time.perf_counter()
+    start = time.thread_time()
     # pytorch-minimize's search raises IndexError on values that are not finite.
     with suppress(Done, IndexError, ValueError, FloatingPointError):
         solver(counted)
-    seconds = time.perf_counter() - start - counted.seconds
+    seconds = time.thread_time() - start - counted.seconds
     return Run(counted.solved, counted.evaluations, counted.best, 1e6 * seconds / max(counted.evaluations, 1))

@@ -58,14 +58,15 @@ def test_a_gradient_may_be_given():
     assert len(calls) == found.njev
 
 
-def test_the_callback_sees_each_iterate_and_may_stop():
+@pytest.mark.parametrize("method", METHODS)
+def test_the_callback_sees_each_iterate_and_may_stop(method):
     seen = []
 
     def watch(x):
         seen.append(x)
         return len(seen) == 4
 
-    found = minimize(valley, START, callback=watch)
+    found = minimize(valley, START, method, callback=watch)
     assert found.nit == len(seen) == 4
     values = [float(valley(x)) for x in seen]
     assert values == sorted(values, reverse=True)

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.bounds import Box
-from thalweg.optimizers.closure.objective import Objective, Point
-from thalweg.optimizers.closure.search.trial import Trial
+from .bounds import Box
+from .objective import Objective, Point
+from .search.trial import Trial
 
 
 class Along:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.vector import Vector, read_numbers, real_view
+from .vector import Vector, read_numbers, real_view
 
 
 class Box:

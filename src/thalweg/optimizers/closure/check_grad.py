@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.closure_function import Closure, ClosureFunction
-from thalweg.optimizers.closure.vector import Vector
+from .closure_function import Closure, ClosureFunction
+from .vector import Vector
 
 
 @torch.no_grad()

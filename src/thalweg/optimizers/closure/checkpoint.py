@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.descend import Descent, Method
-from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
-from thalweg.optimizers.closure.line_search import LineSearch
-from thalweg.optimizers.closure.objective import point_of, point_state
-from thalweg.optimizers.closure.result import Reason
+from .descend import Descent, Method
+from .directions.lbfgs import LimitedMemory
+from .line_search import LineSearch
+from .objective import point_of, point_state
+from .result import Reason
 
 OWN = "run"
 

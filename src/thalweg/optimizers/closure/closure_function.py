@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.vector import Vector
+from .vector import Vector
 
 Closure = Callable[[], Any]
 
@@ -104,6 +104,7 @@ class TwiceDifferentiable(ClosureFunction):
         step = epsilon * (1 + torch.linalg.vector_norm(self.x)) / torch.linalg.vector_norm(move)
         x, flat = self.x, self.flat
         shifted = self(x + step * move)[1]
+        self.vector.write(x)
         self.x, self.flat = x, flat
         return (shifted - flat).div_(step)
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from thalweg.optimizers.closure.bounds import Box
-from thalweg.optimizers.closure.objective import BudgetError, Objective, Point
-from thalweg.optimizers.closure.result import Reason, Result
-from thalweg.optimizers.closure.stopping import Stopping
+from .bounds import Box
+from .objective import BudgetError, Objective, Point
+from .result import Reason, Result
+from .stopping import Stopping
 
 
 class Method(Protocol):

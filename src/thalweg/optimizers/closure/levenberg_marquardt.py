@@ -9,12 +9,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.bounds import Box
-from thalweg.optimizers.closure.directions.damped_least_squares import LinearModel
-from thalweg.optimizers.closure.objective import Objective, Point
-from thalweg.optimizers.closure.residual_function import ResidualFunction
-from thalweg.optimizers.closure.trust_region import agreement
-from thalweg.optimizers.closure.vector import read_numbers
+from .bounds import Box
+from .directions.damped_least_squares import LinearModel
+from .objective import Objective, Point
+from .residual_function import ResidualFunction
+from .trust_region import agreement
+from .vector import read_numbers
 
 
 class DenseLevenbergMarquardt:

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.along import Along
-from thalweg.optimizers.closure.bounds import Box
-from thalweg.optimizers.closure.directions.step import Direction, Step
-from thalweg.optimizers.closure.objective import BudgetError, Objective, Point
-from thalweg.optimizers.closure.search import Search, Trial
-from thalweg.optimizers.closure.vector import read_numbers
+from .along import Along
+from .bounds import Box
+from .directions.step import Direction, Step
+from .objective import BudgetError, Objective, Point
+from .search import Search, Trial
+from .vector import read_numbers
 
 
 class LineSearch:

@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from thalweg.hyper import Fraction, NonNegative
-from thalweg.optimizers.closure import trust_region
-from thalweg.optimizers.closure.bounds import Box, check_bound
-from thalweg.optimizers.closure.closure_function import Closure
-from thalweg.optimizers.closure.descend import Method
-from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
-from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS, ConjugateGradient
-from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
-from thalweg.optimizers.closure.directions.newton import TruncatedNewton
-from thalweg.optimizers.closure.levenberg_marquardt import DenseLevenbergMarquardt
-from thalweg.optimizers.closure.line_search import LineSearch
-from thalweg.optimizers.closure.objective import Objective
-from thalweg.optimizers.closure.optimizer import ClosureOptimizer, bounds_of
-from thalweg.optimizers.closure.options import check_choice
-from thalweg.optimizers.closure.residual_function import ResidualFunction
-from thalweg.optimizers.closure.search import NAMES, search_named
-from thalweg.optimizers.closure.vector import Vector
+from ...hyper import Fraction, NonNegative
+from . import trust_region
+from .bounds import Box, check_bound
+from .closure_function import Closure
+from .descend import Method
+from .directions.broyden import FAMILIES, DenseInverse
+from .directions.conjugate_gradient import BETAS, ConjugateGradient
+from .directions.lbfgs import LimitedMemory
+from .directions.newton import TruncatedNewton
+from .levenberg_marquardt import DenseLevenbergMarquardt
+from .line_search import LineSearch
+from .objective import Objective
+from .optimizer import ClosureOptimizer, bounds_of
+from .options import check_choice
+from .residual_function import ResidualFunction
+from .search import NAMES, search_named
+from .vector import Vector
 
 SEARCHES = (None, *NAMES)
 

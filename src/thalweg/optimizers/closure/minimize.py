@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.batched import minimize_batch
-from thalweg.optimizers.closure.closure_function import Closure
-from thalweg.optimizers.closure.descend import Callback
-from thalweg.optimizers.closure.methods import BFGS, CG, LBFGS, LevenbergMarquardt, NewtonCG, SSBroyden, TrustRegion
-from thalweg.optimizers.closure.optimizer import ClosureOptimizer
-from thalweg.optimizers.closure.options import check_choice
-from thalweg.optimizers.closure.outcome import Outcome, outcome_of
+from .batched import minimize_batch
+from .closure_function import Closure
+from .descend import Callback
+from .methods import BFGS, CG, LBFGS, LevenbergMarquardt, NewtonCG, SSBroyden, TrustRegion
+from .optimizer import ClosureOptimizer
+from .options import check_choice
+from .outcome import Outcome, outcome_of
 
 METHODS: dict[str, type[ClosureOptimizer]] = {
     "lbfgs": LBFGS,

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.bounds import Box
-from thalweg.optimizers.closure.vector import largest, read_numbers
+from .bounds import Box
+from .vector import largest, read_numbers
 
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]
 Curvature = Callable[[Tensor], Tensor]

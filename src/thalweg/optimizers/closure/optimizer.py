@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from thalweg.optimizer import Optimizer
-from thalweg.optimizers.closure.bounds import Box, box_of
-from thalweg.optimizers.closure.checkpoint import exported, imported
-from thalweg.optimizers.closure.closure_function import Closure, ClosureFunction, TwiceDifferentiable
-from thalweg.optimizers.closure.descend import Callback, Descent, Method
-from thalweg.optimizers.closure.objective import Objective, Point
-from thalweg.optimizers.closure.options import check_counts
-from thalweg.optimizers.closure.result import Result
-from thalweg.optimizers.closure.stopping import Stopping
-from thalweg.optimizers.closure.vector import Vector
+from ...optimizer import Optimizer
+from .bounds import Box, box_of
+from .checkpoint import exported, imported
+from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
+from .descend import Callback, Descent, Method
+from .objective import Objective, Point
+from .options import check_counts
+from .result import Result
+from .stopping import Stopping
+from .vector import Vector
 
 
 class ClosureOptimizer(Optimizer):
@@ -93,7 +93,7 @@ class ClosureOptimizer(Optimizer):
         objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
         try:
             first = self._arrive(run, vector, objective).value
-            run.run(objective, self.max_iter, callback and at_the_point(vector, callback))
+            run.run(objective, self.max_iter, callback and at_the_point(vector, objective, callback))
         finally:
             # Differences of gradients leave the parameters beside the last point.
             if run.here is not None and (self.second_order or objective.last is not run.here.x):
@@ -198,11 +198,13 @@ class ClosureOptimizer(Optimizer):
                 group.setdefault(name, self.defaults.get(name, option.default))
 
 
-def at_the_point(vector: Vector, callback: Callback) -> Callback:
+def at_the_point(vector: Vector, objective: Objective, callback: Callback) -> Callback:
     """Return the callback, called with the parameters at the accepted point rather than the last trial."""
 
     def told(here: Point, result: Result) -> object:
-        vector.write(here.x)
+        # Writing what is there already would still spoil the graph that products with the Hessian need.
+        if objective.last is not here.x:
+            vector.write(here.x)
         return callback(here, result)
 
     return told

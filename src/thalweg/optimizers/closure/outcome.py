@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from thalweg.optimizers.closure.levenberg_marquardt import DenseLevenbergMarquardt
-from thalweg.optimizers.closure.optimizer import ClosureOptimizer
-from thalweg.optimizers.closure.result import Reason
+from .levenberg_marquardt import DenseLevenbergMarquardt
+from .optimizer import ClosureOptimizer
+from .result import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.closure_function import Closure, no_gradient
-from thalweg.optimizers.closure.vector import Vector
+from .closure_function import Closure, no_gradient
+from .vector import Vector
 
 
 class ResidualFunction:

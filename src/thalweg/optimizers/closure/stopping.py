@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from thalweg.optimizers.closure.objective import Point
-from thalweg.optimizers.closure.result import Reason
-from thalweg.optimizers.closure.vector import largest, read_numbers
+from .objective import Point
+from .result import Reason
+from .vector import largest, read_numbers
 
 
 @dataclass(frozen=True, slots=True)

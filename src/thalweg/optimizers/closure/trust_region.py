@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.bounds import Box
-from thalweg.optimizers.closure.directions import krylov
-from thalweg.optimizers.closure.directions.steepest import first_trial
-from thalweg.optimizers.closure.objective import Objective, Point
-from thalweg.optimizers.closure.vector import read_numbers
+from .bounds import Box
+from .directions import krylov
+from .directions.steepest import first_trial
+from .objective import Objective, Point
+from .vector import read_numbers
 
 
 class TrustRegion:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.directions.curvature import gradient_change
-from thalweg.optimizers.closure.directions.krylov import Operator
-from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
-from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point
-from thalweg.optimizers.closure.vector import read_numbers
+from ..objective import Point
+from ..vector import read_numbers
+from .curvature import gradient_change
+from .krylov import Operator
+from .lbfgs import LimitedMemory
+from .step import Step
 
 
 class Ratios(NamedTuple):

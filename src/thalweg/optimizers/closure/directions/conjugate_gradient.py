@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.directions.krylov import Operator
-from thalweg.optimizers.closure.directions.steepest import first_trial
-from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point, point_of, point_state
-from thalweg.optimizers.closure.vector import read_numbers
+from ..objective import Point, point_of, point_state
+from ..vector import read_numbers
+from .krylov import Operator
+from .steepest import first_trial
+from .step import Step
 
 
 class Products(NamedTuple):

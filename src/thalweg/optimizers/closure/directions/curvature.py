@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.directions.step import Step
+from .step import Step
 
 TRUST = 5.0
 

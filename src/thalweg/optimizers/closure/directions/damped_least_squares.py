@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.vector import read_numbers
+from ..vector import read_numbers
 
 
 class LinearModel:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.vector import read_numbers
+from ..vector import read_numbers
 
 Operator = Callable[[Tensor], Tensor]
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.directions.curvature import gradient_change
-from thalweg.optimizers.closure.directions.krylov import Operator
-from thalweg.optimizers.closure.directions.steepest import first_trial
-from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point
+from ..objective import Point
+from .curvature import gradient_change
+from .krylov import Operator
+from .steepest import first_trial
+from .step import Step
 
 FIRST_ROOM = 16
 """Rows set aside at first; the room doubles up to the history's size, so that short runs stay small."""
 
 MATRICES = ("s", "y", "inverse", "s_y")
+
+
+class Row(NamedTuple):
+    """Where a pair is kept: views of its rows, of its row and column in the triangle, and of their crossing."""
+
+    s: Tensor
+    y: Tensor
+    beside: Tensor
+    column: Tensor
+    corner: Tensor
+    s_y: Tensor
 
 
 class LimitedMemory:
@@ -34,6 +45,7 @@ class LimitedMemory:
         self.history_size = history_size
         self.damping = damping
         self.learned = 0
+        self.rows: list[Row] = []
         self.s = self.y = self.inverse = self.s_y = self.gamma = torch.empty(0)
 
     @property
@@ -73,27 +85,34 @@ class LimitedMemory:
         """Store the pair (s, y) where it bends upwards, else leave the memory as it is."""
         if self.history_size == 0 or not (step.bends_up or self.damping):
             return
-        y, curvature = gradient_change(step, self.damping)
-        self.remember(step.direction * step.alpha, y, curvature)
+        row = self._next(step.direction)
+        torch.mul(step.direction, step.alpha, out=row.s)
+        self._border(row, gradient_change(step, self.damping, out=row.y)[1])
 
     def remember(self, s: Tensor, y: Tensor, curvature: float) -> None:
-        """Store a pair over the oldest, and border the small matrices with its products.
+        """Store a pair that some other run has seen."""
+        row = self._next(s)
+        row.s.copy_(s)
+        row.y.copy_(y)
+        self._border(row, curvature)
 
-        [[R, c], [0, r]] has the inverse column (-R^-1 c, 1) / r.
-        """
+    def _next(self, vector: Tensor) -> Row:
+        """Return where the next pair goes: over the oldest, once there is no more room to make."""
         if self.fresh or self.count == len(self.s):
-            self._make_room(s)
-        j = self.learned % self.history_size
+            self._make_room(vector)
+        row = self.rows[self.learned % self.history_size]
         if self.learned >= self.history_size:
-            self.inverse[j] = 0.0
-            self.inverse[:, j] = 0.0
-        self.s[j] = s
-        self.y[j] = y
-        column = torch.mv(self.inverse, torch.mv(self.s, y)).mul_(-1 / curvature)
-        column[j] = 1 / curvature
-        self.inverse[:, j] = column
-        self.s_y[j] = curvature
-        self.gamma = torch.dot(y, y).reciprocal_().mul_(curvature)
+            row.beside.zero_()
+            row.column.zero_()
+        return row
+
+    def _border(self, row: Row, curvature: float) -> None:
+        """Border the triangle: [[R, c], [0, r]] has the inverse column (-R^-1 c, 1) / r."""
+        column = torch.mv(self.inverse, torch.mv(self.s, row.y))
+        torch.mul(column, -1 / curvature, out=row.column)
+        row.corner.fill_(1 / curvature)
+        row.s_y.fill_(curvature)
+        self.gamma = torch.dot(row.y, row.y).reciprocal_().mul_(curvature)
         self.learned += 1
 
     def _make_room(self, vector: Tensor) -> None:
@@ -109,6 +128,9 @@ class LimitedMemory:
         """Make the matrices with `room` rows of zeros."""
         self.s, self.y = vector.new_zeros(room, vector.numel()), vector.new_zeros(room, vector.numel())
         self.inverse, self.s_y = vector.new_zeros(room, room), vector.new_zeros(room)
+        inverse = self.inverse
+        views = (self.s, self.y, inverse, inverse.t(), inverse.diagonal(), self.s_y)
+        self.rows = [Row(*parts) for parts in zip(*(view.unbind(0) for view in views), strict=True)]
 
     def _fill(self, rows: Mapping[str, Tensor]) -> None:
         """Copy the matrices of fewer rows."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from thalweg.optimizers.closure.directions import krylov
-from thalweg.optimizers.closure.directions.steepest import first_trial
-from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point
+from ..objective import Point
+from . import krylov
+from .steepest import first_trial
+from .step import Step
 
 
 class TruncatedNewton:

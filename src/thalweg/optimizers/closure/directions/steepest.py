@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from thalweg.optimizers.closure.objective import Point
-from thalweg.optimizers.closure.vector import largest, read_numbers
+from ..objective import Point
+from ..vector import largest, read_numbers
 
 SHARE = 0.1
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from thalweg.optimizers.closure.directions.krylov import Operator
-from thalweg.optimizers.closure.objective import Point
+from ..objective import Point
+from .krylov import Operator
 
 
 class Step(NamedTuple):

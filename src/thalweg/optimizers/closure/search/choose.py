@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from thalweg.optimizers.closure.search.backtracking import Backtracking
-from thalweg.optimizers.closure.search.fixed import Fixed
-from thalweg.optimizers.closure.search.hager_zhang import HagerZhang
-from thalweg.optimizers.closure.search.more_thuente import MoreThuente
-from thalweg.optimizers.closure.search.trial import Phi, Trial
+from .backtracking import Backtracking
+from .fixed import Fixed
+from .hager_zhang import HagerZhang
+from .more_thuente import MoreThuente
+from .trial import Phi, Trial
 
 Search = Callable[[Phi, Trial, float, float], Trial | None]
 

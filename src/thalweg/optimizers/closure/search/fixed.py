@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from thalweg.optimizers.closure.search.trial import Phi, Trial
+from .trial import Phi, Trial
 
 
 @dataclass(frozen=True, slots=True)

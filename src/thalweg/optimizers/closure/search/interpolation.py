@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from thalweg.optimizers.closure.search.trial import Trial
+from .trial import Trial
 
 
 def cubic(one: Trial, two: Trial) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from thalweg.optimizers.closure.search.interpolation import cubic, quadratic, secant
-from thalweg.optimizers.closure.search.trial import Phi, Trial
+from .interpolation import cubic, quadratic, secant
+from .trial import Phi, Trial
 
 
 @dataclass(slots=True)
