@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from numbers import Real
-from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
 from torch import Tensor
 
@@ -39,6 +39,13 @@ class Pair:
     ordered: bool = False
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """One value that a class has decided on: what its parent leaves open."""
+
+    value: Any
+
+
 AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
@@ -64,7 +71,7 @@ class Option:
     """A hyper-parameter as a class declares it: name, range, default. On an instance it reads the first group."""
 
     name: str
-    rule: Range | Pair | type | None
+    rule: Range | Pair | Fixed | type | None
     default: Any
     keyword_only: bool = False
 
@@ -76,6 +83,15 @@ class Option:
         for group in instance.param_groups:
             group[self.name] = checked
 
+    @property
+    def is_switch(self) -> bool:
+        """True for what is chosen and not tuned; versions that did not know it left it as it is by default."""
+        return self.rule is bool or isinstance(self.rule, Fixed)
+
+    def settled(self, value: Any) -> Any:
+        """Return what a loaded group has for an option: its own value, unless the class has decided."""
+        return self.rule.value if isinstance(self.rule, Fixed) else value
+
     def check(self, value: Any, owner: str, where: str = "") -> Any:
         """Return the value as it is kept, or raise the sentence that says what is wrong with it.
 
@@ -86,6 +102,8 @@ class Option:
             return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
         if isinstance(self.rule, Pair):
             return self._pair(value, self.rule, owner, where)
+        if isinstance(self.rule, Fixed) and value != self.rule.value:
+            raise ValueError(f"{owner} is what has {self.name}={self.rule.value}{where}, but got {value!r}")
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
             raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {value!r}")
         return value
@@ -154,8 +172,10 @@ def _is_class_variable(hint: Any) -> bool:
     return hint is ClassVar or get_origin(hint) is ClassVar
 
 
-def _range(hint: Any) -> Range | Pair | type | None:
+def _range(hint: Any) -> Range | Pair | Fixed | type | None:
     """Find what a field's type says of its values."""
+    if get_origin(hint) is Literal:
+        return Fixed(*get_args(hint))
     for mark in getattr(hint, "__metadata__", ()):
         if isinstance(mark, Range | Pair):
             return mark

@@ -10,7 +10,7 @@ import torch
 
 import thalweg  # noqa: F401  (fills the registry)
 from thalweg.hyper import REQUIRED
-from thalweg.optimizer import registry
+from thalweg.optimizer import Optimizer, registry
 
 CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
 
@@ -24,7 +24,7 @@ def variants(cls):
     switches = {
         name: True if option.default is False else 0.25
         for name, option in cls.options.items()
-        if not option.keyword_only and option.default in (0, False)
+        if name not in Optimizer.options and option.default in (0, False)
     }
     for names in chain.from_iterable(combinations(switches, size) for size in range(len(switches) + 1)):
         options = needed(cls) | {name: switches[name] for name in names}

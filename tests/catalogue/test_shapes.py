@@ -5,6 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thalweg.state.layout import is_dense
+
 FLOATS = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 STEPS = 4
 
@@ -43,11 +45,12 @@ def test_every_shape_and_layout(cls, options, engine, data):
     layouts = st.sampled_from(["dense", "channels_last", "transposed", "every second"])
     torch.manual_seed(data.draw(st.integers(0, 9)))
     start, gradients = torch.randn(shape).to(dtype), torch.randn(STEPS, *shape).to(dtype)
-    flat, flat_states = walked(
-        cls, options, engine, start.flatten().clone(), [gradient.flatten() for gradient in gradients]
-    )
     placed = laid_out(start, data.draw(layouts))
     strides = placed.stride()
+    same = engine if is_dense(placed) else "eager"  # memory with gaps is left to it, and it regroups no products
+    flat, flat_states = walked(
+        cls, options, same, start.flatten().clone(), [gradient.flatten() for gradient in gradients]
+    )
     param, states = walked(
         cls, options, engine, placed, [laid_out(gradient, data.draw(layouts)) for gradient in gradients]
     )

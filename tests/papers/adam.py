@@ -12,9 +12,10 @@ def adam(
     eps=1e-8,
     weight_decay=0.0,
     amsgrad=False,
+    decoupled_weight_decay=False,
     maximize=False,
 ):
-    """Adam, and AMSGrad.
+    """Adam, and AMSGrad; with decoupled weight decay, AdamW.
 
     Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
     https://arxiv.org/abs/1412.6980
@@ -24,7 +25,11 @@ def adam(
     """
     (beta1, beta2), m, v, v_max = betas, 0.0, 0.0, 0.0
     for t, g in enumerate(gradients, 1):
-        g = (-g if maximize else g) + weight_decay * theta
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            theta *= 1 - lr * weight_decay
+        else:
+            g += weight_decay * theta
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g * g
         v_max = max(v_max, v)
@@ -43,12 +48,13 @@ def adamw(
     eps=1e-8,
     weight_decay=1e-2,
     amsgrad=False,
+    decoupled_weight_decay=True,
     maximize=False,
 ):
     """Adam with decoupled weight decay.
 
     Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2; lr is the paper's alpha
-    and, as in torch, scales the decay too. AMSGrad as in Adam. https://arxiv.org/abs/1711.05101
+    and, as in torch, scales the decay too. AMSGrad as in Adam; decoupled it is always. https://arxiv.org/abs/1711.05101
     """
     (beta1, beta2), m, v, v_max = betas, 0.0, 0.0, 0.0
     for t, g in enumerate(gradients, 1):

@@ -14,24 +14,23 @@ MOST_PLANS = 32
 
 
 def step(optimizer: Any) -> None:
-    """Update each parameter that has a gradient: by the plan of last time if it still holds."""
-    watch = optimizer._watch
-    if watch is None or not watch.holds(optimizer):
-        watch = optimizer._watch = _other(optimizer)
-    watch.plan.run(optimizer)
+    """Update each parameter that has a gradient: by the plan of last time if it still fits."""
+    if optimizer._watch is None or not optimizer._watch.step(optimizer):
+        optimizer._watch = _step_otherwise(optimizer)
 
 
-def _other(optimizer: Any) -> Watch:
-    """Find the plan for the parameters that have gradients now, or make one."""
+def _step_otherwise(optimizer: Any) -> Watch:
+    """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
     plans: dict[Any, Watch] = optimizer._plans
     key = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
-    known = plans.pop(key, None)
-    if known is None or not known.holds(optimizer):
-        known = Watch(optimizer)
-    plans[key] = known
+    watch = plans.pop(key, None)
+    if watch is None or not watch.step(optimizer):
+        watch = Watch(optimizer)
+        watch.plan.run(optimizer)
+    plans[key] = watch
     if len(plans) > MOST_PLANS:
         del plans[next(iter(plans))]
-    return known
+    return watch
 
 
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:

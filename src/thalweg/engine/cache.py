@@ -13,7 +13,7 @@ MAGIC = b"thalweg kernel 1\n"
 
 def directory() -> Path:
     """Where compiled code is kept: THALWEG_CACHE, or the platform's place for caches."""
-    if "THALWEG_CACHE" in os.environ:
+    if os.environ.get("THALWEG_CACHE"):
         return Path(os.environ["THALWEG_CACHE"])
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "thalweg"
@@ -24,7 +24,10 @@ def directory() -> Path:
 
 def remembered(key: str, make: Callable[[], bytes]) -> bytes:
     """Return what was kept under a key, or make it and keep it; a damaged or foreign file is made anew."""
-    path = directory() / hashlib.sha256(key.encode()).hexdigest()
+    try:
+        path = directory() / hashlib.sha256(key.encode()).hexdigest()
+    except RuntimeError:  # as pathlib says where a user has no home
+        return make()
     kept = read(path)
     if kept is not None:
         return kept

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.number import Number
 from ..formula.rule import Group
-from ..formula.trace import Formula, formula_of
+from ..formula.trace import Formula, formula_of, is_number
 from ..state.formats import load, store
 from ..state.initial import complete
 from .gradients import Ready
@@ -23,15 +24,17 @@ def step(optimizer: Any, ready: list[Ready]) -> None:
 
 
 def update(formula: Formula, item: Ready, state: dict[str, Any]) -> None:
-    """Update one parameter and its states."""
+    """Update one parameter and its states: all is computed before anything is written."""
     rule, states = formula.rule, formula.states
     is_first_step = any(state.get(name) is None for name in states)
     complete(state, formula, item.param, item.group)
     count = _count(state, is_first_step)
-    group = Group(rule.owner, _options(item.group), step_count=count, is_first_step=count <= 1)
+    group = Group(rule.owner, _options(item.group), step_count=Number(count), is_first_step=count <= 1)
     inputs = (_value(state[name], name in rule.scalars) if name in states else None for name in rule.states)
     outputs = rule(group, load(item.param.detach()), load(item.grad), *inputs)
     _keep(state, outputs, states, rule.scalars)
+    if "step" in state:
+        state["step"] += 1
     store(item.param.detach(), outputs["param"])
 
 
@@ -39,8 +42,7 @@ def _count(state: dict[str, Any], is_first_step: bool) -> float:
     """Count this step; a rule without a count still knows its first step, by the states it lacked."""
     if "step" not in state:
         return 1.0 if is_first_step else 2.0
-    state["step"] += 1
-    return float(state["step"])
+    return float(state["step"]) + 1.0
 
 
 def _options(group: Mapping[str, Any]) -> Any:
@@ -48,14 +50,14 @@ def _options(group: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a one-element tensor into a number; leave everything else."""
+    """Turn what is a number, or a tensor of one, into a Number; leave everything else."""
     if isinstance(value, tuple | list):
         return tuple(_plain(item) for item in value)
-    return value.item() if isinstance(value, Tensor) else value
+    return Number(value) if is_number(value) else value
 
 
 def _value(state: Tensor, is_scalar: bool) -> Any:
-    return state.item() if is_scalar else load(state)
+    return Number(state) if is_scalar else load(state)
 
 
 def _keep(state: dict[str, Any], outputs: dict[str, Any], states: list[str], scalars: frozenset[str]) -> None:

@@ -55,8 +55,16 @@ class Launch:
         self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
         self.context = self._context()
         self.address = self.context.ctypes.data
+        self.call = (kernel.address, self.address)
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.find_gradients()
+
+    @property
+    def states(self) -> list[Tensor]:
+        """All that the kernel has the addresses of, beside parameters and gradients."""
+        layout = self.kernel.layout
+        names = [name for name in (*layout.tensors, *layout.scalars) if name in self.rows[0].state]
+        return [row.state[name] for row in self.rows for name in names]
 
     def _words(self, index: int, program: Program) -> list[int]:
         """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""

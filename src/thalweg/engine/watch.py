@@ -33,7 +33,11 @@ class Watch:
         self.params = _params(self.groups)
         self.options = [options for launch in self.plan.launches for options in launch.options]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
-        self.addresses, self.kinds = list(map(ADDRESS, self.compiled)), list(map(_kind, self.compiled))
+        self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
+        self.written = self.compiled + self.kept
+        self.addresses, self.kinds = list(map(ADDRESS, self.written)), list(map(_kind, self.compiled))
+        # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
+        self.runs_at_once = not self.plan.eager and all(launch.is_small for launch in self.plan.launches)
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
         grads = list(map(GRAD, self.params))
         self.has_grad = [grad is not None for grad in grads]
@@ -45,41 +49,55 @@ class Watch:
         self.look = self._look()
         increment_version(self.compiled)
 
-    def holds(self, optimizer: Any) -> bool:
-        """Tell if the plan still fits, after taking over new gradients and changed options."""
+    def step(self, optimizer: Any) -> bool:
+        """Take the step if the plan still fits; False if it does not, and nothing has changed."""
         groups = optimizer.param_groups
         if len(groups) != len(self.groups) or not all(map(is_, groups, self.groups)):
             return False
         params = _params(groups)
-        return (
+        if not (
             len(params) == len(self.params)
             and all(map(is_, params, self.params))
             and optimizer.state is self.state
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
             and all(map(Options.refresh, self.options))
-            and (self.look() or self._tensors_hold(params))
-        )
+        ):
+            return False
+        if self.look():
+            if not self.runs_at_once:
+                self.plan.run(optimizer)
+            return True
+        return self._step_after_all(optimizer, params)
 
-    def _look(self) -> Callable[[], bool]:
+    def _step_after_all(self, optimizer: Any, params: list[Tensor]) -> bool:
+        """Take the step if all that changed is where the gradients are."""
+        if not self._tensors_hold(params):
+            return False
+        self.plan.run(optimizer)
+        return True
+
+    def _look(self) -> Callable[[], int]:
         """Make the quick look at all tensors, where there is one."""
         launches = self.plan.launches
         if not launches or any(launch.relaid for launch in launches):
-            return lambda: False
+            return lambda: 0
         # Only now is LLVM needed, and imported.
         from .llvm import look, memory
 
         # A tensor made for inference has no version counter.
         if not memory.is_possible() or any(map(Tensor.is_inference, self.compiled)):
-            return lambda: False
+            return lambda: 0
         compiled = set(map(id, self.compiled))
         pairs = zip(self.params, self.has_grad, strict=True)
         others = [(param, has_grad) for param, has_grad in pairs if id(param) not in compiled]
-        return look.Look(self.compiled, list(chain.from_iterable(map(_targets, launches))), others)
+        targets = list(chain.from_iterable(map(_targets, launches)))
+        small = [launch.call for launch in launches] if self.runs_at_once else []
+        return look.Look(self.compiled, targets, self.kept, others, small)
 
     def _tensors_hold(self, params: list[Tensor]) -> bool:
         """Look at all tensors through Python: in every case, and a little slower."""
-        if (list(map(ADDRESS, self.compiled)), list(map(_kind, self.compiled))) != (self.addresses, self.kinds):
+        if (list(map(ADDRESS, self.written)), list(map(_kind, self.compiled))) != (self.addresses, self.kinds):
             return False
         grads = list(map(GRAD, params))
         if [grad is not None for grad in grads] != self.has_grad or not self.are_alike(compress(grads, self.has_grad)):

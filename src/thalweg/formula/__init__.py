@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from .expr import Expr, apply
+from .number import Number
 from .ops import OPS
 from .rule import Scalar
 
@@ -62,8 +63,6 @@ def _varies(value: Any) -> bool:
 def _say(name: str, *operands: Any) -> Any:
     if any(isinstance(operand, Expr) for operand in operands):
         return apply(name, *operands)
-    if name == "where" and not isinstance(operands[0], Tensor):
-        return OPS["where"].host(*operands)
-    if any(isinstance(operand, Tensor) for operand in operands):
-        return OPS[name].torch(*operands)
-    return OPS[name].host(*operands)
+    on_host = not isinstance(operands[0], Tensor) if name == "where" else not any(map(_varies, operands))
+    value = OPS[name].host(*operands) if on_host else OPS[name].torch(*operands)
+    return Number(value) if isinstance(value, float) else value

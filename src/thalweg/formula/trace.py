@@ -150,8 +150,11 @@ def as_float(value: Any) -> float:
 @contextmanager
 def local_names(function: Callable[..., Any], names: dict[Expr, str]) -> Iterator[None]:
     """Note what a function calls the nodes in its local variables, as it returns."""
+    if sys.getprofile() is not None:
+        # A profiler is at work, and cannot always be put back: names are not worth its numbers.
+        yield
+        return
     code = function.__code__
-    before = sys.getprofile()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
         if event == "return" and frame.f_code is code:
@@ -161,4 +164,4 @@ def local_names(function: Callable[..., Any], names: dict[Expr, str]) -> Iterato
     try:
         yield
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)

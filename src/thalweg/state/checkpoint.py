@@ -35,7 +35,7 @@ def modernize(optimizer: Any) -> None:
     """Add what older versions, of this library or of torch.optim, did not save."""
     for group in optimizer.param_groups:
         for name, option in type(optimizer).options.items():
-            group.setdefault(name, optimizer.defaults.get(name, option.default))
+            group[name] = option.settled(group.get(name, optimizer.defaults.get(name, option.default)))
     scalars = {"step", *optimizer.rule.scalars}
     for state in optimizer.state.values():
         for name in scalars.intersection(state) if isinstance(state, dict) else ():
@@ -78,7 +78,7 @@ def _option_faults(optimizer: Any, groups: list[dict[str, Any]]) -> Iterator[str
     """Find the options that an optimizer of this kind would have saved, but are not there."""
     owner = type(optimizer)
     for index, group in enumerate(groups):
-        missing = [name for name, option in owner.options.items() if name not in group and option.rule is not bool]
+        missing = [name for name, option in owner.options.items() if name not in group and not option.is_switch]
         if missing:
             yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 

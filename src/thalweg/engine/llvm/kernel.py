@@ -28,7 +28,8 @@ class Kernel:
         text = render(program, dtypes)
         code = cache.remembered(f"{target()}\n{text}", lambda: compiled(text))
         self.library: Any = link(code, ("step", "prepare", "work"))
-        self.step = Function(self.library["step"])
+        self.address = int(self.library["step"])
+        self.step = Function(self.address)
         self.prepare = Part(self.library["prepare"])
         self.work = Part(self.library["work"])
 

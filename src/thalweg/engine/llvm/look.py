@@ -19,10 +19,10 @@ from .compile import compiled, link, target
 from .memory import AUTOGRAD, COUNT, DATA, GRAD, IMPL, SHAPE, SHAPE_WORDS, STORAGE, VERSION, mask, no_gradient, words
 
 TABLES = ("mask", "param", "grad")
-ROW = ("object", "impl", "data", "offset", "target", *(table for table in TABLES for _ in range(SHAPE_WORDS)))
+ROW = ("object", "impl", "data", "offset", "target", "none", *(table for table in TABLES for _ in range(SHAPE_WORDS)))
 
 TEXT = f"""
-define i1 @alike(ptr %a, ptr %b, ptr %mask) {{
+define internal i1 @alike(ptr %a, ptr %b, ptr %mask) alwaysinline {{
 entry:
   br label %loop
 loop:
@@ -45,13 +45,13 @@ exit:
   ret i1 %same
 }}
 
-define ptr @field(ptr %base, i64 %offset) alwaysinline {{
+define internal ptr @field(ptr %base, i64 %offset) alwaysinline {{
   %at = getelementptr i8, ptr %base, i64 %offset
   %value = load ptr, ptr %at
   ret ptr %value
 }}
 
-define ptr @gradient(ptr %impl, ptr %none) alwaysinline {{
+define internal ptr @gradient(ptr %impl, ptr %none) alwaysinline {{
   %autograd = call ptr @field(ptr %impl, i64 {AUTOGRAD})
   %never = icmp eq ptr %autograd, null
   br i1 %never, label %without, label %with
@@ -62,8 +62,9 @@ with:
   ret ptr %grad
 }}
 
-define i1 @holds(ptr %row, ptr %none) {{
+define internal i1 @holds(ptr %row) alwaysinline {{
 entry:
+  %none = call ptr @field(ptr %row, i64 {8 * ROW.index("none")})
   %object = call ptr @field(ptr %row, i64 0)
   %impl = call ptr @field(ptr %object, i64 {IMPL})
   %impl.known = call ptr @field(ptr %row, i64 8)
@@ -92,7 +93,7 @@ no:
   ret i1 false
 }}
 
-define void @note(ptr %row) {{
+define internal i1 @note(ptr %row) alwaysinline {{
   %impl = call ptr @field(ptr %row, i64 8)
   %version = call ptr @field(ptr %impl, i64 {VERSION})
   %count = getelementptr i8, ptr %version, i64 {COUNT}
@@ -105,56 +106,84 @@ define void @note(ptr %row) {{
   %start = getelementptr i8, ptr %data, i64 %offset
   %target = call ptr @field(ptr %row, i64 {8 * ROW.index("target")})
   store ptr %start, ptr %target
-  ret void
+  ret i1 true
 }}
 
-define i32 @look(ptr %rows, i64 %count, ptr %others, i64 %other_count, ptr %none) {{
-entry:
-  br label %each
-each:
-  %i = phi i64 [ 0, %entry ], [ %i.next, %next ]
-  %i.more = icmp slt i64 %i, %count
-  br i1 %i.more, label %check, label %other
-check:
-  %i.start = mul i64 %i, {len(ROW)}
-  %row = getelementptr i64, ptr %rows, i64 %i.start
-  %row.holds = call i1 @holds(ptr %row, ptr %none)
-  br i1 %row.holds, label %next, label %no
-next:
-  %i.next = add i64 %i, 1
-  br label %each
-other:
-  %k = phi i64 [ 0, %each ], [ %k.next, %other.next ]
-  %k.more = icmp slt i64 %k, %other_count
-  br i1 %k.more, label %other.check, label %yes
-other.check:
-  %k.start = mul i64 %k, 2
-  %other.row = getelementptr i64, ptr %others, i64 %k.start
-  %object = call ptr @field(ptr %other.row, i64 0)
-  %wanted.at = getelementptr i64, ptr %other.row, i64 1
-  %wanted = load i64, ptr %wanted.at
+define internal i1 @stays(ptr %row) alwaysinline {{
+  %object = call ptr @field(ptr %row, i64 0)
+  %impl = call ptr @field(ptr %object, i64 {IMPL})
+  %impl.known = call ptr @field(ptr %row, i64 8)
+  %impl.same = icmp eq ptr %impl, %impl.known
+  br i1 %impl.same, label %memory, label %no
+memory:
+  %storage = call ptr @field(ptr %impl, i64 {STORAGE})
+  %data = call ptr @field(ptr %storage, i64 {DATA})
+  %data.known = call ptr @field(ptr %row, i64 16)
+  %data.same = icmp eq ptr %data, %data.known
+  ret i1 %data.same
+no:
+  ret i1 false
+}}
+
+define internal i1 @waits(ptr %row) alwaysinline {{
+  %object = call ptr @field(ptr %row, i64 0)
+  %wanted = call ptr @field(ptr %row, i64 8)
+  %none = call ptr @field(ptr %row, i64 16)
   %impl = call ptr @field(ptr %object, i64 {IMPL})
   %grad = call ptr @gradient(ptr %impl, ptr %none)
   %is = icmp ne ptr %grad, %none
   %found = zext i1 %is to i64
-  %other.holds = icmp eq i64 %found, %wanted
-  br i1 %other.holds, label %other.next, label %no
-other.next:
-  %k.next = add i64 %k, 1
-  br label %other
+  %expected = ptrtoint ptr %wanted to i64
+  %holds = icmp eq i64 %found, %expected
+  ret i1 %holds
+}}
+
+define internal i1 @run(ptr %row) alwaysinline {{
+  %step = call ptr @field(ptr %row, i64 0)
+  %context = call ptr @field(ptr %row, i64 8)
+  call void %step(ptr %context, i32 1)
+  ret i1 true
+}}
+
+define internal i1 @all(ptr %table, i64 %width, ptr %does) alwaysinline {{
+entry:
+  %rows = call ptr @field(ptr %table, i64 0)
+  %count.at = getelementptr i64, ptr %table, i64 1
+  %count = load i64, ptr %count.at
+  br label %each
+each:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %next ]
+  %more = icmp slt i64 %i, %count
+  br i1 %more, label %one, label %yes
+one:
+  %start = mul i64 %i, %width
+  %row = getelementptr i64, ptr %rows, i64 %start
+  %good = call i1 %does(ptr %row)
+  br i1 %good, label %next, label %no
+next:
+  %i.next = add i64 %i, 1
+  br label %each
 yes:
-  %n = phi i64 [ 0, %other ], [ %n.next, %noted ]
-  %n.more = icmp slt i64 %n, %count
-  br i1 %n.more, label %noting, label %exit
-noting:
-  %n.start = mul i64 %n, {len(ROW)}
-  %noted.row = getelementptr i64, ptr %rows, i64 %n.start
-  call void @note(ptr %noted.row)
-  br label %noted
-noted:
-  %n.next = add i64 %n, 1
-  br label %yes
-exit:
+  ret i1 true
+no:
+  ret i1 false
+}}
+
+define i32 @look(ptr %tables) {{
+  %states = getelementptr i64, ptr %tables, i64 2
+  %others = getelementptr i64, ptr %tables, i64 4
+  %launches = getelementptr i64, ptr %tables, i64 6
+  %params.hold = call i1 @all(ptr %tables, i64 {len(ROW)}, ptr @holds)
+  br i1 %params.hold, label %second, label %no
+second:
+  %states.hold = call i1 @all(ptr %states, i64 3, ptr @stays)
+  br i1 %states.hold, label %third, label %no
+third:
+  %others.hold = call i1 @all(ptr %others, i64 3, ptr @waits)
+  br i1 %others.hold, label %yes, label %no
+yes:
+  %noted = call i1 @all(ptr %tables, i64 {len(ROW)}, ptr @note)
+  %ran = call i1 @all(ptr %launches, i64 2, ptr @run)
   ret i32 1
 no:
   ret i32 0
@@ -162,34 +191,46 @@ no:
 """
 
 # Holding Python's lock: nobody may free a tensor while it is looked at.
-Function = ctypes.PYFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p
-)
+Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 
 
 class Look:
-    """The memory of parameters and gradients as it was, to compare with."""
+    """The memory of tensors as it was, to compare with; launches so small that they are run in the same breath."""
 
-    def __init__(self, params: Sequence[Tensor], targets: Sequence[int], others: Sequence[tuple[Tensor, bool]]) -> None:
-        self.rows = np.array([_row(*pair) for pair in zip(params, targets, strict=True)], np.int64).reshape(
-            -1, len(ROW)
-        )
-        self.others = np.array([(id(param), has_grad) for param, has_grad in others], np.int64).reshape(-1, 2)
+    def __init__(
+        self,
+        params: Sequence[Tensor],
+        targets: Sequence[int],
+        states: Sequence[Tensor],
+        others: Sequence[tuple[Tensor, bool]],
+        launches: Sequence[tuple[int, int]],
+    ) -> None:
+        tables = [
+            [_row(param, target) for param, target in zip(params, targets, strict=True)],
+            list(map(_memory, states)),
+            [[id(param), has_grad, no_gradient()] for param, has_grad in others],
+            launches,
+        ]
+        self.tables = [np.array(rows, np.int64) for rows in tables]
+        self.context = np.array([(table.ctypes.data, len(table)) for table in self.tables], np.int64)
         self.function = _function()[0]
-        tables = self.rows.ctypes.data, len(self.rows), self.others.ctypes.data, len(self.others)
-        self.arguments = (*tables, no_gradient())
+        self.address = self.context.ctypes.data
 
-    def __call__(self) -> bool:
-        """Tell if all is as it was; then note where the gradients are now, and that the parameters will change."""
-        return bool(self.function(*self.arguments))
+    def __call__(self) -> int:
+        """Return 0 unless all is as it was; else note where gradients are, that parameters change, and launch."""
+        return self.function(self.address)  # type: ignore[no-any-return]
 
 
 def _row(param: Tensor, target: int) -> list[int]:
     grad = param.grad
     assert grad is not None
-    start = [id(param), param._cdata, param.untyped_storage().data_ptr()]
+    offset = int(grad.storage_offset()) * grad.element_size()
     shapes = [*words(param._cdata + SHAPE, SHAPE_WORDS), *words(grad._cdata + SHAPE, SHAPE_WORDS)]
-    return [*start, int(grad.storage_offset()) * grad.element_size(), target, *mask(param.dim()), *shapes]
+    return [*_memory(param), offset, target, no_gradient(), *mask(param.dim()), *shapes]
+
+
+def _memory(tensor: Tensor) -> list[int]:
+    return [id(tensor), tensor._cdata, tensor.untyped_storage().data_ptr()]
 
 
 @cache

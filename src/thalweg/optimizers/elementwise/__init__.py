@@ -2,5 +2,7 @@
 
 from .adagrad import *
 from .adam import *
+from .adamax import *
 from .rprop import *
 from .sgd import *
+from .warmup import *

@@ -1,0 +1,119 @@
+"""From raw numbers to what a person reads: tables in README.md and docs/benchmarks.md, and a picture."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).parent.parent
+BLUE, GREY = "#0072B2", "#999999"
+
+
+def tables(results: dict[str, Any]) -> None:
+    """Write the tables where the documents have their marks."""
+    replace(ROOT / "README.md", "step_time", "\n".join(summary(results)))
+    replace(ROOT / "docs" / "benchmarks.md", "step_time", "\n".join([*summary(results), "", *everything(results)]))
+
+
+def replace(path: Path, mark: str, text: str) -> None:
+    """Put text between two marks of a document."""
+    start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    old = path.read_text()
+    path.write_text(re.sub(f"{start}.*?{end}", lambda _: f"{start}\n{text}\n{end}", old, flags=re.DOTALL))
+
+
+def summary(results: dict[str, Any]) -> Iterator[str]:
+    """Say for each workload how the optimizers do together."""
+    yield place(results)
+    yield ""
+    yield "| work | memory's speed reached | where torch has a fused kernel | where it has none | Adam's step |"
+    yield "|---|---|---|---|---|"
+    for name, rows in by_workload(results).items():
+        speeds = [row["of memory speed"] for row in rows]
+        fused = [row["times torch's best"] for row in rows if row["times torch's fused"]]
+        others = [row["times torch's best"] for row in rows if row["torch's best"] and not row["times torch's fused"]]
+        adam = next(row for row in rows if row["optimizer"] == "Adam")["microseconds"]["thalweg"]
+        speed = f"{min(speeds):.0%} to {max(speeds):.0%}" if name in LARGE else ""
+        yield f"| {name} | {speed} | {span(fused)} | {span(others)} | {time(adam)} |"
+    yield ""
+    first, threads = results["first step, ms"], results["two threads over one"]
+    yield (
+        f"First step of a fresh process: {first['cold']:.0f} ms more than the next, "
+        f"{first['disk cache warm']:.0f} ms with compiled code on disk. Two threads over one: {threads['in cache']:.2f} times in cache, "
+        f"{threads['in memory']:.2f} in memory. A step's extra memory: {results['extra memory of a step, MB']:.1f} MB."
+    )
+    for name, row in results["new gradients"].items():
+        yield (
+            f"Adam, {name}, with new gradient tensors each step: {time(row['thalweg'])}, "
+            f"{row['ratio']:.1f} times faster than torch's fused."
+        )
+
+
+LARGE = ("4 x 8M", "GPT, 148 tensors, 10M")
+PEERS = ("torch fused", "torch foreach", "torch", "torch.compile")
+COLUMNS = ("optimizer", "step", "GB/s", "memory's speed", *PEERS, "faster than torch's best")
+
+
+def everything(results: dict[str, Any]) -> Iterator[str]:
+    """List each optimizer on each workload."""
+    for name, rows in by_workload(results).items():
+        yield f"### {name}\n"
+        yield "| " + " | ".join(COLUMNS) + " |"
+        yield "|---" * len(COLUMNS) + "|"
+        for row in rows:
+            times = row["microseconds"]
+            theirs = " | ".join(time(times.get(peer)) for peer in PEERS)
+            best = row["times torch's best"]
+            yield (
+                f"| {row['optimizer']} | {time(times['thalweg'])} | {row['gigabytes a second']:.1f} | "
+                f"{row['of memory speed']:.0%} | {theirs} | {f'{best:.1f}x' if best else ''} |"
+            )
+        yield ""
+
+
+def place(results: dict[str, Any]) -> str:
+    """Say where and when this was measured."""
+    machine = results["machine"]
+    return (
+        f"Measured on {machine['date']} with {machine['threads']} threads of an {machine['cpu']}, "
+        f"torch {machine['torch']}; medians of interleaved runs. Memory's speed is that of an in-place product."
+    )
+
+
+def by_workload(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Sort the rows by workload."""
+    names = dict.fromkeys(row["workload"] for row in results["steps"])
+    return {name: [row for row in results["steps"] if row["workload"] == name] for name in names}
+
+
+def span(ratios: list[float]) -> str:
+    """Say from where to where ratios go."""
+    return f"{min(ratios):.1f} to {max(ratios):.1f} times faster" if ratios else ""
+
+
+def time(microseconds: float | None) -> str:
+    """Say a time in the unit that fits."""
+    if microseconds is None:
+        return ""
+    return f"{microseconds / 1e3:.1f} ms" if microseconds >= 1e3 else f"{microseconds:.3g} us"
+
+
+def picture(results: dict[str, Any]) -> None:
+    """Draw how many times faster than torch's best each optimizer is, on each workload."""
+    works = by_workload(results)
+    figure, axes = plt.subplots(1, len(works), figsize=(13, 4.2), sharey=True, layout="constrained")
+    for axis, (name, rows) in zip(axes, works.items(), strict=True):
+        rows = [row for row in rows if row["times torch's best"]][::-1]
+        values = [row["times torch's best"] for row in rows]
+        bars = axis.barh([row["optimizer"] for row in rows], values, color=BLUE)
+        axis.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
+        axis.axvline(1, color=GREY, linewidth=1)
+        axis.set(title=name, xscale="log", xlim=(0.5, 3 * max(values)))
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("times faster than torch.optim's best of fused, foreach and for-loop; at the line, as fast")
+    figure.savefig(ROOT / "docs" / "step_time.png", dpi=150)

@@ -1,0 +1,38 @@
+"""Numbers that formulas compute with on the host: floats that follow IEEE 754 where Python raises an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .ops import OPS
+
+OPERATORS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power"}
+"""Python's names of the operators, and the table's."""
+
+
+class Number(float):
+    """A float that overflows to infinity and divides by zero as kernels do; what it meets gives a Number again."""
+
+    __slots__ = ()
+
+    def __neg__(self) -> Number:
+        return Number(-float(self))
+
+    def __abs__(self) -> Number:
+        return Number(abs(float(self)))
+
+
+def _operator(host: Callable[[float, float], float], is_reflected: bool) -> Callable[[Any, Any], Any]:
+    def operate(self: Number, other: Any) -> Any:
+        if not isinstance(other, int | float):
+            return NotImplemented
+        left, right = (other, self) if is_reflected else (self, other)
+        return Number(host(float(left), float(right)))
+
+    return operate
+
+
+for python, name in OPERATORS.items():
+    setattr(Number, f"__{python}__", _operator(OPS[name].host, False))
+    setattr(Number, f"__r{python}__", _operator(OPS[name].host, True))
