@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from ...hyper import Fraction, NonNegative
+from ...hyper import Fraction
 from . import trust_region
 from .bounds import Box, check_bound
 from .closure_function import Closure
@@ -24,8 +24,6 @@ from .residual_function import ResidualFunction
 from .search import NAMES, search_named
 from .vector import Vector
 
-SEARCHES = (None, *NAMES)
-
 
 class LBFGS(ClosureOptimizer):
     """Newton's method with an inverse Hessian made of the last steps.
@@ -35,27 +33,18 @@ class LBFGS(ClosureOptimizer):
     Tune: nothing; `history_size=10` where memory is short, `tolerance_grad=0` to go on to the last digit.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     history_size: int = 100
     line_search_fn: str | None = "hager_zhang"
     _: KW_ONLY
     damping: Fraction = 0.0
     bounds: Any = None
 
+    searches: ClassVar[tuple[str | None, ...]] = (None, *NAMES)
+
     def method(self) -> Method:
         """L-BFGS directions, any search."""
         direction = LimitedMemory(self.history_size, float(self.damping))
         return LineSearch(direction, search_named(self.line_search_fn, 0.7))
-
-    @classmethod
-    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for an unknown search or a count that is none."""
-        super().check(options, where)
-        check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], SEARCHES, where)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""
@@ -75,11 +64,6 @@ class CG(ClosureOptimizer):
     Tune: `beta="hs-dy"` where it stalls.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     beta: str = "pr+"
     line_search_fn: str | None = "hager_zhang"
 
@@ -89,10 +73,9 @@ class CG(ClosureOptimizer):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for an unknown search or formula, or a count that is none."""
+        """Raise TypeError or ValueError for what is no count, no search or no formula."""
         super().check(options, where)
         check_choice(cls.__name__, "beta", options["beta"], BETAS, where)
-        check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], SEARCHES[1:], where)
 
 
 class BFGS(ClosureOptimizer):
@@ -104,11 +87,6 @@ class BFGS(ClosureOptimizer):
     Tune: `self_scaled=True` for physics-informed networks.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     line_search_fn: str | None = "hager_zhang"
     _: KW_ONLY
     self_scaled: bool = False
@@ -117,12 +95,6 @@ class BFGS(ClosureOptimizer):
         """Dense BFGS directions."""
         family = FAMILIES["self_scaled_bfgs" if self.self_scaled else "bfgs"]
         return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
-
-    @classmethod
-    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for an unknown search or a count that is none."""
-        super().check(options, where)
-        check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], SEARCHES[1:], where)
 
 
 class SSBroyden(ClosureOptimizer):
@@ -133,23 +105,12 @@ class SSBroyden(ClosureOptimizer):
     Tune: float64, every point in one batch, `max_iter` in the thousands; n^2 numbers for n parameters.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     line_search_fn: str | None = "hager_zhang"
 
     def method(self) -> Method:
         """Dense self-scaled directions."""
         family = FAMILIES["self_scaled_broyden"]
         return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
-
-    @classmethod
-    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for an unknown search or a count that is none."""
-        super().check(options, where)
-        check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], SEARCHES[1:], where)
 
 
 class NewtonCG(ClosureOptimizer):
@@ -160,11 +121,6 @@ class NewtonCG(ClosureOptimizer):
     Tune: nothing.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     line_search_fn: str | None = "hager_zhang"
     forcing: Fraction = 0.5
 
@@ -173,12 +129,6 @@ class NewtonCG(ClosureOptimizer):
     def method(self) -> Method:
         """Truncated Newton directions."""
         return LineSearch(TruncatedNewton(float(self.forcing)), search_named(self.line_search_fn, 0.7))
-
-    @classmethod
-    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for an unknown search or a count that is none."""
-        super().check(options, where)
-        check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], SEARCHES[1:], where)
 
 
 class TrustRegion(ClosureOptimizer):
@@ -189,11 +139,6 @@ class TrustRegion(ClosureOptimizer):
     Tune: nothing.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     forcing: Fraction = 0.5
 
     second_order: ClassVar[bool] = True
@@ -222,11 +167,6 @@ class LevenbergMarquardt(ClosureOptimizer):
     Tune: `scaled=True` where parameters differ by many orders of magnitude.
     """
 
-    lr: NonNegative = 1.0
-    max_iter: int = 20
-    max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
-    tolerance_change: NonNegative = 1e-9
     scaled: bool = False
     dense_size: int = 500
 

@@ -12,14 +12,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ...hyper import NonNegative
 from ...optimizer import Optimizer
 from .bounds import Box, box_of
 from .checkpoint import exported, imported
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .descend import Callback, Descent, Method
 from .objective import Objective, Point
-from .options import check_counts
+from .options import check_choice, check_counts
 from .result import Result
+from .search import NAMES
 from .stopping import Stopping
 from .vector import Vector
 
@@ -38,14 +40,18 @@ class ClosureOptimizer(Optimizer):
     A group's `lr` is its unit of length: a step along the gradient moves each group in proportion to its lr.
     """
 
+    lr: NonNegative = 1.0
+    max_iter: int = 20
+    max_eval: int | None = None
+    tolerance_grad: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
     _: KW_ONLY
     deterministic: bool = True
 
     second_order: ClassVar[bool] = False
-    max_iter: Any
-    max_eval: Any
-    tolerance_grad: Any
-    tolerance_change: Any
+    """Whether the method multiplies by the Hessian, so that the closure may leave out `loss.backward()`."""
+    searches: ClassVar[tuple[str | None, ...]] = NAMES
+    """What `line_search_fn` may be, where there is one."""
 
     def method(self) -> Method:
         """Return the method at its start."""
@@ -53,8 +59,11 @@ class ClosureOptimizer(Optimizer):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for counts that are none."""
+        """Raise TypeError or ValueError for what is no count or no search."""
+        super().check(options, where)
         check_counts(cls.__name__, options, where)
+        if "line_search_fn" in options:
+            check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], cls.searches, where)
 
     def step(self, closure: Closure | None = None) -> Any:
         """Go down; return the loss at the start, as torch.optim.LBFGS does.
