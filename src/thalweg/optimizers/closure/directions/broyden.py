@@ -73,7 +73,7 @@ class DenseInverse:
 
     H+ = (H - Hy y'H / y'Hy + phi v v') / tau + s s' / s'y, v = sqrt(y'Hy) (s / s'y - Hy / y'Hy). The first pairs stay
     apart in a limited memory, whose first H follows the scale of the last pair, then they are multiplied out: begun
-    from the scale of the first pair alone, BFGS took 15 % more evaluations on the benchmark.
+    from the scale of the first pair alone, BFGS took more evaluations on most of the benchmark.
     """
 
     def __init__(self, family: Family, apart: int = 50) -> None:
