@@ -1,3 +1,13 @@
 """The catalogue, by what an update needs."""
 
+from .closure import BFGS as BFGS
+from .closure import CG as CG
+from .closure import LBFGS as LBFGS
+from .closure import LevenbergMarquardt as LevenbergMarquardt
+from .closure import NewtonCG as NewtonCG
+from .closure import SSBroyden as SSBroyden
+from .closure import TrustRegion as TrustRegion
+from .closure import check_grad as check_grad
+from .closure import least_squares as least_squares
+from .closure import minimize as minimize
 from .elementwise import *

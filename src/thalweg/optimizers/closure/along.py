@@ -1,0 +1,50 @@
+"""phi(alpha) = f(x + alpha d): a function of many variables as a search sees it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .bounds import Box
+from .objective import Objective, Point
+from .search.trial import Trial
+
+
+class Along:
+    """The line from `here` along `move`; remembers the last and the lowest point met on it.
+
+    `direction` is `move` in the units of the gradient; both are the same where the groups share one scale.
+    """
+
+    def __init__(
+        self, objective: Objective, here: Point, direction: Tensor, move: Tensor, slope: float, box: Box | None = None
+    ) -> None:
+        self.objective = objective
+        self.here = here
+        self.direction = direction
+        self.move = move
+        self.box = box
+        self.start = Trial(0.0, here.value, slope)
+        self.last = self.lowest = (self.start, here)
+
+    def __call__(self, alpha: float) -> Trial:
+        """Return value and slope at x + alpha d."""
+        x = torch.add(self.here.x, self.move, alpha=alpha)
+        if self.box is not None:
+            x = self.box.project(x)
+        there, slope = self.objective.along(x, self.direction)
+        trial = Trial(alpha, there.value, slope if there.finite else math.nan)
+        self.last = (trial, there)
+        if trial.finite and trial.value < self.lowest[0].value:
+            self.lowest = self.last
+        return trial
+
+    def point(self, trial: Trial) -> Point:
+        """Return the point of a trial that the search has chosen: the last or the lowest."""
+        return self.last[1] if trial == self.last[0] else self.lowest[1]
+
+    def best(self) -> Trial | None:
+        """Return the lowest trial, None where no trial lay below the start."""
+        return self.lowest[0] if self.lowest[0] is not self.start else None

@@ -1,0 +1,74 @@
+"""A box that every parameter stays in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .vector import Vector, read_numbers, real_view
+
+
+class Box:
+    """Lower and upper limits of one flat vector, infinite where there is none."""
+
+    def __init__(self, lower: Tensor, upper: Tensor) -> None:
+        self.lower = lower
+        self.upper = upper
+
+    def project(self, x: Tensor) -> Tensor:
+        """Return the nearest vector inside."""
+        return torch.clamp(x, self.lower, self.upper)
+
+    def free(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return one where a number may move against its gradient, zero where a limit stops it."""
+        stopped = ((x <= self.lower) & (gradient > 0)) | ((x >= self.upper) & (gradient < 0))
+        return (~stopped).to(x.dtype)
+
+    def room(self, x: Tensor, move: Tensor) -> float:
+        """Return how many times `move` fits between x and the border."""
+        limit = torch.where(move > 0, self.upper, self.lower)
+        times = torch.where(move != 0, (limit - x) / move, torch.full_like(x, float("inf")))
+        return max(read_numbers(times.min())[0], 1.0)
+
+
+def box_of(vector: Vector, bounds: list[Any]) -> Box | None:
+    """Return the box of one bound per parameter, None where nothing is bounded.
+
+    Each is None or a pair (low, high) of numbers, tensors of the parameter's shape, or None.
+    """
+    if all(bound is None for bound in bounds):
+        return None
+    lower = [limits(tensor, bound, 0) for tensor, bound in zip(vector.tensors, bounds, strict=True)]
+    upper = [limits(tensor, bound, 1) for tensor, bound in zip(vector.tensors, bounds, strict=True)]
+    flat = [torch.cat([part.to(vector.device, vector.dtype) for part in side]) for side in (lower, upper)]
+    return Box(*flat)
+
+
+def limits(tensor: Tensor, bound: Any, side: int) -> Tensor:
+    """Return one side's limits of a parameter as a flat real tensor."""
+    real = real_view(tensor.detach())
+    value = None if bound is None else bound[side]
+    if value is None:
+        return torch.full_like(real, (-1, 1)[side] * float("inf")).flatten()
+    return torch.as_tensor(value, dtype=real.dtype, device=real.device).expand_as(real).flatten()
+
+
+def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
+    """Raise TypeError or ValueError for a bound that is no pair, of another shape, or crossed."""
+    if bound is None:
+        return
+    if not isinstance(bound, tuple | list) or len(bound) != 2:
+        raise TypeError(f"{owner} needs the bounds of {name} to be a pair (low, high), but got {bound!r}")
+    if tensor.is_complex():
+        raise ValueError(f"{owner} cannot bound {name}, which is complex: bound its view_as_real instead")
+    for side, value in zip(("low", "high"), bound, strict=True):
+        if isinstance(value, Tensor) and value.dim() and value.shape != tensor.shape:
+            raise ValueError(
+                f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has "
+                f"{tuple(value.shape)}"
+            )
+    crossed = limits(tensor, bound, 0) > limits(tensor, bound, 1)
+    if bool(crossed.any()):
+        raise ValueError(f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed")

@@ -1,0 +1,101 @@
+"""A run as plain tensors, numbers, lists and dicts; for L-BFGS also under torch.optim's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .descend import Descent, Method
+from .directions.lbfgs import LimitedMemory
+from .line_search import LineSearch
+from .objective import point_of, point_state
+from .result import Reason
+
+OWN = "run"
+
+
+def exported(run: Descent) -> dict[str, Any]:
+    """Return everything the run needs to go on bit for bit."""
+    if run.here is None:
+        return {}
+    result = run.result
+    counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
+    own = {"here": point_state(run.here), "method": run.method.state(), "scale": run.method.scale, **counts}
+    # No words: torch.optim spells a string it loads letter by letter.
+    own["reason"] = list(Reason).index(result.reason)
+    return {**in_torch_words(run), OWN: own}
+
+
+def imported(run: Descent, state: Mapping[str, Any], device: torch.device) -> None:
+    """Take back what `exported` returned here, or what torch.optim.LBFGS keeps."""
+    placed = moved(state, device)
+    if OWN in placed and not outdated(placed):
+        restore(run, placed[OWN])
+    elif "old_dirs" in placed:
+        restore_torch(run, placed)
+
+
+def outdated(state: Mapping[str, Any]) -> bool:
+    """Return whether torch.optim has gone on from our state, and kept our own part as it was."""
+    return "old_dirs" in state and state["n_iter"] != state[OWN]["iterations"]
+
+
+def restore(run: Descent, own: Mapping[str, Any]) -> None:
+    """Take back a run of ours."""
+    run.here = point_of(own["here"])
+    run.method.restore(own["method"])
+    run.result.iterations, run.result.evaluations = own["iterations"], own["evaluations"]
+    run.result.hessian_products = own["products"]
+    run.result.reason = list(Reason)[own["reason"]]
+    run.result.value, run.result.gradient_norm = run.here.value, run.here.steepness
+    run.method.scale = own["scale"]
+
+
+def in_torch_words(run: Descent) -> dict[str, Any]:
+    """Return torch.optim.LBFGS's state; it has not yet stored the last pair, and starts anew from n_iter = 0."""
+    memory = memory_of(run.method)
+    if memory is None or run.here is None:
+        return {}
+    if memory.fresh:
+        return {"func_evals": run.result.evaluations, "n_iter": 0}
+    *stored, (s, y) = memory.oldest_first()
+    return {
+        "func_evals": run.result.evaluations,
+        "n_iter": run.result.iterations,
+        "d": s,
+        "t": 1.0,
+        "old_dirs": [y for _, y in stored],
+        "old_stps": [s for s, _ in stored],
+        "ro": [1.0 / torch.dot(s, y) for s, y in stored],
+        "H_diag": memory.gamma.clone(),
+        "prev_flat_grad": run.here.gradient - y,
+        "prev_loss": run.here.value,
+    }
+
+
+def restore_torch(run: Descent, state: Mapping[str, Any]) -> None:
+    """Take the pairs of torch.optim.LBFGS, as many as there is room for; the last one it had not stored yet is lost."""
+    memory = memory_of(run.method)
+    if memory is None:
+        return
+    run.result.iterations, run.result.evaluations = int(state["n_iter"]), int(state["func_evals"])
+    for s, y in list(zip(state["old_stps"], state["old_dirs"], strict=True))[-memory.history_size :]:
+        memory.remember(s, y, float(torch.dot(s, y)))
+
+
+def memory_of(method: Method) -> LimitedMemory | None:
+    """Return the limited memory of L-BFGS, None for another method."""
+    direction = method.direction if isinstance(method, LineSearch) else None
+    return direction if isinstance(direction, LimitedMemory) else None
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Return a copy with every tensor on `device`."""
+    if isinstance(value, Tensor):
+        return value.detach().clone().to(device)
+    if isinstance(value, Mapping):
+        return {name: moved(item, device) for name, item in value.items()}
+    return [moved(item, device) for item in value] if isinstance(value, list | tuple) else value

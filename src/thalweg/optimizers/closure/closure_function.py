@@ -1,0 +1,123 @@
+"""The user's closure as a function of one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .vector import Vector
+
+Closure = Callable[[], Any]
+
+
+class ClosureFunction:
+    """Writes a vector into the parameters, runs the closure, reads the gradient.
+
+    Raises TypeError, ValueError or RuntimeError for a closure that does not return a loss or leaves no gradient.
+    """
+
+    def __init__(self, owner: str, vector: Vector, closure: Closure, maximize: bool = False) -> None:
+        self.owner = owner
+        self.vector = vector
+        self.closure = closure
+        self.maximize = maximize
+        self.loss: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss and its gradient at x."""
+        self.vector.write(x)
+        loss = self._evaluate()
+        gradient = self._gradient(loss)
+        self.loss = loss.detach() if self.loss is None else self.loss
+        return (-loss.detach(), gradient.neg_()) if self.maximize else (loss.detach(), gradient)
+
+    def _evaluate(self) -> Tensor:
+        with torch.enable_grad():
+            loss = self.closure()
+        if loss is None:
+            raise TypeError(f"{self.owner}.step got a closure that returned None: end it with `return loss`")
+        loss = loss if isinstance(loss, Tensor) else torch.as_tensor(loss)
+        if loss.numel() != 1 or loss.is_complex():
+            raise ValueError(
+                f"{self.owner}.step needs a closure that returns one real number, but its loss has shape "
+                f"{tuple(loss.shape)} and dtype {loss.dtype}: return loss.mean() or loss.sum()"
+            )
+        return loss if loss.dim() == 0 else scalar(loss)
+
+    def _gradient(self, loss: Tensor) -> Tensor:
+        if not self.vector.has_gradient():
+            raise no_gradient(self.owner)
+        return self.vector.gradient()
+
+
+class TwiceDifferentiable(ClosureFunction):
+    """The same, and products with the Hessian: by autograd, or by differences where the closure ran backward itself."""
+
+    def __init__(self, owner: str, vector: Vector, closure: Closure, maximize: bool = False) -> None:
+        super().__init__(owner, vector, closure, maximize)
+        self.x = torch.empty(0)
+        self.slopes: Sequence[Tensor] = ()
+        self.flat = torch.empty(0)
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss and its gradient at x."""
+        self.vector.clear_gradients()
+        value, gradient = super().__call__(x)
+        self.x, self.flat = x, gradient
+        return value, gradient
+
+    def _gradient(self, loss: Tensor) -> Tensor:
+        if self.vector.has_gradient():
+            self.slopes = ()
+            return self.vector.gradient()
+        if not loss.requires_grad:
+            raise no_gradient(self.owner)
+        with torch.enable_grad():
+            self.slopes = torch.autograd.grad(
+                loss, self.vector.tensors, create_graph=True, allow_unused=True, materialize_grads=True
+            )
+        return self.vector.flatten(self.slopes)
+
+    def times(self, vector: Tensor) -> Tensor:
+        """Return the Hessian at the last point times `vector`."""
+        return self._exactly(vector) if self.slopes else self._by_differences(vector)
+
+    def _exactly(self, vector: Tensor) -> Tensor:
+        parts = self.vector.unflatten(vector)
+        curved = [(slope, part) for slope, part in zip(self.slopes, parts, strict=True) if slope.requires_grad]
+        if not curved:
+            return torch.zeros_like(vector)
+        outputs, weights = zip(*curved, strict=True)
+        product = torch.autograd.grad(
+            outputs, self.vector.tensors, weights, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        flat = self.vector.flatten(product)
+        return flat.neg_() if self.maximize else flat
+
+    def _by_differences(self, vector: Tensor) -> Tensor:
+        """Nocedal & Wright 2006, "Numerical Optimization", equation 8.20: a forward difference of two gradients."""
+        move = vector if self.vector.scale is None else vector * self.vector.scale
+        epsilon = torch.finfo(vector.dtype).eps ** 0.5
+        step = epsilon * (1 + torch.linalg.vector_norm(self.x)) / torch.linalg.vector_norm(move)
+        x, flat = self.x, self.flat
+        shifted = self(x + step * move)[1]
+        self.vector.write(x)
+        self.x, self.flat = x, flat
+        return (shifted - flat).div_(step)
+
+
+def scalar(loss: Tensor) -> Tensor:
+    """Return a loss of one element without its dimensions, still differentiable."""
+    with torch.enable_grad():
+        return loss.reshape(())
+
+
+def no_gradient(owner: str) -> RuntimeError:
+    """Return the error for a closure that leaves no gradient."""
+    return RuntimeError(
+        f"{owner}.step got a closure after which no parameter has a gradient: call loss.backward() in it, on a loss "
+        "that depends on the optimizer's parameters"
+    )

@@ -1,0 +1,1 @@
+"""Where to go: directions that know no search."""

@@ -1,0 +1,43 @@
+"""What a step teaches about the curvature along it, from slopes and from values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .step import Step
+
+TRUST = 5.0
+
+
+def value_correction(step: Step) -> float:
+    """Return the factor by which the values correct the curvature s'y at the end of the step.
+
+    The cubic through both values and slopes bends by t s'y there, t = 6 (f - f+ + s'g+) / s'y - 2, where slopes alone
+    give the mean. Biggs 1973, "A note on minimization algorithms which make use of non-quadratic properties of the
+    objective function", J. Inst. Maths Applics 12. One where the values differ by little more than rounding.
+    """
+    before, here = step.before, step.here
+    rounding = torch.finfo(step.direction.dtype).eps ** 0.5 * abs(here.value)
+    if abs(before.value - here.value) <= rounding or step.curvature <= 0:
+        return 1.0
+    t = 6 * (before.value - here.value + step.alpha * step.slope_here) / step.curvature - 2
+    return min(max(t, 1 / TRUST), TRUST)
+
+
+def gradient_change(step: Step, damping: float = 0.0, out: Tensor | None = None) -> tuple[Tensor, float]:
+    """Return y and s'y: corrected by the values, or damped towards the model where the function bends too little."""
+    y = torch.sub(step.here.gradient, step.before.gradient, out=out)
+    if step.curvature < damping * step.modelled:
+        return damped(step, y, damping)
+    factor = value_correction(step)
+    return (y if factor == 1.0 else y.mul_(factor)), step.curvature * factor
+
+
+def damped(step: Step, y: Tensor, damping: float) -> tuple[Tensor, float]:
+    """Return the mixture of y with Bs = -alpha g that bends by the share `damping` of the model's s'Bs.
+
+    Powell 1978; Nocedal & Wright 2006, "Numerical Optimization", procedure 18.2, where the share is 0.2.
+    """
+    theta = (1 - damping) * step.modelled / (step.modelled - step.curvature)
+    return y.mul_(theta).add_(step.before.gradient, alpha=-step.alpha * (1 - theta)), damping * step.modelled

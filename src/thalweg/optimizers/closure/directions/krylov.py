@@ -1,0 +1,105 @@
+"""Conjugate gradients on a quadratic model, cut off by a residual, by negative curvature or by a radius."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..vector import read_numbers
+
+Operator = Callable[[Tensor], Tensor]
+
+
+class Stage(NamedTuple):
+    """One iteration: the iterate it starts from, its direction, the step along it, and products in the metric."""
+
+    iterate: Tensor
+    product: Tensor
+    direction: Tensor
+    curved: Tensor
+    length: float
+    bend: float
+    slope: float
+    metric: tuple[float, float, float]
+
+
+@dataclass(slots=True)
+class Path:
+    """The iterates of one run of conjugate gradients; a smaller radius cuts the same path, at no new product."""
+
+    stages: list[Stage] = field(default_factory=list)
+    end: Tensor | None = None
+    end_product: Tensor | None = None
+
+    def within(self, radius: float) -> tuple[Tensor, Tensor, bool]:
+        """Return the path's last point inside the radius, the Hessian times it, and whether the radius cut."""
+        for stage in self.stages:
+            reach = to_boundary(stage, radius)
+            if stage.bend <= 0 or stage.length >= reach:
+                reach = reach if math.isfinite(reach) else 1.0
+                point = torch.add(stage.iterate, stage.direction, alpha=reach)
+                return point, torch.add(stage.product, stage.curved, alpha=reach), True
+        assert self.end is not None
+        assert self.end_product is not None
+        return self.end, self.end_product, False
+
+    def before_negative_curvature(self) -> Tensor:
+        """Return the last iterate; where even the first direction bends down, that direction."""
+        if self.end is not None and self.stages[-1].bend > 0:
+            return self.end
+        return self.stages[-1].iterate if len(self.stages) > 1 else self.stages[0].direction
+
+
+def to_boundary(stage: Stage, radius: float) -> float:
+    """Return how far along the stage's direction the sphere of this radius lies."""
+    if radius == math.inf:
+        return math.inf
+    p_p, p_d, d_d = stage.metric
+    root = math.sqrt(max(p_d * p_d + d_d * (radius * radius - p_p), 0.0))
+    return (root - p_d) / d_d
+
+
+def solve(
+    multiply: Operator,
+    gradient: Tensor,
+    tolerance: float,
+    limit: int,
+    radius: float = math.inf,
+    precondition: Operator | None = None,
+) -> Path:
+    """Minimize g'p + p'Hp / 2 until the residual has fallen to `tolerance` of the gradient.
+
+    Steihaug 1983, "The conjugate gradient method and trust regions in large scale optimization",
+    https://doi.org/10.1137/0720042; lengths are measured in the preconditioner's metric.
+    """
+    path = Path()
+    apply = precondition or (lambda vector: vector)
+    point, product = torch.zeros_like(gradient), torch.zeros_like(gradient)
+    residual, z = gradient.clone(), apply(gradient)
+    direction = z.neg()
+    r_z, r_r = read_numbers(torch.dot(residual, z), torch.dot(residual, residual))
+    goal, p_p, p_d, d_d = tolerance * tolerance * r_r, 0.0, 0.0, r_z
+    for _ in range(limit):
+        curved = multiply(direction)
+        bend = read_numbers(torch.dot(direction, curved))[0]
+        length = r_z / bend if bend > 0 else math.inf
+        path.stages.append(Stage(point, product, direction, curved, length, bend, r_z, (p_p, p_d, d_d)))
+        if not bend > 0 or length >= to_boundary(path.stages[-1], radius):
+            return path
+        point, product = (torch.add(a, b, alpha=length) for a, b in ((point, direction), (product, curved)))
+        residual = torch.add(residual, curved, alpha=length)
+        z, before = apply(residual), r_z
+        r_z, r_r = read_numbers(torch.dot(residual, z), torch.dot(residual, residual))
+        p_p += length * (2 * p_d + length * d_d)
+        if r_r <= goal or not r_z > 0:
+            break
+        beta = r_z / before
+        p_d, d_d = beta * (p_d + length * d_d), r_z + beta * beta * d_d
+        direction = torch.sub(direction * beta, z)
+    path.end, path.end_product = point, product
+    return path

@@ -1,0 +1,22 @@
+"""How far to try along the steepest descent, the first direction of every method."""
+
+from __future__ import annotations
+
+import math
+
+from ..objective import Point
+from ..vector import largest, read_numbers
+
+SHARE = 0.1
+
+
+def first_trial(here: Point, slope: float) -> float:
+    """Return a step length along -g that has the units of x / g, so that scaling either changes no evaluation.
+
+    A tenth of the largest number moves the largest gradient's; at x = 0, where the parabola of that value and slope
+    would reach zero. Hager & Zhang 2005, "A new conjugate gradient method with guaranteed descent and an efficient
+    line search", step I0, with a share of 0.1 for their 0.01: measured best of 0.01 to 1.
+    """
+    by_size = SHARE * read_numbers(largest(here.x))[0] / here.steepness
+    by_value = -2 * abs(here.value) / slope
+    return by_size or by_value or 1 / math.sqrt(-slope)

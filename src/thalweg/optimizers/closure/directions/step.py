@@ -1,0 +1,76 @@
+"""What a direction learns from: the step that was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from ..objective import Point
+from .krylov import Operator
+
+
+class Step(NamedTuple):
+    """The step s = alpha d from one accepted point to the next, with the slopes along d at both."""
+
+    before: Point
+    here: Point
+    direction: Tensor
+    alpha: float
+    slope_before: float
+    slope_here: float
+
+    @property
+    def curvature(self) -> float:
+        """The product s'y: the change of the slope over the step."""
+        return self.alpha * (self.slope_here - self.slope_before)
+
+    @property
+    def modelled(self) -> float:
+        """The product s'Bs that the model had for s'y, if the direction was -H g: Bs = -alpha g."""
+        return -(self.alpha**2) * self.slope_before
+
+    @property
+    def bends_up(self) -> bool:
+        """Whether s'y is positive beyond rounding, relative to -s'g: L-BFGS-B's test, without a unit."""
+        epsilon = torch.finfo(self.direction.dtype).eps
+        return self.curvature > -epsilon * self.alpha * self.slope_before
+
+
+class Direction(Protocol):
+    """Where to go; it knows no search."""
+
+    def __call__(self, here: Point, hessian: Operator) -> Tensor:
+        """Return a direction of descent; `hessian` multiplies a vector by the Hessian at `here`."""
+        ...
+
+    def learn(self, step: Step) -> None:
+        """Take the accepted step into memory."""
+        ...
+
+    def forget(self) -> None:
+        """Empty the memory: the next direction is steepest descent."""
+        ...
+
+    def first_trial(self, here: Point, slope: float) -> float:
+        """Return the step length to try first."""
+        ...
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the memory is empty."""
+        ...
+
+    def displaced(self) -> None:
+        """Forget what holds only for the last point: the next one is not a step of this run."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and numbers from which `restore` goes on bit for bit."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        ...

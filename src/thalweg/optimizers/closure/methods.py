@@ -1,0 +1,185 @@
+"""The optimizers: each names a direction and a search, or a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
+
+from ...hyper import Fraction
+from . import trust_region
+from .bounds import Box, check_bound
+from .closure_function import Closure
+from .descend import Method
+from .directions.broyden import FAMILIES, DenseInverse
+from .directions.conjugate_gradient import BETAS, ConjugateGradient
+from .directions.lbfgs import LimitedMemory
+from .directions.newton import TruncatedNewton
+from .levenberg_marquardt import DenseLevenbergMarquardt
+from .line_search import LineSearch
+from .objective import Objective
+from .optimizer import ClosureOptimizer, bounds_of
+from .options import check_choice
+from .residual_function import ResidualFunction
+from .search import NAMES, search_named
+from .vector import Vector
+
+
+class LBFGS(ClosureOptimizer):
+    """Newton's method with an inverse Hessian made of the last steps.
+
+    Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
+    https://doi.org/10.1007/BF01589116
+    Tune: nothing; `history_size=10` where memory is short, `tolerance_grad=0` to go on to the last digit.
+    """
+
+    history_size: int = 100
+    line_search_fn: str | None = "hager_zhang"
+    _: KW_ONLY
+    damping: Fraction = 0.0
+    bounds: Any = None
+
+    searches: ClassVar[tuple[str | None, ...]] = (None, *NAMES)
+
+    def method(self) -> Method:
+        """L-BFGS directions, any search."""
+        direction = LimitedMemory(self.history_size, float(self.damping))
+        return LineSearch(direction, search_named(self.line_search_fn, 0.7))
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""
+        super().add_param_group(param_group)
+        try:
+            check_bounds(type(self).__name__, self.param_groups[-1])
+        except (TypeError, ValueError):
+            del self.param_groups[-1]
+            raise
+
+
+class CG(ClosureOptimizer):
+    """Conjugate gradients: one more vector than steepest descent, and far fewer steps.
+
+    Polak & Ribière 1969; Nocedal & Wright 2006, "Numerical Optimization", section 5.2; `beta` names the others. The
+    search is nearly exact, since conjugacy rests on it.
+    Tune: `beta="hs-dy"` where it stalls.
+    """
+
+    beta: str = "pr+"
+    line_search_fn: str | None = "hager_zhang"
+
+    def method(self) -> Method:
+        """Conjugate directions, a nearly exact search."""
+        return LineSearch(ConjugateGradient(BETAS[self.beta]), search_named(self.line_search_fn, 0.05))
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise TypeError or ValueError for what is no count, no search or no formula."""
+        super().check(options, where)
+        check_choice(cls.__name__, "beta", options["beta"], BETAS, where)
+
+
+class BFGS(ClosureOptimizer):
+    """Newton's method with a dense inverse Hessian learned from every step: n^2 numbers for n parameters.
+
+    Broyden, Fletcher, Goldfarb & Shanno 1970; Nocedal & Wright 2006, "Numerical Optimization", section 6.1. With
+    `self_scaled=True` the matrix is divided by min(1, s'y / s'Bs) first: Al-Baali 1998, "Numerical experience with a
+    class of self-scaling quasi-Newton algorithms".
+    Tune: `self_scaled=True` for physics-informed networks.
+    """
+
+    line_search_fn: str | None = "hager_zhang"
+    _: KW_ONLY
+    self_scaled: bool = False
+
+    def method(self) -> Method:
+        """Dense BFGS directions."""
+        family = FAMILIES["self_scaled_bfgs" if self.self_scaled else "bfgs"]
+        return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
+
+
+class SSBroyden(ClosureOptimizer):
+    """Broyden's family with a member and a scale chosen at each step: for physics-informed networks.
+
+    Urbán, Stefanou & Pons 2024, "Unveiling the optimization process of physics informed neural networks: How accurate
+    and competitive can PINNs be?", equations 15 to 22. https://arxiv.org/abs/2405.04230
+    Tune: float64, every point in one batch, `max_iter` in the thousands; n^2 numbers for n parameters.
+    """
+
+    line_search_fn: str | None = "hager_zhang"
+
+    def method(self) -> Method:
+        """Dense self-scaled directions."""
+        family = FAMILIES["self_scaled_broyden"]
+        return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
+
+
+class NewtonCG(ClosureOptimizer):
+    """Newton's direction by conjugate gradients on the true Hessian, and a search.
+
+    Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1. The closure may leave out `loss.backward()`: then
+    products with the Hessian are exact, by differentiating twice; else they are differences of gradients.
+    Tune: nothing.
+    """
+
+    line_search_fn: str | None = "hager_zhang"
+    forcing: Fraction = 0.5
+
+    second_order: ClassVar[bool] = True
+
+    def method(self) -> Method:
+        """Truncated Newton directions."""
+        return LineSearch(TruncatedNewton(float(self.forcing)), search_named(self.line_search_fn, 0.7))
+
+
+class TrustRegion(ClosureOptimizer):
+    """Newton's model, believed within a radius that follows its success: for saddles and negative curvature.
+
+    Steihaug 1983, "The conjugate gradient method and trust regions in large scale optimization".
+    https://doi.org/10.1137/0720042 The closure may leave out `loss.backward()`, as for NewtonCG.
+    Tune: nothing.
+    """
+
+    forcing: Fraction = 0.5
+
+    second_order: ClassVar[bool] = True
+
+    def method(self) -> Method:
+        """A model within a radius."""
+        return trust_region.TrustRegion(forcing=float(self.forcing))
+
+
+def check_bounds(owner: str, group: Mapping[str, Any]) -> None:
+    """Raise TypeError or ValueError for bounds that do not fit a group's parameters."""
+    bounds, params = bounds_of(group), group["params"]
+    if len(bounds) != len(params):
+        raise ValueError(f"{owner} needs one bound per parameter, but got {len(bounds)} for {len(params)} parameters")
+    for index, (param, bound) in enumerate(zip(params, bounds, strict=True)):
+        names = group.get("param_names")
+        check_bound(owner, f"parameter {names[index] if names else index}", param, bound)
+
+
+class LevenbergMarquardt(ClosureOptimizer):
+    """Least squares: Gauss and Newton's step, shortened to where the residuals are nearly linear.
+
+    Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory". https://doi.org/10.1007/BFb0067700 The
+    closure returns the residuals, any shape, and calls no backward; the loss is half their sum of squares. Up to
+    `dense_size` parameters the Jacobian is formed and decomposed, beyond it conjugate gradients multiply by J'J.
+    Tune: `scaled=True` where parameters differ by many orders of magnitude.
+    """
+
+    scaled: bool = False
+    dense_size: int = 500
+
+    def method(self) -> Method:
+        """A linear model of the residuals within a radius."""
+        size = sum(param.numel() for group in self.param_groups for param in group["params"] if param.requires_grad)
+        if size > self.dense_size:
+            return trust_region.TrustRegion(forcing=0.1)
+        return DenseLevenbergMarquardt(bool(self.scaled))
+
+    def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
+        """Return half the sum of the squared residuals as a function of one vector."""
+        if self.maximize:
+            raise ValueError("LevenbergMarquardt minimizes squares, which have no maximum: leave out maximize=True")
+        function = ResidualFunction(type(self).__name__, vector, closure)
+        return Objective(function, budget, function.times, box)

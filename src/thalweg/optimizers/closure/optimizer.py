@@ -1,0 +1,232 @@
+"""What every closure method shares: groups, budget, the run that survives from step to step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import KW_ONLY
+from itertools import chain
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ...hyper import NonNegative
+from ...optimizer import Optimizer
+from .bounds import Box, box_of
+from .checkpoint import exported, imported
+from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
+from .descend import Callback, Descent, Method
+from .objective import Objective, Point
+from .options import check_choice, check_counts
+from .result import Result
+from .search import NAMES
+from .stopping import Stopping
+from .vector import Vector
+
+
+class ClosureOptimizer(Optimizer):
+    """An optimizer that evaluates the closure as often as it needs to.
+
+    A step makes up to `max_iter` iterations and at most `max_eval` evaluations, never moves to a point that is not
+    finite, and leaves the parameters at the best accepted point, also when the closure raises. The run goes on from
+    step to step; `result` says why the last step stopped.
+
+    With `deterministic=True` the accepted loss and gradient are kept for the next step. With False each step first
+    evaluates its closure anew, so that every change of the gradient lies within the mini-batch of one step: Berahas,
+    Nocedal & Takáč 2016, "A multi-batch L-BFGS method for machine learning". https://arxiv.org/abs/1605.06049
+
+    A group's `lr` is its unit of length: a step along the gradient moves each group in proportion to its lr.
+    """
+
+    lr: NonNegative = 1.0
+    max_iter: int = 20
+    max_eval: int | None = None
+    tolerance_grad: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
+    _: KW_ONLY
+    deterministic: bool = True
+
+    second_order: ClassVar[bool] = False
+    """Whether the method multiplies by the Hessian, so that the closure may leave out `loss.backward()`."""
+    searches: ClassVar[tuple[str | None, ...]] = NAMES
+    """What `line_search_fn` may be, where there is one."""
+
+    def method(self) -> Method:
+        """Return the method at its start."""
+        raise NotImplementedError(f"{type(self).__name__} must say its method.")
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise TypeError or ValueError for what is no count or no search."""
+        super().check(options, where)
+        check_counts(cls.__name__, options, where)
+        if "line_search_fn" in options:
+            check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], cls.searches, where)
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Go down; return the loss at the start, as torch.optim.LBFGS does.
+
+        Raises TypeError without a closure, and whatever the closure raises.
+        """
+        if closure is None:
+            raise TypeError(
+                f"{type(self).__name__}.step needs a closure, since it evaluates the loss several times: pass a "
+                "function that zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
+            )
+        return self.descend(closure)
+
+    @property
+    def result(self) -> Result:
+        """Why the last step stopped, and what the run has cost so far."""
+        return self._run().result
+
+    @property
+    def point(self) -> Point:
+        """The point accepted last, with its gradient."""
+        return self._run().point
+
+    @property
+    def current(self) -> Method:
+        """The method at work, with what it remembers."""
+        return self._run().method
+
+    @torch.no_grad()
+    def descend(self, closure: Closure, callback: Callback | None = None) -> Tensor:
+        """Make one step, tell `callback` of each iteration, return the loss at the start."""
+        vector = self._vector()
+        if vector is None:
+            return torch.as_tensor(closure())
+        run = self._continued(vector)
+        objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
+        try:
+            first = self._arrive(run, vector, objective).value
+            run.run(objective, self.max_iter, callback and at_the_point(vector, objective, callback))
+        finally:
+            # Differences of gradients leave the parameters beside the last point.
+            if run.here is not None and (self.second_order or objective.last is not run.here.x):
+                vector.write(run.here.x)
+        return torch.tensor(-first if self.maximize else first, dtype=vector.dtype, device=vector.device)
+
+    def _vector(self) -> Vector | None:
+        """Return the parameters that want a gradient as one vector, in the units of their groups; None without any."""
+        longest = max(float(group["lr"]) for group in self.param_groups) or 1.0
+        scaled = [
+            (param, math.sqrt(float(group["lr"]) / longest))
+            for group in self.param_groups
+            for param in group["params"]
+            if param.requires_grad and param.numel()
+        ]
+        return Vector(*zip(*scaled, strict=True)) if scaled else None
+
+    def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
+        """Return the closure as a function of one vector."""
+        if not self.second_order:
+            return Objective(ClosureFunction(type(self).__name__, vector, closure, self.maximize), budget, box=box)
+        function = TwiceDifferentiable(type(self).__name__, vector, closure, self.maximize)
+        return Objective(function, budget, function.times, box)
+
+    def _continued(self, vector: Vector) -> Descent:
+        """Return the run, with the options and units of today."""
+        run = self._run()
+        run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
+        run.method.lr = max(float(group["lr"]) for group in self.param_groups)
+        run.method.box = box_of(vector, self._bounds())
+        if run.here is not None and not (len(run.here.x) == vector.size and alike(run.method.scale, vector.scale)):
+            run.method.forget()
+            run.here = None
+        run.method.scale = vector.scale
+        return run
+
+    def _arrive(self, run: Descent, vector: Vector, objective: Objective) -> Point:
+        """Return the point the parameters are at: the run's own, or evaluated anew."""
+        x = vector.read() if run.method.box is None else run.method.box.project(vector.read())
+        here = run.here
+        if here is not None and self.deterministic and not run.converged and torch.equal(x, here.x):
+            return here
+        there = objective.at(x)
+        if here is not None:
+            run.method.displaced()
+        run.here = there
+        return there
+
+    def _bounds(self) -> list[Any]:
+        """Return one bound per parameter that wants a gradient."""
+        return [
+            bound
+            for group in self.param_groups
+            for param, bound in zip(group["params"], bounds_of(group), strict=True)
+            if param.requires_grad and param.numel()
+        ]
+
+    def _first(self) -> Tensor:
+        first: Tensor = next(chain.from_iterable(group["params"] for group in self.param_groups))
+        return first
+
+    def _run(self) -> Descent:
+        """Return the run: the one at work, else a new one that goes on from what was loaded."""
+        run: Descent | None = self.__dict__.get("_kept")
+        if run is None:
+            run = Descent(self.method(), Stopping())
+            imported(run, self.state.get(self._first(), {}), self._first().device)
+            self.__dict__["_kept"] = run
+        return run
+
+    def _keep(self) -> None:
+        """Put the run into `state`, where checkpoints and copies find it."""
+        run: Descent | None = self.__dict__.get("_kept")
+        if run is not None and run.here is not None:
+            self.state[self._first()] = exported(run)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return options and run as plain tensors, numbers, lists and dicts."""
+        self._keep()
+        return super().state_dict()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load what `state_dict()` returned, here or, for LBFGS, in torch.optim; numbers keep their precision.
+
+        Raises ValueError, before anything changes, where groups or parameters do not fit.
+        """
+        torch.optim.Optimizer.load_state_dict(self, dict(state_dict))
+        self.__dict__["_kept"] = None
+        # torch casts states to the first parameter's dtype; a vector of several dtypes is wider.
+        if state_dict["state"]:
+            self.state[self._first()] = deepcopy(next(iter(state_dict["state"].values())))
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._keep()
+        return super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        torch.optim.Optimizer.__setstate__(self, state)
+        self.__dict__["_kept"] = None
+        for group in self.param_groups:
+            for name, option in type(self).options.items():
+                group.setdefault(name, self.defaults.get(name, option.default))
+
+
+def at_the_point(vector: Vector, objective: Objective, callback: Callback) -> Callback:
+    """Return the callback, called with the parameters at the accepted point rather than the last trial."""
+
+    def told(here: Point, result: Result) -> object:
+        # Writing what is there already would still spoil the graph that products with the Hessian need.
+        if objective.last is not here.x:
+            vector.write(here.x)
+        return callback(here, result)
+
+    return told
+
+
+def alike(one: Tensor | None, two: Tensor | None) -> bool:
+    """Return whether two scales, None for all ones, are the same."""
+    if one is None or two is None:
+        return one is two
+    return torch.equal(one, two)
+
+
+def bounds_of(group: Mapping[str, Any]) -> list[Any]:
+    """Return one bound per parameter of a group: the group's own for all, or a list's each."""
+    bounds, count = group.get("bounds"), len(group["params"])
+    return list(bounds) if isinstance(bounds, list) else [bounds] * count

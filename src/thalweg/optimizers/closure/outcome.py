@@ -1,0 +1,57 @@
+"""SciPy's result fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .levenberg_marquardt import DenseLevenbergMarquardt
+from .optimizer import ClosureOptimizer
+from .result import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer and how it was found, under the names of scipy.optimize.OptimizeResult.
+
+    `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure.
+    """
+
+    x: Any
+    fun: Any
+    jac: torch.Tensor
+    success: Any
+    status: int
+    message: str
+    nit: int
+    nfev: int
+    njev: int
+    nhev: int
+
+
+def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:
+    """Return the optimizer's last step as an outcome."""
+    result, point, method = optimizer.result, optimizer.point, optimizer.current
+    jacobians = method.jacobians if isinstance(method, DenseLevenbergMarquardt) else result.evaluations
+    sign = -1.0 if optimizer.maximize else 1.0
+    return Outcome(
+        x,
+        sign * result.value,
+        sign * point.gradient,
+        result.success,
+        status_of(result.reason),
+        result.message,
+        result.iterations,
+        result.evaluations,
+        jacobians,
+        result.hessian_products,
+    )
+
+
+def status_of(reason: Reason) -> int:
+    """Return SciPy's number for a reason."""
+    if reason.success:
+        return 0
+    return 1 if reason in (Reason.ITERATIONS, Reason.EVALUATIONS, Reason.CALLBACK) else 2

@@ -1,0 +1,91 @@
+"""A search that still works where differences of values are lost in rounding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .interpolation import cubic, inside, secant
+from .trial import Phi, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class HagerZhang:
+    """Wolfe's conditions, or the approximate ones that need no difference of values.
+
+    Hager & Zhang 2005, "A new conjugate gradient method with guaranteed descent and an efficient line search",
+    equations 1.4, 4.1 and steps U0 to U3, https://doi.org/10.1137/030601880; trial points by the cubic through
+    both ends instead of their double secant, since value and slope come together here.
+    """
+
+    delta: float = 0.01
+    sigma: float = 0.7
+    epsilon: float = 1e-6
+    limit: int = 40
+
+    def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
+        """Return an acceptable trial, else the lowest one met, or None where none lies below `start`."""
+        low, high, best = start, None, start
+        before, alpha = start, min(first, longest)
+        widths = (math.inf, math.inf)
+        for _ in range(self.limit):
+            trial = phi(alpha)
+            if self.accepts(start, trial):
+                return trial
+            best = lower(trial, best)
+            if self.too_far(start, trial):
+                high = trial
+            elif alpha >= longest:
+                break
+            else:
+                before, low = low, trial
+            if high is None:
+                alpha = min(beyond(before, low), longest)
+                continue
+            width = abs(high.alpha - low.alpha)
+            slow = width > 0.66 * widths[0]
+            alpha = 0.5 * (low.alpha + high.alpha) if slow and high.finite else self.between(start, low, high)
+            widths = (widths[1], width)
+            if not low.alpha < alpha < high.alpha:
+                break
+        return best if best.value < start.value else None
+
+    def accepts(self, start: Trial, trial: Trial) -> bool:
+        """Return whether the trial meets Wolfe's conditions or the approximate ones (4.1)."""
+        if not trial.finite or trial.slope < self.sigma * start.slope:
+            return False
+        steep = min(1 - 2 * self.delta, self.sigma)
+        if trial.value <= start.value + self.delta * trial.alpha * start.slope:
+            return self.sigma > 0.5 or trial.slope <= -steep * start.slope
+        return trial.slope <= -steep * start.slope and trial.value <= self.ceiling(start)
+
+    def ceiling(self, start: Trial) -> float:
+        """Return the value up to which a trial counts as no higher than the start."""
+        return start.value + self.epsilon * abs(start.value)
+
+    def too_far(self, start: Trial, trial: Trial) -> bool:
+        """Return whether a minimizer lies to the left of the trial."""
+        return not trial.finite or trial.slope >= 0 or trial.value > self.ceiling(start)
+
+    def between(self, start: Trial, low: Trial, high: Trial) -> float:
+        """Return the next trial's step length inside the bracket."""
+        width = high.alpha - low.alpha
+        if not high.finite:
+            return low.alpha + 0.2 * width
+        flat = abs(high.value - low.value) <= self.epsilon * abs(start.value)
+        alpha = secant(low, high) if flat and high.slope > 0 else cubic(low, high)
+        return inside(alpha, low.alpha + 0.02 * width, high.alpha - 0.02 * width)
+
+
+def beyond(before: Trial, low: Trial) -> float:
+    """Return a longer step length: where the cubic through two descending trials turns, within bounds."""
+    step = low.alpha - before.alpha
+    alpha = cubic(before, low)
+    if math.isnan(alpha) or alpha <= low.alpha:
+        alpha = low.alpha + 10 * step
+    return inside(alpha, low.alpha + 0.5 * step, low.alpha + 10 * step)
+
+
+def lower(trial: Trial, best: Trial) -> Trial:
+    """Return the trial of the lower value; a non-finite one never wins."""
+    return trial if trial.finite and trial.value < best.value else best

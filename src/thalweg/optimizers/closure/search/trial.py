@@ -1,0 +1,23 @@
+"""What a search sees: a value and a slope for a step length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Trial(NamedTuple):
+    """The function phi(alpha) = f(x + alpha d) at one step length."""
+
+    alpha: float
+    value: float
+    slope: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether the value and the slope are both numbers."""
+        return math.isfinite(self.value) and math.isfinite(self.slope)
+
+
+Phi = Callable[[float], Trial]

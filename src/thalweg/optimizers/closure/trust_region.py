@@ -1,0 +1,100 @@
+"""A quadratic model trusted within a radius: the next point is the model's lowest there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .bounds import Box
+from .directions import krylov
+from .directions.steepest import first_trial
+from .objective import Objective, Point
+from .vector import read_numbers
+
+
+class TrustRegion:
+    """Newton's model, minimized by conjugate gradients up to the radius; the radius follows the model's success.
+
+    Nocedal & Wright 2006, "Numerical Optimization", algorithm 4.1, with algorithm 7.2 for the model. A rejected step
+    cuts the same path at a smaller radius, so it costs one evaluation and no product of the Hessian.
+    """
+
+    def __init__(self, accept: float = 1e-4, forcing: float = 0.5) -> None:
+        self.accept = accept
+        self.forcing = forcing
+        self.lr = 1.0
+        self.scale: Tensor | None = None
+        self.box: Box | None = None
+        self.radius = math.nan
+        self.first_steepness = math.nan
+
+    @property
+    def fresh(self) -> bool:
+        """Whether no radius is known."""
+        return math.isnan(self.radius)
+
+    def forget(self) -> None:
+        """Guess the radius anew."""
+        self.radius = math.nan
+
+    def displaced(self) -> None:
+        """Keep the radius."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the radius, and the first gradient for the forcing term."""
+        return {"radius": self.radius, "first_steepness": self.first_steepness}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        self.radius, self.first_steepness = state["radius"], state["first_steepness"]
+
+    def advance(self, objective: Objective, here: Point) -> Point | None:
+        """Return the first trial that falls as promised, None where the radius has shrunk away."""
+        path = self._path(objective, here)
+        while True:
+            step, product, cut = path.within(self.radius)
+            length, slope, bend = read_numbers(
+                torch.linalg.vector_norm(step), torch.dot(here.gradient, step), torch.dot(step, product)
+            )
+            promised = -(slope + 0.5 * bend)
+            if not promised > 0 or length <= torch.finfo(step.dtype).eps * self._size(here):
+                return None
+            there = objective.at(here.x + (step if self.scale is None else step * self.scale))
+            ratio = agreement(here, there, promised)
+            self._resize(ratio, length, cut)
+            if ratio > self.accept:
+                return there
+
+    def _path(self, objective: Objective, here: Point) -> krylov.Path:
+        if self.fresh:
+            squared = read_numbers(torch.dot(here.gradient, here.gradient))[0]
+            self.radius = 10 * first_trial(here, -squared) * math.sqrt(squared)
+            self.first_steepness = here.steepness
+        tolerance = min(self.forcing, math.sqrt(here.steepness / self.first_steepness))
+        limit = 2 * here.x.numel()
+        return krylov.solve(lambda v: objective.hessian_times(here, v), here.gradient, tolerance, limit, self.radius)
+
+    def _resize(self, ratio: float, length: float, cut: bool) -> None:
+        """Shrink where the model promised too much, grow where it was right up to the border."""
+        if not ratio >= 0.25:
+            self.radius = 0.25 * length
+        elif ratio > 0.75 and cut:
+            self.radius = max(self.radius, (4 if ratio > 0.9 else 2) * length)
+
+    def _size(self, here: Point) -> float:
+        return read_numbers(torch.linalg.vector_norm(here.x))[0]
+
+
+def agreement(here: Point, there: Point, promised: float) -> float:
+    """Return the share of the promised decrease that was met; one where both are lost in rounding.
+
+    Conn, Gould & Toint 2000, "Trust-Region Methods", section 17.4.2; minus infinity for a non-finite trial.
+    """
+    if not there.finite:
+        return -math.inf
+    rounding = 10 * torch.finfo(here.x.dtype).eps * abs(here.value)
+    return (here.value - there.value + rounding) / (promised + rounding)

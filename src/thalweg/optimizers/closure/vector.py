@@ -1,0 +1,134 @@
+"""Many parameters as one vector of real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+
+class Vector:
+    """The parameters, read and written as one flat real vector.
+
+    A complex number counts as two reals. Several dtypes meet in the widest, several devices on the first
+    parameter's. A scale per tensor makes a new unit of length: one unit of the direction moves the tensor by its
+    scale, and its gradient is measured in that unit.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor], scales: Sequence[float] | None = None) -> None:
+        self.tensors = list(tensors)
+        self.reals = [real_view(tensor.detach()) for tensor in self.tensors]
+        self.sizes = [real.numel() for real in self.reals]
+        self.device = self.reals[0].device
+        self.dtype = widest(real.dtype for real in self.reals)
+        self.scale = self._scale(scales or [1.0])
+        self._alike = all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
+        self._flat = [real.view(-1) for real in self.reals] if all(map(dense, self.reals)) else []
+
+    @property
+    def size(self) -> int:
+        """How many real numbers there are."""
+        return sum(self.sizes)
+
+    def read(self) -> Tensor:
+        """Return a copy of the values, shape (size,)."""
+        return self._join([real.reshape(-1) for real in self.reals])
+
+    def write(self, values: Tensor) -> None:
+        """Put `values`, shape (size,), into the parameters."""
+        if len(self._flat) == 1:
+            self._flat[0].copy_(values)
+        elif self._flat:
+            torch._foreach_copy_(self._flat, torch.split(values, self.sizes))
+        else:
+            for real, part in zip(self.reals, torch.split(values, self.sizes), strict=True):
+                real.copy_(part.view(real.shape))
+
+    def gradient(self) -> Tensor:
+        """Return a copy of the parameters' gradients, in units of the scale; zeros where there is none."""
+        return self.flatten([tensor.grad for tensor in self.tensors])
+
+    def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
+        """Return one gradient per parameter as one vector, in units of the scale."""
+        if len(gradients) == 1 and self._alike and gradients[0] is not None and not odd(gradients[0]):
+            flat = gradients[0].detach().flatten().clone()
+        else:
+            flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
+        return flat if self.scale is None else flat.mul_(self.scale)
+
+    def unflatten(self, direction: Tensor) -> list[Tensor]:
+        """Return `direction` cut into pieces shaped like the parameters, scaled to their units."""
+        moved = direction if self.scale is None else direction * self.scale
+        parts = torch.split(moved, self.sizes)
+        return [like(part, tensor) for part, tensor in zip(parts, self.tensors, strict=True)]
+
+    def has_gradient(self) -> bool:
+        """Return whether any parameter holds a gradient."""
+        return any(tensor.grad is not None for tensor in self.tensors)
+
+    def clear_gradients(self) -> None:
+        """Forget the parameters' gradients."""
+        for tensor in self.tensors:
+            tensor.grad = None
+
+    def _part(self, index: int, gradient: Tensor | None) -> Tensor:
+        if gradient is None:
+            return torch.zeros(self.sizes[index], dtype=self.dtype, device=self.device)
+        dense_gradient = gradient.to_dense() if gradient.is_sparse else gradient
+        return real_view(dense_gradient.detach()).reshape(-1)
+
+    def _join(self, parts: list[Tensor]) -> Tensor:
+        if not self._alike:
+            parts = [part.to(self.device, self.dtype) for part in parts]
+        return torch.cat(parts)
+
+    def _scale(self, scales: Sequence[float]) -> Tensor | None:
+        if all(scale == 1.0 for scale in scales):
+            return None
+        parts = [torch.full((size,), scale) for size, scale in zip(self.sizes, scales, strict=True)]
+        return torch.cat(parts).to(self.device, self.dtype)
+
+
+def read_numbers(*scalars: Tensor) -> list[float]:
+    """Return tensors of one element as floats; one wait for the device, however many there are."""
+    if scalars[0].device.type == "cpu":
+        return [float(scalar) for scalar in scalars]
+    numbers: list[float] = torch.stack([scalar.double().reshape(()) for scalar in scalars]).tolist()
+    return numbers
+
+
+def largest(vector: Tensor) -> Tensor:
+    """Return the largest magnitude in `vector`, zero where it is empty."""
+    return torch.linalg.vector_norm(vector, float("inf")) if vector.numel() else vector.sum()
+
+
+def real_view(tensor: Tensor) -> Tensor:
+    """Return `tensor` itself, or a complex one as pairs of reals."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def like(part: Tensor, tensor: Tensor) -> Tensor:
+    """Return a flat real `part` with the shape, dtype and device of `tensor`."""
+    real = real_view(tensor.detach())
+    shaped = part.view(real.shape).to(real.device, real.dtype)
+    return torch.view_as_complex(shaped) if tensor.is_complex() else shaped
+
+
+def dense(tensor: Tensor) -> bool:
+    """Return whether `tensor` lies in memory in the order of its indices."""
+    return tensor.is_contiguous()
+
+
+def odd(gradient: Tensor) -> bool:
+    """Return whether a gradient needs more than flattening."""
+    return gradient.is_sparse or gradient.is_complex()
+
+
+def widest(dtypes: Iterable[torch.dtype]) -> torch.dtype:
+    """Return the dtype that holds all of `dtypes`."""
+    result: torch.dtype | None = None
+    for dtype in dtypes:
+        result = dtype if result is None else torch.promote_types(result, dtype)
+    assert result is not None
+    return result

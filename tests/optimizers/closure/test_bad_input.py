@@ -1,0 +1,60 @@
+"""What cannot be done is refused in one sentence, and nothing has changed."""
+
+import pytest
+import torch
+
+from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
+
+every_method = pytest.mark.parametrize("make", [LBFGS, CG, BFGS, SSBroyden, NewtonCG, TrustRegion])
+
+
+@every_method
+def test_no_closure(task, make):
+    with pytest.raises(TypeError, match=f"{make.__name__}.step needs a closure"):
+        task(make).optimizer.step()
+
+
+@every_method
+def test_closure_without_gradient(task, make):
+    run = task(make)
+    with pytest.raises(RuntimeError, match=r"call loss.backward\(\)"):
+        run.optimizer.step(lambda: torch.tensor(1.0))
+
+
+@every_method
+def test_closure_without_loss(task, make):
+    with pytest.raises(TypeError, match="returned None"):
+        task(make).optimizer.step(lambda: None)
+
+
+@every_method
+def test_loss_of_many_numbers(task, make):
+    run = task(make)
+    with pytest.raises(ValueError, match=r"shape \(10,\).*loss.mean\(\)"):
+        run.optimizer.step(lambda: run.x**2)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "error", "words"),
+    [
+        (LBFGS, {"line_search_fn": "wolf"}, ValueError, "line_search_fn to be one of .*'strong_wolfe'.*'wolf'"),
+        (CG, {"beta": "fr"}, ValueError, "beta to be one of 'hz'"),
+        (CG, {"line_search_fn": None}, ValueError, "line_search_fn to be one of"),
+        (LBFGS, {"max_iter": 0}, ValueError, "max_iter to be at least 1"),
+        (LBFGS, {"max_eval": 2.5}, TypeError, "max_eval to be a whole number"),
+        (LBFGS, {"history_size": -1}, ValueError, "history_size"),
+        (LBFGS, {"tolerance_grad": -1.0}, ValueError, "tolerance_grad"),
+    ],
+)
+def test_options(task, make, options, error, words):
+    with pytest.raises(error, match=words):
+        task(make, **options)
+
+
+def test_a_failed_first_evaluation_changes_nothing(task):
+    run = task(LBFGS)
+    start = run.x.detach().clone()
+    with pytest.raises(RuntimeError):
+        run.optimizer.step(lambda: torch.tensor(1.0))
+    assert torch.equal(run.x, start)
+    assert run.optimizer.state_dict()["state"] == {}

@@ -1,0 +1,100 @@
+"""What a step costs: waits for the device, arithmetic, checkpoints."""
+
+import io
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from thalweg.optimizers.closure import LBFGS, along, line_search, objective, stopping, vector
+from thalweg.optimizers.closure.directions import broyden, conjugate_gradient, krylov, steepest
+from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
+from thalweg.optimizers.closure.directions.step import Step
+from thalweg.optimizers.closure.objective import Point
+
+
+@pytest.fixture(name="waits")
+def _waits(monkeypatch):
+    """Count the reads of device numbers: every one is one wait on a GPU."""
+    count = []
+
+    def counted(*scalars):
+        count.append(len(scalars))
+        return vector.read_numbers(*scalars)
+
+    for module in (objective, line_search, stopping, broyden, conjugate_gradient, krylov, steepest):
+        monkeypatch.setattr(module, "read_numbers", counted)
+    assert not hasattr(along, "read_numbers")
+    return count
+
+
+@pytest.mark.parametrize("history", [5, 100])
+def test_two_waits_an_iteration_whatever_the_history(task, waits, history):
+    run = task(LBFGS, max_iter=60, history_size=history)
+    run.step()
+    result = run.optimizer.result
+    retries = result.evaluations - 1 - result.iterations
+    assert len(waits) - 2 <= 2 * result.iterations + retries  # one more for the start, one for its first step
+
+
+def test_a_step_reads_no_other_number(task):
+    """Nothing but read_numbers may wait: no .item(), no comparison of tensors."""
+    reads = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            if function is torch.ops.aten._local_scalar_dense.default:
+                reads.append(1)
+            return function(*args, **(kwargs or {}))
+
+    run = task(LBFGS, lambda x: x.pow(4).sum(), max_iter=30)
+    run.closure = lambda: quiet(run)
+    with Watch():
+        run.step()
+    result = run.optimizer.result
+    # On the CPU each number is read alone: three an evaluation, one a direction.
+    assert len(reads) <= 3 * result.evaluations + result.iterations + 4
+
+
+def quiet(run):
+    run.optimizer.zero_grad()
+    loss = run.loss(run.x)
+    loss.backward()
+    return loss
+
+
+class Multiplications(TorchDispatchMode):
+    """Counts the multiplications in products of matrices and vectors."""
+
+    total = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function.overloadpacket.__name__ in ("mm", "mv", "addmm", "addmm_", "dot"):
+            left, right = [arg for arg in args if isinstance(arg, torch.Tensor)][-2:]
+            self.total += left.numel() * (right.shape[1] if right.dim() == 2 else 1)
+        return function(*args, **(kwargs or {}))
+
+
+def test_dense_updates_cost_n_squared():
+    def flops(n):
+        ones, minus = torch.ones(n, dtype=torch.float64), -torch.ones(n, dtype=torch.float64)
+        before, here = Point(ones, 1.0, 2 * ones, 2.0), Point(ones, 0.5, ones, 1.0)
+        direction = DenseInverse(FAMILIES["self_scaled_broyden"], apart=1)
+        step = Step(before, here, minus, 0.5, -2.0 * n, -1.0 * n)
+        direction.learn(step)
+        with Multiplications() as counter:
+            direction.learn(step)
+        return counter.total
+
+    assert 3 < flops(200) / flops(100) < 4.5
+
+
+def test_checkpoints_hold_the_history_once(task):
+    start = torch.zeros(5000, dtype=torch.float64)
+    weights = torch.linspace(1, 1000, 5000, dtype=torch.float64)
+    run = task(LBFGS, lambda x: (weights * (x - 1) ** 2).sum(), start, max_iter=30, history_size=20)
+    run.step()
+    stream = io.BytesIO()
+    torch.save(run.optimizer.state_dict(), stream)
+    vectors = len(stream.getvalue()) / (8 * 5000)
+    assert vectors < 2 * 20 * 2 + 8  # ours and torch's copy of the pairs, and the point

@@ -1,0 +1,178 @@
+"""Directions know no search: secant equations, finite termination, compact against plain formulas."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse, Member, bend
+from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS, ConjugateGradient
+from thalweg.optimizers.closure.directions.curvature import value_correction
+from thalweg.optimizers.closure.directions.krylov import solve
+from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.directions.step import Step
+from thalweg.optimizers.closure.objective import Point
+
+
+def vector(n, seed):
+    return torch.randn(n, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def pairs(n, count):
+    """Pairs (s, y) of a quadratic whose Hessian is diagonal, s'y > 0."""
+    diagonal = torch.linspace(1, 9, n, dtype=torch.float64)
+    return [(s, diagonal * s) for s in (vector(n, seed) for seed in range(count))]
+
+
+def point(gradient):
+    return Point(torch.zeros_like(gradient), 0.0, gradient, float(gradient.abs().max()))
+
+
+def two_loops(history, gradient):
+    """Nocedal & Wright 2006, algorithm 7.4, oldest pair first."""
+    q, kept = gradient.clone(), []
+    for s, y in reversed(history):
+        alpha = torch.dot(s, q) / torch.dot(s, y)
+        q -= alpha * y
+        kept.append(alpha)
+    s, y = history[-1]
+    q *= torch.dot(s, y) / torch.dot(y, y)
+    for (s, y), alpha in zip(history, reversed(kept), strict=True):
+        q += (alpha - torch.dot(y, q) / torch.dot(s, y)) * s
+    return -q
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 17, 40])
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 45, 90])
+def test_compact_form_is_the_two_loop_recursion(size, count):
+    n, history = 50, pairs(50, count)
+    memory = LimitedMemory(size)
+    for s, y in history:
+        memory.remember(s, y, float(torch.dot(s, y)))
+    gradient = vector(n, 1000)
+    assert_close(memory(point(gradient), None), two_loops(history[-size:], gradient), rtol=1e-9, atol=1e-9)
+    assert_close(memory.matrix() @ gradient, -memory(point(gradient), None), rtol=1e-9, atol=1e-9)
+    for (s, y), (s_kept, y_kept) in zip(history[-size:], memory.oldest_first(), strict=True):
+        assert torch.equal(s, s_kept)
+        assert torch.equal(y, y_kept)
+
+
+def test_memory_keeps_the_secant_equation_of_the_last_pair():
+    memory = LimitedMemory(5)
+    for s, y in pairs(20, 9):
+        memory.remember(s, y, float(torch.dot(s, y)))
+    assert_close(memory(point(y), None), -s)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_member_keeps_the_secant_equation(family):
+    direction = exact_run(DenseInverse(FAMILIES[family], apart=3), steps=6)
+    s, y = direction.last
+    assert_close(direction(point(y), None), -s, rtol=1e-8, atol=1e-8)
+    assert_close(direction.inverse, direction.inverse.T, rtol=1e-9, atol=1e-9)
+
+
+def test_bend_is_the_published_update():
+    """Broyden's family as Urbán et al. write it, equation 15, for some phi and tau."""
+    n = 6
+    root = torch.randn(n, n, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    inverse, s, y = root @ root.T + torch.eye(n), vector(n, 2), vector(n, 3)
+    y = y * torch.sign(torch.dot(s, y))
+    phi, tau = 0.7, 0.4
+    s_y, h_y = torch.dot(s, y), inverse @ y
+    y_h_y = torch.dot(y, h_y)
+    v = y_h_y.sqrt() * (s / s_y - h_y / y_h_y)
+    expected = (inverse - torch.outer(h_y, h_y) / y_h_y + phi * torch.outer(v, v)) / tau + torch.outer(s, s) / s_y
+    bend(inverse, s, h_y, float(s_y), float(y_h_y), Member(phi, tau))
+    assert_close(inverse, expected)
+
+
+def exact_run(direction, steps, n=12, condition=50.0):
+    """Go down a quadratic with exact searches; keep the last pair."""
+    from .conftest import quadratic
+
+    function, hessian, _ = quadratic(n, condition)
+    x = torch.zeros(n, dtype=torch.float64)
+    direction.errors = []
+    for _ in range(steps):
+        value, gradient = function(x)
+        here = Point(x, float(value), gradient, float(gradient.abs().max()))
+        d = direction(here, lambda v: hessian @ v)
+        alpha = -float(torch.dot(gradient, d) / torch.dot(d, hessian @ d))
+        x = x + alpha * d
+        value, there = function(x)
+        slopes = float(torch.dot(gradient, d)), float(torch.dot(there, d))
+        direction.learn(Step(here, Point(x, float(value), there, float(there.abs().max())), d, alpha, *slopes))
+        direction.last = (alpha * d, there - gradient)
+        direction.errors.append(float(there.norm()))
+    return direction
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: LimitedMemory(20), *(lambda b=b: ConjugateGradient(BETAS[b]) for b in BETAS)],
+    ids=["lbfgs", *BETAS],
+)
+def test_exact_searches_end_on_a_quadratic_in_n_steps(make):
+    errors = exact_run(make(), steps=12).errors
+    assert errors[9] > 1e-4
+    assert errors[11] < 1e-6 * errors[0]
+
+
+@pytest.mark.parametrize("family", ["bfgs"])
+def test_dense_bfgs_ends_on_a_quadratic_too(family):
+    errors = exact_run(DenseInverse(FAMILIES[family], apart=4), steps=12).errors
+    assert errors[11] < 1e-6 * errors[0]
+
+
+def test_values_give_the_curvature_at_the_end_of_a_cubic():
+    """For f = a^3 + a^2 from 0.1 to 1 the second derivative at 1 is 8; slopes alone give the mean."""
+
+    def at(a):
+        return Point(torch.tensor([a], dtype=torch.float64), a**3 + a**2, torch.tensor([3 * a**2 + 2 * a]), 0.0)
+
+    d, (before, here) = torch.tensor([1.0], dtype=torch.float64), (at(0.1), at(1.0))
+    step = Step(before, here, d, 0.9, 3 * 0.01 + 0.2, 5.0)
+    assert value_correction(step) * step.curvature / 0.81 == pytest.approx(8.0)
+
+
+def test_values_are_left_out_where_they_are_rounding():
+    g = torch.ones(1, dtype=torch.float64)
+    one, two = Point(g, 1.0, g, 1.0), Point(g, 1.0 - 1e-12, g, 1.0)
+    assert value_correction(Step(one, two, g, 1.0, -1.0, -0.1)) == 1.0
+
+
+def test_krylov_path_meets_newton_and_the_radius(quadratic):
+    _, hessian, _ = quadratic()
+    gradient = vector(12, 5)
+    path = solve(lambda v: hessian @ v, gradient, 1e-12, 30)
+    newton = -torch.linalg.solve(hessian, gradient)
+    point, product, cut = path.within(float("inf"))
+    assert not cut
+    assert_close(point, newton)
+    assert_close(product, hessian @ newton)
+    short, product, cut = path.within(0.3 * float(newton.norm()))
+    assert cut
+    assert float(short.norm()) == pytest.approx(0.3 * float(newton.norm()))
+    assert_close(product, hessian @ short)
+
+
+def test_negative_curvature_goes_to_the_radius():
+    hessian = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))
+    path = solve(lambda v: hessian @ v, torch.tensor([0.1, 1.0], dtype=torch.float64), 1e-10, 10, radius=3.0)
+    step, _, cut = path.within(3.0)
+    assert cut
+    assert float(step.norm()) == pytest.approx(3.0)
+    assert torch.dot(step, hessian @ step) < 0
+
+
+def test_damping_bends_what_does_not():
+    """Powell: the stored pair has s'y = 0.2 s'Bs although the function bends down."""
+    g = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    memory = LimitedMemory(5, damping=0.2)
+    before, here = point(g), point(torch.tensor([1.5, 3.0], dtype=torch.float64))
+    memory.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
+    ((s, y),) = memory.oldest_first()
+    assert torch.dot(s, y) == pytest.approx(0.2 * 0.5**2 * 5.0)
+    plain = LimitedMemory(5)
+    plain.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
+    assert plain.fresh

@@ -1,0 +1,61 @@
+"""Many parameters as one vector."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from thalweg.optimizers.closure.vector import Vector
+
+
+def mixed():
+    return [
+        torch.randn(3, 2),
+        torch.randn(4, dtype=torch.float64),
+        torch.randn(2, dtype=torch.complex64),
+        torch.randn(3, 5).t(),
+        torch.randn(()),
+        torch.randn(2, 2, dtype=torch.bfloat16),
+    ]
+
+
+def test_what_is_read_can_be_written():
+    tensors = mixed()
+    vector = Vector(tensors)
+    kept = [tensor.clone() for tensor in tensors]
+    flat = vector.read()
+    assert (flat.dtype, flat.numel(), vector.size) == (torch.float64, 34, 34)
+    vector.write(torch.zeros_like(flat))
+    assert all(not tensor.any() for tensor in tensors)
+    vector.write(flat)
+    for tensor, before in zip(tensors, kept, strict=True):
+        assert torch.equal(tensor, before)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_gradients_are_copies_and_missing_ones_zero(count):
+    tensors = [torch.ones(2, 2, dtype=torch.float64, requires_grad=True) for _ in range(count)]
+    tensors[0].grad = torch.full((2, 2), 3.0, dtype=torch.float64)
+    flat = Vector(tensors).gradient()
+    tensors[0].grad.zero_()
+    assert flat.tolist() == [3.0] * 4 + [0.0] * 4 * (count - 1)
+
+
+def test_sparse_gradients_become_dense():
+    embedding = torch.nn.Embedding(4, 2, sparse=True)
+    embedding(torch.tensor([1, 1])).sum().backward()
+    assert Vector([embedding.weight]).gradient().tolist() == [0, 0, 2, 2, 0, 0, 0, 0]
+
+
+def test_a_scale_is_the_unit_of_direction_and_gradient():
+    a, b = torch.zeros(2), torch.zeros(1)
+    a.grad, b.grad = torch.ones(2), torch.ones(1)
+    vector = Vector([a, b], [1.0, 0.5])
+    assert vector.gradient().tolist() == [1, 1, 0.5]
+    assert [part.tolist() for part in vector.unflatten(torch.ones(3))] == [[1, 1], [0.5]]
+
+
+def test_one_parameter_is_its_own_flat_view():
+    x = torch.zeros(3, 2)
+    vector = Vector([x])
+    vector.write(torch.arange(6.0))
+    assert_close(x, torch.arange(6.0).view(3, 2))
