@@ -2,8 +2,8 @@
 
 Bongartz, Conn, Gould & Toint 1995, "CUTE: constrained and unconstrained testing environment", ACM TOMS 21,
 https://doi.org/10.1145/200979.201043; Andrei 2008, "An unconstrained optimization test functions collection",
-Advanced Modeling and Optimization 10. Minima that are not zero by the formula are ours: the lowest value that five
-methods agree on.
+Advanced Modeling and Optimization 10. Minima that are not zero by the formula are ours: the lowest value that
+SciPy's methods or ours have reached.
 """
 
 from __future__ import annotations

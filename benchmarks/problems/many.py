@@ -2,7 +2,7 @@
 
 Moré, Garbow & Hillstrom 1981, "Testing unconstrained optimization software", ACM TOMS 7, section 3,
 https://doi.org/10.1145/355934.355936. Minima of sizes that the paper does not list are ours: the lowest value that
-five methods agree on.
+SciPy's methods or ours have reached.
 """
 
 from __future__ import annotations
