@@ -16,7 +16,7 @@ from .formula.rule import Rule, rule_of
 from .groups import checked_group, iterable
 from .hyper import REQUIRED, Option, declared, nearest, signature
 from .state import checkpoint
-from .state.entries import plain
+from .state.entries import States, plain
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -81,6 +81,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         self._forget_plans()
         defaults = self._defaults(values, keywords)
         super().__init__(iterable(params), defaults)
+        self.state = States(self.state)
 
     def _defaults(self, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         """Bind the arguments to the options and check each; one that is required may be left to the groups."""
@@ -194,6 +195,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        if type(self.state) is not States:
+            self.state = States(self.state)
         self._forget_plans()
         checkpoint.modernize(self)
 

@@ -82,6 +82,12 @@ class States(defaultdict[Any, Any]):
     def __reduce__(self) -> Any:
         return defaultdict, (dict, dict(self))
 
+    def copy(self) -> Any:
+        """Return a plain copy, which counts nothing; the states in it are these."""
+        return defaultdict(dict, self)
+
+    __copy__ = copy
+
     def _own(self, value: Any) -> Any:
         """Count the changes of a parameter's states too; torch's hooks may keep other things here."""
         is_ours = isinstance(value, Entries) and value.changes is self.changes
