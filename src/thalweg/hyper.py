@@ -184,19 +184,16 @@ def _range(hint: Any) -> Range | Pair | Fixed | type | None:
 
 def signature(options: Mapping[str, Option]) -> inspect.Signature:
     """Write the signature that the fields amount to: options by position first, in the order declared."""
-    kinds = inspect.Parameter
+    params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    engine = inspect.Parameter("engine", inspect.Parameter.KEYWORD_ONLY, default="auto")
     ordered = sorted(options.values(), key=lambda option: option.keyword_only)
-    return inspect.Signature(
-        [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
-        + [
-            kinds(
-                option.name,
-                kinds.KEYWORD_ONLY if option.keyword_only else kinds.POSITIONAL_OR_KEYWORD,
-                default=kinds.empty if option.default is REQUIRED else option.default,
-            )
-            for option in ordered
-        ]
-    )
+    return inspect.Signature([params, *map(_argument, ordered), engine])
+
+
+def _argument(option: Option) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY if option.keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    default = inspect.Parameter.empty if option.default is REQUIRED else option.default
+    return inspect.Parameter(option.name, kind, default=default)
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY
-from typing import Any, ClassVar, TypeAlias, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
 
 import torch
 from torch import Tensor
@@ -52,6 +52,9 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     capturable: bool = False
     differentiable: bool = False
     fused: bool | None = None
+    if TYPE_CHECKING:
+        # No option of a group: it belongs to the optimizer, and no checkpoint keeps it.
+        engine: str = "auto"
 
     options: ClassVar[dict[str, Option]] = {}
     spellings: ClassVar[Mapping[str, str]] = {}
