@@ -11,6 +11,7 @@ from torch import nn
 import thalweg as optim
 
 KNOWN = nn.Parameter(torch.ones(2))
+EMPTY = "optimizer got an empty parameter list: pass at least one parameter, and an iterator that nothing has used up"
 
 
 @pytest.fixture
@@ -115,8 +116,8 @@ def test_refused_and_nothing_added(optimizer, group, error, sentence):
 @pytest.mark.parametrize(
     ("params", "error", "sentence"),
     [
-        ([], ValueError, "optimizer got an empty parameter list"),
-        (iter([]), ValueError, "optimizer got an empty parameter list"),
+        ([], ValueError, EMPTY),
+        (iter([]), ValueError, EMPTY),
         (
             torch.zeros(1),
             TypeError,

@@ -52,13 +52,20 @@ def _listed(params: Any) -> list[Any]:
 
 
 def iterable(params: Any) -> Any:
-    """Refuse what holds no parameters to iterate over: most often a module."""
+    """Refuse what holds no parameters: a module, an empty list, or an iterator that was used before."""
     if not isinstance(params, Iterable):
         raise TypeError(
             "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
             f"{type(params).__name__}: pass model.parameters()"
         )
-    return params
+    # torch has its own words for a single tensor, and for a set.
+    found = params if isinstance(params, Tensor | set) else list(params)
+    if isinstance(found, list) and not found:
+        raise ValueError(
+            "optimizer got an empty parameter list: pass at least one parameter, and an iterator that nothing has used "
+            "up"
+        )
+    return found
 
 
 def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict[str, Any]:
