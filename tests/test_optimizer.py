@@ -107,8 +107,8 @@ def wrong_option(optimizer):
         (
             sparse,
             RuntimeError,
-            "Adam cannot step parameter '1.bias': it does not support sparse gradients (layout torch.sparse_coo): make "
-            "the layer dense, for example nn.Embedding(..., sparse=False)",
+            "Adam cannot step parameter '1.bias': it does not support sparse gradients (layout torch.sparse_coo): "
+            "Adagrad or SGD or SparseAdam can, and so can layers made dense",
         ),
         (wrong_option, TypeError, "a formula takes numbers and its own arguments, but got str 'fast'"),
     ],

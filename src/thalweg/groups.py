@@ -104,7 +104,7 @@ def _check_parameters(optimizer: Optimizer, group: dict[str, Any], index: int) -
     called = {"params": params} | ({"param_names": names} if len(names) == len(params) else {})
     taken = {id(param) for param in chain.from_iterable(other["params"] for other in optimizer.param_groups)}
     for place, param in enumerate(params):
-        fault = _fault(param, taken, optimizer.defaults["differentiable"])
+        fault = _fault(param, taken, optimizer.defaults["differentiable"]) or _unfit(optimizer, param)
         if fault:
             name = name_of(called, place, index) if isinstance(param, Tensor) else f"item {place} of group {index}"
             raise fault[0](f"{fault[1]}, but {name} {fault[2]}")
@@ -129,6 +129,12 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
             "is in an earlier one too",
         )
     return None
+
+
+def _unfit(optimizer: Optimizer, param: Tensor) -> tuple[type[Exception], str, str] | None:
+    """Say what this optimizer cannot do with a parameter."""
+    fault = optimizer.unfit(param)
+    return (ValueError, *fault) if fault else None
 
 
 def _origin(param: Tensor) -> str:

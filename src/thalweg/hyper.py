@@ -146,7 +146,7 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
                 f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
             )
         # A number that lives on a device is not waited for.
-        if value.device.type == "cpu" and float(value) not in allowed:
+        if value.device.type == "cpu" and float(value.detach()) not in allowed:
             raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
         return value
     if isinstance(value, bool) or not isinstance(value, Real):

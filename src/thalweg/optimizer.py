@@ -61,8 +61,14 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """Other names under which an option is accepted."""
     counts_steps: ClassVar[bool] = True
     """False for the rules whose torch.optim counterpart keeps no `step`."""
+    layouts: ClassVar[frozenset[torch.layout]] = frozenset({torch.strided})
+    """The kinds of gradients that the rule is for: dense, sparse or both."""
+    step_type: ClassVar[type] = Tensor
+    """What `step` is in torch.optim's counterpart: a tensor, or an int."""
     keeps_state_from_start: ClassVar[bool] = False
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
+
+    _step_supports_amp_scaling: ClassVar[bool] = True
 
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
@@ -123,6 +129,21 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             if {other, name} <= keywords.keys():
                 raise TypeError(f"{cls.__name__} got {name} twice{where}, also as {other}: pass it once")
         return {cls.spellings.get(name, name): value for name, value in keywords.items()}
+
+    @classmethod
+    def unfit(cls, param: Tensor) -> tuple[str, str] | None:
+        """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
+        return None
+
+    @classmethod
+    def touches_only_gradients(cls, options: Mapping[str, Any]) -> bool:
+        """True if an element without a gradient stays as it is, so that of a sparse one only the values matter."""
+        return True
+
+    @classmethod
+    def that_take(cls, layout: torch.layout) -> list[str]:
+        """Name the optimizers that take gradients of a layout."""
+        return sorted(name for name, other in registry.items() if layout in other.layouts)
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
@@ -188,6 +209,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return engine.explain(self)
 
     def _forget_plans(self) -> None:
+        self._step_numbers: dict[str, Any] = {}
         self._watch: Any = None
         self._plans: dict[Any, Any] = {}
 

@@ -1,5 +1,7 @@
 """A test that asks for `cls` runs for each optimizer; one that asks for `options` too, with each switch on and off.
 
+One that asks for `sparse_cls` runs for those that take sparse gradients; `cls` are those that take dense ones.
+
 `required` are the options that a class cannot do without.
 """
 
@@ -12,7 +14,9 @@ import thalweg  # noqa: F401  (fills the registry)
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 
-CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
+OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
+CATALOGUE = [cls for cls in OURS if torch.strided in cls.layouts]
+SPARSE = [cls for cls in OURS if torch.sparse_coo in cls.layouts]
 
 
 def needed(cls):
@@ -40,6 +44,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("cls, options", list(chain.from_iterable(map(variants, CATALOGUE))))
     elif "cls" in metafunc.fixturenames:
         metafunc.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+    if {"sparse_cls", "options"} <= set(metafunc.fixturenames):
+        found = [variant for cls in SPARSE for variant in variants(cls) if not variant.values[1].get("weight_decay")]
+        metafunc.parametrize("sparse_cls, options", found)
+    elif "sparse_cls" in metafunc.fixturenames:
+        metafunc.parametrize("sparse_cls", SPARSE, ids=lambda cls: cls.__name__)
 
 
 @pytest.fixture

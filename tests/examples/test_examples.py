@@ -44,6 +44,12 @@ def test_a_resumed_training_is_bit_identical(run):
     assert "bit-identical: True" in run("save_and_resume")
 
 
+def test_a_learned_learning_rate_is_better(run):
+    losses = [float(number) for number in re.findall(r"steps ([\d.]+)", run("learn_the_learning_rate"))]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] / 100  # what is left is the noise
+
+
 def test_every_example_is_run_here():
     named = Path(__file__).read_text()
     assert EXAMPLES

@@ -168,9 +168,12 @@ def test_evaluate(expr, expected, kind):
 
 
 def test_initial_values():
-    assert initial_value(optim.Adagrad.rule, "sum", options_of(optim.Adagrad, initial_accumulator_value=0.5)) == 0.5
-    assert initial_value(optim.RProp.rule, "step_size", options_of(optim.RProp)) == 0.1
-    assert initial_value(optim.Adam.rule, "exp_avg", options_of(optim.Adam)) == 0
+    assert (
+        initial_value(optim.Adagrad.rule, "sum", options_of(optim.Adagrad, initial_accumulator_value=0.5).__getitem__)
+        == 0.5
+    )
+    assert initial_value(optim.RProp.rule, "step_size", options_of(optim.RProp).__getitem__) == 0.1
+    assert initial_value(optim.Adam.rule, "exp_avg", options_of(optim.Adam).__getitem__) == 0
 
 
 def test_a_state_may_be_one_number_a_parameter():

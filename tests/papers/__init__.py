@@ -6,7 +6,7 @@ Python's: what overflows becomes an infinity, but 0 / 0 raises ZeroDivisionError
 """
 
 from .adagrad import adadelta, adagrad
-from .adam import adam, adamax, adamw, nadam, radam, torch_adamax
+from .adam import adam, adamax, adamw, nadam, radam, sparse_adam, torch_adamax
 from .rprop import rmsprop, rprop
 from .sgd import asgd, sgd
 
@@ -23,4 +23,5 @@ REFERENCES = {
     "RMSProp": rmsprop,
     "RProp": rprop,
     "SGD": sgd,
+    "SparseAdam": sparse_adam,
 }

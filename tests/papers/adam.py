@@ -83,6 +83,22 @@ def adamax(theta, gradients, *, lr=1e-2, betas=(0.9, 0.999), eps=1e-38, weight_d
         yield theta
 
 
+def sparse_adam(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
+    """Adam for gradients that are mostly absent (None): then nothing moves but the time.
+
+    Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization", end of section 2: the order in which eps joins the
+    uncorrected root; that absent gradients leave the means alone is torch's. https://arxiv.org/abs/1412.6980
+    """
+    (beta1, beta2), m, v = betas, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        if g is not None:
+            g = -g if maximize else g
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * g * g
+            theta -= lr * math.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (math.sqrt(v) + eps)
+        yield theta
+
+
 def torch_adamax(theta, gradients, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, maximize=False):
     """AdaMax with the defaults of torch.optim.Adamax."""
     return adamax(theta, gradients, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)

@@ -4,7 +4,9 @@ from typing import Any
 
 from ..formula.trace import formula_of
 from ..state.initial import complete
+from .access import InGraph, InPlace
 from .explain import explain
+from .scaling import goes_ahead
 from .watch import Watch
 
 __all__ = ["create_states", "explain", "step"]
@@ -15,6 +17,8 @@ MOST_PLANS = 32
 
 def step(optimizer: Any) -> None:
     """Update each parameter that has a gradient: by the plan of last time if it still fits."""
+    if not goes_ahead(optimizer):
+        return
     if optimizer._watch is None or not optimizer._watch.step(optimizer):
         optimizer._watch = _step_otherwise(optimizer)
 
@@ -36,5 +40,6 @@ def _step_otherwise(optimizer: Any) -> Watch:
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:
     """Make the states of a group's parameters before their first step."""
     formula = formula_of(optimizer.rule, group)
+    access = InGraph if group["differentiable"] else InPlace
     for param in group["params"]:
-        complete(optimizer.state[param], formula, param, group)
+        complete(optimizer.state[param], formula, param, access.reader(group))

@@ -24,6 +24,8 @@ def why_eager(engine: str, item: Ready, formula: Formula, state: Mapping[str, An
         return "engine='eager' was asked for"
     if item.group["differentiable"]:
         return "differentiable=True leaves every operation to autograd"
+    if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:  # type: ignore[attr-defined]
+        return "its gradient is sparse: only the elements that have one are looked at"
     return _why_not_tensors(item.param, item.grad) or _why_not_states(item.param, formula, state)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..state.names import name_of
+from ..state.names import name_in
 
 
 @dataclass(frozen=True)
@@ -20,38 +21,65 @@ class Ready:
     grad: Tensor
 
 
-def again(group: dict[str, Any], param: Tensor) -> Ready:
-    """Look at the gradient of a parameter that is known to have one."""
+def again(optimizer: Any, group: dict[str, Any], param: Tensor) -> Ready:
+    """Look again at the gradient of a parameter that is known to have one."""
     assert param.grad is not None
-    return Ready(group, param, param.grad)
+    item = Ready(group, param, param.grad)
+    _refuse(optimizer, item)
+    return item
 
 
 def ready(optimizer: Any) -> list[Ready]:
     """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
     found = list(_with_gradient(optimizer.param_groups))
-    for group_index, index, item in found:
-        fault = _fault(item.param, item.grad)
-        if fault:
-            name = name_of(item.group, index, group_index)
-            raise RuntimeError(f"{type(optimizer).__name__} cannot step {name}: {fault}")
-    return [item for _, _, item in found]
+    for item in found:
+        _refuse(optimizer, item)
+    return found
 
 
-def _with_gradient(groups: list[dict[str, Any]]) -> Iterator[tuple[int, int, Ready]]:
-    for group_index, group in enumerate(groups):
-        for index, param in enumerate(group["params"]):
+def _with_gradient(groups: list[dict[str, Any]]) -> Iterator[Ready]:
+    for group in groups:
+        for param in group["params"]:
             grad = param.grad
             if grad is not None:
-                yield group_index, index, Ready(group, param, grad)
+                yield Ready(group, param, grad)
+
+
+def _refuse(optimizer: Any, item: Ready) -> None:
+    fault = _layout_fault(type(optimizer), item) or _fault(item.param, item.grad) or _graph_fault(item)
+    if fault:
+        name = name_in(optimizer.param_groups, item.param)
+        raise RuntimeError(f"{type(optimizer).__name__} cannot step {name}: {fault}")
+
+
+def _layout_fault(owner: Any, item: Ready) -> str | None:
+    """Say why a gradient that is sparse, or is not, cannot be used."""
+    layout = item.grad.layout
+    if layout not in owner.layouts:
+        kind = "dense gradients" if layout == torch.strided else f"sparse gradients (layout {layout})"
+        others = " or ".join(owner.that_take(layout))
+        return f"it does not support {kind}: " + (
+            f"{others} can, and so can layers made dense" if others else "none can"
+        )
+    if layout != torch.strided and item.group["differentiable"]:
+        return "differentiable=True needs dense gradients: call .to_dense() on its sparse one"
+    if layout != torch.strided and item.group.get("weight_decay"):
+        return "weight_decay option is not compatible with sparse gradients, as it changes every element: set it to 0"
+    return None
+
+
+def _graph_fault(item: Ready) -> str | None:
+    """Say why autograd could not follow an update."""
+    if item.group["differentiable"] and item.param.is_leaf and item.param.requires_grad:
+        return (
+            "differentiable=True updates it in the graph, but a leaf Variable that requires grad is being used in an "
+            "in-place operation: pass the optimizer param.clone()"
+        )
+    return None
 
 
 def _fault(param: Tensor, grad: Tensor) -> str | None:
     """Say what is wrong with a gradient, or nothing."""
-    if grad.layout != param.layout:
-        return (
-            f"it does not support sparse gradients (layout {grad.layout}): make the layer dense, "
-            "for example nn.Embedding(..., sparse=False)"
-        )
     if grad.shape != param.shape:
         return f"its gradient has shape {tuple(grad.shape)}, but it has {tuple(param.shape)}: run backward() again"
     if grad.dtype != param.dtype:

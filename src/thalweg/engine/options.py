@@ -13,10 +13,11 @@ from ..formula.trace import Formula, option
 class Options:
     """One group's numbers, at an address that stays."""
 
-    def __init__(self, group: dict[str, Any], formula: Formula, symbols: list[Symbol]) -> None:
+    def __init__(self, group: dict[str, Any], formula: Formula, symbols: list[Symbol], more: dict[str, Any]) -> None:
         self.group = group
         self.formula = formula
         self.symbols = symbols
+        self.more = more
         self.numbers = np.zeros(max(len(symbols), 1))
         # Every formula reads `maximize`; named twice, as a getter of one name alone gives no tuple.
         self.read = itemgetter(*formula.structure, "maximize")
@@ -30,9 +31,10 @@ class Options:
             return True
         if not self.formula.fits(self.group):
             return False
-        self.numbers[: len(self.symbols)] = [option(self.group, symbol) for symbol in self.symbols]
-        # What may change in place is read every time.
-        self.values = None if _is_mutable(values) else values
+        options = self.group | self.more
+        self.numbers[: len(self.symbols)] = [option(options, symbol) for symbol in self.symbols]
+        # What may change in place, or comes with the step, is read every time.
+        self.values = None if self.more or _is_mutable(values) else values
         return True
 
 

@@ -16,10 +16,12 @@ from ..state.formats import compute_dtype
 from ..state.initial import complete, number_dtype
 from ..state.layout import overlapping
 from . import eager
+from .access import InPlace
 from .choose import has_memory, why_eager
 from .gradients import Ready, again
 from .launch import Launch, Row
 from .options import Options
+from .scaling import rule_for
 
 Dtypes = tuple[tuple[str, torch.dtype], ...]
 """The dtype of each tensor and number, by name."""
@@ -52,10 +54,10 @@ class Plan:
 
     def run(self, optimizer: Any) -> None:
         """Update all of them."""
+        items = [again(optimizer, group, param) for group, param in self.eager]
         for launch in self.launches:
             launch.run()
-        if self.eager:
-            eager.step(optimizer, [again(group, param) for group, param in self.eager])
+        eager.step(optimizer, items)
 
 
 _failures: dict[tuple[Program, Dtypes], str] = {}
@@ -85,7 +87,7 @@ def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
 
 
 def _choice(optimizer: Any, item: Ready) -> Choice:
-    formula = formula_of(optimizer.rule, item.group)
+    formula = formula_of(rule_for(optimizer), item.group)
     program, state = program_of(formula), optimizer.state.get(item.param, {})
     reason = why_eager(optimizer.engine, item, formula, state)
     return Choice(item, state, program, _dtypes(program, item.param, state), reason)
@@ -95,7 +97,7 @@ def _dtypes(program: Program, param: Tensor, state: Mapping[str, Any]) -> Dtypes
     tensors = {name: state[name].dtype if state.get(name) is not None else param.dtype for name in program.tensors}
     # A count that is no state is the launch's own, in float64.
     new = number_dtype() if program.formula.rule.counts_steps else torch.float64
-    numbers = {name: state[name].dtype if name in state else new for name in program.scalars}
+    numbers = {name: state[name].dtype if isinstance(state.get(name), Tensor) else new for name in program.scalars}
     formats = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
     return tuple((formats | {"compute": compute_dtype(param.dtype)}).items())
 
@@ -126,9 +128,11 @@ def _launch(optimizer: Any, kernel: Any, program: Program, choices: Sequence[Cho
     rows = []
     for choice in choices:
         item, formula = choice.item, program.formula
-        group = options.setdefault(id(item.group), Options(item.group, formula, program.options))
+        group = options.setdefault(
+            id(item.group), Options(item.group, formula, program.options, optimizer._step_numbers)
+        )
         is_fresh = any(choice.state.get(name) is None for name in formula.states)
         state = optimizer.state[item.param] if formula.keeps_anything else {}
-        complete(state, formula, item.param, item.group)
+        complete(state, formula, item.param, InPlace.reader(item.group))
         rows.append(Row(item.param, state, group, is_fresh))
     return Launch(kernel, program, rows, list(options.values()))

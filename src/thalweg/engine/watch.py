@@ -7,6 +7,7 @@ from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
@@ -28,7 +29,7 @@ class Watch:
         if type(optimizer.state) is not States:
             optimizer.state = States(optimizer.state)
         self.plan = plan(optimizer, ready(optimizer))
-        self.engine = optimizer.engine
+        self.engine, self.is_scaled = optimizer.engine, bool(optimizer._step_numbers)
         self.groups = list(optimizer.param_groups)
         self.params = _params(self.groups)
         self.options = [options for launch in self.plan.launches for options in launch.options]
@@ -61,6 +62,7 @@ class Watch:
             and optimizer.state is self.state
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
+            and bool(optimizer._step_numbers) == self.is_scaled
             and all(map(Options.refresh, self.options))
         ):
             return False
@@ -133,4 +135,5 @@ def _same_kind(examples: list[Tensor]) -> Callable[[Any], bool]:
 
 
 def _kind(tensor: Tensor) -> tuple[Any, ...]:
-    return type(tensor), tensor.dtype, tensor.device, tensor.shape, tensor.stride(), tensor.is_conj(), tensor.is_neg()
+    how = tensor.stride() if tensor.layout == torch.strided else tensor.layout
+    return type(tensor), tensor.dtype, tensor.device, tensor.shape, how, tensor.is_conj(), tensor.is_neg()

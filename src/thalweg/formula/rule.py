@@ -1,8 +1,9 @@
 """What an optimizer class says in its `update`, read off its signature."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, wraps
 from typing import Annotated, Any
 
 Scalar = Annotated[Any, "one number a parameter"]
@@ -37,6 +38,17 @@ class Rule:
         return dict(zip(names, values, strict=True))
 
 
+@cache
+def unscaling(rule: Rule) -> Rule:
+    """Compose a rule with the division of its gradients by `grad_scale`: one number more in the same pass."""
+
+    @wraps(rule.update)
+    def update(self: Any, param: Any, grad: Any, *states: Any) -> Any:
+        return rule.update(self, param, grad / self.grad_scale, *states)
+
+    return replace(rule, update=update)
+
+
 class Group:
     """What `self` is inside `update`: one group's numbers, and the class's own methods."""
 
@@ -66,7 +78,7 @@ def rule_of(owner: Any) -> Rule:
     return Rule(owner, update, tuple(state.name for state in states), scalars, owner.counts_steps)
 
 
-def initial_value(rule: Rule, state: str, options: Mapping[str, Any]) -> float:
+def initial_value(rule: Rule, state: str, read: Callable[[str], Any]) -> Any:
     """Return the number that a state starts with: 0, or what the class's `initial_<state>` says."""
     method = getattr(rule.owner, f"initial_{state}", None)
-    return float(method(Group(rule.owner, options.__getitem__))) if method else 0.0
+    return method(Group(rule.owner, read)) if method else 0.0

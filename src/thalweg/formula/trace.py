@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import unwrap
 from types import FrameType
 from typing import Any
 
@@ -78,9 +79,10 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
-    group = Group(rule.owner, read, step_count=Symbol("step_count", "parameter"), is_first_step=first_step(rule))
+    numbers = {"step_count": Symbol("step_count", "parameter"), "grad_scale": Symbol("grad_scale", "group")}
+    group = Group(rule.owner, read, is_first_step=first_step(rule), **numbers)
     inputs = {name: Symbol(name, "parameter" if name in rule.scalars else "element") for name in arguments(rule)}
-    with local_names(rule.update, formula.names):
+    with local_names(unwrap(rule.update), formula.names):
         outputs = rule(group, *inputs.values())
     formula.outputs = living({name: as_expr(value) for name, value in outputs.items()}, inputs)
     return formula
@@ -144,7 +146,7 @@ def option(options: Mapping[str, Any], symbol: Symbol) -> float:
 
 def as_float(value: Any) -> float:
     """Read a number that may be a one-element tensor."""
-    return float(value)
+    return float(value.detach() if isinstance(value, Tensor) else value)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .initial import number
+from ..formula.rule import Rule
+from .initial import counted, number
 from .names import named
 
 
@@ -36,11 +37,11 @@ def modernize(optimizer: Any) -> None:
     for group in optimizer.param_groups:
         for name, option in type(optimizer).options.items():
             group[name] = option.settled(group.get(name, optimizer.defaults.get(name, option.default)))
-    scalars = {"step", *optimizer.rule.scalars}
+    rule: Rule = optimizer.rule
     for state in optimizer.state.values():
-        for name in scalars.intersection(state) if isinstance(state, dict) else ():
+        for name in {"step", *rule.scalars}.intersection(state) if isinstance(state, dict) else ():
             if not isinstance(state[name], Tensor):
-                state[name] = number(float(state[name]))
+                state[name] = counted(rule, state[name]) if name == "step" else number(float(state[name]))
 
 
 def _through_hooks(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +119,9 @@ def _placed(value: Any, param: Tensor | None) -> Any:
         return {name: _placed(item, param) for name, item in value.items()}
     if not isinstance(value, Tensor):
         return deepcopy(value)
+    if value.is_sparse:
+        # torch.optim's SGD keeps the momentum of sparse gradients so; the numbers are the same.
+        value = value.to_dense()
     stays = param is None or (value.dim() == 0 and value.device.type == "cpu" and param.dim() > 0)
     return value.detach().clone() if stays or param is None else value.detach().clone().to(param.device)
 

@@ -109,7 +109,7 @@ class Oracle:
         self.tensors = {name: memory(self._tensor(name)).copy() for name in self.program.tensors}
 
     def _initial(self, name):
-        return initial_value(self.program.formula.rule, name, self.group)
+        return initial_value(self.program.formula.rule, name, self.group.__getitem__)
 
     def _number(self, name):
         return self.state[name].item() if name in self.state else float(np.float32(self._initial(name)))

@@ -5,4 +5,5 @@ from .adam import *
 from .adamax import *
 from .rprop import *
 from .sgd import *
+from .sparse import *
 from .warmup import *

@@ -1,5 +1,7 @@
 """Rates that fall where gradients were large: sums and running means of squares."""
 
+import torch
+
 from ...formula import maximum, sqrt
 from ...hyper import Fraction, NonNegative
 from ...optimizer import Optimizer
@@ -23,6 +25,7 @@ class Adagrad(Optimizer):
     eps: NonNegative = 1e-10
 
     keeps_state_from_start = True
+    layouts = frozenset({torch.strided, torch.sparse_coo})
 
     def update(self, param, grad, sum):
         grad = l2(self, param, grad)

@@ -1,5 +1,7 @@
 """Gradient descent, with momentum and with averaging."""
 
+import torch
+
 from ...formula import Scalar, lerp, maximum, where
 from ...hyper import AnyNumber, NonNegative
 from ...optimizer import Optimizer
@@ -24,6 +26,7 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     counts_steps = False
+    layouts = frozenset({torch.strided, torch.sparse_coo})
 
     def update(self, param, grad, momentum_buffer):
         grad = l2(self, param, grad)
@@ -32,6 +35,11 @@ class SGD(Optimizer):
             momentum_buffer = where(self.is_first_step, grad, grown)
             grad = grad + self.momentum * momentum_buffer if self.nesterov else momentum_buffer
         return param - self.lr * grad, momentum_buffer
+
+    @classmethod
+    def touches_only_gradients(cls, options):
+        """Momentum moves on by itself."""
+        return not options["momentum"]
 
     @classmethod
     def check(cls, options, where=""):
