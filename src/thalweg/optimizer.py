@@ -197,12 +197,15 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         packed: dict[str, Any] = super().state_dict()
         return packed | {"state": plain(packed["state"])} if "state" in packed else packed
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.
+
+        Where both sides have names (`named_parameters()`), they are matched, in whatever order. With `strict=False`
+        whatever fits is taken, and the rest stays as it is.
 
         Raises ValueError, with every difference named, if it does not fit; then nothing has changed.
         """
-        checkpoint.load(self, state_dict)
+        checkpoint.load(self, state_dict, strict)
 
     def explain(self) -> str:
         """Say which engine updates which parameters, and where it is not the fastest, why."""

@@ -57,7 +57,8 @@ class Plan:
         items = [again(optimizer, group, param) for group, param in self.eager]
         for launch in self.launches:
             launch.run()
-        eager.step(optimizer, items)
+        if items:
+            eager.step(optimizer, items)
 
 
 _failures: dict[tuple[Program, Dtypes], str] = {}

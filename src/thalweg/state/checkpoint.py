@@ -1,7 +1,7 @@
 """Checkpoints: what is loaded, checked whole before anything changes; torch.optim's and our own are one format."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -10,26 +10,38 @@ from torch import Tensor
 
 from ..formula.rule import Rule
 from .initial import counted, number
+from .matching import match
 from .names import named
 
 
-def load(optimizer: Any, state_dict: Mapping[str, Any]) -> None:
+def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
     """Replace an optimizer's options and states by saved ones; raises ValueError if they do not fit.
 
-    Unlike in torch.optim, states keep the dtype they were saved with, and share no memory with the state_dict.
+    If it need not be strict, what fits is taken, and the rest stays as it is. Unlike in torch.optim, parameters are
+    matched by name where both sides have names, and states keep the dtype they were saved with.
     """
     saved = _through_hooks(optimizer, dict(state_dict))
-    faults = list(_faults(optimizer, saved))
-    if faults:
-        raise ValueError(f"cannot load this state_dict into {type(optimizer).__name__}: {'; '.join(faults)}")
-    params = _matched(optimizer, saved)
-    state: defaultdict[Any, Any] = defaultdict(dict)
+    if not {"state", "param_groups"} <= saved.keys():
+        raise _refusal(
+            optimizer, "it must have the keys 'state' and 'param_groups': pass what optimizer.state_dict() returned"
+        )
+    found = match(optimizer.param_groups, saved["param_groups"])
+    misfits = dict(_misfits(optimizer, saved["state"], found.params))
+    faults = found.faults or [*_option_faults(optimizer, found.groups), *chain.from_iterable(misfits.values())]
+    if strict and faults:
+        raise _refusal(optimizer, "; ".join(faults))
+    groups = [_group(old, new, strict) for old, new in zip(optimizer.param_groups, found.groups, strict=True)]
+    state = defaultdict(dict, {} if strict else optimizer.state)
     for key, value in saved["state"].items():
-        state[params.get(key, key)] = _placed(value, params.get(key))
-    groups = [_group(old, new) for old, new in zip(optimizer.param_groups, saved["param_groups"], strict=True)]
+        if key not in misfits and (key in found.params or not isinstance(key, int)):
+            state[found.params.get(key, key)] = _placed(value, found.params.get(key))
     optimizer.__setstate__({"state": state, "param_groups": groups})
     for hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         hook(optimizer)
+
+
+def _refusal(optimizer: Any, why: str) -> ValueError:
+    return ValueError(f"cannot load this state_dict into {type(optimizer).__name__}: {why}")
 
 
 def modernize(optimizer: Any) -> None:
@@ -51,31 +63,7 @@ def _through_hooks(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]
     return state_dict
 
 
-def _faults(optimizer: Any, saved: Mapping[str, Any]) -> Iterator[str]:
-    """Name everything about a state_dict that does not fit the optimizer."""
-    if not {"state", "param_groups"} <= saved.keys():
-        yield "it must have the keys 'state' and 'param_groups': pass what optimizer.state_dict() returned"
-        return
-    ours, theirs = optimizer.param_groups, saved["param_groups"]
-    if len(ours) != len(theirs):
-        yield (
-            f"loaded state dict has a different number of parameter groups ({len(theirs)}, but the optimizer has "
-            f"{len(ours)})"
-        )
-        return
-    sizes = [(len(group["params"]), len(other["params"])) for group, other in zip(ours, theirs, strict=True)]
-    for index, (here, there) in enumerate(sizes):
-        if here != there:
-            yield (
-                f"loaded state dict contains a parameter group that doesn't match the size of optimizer's group "
-                f"(group {index} has {there} parameters, but the optimizer's has {here})"
-            )
-    if all(here == there for here, there in sizes):
-        yield from _option_faults(optimizer, theirs)
-        yield from _state_faults(optimizer, saved)
-
-
-def _option_faults(optimizer: Any, groups: list[dict[str, Any]]) -> Iterator[str]:
+def _option_faults(optimizer: Any, groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Find the options that an optimizer of this kind would have saved, but are not there."""
     owner = type(optimizer)
     for index, group in enumerate(groups):
@@ -84,33 +72,25 @@ def _option_faults(optimizer: Any, groups: list[dict[str, Any]]) -> Iterator[str
             yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 
 
-def _state_faults(optimizer: Any, saved: Mapping[str, Any]) -> Iterator[str]:
-    """Find states of another name or shape than this optimizer keeps."""
-    rule = optimizer.rule
-    known = {"step", *rule.states}
+def _misfits(
+    optimizer: Any, states: Mapping[Any, Any], params: Mapping[Any, Tensor]
+) -> Iterator[tuple[Any, list[str]]]:
+    """Find the saved parameters with states of another name or shape than this optimizer keeps, and say which."""
     names = {id(param): name for name, param in named(optimizer.param_groups)}
-    for key, param in _matched(optimizer, saved).items():
-        for state, value in saved["state"].get(key, {}).items():
-            if isinstance(value, Tensor) and state not in known:
-                yield f"{names[id(param)]} has a state {state!r}, but {rule.owner.__name__} keeps {_list(rule.states)}"
-            elif (
-                isinstance(value, Tensor)
-                and state in rule.states
-                and state not in rule.scalars
-                and value.shape != param.shape
-            ):
-                yield f"{names[id(param)]} has shape {tuple(param.shape)}, but its {state} has {tuple(value.shape)}"
+    for key, param in params.items():
+        saved = states.get(key, {})
+        tensors = {name: value for name, value in saved.items() if isinstance(value, Tensor)}
+        faults = [_state_fault(optimizer.rule, name, value, param) for name, value in tensors.items()]
+        if any(faults):
+            yield key, [f"{names[id(param)]} has {fault}" for fault in faults if fault]
 
 
-def _list(states: tuple[str, ...]) -> str:
-    return ", ".join(states) or "none"
-
-
-def _matched(optimizer: Any, saved: Mapping[str, Any]) -> dict[Any, Tensor]:
-    """Match the saved parameters with ours, in order."""
-    ids = chain.from_iterable(group["params"] for group in saved["param_groups"])
-    params = chain.from_iterable(group["params"] for group in optimizer.param_groups)
-    return dict(zip(ids, params, strict=True))
+def _state_fault(rule: Rule, name: str, value: Tensor, param: Tensor) -> str | None:
+    if name not in {"step", *rule.states}:
+        return f"a state {name!r}, but {rule.owner.__name__} keeps {', '.join(rule.states) or 'none'}"
+    if name in rule.states and name not in rule.scalars and value.shape != param.shape:
+        return f"shape {tuple(param.shape)}, but its {name} has {tuple(value.shape)}"
+    return None
 
 
 def _placed(value: Any, param: Tensor | None) -> Any:
@@ -126,7 +106,8 @@ def _placed(value: Any, param: Tensor | None) -> Any:
     return value.detach().clone() if stays or param is None else value.detach().clone().to(param.device)
 
 
-def _group(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Take the saved options, and keep the parameters, with their names if the saved ones have none."""
+def _group(old: dict[str, Any], new: Mapping[str, Any], strict: bool) -> dict[str, Any]:
+    """Take the saved options, and keep the parameters, and their names if they have any."""
     kept = {name: old[name] for name in ("params", "param_names") if name in old}
-    return kept | deepcopy({name: value for name, value in new.items() if name != "params"})
+    taken = {name: value for name, value in new.items() if strict or name in old}
+    return ({} if strict else old) | deepcopy({name: value for name, value in taken.items() if name != "params"}) | kept
