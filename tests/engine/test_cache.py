@@ -12,7 +12,8 @@ from thalweg import SGD
 from thalweg.engine import cache, plan
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import kernel, load
-from thalweg.optimizer import registry
+
+from .conftest import CATALOGUE
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def place(tmp_path, monkeypatch):
 
 def step_with_everything():
     """Let every optimizer step, twice."""
-    for cls in registry.values():
+    for cls in CATALOGUE:
         param = torch.ones(100_000)
         optimizer = cls([param], lr=0.1)
         for _ in range(2):

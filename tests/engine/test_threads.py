@@ -15,7 +15,8 @@ import torch
 from thalweg import SGD, Adam
 from thalweg.engine import launch
 from thalweg.engine.llvm import threads
-from thalweg.optimizer import registry
+
+from .conftest import CATALOGUE
 
 LARGE = 4 * launch.ALONE
 
@@ -84,7 +85,7 @@ def build_in_threads():
 
     def train(_):
         barrier.wait()
-        return [trained(cls, size=100) for cls in registry.values()]
+        return [trained(cls, size=100) for cls in CATALOGUE]
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(train, range(4)))

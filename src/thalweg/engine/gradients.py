@@ -56,9 +56,10 @@ def _layout_fault(owner: Any, item: Ready) -> str | None:
     """Say why a gradient that is sparse, or is not, cannot be used."""
     layout = item.grad.layout
     if layout not in owner.layouts:
-        kind = "dense gradients" if layout == torch.strided else f"sparse gradients (layout {layout})"
+        if layout == torch.strided:
+            return "it does not support dense gradients, please consider Adam instead"
         others = " or ".join(owner.that_take(layout))
-        return f"it does not support {kind}: " + (
+        return f"it does not support sparse gradients (layout {layout}): " + (
             f"{others} can, and so can layers made dense" if others else "none can"
         )
     if layout != torch.strided and item.group["differentiable"]:

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
+from tests.engine.conftest import CATALOGUE
 from thalweg import engine
-from thalweg.optimizer import registry
 
 PAGE = mmap.PAGESIZE
 SIZES = range(71)
@@ -32,8 +32,8 @@ def step_between_guards(dtype):
     """Let every optimizer step over every size at both ends of a page."""
     dtype = getattr(torch, dtype)
     engine.eager.step = None  # kernels are what is watched here
-    for name, cls in registry.items():
-        print(name, flush=True)
+    for cls in CATALOGUE:
+        print(cls.__name__, flush=True)
         places = [(size, at_end) for size in SIZES for at_end in (False, True)]
         params, rests = zip(*(guarded(torch.randn(size).to(dtype), at_end) for size, at_end in places), strict=True)
         rests = list(rests)
@@ -48,7 +48,7 @@ def step_between_guards(dtype):
                 rests.append(rest)
         for _ in range(2):
             optimizer.step()
-        assert all((rest == UNTOUCHED).all() for rest in rests), f"{name} wrote beside its tensors"
+        assert all((rest == UNTOUCHED).all() for rest in rests), f"{cls.__name__} wrote beside its tensors"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
