@@ -7,6 +7,7 @@ from torch.optim import lr_scheduler, swa_utils
 
 from .optimizer import Optimizer
 from .optimizers import *
+from .takeover import from_torch
 
 # torch.optim's spellings of the same classes.
 Adadelta = AdaDelta

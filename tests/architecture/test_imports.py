@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "optimizer": {"formula", "state", "engine", "hyper", "groups"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer"},
-    "__init__": {"optimizer", "optimizers"},
+    "takeover": {"optimizer", "optimizers"},
+    "__init__": {"optimizer", "optimizers", "takeover"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }

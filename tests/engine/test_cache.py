@@ -12,8 +12,7 @@ from thalweg import SGD
 from thalweg.engine import cache, plan
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import kernel, load
-
-from .conftest import CATALOGUE
+from thalweg.optimizer import registry
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def place(tmp_path, monkeypatch):
 
 def step_with_everything():
     """Let every optimizer step, twice."""
-    for cls in CATALOGUE:
+    for cls in registry.values():
         param = torch.ones(100_000)
         optimizer = cls([param], lr=0.1)
         for _ in range(2):

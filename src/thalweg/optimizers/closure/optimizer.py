@@ -184,10 +184,11 @@ class ClosureOptimizer(Optimizer):
         self._keep()
         return super().state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict()` returned, here or, for LBFGS, in torch.optim; numbers keep their precision.
 
-        Raises ValueError, before anything changes, where groups or parameters do not fit.
+        A run fits whole or not at all, strict or not. Raises ValueError, before anything changes, where groups or
+        parameters do not fit.
         """
         torch.optim.Optimizer.load_state_dict(self, dict(state_dict))
         self.__dict__["_kept"] = None
