@@ -61,9 +61,7 @@ with:
   ret ptr %grad
 }}
 
-define internal i1 @holds(ptr %row) alwaysinline {{
-entry:
-  %none = call ptr @field(ptr %row, i64 {8 * ROW.index("none")})
+define internal i1 @stays(ptr %row) alwaysinline {{
   %object = call ptr @field(ptr %row, i64 0)
   %impl = call ptr @field(ptr %object, i64 {IMPL})
   %impl.known = call ptr @field(ptr %row, i64 8)
@@ -74,19 +72,29 @@ memory:
   %data = call ptr @field(ptr %storage, i64 {DATA})
   %data.known = call ptr @field(ptr %row, i64 16)
   %data.same = icmp eq ptr %data, %data.known
-  %shape = getelementptr i8, ptr %impl, i64 {SHAPE}
+  ret i1 %data.same
+no:
+  ret i1 false
+}}
+
+define internal i1 @holds(ptr %row) alwaysinline {{
+  %stays = call i1 @stays(ptr %row)
+  br i1 %stays, label %shape, label %no
+shape:
+  %impl = call ptr @field(ptr %row, i64 {8 * ROW.index("impl")})
+  %shape.found = getelementptr i8, ptr %impl, i64 {SHAPE}
   %shape.known = getelementptr i64, ptr %row, i64 {ROW.index("param")}
   %mask = getelementptr i64, ptr %row, i64 {ROW.index("mask")}
-  %shape.same = call i1 @alike(ptr %shape, ptr %shape.known, ptr %mask)
-  %param.same = and i1 %data.same, %shape.same
+  %shape.same = call i1 @alike(ptr %shape.found, ptr %shape.known, ptr %mask)
+  %none = call ptr @field(ptr %row, i64 {8 * ROW.index("none")})
   %grad = call ptr @gradient(ptr %impl, ptr %none)
   %grad.is = icmp ne ptr %grad, %none
-  %both = and i1 %param.same, %grad.is
+  %both = and i1 %shape.same, %grad.is
   br i1 %both, label %gradients, label %no
 gradients:
-  %grad.shape = getelementptr i8, ptr %grad, i64 {SHAPE}
+  %grad.found = getelementptr i8, ptr %grad, i64 {SHAPE}
   %grad.known = getelementptr i64, ptr %row, i64 {ROW.index("grad")}
-  %grad.same = call i1 @alike(ptr %grad.shape, ptr %grad.known, ptr %mask)
+  %grad.same = call i1 @alike(ptr %grad.found, ptr %grad.known, ptr %mask)
   ret i1 %grad.same
 no:
   ret i1 false
@@ -106,22 +114,6 @@ define internal i1 @note(ptr %row) alwaysinline {{
   %target = call ptr @field(ptr %row, i64 {8 * ROW.index("target")})
   store ptr %start, ptr %target
   ret i1 true
-}}
-
-define internal i1 @stays(ptr %row) alwaysinline {{
-  %object = call ptr @field(ptr %row, i64 0)
-  %impl = call ptr @field(ptr %object, i64 {IMPL})
-  %impl.known = call ptr @field(ptr %row, i64 8)
-  %impl.same = icmp eq ptr %impl, %impl.known
-  br i1 %impl.same, label %memory, label %no
-memory:
-  %storage = call ptr @field(ptr %impl, i64 {STORAGE})
-  %data = call ptr @field(ptr %storage, i64 {DATA})
-  %data.known = call ptr @field(ptr %row, i64 16)
-  %data.same = icmp eq ptr %data, %data.known
-  ret i1 %data.same
-no:
-  ret i1 false
 }}
 
 define internal i1 @waits(ptr %row) alwaysinline {{
