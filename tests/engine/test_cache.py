@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from thalweg import SGD
+from thalweg import SGD, Adam, RProp
 from thalweg.engine import cache, plan
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import kernel, load
-from thalweg.optimizer import registry
 
 
 @pytest.fixture
@@ -21,9 +20,9 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def step_with_everything():
-    """Let every optimizer step, twice."""
-    for cls in registry.values():
+def step_with_some():
+    """Let some optimizers step, twice."""
+    for cls in (SGD, Adam, RProp):
         param = torch.ones(100_000)
         optimizer = cls([param], lr=0.1)
         for _ in range(2):
@@ -32,19 +31,19 @@ def step_with_everything():
 
 
 def step_without_a_compiler():
-    """Let every optimizer step from what is on disk."""
+    """Let them step from what is on disk."""
     compiler.optimized = None
-    step_with_everything()
+    step_with_some()
 
 
 def test_a_new_process_compiles_nothing(place, apart):
-    apart(step_with_everything)
+    apart(step_with_some)
     apart(step_without_a_compiler)
 
 
 def test_processes_write_at_once(place, apart):
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(apart, [step_with_everything] * 2))
+        list(pool.map(apart, [step_with_some] * 2))
     assert not list(place.glob(".*"))
     apart(step_without_a_compiler)
 
@@ -101,7 +100,7 @@ def nowhere(tmp_path):
 @pytest.mark.parametrize("where", [nowhere, lambda path: nowhere(path).parent], ids=["in a file", "a file"])
 def test_a_directory_that_cannot_be_written(where, tmp_path, monkeypatch, apart):
     monkeypatch.setenv("THALWEG_CACHE", str(where(tmp_path)))
-    apart(step_with_everything)
+    apart(step_with_some)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
