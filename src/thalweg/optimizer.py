@@ -176,6 +176,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         Raises RuntimeError for gradients that are sparse or do not fit their parameters, TypeError or RuntimeError
         for a closure that returns None or after which no parameter has a gradient.
         """
+        if torch.compiler.is_dynamo_compiling():
+            return _uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
         return _plain_step(self, closure)
@@ -257,6 +259,8 @@ def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
     return loss
 
 
+# What torch.compile traces is the model; a step is machine code already, and runs between two of its graphs.
+_uncompiled_step = torch._disable_dynamo(lambda optimizer, closure: optimizer.step(closure))  # type: ignore[attr-defined]
 _watched_step = torch.optim.Optimizer.profile_hook_step(_plain_step)
 
 

@@ -46,10 +46,21 @@ def _with_gradient(groups: list[dict[str, Any]]) -> Iterator[Ready]:
 
 
 def _refuse(optimizer: Any, item: Ready) -> None:
-    fault = _layout_fault(type(optimizer), item) or _fault(item.param, item.grad) or _graph_fault(item)
+    fault = _memory_fault(item) or _layout_fault(type(optimizer), item) or _graph_fault(item)
+    fault = fault or _fault(item.param, item.grad)
     if fault:
         name = name_in(optimizer.param_groups, item.param)
         raise RuntimeError(f"{type(optimizer).__name__} cannot step {name}: {fault}")
+
+
+def _memory_fault(item: Ready) -> str | None:
+    """Say why a parameter has no numbers."""
+    if item.param.is_meta and item.group["fused"]:
+        return (
+            "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta device: "
+            "call model.to_empty(device=...) first"
+        )
+    return None
 
 
 def _layout_fault(owner: Any, item: Ready) -> str | None:
