@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +13,24 @@ from .target import target
 
 BLOCK, OBJECT = b"block:", b"object:"
 
+# LLVM's compilations share what is not safe in threads; a fork waits, so that no child finds the lock held for ever.
+_one_at_a_time = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_one_at_a_time.acquire,
+        after_in_parent=_one_at_a_time.release,
+        after_in_child=_one_at_a_time.release,
+    )
+
 
 def load(text: str, names: Sequence[str]) -> Any:
     """Return what maps the names of a module's functions to their addresses, and keeps the code alive."""
-    code = cache.remembered(f"{target()}\n{text}", lambda: build(text, names))
+    with _one_at_a_time:
+        code = cache.remembered(f"{target()}\n{text}", lambda: build(text, names))
+        return _brought_to_life(code, names)
+
+
+def _brought_to_life(code: bytes, names: Sequence[str]) -> Any:
     if code.startswith(BLOCK):
         return image.Code(code.removeprefix(BLOCK), names)
     from .compile import link

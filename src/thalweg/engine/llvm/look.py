@@ -204,7 +204,8 @@ class Look:
         ]
         self.tables = [np.array(rows, np.int64) for rows in tables]
         self.context = np.array([(table.ctypes.data, len(table)) for table in self.tables], np.int64)
-        self.function = _function()[0]
+        # Threads may each have made one: the code lives as long as this object.
+        self.function, self.code = _function()
         self.address = self.context.ctypes.data
 
     def __call__(self) -> int:
