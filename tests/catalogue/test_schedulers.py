@@ -54,9 +54,16 @@ MADE = {kind.__name__: lambda optimizer, kind=kind: scheduled(kind, optimizer) f
 MADE |= {"SequentialLR": in_sequence, "ChainedScheduler": chained}
 
 
+def stepped_schedule(scheduler):
+    """How to move a scheduler on."""
+    if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
+        return lambda: scheduler.step(1.0)
+    return scheduler.step
+
+
 def rates(optimizer, make):
     """The rates of 5 steps, and that the parameter moved by each."""
-    scheduler, seen = make(optimizer), []
+    advance, seen = stepped_schedule(make(optimizer)), []
     param = optimizer.param_groups[0]["params"][0]
     for _ in range(5):
         param.grad = torch.ones_like(param)
@@ -64,7 +71,7 @@ def rates(optimizer, make):
         optimizer.step()
         assert optimizer.param_groups[0]["lr"] == 0 or not torch.equal(param, before)
         seen.append(float(optimizer.param_groups[0]["lr"]))
-        scheduler.step(*([1.0] if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau) else []))
+        advance()
     return seen
 
 

@@ -57,8 +57,8 @@ def _memory_fault(item: Ready) -> str | None:
     """Say why a parameter has no numbers."""
     if item.param.is_meta and item.group["fused"]:
         return (
-            "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta device: "
-            "call model.to_empty(device=...) first"
+            "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta "
+            "device: call model.to_empty(device=...) first"
         )
     return None
 

@@ -1,0 +1,119 @@
+"""The errors and flags of torch.optim that its own tests look for; and that the page about them leaves nothing out."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+
+import thalweg as optim
+from thalweg.optimizer import Optimizer
+
+PAGE = (Path(__file__).parents[1] / "docs" / "coming-from-torch.md").read_text()
+KINDS = {
+    name: kind
+    for name, kind in vars(torch.optim).items()
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and name != "Optimizer"
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_page_names_every_optimizer(name):
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if hasattr(optim, name) and name != "LBFGS"])
+def test_every_option_of_torchs_is_taken_by_name_and_stands_on_the_page(name):
+    mine, its = (inspect.signature(getattr(library, name)).parameters for library in (optim, torch.optim))
+    assert its.keys() <= mine.keys()
+    own = its.keys() - optim.Adam.options.keys() - {"params"}
+    assert all(f"`{option}`" in PAGE for option in own - {"rho", "etas", "step_sizes", "lambd", "alpha", "t0"})
+
+
+WRONG = [
+    ("Adadelta", {"rho": 1.1}, "Invalid rho value: 1.1"),
+    ("Adagrad", {"lr_decay": -0.5}, "Invalid lr_decay value: -0.5"),
+    ("Adam", {"betas": (1.0, 0.0)}, "Invalid beta parameter at index 0: 1.0"),
+    ("Adam", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+    ("Adam", {"lr": torch.tensor(0.001), "foreach": True}, "lr as a Tensor is not supported for capturable=False and"),
+    ("Adam", {"betas": (0.9, torch.tensor(0.99))}, "betas must be either both floats or both Tensors"),
+    (
+        "AdamW",
+        {"betas": (torch.tensor(0.9), torch.tensor(0.99)), "foreach": True},
+        r"betas\[0\] as a Tensor is not supported for capturable=False and foreach=True",
+    ),
+    ("AdamW", {"betas": (1.0, 0.0)}, "Invalid beta parameter at index 0: 1.0"),
+    ("AdamW", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+    ("Adamax", {"betas": (0.0, 1.0)}, "Invalid beta parameter at index 1: 1.0"),
+    ("ASGD", {"weight_decay": -0.5}, "Invalid weight_decay value: -0.5"),
+    ("ASGD", {"lambd": -0.5}, "Invalid lambd value: -0.5"),
+    ("ASGD", {"alpha": -0.5}, "Invalid alpha value: -0.5"),
+    ("NAdam", {"betas": (1.0, 0.0)}, "Invalid beta parameter at index 0: 1.0"),
+    ("NAdam", {"momentum_decay": -0.2}, "Invalid momentum_decay value: -0.2"),
+    ("RAdam", {"betas": (1.0, 0.0)}, "Invalid beta parameter at index 0: 1.0"),
+    ("RAdam", {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+    ("RMSprop", {"momentum": -1.0}, "Invalid momentum value: -1.0"),
+    ("SGD", {"lr": 1e-2, "momentum": -0.5}, "Invalid momentum value: -0.5"),
+    ("Rprop", {"etas": (1.0, 0.5)}, "Invalid eta values: 1.0, 0.5"),
+    ("SparseAdam", {"betas": (1.0, 0.0)}, "Invalid beta parameter at index 0: 1.0"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "sentence"), WRONG, ids=lambda value: str(value)[:30])
+def test_torchs_words_before_parameters_are_looked_at(name, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        getattr(optim, name)(None, **options)
+
+
+OURS = [
+    cls for cls in vars(optim).values() if isinstance(cls, type) and issubclass(cls, Optimizer) and hasattr(cls, "rule")
+]
+
+
+@pytest.mark.parametrize("cls", OURS, ids=lambda cls: cls.__name__)
+def test_what_no_optimizer_takes(cls):
+    with pytest.raises(ValueError, match="Tensor lr must be 1-element"):
+        cls(None, lr=torch.tensor([1e-3, 1e-3]))
+    with pytest.raises(
+        TypeError, match="params argument given to the optimizer should be an iterable of Tensors or dict"
+    ):
+        cls(torch.zeros(1), lr=0.1)
+    param = torch.zeros(1)
+    with pytest.raises(ValueError, match="some parameters appear in more than one parameter group"):
+        cls([{"params": param}, {"params": param}], lr=0.1)
+    with pytest.raises(RuntimeError, match="`fused` and `foreach` cannot be `True` together"):
+        cls([torch.zeros(1)], lr=0.1, fused=True, foreach=True)
+    with pytest.raises(RuntimeError, match="`fused` does not support `differentiable`"):
+        cls([torch.zeros(1)], lr=0.1, fused=True, differentiable=True)
+    with pytest.raises(ValueError, match="all optimizer params should be with/without names"):
+        cls([("a", torch.zeros(1)), torch.zeros(1)], lr=0.1)
+
+
+def test_adam_and_adamw_exchange_checkpoints_and_stay_what_they_are():
+    """Adam obeys a loaded decoupled decay; AdamW is decoupled whatever it loads."""
+    adam, adamw = optim.Adam([torch.ones(1)]), optim.AdamW([torch.ones(1)])
+    saved = adam.state_dict()
+    adam.load_state_dict(adamw.state_dict())
+    assert adam.decoupled_weight_decay is True
+    adamw.load_state_dict(saved)
+    assert adamw.decoupled_weight_decay is True
+    del saved["param_groups"][0]["decoupled_weight_decay"]
+    adamw.load_state_dict(saved)
+    assert adamw.decoupled_weight_decay is True
+    with pytest.raises(ValueError, match="AdamW is what has decoupled_weight_decay=True, but got False"):
+        optim.AdamW([torch.ones(1)], decoupled_weight_decay=False)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_betas_that_are_tensors_change_in_place(shape):
+    by_tensor, by_float = torch.ones(3), torch.ones(3)
+    betas = (torch.full(shape, 0.5), torch.full(shape, 0.75))
+    tensors, floats = optim.AdamW([by_tensor], betas=betas), optim.AdamW([by_float], betas=(0.5, 0.75))
+    for beta in (0.5, 0.25):
+        betas[0].fill_(beta)
+        floats.param_groups[0]["betas"] = (beta, 0.75)
+        for optimizer, param in ((tensors, by_tensor), (floats, by_float)):
+            param.grad = torch.ones(3)
+            optimizer.step()
+            optimizer.step()
+    assert torch.equal(by_tensor, by_float)
