@@ -42,11 +42,10 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
         yield f"| {name} | {speed} | {span(fused)} | {span(others)} | {time(adam)} |"
     yield ""
     first, threads = results["first step, ms"], results["two threads over one"]
-    yield (
-        f"First step of a fresh process: {first['cold']:.0f} ms more than the next, "
-        f"{first['disk cache warm']:.0f} ms with compiled code on disk. Two threads over one: {threads['in cache']:.2f} times in cache, "
-        f"{threads['in memory']:.2f} in memory. A step's extra memory: {results['extra memory of a step, MB']:.1f} MB."
-    )
+    cold, warm, extra = first["cold"], first["disk cache warm"], results["extra memory of a step, MB"]
+    yield f"First step of a fresh process: {cold:.0f} ms more than the next, {warm:.0f} ms with compiled code on disk."
+    yield f"Two threads over one: {threads['in cache']:.2f} times in cache, {threads['in memory']:.2f} in memory."
+    yield f"A step's extra memory: {extra:.1f} MB."
     for name, row in results["new gradients"].items():
         yield (
             f"Adam, {name}, with new gradient tensors each step: {time(row['thalweg'])}, "
