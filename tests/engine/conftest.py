@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import eager
+from thalweg.engine import eager, launch
+from thalweg.engine.llvm import memory
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
@@ -118,8 +119,14 @@ def lockstep():
     return Lockstep
 
 
-@pytest.fixture
-def pair(lockstep):
+@pytest.fixture(params=["one call", "a look, then the launch", "looking in Python"])
+def pair(lockstep, monkeypatch, request):
+    """Two Adams that have taken two steps; with each way to look at the tensors before a step."""
+    if request.param == "a look, then the launch":
+        monkeypatch.setattr(launch, "ALONE", 0)
+    if request.param == "looking in Python":
+        monkeypatch.setattr(memory, "is_possible", lambda: False)
+
     def make(engine):
         shapes = [(3, 3), (3, 3), (5,), (2, 2)]
         one, other, third, fourth = (torch.nn.Parameter(torch.randn(shape)) for shape in shapes)
