@@ -17,6 +17,7 @@ from .groups import checked_group, iterable
 from .hyper import REQUIRED, Option, declared, nearest, signature
 from .state import checkpoint
 from .state.entries import States, plain
+from .state.noted import Log, NotedGroup
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -163,7 +164,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
         Raises TypeError or ValueError, and adds nothing, for a parameter that cannot be optimized or a bad option.
         """
-        super().add_param_group(checked_group(self, param_group))
+        super().add_param_group(NotedGroup(self._log, checked_group(self, param_group)))
         if self.keeps_state_from_start:
             engine.create_states(self, self.param_groups[-1])
 
@@ -214,6 +215,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return engine.explain(self)
 
     def _forget_plans(self) -> None:
+        self._log = Log()
         self._step_numbers: dict[str, Any] = {}
         self._watch: Any = None
         self._plans: dict[Any, Any] = {}
@@ -228,6 +230,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         if type(self.state) is not States:
             self.state = States(self.state)
         self._forget_plans()
+        self.param_groups = [NotedGroup(self._log, group) for group in self.param_groups]
         checkpoint.modernize(self)
 
 

@@ -33,14 +33,15 @@ class Row:
 
     param: Tensor
     state: dict[str, Any]
-    options: Options
+    options: int
+    """The address of its group's numbers."""
     is_fresh: bool
 
 
 class Launch:
     """Everything that one call needs, at addresses that stay from step to step."""
 
-    def __init__(self, kernel: Kernel, program: Program, rows: Sequence[Row], options: Sequence[Options]) -> None:
+    def __init__(self, kernel: Kernel, program: Program, rows: Sequence[Row], options: Options) -> None:
         self.kernel = kernel
         self.rows = rows
         self.options = options
@@ -73,7 +74,7 @@ class Launch:
         words = [tensors[name].data_ptr() for name in layout.tensors]
         hidden = self.counts.ctypes.data + self.counts.itemsize * index
         words += [tensors[name].data_ptr() if name in tensors else hidden for name in layout.scalars]
-        return [*words, row.options.numbers.ctypes.data, 0]
+        return [*words, row.options, 0]
 
     def _context(self) -> Any:
         tables = {"rows": self.table, "gradients": self.gradients, "chunks": self.chunks, "slots": self.slots}

@@ -1,41 +1,96 @@
-"""The options of each group as numbers for the kernels: read anew each step, converted only when they changed."""
+"""The options of the groups of a launch as numbers for its kernel: read again only where something may have changed."""
 
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from ..formula.expr import Symbol
-from ..formula.trace import Formula, option
+from ..formula.expr import Symbol, symbols
+from ..formula.trace import NUMBER, Formula, as_float, shape_of
+from ..state.noted import Log, NotedGroup
 
 
 class Options:
-    """One group's numbers, at an address that stays."""
+    """A table with a row for each group and a column for each number, at an address that stays."""
 
-    def __init__(self, group: dict[str, Any], formula: Formula, symbols: list[Symbol], more: dict[str, Any]) -> None:
-        self.group = group
-        self.formula = formula
-        self.symbols = symbols
-        self.more = more
-        self.numbers = np.zeros(max(len(symbols), 1))
-        # Every formula reads `maximize`; named twice, as a getter of one name alone gives no tuple.
-        self.read = itemgetter(*formula.structure, "maximize")
-        self.values: Any = None
+    def __init__(
+        self, groups: Sequence[dict[str, Any]], formula: Formula, columns: Sequence[Symbol], more: Mapping[str, Any]
+    ) -> None:
+        self.groups, self.formula, self.columns, self.more = groups, formula, columns, more
+        self.table = np.zeros((len(groups), max(len(columns), 1)))
+        self.names = list(formula.structure)
+        self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
+        self.known: dict[str, list[Any]] = {}
+        self.volatile: list[str] = []
+        """The options that may change in place: they are read every time."""
+        self.log = _common_log(groups)
+        self.seen = -1
         self.refresh()
 
+    def address(self, row: int) -> int:
+        """Return where the numbers of a group are."""
+        return int(self.table.ctypes.data + row * self.table.strides[0])
+
     def refresh(self) -> bool:
-        """Bring the numbers up to date; False if the options now select another formula."""
-        values = self.read(self.group)
-        if values == self.values:
-            return True
-        if not self.formula.fits(self.group):
-            return False
-        options = self.group | self.more
-        self.numbers[: len(self.symbols)] = [option(options, symbol) for symbol in self.symbols]
-        # What may change in place, or comes with the step, is read every time.
-        self.values = None if self.more or _is_mutable(values) else values
+        """Bring the numbers up to date; False if some group's options now select another formula."""
+        for name in self._suspects():
+            if not self._take(name):
+                self.known.clear()
+                self.seen = -1
+                return False
+        if self.log is not None:
+            self.seen = self.log.count
+        if self.more:
+            self._fill_in_numbers_of_the_step()
         return True
+
+    def _suspects(self) -> list[str]:
+        if self.log is None:
+            return self.names
+        if self.log.count == self.seen:
+            return self.volatile
+        return self.log.since(self.seen, self.names) + self.volatile
+
+    def _take(self, name: str) -> bool:
+        """Take over one option of all groups."""
+        values = list(map(itemgetter(name), self.groups))
+        if name not in self.volatile and values == self.known.get(name):
+            return True
+        if not self._fits(name, values):
+            return False
+        self.known[name] = values
+        if name not in self.volatile and any(map(_is_mutable, values)):
+            self.volatile.append(name)
+        for column, symbol in enumerate(self.columns):
+            if symbol.name == name:
+                numbers = values if symbol.index is None else [value[symbol.index] for value in values]
+                self.table[:, column] = numbers if _are_plain(numbers) else list(map(as_float, numbers))
+        return True
+
+    def _fits(self, name: str, values: list[Any]) -> bool:
+        """Tell if these values of an option still select the formula."""
+        if name in self.decided:
+            return all(map(self.formula.fits, self.groups))
+        shape = self.formula.structure[name]
+        return (shape is NUMBER and _are_plain(values)) or all(shape_of(value) == shape for value in values)
+
+    def _fill_in_numbers_of_the_step(self) -> None:
+        for column, symbol in enumerate(self.columns):
+            if symbol.name in self.more:
+                self.table[:, column] = as_float(self.more[symbol.name])
+
+
+def _common_log(groups: Sequence[dict[str, Any]]) -> Log | None:
+    """Find the log that all groups share; a plain dict, put in by hand, has none."""
+    logs = {id(group.log): group.log for group in groups if isinstance(group, NotedGroup)}
+    shared = len(logs) == 1 and all(isinstance(group, NotedGroup) for group in groups)
+    return next(iter(logs.values())) if shared else None
+
+
+def _are_plain(values: list[Any]) -> bool:
+    return set(map(type, values)) <= {float, int}
 
 
 def _is_mutable(value: Any) -> bool:

@@ -125,15 +125,14 @@ def _kernel(program: Program, dtypes: Dtypes) -> Any:
 
 def _launch(optimizer: Any, kernel: Any, program: Program, choices: Sequence[Choice]) -> Launch:
     """Make the states that are missing, and the tables."""
-    options: dict[int, Options] = {}
+    groups = {id(choice.item.group): choice.item.group for choice in choices}
+    options = Options(list(groups.values()), program.formula, program.options, optimizer._step_numbers)
+    places = {key: options.address(row) for row, key in enumerate(groups)}
     rows = []
     for choice in choices:
         item, formula = choice.item, program.formula
-        group = options.setdefault(
-            id(item.group), Options(item.group, formula, program.options, optimizer._step_numbers)
-        )
         is_fresh = any(choice.state.get(name) is None for name in formula.states)
         state = optimizer.state[item.param] if formula.keeps_anything else {}
         complete(state, formula, item.param, InPlace.reader(item.group))
-        rows.append(Row(item.param, state, group, is_fresh))
-    return Launch(kernel, program, rows, list(options.values()))
+        rows.append(Row(item.param, state, places[id(item.group)], is_fresh))
+    return Launch(kernel, program, rows, options)

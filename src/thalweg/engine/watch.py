@@ -32,7 +32,7 @@ class Watch:
         self.engine, self.is_scaled = optimizer.engine, bool(optimizer._step_numbers)
         self.groups = list(optimizer.param_groups)
         self.params = _params(self.groups)
-        self.options = [options for launch in self.plan.launches for options in launch.options]
+        self.options = [launch.options for launch in self.plan.launches]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
         self.written = self.compiled + self.kept

@@ -1,0 +1,65 @@
+"""Parameter groups that note which of their options are changed, so that a step need not look at each of hundreds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+Class = TypeVar("Class", bound=type)
+
+
+class Log:
+    """A number that grows with each change, and for each option the number at its last one."""
+
+    __slots__ = ("all", "count", "last")
+
+    def __init__(self) -> None:
+        self.count = self.all = 0
+        self.last: dict[str, int] = {}
+
+    def note(self, name: str) -> None:
+        """Note that an option was set."""
+        self.count += 1
+        self.last[name] = self.count
+
+    def note_all(self) -> None:
+        """Note that any may have been."""
+        self.count += 1
+        self.all = self.count
+
+    def since(self, count: int, names: Iterable[str]) -> list[str]:
+        """List the options that may have changed since the log stood at a number."""
+        return [name for name in names if self.last.get(name, 0) > count or self.all > count]
+
+
+def noting(cls: Class) -> Class:
+    """Let the methods of a dict that change several entries, or take some away, note it."""
+    for name in ("__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+        setattr(cls, name, _noted(getattr(cls, name)))
+    return cls
+
+
+def _noted(method: Callable[..., Any]) -> Callable[..., Any]:
+    def changing(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        self.log.note_all()
+        return method(self, *arguments, **keywords)
+
+    return changing
+
+
+@noting
+class NotedGroup(dict[str, Any]):
+    """A parameter group: a dict, all of whose kin in an optimizer share one log. Copies and pickles are plain dicts."""
+
+    __slots__ = ("log",)
+
+    def __init__(self, log: Log, group: Mapping[str, Any]) -> None:
+        super().__init__(group)
+        self.log = log
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self.log.note(name)
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
