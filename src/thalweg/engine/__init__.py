@@ -6,7 +6,7 @@ from ..formula.trace import formula_of
 from ..state.initial import complete
 from .access import InGraph, InPlace
 from .explain import explain
-from .scaling import goes_ahead
+from .scaling import OVERFLOWED, goes_ahead
 from .watch import Watch
 
 __all__ = ["create_states", "explain", "step"]
@@ -17,7 +17,8 @@ MOST_PLANS = 32
 
 def step(optimizer: Any) -> None:
     """Update each parameter that has a gradient: by the plan of last time if it still fits."""
-    if not goes_ahead(optimizer):
+    own = optimizer.__dict__
+    if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     if optimizer._watch is None or not optimizer._watch.step(optimizer):
         optimizer._watch = _step_otherwise(optimizer)

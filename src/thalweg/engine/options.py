@@ -27,6 +27,8 @@ class Options:
         """The options that may change in place: they are read every time."""
         self.log = _common_log(groups)
         self.seen = -1
+        self.is_steady = False
+        """True if nothing changes but what the log notes."""
         self.refresh()
 
     def address(self, row: int) -> int:
@@ -35,6 +37,8 @@ class Options:
 
     def refresh(self) -> bool:
         """Bring the numbers up to date; False if some group's options now select another formula."""
+        if self.is_steady and self.log.count == self.seen:  # type: ignore[union-attr]
+            return True
         for name in self._suspects():
             if not self._take(name):
                 self.known.clear()
@@ -44,6 +48,7 @@ class Options:
             self.seen = self.log.count
         if self.more:
             self._fill_in_numbers_of_the_step()
+        self.is_steady = not (self.log is None or self.volatile or self.more)
         return True
 
     def _suspects(self) -> list[str]:

@@ -11,8 +11,6 @@ SCALE, OVERFLOWED = "grad_scale", "found_inf"
 def goes_ahead(optimizer: Any) -> bool:
     """Make a scaler's factor, if there is one, a number of this step; False if the step is to be left out."""
     own, numbers = optimizer.__dict__, optimizer._step_numbers
-    if OVERFLOWED not in own and not numbers:
-        return True
     numbers.clear()
     if own.get(SCALE) is not None:
         numbers[SCALE] = own[SCALE]
