@@ -13,6 +13,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("thalweg")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_these_tests(tmp_path_factory):
+    """No test depends on the user's cache, or leaves anything there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THALWEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _same_every_time():
     """Each test starts from the same seed; one thread leaves the other cores to other tests."""

@@ -1,4 +1,4 @@
-"""A test that asks for `cls` and `options` runs for each formula of each optimizer; none touches the user's cache."""
+"""A test that asks for `cls` and `options` runs for each formula of each optimizer."""
 
 import subprocess
 import sys
@@ -50,13 +50,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("cls, options", [variant for cls in CATALOGUE for variant in variants(cls)])
     elif "cls" in metafunc.fixturenames:
         metafunc.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _cache_of_these_tests(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("THALWEG_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 class Lockstep:
