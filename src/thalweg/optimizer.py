@@ -69,8 +69,6 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     keeps_state_from_start: ClassVar[bool] = False
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
 
-    _step_supports_amp_scaling: ClassVar[bool] = True
-
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
     step_count: ClassVar[Any]
@@ -185,6 +183,11 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     # torch.optim wraps `step` for hooks and profiler ranges unless it is marked; here they cost nothing when unused.
     step.hooked = True  # type: ignore[attr-defined]
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Tell torch.amp.GradScaler to leave unscaling to the step; `fused=False` asks for gradients to be unscaled."""
+        return self.defaults["fused"] is not False
 
     def _is_watched(self) -> bool:
         return bool(

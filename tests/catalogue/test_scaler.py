@@ -78,6 +78,19 @@ def test_the_pass_unscales_and_leaves_the_gradients_alone(cls, options):
     torch.testing.assert_close(with_scale.state_dict()["state"], without.state_dict()["state"], rtol=0, atol=0)
 
 
+def test_a_scaler_unscales_itself_if_asked_to(cls, options):
+    """For programs that look at the gradients after the step, and for Lightning's clipping."""
+    param = torch.ones(2, requires_grad=True)
+    optimizer, scaler = cls([param], **options, fused=False), torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(param.sum()).backward()
+    scaler.step(optimizer)
+    assert torch.equal(param.grad, torch.ones(2))
+    other = torch.ones(2, requires_grad=True)
+    other.grad = torch.ones(2)
+    cls([other], **options).step()
+    assert torch.equal(param, other)
+
+
 @pytest.mark.parametrize("steps_before", [0, 2])
 def test_an_overflow_changes_nothing(cls, options, steps_before):
     params = weights()
