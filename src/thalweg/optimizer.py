@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
 
 import torch
 from torch import Tensor
-from torch.optim import optimizer as torch_optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_hooks
+from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
 from .engine.choose import ENGINES
@@ -21,6 +22,10 @@ from .state.noted import Log, NotedGroup
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
+
+# Looked up once: each step asks both.
+_is_compiling = torch.compiler.is_dynamo_compiling
+_is_profiling = torch.autograd._profiler_enabled  # type: ignore[attr-defined]
 
 registry: dict[str, type[Optimizer]] = {}
 """Every optimizer there is, by the name of its class."""
@@ -175,7 +180,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         Raises RuntimeError for gradients that are sparse or do not fit their parameters, TypeError or RuntimeError
         for a closure that returns None or after which no parameter has a gradient.
         """
-        if torch.compiler.is_dynamo_compiling():
+        if _is_compiling():
             return _uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
@@ -189,13 +194,13 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         """Tell torch.amp.GradScaler to leave unscaling to the step; `fused=False` asks for gradients to be unscaled."""
         return self.defaults["fused"] is not False
 
-    def _is_watched(self) -> bool:
-        return bool(
+    def _is_watched(self) -> Any:
+        return (
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
-            or torch_optimizer._global_optimizer_pre_hooks
-            or torch_optimizer._global_optimizer_post_hooks
-            or torch.autograd._profiler_enabled()  # type: ignore[attr-defined]
+            or _global_pre_hooks
+            or _global_post_hooks
+            or _is_profiling()
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from torch.autograd.graph import increment_version
 from ..state.entries import States
 from .gradients import ready
 from .launch import Launch
-from .options import Options
 from .plan import plan
 
 GRAD = attrgetter("grad")
@@ -31,7 +30,7 @@ class Watch:
         self.plan = plan(optimizer, ready(optimizer))
         self.engine, self.is_scaled = optimizer.engine, bool(optimizer._step_numbers)
         self.groups = list(optimizer.param_groups)
-        self.params = _params(self.groups)
+        self.params = list(_params(self.groups))
         self.options = [launch.options for launch in self.plan.launches]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
@@ -53,19 +52,20 @@ class Watch:
     def step(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits; False if it does not, and nothing has changed."""
         groups = optimizer.param_groups
-        if len(groups) != len(self.groups) or not all(map(is_, groups, self.groups)):
+        if not _same(groups, self.groups):
             return False
         params = _params(groups)
         if not (
-            len(params) == len(self.params)
-            and all(map(is_, params, self.params))
+            _same(params, self.params)
             and optimizer.state is self.state
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
             and bool(optimizer._step_numbers) == self.is_scaled
-            and all(map(Options.refresh, self.options))
         ):
             return False
+        for options in self.options:
+            if not options.refresh():
+                return False
         if self.look():
             if not self.runs_at_once:
                 self.plan.run(optimizer)
@@ -122,9 +122,17 @@ def _targets(launch: Launch) -> Iterator[int]:
     return (start + size * index for index in range(len(launch.params)))
 
 
+def _same(found: Sequence[Any], known: Sequence[Any]) -> bool:
+    """Tell if these are the very same objects; most optimizers have one group."""
+    if len(found) == 1 == len(known):
+        return found[0] is known[0]
+    return len(found) == len(known) and all(map(is_, found, known))
+
+
 def _params(groups: Sequence[dict[str, Any]]) -> list[Tensor]:
     if len(groups) == 1:
-        return list(groups[0][PARAMS])
+        params: list[Tensor] = groups[0][PARAMS]
+        return params
     return list(chain.from_iterable([group[PARAMS] for group in groups]))
 
 
