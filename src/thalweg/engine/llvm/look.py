@@ -1,7 +1,7 @@
 """Looking at tensors where torch keeps them, instead of asking for each attribute through Python.
 
 Before a step every parameter and gradient must be looked at: same memory, same shape, same dtype? Asked through Python
-that takes 0.2 us a tensor, many times the update of a small one; read from memory, 0.02 us.
+that takes 0.2 us a tensor, many times the update of a small one; read from memory, less than 0.1 us, states included.
 """
 
 from __future__ import annotations
