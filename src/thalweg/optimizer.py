@@ -23,8 +23,7 @@ from .state.noted import Log, NotedGroup
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
 
-# Looked up once: each step asks both.
-_is_compiling = torch.compiler.is_dynamo_compiling
+# Looked up once: each step asks it.
 _is_profiling = torch.autograd._profiler_enabled  # type: ignore[attr-defined]
 
 registry: dict[str, type[Optimizer]] = {}
@@ -180,7 +179,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         Raises RuntimeError for gradients that are sparse or do not fit their parameters, TypeError or RuntimeError
         for a closure that returns None or after which no parameter has a gradient.
         """
-        if _is_compiling():
+        # By its full name, which the compiler knows.
+        if torch.compiler.is_dynamo_compiling():
             return _uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
