@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PIECES = 64
 """Into so many pieces the work is cut, to be shared out evenly."""
 
-CHUNK_LENGTHS = (4_096, 262_144)
-"""Elements of a piece, at least and at most: enough to outweigh its start, not too much to end together."""
+CHUNK_LENGTHS = (32_768, 262_144)
+"""Elements of a piece, at least and at most: smaller ones wander between the cores' caches, larger ones end apart."""
 
 ALONE = 65_536
 """Below so many elements in all, waking a second thread costs more than it saves."""
