@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from .arguments import spelled
+from .state.keeping import fault as format_fault
 from .state.names import name_of
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def iterable(params: Any) -> Any:
 def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict[str, Any]:
     """Check the options that the group sets itself, and those together with the defaults."""
     owner, where = type(optimizer), f" in parameter group {index}"
-    options = owner.spelled(group, where)
+    options = spelled(owner, group, where)
     for name in options:
         _check_name(name, owner, where)
     own = {
@@ -89,6 +91,28 @@ def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict
     return own
 
 
+def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: str = "") -> None:
+    """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
+    clash = {
+        "foreach": "`fused` and `foreach` cannot be `True` together",
+        "differentiable": "`fused` does not support `differentiable`",
+    }
+    for flag, words in clash.items():
+        if options["fused"] and options[flag]:
+            raise RuntimeError(f"{words}, but {owner.__name__} got both{where}: leave one out")
+    if not hasattr(owner, "update"):
+        return
+    if options["decoupled_weight_decay"] and "weight_decay" not in owner.options:
+        raise ValueError(f"{owner.__name__} has no weight_decay, so it cannot be decoupled{where}: leave it out")
+    undifferentiated = [name for name in ("max_grad_norm", "state_dtype", "rounding") if options[name] is not None]
+    if options["differentiable"] and undifferentiated:
+        name = undifferentiated[0]
+        raise ValueError(
+            f"differentiable=True needs a derivative of every operation, but {owner.__name__} got "
+            f"{name}={options[name]!r}{where}: leave one out"
+        )
+
+
 def _check_name(name: str, owner: type[Optimizer], where: str) -> None:
     """Take a key that is nearly an option for a slip, and any other for the user's own label."""
     if name in owner.options or name in FOREIGN:
@@ -104,7 +128,8 @@ def _check_parameters(optimizer: Optimizer, group: dict[str, Any], index: int) -
     called = {"params": params} | ({"param_names": names} if len(names) == len(params) else {})
     taken = {id(param) for param in chain.from_iterable(other["params"] for other in optimizer.param_groups)}
     for place, param in enumerate(params):
-        fault = _fault(param, taken, optimizer.defaults["differentiable"]) or _unfit(optimizer, param)
+        fault = _fault(param, taken, optimizer.defaults["differentiable"])
+        fault = fault or _unfit(optimizer, param, optimizer.defaults | group)
         if fault:
             name = name_of(called, place, index) if isinstance(param, Tensor) else f"item {place} of group {index}"
             raise fault[0](f"{fault[1]}, but {name} {fault[2]}")
@@ -131,9 +156,9 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
     return None
 
 
-def _unfit(optimizer: Optimizer, param: Tensor) -> tuple[type[Exception], str, str] | None:
-    """Say what this optimizer cannot do with a parameter."""
-    fault = optimizer.unfit(param)
+def _unfit(optimizer: Optimizer, param: Tensor, group: Mapping[str, Any]) -> tuple[type[Exception], str, str] | None:
+    """Say what this optimizer cannot do with a parameter, or a format."""
+    fault = optimizer.unfit(param) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None
 
 

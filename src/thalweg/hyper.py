@@ -40,6 +40,24 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Whole(Range):
+    """The whole numbers of a range."""
+
+    def __contains__(self, value: float) -> bool:
+        return super().__contains__(value) and float(value).is_integer()
+
+    def __str__(self) -> str:
+        return f"a whole number, {super().__str__()}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few values."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Fixed:
     """One value that a class has decided on: what its parent leaves open."""
 
@@ -53,6 +71,10 @@ Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
 Betas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(0, 1, below=True))]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(1))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0), Range(0), ordered=True)]
+
+Positive: TypeAlias = Annotated[Number, Range(5e-324)]
+Count: TypeAlias = Annotated[int, Whole(1)]
+Seed: TypeAlias = Annotated[int, Whole(0, 2**31 - 1)]
 
 REQUIRED: Any = object()
 """The default of an option that has none."""
@@ -71,9 +93,10 @@ class Option:
     """A hyper-parameter as a class declares it: name, range, default. On an instance it reads the first group."""
 
     name: str
-    rule: Range | Pair | Fixed | type | None
+    rule: Range | Pair | OneOf | Fixed | type | None
     default: Any
     keyword_only: bool = False
+    may_be_none: bool = False
 
     def __get__(self, instance: Any, owner: type) -> Any:
         return self.default if instance is None else instance.param_groups[0][self.name]
@@ -86,7 +109,7 @@ class Option:
     @property
     def is_switch(self) -> bool:
         """True for what is chosen and not tuned; versions that did not know it left it as it is by default."""
-        return self.rule is bool or isinstance(self.rule, Fixed)
+        return self.rule is bool or isinstance(self.rule, Fixed | OneOf | Whole) or self.may_be_none
 
     def settled(self, value: Any) -> Any:
         """Return what a loaded group has for an option: its own value, unless the class has decided."""
@@ -97,6 +120,12 @@ class Option:
 
         Raises TypeError for another kind of thing than a number, ValueError for a number out of range.
         """
+        if value is None and self.may_be_none:
+            return None
+        if isinstance(self.rule, OneOf) and value not in self.rule.values:
+            raise ValueError(
+                f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {value!r}"
+            )
         if isinstance(self.rule, Range):
             words = TORCH_WORDS.get(self.name, self.name + " value: {value}")
             return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
@@ -162,22 +191,34 @@ def declared(cls: Any) -> dict[str, Option]:
     names = [name for name, hint in hints.items() if name != "params" and not _is_class_variable(hint)]
     keyword_only = names.index("_") if "_" in names else len(names)
     return {
-        name: Option(name, _range(hints[name]), cls.__dict__.get(name, REQUIRED), place > keyword_only)
+        name: Option(
+            name, _range(hints[name]), cls.__dict__.get(name, REQUIRED), place > keyword_only, _may_be_none(hints[name])
+        )
         for place, name in enumerate(names)
         if name != "_"
     }
+
+
+def _may_be_none(hint: Any) -> bool:
+    return type(None) in get_args(hint) and len(get_args(hint)) == 2
+
+
+def _list(values: Iterable[Any]) -> str:
+    return ", ".join(map(repr, values))
 
 
 def _is_class_variable(hint: Any) -> bool:
     return hint is ClassVar or get_origin(hint) is ClassVar
 
 
-def _range(hint: Any) -> Range | Pair | Fixed | type | None:
+def _range(hint: Any) -> Range | Pair | OneOf | Fixed | type | None:
     """Find what a field's type says of its values."""
     if get_origin(hint) is Literal:
-        return Fixed(*get_args(hint))
+        return Fixed(*get_args(hint)) if len(get_args(hint)) == 1 else OneOf(get_args(hint))
+    if _may_be_none(hint):
+        (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
     for mark in getattr(hint, "__metadata__", ()):
-        if isinstance(mark, Range | Pair):
+        if isinstance(mark, Range | Pair | OneOf):
             return mark
     return bool if hint is bool or bool in get_args(hint) else None
 
@@ -196,8 +237,7 @@ def _argument(option: Option) -> inspect.Parameter:
     return inspect.Parameter(option.name, kind, default=default)
 
 
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    """Add the nearest known name to a message, or all of them where none is near."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
-    return f": did you mean {near[0]!r}?" if near else f": it has {', '.join(known)}"
+def nearest(name: str, known: Iterable[str], listed: Iterable[str] = ()) -> str:
+    """Add the nearest known name to a message, or a list of them where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f": did you mean {near[0]!r}?" if near else f": it has {', '.join(listed or known)}"

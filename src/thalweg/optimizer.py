@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, dataclass_transform
 
 import torch
 from torch import Tensor
@@ -12,16 +13,23 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
+from .arguments import defaults_of
 from .engine.choose import ENGINES
+from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
-from .groups import checked_group, iterable
-from .hyper import REQUIRED, Option, declared, nearest, signature
+from .groups import check_together, checked_group, iterable
+from .hyper import Count, Fraction, OneOf, Option, Positive, Seed, declared, signature
 from .state import checkpoint
-from .state.entries import States, plain
-from .state.noted import Log, NotedGroup
+from .state.averaged import swapped_in
+from .state.entries import States
+from .state.keeping import ROUNDINGS, STATE_DTYPES
+from .state.memory import Memory, memory_of
+from .state.noted import Log, NotedGroup, OneParameter
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
+StateDtype: TypeAlias = Annotated[Any, OneOf((None, *STATE_DTYPES))]
+Rounding: TypeAlias = Annotated[Any, OneOf((None, *ROUNDINGS))]
 
 # Looked up once: each step asks it.
 _is_profiling = torch.autograd._profiler_enabled  # type: ignore[attr-defined]
@@ -57,11 +65,25 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     capturable: bool = False
     differentiable: bool = False
     fused: bool | None = None
+    max_grad_norm: Positive | None = None
+    max_tensor_norm: Positive | None = None
+    clip_value: Positive | None = None
+    skip_nonfinite: bool = False
+    accumulate: Count = 1
+    decoupled_weight_decay: bool = False
+    cautious: bool = False
+    ema_decay: Fraction | None = None
+    state_dtype: StateDtype = None
+    rounding: Rounding = None
+    seed: Seed = 0
+    track: bool = False
     if TYPE_CHECKING:
         # No option of a group: it belongs to the optimizer, and no checkpoint keeps it.
         engine: str = "auto"
 
     options: ClassVar[dict[str, Option]] = {}
+    around: ClassVar[dict[str, Option]] = {}
+    """What every formula has besides: it is put around it."""
     spellings: ClassVar[Mapping[str, str]] = {}
     """Other names under which an option is accepted."""
     counts_steps: ClassVar[bool] = True
@@ -80,58 +102,21 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        cls.options = {**cls.options, **declared(cls)}
+        cls.options = {**cls.options, **(cls.around if hasattr(cls, "update") else {}), **declared(cls)}
         for name, option in cls.options.items():
             setattr(cls, name, option)
         cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]
         if hasattr(cls, "update"):
-            cls.rule = rule_of(cls)
+            cls.rule = surrounded(rule_of(cls))
             registry[cls.__name__] = cls
 
     def __init__(self, params: Parameters, *values: Any, **keywords: Any) -> None:
         self.engine = _checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
+        self._metrics, self._first_index, self._in_backward = engine.Metrics(), 0, False
         self._forget_plans()
-        defaults = self._defaults(values, keywords)
+        defaults = defaults_of(type(self), values, keywords)
         super().__init__(iterable(params), defaults)
         self.state = States(self.state)
-
-    def _defaults(self, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
-        """Bind the arguments to the options and check each; one that is required may be left to the groups."""
-        owner = type(self)
-        given = owner._bind(values, owner.spelled(keywords))
-        defaults = {name: option.default for name, option in owner.options.items()} | given
-        checked = {
-            name: owner.options[name].check(value, owner.__name__)
-            for name, value in defaults.items()
-            if value is not REQUIRED
-        }
-        if len(checked) == len(defaults):
-            owner.check(checked)
-        return checked
-
-    @classmethod
-    def _bind(cls, values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
-        positional = [name for name, option in cls.options.items() if not option.keyword_only]
-        if len(values) > len(positional):
-            raise TypeError(
-                f"{cls.__name__} takes at most {len(positional)} positional options ({', '.join(positional)}), "
-                f"but got {len(values)}: pass the rest by name"
-            )
-        given = dict(zip(positional, values, strict=False))
-        for name in keywords:
-            if name not in cls.options:
-                raise TypeError(f"{cls.__name__} has no option {name!r}{nearest(name, cls.options)}")
-            if name in given:
-                raise TypeError(f"{cls.__name__} got {name} twice, by position and by name: pass it once")
-        return given | keywords
-
-    @classmethod
-    def spelled(cls, keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-        """Give every option its own name; raises TypeError where one comes under two of them."""
-        for other, name in cls.spellings.items():
-            if {other, name} <= keywords.keys():
-                raise TypeError(f"{cls.__name__} got {name} twice{where}, also as {other}: pass it once")
-        return {cls.spellings.get(name, name): value for name, value in keywords.items()}
 
     @classmethod
     def unfit(cls, param: Tensor) -> tuple[str, str] | None:
@@ -151,13 +136,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
         """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
-        clash = {
-            "foreach": "`fused` and `foreach` cannot be `True` together",
-            "differentiable": "`fused` does not support `differentiable`",
-        }
-        for flag, words in clash.items():
-            if options["fused"] and options[flag]:
-                raise RuntimeError(f"{words}, but {cls.__name__} got both{where}: leave one out")
+        check_together(cls, options, where)
 
     # torch.compiler.disable would import the compiler, which takes as long as torch itself.
     @torch._disable_dynamo  # type: ignore[attr-defined]
@@ -203,24 +182,59 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             or _is_profiling()
         )
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return options and states, in the form of torch.optim, ready for torch.save."""
+    def state_dict(self, state_dtype: torch.dtype | None = None) -> dict[str, Any]:
+        """Return options and states, in the form of torch.optim, ready for torch.save.
+
+        With `state_dtype=torch.float32`, say, states of any format become plain tensors, which torch.optim loads.
+        """
         packed: dict[str, Any] = super().state_dict()
-        return packed | {"state": plain(packed["state"])} if "state" in packed else packed
+        return checkpoint.saved(self, packed, state_dtype) if "state" in packed else packed
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.
 
         Where both sides have names (`named_parameters()`), they are matched, in whatever order. With `strict=False`
-        whatever fits is taken, and the rest stays as it is.
+        whatever fits is taken, and the rest stays as it is. `state_dtype` and `rounding` stay this optimizer's own:
+        states are converted.
 
         Raises ValueError, with every difference named, if it does not fit; then nothing has changed.
         """
         checkpoint.load(self, state_dict, strict)
 
+    def memory(self) -> Memory:
+        """Count the bytes of parameters, gradients, states and compensation, in each group and in all.
+
+        Before the first step it tells what will be there after it. `print(optimizer.memory())` shows a table.
+        """
+        return memory_of(self)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Put the averaged parameters (`ema_decay`) in the place of the parameters: `with optimizer.averaged(): ...`.
+
+        Raises RuntimeError if there are none.
+        """
+        return swapped_in(self)
+
+    def only(self, group: dict[str, Any], param: Tensor, index: int) -> Self:
+        """Return this optimizer for one of its parameters, with the same options and states, live."""
+        one = object.__new__(type(self))
+        one.__dict__.update(self.__dict__ | {"param_groups": [OneParameter(group, param)], "_first_index": index})
+        one._forget_plans()
+        return one
+
     def explain(self) -> str:
         """Say which engine updates which parameters, and where it is not the fastest, why."""
         return engine.explain(self)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is known of the last step, and counts since the start.
+
+        `grad_norm` where gradients are looked at (`max_grad_norm`, `skip_nonfinite`) or `track=True`, before they are
+        shortened; with `track=True` also `update_to_weight`, the norm of the last update over that of all parameters;
+        `clipped` and `skipped`, the steps whose gradients were shortened together, or left out as not finite.
+        """
+        return self._metrics.report()
 
     def _forget_plans(self) -> None:
         self._log = Log()
@@ -235,6 +249,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self._metrics = self.__dict__.get("_metrics") or engine.Metrics()
+        self._first_index, self._in_backward = 0, self.__dict__.get("_in_backward", False)
         if type(self.state) is not States:
             self.state = States(self.state)
         self._forget_plans()
@@ -248,24 +264,8 @@ def _checked_engine(engine: str, owner: str) -> str:
     return engine
 
 
-def _evaluate(optimizer: Optimizer, closure: Closure) -> Any:
-    """Run the closure with gradients enabled, and see that it did its work."""
-    name = type(optimizer).__name__
-    with torch.enable_grad():
-        loss = closure()
-    if loss is None:
-        raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
-    params = [param for group in optimizer.param_groups for param in group["params"]]
-    if any(param.requires_grad for param in params) and all(param.grad is None for param in params):
-        raise RuntimeError(
-            f"{name}.step got a closure after which no parameter has a gradient: call loss.backward() in it, on a loss "
-            "that depends on the optimizer's parameters"
-        )
-    return loss
-
-
 def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
-    loss = None if closure is None else _evaluate(optimizer, closure)
+    loss = None if closure is None else engine.evaluate(optimizer, closure)
     engine.step(optimizer)
     return loss
 
@@ -275,4 +275,6 @@ _uncompiled_step = torch._disable_dynamo(lambda optimizer, closure: optimizer.st
 _watched_step = torch.optim.Optimizer.profile_hook_step(_plain_step)
 
 
-Optimizer.options = declared(Optimizer)
+_flags = ("maximize", "foreach", "capturable", "differentiable", "fused")
+Optimizer.options = {name: option for name, option in declared(Optimizer).items() if name in _flags}
+Optimizer.around = {name: option for name, option in declared(Optimizer).items() if name not in _flags}

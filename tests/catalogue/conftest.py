@@ -28,7 +28,7 @@ def variants(cls):
     switches = {
         name: True if option.default is False else 0.25
         for name, option in cls.options.items()
-        if name not in Optimizer.options and option.default in (0, False)
+        if name not in {*Optimizer.options, *Optimizer.around} and option.default in (0, False)
     }
     for names in chain.from_iterable(combinations(switches, size) for size in range(len(switches) + 1)):
         options = needed(cls) | {name: switches[name] for name in names}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from thalweg.hyper import Pair, Range
+from thalweg.hyper import Pair, Range, Whole
 
 STEPS = 2
 
@@ -56,7 +56,7 @@ def numeric(cls, options):
     """The options that are numbers, away from the edges of their ranges: no difference can be taken across one."""
     defaults = {name: options.get(name, option.default) for name, option in cls.options.items()}
     for name, option in cls.options.items():
-        if isinstance(option.rule, Range) and defaults[name]:
+        if isinstance(option.rule, Range) and not isinstance(option.rule, Whole) and defaults[name]:
             yield name, (max(float(defaults[name]), 0.01),)
         elif isinstance(option.rule, Pair):
             yield name, tuple(max(float(value), 0.01) for value in defaults[name])

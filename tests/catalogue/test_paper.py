@@ -45,7 +45,9 @@ def number(rng, allowed: Range):
 
 def sampled_options(rng, cls):
     while True:
-        names = [name for name in cls.options if name not in Optimizer.options or name == "maximize"]
+        names = [
+            name for name in cls.options if name not in {*Optimizer.options, *Optimizer.around} or name == "maximize"
+        ]
         options = {name: sampled(rng, cls.options[name]) for name in names}
         try:
             cls([torch.zeros(1)], **options)

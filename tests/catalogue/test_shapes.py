@@ -78,7 +78,11 @@ def test_narrow_parameters_are_rounded_once_a_step(cls, options, engine, dtype):
     wide, wide_states = walked(cls, options, engine, start.float(), [gradient.float()])
     assert_same(narrow, wide.to(dtype))
     for name, state in narrow_states.items():
-        assert_same(state, wide_states[name].to(state.dtype))
+        wanted = wide_states[name].to(state.dtype)
+        if name in cls.rule.unsigned and dtype is torch.float16:
+            # A step is divided by it, and float16 ends at 2**-24.
+            wanted = torch.where((wanted == 0) & (wide_states[name] > 0), 2**-24, wanted)
+        assert_same(state, wanted)
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])

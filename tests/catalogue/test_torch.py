@@ -7,8 +7,9 @@ import torch
 from torch.nn.functional import mse_loss
 
 from thalweg.hyper import Fixed
+from thalweg.optimizer import Optimizer
 
-FLAGS = {"maximize", "foreach", "capturable", "differentiable", "fused"}
+FLAGS = {*Optimizer.options, *Optimizer.around}
 """The options of every optimizer."""
 TORCHS = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__}
 
@@ -23,8 +24,11 @@ def torchs(cls):
 
 def shared(optimizer):
     """The options of a thalweg optimizer, to give to torch.optim's."""
-    decided = {name for name, option in type(optimizer).options.items() if isinstance(option.rule, Fixed)}
-    return {name: optimizer.defaults[name] for name in optimizer.defaults.keys() - decided - FLAGS | {"maximize"}}
+    owner = type(optimizer)
+    decided = {name for name, option in owner.options.items() if isinstance(option.rule, Fixed)}
+    # What a training loop does around a step is not torch.optim's, unless the class itself declares it.
+    ours = FLAGS - owner.__annotations__.keys()
+    return {name: optimizer.defaults[name] for name in optimizer.defaults.keys() - decided - ours | {"maximize"}}
 
 
 @pytest.fixture(autouse=True)

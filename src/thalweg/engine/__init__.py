@@ -4,12 +4,15 @@ from typing import Any
 
 from ..formula.trace import formula_of
 from ..state.initial import complete
+from ..state.keeping import formats
 from .access import InGraph, InPlace
+from .closures import evaluate
 from .explain import explain
-from .scaling import OVERFLOWED, goes_ahead
+from .metrics import Metrics
+from .rules import OVERFLOWED, goes_ahead, is_gathering
 from .watch import Watch
 
-__all__ = ["create_states", "explain", "step"]
+__all__ = ["Metrics", "create_states", "evaluate", "explain", "step"]
 
 MOST_PLANS = 32
 """Plans kept for sets of parameters that take turns."""
@@ -27,7 +30,8 @@ def step(optimizer: Any) -> None:
 def _step_otherwise(optimizer: Any) -> Watch:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
     plans: dict[Any, Watch] = optimizer._plans
-    key = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
+    has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
+    key = has_grad, is_gathering(optimizer)
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
         watch = Watch(optimizer)
@@ -43,4 +47,5 @@ def create_states(optimizer: Any, group: dict[str, Any]) -> None:
     formula = formula_of(optimizer.rule, group)
     access = InGraph if group["differentiable"] else InPlace
     for param in group["params"]:
-        complete(optimizer.state[param], formula, param, access.reader(group))
+        kept = dict(formats(formula.rule, formula.states, param, group, {}))
+        complete(optimizer.state[param], formula, param, kept, access.reader(group))

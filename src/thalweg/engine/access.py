@@ -1,6 +1,6 @@
 """How the eager engine reads and writes tensors: in place, in autograd's graph, or where a sparse gradient is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..formula.number import Number
 from ..formula.trace import is_number
-from ..state.formats import as_real, load, store
+from ..state import stored
+from ..state.formats import Format, as_real, load
 
 
 class InPlace:
@@ -34,22 +35,24 @@ class InPlace:
         """Read one number."""
         return Number(value)
 
-    def read(self, tensor: Tensor) -> Tensor:
-        """Read a parameter or state as numbers to compute with."""
-        return load(tensor.detach())
+    def places(self, param: Tensor) -> Tensor:
+        """Number the elements that are read."""
+        return stored.places(param)
 
-    def write(self, tensor: Tensor, value: Any) -> Tensor:
-        """Write a new value; return the tensor that holds it."""
-        store(tensor.detach(), value)
-        return tensor
+    def read(self, form: Format, parts: Sequence[Tensor], param: Tensor) -> Tensor:
+        """Read a parameter or state as numbers to compute with."""
+        return stored.read(form, [part.detach() for part in parts], param)
+
+    def write(
+        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[], Tensor]
+    ) -> Sequence[Tensor]:
+        """Write a new value; return the tensors that hold it."""
+        stored.write(form, [part.detach() for part in parts], value, param, draw)
+        return parts
 
     def write_number(self, tensor: Tensor, value: Any) -> Tensor:
         """Write one number."""
         return tensor.fill_(value)
-
-    def write_param(self, param: Tensor, value: Tensor) -> None:
-        """Write the new parameter."""
-        self.write(param, value)
 
 
 class InGraph(InPlace):
@@ -60,22 +63,24 @@ class InGraph(InPlace):
         """Keep a tensor one, without dimensions that would spread."""
         return value.reshape(()) if isinstance(value, Tensor) else Number(value)
 
-    def read(self, tensor: Tensor) -> Tensor:
+    def read(self, form: Format, parts: Sequence[Tensor], param: Tensor) -> Tensor:
         """Read a copy: the parameter itself changes later."""
-        return load(tensor.clone())
+        return load(parts[0].clone())
 
-    def write(self, tensor: Tensor, value: Tensor) -> Tensor:
-        """Make a new tensor of the old one's format."""
-        real = value.to(tensor.dtype.to_real())
-        return torch.view_as_complex(real) if tensor.is_complex() else real
+    def write(
+        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[], Tensor]
+    ) -> Sequence[Tensor]:
+        """Make a new tensor of the old one's format; the parameter itself changes where it is, as its owner expects."""
+        (old,) = parts
+        if old is param:
+            as_real(param).copy_(value)
+            return parts
+        real = torch.as_tensor(value).to(old.dtype.to_real()).expand_as(as_real(old))
+        return [torch.view_as_complex(real) if old.is_complex() else real]
 
     def write_number(self, tensor: Tensor, value: Any) -> Tensor:
         """Make a new number of the old one's format."""
         return value.to(tensor.dtype) if isinstance(value, Tensor) else torch.full_like(tensor, value)
-
-    def write_param(self, param: Tensor, value: Tensor) -> None:
-        """Change the parameter where it is, as its owner expects; autograd notes it."""
-        as_real(param).copy_(value)
 
 
 class Touched(InPlace):
@@ -83,16 +88,23 @@ class Touched(InPlace):
 
     def __init__(self, grad: Tensor) -> None:
         together = grad.coalesce()
-        self.places = tuple(together.indices())
+        self.indices = tuple(together.indices())
         self.grad = load(together.values())
 
-    def read(self, tensor: Tensor) -> Tensor:
-        """Gather the elements."""
-        return load(tensor.detach()[self.places])
+    def places(self, param: Tensor) -> Tensor:
+        """Number the elements that are read."""
+        return super().places(param)[self.indices]
 
-    def write(self, tensor: Tensor, value: Tensor) -> Tensor:
+    def read(self, form: Format, parts: Sequence[Tensor], param: Tensor) -> Tensor:
+        """Gather the elements."""
+        return super().read(form, [part.detach()[self.indices] for part in parts], param)
+
+    def write(
+        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[], Tensor]
+    ) -> Sequence[Tensor]:
         """Scatter them back."""
-        elements = tensor.detach()[self.places]
-        store(elements, value)
-        tensor.detach()[self.places] = elements
-        return tensor
+        some = [part.detach()[self.indices] for part in parts]
+        super().write(form, some, value, param, draw)
+        for part, elements in zip(parts, some, strict=True):
+            part.detach()[self.indices] = elements
+        return parts

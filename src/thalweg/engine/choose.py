@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..formula.trace import Formula
-from ..state.formats import compute_dtype
+from ..state.formats import WHOLE, Format, Part, compute_dtype
 from ..state.layout import is_dense, lie_alike
 from .gradients import Ready
 
@@ -18,15 +18,21 @@ KERNELS = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.co
 WIDE = (torch.float32, torch.float64)
 
 
-def why_eager(engine: str, item: Ready, formula: Formula, state: Mapping[str, Any]) -> str | None:
+def why_eager(
+    engine: str, item: Ready, formula: Formula, kept: Mapping[str, Format], state: Mapping[str, Any]
+) -> str | None:
     """Say why a parameter is left to the eager engine; None if machine code updates it."""
     if engine == "eager":
         return "engine='eager' was asked for"
     if item.group["differentiable"]:
         return "differentiable=True leaves every operation to autograd"
-    if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:  # type: ignore[attr-defined]
+    if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:
         return "its gradient is sparse: only the elements that have one are looked at"
-    return _why_not_tensors(item.param, item.grad) or _why_not_states(item.param, formula, state)
+    return (
+        _why_not_tensors(item.param, item.grad)
+        or _why_not_numbers(formula, state)
+        or _why_not_parts(item.param, kept, state)
+    )
 
 
 def has_memory(tensor: Tensor | None) -> TypeGuard[Tensor]:
@@ -49,19 +55,36 @@ def _why_not_tensors(param: Tensor, grad: Tensor) -> str | None:
     return None if is_dense(param) else "its elements overlap or have gaps in memory"
 
 
-def _why_not_states(param: Tensor, formula: Formula, state: Mapping[str, Any]) -> str | None:
-    """Find a state that a kernel could not read: loaded or replaced by something unusual."""
-    numbers = formula.rule.scalars | {"step"}
-    for name in {*formula.states, "step"} & state.keys():
-        value = state[name]
-        if type(value) is not Tensor or value.device.type != "cpu":
-            return f"its state {name!r} is no plain tensor on the CPU"
-        if value.dtype not in (WIDE if name in numbers else KERNELS):
-            return f"there are no kernels for a state of {value.dtype}"
-        if name in numbers:
-            continue
-        if value.is_complex() != param.is_complex() or not lie_alike(value, param):
-            return f"its state {name!r} lies unlike the parameter in memory"
-        if compute_dtype(value.dtype) != compute_dtype(param.dtype):
-            return f"its state {name!r} is {value.dtype}, which is not computed with as {param.dtype} is"
+def _why_not_numbers(formula: Formula, state: Mapping[str, Any]) -> str | None:
+    """Find a number of a parameter that a kernel could not read: loaded or replaced by something unusual."""
+    for name in formula.rule.scalars | {"step"}:
+        value = state.get(name)
+        if value is not None and (type(value) is not Tensor or value.device.type != "cpu" or value.dtype not in WIDE):
+            return f"its state {name!r} is no plain tensor of float32 or float64 on the CPU"
+    return None
+
+
+def _why_not_parts(param: Tensor, kept: Mapping[str, Format], state: Mapping[str, Any]) -> str | None:
+    """Find a state that a kernel could not read."""
+    for quantity, form in kept.items():
+        for part in form.parts:
+            name = part.of(quantity)
+            if name != "param" and state.get(name) is not None:
+                reason = _why_not_part(param, part, name, state[name])
+                if reason:
+                    return reason
+    return None
+
+
+def _why_not_part(param: Tensor, part: Part, name: str, value: Any) -> str | None:
+    if type(value) is not Tensor or value.device.type != "cpu":
+        return f"its state {name!r} is no plain tensor on the CPU"
+    if value.dtype not in (*KERNELS, *WHOLE):
+        return f"there are no kernels for a state of {value.dtype}"
+    if part.scope == "block":
+        return None if value.is_contiguous() else f"its state {name!r} has gaps in memory"
+    if value.is_complex() != param.is_complex() or not lie_alike(value, param):
+        return f"its state {name!r} lies unlike the parameter in memory"
+    if value.dtype not in WHOLE and compute_dtype(value.dtype) not in (compute_dtype(param.dtype), torch.float32):
+        return f"its state {name!r} is {value.dtype}, which is not computed with as {param.dtype} is"
     return None

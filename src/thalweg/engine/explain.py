@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .gradients import Ready
+from .gradients import Ready, numbered
 from .plan import Choice, choose
 
 
@@ -25,9 +25,8 @@ def explain(optimizer: Any) -> str:
 def _all(groups: Sequence[dict[str, Any]]) -> list[Ready]:
     """Take every parameter as if it had a gradient."""
     return [
-        Ready(group, param, param.detach() if param.grad is None else param.grad)
-        for group in groups
-        for param in group["params"]
+        Ready(group, param, param.detach() if param.grad is None else param.grad, index)
+        for index, (group, param) in enumerate(numbered(groups))
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..state.keeping import EIGHT_BITS
 from ..state.names import name_in
 
 
@@ -19,30 +20,36 @@ class Ready:
     group: dict[str, Any]
     param: Tensor
     grad: Tensor
+    index: int
+    """Its place among all parameters of the optimizer."""
 
 
-def again(optimizer: Any, group: dict[str, Any], param: Tensor) -> Ready:
+def again(optimizer: Any, group: dict[str, Any], param: Tensor, index: int) -> Ready:
     """Look again at the gradient of a parameter that is known to have one."""
     assert param.grad is not None
-    item = Ready(group, param, param.grad)
+    item = Ready(group, param, param.grad, index)
     _refuse(optimizer, item)
     return item
 
 
 def ready(optimizer: Any) -> list[Ready]:
     """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
-    found = list(_with_gradient(optimizer.param_groups))
+    found = list(_with_gradient(optimizer.param_groups, optimizer._first_index))
     for item in found:
         _refuse(optimizer, item)
     return found
 
 
-def _with_gradient(groups: list[dict[str, Any]]) -> Iterator[Ready]:
-    for group in groups:
-        for param in group["params"]:
-            grad = param.grad
-            if grad is not None:
-                yield Ready(group, param, grad)
+def _with_gradient(groups: list[dict[str, Any]], first: int) -> Iterator[Ready]:
+    for index, (group, param) in enumerate(numbered(groups), first):
+        grad = param.grad
+        if grad is not None:
+            yield Ready(group, param, grad, index)
+
+
+def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Tensor]]:
+    """Walk over all parameters, each with its group, in the order that numbers them."""
+    return ((group, param) for group in groups for param in group["params"])
 
 
 def _refuse(optimizer: Any, item: Ready) -> None:
@@ -77,7 +84,19 @@ def _layout_fault(owner: Any, item: Ready) -> str | None:
         return "differentiable=True needs dense gradients: call .to_dense() on its sparse one"
     if layout != torch.strided and item.group.get("weight_decay"):
         return "weight_decay option is not compatible with sparse gradients, as it changes every element: set it to 0"
-    return None
+    return _whole_fault(item.group) if layout != torch.strided else None
+
+
+def _whole_fault(group: Mapping[str, Any]) -> str | None:
+    """Say which option concerns all elements of a parameter, and not only those that a sparse gradient names."""
+    wanted = {
+        "accumulate": group["accumulate"] > 1,
+        "ema_decay": group["ema_decay"] is not None,
+        "cautious": group["cautious"],
+        "state_dtype": group["state_dtype"] == EIGHT_BITS,
+    }
+    asked = [name for name, is_asked in wanted.items() if is_asked]
+    return f"{asked[0]}={group[asked[0]]!r} needs dense gradients: leave it out for sparse ones" if asked else None
 
 
 def _graph_fault(item: Ready) -> str | None:

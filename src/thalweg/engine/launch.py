@@ -1,15 +1,17 @@
-"""One launch: the tables of all tensors that one kernel updates, and the call."""
+"""One launch: the tables of all tensors that one formula's kernels update, and the calls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..formula.expr import BLOCK
 from ..formula.passes import Program
 from ..state.layout import lie_alike
 from .options import Options
@@ -36,52 +38,121 @@ class Row:
     options: int
     """The address of its group's numbers."""
     is_fresh: bool
+    index: int
+    """Its place among all parameters of the optimizer."""
+
+    @property
+    def elements(self) -> int:
+        """The number of its real numbers."""
+        return self.param.numel() * (2 if self.param.is_complex() else 1)
+
+
+class Call:
+    """One kernel, and everything that a call of it needs, at addresses that stay from step to step."""
+
+    def __init__(
+        self, program: Program, kernel: Kernel, rows: Sequence[Row], shared: Mapping[str, Any], offset: int
+    ) -> None:
+        self.program, self.kernel, self.rows, self.shared, self.offset = program, kernel, rows, shared, offset
+        self.table = np.array([self._words(index, row) for index, row in enumerate(rows)], np.int64)
+        self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
+        self.sums = np.zeros((len(shared["chunks"]), max(len(program.totals), 1)))
+        self.totals = np.zeros((len(rows), max(len(program.totals), 1)))
+        self.context = self._context()
+        self.address = self.context.ctypes.data
+
+    @property
+    def states(self) -> Iterator[Tensor]:
+        """All that the kernel has the addresses of, beside parameters and gradients."""
+        for row in self.rows:
+            for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
+                if name in row.state:
+                    yield row.state[name]
+
+    def measured(self) -> dict[str, Any]:
+        """Give each sum that was taken, for each row."""
+        return {name: self.totals[:, place] for place, name in enumerate(self.program.totals)}
+
+    def _words(self, index: int, row: Row) -> list[int]:
+        """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
+        layout = self.kernel.layout
+        tensors = {"param": row.param} | row.state
+        words = [tensors[name].data_ptr() for name in layout.tensors]
+        for name in layout.scalars:
+            hidden = self.shared.get(name)
+            words.append(tensors[name].data_ptr() if name in tensors else _address(hidden, index))
+        return [*words, row.options + 8 * self.offset, 0]
+
+    def _context(self) -> Any:
+        tables = {"rows": self.table, "slots": self.slots, "sums": self.sums, "totals": self.totals}
+        tables |= {name: self.shared[name] for name in ("gradients", "chunks")}
+        words = {name: table.ctypes.data for name, table in tables.items()}
+        words |= {"row_count": len(self.rows), "chunk_count": len(self.shared["chunks"]), "next_chunk": 0}
+        words |= self.kernel.externals
+        return np.array([words[name] for name in self.kernel.context], np.int64)
+
+    def run(self, is_small: bool) -> None:
+        """Compute all of it."""
+        if is_small:
+            self.kernel.step(self.address, 1)
+        else:
+            self.kernel.run(self.address, torch.get_num_threads())
+
+
+def _address(column: Any, index: int) -> int:
+    """Return where a row's number stands; the column may be one of a table."""
+    return int(column[index:].ctypes.data)
 
 
 class Launch:
-    """Everything that one call needs, at addresses that stay from step to step."""
+    """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
 
-    def __init__(self, kernel: Kernel, program: Program, rows: Sequence[Row], options: Options) -> None:
-        self.kernel = kernel
-        self.rows = rows
-        self.options = options
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        options: Options,
+        updates: Sequence[tuple[Program, Kernel]],
+        measure: tuple[Program, Kernel] | None = None,
+    ) -> None:
+        self.rows, self.options = rows, options
         self.params = [row.param for row in rows]
-        lengths = [param.numel() * (2 if param.is_complex() else 1) for param in self.params]
+        lengths = [row.elements for row in rows]
         self.is_small = sum(lengths) < ALONE
-        # A rule that keeps no count still knows its first step: the one that made its states.
-        self.counts = np.array([0.0 if row.is_fresh else 1.0 for row in rows])
-        self.table = np.array([self._words(index, program) for index in range(len(rows))], np.int64)
         self.gradients = np.zeros(len(rows), np.int64)
-        self.chunks = np.array([*_chunks(lengths)], np.int64).reshape(-1, 3)
-        self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
-        self.context = self._context()
-        self.address = self.context.ctypes.data
-        self.call = (kernel.address, self.address)
+        programs = [program for program, _ in (*updates, *filter(None, [measure]))]
+        in_blocks = any(program.totals or program.blocks for program in programs)
+        self.shared: dict[str, Any] = {
+            "gradients": self.gradients,
+            "chunks": np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3),
+            # A rule that keeps no count still knows its first step: the one that made its states.
+            "step": np.array([0.0 if row.is_fresh else 1.0 for row in rows]),
+            "param_index": np.array([float(row.index) for row in rows]),
+            "numel": np.array(lengths, np.float64),
+        }
+        offsets = [0, *accumulate(len(program.options) for program in programs)]
+        self.calls: list[Call] = []
+        for (program, kernel), offset in zip(updates, offsets, strict=False):
+            self.calls.append(Call(program, kernel, rows, self.shared, offset))
+            self.shared.update(self.calls[-1].measured())
+        self.measure = measure and Call(*measure, rows, self.shared, offsets[len(updates)])
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.find_gradients()
 
     @property
+    def is_plain(self) -> bool:
+        """True if one call updates everything, and nothing else is to be known."""
+        return len(self.calls) == 1 and not (self.measure or self.calls[0].program.totals)
+
+    @property
+    def call(self) -> tuple[int, int]:
+        """The function, and what it is called with, where there is but one."""
+        return self.calls[-1].kernel.address, self.calls[-1].address
+
+    @property
     def states(self) -> list[Tensor]:
-        """All that the kernel has the addresses of, beside parameters and gradients."""
-        layout = self.kernel.layout
-        names = [name for name in (*layout.tensors, *layout.scalars) if name in self.rows[0].state]
-        return [row.state[name] for row in self.rows for name in names]
-
-    def _words(self, index: int, program: Program) -> list[int]:
-        """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
-        row, layout = self.rows[index], self.kernel.layout
-        tensors = {"param": row.param} | row.state
-        words = [tensors[name].data_ptr() for name in layout.tensors]
-        hidden = self.counts.ctypes.data + self.counts.itemsize * index
-        words += [tensors[name].data_ptr() if name in tensors else hidden for name in layout.scalars]
-        return [*words, row.options, 0]
-
-    def _context(self) -> Any:
-        tables = {"rows": self.table, "gradients": self.gradients, "chunks": self.chunks, "slots": self.slots}
-        words = {name: table.ctypes.data for name, table in tables.items()}
-        words |= {"row_count": len(self.rows), "chunk_count": len(self.chunks), "next_chunk": 0}
-        words |= self.kernel.externals
-        return np.array([words[name] for name in self.kernel.context], np.int64)
+        """All that the kernels have the addresses of, beside parameters and gradients."""
+        calls = [*self.calls, *([self.measure] if self.measure else [])]
+        return list({id(tensor): tensor for call in calls for tensor in call.states}.values())
 
     def find_gradients(self) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
@@ -94,22 +165,38 @@ class Launch:
                 self.relaid.append((place, grad))
             self.gradients[index] = place.data_ptr()
 
+    def look_at_gradients(self) -> Any:
+        """Take the sum of the squares of each gradient."""
+        assert self.measure is not None
+        self._lay_out()
+        self.measure.run(self.is_small)
+        return self.measure.measured()["grad_square"]
+
+    def measured(self) -> dict[str, Any]:
+        """Give what the last call has measured on its way, for each row."""
+        return self.calls[-1].measured()
+
     def run(self) -> None:
         """Update all of it."""
-        for place, grad in self.relaid:
-            place.copy_(grad)
-        if self.is_small:
-            self.kernel.step(self.address, 1)
-        else:
-            self.kernel.run(self.address, torch.get_num_threads())
+        self._lay_out()
+        for call in self.calls:
+            call.run(self.is_small)
         # What zero_grad frees is not kept alive from here.
         self.relaid = []
 
+    def _lay_out(self) -> None:
+        for place, grad in self.relaid:
+            place.copy_(grad)
 
-def _chunks(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Cut all tensors into pieces: row, first element, length."""
+
+def _chunks(lengths: Sequence[int], in_blocks: bool) -> Iterator[tuple[int, int, int]]:
+    """Cut all tensors into pieces: row, first element, length.
+
+    Where blocks are looked at, pieces are whole blocks, and always as long: sums are taken in an order of their own.
+    """
     least, most = CHUNK_LENGTHS
     size = min(max(sum(lengths) // PIECES // least * least, least), most)
+    size = -(-least // BLOCK) * BLOCK if in_blocks else size
     for row, length in enumerate(lengths):
         for first in range(0, length, size):
             yield row, first, min(size, length - first)

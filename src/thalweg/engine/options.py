@@ -11,6 +11,9 @@ from ..formula.expr import Symbol, symbols
 from ..formula.trace import NUMBER, Formula, as_float, shape_of
 from ..state.noted import Log, NotedGroup
 
+CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite")
+"""The options that decide what kernels there are, whatever the formula."""
+
 
 class Options:
     """A table with a row for each group and a column for each number, at an address that stays."""
@@ -20,7 +23,9 @@ class Options:
     ) -> None:
         self.groups, self.formula, self.columns, self.more = groups, formula, columns, more
         self.table = np.zeros((len(groups), max(len(columns), 1)))
-        self.names = list(formula.structure)
+        # No matter of the formula, but of what is made of it: a group may have its own.
+        self.chosen = {name: [shape_of(group[name]) for group in groups] for name in CHOICES}
+        self.names = [*dict.fromkeys([*formula.structure, *CHOICES])]
         self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
         self.known: dict[str, list[Any]] = {}
         self.volatile: list[str] = []
@@ -47,7 +52,7 @@ class Options:
         if self.log is not None:
             self.seen = self.log.count
         if self.more:
-            self._fill_in_numbers_of_the_step()
+            self.fill_in_numbers_of_the_step()
         self.is_steady = not (self.log is None or self.volatile or self.more)
         return True
 
@@ -78,10 +83,13 @@ class Options:
         """Tell if these values of an option still select the formula."""
         if name in self.decided:
             return all(map(self.formula.fits, self.groups))
+        if name in self.chosen:
+            return list(map(shape_of, values)) == self.chosen[name]
         shape = self.formula.structure[name]
         return (shape is NUMBER and _are_plain(values)) or all(shape_of(value) == shape for value in values)
 
-    def _fill_in_numbers_of_the_step(self) -> None:
+    def fill_in_numbers_of_the_step(self) -> None:
+        """Take over what was found out in this step."""
         for column, symbol in enumerate(self.columns):
             if symbol.name in self.more:
                 self.table[:, column] = as_float(self.more[symbol.name])

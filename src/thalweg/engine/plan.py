@@ -10,18 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.passes import Program, program_of
-from ..formula.trace import formula_of
-from ..state.formats import compute_dtype
+from ..formula.passes import Program, passes, program_of
+from ..formula.trace import Formula, formula_of
+from ..state.formats import Format, compute_dtype
 from ..state.initial import complete, number_dtype
+from ..state.keeping import formats, keeps_anything
 from ..state.layout import overlapping
-from . import eager
+from . import eager, norm
 from .access import InPlace
 from .choose import has_memory, why_eager
 from .gradients import Ready, again
 from .launch import Launch, Row
 from .options import Options
-from .scaling import rule_for
+from .rules import gathered, is_measured, measuring_rule_for, rule_for
 
 Dtypes = tuple[tuple[str, torch.dtype], ...]
 """The dtype of each tensor and number, by name."""
@@ -29,13 +30,22 @@ Dtypes = tuple[tuple[str, torch.dtype], ...]
 
 @dataclass(frozen=True)
 class Choice:
-    """What was decided for one parameter: the kernel that fits it, and why it is not used, if it is not."""
+    """What was decided for one parameter: the kernels that fit it, and why they are not used, if they are not."""
 
     item: Ready
     state: Mapping[str, Any]
+    kept: Mapping[str, Format]
     program: Program
+    measure: Program | None
+    """What looks at its gradient before, if anything does."""
     dtypes: Dtypes
     why_eager: str | None
+
+    @property
+    def kernels(self) -> list[tuple[Program, Dtypes]]:
+        """All kernels that it needs."""
+        measure = [] if self.measure is None else [self.measure]
+        return [(program, self.dtypes) for program in [*measure, *passes(self.program)]]
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -49,16 +59,31 @@ class Plan:
     """How one set of parameters is updated, step after step."""
 
     launches: list[Launch]
-    eager: list[tuple[dict[str, Any], Tensor]]
-    """The parameters that are left to the eager engine, with their groups; never a gradient, which would live on."""
+    eager: list[tuple[dict[str, Any], Tensor, int]]
+    """The parameters left to the eager engine, with groups and places; never a gradient, which would live on."""
+    accumulates: bool
+    """True if gradients are gathered over several steps."""
+
+    @property
+    def is_plain(self) -> bool:
+        """True if running the launches is all there is to do."""
+        return not (self.eager or self.accumulates) and all(launch.is_plain for launch in self.launches)
 
     def run(self, optimizer: Any) -> None:
-        """Update all of them."""
-        items = [again(optimizer, group, param) for group, param in self.eager]
+        """Update all of them, unless what is seen of their gradients forbids it."""
+        items = [again(optimizer, *kept) for kept in self.eager]
+        metrics = optimizer._metrics
+        metrics.sums.clear()
+        if is_measured(optimizer) and not norm.take(optimizer, self.launches, items):
+            return
         for launch in self.launches:
             launch.run()
+            for name, sums in launch.measured().items():
+                metrics.sums[name].extend(sums.tolist())
         if items:
             eager.step(optimizer, items)
+        if self.accumulates and (self.launches or items):
+            gathered(optimizer)
 
 
 _failures: dict[tuple[Program, Dtypes], str] = {}
@@ -67,18 +92,21 @@ _failures: dict[tuple[Program, Dtypes], str] = {}
 
 def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     """Plan the update of parameters; what no kernel can be built for is left to the eager engine, with a warning."""
-    choices = [_with_kernel(optimizer, choice) for choice in choose(optimizer, items)]
-    together: dict[tuple[Program, Dtypes], list[Choice]] = {}
+    choices = [_with_kernels(optimizer, choice) for choice in choose(optimizer, items)]
+    together: dict[Any, list[Choice]] = {}
     for choice in choices:
         if not choice.why_eager:
-            together.setdefault((choice.program, choice.dtypes), []).append(choice)
-    launches = [_launch(optimizer, _kernel(*key), key[0], found) for key, found in together.items()]
-    return Plan(launches, [(choice.item.group, choice.item.param) for choice in choices if choice.why_eager])
+            together.setdefault((choice.program, choice.measure, choice.dtypes), []).append(choice)
+    launches = [_launch(optimizer, found) for found in together.values()]
+    left = [choice.item for choice in choices if choice.why_eager]
+    others = [(item.group, item.param, item.index) for item in left]
+    return Plan(launches, others, any(group["accumulate"] > 1 for group in optimizer.param_groups))
 
 
 def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
     """Decide for each parameter what updates it; those that share memory are updated one after the other."""
-    choices = [_choice(optimizer, item) for item in items]
+    measures = is_measured(optimizer)
+    choices = [_choice(optimizer, item, measures) for item in items]
     shared = overlapping([choice.tensors for choice in choices])
     reason = "it shares memory with another parameter or state"
     return [
@@ -87,33 +115,56 @@ def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
     ]
 
 
-def _choice(optimizer: Any, item: Ready) -> Choice:
-    formula = formula_of(rule_for(optimizer), item.group)
-    program, state = program_of(formula), optimizer.state.get(item.param, {})
-    reason = why_eager(optimizer.engine, item, formula, state)
-    return Choice(item, state, program, _dtypes(program, item.param, state), reason)
+def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
+    formula, state = formula_of(rule_for(optimizer, item.group), item.group), optimizer.state.get(item.param, {})
+    kept = _kept(formula, item, state)
+    program, measure = program_of(formula, _unusual(kept)), None
+    if measures:
+        looking = formula_of(measuring_rule_for(optimizer, item.group), item.group)
+        measure = program_of(looking, _unusual(_kept(looking, item, state)))
+    reason = why_eager(optimizer.engine, item, formula, kept, state)
+    return Choice(item, state, kept, program, measure, _dtypes(program, kept, item.param, state), reason)
 
 
-def _dtypes(program: Program, param: Tensor, state: Mapping[str, Any]) -> Dtypes:
-    tensors = {name: state[name].dtype if state.get(name) is not None else param.dtype for name in program.tensors}
-    # A count that is no state is the launch's own, in float64.
+def _kept(formula: Formula, item: Ready, state: Mapping[str, Any]) -> dict[str, Format]:
+    return dict(formats(formula.rule, formula.states, item.param, item.group, state))
+
+
+def _unusual(kept: Mapping[str, Format]) -> tuple[tuple[str, Format], ...]:
+    """Leave out what a dtype says."""
+    return tuple((name, form) for name, form in kept.items() if not form.is_plain)
+
+
+def _dtypes(program: Program, kept: Mapping[str, Format], param: Tensor, state: Mapping[str, Any]) -> Dtypes:
+    tensors = {part.of(name): part.memory for name, form in kept.items() for part in form.parts}
+    # A count that is no state is the launch's own, in float64, and so is all else that it knows of a parameter.
     new = number_dtype() if program.formula.rule.counts_steps else torch.float64
-    numbers = {name: state[name].dtype if isinstance(state.get(name), Tensor) else new for name in program.scalars}
-    formats = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
-    return tuple((formats | {"compute": compute_dtype(param.dtype)}).items())
+    scalars = program.formula.rule.scalars
+    names = dict.fromkeys(name for item in passes(program) for name in item.scalars)
+    numbers = {name: new if name == "step" else number_dtype() if name in scalars else torch.float64 for name in names}
+    numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}
+    formats_ = {name: dtype.to_real() for name, dtype in (tensors | {"grad": param.dtype} | numbers).items()}
+    return tuple((formats_ | {"compute": compute_dtype(param.dtype)}).items())
 
 
-def _with_kernel(optimizer: Any, choice: Choice) -> Choice:
-    """See that the kernel is there, before anything changes; whatever goes wrong in a compiler, training goes on."""
-    key = choice.program, choice.dtypes
-    if choice.why_eager is None and key not in _failures:
-        try:
-            _kernel(*key)
-        except Exception as error:
-            _failures[key] = f"no kernel could be built: {error}"
-            name = type(optimizer).__name__
-            warnings.warn(f"{name} runs on the eager engine, as {_failures[key]}", RuntimeWarning, stacklevel=2)
-    return replace(choice, why_eager=choice.why_eager or _failures.get(key))
+def _with_kernels(optimizer: Any, choice: Choice) -> Choice:
+    """See that the kernels are there, before anything changes; whatever goes wrong in a compiler, training goes on."""
+    if choice.why_eager is None:
+        for key in choice.kernels:
+            _try(optimizer, key)
+    failures = (_failures.get(key) for key in choice.kernels)
+    return replace(choice, why_eager=choice.why_eager or next(filter(None, failures), None))
+
+
+def _try(optimizer: Any, key: tuple[Program, Dtypes]) -> None:
+    if key in _failures:
+        return
+    try:
+        _kernel(*key)
+    except Exception as error:
+        _failures[key] = f"no kernel could be built: {error}"
+        name = type(optimizer).__name__
+        warnings.warn(f"{name} runs on the eager engine, as {_failures[key]}", RuntimeWarning, stacklevel=2)
 
 
 def _kernel(program: Program, dtypes: Dtypes) -> Any:
@@ -123,16 +174,22 @@ def _kernel(program: Program, dtypes: Dtypes) -> Any:
     return kernel_of(program, dtypes)
 
 
-def _launch(optimizer: Any, kernel: Any, program: Program, choices: Sequence[Choice]) -> Launch:
+def _launch(optimizer: Any, choices: Sequence[Choice]) -> Launch:
     """Make the states that are missing, and the tables."""
+    first = choices[0]
+    updates = [(program, _kernel(program, first.dtypes)) for program in passes(first.program)]
+    measure = None if first.measure is None else (first.measure, _kernel(first.measure, first.dtypes))
+    columns = [symbol for program in (*passes(first.program), first.measure) if program for symbol in program.options]
     groups = {id(choice.item.group): choice.item.group for choice in choices}
-    options = Options(list(groups.values()), program.formula, program.options, optimizer._step_numbers)
+    options = Options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers)
     places = {key: options.address(row) for row, key in enumerate(groups)}
-    rows = []
-    for choice in choices:
-        item, formula = choice.item, program.formula
-        is_fresh = any(choice.state.get(name) is None for name in formula.states)
-        state = optimizer.state[item.param] if formula.keeps_anything else {}
-        complete(state, formula, item.param, InPlace.reader(item.group))
-        rows.append(Row(item.param, state, places[id(item.group)], is_fresh))
-    return Launch(kernel, program, rows, options)
+    rows = [_row(optimizer, choice, places[id(choice.item.group)]) for choice in choices]
+    return Launch(rows, options, updates, measure)
+
+
+def _row(optimizer: Any, choice: Choice, options: int) -> Row:
+    item, formula = choice.item, choice.program.formula
+    is_fresh = any(choice.state.get(name) is None for name in formula.states)
+    state = optimizer.state[item.param] if keeps_anything(formula, choice.kept) else {}
+    complete(state, formula, item.param, choice.kept, InPlace.reader(item.group))
+    return Row(item.param, state, options, is_fresh, item.index)

@@ -15,6 +15,7 @@ from ..state.entries import States
 from .gradients import ready
 from .launch import Launch
 from .plan import plan
+from .rules import SCALE, is_gathering
 
 GRAD = attrgetter("grad")
 ADDRESS = Tensor.data_ptr
@@ -28,7 +29,8 @@ class Watch:
         if type(optimizer.state) is not States:
             optimizer.state = States(optimizer.state)
         self.plan = plan(optimizer, ready(optimizer))
-        self.engine, self.is_scaled = optimizer.engine, bool(optimizer._step_numbers)
+        self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
+        self.is_gathering = is_gathering(optimizer)
         self.groups = list(optimizer.param_groups)
         self.params = list(_params(self.groups))
         self.options = [launch.options for launch in self.plan.launches]
@@ -37,7 +39,7 @@ class Watch:
         self.written = self.compiled + self.kept
         self.addresses, self.kinds = list(map(ADDRESS, self.written)), list(map(_kind, self.compiled))
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
-        self.runs_at_once = not self.plan.eager and all(launch.is_small for launch in self.plan.launches)
+        self.runs_at_once = self.plan.is_plain and all(launch.is_small for launch in self.plan.launches)
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
         grads = list(map(GRAD, self.params))
         self.has_grad = [grad is not None for grad in grads]
@@ -60,7 +62,8 @@ class Watch:
             and optimizer.state is self.state
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
-            and bool(optimizer._step_numbers) == self.is_scaled
+            and (SCALE in optimizer._step_numbers) == self.is_scaled
+            and not (self.plan.accumulates and is_gathering(optimizer) != self.is_gathering)
         ):
             return False
         for options in self.options:

@@ -6,14 +6,34 @@ one text of `update` serves as reference, as source of kernels and as documentat
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from .expr import Expr, apply
+from .expr import BLOCK, Expr, Reduction, apply
 from .number import Number
 from .ops import OPS
-from .rule import Scalar
+from .rule import Scalar, Unsigned
 
-__all__ = ["Scalar", "clamp", "lerp", "maximum", "minimum", "sign", "sqrt", "where"]
+__all__ = [
+    "Scalar",
+    "Unsigned",
+    "bfloat16",
+    "bits",
+    "block_peak",
+    "clamp",
+    "float16",
+    "from_bits",
+    "integer",
+    "lerp",
+    "maximum",
+    "minimum",
+    "shift_right",
+    "sign",
+    "sqrt",
+    "total",
+    "total_square",
+    "where",
+]
 
 
 def sqrt(x: Any) -> Any:
@@ -54,6 +74,54 @@ def where(condition: Any, a: Any, b: Any) -> Any:
             "where(condition, 2 * x, x) instead of where(condition, 2, 1) * x"
         )
     return _say("where", condition, a, b)
+
+
+def bits(x: Any) -> Any:
+    """Read the 32 bits of a number in float32, as a whole number."""
+    return _say("bits", x)
+
+
+def from_bits(x: Any) -> Any:
+    """Read 32 bits as a number in float32."""
+    return _say("from_bits", x)
+
+
+def integer(x: Any) -> Any:
+    """Turn a whole number into bits."""
+    return _say("integer", x)
+
+
+def shift_right(x: Any, places: int) -> Any:
+    """Shift bits to the right, zeros coming in."""
+    return _say("shift_right", x, places)
+
+
+def bfloat16(x: Any) -> Any:
+    """Round to the nearest number that bfloat16 has."""
+    return _say("bfloat16", x)
+
+
+def float16(x: Any) -> Any:
+    """Round to the nearest number that float16 has."""
+    return _say("float16", x)
+
+
+def total(x: Any) -> Any:
+    """Sum over the elements of a parameter, in float64 and in an order that depends on nothing but its size."""
+    return Reduction("total", (x,)) if isinstance(x, Expr) else x.double().sum()
+
+
+def total_square(x: Any) -> Any:
+    """Sum the squares of a parameter's elements, as `total` does."""
+    return Reduction("total_square", (x,)) if isinstance(x, Expr) else x.double().square().sum()
+
+
+def block_peak(x: Any) -> Any:
+    """Find the largest size among a block of 256 elements, for each of them; of tensors, those in one dimension."""
+    if isinstance(x, Expr):
+        return Reduction("block_peak", (x,))
+    rows = torch.nn.functional.pad(x.abs(), (0, -x.numel() % BLOCK)).view(-1, BLOCK)
+    return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()]
 
 
 def _varies(value: Any) -> bool:

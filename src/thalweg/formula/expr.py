@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from .ops import OPS, Op
+from .ops import OPS, Kind, Op, wrapped
 
-Scope: TypeAlias = Literal["element", "parameter", "group"]
-"""Where a symbol has one value: for each element, for each parameter, or for each group."""
+Scope: TypeAlias = Literal["element", "block", "parameter", "group"]
+"""Where a symbol has one value: for each element, for each block of elements, for each parameter, or for each group."""
+
+BLOCK = 256
+"""Elements of a block, in the order of memory: those that share a scale in 8-bit formats."""
+
+ON_BITS = {"add": "add_bits", "subtract": "subtract_bits", "multiply": "multiply_bits", "where": "where_bits"}
+"""What an operation is where it meets bits."""
 
 
 class Expr:
@@ -18,6 +24,7 @@ class Expr:
     varies: bool
     """True if the value differs between the elements of one tensor."""
     operands: tuple[Expr, ...]
+    kind: Kind = "number"
 
     def __add__(self, other: Any) -> Expr:
         return apply("add", self, other)
@@ -69,6 +76,18 @@ class Expr:
     def __le__(self, other: Any) -> Expr:
         return apply("less_equal", self, other)
 
+    def __and__(self, other: Any) -> Expr:
+        return apply("bit_and", self, other)
+
+    def __or__(self, other: Any) -> Expr:
+        return apply("bit_or", self, other)
+
+    def __xor__(self, other: Any) -> Expr:
+        return apply("bit_xor", self, other)
+
+    def __lshift__(self, other: Any) -> Expr:
+        return apply("shift_left", self, other)
+
     # As for tensors, == builds a node; two nodes are the same only if they are one object.
     def __eq__(self, other: Any) -> Expr:  # type: ignore[override]
         return apply("equal", self, other)
@@ -104,12 +123,13 @@ class Symbol(Expr):
     index: int | None = None
     """The place within an option that is a tuple, such as betas."""
     decide: Any = field(default=None, repr=False)
+    kind: Kind = "number"
     operands = ()
 
     @property
     def varies(self) -> bool:  # type: ignore[override]
         """True for tensors."""
-        return self.scope == "element"
+        return self.scope in ("element", "block")
 
     @property
     def label(self) -> str:
@@ -122,6 +142,7 @@ class Constant(Expr):
     """A number that stands in the formula's text."""
 
     value: float
+    kind: Kind = "number"
     varies = False
     operands = ()
 
@@ -134,11 +155,31 @@ class Operation(Expr):
     operands: tuple[Expr, ...]
     varies: bool
 
+    @property
+    def kind(self) -> Kind:  # type: ignore[override]
+        """What the operation gives."""
+        return self.op.gives
+
+
+@dataclass(eq=False, frozen=True)
+class Reduction(Expr):
+    """One number of many: the sum or the sum of squares over a parameter, or the largest size in a block."""
+
+    how: Literal["total", "total_square", "block_peak"]
+    operands: tuple[Expr, ...]
+
+    @property
+    def varies(self) -> bool:  # type: ignore[override]
+        """True for what differs from block to block."""
+        return self.how == "block_peak"
+
 
 def apply(name: str, *operands: Any) -> Expr:
     """Make a node, numbers becoming constants; refuse what no kernel can compute per element."""
+    if any(isinstance(operand, Expr) and operand.kind == "bits" for operand in operands):
+        name = ON_BITS.get(name, name)
     op = OPS[name]
-    nodes = tuple(as_expr(operand) for operand in operands)
+    nodes = tuple(as_expr(operand, op.takes) for operand in operands)
     varies = any(node.varies for node in nodes)
     if varies and op.numbers_only:
         raise TypeError(
@@ -148,10 +189,12 @@ def apply(name: str, *operands: Any) -> Expr:
     return Operation(op, nodes, varies)
 
 
-def as_expr(value: Any) -> Expr:
+def as_expr(value: Any, kind: Kind = "number") -> Expr:
     """Turn a number into a constant; leave a node as it is."""
     if isinstance(value, Expr):
         return value
+    if isinstance(value, int) and kind == "bits":
+        return Constant(wrapped(value), "bits")
     if isinstance(value, int | float):
         return Constant(float(value))
     raise TypeError(f"a formula takes numbers and its own arguments, but got {type(value).__name__} {value!r}")

@@ -2,18 +2,22 @@
 
 Every operation is rounded once, as IEEE 754 says, so each column gives the same bits. What has no correctly rounded
 form (`power`) is for numbers alone: no kernel computes it per element.
+
+The last rows work on *bits*: 32 of them, as a whole number that wraps around. Storage formats are made of these.
 """
 
 import math
 import operator
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 Column = Callable[..., Any]
+Kind: TypeAlias = Literal["number", "condition", "bits"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,14 @@ class Op:
     latex: str
     binds: int = 9
     """How tightly the LaTeX binds: 9 needs no parentheses, 1 (a sum) needs them in a product."""
-    is_condition: bool = False
+    takes: Kind = "number"
+    gives: Kind = "number"
     numbers_only: bool = False
+
+    @property
+    def is_condition(self) -> bool:
+        """True for what is true or false."""
+        return self.gives == "condition"
 
 
 def clamp_from_below(a: Any, b: Any) -> Tensor:
@@ -85,6 +95,46 @@ def sign(a: float) -> float:
     return float((a > 0) - (a < 0))
 
 
+def wrapped(a: int) -> int:
+    """Keep the last 32 bits, as a number with a sign."""
+    return (a + 2**31) % 2**32 - 2**31
+
+
+def whole(a: float) -> int:
+    """Read a whole number as bits."""
+    return wrapped(int(a))
+
+
+def wrapping(operation: Column) -> Column:
+    """Let an operation on whole numbers wrap around."""
+    return lambda *operands: wrapped(operation(*operands))
+
+
+def logical_shift(a: Any, places: int) -> Any:
+    """Shift to the right, zeros coming in; torch's own lets the sign come in."""
+    return (a >> places) & (2 ** (32 - places) - 1)
+
+
+def bits_of(a: float) -> int:
+    """Read the bits of a number in float32."""
+    return int(struct.unpack("<i", struct.pack("<f", a))[0])
+
+
+def number_of(a: int) -> float:
+    """Read bits as a number in float32."""
+    return float(struct.unpack("<f", struct.pack("<i", a))[0])
+
+
+def rounding_to(dtype: torch.dtype) -> Column:
+    """Round a tensor to what a narrow format can hold, to nearest even, and keep it as it was kept."""
+    return lambda a: a.to(dtype).to(a.dtype)
+
+
+def rounded_on_host(dtype: torch.dtype) -> Column:
+    """Round a float to what a narrow format can hold."""
+    return lambda a: float(torch.tensor(a, dtype=torch.float32).to(dtype))
+
+
 ROWS = [
     #   name            torch             host              LLVM                                                LaTeX
     Op("add",           operator.add,     operator.add,     "fadd {type} {0}, {1}",                             "{0} + {1}", 1),
@@ -98,13 +148,27 @@ ROWS = [
     Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",     r"\max\left({0}, {1}\right)"),
     Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",     r"\min\left({0}, {1}\right)"),
     Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
-    Op("greater",       operator.gt,      operator.gt,      "fcmp ogt {type} {0}, {1}",                         "{0} > {1}", 0, is_condition=True),
-    Op("greater_equal", operator.ge,      operator.ge,      "fcmp oge {type} {0}, {1}",                         r"{0} \ge {1}", 0, is_condition=True),
-    Op("less",          operator.lt,      operator.lt,      "fcmp olt {type} {0}, {1}",                         "{0} < {1}", 0, is_condition=True),
-    Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                         r"{0} \le {1}", 0, is_condition=True),
-    Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                         "{0} = {1}", 0, is_condition=True),
-    Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                         r"{0} \ne {1}", 0, is_condition=True),
+    Op("greater",       operator.gt,      operator.gt,      "fcmp ogt {type} {0}, {1}",                         "{0} > {1}", 0, gives="condition"),
+    Op("greater_equal", operator.ge,      operator.ge,      "fcmp oge {type} {0}, {1}",                         r"{0} \ge {1}", 0, gives="condition"),
+    Op("less",          operator.lt,      operator.lt,      "fcmp olt {type} {0}, {1}",                         "{0} < {1}", 0, gives="condition"),
+    Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                         r"{0} \le {1}", 0, gives="condition"),
+    Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                         "{0} = {1}", 0, gives="condition"),
+    Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                         r"{0} \ne {1}", 0, gives="condition"),
     Op("power",         operator.pow,     power,            "call {type} %power.of({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
+    Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})", r"\operatorname{{bfloat16}}\left({0}\right)"),
+    Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",  r"\operatorname{{float16}}\left({0}\right)"),
+    Op("bits",          lambda a: a.view(torch.int32),    bits_of,   "bitcast float {0} to i32",               r"\operatorname{{bits}}\left({0}\right)", gives="bits"),
+    Op("from_bits",     lambda a: a.view(torch.float32),  number_of, "bitcast i32 {0} to float",               r"\operatorname{{number}}\left({0}\right)", takes="bits"),
+    Op("integer",       lambda a: a.to(torch.int32),      whole,     "call i32 @integer.{suffix}({type} {0})", "{0}", gives="bits"),
+    Op("bit_and",       operator.and_,    operator.and_,             "and i32 {0}, {1}",                       r"{0} \wedge {1}", 1, takes="bits", gives="bits"),
+    Op("bit_or",        operator.or_,     operator.or_,              "or i32 {0}, {1}",                        r"{0} \vee {1}", 1, takes="bits", gives="bits"),
+    Op("bit_xor",       operator.xor,     operator.xor,              "xor i32 {0}, {1}",                       r"{0} \oplus {1}", 1, takes="bits", gives="bits"),
+    Op("shift_left",    operator.lshift,  wrapping(operator.lshift), "shl i32 {0}, {1}",                       r"{0} \ll {1}", 1, takes="bits", gives="bits"),
+    Op("shift_right",   logical_shift,    logical_shift,             "lshr i32 {0}, {1}",                      r"{0} \gg {1}", 1, takes="bits", gives="bits"),
+    Op("add_bits",      operator.add,     wrapping(operator.add),    "add i32 {0}, {1}",                       "{0} + {1}", 1, takes="bits", gives="bits"),
+    Op("subtract_bits", operator.sub,     wrapping(operator.sub),    "sub i32 {0}, {1}",                       "{0} - {1}", 1, takes="bits", gives="bits"),
+    Op("where_bits",    torch.where,      choose,                    "select i1 {0}, i32 {1}, i32 {2}",        r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}", takes="bits", gives="bits"),
+    Op("multiply_bits", operator.mul,     wrapping(operator.mul),    "mul i32 {0}, {1}",                       r"{0} \, {1}", 2, takes="bits", gives="bits"),
 ]  # fmt: skip
 
 OPS = {row.name: row for row in ROWS}

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from inspect import unwrap
 from types import FrameType
 from typing import Any
 
@@ -23,7 +22,7 @@ class Formula:
 
     rule: Rule
     outputs: dict[str, Expr]
-    """The new parameter and the new states that are kept, by name."""
+    """The new parameter, the new states that are kept, and what is measured on the way, by name."""
     structure: dict[str, Any]
     """Each option that the formula read: its value, or NUMBER where it stays a symbol."""
     decisions: list[tuple[Expr, bool]] = field(default_factory=list)
@@ -40,7 +39,17 @@ class Formula:
     @property
     def states(self) -> list[str]:
         """The states that are kept: those that the formula reads or changes."""
-        return [name for name in self.outputs if name != "param"]
+        return [name for name in self.outputs if name in self.rule.states]
+
+    @property
+    def measured(self) -> list[str]:
+        """What is measured on the way."""
+        return [name for name in self.outputs if name not in ("param", *self.rule.states)]
+
+    def changes(self, name: str) -> bool:
+        """Tell if the parameter or a state gets a new value."""
+        value = self.outputs[name]
+        return not (isinstance(value, Symbol) and value.name == name)
 
     @property
     def keeps_anything(self) -> bool:
@@ -79,13 +88,22 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
-    numbers = {"step_count": Symbol("step_count", "parameter"), "grad_scale": Symbol("grad_scale", "group")}
-    group = Group(rule.owner, read, is_first_step=first_step(rule), **numbers)
+    group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN)
     inputs = {name: Symbol(name, "parameter" if name in rule.scalars else "element") for name in arguments(rule)}
-    with local_names(unwrap(rule.update), formula.names):
-        outputs = rule(group, *inputs.values())
+    with local_names(rule.text, formula.names):
+        outputs = rule(group, dict(inputs))
+    outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
     formula.outputs = living({name: as_expr(value) for name, value in outputs.items()}, inputs)
     return formula
+
+
+GIVEN = {
+    "step_count": Symbol("step_count", "parameter"),
+    "numel": Symbol("numel", "parameter"),
+    "grad_scale": Symbol("grad_scale", "group"),
+    "grad_norm": Symbol("grad_norm", "group"),
+}
+"""The numbers that no option names: of the step, and of the parameter."""
 
 
 def arguments(rule: Rule) -> tuple[str, ...]:
@@ -119,7 +137,7 @@ def shape_of(value: Any) -> Any:
 
 def living(outputs: dict[str, Expr], inputs: dict[str, Symbol]) -> dict[str, Expr]:
     """Leave out the states that are neither read nor changed: these options do not need them."""
-    unchanged = {name for name, value in outputs.items() if value is inputs[name]}
+    unchanged = {name for name, value in outputs.items() if value is inputs.get(name)}
     read = set(symbols(*(outputs[name] for name in outputs if name not in unchanged)))
     dead = {name for name in unchanged if inputs[name] not in read} - {"param"}
     return {name: value for name, value in outputs.items() if name not in dead}

@@ -11,3 +11,4 @@ from .closure import check_grad as check_grad
 from .closure import least_squares as least_squares
 from .closure import minimize as minimize
 from .elementwise import *
+from .wrappers import in_backward as in_backward

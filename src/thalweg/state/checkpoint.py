@@ -9,9 +9,16 @@ from typing import Any
 from torch import Tensor
 
 from ..formula.rule import Rule
+from .convert import as_dtype, converted
+from .eight_bits import SCALE
+from .entries import plain
 from .initial import counted, number
+from .keeping import BESIDE
 from .matching import match
 from .names import named
+
+FORMATS = ("state_dtype", "rounding")
+"""The options that belong to the optimizer, and not to what it has learned."""
 
 
 def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
@@ -35,9 +42,24 @@ def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
     for key, value in saved["state"].items():
         if key not in misfits and (key in found.params or not isinstance(key, int)):
             state[found.params.get(key, key)] = _placed(value, found.params.get(key))
+    for group in groups if hasattr(optimizer, "rule") else ():
+        for param in group["params"]:
+            if isinstance(state.get(param), dict):
+                state[param] = converted(optimizer.rule, state[param], param, optimizer.defaults | group)
     optimizer.__setstate__({"state": state, "param_groups": groups})
     for hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         hook(optimizer)
+
+
+def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str, Any]:
+    """Complete what torch.optim has packed: with states as plain dicts, of one dtype if one is asked for."""
+    states = plain(packed["state"])
+    if state_dtype is not None:
+        for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
+            for param, key in zip(group["params"], numbers["params"], strict=True):
+                if key in states:
+                    states[key] = as_dtype(optimizer.rule, states[key], param, group, state_dtype)
+    return packed | {"state": states}
 
 
 def _refusal(optimizer: Any, why: str) -> ValueError:
@@ -86,11 +108,13 @@ def _misfits(
 
 
 def _state_fault(rule: Rule, name: str, value: Tensor, param: Tensor) -> str | None:
-    if name not in {"step", *rule.states}:
-        return f"a state {name!r}, but {rule.owner.__name__} keeps {', '.join(rule.states) or 'none'}"
-    if name in rule.states and name not in rule.scalars and value.shape != param.shape:
-        return f"shape {tuple(param.shape)}, but its {name} has {tuple(value.shape)}"
-    return None
+    quantity = "param" if name in BESIDE else name.removesuffix(SCALE)
+    if quantity not in {"step", "param", *rule.states}:
+        own = [state for state in rule.states if state not in rule.wide]
+        return f"a state {name!r}, but {rule.owner.__name__} keeps {', '.join(own) or 'none'}"
+    if quantity == "step" or quantity in rule.scalars or name.endswith(SCALE) or value.shape == param.shape:
+        return None
+    return f"shape {tuple(param.shape)}, but its {name} has {tuple(value.shape)}"
 
 
 def _placed(value: Any, param: Tensor | None) -> Any:
@@ -107,7 +131,7 @@ def _placed(value: Any, param: Tensor | None) -> Any:
 
 
 def _group(old: dict[str, Any], new: Mapping[str, Any], strict: bool) -> dict[str, Any]:
-    """Take the saved options, and keep the parameters, and their names if they have any."""
-    kept = {name: old[name] for name in ("params", "param_names") if name in old}
+    """Take the saved options, and keep the parameters, their names if they have any, and the formats."""
+    kept = {name: old[name] for name in ("params", "param_names", *FORMATS) if name in old}
     taken = {name: value for name, value in new.items() if strict or name in old}
     return ({} if strict else old) | deepcopy({name: value for name, value in taken.items() if name != "params"}) | kept

@@ -1,15 +1,31 @@
-"""How a stored number becomes one to compute with, and back."""
+"""How a stored number becomes one to compute with, and back.
+
+A tensor of a plain dtype is widened, and rounded once to nearest even. Everything else is a `Format`: in which tensors
+a quantity is kept, and two formulas in the words of every other formula, so that each engine has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..formula.expr import Scope, Symbol
+from ..formula.ops import Kind
+
 NARROW = (torch.bfloat16, torch.float16)
-"""Formats to keep numbers in; too coarse to compute in."""
+"""Dtypes to keep numbers in; too coarse to compute in."""
+
+WHOLE = (torch.int16, torch.uint8)
+"""Dtypes that are read as bits."""
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the format that formulas are evaluated in: float32 for the narrow ones, else the real part's own."""
-    return torch.float32 if dtype in NARROW else dtype.to_real()
+    return torch.float32 if dtype in (*NARROW, *WHOLE) else dtype.to_real()
 
 
 def as_real(tensor: Tensor) -> Tensor:
@@ -18,10 +34,80 @@ def as_real(tensor: Tensor) -> Tensor:
 
 
 def load(tensor: Tensor) -> Tensor:
-    """Read a stored tensor as numbers to compute with."""
+    """Read a stored tensor as numbers to compute with, or as bits."""
+    if tensor.dtype in WHOLE:
+        return tensor.to(torch.int32)
     return as_real(tensor.resolve_conj()).to(compute_dtype(tensor.dtype))
 
 
-def store(tensor: Tensor, value: Tensor) -> None:
-    """Write computed numbers back, rounded once, to nearest even."""
-    as_real(tensor).copy_(value)
+def store(tensor: Tensor, value: Any) -> None:
+    """Write computed numbers back, rounded once, to nearest even; of bits the last ones."""
+    as_real(tensor).copy_(torch.as_tensor(value))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the tensors that a quantity is kept in: its name, or a suffix to the quantity's own."""
+
+    name: str
+    dtype: torch.dtype
+    scope: Scope = "element"
+    is_raw: bool = False
+    """True if formulas see the bits of a narrow number, and not the number."""
+
+    def of(self, quantity: str) -> str:
+        """Name the tensor."""
+        return quantity + self.name if self.name.startswith("_") else self.name or quantity
+
+    @property
+    def kind(self) -> Kind:
+        """What formulas read from it."""
+        return "bits" if self.memory in WHOLE else "number"
+
+    @property
+    def memory(self) -> torch.dtype:
+        """As what its memory is read and written."""
+        return torch.int16 if self.is_raw else self.dtype
+
+    def seen(self, tensor: Tensor) -> Tensor:
+        """View the tensor so."""
+        return tensor.view(torch.int16) if self.is_raw else tensor
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a quantity is kept: its tensors, and the formulas that read and write them. This one is the plain one."""
+
+    dtype: torch.dtype
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The tensors, the one with the quantity's own name first."""
+        return (Part("", self.dtype),)
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the dtype says it all."""
+        return type(self) is Format
+
+    @property
+    def has_blocks(self) -> bool:
+        """True if elements are kept together, in the order of memory."""
+        return any(part.scope == "block" for part in self.parts)
+
+    @property
+    def is_random(self) -> bool:
+        """True if writing draws random bits."""
+        return False
+
+    def symbols(self, quantity: str) -> dict[str, Symbol]:
+        """Give a symbol for each tensor, by its name."""
+        return {part.of(quantity): Symbol(part.of(quantity), part.scope, kind=part.kind) for part in self.parts}
+
+    def read(self, *kept: Any) -> Any:
+        """Compute the quantity from what is kept of it."""
+        return kept[0]
+
+    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
+        """Compute what is kept of a new value; `draw` gives 16 random bits an element."""
+        return (value,)

@@ -1,6 +1,6 @@
 """The states of a parameter before its first step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,10 +8,18 @@ from torch import Tensor
 
 from ..formula.rule import Rule, initial_value
 from ..formula.trace import Formula
+from .formats import Format, load
+from .stored import empty, write_nearest
 
 
-def complete(state: dict[str, Any], formula: Formula, param: Tensor, read: Callable[[str], Any]) -> None:
-    """Add what a parameter's state lacks: the step count, and each state that the formula keeps.
+def complete(
+    state: dict[str, Any],
+    formula: Formula,
+    param: Tensor,
+    kept: Mapping[str, Format],
+    read: Callable[[str], Any],
+) -> None:
+    """Add what a parameter's state lacks: the step count, and each state that the formula keeps, in its format.
 
     Where an option that `read` returns is a tensor, states that start from it are computed from it, in its graph.
     """
@@ -19,14 +27,18 @@ def complete(state: dict[str, Any], formula: Formula, param: Tensor, read: Calla
     if rule.counts_steps and "step" not in state:
         state["step"] = counted(rule, 0)
     for name in formula.states:
-        if state.get(name) is None:
-            value = initial_value(rule, name, read)
-            state[name] = number(value) if name in rule.scalars else filled(param, value)
+        if name in rule.scalars and state.get(name) is None:
+            state[name] = number(initial_value(rule, name, read))
+    for name, form in kept.items():
+        missing = [part for part in form.symbols(name) if part != "param" and state.get(part) is None]
+        if missing:
+            parts = dict(zip(form.symbols(name), initial(rule, name, form, param, read), strict=True))
+            state.update({part: parts[part] for part in missing})
 
 
 def counted(rule: Rule, steps: float) -> Any:
     """Keep a number of steps as the rule does."""
-    return int(steps) if rule.owner.step_type is int else number(float(steps))  # type: ignore[attr-defined]
+    return int(steps) if rule.owner.step_type is int else number(float(steps))
 
 
 def number(value: Any) -> Tensor:
@@ -41,11 +53,21 @@ def number_dtype() -> torch.dtype:
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 
-def filled(param: Tensor, value: Any) -> Tensor:
-    """Keep one number for each element, laid out as the parameter; both parts of a complex one get the value."""
-    state = torch.zeros_like(param, memory_format=torch.preserve_format, requires_grad=False)
+def initial(rule: Rule, name: str, form: Format, param: Tensor, read: Callable[[str], Any]) -> list[Tensor]:
+    """Make what a state is kept in: zeros, its number for each element, or a copy of the parameter."""
+    parts = empty(form, param)
+    if name == "param":
+        return parts
+    value = load(param.detach()) if name in rule.copies else initial_value(rule, name, read)
+    if form.is_plain and not isinstance(value, float) and name not in rule.copies:
+        return [filled(parts[0], value)]
+    if name in rule.copies or value:
+        write_nearest(form, parts, value + torch.zeros_like(load(param.detach())), param)
+    return parts
+
+
+def filled(state: Tensor, value: Any) -> Tensor:
+    """Give a state of zeros one number for each element; both parts of a complex one get it."""
     if isinstance(value, Tensor):
-        return state + (torch.complex(value, value) if param.is_complex() else value).to(state.dtype)
-    if value:
-        state.fill_(complex(value, value) if param.is_complex() else value)
-    return state
+        return state + (torch.complex(value, value) if state.is_complex() else value).to(state.dtype)
+    return state.fill_(complex(value, value) if state.is_complex() else value) if value else state

@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 Class = TypeVar("Class", bound=type)
 
+GATHERED = "gathered"
+"""The key of a group under which stands how many gradients wait for a step."""
+
 
 class Log:
     """A number that grows with each change, and for each option the number at its last one."""
@@ -63,3 +66,19 @@ class NotedGroup(dict[str, Any]):
 
     def __reduce__(self) -> Any:
         return dict, (dict(self),)
+
+
+class OneParameter(dict[str, Any]):
+    """A group as seen by one of its parameters: the options are the group's own, whenever they are read."""
+
+    def __init__(self, group: dict[str, Any], param: Any) -> None:
+        super().__init__({"params": [param], GATHERED: group.get(GATHERED, 0)})
+        self.group = group
+
+    def __missing__(self, name: str) -> Any:
+        return self.group[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Keep what is counted for this parameter, and let the group know."""
+        super().__setitem__(name, value)
+        self.group[name] = value

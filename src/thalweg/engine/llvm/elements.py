@@ -1,30 +1,79 @@
-"""The pass over the elements: each tensor is read once and written once."""
+"""A loop over elements: each tensor is read once and written once."""
 
-from collections.abc import Iterator, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
-from ...formula.passes import Program
-from .formats import COMPUTE, FORMATS
-from .text import Values, block, is_condition
+from ...formula.expr import Expr, Operation, symbols, walk
+from ...formula.passes import Slot
+from ...formula.random import ELEMENT
+from .formats import COMPUTE, FORMATS, format_of
+from .text import ATTRIBUTES, Values, block, is_condition
 
 
-def elements(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
-    """Write the loop over one piece of one tensor."""
-    compute = COMPUTE[dtypes["compute"]]
-    given = program.formula.names | {value: name for name, value in program.stores.items()}
-    values = Values(compute, {name: f"%{name}" for name in program.tensors}, given)
-    arguments = ", ".join(f"ptr noalias %{name}.start" for name in program.tensors)
+@dataclass(frozen=True)
+class Loop:
+    """What one loop reads, computes and writes."""
+
+    name: str
+    tensors: Sequence[str]
+    """All that it is given addresses of."""
+    blocks: Sequence[str]
+    """Those of them that have one element for the whole loop."""
+    peaks: Sequence[str]
+    """The numbers that it is given for the whole loop."""
+    slots: Sequence[Slot]
+    stores: Mapping[str, Expr]
+    names: Mapping[Expr, str]
+    """What the formula calls a node."""
+    dtypes: Mapping[str, torch.dtype]
+
+    @property
+    def compute(self) -> str:
+        """The type to compute in."""
+        return COMPUTE[self.dtypes["compute"]]
+
+    @property
+    def arguments(self) -> str:
+        """What the function takes."""
+        tensors = [f"ptr noalias %{name}.start" for name in self.tensors]
+        peaks = [f"{self.compute} %{name}" for name in self.peaks]
+        return ", ".join([*tensors, *peaks, "ptr noalias %slots", "i64 %first", "i64 %length"])
+
+    def loads(self, scope: str) -> list[str]:
+        """List the tensors that are read for each element, or once."""
+        used = {symbol.name for symbol in symbols(*self.stores.values()) if symbol.scope == scope}
+        return [name for name in self.tensors if name in used]
+
+
+def loop(it: Loop) -> str:
+    """Write the function."""
+    given = dict(it.names) | {value: name for name, value in it.stores.items()}
+    named = {name: f"%{name}" for name in [*it.tensors, *it.peaks]} | {ELEMENT.label: "%element"}
+    values = Values(it.compute, named, given)
+    once = [node for node in walk(*it.stores.values()) if isinstance(node, Operation) and not is_per_element(node)]
+    of_blocks = {name: value for name, value in it.stores.items() if name in it.blocks}
+    is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*it.stores.values()))
+    of_elements = {name: value for name, value in it.stores.items() if name not in it.blocks}
     return f"""
-define internal void @elements({arguments}, ptr noalias %slots, i64 %length) {{
+define internal void @{it.name}({it.arguments}) {ATTRIBUTES} {{
 entry:
-{block(slots(program, compute))}
+{block(slots(it.slots, it.compute))}
+{block(addresses(it.blocks, it.dtypes, "0"), loads(it.loads("block"), it.dtypes))}
+{block(values.lines(once), stores(of_blocks, it.dtypes, values))}
+{block(["%element.first = trunc i64 %first to i32"] if is_drawn else [])}
   br label %loop
 
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-{block(addresses(program, dtypes), loads(program, dtypes))}
-{block(values.arithmetic(program.stores.values()), stores(program, dtypes, values))}
+{block(["%element = phi i32 [ %element.first, %entry ], [ %element.next, %loop ]"] if is_drawn else [])}
+{block(addresses([name for name in it.tensors if name not in it.blocks], it.dtypes, "%i"))}
+{block(loads(it.loads("element"), it.dtypes))}
+{block(values.arithmetic(of_elements.values(), once), stores(of_elements, it.dtypes, values))}
+{block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %length
   br i1 %done, label %exit, label %loop
@@ -35,34 +84,42 @@ exit:
 """
 
 
-def slots(program: Program, compute: str) -> Iterator[str]:
+def is_per_element(node: Expr) -> bool:
+    """Tell if a node differs between the elements of a block."""
+    return any(symbol.scope == "element" for symbol in symbols(node))
+
+
+def slots(used: Sequence[Slot], compute: str) -> Iterator[str]:
     """Read the numbers, once before the loop."""
-    for index, number in enumerate(program.numbers):
-        yield f"%slot.{index}.at = getelementptr {compute}, ptr %slots, i64 {index}"
-        if is_condition(number):
-            yield f"%slot.{index}.number = load {compute}, ptr %slot.{index}.at"
-            yield f"%slot.{index} = fcmp une {compute} %slot.{index}.number, 0.0"
+    for slot in used:
+        name = f"%slot.{slot.index}"
+        yield f"{name}.at = getelementptr {compute}, ptr %slots, i64 {slot.index}"
+        if slot.kind == "bits":
+            yield f"{name} = load i32, ptr {name}.at"
+        elif is_condition(slot.number):
+            yield f"{name}.number = load {compute}, ptr {name}.at"
+            yield f"{name} = fcmp une {compute} {name}.number, 0.0"
         else:
-            yield f"%slot.{index} = load {compute}, ptr %slot.{index}.at"
+            yield f"{name} = load {compute}, ptr {name}.at"
 
 
-def addresses(program: Program, dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
+def addresses(tensors: Iterable[str], dtypes: Mapping[str, torch.dtype], place: str) -> Iterator[str]:
     """Find the element of each tensor."""
-    for name in program.tensors:
-        yield f"%{name}.at = getelementptr inbounds {FORMATS[dtypes[name]].type}, ptr %{name}.start, i64 %i"
+    for name in tensors:
+        yield f"%{name}.at = getelementptr inbounds {FORMATS[dtypes[name]].type}, ptr %{name}.start, i64 {place}"
 
 
-def loads(program: Program, dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
+def loads(tensors: Iterable[str], dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
     """Read the elements, widened to the format that is computed in."""
-    for name in program.loads:
-        form = FORMATS[dtypes[name]]
+    for name in tensors:
+        form = format_of(dtypes[name], COMPUTE[dtypes["compute"]])
         text = form.load.format(x=f"%{name}", at=f"%{name}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()
 
 
-def stores(program: Program, dtypes: Mapping[str, torch.dtype], values: Values) -> Iterator[str]:
+def stores(results: Mapping[str, Expr], dtypes: Mapping[str, torch.dtype], values: Values) -> Iterator[str]:
     """Write the elements, rounded once."""
-    for name, value in program.stores.items():
-        form = FORMATS[dtypes[name]]
+    for name, value in results.items():
+        form = format_of(dtypes[name], COMPUTE[dtypes["compute"]])
         text = form.store.format(x=values[value], at=f"%{name}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()

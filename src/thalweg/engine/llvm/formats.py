@@ -1,4 +1,4 @@
-"""How a number lies in memory, in LLVM's words: one row per dtype."""
+"""How a number lies in memory, in LLVM's words: one row per dtype. Whole numbers are read as 32 bits."""
 
 from dataclasses import dataclass
 
@@ -45,12 +45,40 @@ FLOAT16_STORE = """
 {at}.half = fptrunc float {x} to half
 store half {at}.half, ptr {at}, align 2"""
 
+SIGNED_LOAD = """
+{x}.short = load {type}, ptr {at}, align {bytes}
+{x} = sext {type} {x}.short to i32"""
+
+UNSIGNED_LOAD = """
+{x}.short = load {type}, ptr {at}, align {bytes}
+{x} = zext {type} {x}.short to i32"""
+
+WHOLE_STORE = """
+{at}.short = trunc i32 {x} to {type}
+store {type} {at}.short, ptr {at}, align {bytes}"""
+
 FORMATS = {
     torch.float32: Format("float", 4, PLAIN_LOAD, PLAIN_STORE),
     torch.float64: Format("double", 8, PLAIN_LOAD, PLAIN_STORE),
     torch.bfloat16: Format("i16", 2, BFLOAT16_LOAD, BFLOAT16_STORE),
     torch.float16: Format("half", 2, FLOAT16_LOAD, FLOAT16_STORE),
+    torch.int16: Format("i16", 2, SIGNED_LOAD, WHOLE_STORE),
+    torch.uint8: Format("i8", 1, UNSIGNED_LOAD, WHOLE_STORE),
 }
+
+SINGLE_IN_DOUBLE = Format(
+    "float",
+    4,
+    "{x}.single = load {type}, ptr {at}, align {bytes}\n{x} = fpext {type} {x}.single to double",
+    "{at}.single = fptrunc double {x} to {type}\nstore {type} {at}.single, ptr {at}, align {bytes}",
+)
+"""A float32 that is computed with in float64."""
+
+
+def format_of(dtype: torch.dtype, compute: str) -> Format:
+    """Find the row for a dtype, whose numbers are computed with in some type."""
+    return SINGLE_IN_DOUBLE if dtype is torch.float32 and compute == "double" else FORMATS[dtype]
+
 
 COMPUTE = {torch.float32: "float", torch.float64: "double"}
 """The types that formulas are evaluated in."""

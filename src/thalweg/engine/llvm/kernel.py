@@ -26,11 +26,12 @@ class Kernel:
         self.layout = row_layout(program)
         self.context = CONTEXT
         self.externals = {"power": power_address(), "run_parallel": threads.run_parallel_address()}
-        self.library: Any = load(render(program, dtypes), ("step", "prepare", "work"))
+        self.library: Any = load(render(program, dtypes), ("step", "prepare", "work", "finish"))
         self.address = int(self.library["step"])
         self.step = Function(self.address)
         self.prepare = Part(self.library["prepare"])
         self.work = Part(self.library["work"])
+        self.finish = Part(self.library["finish"])
 
     def run(self, context: int, count: int) -> None:
         """Update everything that the context lists, on a number of threads."""
@@ -45,6 +46,7 @@ class Kernel:
         self.work(context)
         for other in others:
             other.result()
+        self.finish(context)
 
 
 @cache

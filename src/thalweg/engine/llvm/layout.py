@@ -4,7 +4,19 @@ from dataclasses import dataclass
 
 from ...formula.passes import Program
 
-CONTEXT = ("rows", "gradients", "chunks", "chunk_count", "next_chunk", "row_count", "slots", "power", "run_parallel")
+CONTEXT = (
+    "rows",
+    "gradients",
+    "chunks",
+    "chunk_count",
+    "next_chunk",
+    "row_count",
+    "slots",
+    "sums",
+    "totals",
+    "power",
+    "run_parallel",
+)
 """The words that a kernel is called with: addresses of tables, and counts."""
 
 CHUNK = ("row.index", "first", "length")

@@ -53,7 +53,7 @@ kept:
 {block(updates(program, names, values))}
   %slots.at = getelementptr i64, ptr %row, i64 {layout.slots}
   store ptr %slots.row, ptr %slots.at
-{block(line for name in names for line in write(name, dtypes))}
+{block(line for name in (names if program.is_last else ()) for line in write(name, dtypes))}
   %next = add i64 %r, 1
   %done = icmp eq i64 %next, %row_count
   br i1 %done, label %exit, label %loop
@@ -110,6 +110,10 @@ def options(program: Program) -> Iterator[str]:
 def slots(program: Program, values: Values, compute: str) -> Iterator[str]:
     """Round each number to the format that the pass computes in, and leave it where the pass finds it."""
     for index, number in enumerate(program.numbers):
+        if number.kind == "bits":
+            yield f"%slot.{index}.at = getelementptr {compute}, ptr %slots.own, i64 {index}"
+            yield f"store i32 {values[number]}, ptr %slot.{index}.at"
+            continue
         rounded = f"fptrunc double {values[number]} to {compute}"
         if is_condition(number):
             rounded = f"uitofp i1 {values[number]} to {compute}"

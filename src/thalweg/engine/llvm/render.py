@@ -4,12 +4,15 @@ from collections.abc import Mapping
 
 import torch
 
+from ...formula.expr import BLOCK
 from ...formula.passes import Program
-from .elements import elements
+from .blocks import definitions, walk_blocks
+from .elements import loop
 from .formats import COMPUTE, FORMATS
 from .layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .numbers import prepare
-from .text import DEFINITIONS, SUFFIX, block, word
+from .stages import Stages, stages
+from .text import DEFINITIONS, NARROW, SUFFIX, block, word
 
 STEP = f"""
 define dso_local void @step(ptr %context, i32 %threads) {{
@@ -20,12 +23,14 @@ entry:
 
 here:
   call void @work(ptr %context)
+  call void @finish(ptr %context)
   ret void
 
 shared:
   %run_parallel.word = getelementptr i64, ptr %context, i64 {CONTEXT.index("run_parallel")}
   %run_parallel = load ptr, ptr %run_parallel.word
   call void %run_parallel(ptr @work, ptr %context, i32 %threads, i32 0)
+  call void @finish(ptr %context)
   ret void
 }}
 """
@@ -33,25 +38,32 @@ shared:
 
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
-    layout = row_layout(program)
+    layout, it = row_layout(program), stages(program, dtypes)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
-        elements(program, dtypes),
+        NARROW,
+        loop(it.first),
+        *([loop(it.second)] if it.second else []),
+        *([] if it.is_whole else [*definitions(it), walk_blocks(it)]),
         prepare(program, dtypes, layout),
-        work(program, dtypes, layout),
+        work(program, dtypes, layout, it),
+        finish(len(program.totals)),
         STEP,
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
 
-def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
+def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Stages) -> str:
     """Write what each thread does: take the next chunk until there is none."""
+    tables = ("rows", "gradients", "chunks", "sums")
     passed = ", ".join(f"ptr %{name}.start" for name in program.tensors)
+    call = "@elements" if it.is_whole else "@blocks"
+    sums = "" if it.is_whole else " ptr %chunk.sums,"
     return f"""
 define dso_local void @work(ptr %context) {{
 entry:
-{block(*(word(name, "context", CONTEXT.index(name)) for name in ("rows", "gradients", "chunks")))}
+{block(*(word(name, "context", CONTEXT.index(name)) for name in tables))}
 {block(word("chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
   br label %take
@@ -67,9 +79,12 @@ run:
 {block(*(word(name, "chunk", place, "i64") for place, name in enumerate(CHUNK)))}
   %row.start = mul i64 %row.index, {layout.width}
   %row = getelementptr i64, ptr %rows, i64 %row.start
-{block(*(start(name, dtypes, layout) for name in program.tensors))}
+  %first.block = lshr i64 %first, {BLOCK.bit_length() - 1}
+  %sums.start = mul i64 %c, {len(program.totals)}
+  %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
+{block(*(start(name, program, dtypes, layout) for name in program.tensors))}
 {block(word("slots", "row", layout.slots))}
-  call void @elements({passed}, ptr %slots, i64 %length)
+  call void {call}({passed}, ptr %slots,{sums} i64 %first, i64 %length)
   br label %take
 
 exit:
@@ -78,8 +93,66 @@ exit:
 """
 
 
-def start(name: str, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
+def start(name: str, program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
     """Find where a chunk starts in a tensor."""
-    place = ("gradients", "%row.index") if name == "grad" else ("row", layout.tensor(name))
+    where = ("gradients", "%row.index") if name == "grad" else ("row", layout.tensor(name))
     kind = FORMATS[dtypes[name]].type
-    return [*word(f"{name}.base", *place), f"%{name}.start = getelementptr {kind}, ptr %{name}.base, i64 %first"]
+    place = "%first.block" if name in program.blocks else "%first"
+    return [*word(f"{name}.base", *where), f"%{name}.start = getelementptr {kind}, ptr %{name}.base, i64 {place}"]
+
+
+def finish(count: int) -> str:
+    """Write what is left when all elements are done: the sums of each row, chunk after chunk."""
+    if not count:
+        return "define dso_local void @finish(ptr %context) {\n  ret void\n}\n"
+    return f"""
+define dso_local void @finish(ptr %context) {{
+entry:
+{block(*(word(name, "context", CONTEXT.index(name)) for name in ("chunks", "sums", "totals")))}
+{block(*(word(name, "context", CONTEXT.index(name), "i64") for name in ("chunk_count", "row_count")))}
+  %total.count = mul i64 %row_count, {count}
+  %no_rows = icmp eq i64 %total.count, 0
+  br i1 %no_rows, label %exit, label %clear
+
+clear:
+  %t = phi i64 [ 0, %entry ], [ %t.next, %clear ]
+  %total.at = getelementptr double, ptr %totals, i64 %t
+  store double 0.0, ptr %total.at
+  %t.next = add i64 %t, 1
+  %cleared = icmp eq i64 %t.next, %total.count
+  br i1 %cleared, label %begin, label %clear
+
+begin:
+  %some = icmp sgt i64 %chunk_count, 0
+  br i1 %some, label %chunk, label %exit
+
+chunk:
+  %c = phi i64 [ 0, %begin ], [ %c.next, %chunk ]
+  %chunk.start = mul i64 %c, {len(CHUNK)}
+  %chunk.at = getelementptr i64, ptr %chunks, i64 %chunk.start
+  %row = load i64, ptr %chunk.at
+  %row.start = mul i64 %row, {count}
+  %sums.start = mul i64 %c, {count}
+{block(line for place in range(count) for line in _added(place))}
+  %c.next = add i64 %c, 1
+  %done = icmp eq i64 %c.next, %chunk_count
+  br i1 %done, label %exit, label %chunk
+
+exit:
+  ret void
+}}
+"""
+
+
+def _added(place: int) -> list[str]:
+    """Add a chunk's sum to its row's."""
+    return [
+        f"%sum.{place}.place = add i64 %sums.start, {place}",
+        f"%sum.{place}.at = getelementptr double, ptr %sums, i64 %sum.{place}.place",
+        f"%sum.{place} = load double, ptr %sum.{place}.at",
+        f"%row.{place}.place = add i64 %row.start, {place}",
+        f"%row.{place}.at = getelementptr double, ptr %totals, i64 %row.{place}.place",
+        f"%row.{place} = load double, ptr %row.{place}.at",
+        f"%added.{place} = fadd double %row.{place}, %sum.{place}",
+        f"store double %added.{place}, ptr %row.{place}.at",
+    ]

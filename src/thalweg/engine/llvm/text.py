@@ -11,6 +11,9 @@ from ...formula.passes import Slot
 
 SUFFIX = {"float": "f32", "double": "f64"}
 
+# Wide vectors are worth it where much is computed; and no loop is to become a call of a library's function.
+ATTRIBUTES = '"prefer-vector-width"="512" "no-builtins"'
+
 # The operations that are no single instruction, for each type to compute in.
 DEFINITIONS = """
 declare {type} @llvm.sqrt.{suffix}({type})
@@ -39,6 +42,34 @@ define internal {type} @minimum.{suffix}({type} %a, {type} %b) alwaysinline {{
   %result = select i1 %keep, {type} %a, {type} %b
   ret {type} %result
 }}
+
+define internal i32 @integer.{suffix}({type} %x) alwaysinline {{
+  %whole = fptosi {type} %x to i64
+  %result = trunc i64 %whole to i32
+  ret i32 %result
+}}
+"""
+
+# Rounding to narrow formats, and back.
+NARROW = """
+define internal float @bfloat16(float %x) alwaysinline {
+  %bits = bitcast float %x to i32
+  %kept = lshr i32 %bits, 16
+  %odd = and i32 %kept, 1
+  %bias = add i32 %odd, 32767
+  %rounded = add i32 %bits, %bias
+  %high = and i32 %rounded, -65536
+  %number = bitcast i32 %high to float
+  %is_nan = fcmp uno float %x, 0.0
+  %result = select i1 %is_nan, float %x, float %number
+  ret float %result
+}
+
+define internal float @float16(float %x) alwaysinline {
+  %half = fptrunc float %x to half
+  %result = fpext half %half to float
+  ret float %result
+}
 """
 
 
@@ -54,7 +85,7 @@ class Values:
 
     def __getitem__(self, node: Expr) -> str:
         if isinstance(node, Constant):
-            return literal(node.value, self.kind)
+            return str(int(node.value)) if node.kind == "bits" else literal(node.value, self.kind)
         if isinstance(node, Symbol):
             return self.symbols[node.label]
         if isinstance(node, Slot):
@@ -75,13 +106,18 @@ class Values:
         self.taken.add(name)
         return name
 
-    def arithmetic(self, roots: Iterable[Expr]) -> Iterator[str]:
-        """Write one line for each operation that the roots need."""
-        for node in walk(*roots):
-            if isinstance(node, Operation):
-                operands = (self[operand] for operand in node.operands)
-                line = node.op.llvm.format(*operands, type=self.kind, suffix=SUFFIX[self.kind])
-                yield f"{self[node]} = {line}"
+    def arithmetic(self, roots: Iterable[Expr], known: Iterable[Expr] = ()) -> Iterator[str]:
+        """Write one line for each operation that the roots need, unless it is known already."""
+        there = set(known)
+        return self.lines(node for node in walk(*roots) if isinstance(node, Operation) and node not in there)
+
+    def lines(self, operations: Iterable[Expr]) -> Iterator[str]:
+        """Write one line for each operation."""
+        for node in operations:
+            assert isinstance(node, Operation)
+            operands = (self[operand] for operand in node.operands)
+            line = node.op.llvm.format(*operands, type=self.kind, suffix=SUFFIX[self.kind])
+            yield f"{self[node]} = {line}"
 
 
 def literal(value: float, kind: str) -> str:

@@ -179,7 +179,7 @@ class ClosureOptimizer(Optimizer):
         if run is not None and run.here is not None:
             self.state[self._first()] = exported(run)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self, state_dtype: torch.dtype | None = None) -> dict[str, Any]:
         """Return options and run as plain tensors, numbers, lists and dicts."""
         self._keep()
         return super().state_dict()

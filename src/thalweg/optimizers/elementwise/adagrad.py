@@ -2,7 +2,7 @@
 
 import torch
 
-from ...formula import maximum, sqrt
+from ...formula import Unsigned, maximum, sqrt
 from ...hyper import Fraction, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
@@ -27,7 +27,7 @@ class Adagrad(Optimizer):
     keeps_state_from_start = True
     layouts = frozenset({torch.strided, torch.sparse_coo})
 
-    def update(self, param, grad, sum):
+    def update(self, param, grad, sum: Unsigned):
         grad = l2(self, param, grad)
         sum = sum + grad * grad
         rate = self.lr / (1 + (self.step_count - 1) * self.lr_decay)
@@ -54,7 +54,7 @@ class RMSProp(Optimizer):
     momentum: NonNegative = 0
     centered: bool = False
 
-    def update(self, param, grad, square_avg, grad_avg, momentum_buffer):
+    def update(self, param, grad, square_avg: Unsigned, grad_avg, momentum_buffer):
         grad = l2(self, param, grad)
         square_avg = self.alpha * square_avg + (1 - self.alpha) * grad * grad
         variance = square_avg
@@ -80,7 +80,7 @@ class AdaDelta(Optimizer):
     weight_decay: NonNegative = 0
     lr: NonNegative = 1.0
 
-    def update(self, param, grad, square_avg, acc_delta):
+    def update(self, param, grad, square_avg: Unsigned, acc_delta: Unsigned):
         grad = l2(self, param, grad)
         square_avg = self.rho * square_avg + (1 - self.rho) * grad * grad
         delta = sqrt(acc_delta + self.eps) / sqrt(square_avg + self.eps) * grad

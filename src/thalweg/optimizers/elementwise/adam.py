@@ -5,10 +5,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from ...formula import maximum, sqrt
+from ...formula import Unsigned, maximum, sqrt
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
-from .parts import decay
+from .parts import l2
 
 __all__ = ["Adam", "AdamW"]
 
@@ -27,14 +27,12 @@ class Adam(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0
     amsgrad: bool = False
-    _: KW_ONLY
-    decoupled_weight_decay: bool = False
 
     spellings = {"epsilon": "eps"}
 
-    def update(self, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq):
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, max_exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
-        param, grad = decay(self, param, grad)
+        grad = l2(self, param, grad)
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
         largest = exp_avg_sq

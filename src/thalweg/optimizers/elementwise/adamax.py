@@ -1,6 +1,6 @@
 """The mean gradient over the largest of the recent ones."""
 
-from ...formula import maximum
+from ...formula import Unsigned, maximum
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
@@ -21,7 +21,7 @@ class AdaMax(Optimizer):
     eps: NonNegative = 1e-38
     weight_decay: NonNegative = 0
 
-    def update(self, param, grad, exp_avg, exp_inf):
+    def update(self, param, grad, exp_avg, exp_inf: Unsigned):
         beta1, beta2 = self.betas
         grad = l2(self, param, grad)
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad

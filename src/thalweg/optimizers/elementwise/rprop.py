@@ -1,6 +1,6 @@
 """Steps that look at the sign of the gradient alone."""
 
-from ...formula import clamp, sign, where
+from ...formula import Unsigned, clamp, sign, where
 from ...hyper import Etas, NonNegative, StepSizes
 from ...optimizer import Optimizer
 
@@ -20,7 +20,7 @@ class RProp(Optimizer):
     etas: Etas = (0.5, 1.2)
     step_sizes: StepSizes = (1e-6, 50)
 
-    def update(self, param, grad, prev, step_size):
+    def update(self, param, grad, prev, step_size: Unsigned):
         shrink, grow = self.etas
         agreement = grad * prev
         step_size = where(agreement > 0, step_size * grow, where(agreement < 0, step_size * shrink, step_size))

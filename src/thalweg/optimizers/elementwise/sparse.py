@@ -2,7 +2,7 @@
 
 import torch
 
-from ...formula import sqrt
+from ...formula import Unsigned, sqrt
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
 
@@ -24,7 +24,7 @@ class SparseAdam(Optimizer):
     layouts = frozenset({torch.sparse_coo})
     step_type = int
 
-    def update(self, param, grad, exp_avg, exp_avg_sq):
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad

@@ -1,9 +1,9 @@
 """Adam that warms up by itself: its momentum, or its step size."""
 
-from ...formula import Scalar, maximum, sqrt, where
+from ...formula import Scalar, Unsigned, maximum, sqrt, where
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
-from .parts import decay
+from .parts import l2
 
 __all__ = ["NAdam", "RAdam"]
 
@@ -23,9 +23,9 @@ class NAdam(Optimizer):
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
 
-    def update(self, param, grad, mu_product: Scalar, exp_avg, exp_avg_sq):
+    def update(self, param, grad, mu_product: Scalar, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
-        param, grad = decay(self, param, grad)
+        grad = l2(self, param, grad)
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
         mu = beta1 * (1 - 0.5 * 0.96 ** (self.step_count * self.momentum_decay))
@@ -54,9 +54,9 @@ class RAdam(Optimizer):
     weight_decay: NonNegative = 0
     decoupled_weight_decay: bool = False
 
-    def update(self, param, grad, exp_avg, exp_avg_sq):
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
-        param, grad = decay(self, param, grad)
+        grad = l2(self, param, grad)
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
         m_hat = exp_avg / (1 - beta1**self.step_count)

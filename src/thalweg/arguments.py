@@ -1,0 +1,49 @@
+"""What an optimizer is called with, as options: bound to their names, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .hyper import REQUIRED, nearest
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
+
+
+def defaults_of(owner: type[Optimizer], values: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Bind the arguments to the options and check each; one that is required may be left to the groups."""
+    given = _bound(owner, values, spelled(owner, keywords))
+    defaults = {name: option.default for name, option in owner.options.items()} | given
+    checked = {
+        name: owner.options[name].check(value, owner.__name__)
+        for name, value in defaults.items()
+        if value is not REQUIRED
+    }
+    if len(checked) == len(defaults):
+        owner.check(checked)
+    return checked
+
+
+def spelled(owner: type[Optimizer], keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Give every option its own name; raises TypeError where one comes under two of them."""
+    for other, name in owner.spellings.items():
+        if {other, name} <= keywords.keys():
+            raise TypeError(f"{owner.__name__} got {name} twice{where}, also as {other}: pass it once")
+    return {owner.spellings.get(name, name): value for name, value in keywords.items()}
+
+
+def _bound(owner: type[Optimizer], values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+    positional = [name for name, option in owner.options.items() if not option.keyword_only]
+    if len(values) > len(positional):
+        raise TypeError(
+            f"{owner.__name__} takes at most {len(positional)} positional options ({', '.join(positional)}), "
+            f"but got {len(values)}: pass the rest by name"
+        )
+    given = dict(zip(positional, values, strict=False))
+    for name in keywords:
+        if name not in owner.options:
+            raise TypeError(f"{owner.__name__} has no option {name!r}{nearest(name, owner.options, positional)}")
+        if name in given:
+            raise TypeError(f"{owner.__name__} got {name} twice, by position and by name: pass it once")
+    return given | keywords

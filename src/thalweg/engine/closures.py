@@ -1,0 +1,24 @@
+"""The closure of a step: run with gradients enabled, and seen to have done its work."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def evaluate(optimizer: Any, closure: Callable[[], Any]) -> Any:
+    """Return a closure's loss; raises TypeError if there is none, RuntimeError if no parameter got a gradient."""
+    name = type(optimizer).__name__
+    with torch.enable_grad():
+        loss = closure()
+    if loss is None:
+        raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
+    if optimizer._in_backward:
+        return loss
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    if any(param.requires_grad for param in params) and all(param.grad is None for param in params):
+        raise RuntimeError(
+            f"{name}.step got a closure after which no parameter has a gradient: call loss.backward() in it, on a loss "
+            "that depends on the optimizer's parameters"
+        )
+    return loss

@@ -1,0 +1,181 @@
+"""The walk over blocks of 256 elements: what the loops leave in a block's buffers is looked at, and summed.
+
+Sums are taken in columns, one for each place in a block, and those added pairwise at the end: an order that depends on
+nothing but the size, and that vector instructions follow by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...formula.expr import BLOCK
+from .elements import Loop
+from .formats import FORMATS
+from .stages import Stages
+from .text import ATTRIBUTES, block
+
+PEAK = f"""
+define internal float @peak(ptr noalias %buffer, i64 %length) {ATTRIBUTES} {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %largest = phi i32 [ 0, %entry ], [ %larger, %loop ]
+  %at = getelementptr inbounds i32, ptr %buffer, i64 %i
+  %bits = load i32, ptr %at
+  %size = and i32 %bits, 2147483647
+  %is_larger = icmp ugt i32 %size, %largest
+  %larger = select i1 %is_larger, i32 %size, i32 %largest
+  %next = add nuw nsw i64 %i, 1
+  %done = icmp eq i64 %next, %length
+  br i1 %done, label %exit, label %loop
+exit:
+  %number = bitcast i32 %larger to float
+  ret float %number
+}}
+"""
+
+TERMS = {"total": "%term = fadd double %number, -0.0", "total_square": "%term = fmul double %number, %number"}
+
+COLUMNS = """
+define internal void @{name}.{kind}(ptr noalias %columns, ptr noalias %buffer, i64 %length) {attributes} {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %at = getelementptr inbounds {kind}, ptr %buffer, i64 %i
+  %value = load {kind}, ptr %at
+  %number = {widened}
+  {term}
+  %column = getelementptr inbounds double, ptr %columns, i64 %i
+  %old = load double, ptr %column
+  %new = fadd double %old, %term
+  store double %new, ptr %column
+  %next = add nuw nsw i64 %i, 1
+  %done = icmp eq i64 %next, %length
+  br i1 %done, label %exit, label %loop
+exit:
+  ret void
+}}
+"""
+
+WIDENED = {"float": "fpext float %value to double", "double": "fadd double %value, -0.0"}
+
+ZERO = f"""
+define internal void @zero(ptr noalias %columns) {ATTRIBUTES} {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %at = getelementptr inbounds double, ptr %columns, i64 %i
+  store double 0.0, ptr %at
+  %next = add nuw nsw i64 %i, 1
+  %done = icmp eq i64 %next, {BLOCK}
+  br i1 %done, label %exit, label %loop
+exit:
+  ret void
+}}
+"""
+
+PAIRWISE = f"""
+define internal double @pairwise(ptr %columns) {ATTRIBUTES} {{
+entry:
+  br label %halve
+halve:
+  %width = phi i64 [ {BLOCK // 2}, %entry ], [ %half, %halved ]
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %halve ], [ %next, %loop ]
+  %other = add nuw nsw i64 %i, %width
+  %at = getelementptr inbounds double, ptr %columns, i64 %i
+  %other.at = getelementptr inbounds double, ptr %columns, i64 %other
+  %one = load double, ptr %at
+  %two = load double, ptr %other.at
+  %both = fadd double %one, %two
+  store double %both, ptr %at
+  %next = add nuw nsw i64 %i, 1
+  %done = icmp eq i64 %next, %width
+  br i1 %done, label %halved, label %loop
+halved:
+  %half = lshr i64 %width, 1
+  %more = icmp ne i64 %half, 0
+  br i1 %more, label %halve, label %exit
+exit:
+  %sum = load double, ptr %columns
+  ret double %sum
+}}
+"""
+
+
+def definitions(it: Stages) -> Iterator[str]:
+    """Write what the walk calls."""
+    if it.peaks:
+        yield PEAK
+    kind = it.first.compute
+    for how in sorted({how for how, _ in it.sums.values()}):
+        yield COLUMNS.format(name=how, kind=kind, attributes=ATTRIBUTES, widened=WIDENED[kind], term=TERMS[how])
+    if it.sums:
+        yield ZERO + PAIRWISE
+
+
+def walk_blocks(it: Stages) -> str:
+    """Write the walk over the blocks of a chunk."""
+    given = [name for name in it.first.tensors if name not in it.buffers]
+    arguments = ", ".join([*(f"ptr %{name}.start" for name in given), "ptr %slots", "ptr %sums", "i64 %first"])
+    return f"""
+define internal void @blocks({arguments}, i64 %length) {ATTRIBUTES} {{
+entry:
+{block(f"%{name}.start = alloca [{BLOCK} x {it.first.compute}], align 64" for name in it.buffers)}
+{block(f"%{name}.columns = alloca [{BLOCK} x double], align 64" for name in it.sums)}
+{block(f"call void @zero(ptr %{name}.columns)" for name in it.sums)}
+  br label %loop
+
+loop:
+  %b = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %left = sub i64 %length, %b
+  %is_whole = icmp ugt i64 %left, {BLOCK}
+  %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
+  %place = add i64 %first, %b
+  %index = lshr i64 %b, {BLOCK.bit_length() - 1}
+{block(_of_block(it.first, given))}
+  {_call(it.first, set(given))}
+{block(_between(it, set(given)))}
+  %next = add i64 %b, {BLOCK}
+  %done = icmp uge i64 %next, %length
+  br i1 %done, label %exit, label %loop
+
+exit:
+{block(_sums(it))}
+  ret void
+}}
+"""
+
+
+def _of_block(first: Loop, given: list[str]) -> Iterator[str]:
+    """Find where a block starts in each tensor."""
+    for name in given:
+        place = "%index" if name in first.blocks else "%b"
+        kind = FORMATS[first.dtypes[name]].type
+        yield f"%{name}.block = getelementptr {kind}, ptr %{name}.start, i64 {place}"
+
+
+def _call(it: Loop, given: set[str]) -> str:
+    tensors = [f"ptr %{name}.{'block' if name in given else 'start'}" for name in it.tensors]
+    peaks = [f"{it.compute} %{name}" for name in it.peaks]
+    return f"call void @{it.name}({', '.join([*tensors, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
+
+
+def _between(it: Stages, given: set[str]) -> Iterator[str]:
+    for name, buffer in it.peaks.items():
+        yield f"%{name} = call float @peak(ptr %{buffer}.start, i64 %count)"
+    if it.second:
+        yield _call(it.second, given)
+    for name, (how, buffer) in it.sums.items():
+        yield (f"call void @{how}.{it.first.compute}(ptr %{name}.columns, ptr %{buffer}.start, i64 %count)")
+
+
+def _sums(it: Stages) -> Iterator[str]:
+    for place, name in enumerate(it.sums):
+        yield f"%{name} = call double @pairwise(ptr %{name}.columns)"
+        yield f"%{name}.at = getelementptr double, ptr %sums, i64 {place}"
+        yield f"store double %{name}, ptr %{name}.at"

@@ -1,0 +1,98 @@
+"""A pass as loops: one over all elements, or two over each block where something of the block must be known first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
+from ...formula.passes import Program, Slot, replaced
+from ...formula.random import ELEMENT
+from .elements import Loop
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The loops of a pass, and what lies between them: values kept for a block, largest sizes, and sums."""
+
+    first: Loop
+    second: Loop | None = None
+    buffers: dict[str, Expr] = field(default_factory=dict)
+    """What the first loop computes for the second, or to be summed."""
+    peaks: dict[str, str] = field(default_factory=dict)
+    """For each largest size the buffer that it is found in."""
+    sums: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """For each sum how it is taken, and the buffer that it is taken of."""
+
+    @property
+    def is_whole(self) -> bool:
+        """True if one loop over all elements does it."""
+        return not self.buffers
+
+
+def stages(program: Program, dtypes: Mapping[str, torch.dtype]) -> Stages:
+    """Cut a pass into loops."""
+    late = {name: value for name, value in program.stores.items() if is_late(value)}
+    early = {name: value for name, value in program.stores.items() if name not in late}
+    largest: list[Expr] = [node for node in walk(*late.values()) if isinstance(node, Reduction)]
+    summed = {name: total.operands[0] for name, total in program.totals.items()}
+    needed = dict.fromkeys([*frontier(late), *(node.operands[0] for node in largest), *summed.values()])
+    buffers = {f"buffer.{index}": node for index, node in enumerate(needed)}
+    places = {node: name for name, node in buffers.items()}
+    peaks = {f"peak.{index}": places[node.operands[0]] for index, node in enumerate(largest)}
+    inner: dict[Expr, Expr] = {node: Symbol(f"peak.{index}", "block") for index, node in enumerate(largest)}
+    inner |= {node: Symbol(name, "element") for name, node in buffers.items()}
+    local = dict(dtypes) | dict.fromkeys(buffers, dtypes["compute"])
+    sums = {name: (total.how, places[total.operands[0]]) for name, total in program.totals.items()}
+    first = _loop("elements", program, [*program.tensors, *buffers], [], early | buffers, local)
+    if not late:
+        return Stages(first, None, buffers, {}, sums)
+    encoded = {name: _inside(value, inner) for name, value in late.items()}
+    used = {symbol.name for symbol in symbols(*encoded.values())}
+    tensors = [name for name in [*program.tensors, *buffers] if name in used or name in late]
+    return Stages(first, _loop("encode", program, tensors, list(peaks), encoded, local), buffers, peaks, sums)
+
+
+def _inside(value: Expr, inner: Mapping[Expr, Expr]) -> Expr:
+    return replaced({"value": value}, inner)["value"]
+
+
+def _loop(
+    name: str,
+    program: Program,
+    tensors: list[str],
+    peaks: list[str],
+    stores: Mapping[str, Expr],
+    dtypes: Mapping[str, torch.dtype],
+) -> Loop:
+    used = dict.fromkeys(node for node in walk(*stores.values()) if isinstance(node, Slot))
+    blocks = [tensor for tensor in tensors if tensor in program.blocks]
+    slots = sorted(used, key=lambda slot: slot.index)
+    return Loop(name, tensors, blocks, peaks, slots, stores, program.formula.names, dtypes)
+
+
+def is_late(node: Expr) -> bool:
+    """Tell if a node depends on what is known only at the end of a block."""
+    return any(isinstance(inner, Reduction) for inner in walk(node))
+
+
+def frontier(late: Mapping[str, Expr]) -> Iterator[Expr]:
+    """Find the numbers that late nodes need from the first loop; bits, and what depends on no tensor, come again."""
+    seen: set[Expr] = set()
+    stack = list(late.values())
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if not is_late(node) and node.kind == "number" and isinstance(node, Operation | Symbol) and reads(node):
+            yield node
+        elif not isinstance(node, Reduction):
+            stack.extend(node.operands)
+
+
+def reads(node: Expr) -> bool:
+    """Tell if a node depends on a tensor."""
+    return any(symbol.varies and symbol.name != ELEMENT.name for symbol in symbols(node))

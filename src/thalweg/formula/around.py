@@ -1,0 +1,211 @@
+"""What a training loop does around an update: each is a function around a formula, and fuses into the same pass.
+
+A wrapper takes what computes the new values, and returns what does that and something more. A gradient passes them from
+the outermost inwards, as they stand in `WRAPPERS`; the new parameter passes them on its way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, reduce
+from typing import Any
+
+from . import clamp, lerp, maximum, minimum, sign, sqrt, total, total_square
+from .rule import Rule, Update, Values
+
+EMA, ACCUMULATED = "ema", "accumulated"
+"""The states that are kept for the averaged parameter and for the sum of gradients."""
+
+EDGE = 1e-6
+"""Added to a norm that is divided by, as torch's clip_grad_norm_ does."""
+
+LEAST_SHARE = 1e-3
+"""A cautious step is stretched a thousandfold at most, as in its authors' code."""
+
+
+def accumulated(inner: Update) -> Update:
+    """Step along the mean of `accumulate` gradients: the last one meets the sum of those before."""
+
+    def update(self: Any, now: Values) -> Values:
+        if not self.accumulate > 1:
+            return inner(self, now)
+        grad = (now[ACCUMULATED] + now["grad"]) / self.accumulate
+        return inner(self, now | {"grad": grad}) | {ACCUMULATED: 0.0}
+
+    return update
+
+
+def clipped_by_value(inner: Update) -> Update:
+    """Bound each element of the gradient."""
+
+    def update(self: Any, now: Values) -> Values:
+        if self.clip_value is None:
+            return inner(self, now)
+        return inner(self, now | {"grad": clamp(now["grad"], -self.clip_value, self.clip_value)})
+
+    return update
+
+
+def tracked(inner: Update) -> Update:
+    """Measure gradient, step and parameter on the way, before gradients are shortened."""
+
+    def update(self: Any, now: Values) -> Values:
+        new = inner(self, now)
+        if not self.track:
+            return new
+        return new | {
+            "grad_square": total_square(now["grad"]),
+            "step_square": total_square(new["param"] - now["param"]),
+            "param_square": total_square(now["param"]),
+        }
+
+    return update
+
+
+def clipped_by_norm(inner: Update) -> Update:
+    """Shorten all gradients together where their common norm is too large: it was measured before.
+
+    Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks", algorithm 1.
+    https://arxiv.org/abs/1211.5063
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        if self.max_grad_norm is None:
+            return inner(self, now)
+        return inner(self, now | {"grad": now["grad"] * minimum(1, self.max_grad_norm / (self.grad_norm + EDGE))})
+
+    return update
+
+
+def clipped_by_tensor(inner: Update) -> Update:
+    """Shorten each parameter's gradient where its own norm is too large."""
+
+    def update(self: Any, now: Values) -> Values:
+        if self.max_tensor_norm is None:
+            return inner(self, now)
+        norm = sqrt(total_square(now["grad"]))
+        return inner(self, now | {"grad": now["grad"] * minimum(1, self.max_tensor_norm / (norm + EDGE))})
+
+    return update
+
+
+def maximized(inner: Update) -> Update:
+    """Go uphill."""
+
+    def update(self: Any, now: Values) -> Values:
+        return inner(self, now | {"grad": -now["grad"]} if self.maximize else now)
+
+    return update
+
+
+def averaged(inner: Update) -> Update:
+    """Keep a running mean of the parameter beside it.
+
+    Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging", https://doi.org/10.1137/0330046,
+    with a mean that forgets.
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        new = inner(self, now)
+        if self.ema_decay is None:
+            return new
+        return new | {EMA: lerp(now[EMA], new["param"], 1 - self.ema_decay)}
+
+    return update
+
+
+def decayed(inner: Update) -> Update:
+    """Decay the weights by a share of each, apart from the gradient; the formula itself then sees no decay.
+
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithms 1 and 2, where lr scales the decay
+    too, as in torch.optim. https://arxiv.org/abs/1711.05101
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        if not self.decoupled_weight_decay:
+            return inner(self, now)
+        param = now["param"] * (1 - self.lr * self.weight_decay) if self.weight_decay else now["param"]
+        return inner(self.having(weight_decay=0.0), now | {"param": param})
+
+    return update
+
+
+def cautious(inner: Update) -> Update:
+    """Rest where a step goes against the gradient, and lengthen it elsewhere by as much.
+
+    Liang et al. 2024, "Cautious optimizers: improving training with one line of code", algorithm 1, with the share
+    bounded as in the authors' code. https://arxiv.org/abs/2411.16085
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        new = inner(self, now)
+        if not self.cautious:
+            return new
+        step = now["param"] - new["param"]
+        agreement = maximum(sign(step) * sign(now["grad"]), 0)
+        share = maximum(total(agreement) / self.numel, LEAST_SHARE)
+        return new | {"param": now["param"] - step * agreement / share}
+
+    return update
+
+
+BEFORE = (accumulated, clipped_by_value)
+"""What makes the gradient that is measured."""
+
+WRAPPERS = (*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, averaged, decayed, cautious)
+
+
+def around(update: Update, wrappers: tuple[Callable[[Update], Update], ...] = WRAPPERS) -> Update:
+    """Put the wrappers around what computes, the first outermost."""
+    return reduce(lambda inner, wrap: wrap(inner), reversed(wrappers), update)
+
+
+def surrounded(rule: Rule) -> Rule:
+    """Return the rule as it is used in training, with all that options may put around it."""
+    more = {EMA, ACCUMULATED}
+    return rule.wrapped(
+        around, states=(*rule.states, EMA, ACCUMULATED), wide=rule.wide | more, copies=rule.copies | {EMA}
+    )
+
+
+@cache
+def unscaling(rule: Rule) -> Rule:
+    """Divide a rule's gradients by `grad_scale`: one number more in the same pass."""
+
+    def wrap(inner: Update) -> Update:
+        return lambda self, now: inner(self, now | {"grad": now["grad"] / self.grad_scale})
+
+    return rule.wrapped(wrap)
+
+
+@cache
+def gathering(rule: Rule) -> Rule:
+    """Only add the gradient to the sum of those that wait for a step."""
+
+    def wrap(inner: Update) -> Update:
+        return lambda self, now: _kept(now) | {ACCUMULATED: now[ACCUMULATED] + now["grad"]}
+
+    return rule.wrapped(wrap, counts_steps=False)
+
+
+@cache
+def measuring(rule: Rule) -> Rule:
+    """Only measure the gradients that are to be shortened."""
+
+    def measure(self: Any, now: Values) -> Values:
+        return {"grad_square": total_square(now["grad"])}
+
+    def wrap(inner: Update) -> Update:
+        return lambda self, now: around(measure, BEFORE)(self, now) | _kept(now)
+
+    return rule.wrapped(wrap, counts_steps=False)
+
+
+@cache
+def counting(rule: Rule) -> Rule:
+    """Count steps also where the formula needs no count: random numbers do."""
+    return rule.wrapped(lambda inner: inner, counts_steps=True)
+
+
+def _kept(now: Values) -> Values:
+    return {name: value for name, value in now.items() if name != "grad"}

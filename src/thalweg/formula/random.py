@@ -1,0 +1,51 @@
+"""Random bits from a counter: they depend on a seed, a parameter, a step and an element, and on nothing else.
+
+So every engine, any number of threads and a run that was stopped and resumed draw the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import integer, shift_right
+from .expr import Expr, Symbol
+
+MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
+"""Those of Wellons 2018, "Prospecting for hash functions", lowbias32. https://nullprogram.com/blog/2018/07/31/"""
+
+SEED, PARAMETER, STEP = Symbol("seed", "group"), Symbol("param_index", "parameter"), Symbol("step_count", "parameter")
+ELEMENT = Symbol("element_index", "element", kind="bits")
+
+
+def mixed(x: Any) -> Any:
+    """Let each bit of 32 depend on all others."""
+    x = (x ^ shift_right(x, 16)) * MULTIPLIERS[0]
+    x = (x ^ shift_right(x, 15)) * MULTIPLIERS[1]
+    return x ^ shift_right(x, 16)
+
+
+def word_key() -> Expr:
+    """Say the key of a step: one number for all elements of a parameter."""
+    return mixed(mixed(mixed(integer(SEED)) ^ integer(PARAMETER)) ^ integer(STEP))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random bits of one parameter at one step."""
+
+    element: Any = ELEMENT
+    """The place of each element, in the order of memory."""
+    key: Callable[[], Any] = word_key
+
+    def sixteen(self, place: int) -> Any:
+        """Draw 16 bits for each element of the quantity at a place.
+
+        The first two share a word; of later ones the word's products with odd numbers are taken, which is cheaper than
+        another word, and as good where bits only have to be unlike each other.
+        """
+        word = mixed(self.element ^ self.key())
+        if place == 1:
+            return word & 0xFFFF
+        return shift_right(word * (MULTIPLIERS[0] + 2 * place) if place else word, 16)

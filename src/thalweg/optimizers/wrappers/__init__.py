@@ -1,0 +1,3 @@
+"""What takes another optimizer, and lets it do something more."""
+
+from .in_backward import in_backward as in_backward

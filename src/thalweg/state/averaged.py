@@ -1,0 +1,34 @@
+"""The averaged parameters in the place of the parameters, for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ..formula.around import EMA
+
+
+@contextmanager
+def swapped_in(optimizer: Any) -> Iterator[None]:
+    """Let each parameter be its running mean; afterwards it is what it was, whatever happened.
+
+    Raises RuntimeError if no mean is kept yet.
+    """
+    means = {param: state[EMA] for param, state in optimizer.state.items() if isinstance(state, dict) and EMA in state}
+    if not means:
+        raise RuntimeError(
+            f"{type(optimizer).__name__} has no averaged parameters yet: give it ema_decay=0.999, say, and take a step"
+        )
+    with torch.no_grad():
+        kept = {param: param.clone() for param in means}
+        for param, mean in means.items():
+            param.copy_(mean)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for param, value in kept.items():
+                param.copy_(value)

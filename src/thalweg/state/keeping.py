@@ -1,0 +1,104 @@
+"""In which format each quantity of a parameter is kept: what the options ask for, and what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..formula.rule import Rule
+from ..formula.trace import Formula
+from .eight_bits import FEWEST, SCALE, Blocks
+from .formats import NARROW, Format, compute_dtype
+from .sixteen_bits import COMPENSATION, LOW_BITS, Compensated, Rounded, Split
+
+ROUNDINGS = ("nearest", "stochastic", "kahan", "master")
+EIGHT_BITS = "8bit"
+STATE_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16, EIGHT_BITS)
+
+BESIDE = (COMPENSATION, LOW_BITS)
+"""What may be kept beside a parameter."""
+
+
+def param_format(param: Tensor, rounding: str | None) -> Format:
+    """Say how a parameter is kept; rounding is for the narrow ones alone."""
+    if param.dtype not in NARROW or rounding in (None, "nearest"):
+        return Format(param.dtype)
+    if rounding == "stochastic":
+        return Rounded(param.dtype, is_stochastic=True)
+    return Compensated(param.dtype) if rounding == "kahan" else Split(param.dtype)
+
+
+def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> Format:
+    """Say how a state is kept: as it is, if it is there, else as the options ask."""
+    kept = state.get(name)
+    if isinstance(kept, Tensor):
+        is_coded = kept.dtype is torch.uint8 and name + SCALE in state
+        dtype: Any = EIGHT_BITS if is_coded else kept.dtype
+    else:
+        dtype = wanted_dtype(rule, name, param, group)
+    is_unsigned = name in rule.unsigned
+    if dtype == EIGHT_BITS:
+        return Blocks(is_unsigned=is_unsigned)
+    is_stochastic = group["rounding"] == "stochastic"
+    if dtype in NARROW and (is_stochastic or (is_unsigned and dtype is torch.float16)):
+        return Rounded(dtype, is_stochastic, is_unsigned)
+    return Format(dtype)
+
+
+def wanted_dtype(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any]) -> Any:
+    """Say in what a new state is to be kept: a dtype, or 8 bits."""
+    choice = group["state_dtype"]
+    if name in rule.wide or (choice is None and group["rounding"] == "master" and param.dtype in NARROW):
+        return _as_param(compute_dtype(param.dtype), param)
+    if choice is None:
+        return param.dtype
+    if choice == EIGHT_BITS:
+        return EIGHT_BITS if param.numel() >= FEWEST else torch.float32
+    return _as_param(choice, param)
+
+
+def _as_param(dtype: torch.dtype, param: Tensor) -> torch.dtype:
+    return dtype.to_complex() if param.is_complex() else dtype
+
+
+def formats(
+    rule: Rule, states: list[str], param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]
+) -> Iterator[tuple[str, Format]]:
+    """Name the format of the parameter and of each state, in the order in which they are written."""
+    yield "param", param_format(param, group["rounding"])
+    for name in states:
+        if name not in rule.scalars:
+            yield name, state_format(rule, name, param, group, state)
+
+
+def keeps_anything(formula: Formula, kept: Mapping[str, Format]) -> bool:
+    """Tell if anything is remembered from step to step, be it only beside the parameter."""
+    return formula.keeps_anything or len(kept["param"].parts) > 1
+
+
+def fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Say what rule a format breaks for a parameter, and what the parameter is; None if it fits."""
+    rounding, choice = group["rounding"], group["state_dtype"]
+    dtype = str(param.dtype)
+    if rounding == "master" and param.dtype is torch.float16:
+        return (
+            "rounding='master' needs bfloat16, whose exponents are float32's",
+            f"is {dtype}: choose 'stochastic' or 'kahan'",
+        )
+    if choice is torch.float64 and compute_dtype(param.dtype) is torch.float32:
+        return (
+            f"state_dtype={choice} is for parameters that are computed with in float64",
+            f"is {dtype}: choose None, torch.float32, torch.bfloat16, torch.float16 or '8bit'",
+        )
+    narrow = choice in (*NARROW, EIGHT_BITS)
+    if narrow and param.is_complex():
+        return f"state_dtype={choice!r} is for real numbers", f"is {dtype}: choose None, torch.float32 or torch.float64"
+    if narrow and compute_dtype(param.dtype) is torch.float64:
+        return (
+            f"state_dtype={choice!r} is for parameters that are computed with in float32",
+            f"is {dtype}: choose None, torch.float32 or torch.float64",
+        )
+    return None

@@ -1,0 +1,83 @@
+"""A quantity on torch's tensors: read from those that it is kept in, and written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..formula.expr import BLOCK
+from .formats import Format, load, store
+
+
+def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
+    """Compute a quantity, in the shape of a parameter."""
+    parts = seen(form, parts)
+    if not form.has_blocks:
+        return form.read(*map(load, parts))  # type: ignore[no-any-return]
+    codes, scale = parts
+    each = scale.repeat_interleave(BLOCK)[: codes.numel()]
+    return shaped(form.read(flat(load(codes), like), each), like)
+
+
+def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[], Tensor]) -> None:
+    """Write a quantity; `draw` gives 16 random bits an element, in the shape of what is written."""
+    parts = seen(form, parts)
+    if not form.has_blocks:
+        for part, own in zip(parts, form.write(value, draw), strict=True):
+            store(part, own)
+        return
+    codes, scale = parts
+    new, each = form.write(flat(value, like), lambda: flat(draw(), like))
+    store(codes, shaped(new, like))
+    scale.copy_(each[::BLOCK])
+
+
+def seen(form: Format, parts: Sequence[Tensor]) -> list[Tensor]:
+    """View tensors as formulas see them."""
+    return [part.seen(tensor) for part, tensor in zip(form.parts, parts, strict=True)]
+
+
+def write_nearest(form: Format, parts: Sequence[Tensor], value: Tensor, like: Tensor) -> None:
+    """Write a quantity without chance: the middle of what could be drawn rounds to nearest."""
+    write(form, parts, value, like, lambda: torch.full_like(value, 0x8000, dtype=torch.int32))
+
+
+def empty(form: Format, param: Tensor) -> list[Tensor]:
+    """Make the tensors for a quantity of a parameter, all zeros."""
+    return [
+        torch.zeros_like(
+            param, dtype=_like(param, part.dtype), memory_format=torch.preserve_format, requires_grad=False
+        )
+        if part.scope == "element"
+        else torch.zeros((param.numel() + BLOCK - 1) // BLOCK, dtype=part.dtype, device=param.device)
+        for part in form.parts
+    ]
+
+
+def _like(param: Tensor, dtype: torch.dtype) -> torch.dtype:
+    return dtype.to_complex() if param.is_complex() and dtype.is_floating_point else dtype
+
+
+def order(like: Tensor) -> list[int]:
+    """Return the dimensions from the one with the longest way between elements to the one with the shortest."""
+    return sorted(range(like.dim()), key=like.stride, reverse=True)
+
+
+def flat(tensor: Tensor, like: Tensor) -> Tensor:
+    """Lay out elements in one dimension, in the order that they have in memory."""
+    return tensor.permute(order(like)).reshape(-1)
+
+
+def shaped(elements: Tensor, like: Tensor) -> Tensor:
+    """Give elements in one dimension their shape again."""
+    dimensions = order(like)
+    back = sorted(range(like.dim()), key=dimensions.__getitem__)
+    return elements.view([like.shape[dimension] for dimension in dimensions]).permute(back)
+
+
+def places(like: Tensor) -> Tensor:
+    """Number the elements in the order of memory."""
+    return shaped(torch.arange(like.numel(), dtype=torch.int32, device=like.device), like)

@@ -1,0 +1,206 @@
+"""What a step makes of a parameter, said again in NumPy: each operation of the built graph rounded once, in its order.
+
+Only the numbers that are one a parameter come from the library, by Python's floats; what is done to the elements, how
+narrow formats round, and in which order sums are taken, is said here.
+"""
+
+import numpy as np
+import torch
+
+from thalweg.engine.rules import rule_for
+from thalweg.formula.expr import Constant, Reduction, Symbol, walk
+from thalweg.formula.passes import Slot, passes, program_of
+from thalweg.formula.trace import evaluate, formula_of
+from thalweg.state.initial import complete
+from thalweg.state.keeping import formats
+
+NUMPY = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "negate": np.negative,
+    "absolute": np.abs,
+    "sqrt": np.sqrt,
+    "sign": lambda x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype),
+    "maximum": lambda a, b: np.where((a > b) | np.isnan(a), a, b),
+    "minimum": lambda a, b: np.where((a < b) | np.isnan(a), a, b),
+    "where": np.where,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "equal": np.equal,
+    "not_equal": np.not_equal,
+    "bits": lambda x: x.view(np.int32),
+    "from_bits": lambda x: x.astype(np.int32).view(np.float32),
+    "bit_and": np.bitwise_and,
+    "bit_or": np.bitwise_or,
+    "bit_xor": np.bitwise_xor,
+    "shift_left": np.left_shift,
+    "shift_right": lambda x, places: (x.view(np.uint32) >> np.uint32(places)).view(np.int32),
+    "add_bits": np.add,
+    "subtract_bits": np.subtract,
+    "multiply_bits": np.multiply,
+    "where_bits": np.where,
+    "bfloat16": lambda x: widened(narrowed(x, torch.bfloat16), torch.bfloat16),
+    "float16": lambda x: x.astype(np.float16).astype(np.float32),
+}
+
+INTEGERS = {
+    1: (torch.uint8, np.uint8),
+    2: (torch.int16, np.uint16),
+    4: (torch.int32, np.uint32),
+    8: (torch.int64, np.uint64),
+}
+
+
+def memory(tensor):
+    """Look at the bits of a tensor."""
+    real = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
+    signed, unsigned = INTEGERS[real.element_size()]
+    return real.view(signed).numpy().view(unsigned)
+
+
+def widened(bits, dtype):
+    """Read bits as numbers to compute with."""
+    if dtype is torch.bfloat16:
+        return (bits.astype(np.uint32) << 16).view(np.float32)
+    if dtype is torch.float16:
+        return bits.view(np.float16).astype(np.float32)
+    if dtype in (torch.int16, torch.uint8):
+        return (bits.view(np.int16) if dtype is torch.int16 else bits).astype(np.int32)
+    return bits.view(np.float64 if dtype.to_real() is torch.float64 else np.float32)
+
+
+def narrowed(numbers, dtype):
+    """Round numbers once, to nearest even, and give their bits."""
+    if dtype is torch.bfloat16:
+        bits = numbers.view(np.uint32)
+        kept, rest = bits >> 16, bits & 0xFFFF
+        up = (rest > 0x8000) | ((rest == 0x8000) & (kept % 2 == 1))
+        return np.where(np.isnan(numbers), 0x7FC0, kept + up).astype(np.uint16)
+    if dtype is torch.float16:
+        return numbers.astype(np.float16).view(np.uint16)
+    if dtype in (torch.int16, torch.uint8):
+        return numbers.astype(np.uint8 if dtype is torch.uint8 else np.uint16)
+    if dtype.to_real() is torch.float32:
+        return numbers.astype(np.float32).view(np.uint32)
+    return numbers.view(np.uint64)
+
+
+def assert_same_bits(found, wanted, dtype, what):
+    found, wanted = found.reshape(-1), wanted.reshape(-1)
+    are_nan = np.isnan(widened(found, dtype)) & np.isnan(widened(wanted, dtype))
+    wrong = np.flatnonzero((found != wanted) & ~are_nan)
+    assert not wrong.size, f"{what}[{wrong[0]}] is {found[wrong[0]]:#x}, not {wanted[wrong[0]]:#x}"
+
+
+class Oracle:
+    """What one step makes of a parameter, computed from a copy of everything."""
+
+    def __init__(self, optimizer, group, param, index):
+        formula = formula_of(rule_for(optimizer, group), group)
+        state = dict(optimizer.state.get(param, {}))
+        is_fresh = any(state.get(name) is None for name in formula.states)
+        kept = dict(formats(formula.rule, formula.states, param, group, state))
+        complete(state, formula, param, kept, group.__getitem__)
+        self.program = program_of(formula, tuple((name, form) for name, form in kept.items() if not form.is_plain))
+        self.group, self.param, self.state = group, param, state
+        self.compute = np.float64 if param.dtype.to_real() is torch.float64 else np.float32
+        step = state["step"].item() if "step" in state else float(not is_fresh)
+        scalars = {name: state[name].item() for name in formula.states if name in formula.rule.scalars}
+        self.numbers = {"step_count": step + 1, "param_index": float(index), "numel": float(elements(param))} | scalars
+        parts = [(part.of(name), part) for name, form in kept.items() for part in form.parts]
+        tensors = state | {"param": param, "grad": param.grad}
+        self.dtypes = {name: part.memory for name, part in parts} | {"grad": param.dtype}
+        self.dtypes |= {name: state[name].dtype for name, part in parts if name in state and not part.is_raw}
+        self.blocks = {name for name, part in parts if part.scope == "block"}
+        self.tensors = {name: memory(tensors[name]).reshape(-1).copy() for name in self.dtypes}
+
+    def values(self, program, roots):
+        """Evaluate nodes for each element."""
+        slots = [self._rounded(evaluate(number, self.group, **self.numbers)) for number in program.numbers]
+        values = {}
+        for node in walk(*roots):
+            if isinstance(node, Symbol):
+                values[node] = self._symbol(node)
+            elif isinstance(node, Slot):
+                values[node] = slots[node.index]
+            elif isinstance(node, Constant):
+                values[node] = np.int32(node.value) if node.kind == "bits" else self.compute(node.value)
+            elif isinstance(node, Reduction):
+                values[node] = of_blocks(values[node.operands[0]])
+            else:
+                values[node] = NUMPY[node.op.name](*(values[operand] for operand in node.operands))
+        return values
+
+    def _symbol(self, symbol):
+        if symbol.name == "element_index":
+            return np.arange(elements(self.param), dtype=np.int32)
+        numbers = widened(self.tensors[symbol.name], self.dtypes[symbol.name])
+        numbers = numbers if numbers.dtype == np.int32 else numbers.astype(self.compute)
+        return np.repeat(numbers, 256)[: elements(self.param)] if symbol.scope == "block" else numbers
+
+    def step(self):
+        """Evaluate all passes; give the new bits of every tensor."""
+        for program in passes(self.program):
+            operands = [total.operands[0] for total in program.totals.values()]
+            values = self.values(program, [*program.stores.values(), *operands])
+            for name, total in program.totals.items():
+                self.numbers[name] = summed(values[total.operands[0]], total.how)
+        stored = {name: self._kept(name, values[value]) for name, value in program.stores.items()}
+        return self.tensors | stored
+
+    def _kept(self, name, value):
+        value = np.broadcast_to(value, (elements(self.param),))
+        return narrowed(np.ascontiguousarray(value[::256] if name in self.blocks else value), self.dtypes[name])
+
+    def _rounded(self, number):
+        return (
+            np.bool_(number)
+            if isinstance(number, bool)
+            else np.int32(number)
+            if isinstance(number, int)
+            else self.compute(number)
+        )
+
+    def scalars(self):
+        """Evaluate the states that are one number a parameter."""
+        step = {"step": self.numbers["step_count"]} if self.program.formula.rule.counts_steps else {}
+        updates = self.program.updates.items()
+        return step | {name: evaluate(number, self.group, **self.numbers) for name, number in updates}
+
+    def check(self, state):
+        """Compare with what the kernels have made."""
+        now = {"param": self.param, "grad": self.param.grad} | dict(state)
+        for name, wanted in self.step().items():
+            assert_same_bits(memory(now[name]), wanted, self.dtypes[name], f"{name} of {tuple(self.param.shape)}")
+        for name, wanted in self.scalars().items():
+            assert now[name].item() == np.float32(wanted), name
+
+
+def elements(param):
+    return param.numel() * (2 if param.is_complex() else 1)
+
+
+def of_blocks(values):
+    """The largest size in each block of 256, for each of its elements."""
+    rows = np.pad(np.abs(values), (0, -len(values) % 256)).reshape(-1, 256)
+    return np.repeat(rows.max(1), 256)[: len(values)]
+
+
+def summed(values, how):
+    """Sum in columns of 256, each piece of 32,768 by itself, columns pairwise: the order that is promised."""
+    terms = values.astype(np.float64)
+    terms = terms * terms if how == "total_square" else terms
+    total = np.float64(0)
+    for first in range(0, len(terms), 32_768):
+        columns = np.zeros(256)
+        for block in range(first, min(first + 32_768, len(terms)), 256):
+            row = terms[block : block + 256]
+            columns[: len(row)] += row
+        while len(columns) > 1:
+            columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
+        total += columns[0]
+    return float(total)
