@@ -69,10 +69,11 @@ class LimitedMemory:
         return torch.addmv(v, s_turned, torch.addmv(w, above_turned, w), beta=-1, alpha=-1)
 
     def matrix(self) -> Tensor:
-        """Return H multiplied out, shape (n, n)."""
+        """Return H multiplied out, shape (n, n): F'F / y'y + L'L for L = R^-1 S and F = 1 + Z'L, in n^2 m products."""
         left = self.s + self.above @ self.s
-        first = torch.eye(self.s.shape[1]).to(self.s) + self.z.t() @ left
-        return first.t() @ first / self.y_y + left.t() @ left
+        first = torch.eye(self.s.shape[1]).to(self.s).addmm_(self.z.t(), left)
+        right = (self.z @ first).div_(self.y_y).add_(left)
+        return torch.addmm(first.t().div(self.y_y), right.t(), left)
 
     def learn(self, step: Step) -> None:
         """Store the pair (s, y) where it bends upwards, else leave the memory as it is."""
