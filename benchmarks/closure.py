@@ -1,6 +1,7 @@
 """Closure methods against SciPy, torch and pytorch-minimize, in one process: `python benchmarks/closure.py`.
 
-Solved means f - f* <= 1e-8 (f0 - f*); a product of the Hessian with a vector counts as one evaluation. Written to
+Solved means f - f* <= 1e-8 (f0 - f*), within the evaluations and the 30 s of processor time that each problem has; a
+product of the Hessian with a vector counts as one evaluation. Written to
 --out: runs.json (every run, kept and reused), closure.md (the tables), closure-profile.png (Dolan & More 2002).
 """
 
