@@ -17,24 +17,29 @@ class Done(Exception):
     """Raised at the target, and instead of an evaluation too many."""
 
 
+LIMIT = 30.0
+"""Seconds of processor time for one problem: SciPy's BFGS, whose update costs n^3, would take hours."""
+
+
 class Counted:
     """The first evaluation at or below the target counts as the solution, whatever the method says later."""
 
-    def __init__(self, problem: Problem, budget: int | None = None) -> None:
+    def __init__(self, problem: Problem, budget: int | None = None, limit: float = LIMIT) -> None:
         self.problem = problem
         self.target = problem.target
         self.budget = budget or problem.budget
         self.evaluations = 0
         self.seconds = 0.0
+        self.deadline = time.thread_time() + limit
         self.best = math.inf
         self.solved: int | None = None
         self.x, self.slope = torch.empty(0), torch.empty(0)
 
     def timed(self, work: Callable[[], Any]) -> Any:
-        if self.evaluations >= self.budget:
+        start = time.thread_time()
+        if self.evaluations >= self.budget or start > self.deadline:
             raise Done
         self.evaluations += 1
-        start = time.thread_time()
         try:
             with torch.enable_grad():
                 return work()
@@ -102,7 +107,7 @@ Solver = Callable[[Counted], None]
 
 def run(solver: Solver, problem: Problem, budget: int | None = None, target: float | None = None) -> Run:
     """Let a solver loose on a problem; `own` is its processor time per evaluation outside the problem, in us."""
-    counted = Counted(problem, budget)
+    counted = Counted(problem, budget, LIMIT if budget is None else math.inf)
     counted.target = counted.target if target is None else target
     start = time.thread_time()
     # pytorch-minimize's search raises IndexError on values that are not finite.

@@ -148,6 +148,7 @@ SOLVERS: dict[str, Solver] = {
     "thalweg LBFGS": thalweg(ours.LBFGS),
     "thalweg LBFGS, 10 pairs": thalweg(ours.LBFGS, history_size=10),
     "thalweg CG": thalweg(ours.CG),
+    "thalweg CG, pr+": thalweg(ours.CG, beta="pr+"),
     "thalweg CG, hs-dy": thalweg(ours.CG, beta="hs-dy"),
     "thalweg BFGS": thalweg(ours.BFGS),
     "thalweg BFGS, self-scaled": thalweg(ours.BFGS, self_scaled=True),

@@ -38,7 +38,7 @@ def test_loss_of_many_numbers(task, make):
     ("make", "options", "error", "words"),
     [
         (LBFGS, {"line_search_fn": "wolf"}, ValueError, "line_search_fn to be one of .*'strong_wolfe'.*'wolf'"),
-        (CG, {"beta": "fr"}, ValueError, "beta to be one of 'hz'"),
+        (CG, {"beta": "fr"}, ValueError, "beta to be one of 'auto', 'shanno', 'hz'"),
         (CG, {"line_search_fn": None}, ValueError, "line_search_fn to be one of"),
         (LBFGS, {"max_iter": 0}, ValueError, "max_iter to be at least 1"),
         (LBFGS, {"max_eval": 2.5}, TypeError, "max_eval to be a whole number"),

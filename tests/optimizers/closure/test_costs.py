@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from thalweg.optimizers.closure import LBFGS, along, line_search, objective, stopping, vector
+from thalweg.optimizers.closure import LBFGS, along, line_search, objective, vector
 from thalweg.optimizers.closure.directions import broyden, conjugate_gradient, krylov, steepest
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
 from thalweg.optimizers.closure.directions.step import Step
@@ -22,7 +22,7 @@ def _waits(monkeypatch):
         count.append(len(scalars))
         return vector.read_numbers(*scalars)
 
-    for module in (objective, line_search, stopping, broyden, conjugate_gradient, krylov, steepest):
+    for module in (objective, line_search, broyden, conjugate_gradient, krylov, steepest):
         monkeypatch.setattr(module, "read_numbers", counted)
     assert not hasattr(along, "read_numbers")
     return count
@@ -34,7 +34,8 @@ def test_two_waits_an_iteration_whatever_the_history(task, waits, history):
     run.step()
     result = run.optimizer.result
     retries = result.evaluations - 1 - result.iterations
-    assert len(waits) - 2 <= 2 * result.iterations + retries  # one more for the start, one for its first step
+    # One more for the start, one for its first step, three to find the ground flat at the end.
+    assert len(waits) - 5 <= 2 * result.iterations + retries
 
 
 def test_a_step_reads_no_other_number(task):

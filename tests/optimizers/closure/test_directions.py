@@ -52,8 +52,9 @@ def test_compact_form_is_the_two_loop_recursion(size, count):
     assert_close(memory(point(gradient), None), two_loops(history[-size:], gradient), rtol=1e-9, atol=1e-9)
     assert_close(memory.matrix() @ gradient, -memory(point(gradient), None), rtol=1e-9, atol=1e-9)
     for (s, y), (s_kept, y_kept) in zip(history[-size:], memory.oldest_first(), strict=True):
-        assert torch.equal(s, s_kept)
-        assert torch.equal(y, y_kept)
+        unit = torch.dot(s, y).rsqrt()
+        assert_close(s * unit, s_kept)
+        assert_close(y * unit, y_kept)
 
 
 def test_memory_keeps_the_secant_equation_of_the_last_pair():
@@ -124,6 +125,59 @@ def test_dense_bfgs_ends_on_a_quadratic_too(family):
     assert errors[11] < 1e-6 * errors[0]
 
 
+def step_of(n=6):
+    """A step with nothing special about it: its slopes are those of its gradients, its values say nothing."""
+    old, new, d = vector(n, 11), vector(n, 12), vector(n, 13)
+    d = d * -torch.sign(torch.dot(old, d))
+    new = new * torch.sign(torch.dot(new - old, d)) if torch.dot(new - old, d) < 0 else new
+    return Step(point(old), point(new), d, 0.3, float(torch.dot(old, d)), float(torch.dot(new, d)))
+
+
+def published(beta, g, old, d):
+    """The formulas as Hager & Zhang 2006, "A survey of nonlinear conjugate gradient methods", table 1, lists them."""
+    y = g - old
+    hs, dy = torch.dot(g, y) / torch.dot(d, y), torch.dot(g, g) / torch.dot(d, y)
+    hz = torch.dot(y - 2 * d * torch.dot(y, y) / torch.dot(d, y), g) / torch.dot(d, y)
+    return {
+        "pr+": (torch.dot(g, y) / torch.dot(old, old)).clamp_min(0),
+        "hs": hs,
+        "dy": dy,
+        "hs-dy": torch.minimum(hs, dy).clamp_min(0),
+        "hz": torch.maximum(hz, 0.4 * torch.dot(d, old) / torch.dot(d, d)),
+    }[beta]
+
+
+@pytest.mark.parametrize("beta", sorted(set(BETAS) - {"shanno"}))
+def test_betas_are_the_published_ones(beta):
+    step = step_of()
+    assert step.bends_up
+    direction = ConjugateGradient(BETAS[beta])
+    direction.learn(step)
+    g, d = step.here.gradient, step.direction
+    assert_close(direction(step.here, None), published(beta, g, step.before.gradient, d) * d - g)
+
+
+def test_shannos_direction_is_bfgs_without_memory():
+    step = step_of()
+    direction, memory = ConjugateGradient(BETAS["shanno"]), LimitedMemory(1)
+    direction.learn(step)
+    memory.learn(step)
+    assert_close(direction(step.here, None), memory(step.here, None))
+    assert direction.first_trial(step.here, -1.0) == 1.0
+
+
+def test_conjugate_gradients_start_anew_where_nothing_bends_and_after_six_n_steps():
+    step = step_of()
+    direction = ConjugateGradient(BETAS["pr+"])
+    direction.learn(step._replace(slope_here=step.slope_before))
+    assert direction.fresh
+    for _ in range(36):
+        direction.learn(step)
+    assert not direction.fresh
+    direction.learn(step)
+    assert direction.fresh
+
+
 def test_values_give_the_curvature_at_the_end_of_a_cubic():
     """For f = a^3 + a^2 from 0.1 to 1 the second derivative at 1 is 8; slopes alone give the mean."""
 
@@ -166,13 +220,14 @@ def test_negative_curvature_goes_to_the_radius():
 
 
 def test_damping_bends_what_does_not():
-    """Powell: the stored pair has s'y = 0.2 s'Bs although the function bends down."""
+    """Powell: the pair (-0.5, -1), (-0.1, -0.2) has s'y = 0.2 s'Bs = 0.25, although the function bends down."""
     g = torch.tensor([1.0, 2.0], dtype=torch.float64)
     memory = LimitedMemory(5, damping=0.2)
     before, here = point(g), point(torch.tensor([1.5, 3.0], dtype=torch.float64))
     memory.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
     ((s, y),) = memory.oldest_first()
-    assert torch.dot(s, y) == pytest.approx(0.2 * 0.5**2 * 5.0)
+    assert s.tolist() == pytest.approx([-1.0, -2.0])
+    assert y.tolist() == pytest.approx([-0.2, -0.4])
     plain = LimitedMemory(5)
     plain.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
     assert plain.fresh

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -35,7 +33,7 @@ class Along:
         if self.box is not None:
             x = self.box.project(x)
         there, slope = self.objective.along(x, self.direction)
-        trial = Trial(alpha, there.value, slope if there.finite else math.nan)
+        trial = Trial(alpha, there.value, slope)
         self.last = (trial, there)
         if trial.finite and trial.value < self.lowest[0].value:
             self.lowest = self.last

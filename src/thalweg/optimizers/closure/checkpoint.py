@@ -70,7 +70,7 @@ def in_torch_words(run: Descent) -> dict[str, Any]:
         "old_dirs": [y for _, y in stored],
         "old_stps": [s for s, _ in stored],
         "ro": [1.0 / torch.dot(s, y) for s, y in stored],
-        "H_diag": memory.gamma.clone(),
+        "H_diag": 1 / memory.y_y,
         "prev_flat_grad": run.here.gradient - y,
         "prev_loss": run.here.value,
     }

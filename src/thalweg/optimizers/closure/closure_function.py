@@ -24,14 +24,12 @@ class ClosureFunction:
         self.vector = vector
         self.closure = closure
         self.maximize = maximize
-        self.loss: Tensor | None = None
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and its gradient at x."""
         self.vector.write(x)
         loss = self._evaluate()
         gradient = self._gradient(loss)
-        self.loss = loss.detach() if self.loss is None else self.loss
         return (-loss.detach(), gradient.neg_()) if self.maximize else (loss.detach(), gradient)
 
     def _evaluate(self) -> Tensor:

@@ -101,6 +101,8 @@ class Descent:
             return Reason.EVALUATIONS
         try:
             there = self.method.advance(objective, before)
+            if there is None and before.steepness == 0:
+                return Reason.GRADIENT
             if there is None and not self.method.fresh:
                 self._note("A search failed and the memory was dropped.")
                 self.method.forget()

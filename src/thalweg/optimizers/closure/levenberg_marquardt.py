@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .bounds import Box
+from .directions.bend import Bend, measured
 from .directions.damped_least_squares import LinearModel
 from .objective import Objective, Point
 from .residual_function import ResidualFunction
@@ -20,8 +21,9 @@ from .vector import read_numbers
 class DenseLevenbergMarquardt:
     """Moré's trust region; `scaled` measures each number by the largest norm that its column of J has had.
 
-    Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory", algorithm 7.1. Where the model and the
-    loss part, the radius shrinks to the minimizer of the parabola through both values and the slope.
+    Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory", algorithm 7.1. A trial also tells how
+    the residuals bend along it: the next step of that direction is bent alike, and where the model and the loss part,
+    the radius shrinks to where the bent residuals are shortest.
     """
 
     def __init__(self, scaled: bool = False) -> None:
@@ -31,6 +33,7 @@ class DenseLevenbergMarquardt:
         self.box: Box | None = None
         self.radius = math.nan
         self.scaling: Tensor | None = None
+        self.bend: Bend | None = None
         self.jacobians = 0
 
     @property
@@ -40,30 +43,35 @@ class DenseLevenbergMarquardt:
 
     def forget(self) -> None:
         """Guess scaling and radius anew."""
-        self.scaling, self.radius = None, math.nan
+        self.scaling, self.radius, self.bend = None, math.nan, None
 
     def displaced(self) -> None:
-        """Keep the radius."""
+        """Keep the radius; the residuals may be others."""
+        self.bend = None
 
     def state(self) -> dict[str, Any]:
-        """Return radius and scaling."""
-        return {"radius": self.radius, "scaling": self.scaling, "jacobians": self.jacobians}
+        """Return radius, scaling and bend."""
+        bend = None if self.bend is None else list(self.bend)
+        return {"radius": self.radius, "scaling": self.scaling, "bend": bend, "jacobians": self.jacobians}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
         self.radius, self.scaling, self.jacobians = state["radius"], state["scaling"], state["jacobians"]
+        self.bend = None if state["bend"] is None else Bend(*state["bend"])
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
         """Return the first trial that falls as promised, None where the radius has shrunk away."""
         model, scaling = self._model(objective, here)
         size = read_numbers(torch.linalg.vector_norm(scaling * here.x))[0]
         while True:
-            step, length, promised = model.step(self.radius)
-            if not promised > 0 or length <= torch.finfo(step.dtype).eps * size:
+            step = model.step(self.radius)
+            if not step.promised > 0 or step.length <= torch.finfo(here.x.dtype).eps * size:
                 return None
-            there = objective.at(here.x + (step if self.scale is None else step * self.scale))
-            ratio = agreement(here, there, promised)
-            self._resize(ratio, length, here, there, step)
+            move = step.p if self.bend is None else self.bend.corrected(model, step)
+            there = objective.at(here.x + (move if self.scale is None else move * self.scale))
+            ratio = agreement(here, there, step.promised)
+            self.bend = measured(model, move, residuals_of(objective)) if there.finite else None
+            self._resize(ratio, step.length, model.residuals)
             if ratio > 1e-4:
                 return there
 
@@ -71,13 +79,12 @@ class DenseLevenbergMarquardt:
         """Linearize at `here`."""
         if objective.last is not here.x:
             objective.at(here.x)
-        function = cast(ResidualFunction, objective.function)
-        jacobian = function.jacobian()
+        jacobian = cast(ResidualFunction, objective.function).jacobian()
         self.jacobians += 1
         self.scaling = self._rescaled(jacobian)
         if math.isnan(self.radius):
             self.radius = read_numbers(torch.linalg.vector_norm(self.scaling * here.x))[0] or 1.0
-        return LinearModel(jacobian, function.residuals, self.scaling), self.scaling
+        return LinearModel(jacobian, residuals_of(objective), self.scaling), self.scaling
 
     def _rescaled(self, jacobian: Tensor) -> Tensor:
         """Return the unit of each number: one, or its column's largest norm so far."""
@@ -88,17 +95,15 @@ class DenseLevenbergMarquardt:
             return torch.where(norms > 0, norms, torch.ones_like(norms))
         return torch.maximum(self.scaling, norms)
 
-    def _resize(self, ratio: float, length: float, here: Point, there: Point, step: Tensor) -> None:
+    def _resize(self, ratio: float, length: float, residuals: Tensor) -> None:
+        """Shrink where the model promised too much, grow where it was right."""
         if not ratio > 0.25:
-            self.radius = shrinkage(here, there, step) * min(self.radius, 10 * length)
+            shrinkage = 0.1 if self.bend is None else self.bend.shrinkage(residuals)
+            self.radius = shrinkage * min(self.radius, 10 * length)
         elif ratio > 0.75:
             self.radius = max(self.radius, 2 * length)
 
 
-def shrinkage(here: Point, there: Point, step: Tensor) -> float:
-    """Return the minimizer, in [0.1, 0.5], of the parabola through both values and the slope along the step."""
-    if not there.finite:
-        return 0.1
-    slope = read_numbers(torch.dot(here.gradient, step))[0]
-    curvature = there.value - here.value - slope
-    return min(max(-0.5 * slope / curvature, 0.1), 0.5) if curvature > 0 else 0.5
+def residuals_of(objective: Objective) -> Tensor:
+    """Return the residuals at the last point."""
+    return cast(ResidualFunction, objective.function).residuals

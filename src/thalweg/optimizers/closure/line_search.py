@@ -94,7 +94,7 @@ class LineSearch:
         Bertsekas 1982, "Projected Newton methods for optimization problems with simple constraints".
         """
         free = box.free(here.x, here.gradient)
-        inner = here._replace(gradient=here.gradient * free)
+        inner = Point(here.x, here.value, here.gradient * free, here.steepness)
         direction, slope = self._descending(inner, self.direction(inner, partial(objective.hessian_times, here)) * free)
         if not -math.inf < slope < 0:
             return None, 0.0, 0.0

@@ -24,6 +24,9 @@ from .residual_function import ResidualFunction
 from .search import NAMES, search_named
 from .vector import Vector
 
+FEW = 11
+"""Numbers up to which CG's directions span the space: the memory of Hager & Zhang 2013."""
+
 
 class LBFGS(ClosureOptimizer):
     """Newton's method with an inverse Hessian made of the last steps.
@@ -57,25 +60,28 @@ class LBFGS(ClosureOptimizer):
 
 
 class CG(ClosureOptimizer):
-    """Conjugate gradients: one more vector than steepest descent, and far fewer steps.
+    """Conjugate gradients: two more vectors than steepest descent, and far fewer steps.
 
-    Polak & Ribière 1969; Nocedal & Wright 2006, "Numerical Optimization", section 5.2; `beta` names the others. The
-    search is nearly exact, since conjugacy rests on it.
+    Shanno 1978, "Conjugate gradient methods with inexact searches", https://doi.org/10.1287/moor.3.3.244; for up to 11
+    numbers Dai & Yuan 2001, "An efficient hybrid conjugate gradient method for unconstrained optimization",
+    https://doi.org/10.1023/A:1012930416777. `beta` names these and other formulas: Nocedal & Wright 2006, "Numerical
+    Optimization", section 5.2. The search is nearly exact, since conjugacy rests on it.
     Tune: `beta="hs-dy"` where it stalls.
     """
 
-    beta: str = "pr+"
+    beta: str = "auto"
     line_search_fn: str | None = "hager_zhang"
 
     def method(self) -> Method:
         """Conjugate directions, a nearly exact search."""
-        return LineSearch(ConjugateGradient(BETAS[self.beta]), search_named(self.line_search_fn, 0.05))
+        beta = self.beta if self.beta != "auto" else ("shanno" if self._size() > FEW else "hs-dy")
+        return LineSearch(ConjugateGradient(BETAS[beta]), search_named(self.line_search_fn, 0.1))
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
         """Raise TypeError or ValueError for what is no count, no search or no formula."""
         super().check(options, where)
-        check_choice(cls.__name__, "beta", options["beta"], BETAS, where)
+        check_choice(cls.__name__, "beta", options["beta"], ("auto", *BETAS), where)
 
 
 class BFGS(ClosureOptimizer):
@@ -172,8 +178,7 @@ class LevenbergMarquardt(ClosureOptimizer):
 
     def method(self) -> Method:
         """A linear model of the residuals within a radius."""
-        size = sum(param.numel() for group in self.param_groups for param in group["params"] if param.requires_grad)
-        if size > self.dense_size:
+        if self._size() > self.dense_size:
             return trust_region.TrustRegion(forcing=0.1)
         return DenseLevenbergMarquardt(bool(self.scaled))
 

@@ -160,6 +160,11 @@ class ClosureOptimizer(Optimizer):
             if param.requires_grad and param.numel()
         ]
 
+    def _size(self) -> int:
+        """Return how many numbers want a gradient; a complex one counts once."""
+        params = chain.from_iterable(group["params"] for group in self.param_groups)
+        return sum(param.numel() for param in params if param.requires_grad)
+
     def _first(self) -> Tensor:
         first: Tensor = next(chain.from_iterable(group["params"] for group in self.param_groups))
         return first

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from .objective import Point
 from .result import Reason
-from .vector import largest, read_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,10 @@ class Stopping:
 
     def after(self, before: Point, here: Point) -> Reason | None:
         """Return why to stop after the step between two points, if so."""
-        if here.steepness == 0:
-            return Reason.GRADIENT
         if before.value - here.value > max(self.tolerance_grad, self.tolerance_change) * abs(here.value):
             return None
-        size, moved = read_numbers(largest(here.x), largest(here.x - before.x))
-        if here.steepness * size <= self.tolerance_grad * abs(here.value):
+        size, moved, steepness = here.since(before)
+        if steepness * size <= self.tolerance_grad * abs(here.value):
             return Reason.GRADIENT
         small = before.value - here.value <= self.tolerance_change * abs(here.value)
         return Reason.CHANGE if small and moved <= self.tolerance_change * size else None

@@ -53,7 +53,9 @@ class TrustRegion:
         self.radius, self.first_steepness = state["radius"], state["first_steepness"]
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
-        """Return the first trial that falls as promised, None where the radius has shrunk away."""
+        """Return the first trial that falls as promised, None where the ground is flat or the radius is used up."""
+        if here.steepness == 0:
+            return None
         path = self._path(objective, here)
         while True:
             step, product, cut = path.within(self.radius)

@@ -24,6 +24,7 @@ class Vector:
         self.dtype = widest(real.dtype for real in self.reals)
         self.scale = self._scale(scales or [1.0])
         self._alike = all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
+        self._alone = self._alike and len(self.reals) == 1
         self._flat = [real.view(-1) for real in self.reals] if all(map(dense, self.reals)) else []
 
     @property
@@ -51,8 +52,8 @@ class Vector:
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
-        if len(gradients) == 1 and self._alike and gradients[0] is not None and not odd(gradients[0]):
-            flat = gradients[0].detach().flatten().clone()
+        if self._alone and gradients[0] is not None and not odd(gradients[0]):
+            flat = gradients[0].flatten().clone()
         else:
             flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
         return flat if self.scale is None else flat.mul_(self.scale)
@@ -92,8 +93,8 @@ class Vector:
 
 def read_numbers(*scalars: Tensor) -> list[float]:
     """Return tensors of one element as floats; one wait for the device, however many there are."""
-    if scalars[0].device.type == "cpu":
-        return [float(scalar) for scalar in scalars]
+    if scalars[0].is_cpu:
+        return [scalar.item() for scalar in scalars]
     numbers: list[float] = torch.stack([scalar.double().reshape(()) for scalar in scalars]).tolist()
     return numbers
 

@@ -124,7 +124,8 @@ class DenseInverse:
         self.memory.restore(state)
 
     def _update(self, inverse: Tensor, step: Step) -> None:
-        y, curvature = gradient_change(step)
+        y, factor, curvature = gradient_change(step)
+        y.mul_(factor)
         h_y = torch.mv(inverse, y)
         y_h_y = read_numbers(torch.dot(y, h_y))[0]
         ratios = Ratios(step.modelled / curvature, y_h_y / curvature, y.numel())

@@ -10,13 +10,17 @@ from torch import Tensor
 
 from ..objective import Point, point_of, point_state
 from ..vector import read_numbers
+from .curvature import value_correction
 from .krylov import Operator
 from .steepest import first_trial
 from .step import Step
 
 
 class Products(NamedTuple):
-    """The inner products that the formulas for beta are made of; y is the change of the gradient."""
+    """What the formulas are made of: inner products, y being the change of the gradient, and two numbers of the step.
+
+    `alpha` is its length along d, `correction` what its values say of its curvature.
+    """
 
     g_g: float
     g_y: float
@@ -26,37 +30,59 @@ class Products(NamedTuple):
     d_d: float
     old_g_g: float
     old_d_g: float
+    alpha: float = 1.0
+    correction: float = 1.0
 
 
-def polak_ribiere(p: Products) -> float:
+class Weights(NamedTuple):
+    """The next direction, -gradient g + beta d + change y."""
+
+    beta: float
+    gradient: float = 1.0
+    change: float = 0.0
+
+
+def polak_ribiere(p: Products) -> Weights:
     """Polak & Ribière 1969, kept from going negative: Gilbert & Nocedal 1992."""
-    return max(0.0, p.g_y / p.old_g_g)
+    return Weights(max(0.0, p.g_y / p.old_g_g))
 
 
-def hestenes_stiefel(p: Products) -> float:
+def hestenes_stiefel(p: Products) -> Weights:
     """Hestenes & Stiefel 1952."""
-    return p.g_y / p.d_y
+    return Weights(p.g_y / p.d_y)
 
 
-def dai_yuan(p: Products) -> float:
+def dai_yuan(p: Products) -> Weights:
     """Dai & Yuan 1999, "A nonlinear conjugate gradient method with a strong global convergence property"."""
-    return p.g_g / p.d_y
+    return Weights(p.g_g / p.d_y)
 
 
-def hybrid(p: Products) -> float:
+def hybrid(p: Products) -> Weights:
     """Dai & Yuan 2001: Hestenes and Stiefel's between zero and Dai and Yuan's."""
-    return max(0.0, min(hestenes_stiefel(p), dai_yuan(p)))
+    return Weights(max(0.0, min(p.g_y, p.g_g) / p.d_y))
 
 
-def hager_zhang(p: Products) -> float:
+def hager_zhang(p: Products) -> Weights:
     """Hager & Zhang 2013, "The limited memory conjugate gradient method", equations 1.3 and 1.4 (eta 0.4)."""
     beta = (p.g_y - 2 * p.y_y * p.d_g / p.d_y) / p.d_y
-    return max(beta, 0.4 * p.old_d_g / p.d_d)
+    return Weights(max(beta, 0.4 * p.old_d_g / p.d_d))
 
 
-Beta = Callable[[Products], float]
+def shanno(p: Products) -> Weights:
+    """Shanno 1978, "Conjugate gradient methods with inexact searches": -H g, H being BFGS's of the last step alone.
 
-BETAS: dict[str, Beta] = {
+    H starts from the scale s'y / y'y; https://doi.org/10.1287/moor.3.3.244. With exact searches d'g = 0, and this is
+    Hestenes and Stiefel's direction times the scale.
+    """
+    scale = p.alpha * p.d_y / (p.correction * p.y_y)
+    beta = scale * p.g_y / p.d_y - 2 * p.alpha * p.d_g / (p.correction * p.d_y)
+    return Weights(beta, scale, scale * p.d_g / p.d_y)
+
+
+Formula = Callable[[Products], Weights]
+
+BETAS: dict[str, Formula] = {
+    "shanno": shanno,
     "hz": hager_zhang,
     "pr+": polak_ribiere,
     "hs": hestenes_stiefel,
@@ -68,11 +94,12 @@ BETAS: dict[str, Beta] = {
 class ConjugateGradient:
     """The direction -g + beta d, restarted where it stops being conjugate.
 
-    Restarts: after 6 n steps (Hager & Zhang), or where it does not descend (the line says so and forgets).
+    Restarts: after 6 n steps (Hager & Zhang), where the function does not bend upwards, or where the direction does not
+    descend (the line says so and forgets).
     """
 
-    def __init__(self, beta: Beta) -> None:
-        self.beta = beta
+    def __init__(self, formula: Formula) -> None:
+        self.formula = formula
         self.forget()
 
     def forget(self) -> None:
@@ -112,26 +139,30 @@ class ConjugateGradient:
     def learn(self, step: Step) -> None:
         """Keep the step."""
         self.age += 1
-        restart = self.age > 6 * step.direction.numel() or step.slope_here == step.slope_before
+        restart = self.age > 6 * step.direction.numel() or not step.bends_up
         self.step = None if restart else step
         self.age = 0 if restart else self.age
 
     def first_trial(self, here: Point, slope: float) -> float:
-        """Return where the last step's parabola has its minimum: the same curvature, the new slope."""
+        """Return where the last step's parabola has its minimum; 1 where the direction has the length of a step."""
         if self.step is None:
             return first_trial(here, slope)
-        return self.guess(self.step, slope)
+        return 1.0 if self.formula is shanno else self.guess(self.step, slope)
 
     def guess(self, step: Step, slope: float) -> float:
         """Return 2 (f - f_old) / slope, Nocedal & Wright 2006, equation 3.60."""
         return 2 * (step.here.value - step.before.value) / slope or step.alpha
 
     def __call__(self, here: Point, hessian: Operator) -> Tensor:
-        """Return -g + beta d."""
-        if self.step is None:
+        """Return the formula's direction."""
+        step = self.step
+        if step is None:
             return -here.gradient
-        beta = self.beta(self._products(self.step))
-        return torch.sub(self.step.direction * beta, here.gradient)
+        beta, gradient, change = self.formula(self._products(step))
+        if change == 0.0:
+            return torch.sub(step.direction * beta, here.gradient, alpha=gradient)
+        direction = torch.add(step.direction * beta, here.gradient, alpha=change - gradient)
+        return direction.sub_(step.before.gradient, alpha=change)
 
     def _products(self, step: Step) -> Products:
         new, old, d = step.here.gradient, step.before.gradient, step.direction
@@ -140,4 +171,5 @@ class ConjugateGradient:
         )
         change = step.slope_here - step.slope_before
         y_y = g_g - 2 * g_old + old_old
-        return Products(g_g, g_g - g_old, y_y, change, step.slope_here, d_d, old_old, step.slope_before)
+        slopes = (step.slope_here, d_d, old_old, step.slope_before)
+        return Products(g_g, g_g - g_old, y_y, change, *slopes, step.alpha, value_correction(step))

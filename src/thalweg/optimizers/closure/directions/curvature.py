@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -25,19 +27,28 @@ def value_correction(step: Step) -> float:
     return min(max(t, 1 / TRUST), TRUST)
 
 
-def gradient_change(step: Step, damping: float = 0.0, out: Tensor | None = None) -> tuple[Tensor, float]:
-    """Return y and s'y: corrected by the values, or damped towards the model where the function bends too little."""
+class Change(NamedTuple):
+    """What a step teaches: the change of the gradient is `factor` times `y`, and bends by `curvature` = s'y."""
+
+    y: Tensor
+    factor: float
+    curvature: float
+
+
+def gradient_change(step: Step, damping: float = 0.0, out: Tensor | None = None) -> Change:
+    """Return the change corrected by the values, or damped towards the model where the function bends too little."""
     y = torch.sub(step.here.gradient, step.before.gradient, out=out)
     if step.curvature < damping * step.modelled:
         return damped(step, y, damping)
     factor = value_correction(step)
-    return (y if factor == 1.0 else y.mul_(factor)), step.curvature * factor
+    return Change(y, factor, step.curvature * factor)
 
 
-def damped(step: Step, y: Tensor, damping: float) -> tuple[Tensor, float]:
+def damped(step: Step, y: Tensor, damping: float) -> Change:
     """Return the mixture of y with Bs = -alpha g that bends by the share `damping` of the model's s'Bs.
 
     Powell 1978; Nocedal & Wright 2006, "Numerical Optimization", procedure 18.2, where the share is 0.2.
     """
     theta = (1 - damping) * step.modelled / (step.modelled - step.curvature)
-    return y.mul_(theta).add_(step.before.gradient, alpha=-step.alpha * (1 - theta)), damping * step.modelled
+    y.mul_(theta).add_(step.before.gradient, alpha=-step.alpha * (1 - theta))
+    return Change(y, 1.0, damping * step.modelled)

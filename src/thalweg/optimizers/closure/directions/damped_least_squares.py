@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from ..vector import read_numbers
+
+
+class DampedStep(NamedTuple):
+    """A step p of the model, its damping, its length in the scaling, and the decrease of the loss it promises."""
+
+    p: Tensor
+    damping: float
+    length: float
+    promised: float
 
 
 class LinearModel:
@@ -16,26 +27,38 @@ class LinearModel:
     """
 
     def __init__(self, jacobian: Tensor, residuals: Tensor, scaling: Tensor) -> None:
-        q, r = torch.linalg.qr(jacobian / scaling)
-        left, self.singular, self.right = torch.linalg.svd(r, full_matrices=False)
-        self.along = left.t() @ (q.t() @ residuals)
+        self.jacobian = jacobian
+        self.residuals = residuals
         self.scaling = scaling
+        self.tall, r = torch.linalg.qr(jacobian / scaling)
+        self.left, self.singular, self.right = torch.linalg.svd(r, full_matrices=False)
+        self.along = self._components(residuals)
         largest = read_numbers(self.singular.max())[0] if self.singular.numel() else 0.0
         self.floor = torch.finfo(r.dtype).eps * len(scaling) * largest
 
-    def step(self, radius: float) -> tuple[Tensor, float, float]:
-        """Return p, its length in the scaling, and the decrease of half the sum of squares it promises."""
+    def step(self, radius: float) -> DampedStep:
+        """Return the step to the least sum of squares within the radius."""
         damping = self._damping(radius)
-        weights = self._weights(damping)
+        weights = self._weights(self.along, damping)
         promised = 0.5 * (self.along.square() - (self.along - self.singular * weights).square()).sum()
         length, decrease = read_numbers(torch.linalg.vector_norm(weights), promised)
-        return -(self.right.t() @ weights) / self.scaling, length, decrease
+        return DampedStep(self._combined(weights), damping, length, decrease)
 
-    def _weights(self, damping: float) -> Tensor:
+    def answer(self, residuals: Tensor, damping: float) -> Tensor:
+        """Return the step that answers other residuals, damped as given."""
+        return self._combined(self._weights(self._components(residuals), damping))
+
+    def _components(self, residuals: Tensor) -> Tensor:
+        return torch.mv(self.left.t(), torch.mv(self.tall.t(), residuals))
+
+    def _combined(self, weights: Tensor) -> Tensor:
+        return torch.mv(self.right.t(), weights).neg() / self.scaling
+
+    def _weights(self, along: Tensor, damping: float) -> Tensor:
         """Return the step's components; those of no singular value stay zero."""
         known = self.singular > self.floor
         denominator = torch.where(known, self.singular.square() + damping, torch.ones_like(self.singular))
-        return torch.where(known, self.singular * self.along / denominator, torch.zeros_like(self.along))
+        return torch.where(known, self.singular * along / denominator, torch.zeros_like(along))
 
     def _damping(self, radius: float) -> float:
         """Return lambda with |D p| = radius within a tenth; zero where Gauss and Newton's step is shorter.
@@ -44,7 +67,7 @@ class LinearModel:
         """
         damping = 0.0
         for _ in range(30):
-            weights = self._weights(damping)
+            weights = self._weights(self.along, damping)
             cubes = weights.square() / (self.singular.square() + damping).clamp_min(1e-300)
             length, bend = read_numbers(torch.linalg.vector_norm(weights), cubes.sum())
             if length <= 1.1 * radius or not bend > 0:
