@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ..formula import bits, block_peak, from_bits, maximum, shift_right, where
+from ..formula import bits, block_peak, from_bits, maximum, minimum, shift_right, where
 from .formats import Format, Part
 
 SCALE = "_scale"
@@ -26,8 +26,11 @@ FEWEST = 4096
 LARGEST = 1.875
 """The largest code's value, in units of the scale."""
 
-SMALLEST_SCALE = 2.0**-90
-"""So that no code stands for a denormal number, which processors are slow with."""
+HEADROOM = 1.0666666
+"""A little less than 2 / 1.875: a block whose largest element is the largest code keeps its scale."""
+
+SMALLEST_SCALE, LARGEST_SCALE = 2.0**-90, 2.0**127
+"""So that no code stands for a denormal number, which processors are slow with; and so that float32 has the scale."""
 
 MANTISSA, CUT = 3, 20
 """Bits of a code, and of a float32, after the point: those that are kept, and those that are cut off."""
@@ -88,5 +91,5 @@ class Blocks(Format):
 
 def scale_of(peak: Any) -> Any:
     """Take the power of two in whose units the largest element is at most 1.875; NaN if that is not finite."""
-    size = maximum(peak * (2 / LARGEST), SMALLEST_SCALE)
+    size = minimum(maximum(peak * HEADROOM, SMALLEST_SCALE), LARGEST_SCALE)
     return from_bits(bits(size) & 0x7F800000) + (peak - peak)

@@ -54,11 +54,10 @@ class Rounded(Format):
         """Round; what is to be divided by is never rounded to zero or infinity."""
         if self.is_raw:
             return (half(value, bits(value) + draw()),)
-        if self.is_stochastic:
-            value = at_random_float16(value, draw())
+        rounded = at_random_float16(value, draw()) if self.is_stochastic else value
         if self.is_unsigned and self.dtype is torch.float16:
-            value = where(value > 0, minimum(maximum(value, SMALLEST), LARGEST), value)
-        return (value,)
+            rounded = where(value > 0, minimum(maximum(rounded, SMALLEST), LARGEST), rounded)
+        return (rounded,)
 
 
 @dataclass(frozen=True)
@@ -115,6 +114,9 @@ def half(value: Any, rounded: Any) -> Any:
 def at_random_float16(value: Any, random: Any) -> Any:
     """Add 13 random bits to those that are cut off; below the normal numbers an offset sets the place to cut."""
     size = abs(value)
-    offset = where(size < SMALLEST_NORMAL, SMALLEST_NORMAL, 0.0 * size)
-    rounded = from_bits((bits(size + offset) + shift_right(random, 3)) & ~0x1FFF) - offset
+
+    def cut(number: Any) -> Any:
+        return from_bits((bits(number) + shift_right(random, 3)) & ~0x1FFF)
+
+    rounded = where(size < SMALLEST_NORMAL, cut(size + SMALLEST_NORMAL) - SMALLEST_NORMAL, cut(size))
     return where(value < 0, -rounded, where(value == value, rounded, value))

@@ -1,0 +1,192 @@
+"""Every optimizer, every way to keep numbers: stopped and resumed, converted, handed to torch.optim, cut up."""
+
+import copy
+import io
+
+import pytest
+import torch
+
+from thalweg.engine import launch
+from thalweg.state.eight_bits import FEWEST
+
+SHAPES = [(70, 70), (13,), (4, 2500)]
+KEPT = {
+    "stochastic": {"rounding": "stochastic"},
+    "kahan": {"rounding": "kahan"},
+    "master": {"rounding": "master"},
+    "8bit": {"state_dtype": "8bit"},
+    "8bit-stochastic": {"state_dtype": "8bit", "rounding": "stochastic"},
+    "bfloat16": {"state_dtype": torch.bfloat16},
+    "float16-stochastic": {"state_dtype": torch.float16, "rounding": "stochastic"},
+    "float32-kahan": {"state_dtype": torch.float32, "rounding": "kahan"},
+}
+
+
+@pytest.fixture(params=KEPT.values(), ids=KEPT)
+def kept(request):
+    return request.param
+
+
+def made(cls, required, dtype=torch.bfloat16, **options):
+    torch.manual_seed(0)
+    params = [torch.nn.Parameter(torch.randn(shape).to(dtype)) for shape in SHAPES]
+    return cls(params, **required, **options)
+
+
+def trained(optimizer, steps, first=0):
+    for step in range(first, first + steps):
+        generator = torch.Generator().manual_seed(step)
+        for param in optimizer.param_groups[0]["params"]:
+            param.grad = torch.randn(param.shape, generator=generator).to(param.dtype)
+        optimizer.step()
+    return optimizer
+
+
+def params(optimizer):
+    return [param.detach().clone() for param in optimizer.param_groups[0]["params"]]
+
+
+def bits(value):
+    return value.view(torch.uint8) if isinstance(value, torch.Tensor) and value.dim() else value
+
+
+def assert_same(one, other):
+    assert all(map(torch.equal, params(one), params(other)))
+    for mine, its in zip(one.state.values(), other.state.values(), strict=True):
+        assert mine.keys() == its.keys()
+        assert all(torch.equal(bits(mine[name]), bits(its[name])) for name in mine)
+
+
+@pytest.mark.parametrize("way", ["file", "deepcopy", "dict"])
+def test_stopped_and_resumed_is_never_stopped(cls, required, kept, way):
+    straight = trained(made(cls, required, **kept), 5)
+    stopped = trained(made(cls, required, **kept), 3)
+    if way == "deepcopy":
+        resumed = copy.deepcopy(stopped)
+    else:
+        saved = stopped.state_dict()
+        if way == "file":
+            buffer = io.BytesIO()
+            torch.save(saved, buffer)
+            buffer.seek(0)
+            saved = torch.load(buffer, weights_only=True)
+        resumed = made(cls, required, **kept)
+        with torch.no_grad():
+            for param, value in zip(resumed.param_groups[0]["params"], params(stopped), strict=True):
+                param.copy_(value)
+        resumed.load_state_dict(saved)
+    assert_same(straight, trained(resumed, 2, first=3))
+
+
+def test_any_number_of_threads_and_any_pieces(cls, required, kept, monkeypatch):
+    once = trained(made(cls, required, **kept), 3)
+    monkeypatch.setattr(launch, "ALONE", 0)
+    for length, threads in ((256, 1), (512, 2), (1792, 2)):
+        monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+        torch.set_num_threads(threads)
+        assert_same(once, trained(made(cls, required, **kept), 3))
+
+
+def test_another_seed_rounds_otherwise(cls, required):
+    one, other = (trained(made(cls, required, rounding="stochastic", seed=seed), 2) for seed in (0, 1))
+    assert not all(map(torch.equal, params(one), params(other)))
+
+
+def test_master_is_float32_to_the_bit(cls, required):
+    """With its low bits a bfloat16 parameter is what a float32 one would be, given the same gradients."""
+    torch.manual_seed(0)
+    start = [torch.randn(shape).bfloat16() for shape in SHAPES]
+    narrow = cls([torch.nn.Parameter(value.clone()) for value in start], **required, rounding="master")
+    wide = cls([torch.nn.Parameter(value.float()) for value in start], **required)
+    for _ in range(8):
+        for mine, its in zip(narrow.param_groups[0]["params"], wide.param_groups[0]["params"], strict=True):
+            mine.grad = torch.randn(mine.shape).bfloat16()
+            its.grad = mine.grad.float()
+        narrow.step()
+        wide.step()
+    for mine, its in zip(narrow.param_groups[0]["params"], wide.param_groups[0]["params"], strict=True):
+        high = mine.detach().view(torch.int16).int() << 16
+        assert torch.equal((high + narrow.state[mine]["low_bits"]).view(torch.float32), its)
+        for name, value in wide.state[its].items():
+            assert torch.equal(narrow.state[mine][name], value)
+
+
+def moments(optimizer):
+    """All states as float32, by parameter and name."""
+    return [
+        {name: value for name, value in state.items() if name != "step"}
+        for state in optimizer.state_dict(state_dtype=torch.float32)["state"].values()
+    ]
+
+
+@pytest.mark.parametrize("target", [torch.float32, torch.bfloat16, torch.float16, "8bit"], ids=str)
+def test_loading_converts_into_the_loading_optimizers_format(cls, required, kept, target):
+    saved = trained(made(cls, required, **kept), 2)
+    loading = made(cls, required, state_dtype=target)
+    loading.load_state_dict(saved.state_dict())
+    assert loading.param_groups[0]["state_dtype"] == target
+    # three bits after the point: 1/16, and an absolute floor 2**-14 of the block's largest
+    tolerance = {"8bit": 1 / 16, torch.bfloat16: 2**-8, torch.float16: 2**-11, torch.float32: 0}[target]
+    for mine, its in zip(moments(loading), moments(saved), strict=True):
+        for name, value in its.items():
+            floor = value.abs().max() * 2.0**-15 if value.numel() else 0
+            torch.testing.assert_close(mine[name], value, rtol=tolerance, atol=float(max(floor, 2**-24)))
+    for state in loading.state.values():
+        for name, value in state.items():
+            large = value.dim() and value.numel() >= FEWEST
+            if target == "8bit" and large and not name.endswith("_scale"):
+                assert value.dtype is torch.uint8
+            elif target != "8bit" and value.dim():
+                assert value.dtype is target
+    trained(loading, 1)
+
+
+def test_torch_loads_what_is_written_in_float32(cls, required, kept):
+    theirs = {name.lower(): value for name, value in vars(torch.optim).items() if isinstance(value, type)}
+    if cls.__name__.lower() not in theirs:
+        pytest.skip(f"torch.optim has no {cls.__name__}")
+    ours = trained(made(cls, required, dtype=torch.float32, **kept), 3)
+    torchs = theirs[cls.__name__.lower()]([value.requires_grad_() for value in params(ours)], **required)
+    torchs.load_state_dict(ours.state_dict(state_dtype=torch.float32))
+    for state, mine in zip(torchs.state.values(), moments(ours), strict=True):
+        for name, value in mine.items():
+            torch.testing.assert_close(state[name], value, rtol=0, atol=0)
+    for param in torchs.param_groups[0]["params"]:
+        param.grad = torch.randn_like(param)
+    torchs.step()
+
+
+def test_means_are_never_driven_to_zero_where_steps_are_divided_by_them(cls, required, kept):
+    """Tiny gradients in a block with a huge one: no step explodes."""
+    optimizer = made(cls, required | {"lr": 1e-3}, dtype=torch.float32, **kept)
+    for _ in range(4):
+        for param in optimizer.param_groups[0]["params"]:
+            param.grad = torch.full_like(param, 1e-5)
+            param.grad.view(-1)[0] = 1e4
+        before = params(optimizer)
+        optimizer.step()
+        for old, new in zip(before, params(optimizer), strict=True):
+            # the largest step of any rule here, from an even gradient, is some 30 times lr; momentum adds up
+            assert (new - old).view(-1)[1:].abs().max() < 0.2, cls
+    for param in optimizer.param_groups[0]["params"]:
+        for name in optimizer.rule.unsigned & optimizer.state[param].keys():
+            state = optimizer.state[param][name]
+            assert state.view(-1)[1:].count_nonzero() == state.numel() - 1, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rounding", ["stochastic", "kahan", "master"])
+def test_weight_decay_does_not_round_away(cls, required, rounding):
+    """A thousand shrinkings by 1e-4 are one by 0.9, also in bfloat16, whose last place is 4e-3."""
+    if "weight_decay" not in cls.options:
+        pytest.skip("it decays no weights")
+    param = torch.nn.Parameter(torch.full((4096,), 1.0).bfloat16())
+    options = required | {"lr": 1e-3, "weight_decay": 0.1, "decoupled_weight_decay": True, "rounding": rounding}
+    optimizer = cls([param], **options)
+    param.grad = torch.zeros_like(param)
+    for _ in range(1000):
+        optimizer.step()
+    # the mean of 4,096 weights, each a bfloat16: 4 standard errors of a walk of 100 half places are 4e-4
+    mean = param.detach().float().mean().item()
+    wanted = (1 - 1e-4) ** 1000 * (0.9999 if cls.__name__ == "ASGD" else 1)
+    assert mean == pytest.approx(wanted, abs=3e-3)
