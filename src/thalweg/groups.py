@@ -88,7 +88,18 @@ def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict
             f"{owner.__name__}(params, {missing[0]}=0.1)"
         )
     owner.check(complete, where)
+    _check_common(optimizer, complete, index)
     return own
+
+
+def _check_common(optimizer: Optimizer, options: Mapping[str, Any], index: int) -> None:
+    """See that what concerns the whole optimizer is the same in all groups."""
+    for other, group in enumerate(optimizer.param_groups):
+        if group.get("accumulate") != options.get("accumulate"):
+            raise ValueError(
+                f"accumulate must be the same in all parameter groups, but group {index} has {options['accumulate']} "
+                f"and group {other} has {group['accumulate']}"
+            )
 
 
 def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: str = "") -> None:

@@ -13,6 +13,10 @@ from torch import Tensor
 Number: TypeAlias = float | Tensor
 
 
+SMALLEST = 5e-324
+"""The least number above zero."""
+
+
 @dataclass(frozen=True)
 class Range:
     """The numbers from low up to high; `below` leaves high itself out."""
@@ -25,6 +29,8 @@ class Range:
         return self.low <= value and (value < self.high if self.below else value <= self.high)
 
     def __str__(self) -> str:
+        if self.low == SMALLEST:
+            return "above 0"
         if self.high == inf:
             return "a number" if self.low == -inf else f"at least {self.low:g}"
         return f"in [{self.low:g}, {self.high:g}{')' if self.below else ']'}"
@@ -72,7 +78,7 @@ Betas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True)
 Etas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(1))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0), Range(0), ordered=True)]
 
-Positive: TypeAlias = Annotated[Number, Range(5e-324)]
+Positive: TypeAlias = Annotated[Number, Range(SMALLEST)]
 Count: TypeAlias = Annotated[int, Whole(1)]
 Seed: TypeAlias = Annotated[int, Whole(0, 2**31 - 1)]
 

@@ -163,7 +163,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             return _uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
-        return _plain_step(self, closure)
+        return plain_step(self, closure)
 
     # torch.optim wraps `step` for hooks and profiler ranges unless it is marked; here they cost nothing when unused.
     step.hooked = True  # type: ignore[attr-defined]
@@ -264,7 +264,8 @@ def _checked_engine(engine: str, owner: str) -> str:
     return engine
 
 
-def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
+def plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
+    """Take a step that hooks and profilers do not see."""
     loss = None if closure is None else engine.evaluate(optimizer, closure)
     engine.step(optimizer)
     return loss
@@ -272,7 +273,7 @@ def _plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
 
 # What torch.compile traces is the model; a step is machine code already, and runs between two of its graphs.
 _uncompiled_step = torch._disable_dynamo(lambda optimizer, closure: optimizer.step(closure))  # type: ignore[attr-defined]
-_watched_step = torch.optim.Optimizer.profile_hook_step(_plain_step)
+_watched_step = torch.optim.Optimizer.profile_hook_step(plain_step)
 
 
 _flags = ("maximize", "foreach", "capturable", "differentiable", "fused")

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...optimizer import Optimizer
+from ...optimizer import Optimizer, plain_step
 
 WHOLE = {
     "max_grad_norm": "the common norm of all gradients is known only when all are there",
@@ -46,7 +46,7 @@ class InBackward:
         # A loaded checkpoint brings other groups and states.
         if self.optimizer.param_groups is not self.groups or self.optimizer.state is not self.state:
             self._look_again()
-        Optimizer.step(self.each[param])
+        plain_step(self.each[param])
         param.grad = None
 
 

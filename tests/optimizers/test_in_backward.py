@@ -1,0 +1,140 @@
+"""Steps inside of backward: the same numbers, no gradients left, and a refusal of what needs them all."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import StepLR
+
+import thalweg as optim
+
+OPTIONS = {
+    "plain": {},
+    "accumulate": {"accumulate": 3},
+    "8bit": {"state_dtype": "8bit"},
+    "stochastic": {"rounding": "stochastic"},
+    "clipped by tensor, averaged": {"max_tensor_norm": 0.1, "ema_decay": 0.9},
+}
+
+
+def net(dtype=torch.float32):
+    torch.manual_seed(1)
+    layers = nn.Linear(10, 70), nn.ReLU(), nn.Linear(70, 70), nn.ReLU(), nn.Linear(70, 5)
+    return nn.Sequential(*layers).to(dtype)
+
+
+def grouped(model, **options):
+    first, *others = model.parameters()
+    return optim.AdamW([{"params": [first], "lr": 0.1}, {"params": others}], **options)
+
+
+class Both:
+    """One training with `backward(); step()`, one with the step inside."""
+
+    def __init__(self, options, dtype=torch.float32):
+        self.models = [net(dtype), net(dtype)]
+        self.optimizers = [grouped(model, **options) for model in self.models]
+        self.schedulers = [StepLR(optimizer, 2, 0.5) for optimizer in self.optimizers]
+        self.hooks = optim.in_backward(self.models[1], self.optimizers[1])
+
+    def step(self):
+        given = torch.randn(4, 10).to(next(self.models[0].parameters()).dtype)
+        for model, optimizer, scheduler in zip(self.models, self.optimizers, self.schedulers, strict=True):
+            model(given).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            scheduler.step()
+
+    def check(self):
+        one, other = (list(model.parameters()) for model in self.models)
+        assert all(map(torch.equal, one, other))
+        states = [optimizer.state_dict() for optimizer in self.optimizers]
+        torch.testing.assert_close(states[0]["state"], states[1]["state"], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_the_same_bits_as_afterwards(options, dtype):
+    torch.manual_seed(0)
+    both = Both(options, dtype)
+    for _ in range(8):
+        both.step()
+    both.check()
+
+
+def test_the_gradient_is_gone_once_it_is_used():
+    both = Both({})
+    both.models[1](torch.randn(4, 10)).sum().backward()
+    assert all(param.grad is None for param in both.models[1].parameters())
+
+
+def test_a_checkpoint_loaded_in_the_middle_goes_on():
+    torch.manual_seed(0)
+    both = Both({"accumulate": 3})
+    for _ in range(4):
+        both.step()
+    for optimizer in both.optimizers:
+        optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for _ in range(4):
+        both.step()
+    both.check()
+
+
+def test_hooks_and_closures_are_called_once_a_step():
+    model = net()
+    optimizer = optim.AdamW(model.parameters())
+    optim.in_backward(model, optimizer)
+    calls = []
+    optimizer.register_step_post_hook(lambda *_: calls.append(1))
+
+    def closure():
+        loss = model(torch.ones(1, 10)).square().sum()
+        loss.backward()
+        return loss
+
+    losses = [optimizer.step(closure).item() for _ in range(3)]
+    assert losses[2] < losses[0]
+    assert len(calls) == 3
+
+
+def test_taken_off_it_steps_as_before():
+    torch.manual_seed(0)
+    both = Both({})
+    both.step()
+    both.hooks.remove()
+    both.step()
+    both.check()
+
+
+def test_a_frozen_layer_stays():
+    model = net()
+    model[0].requires_grad_(False)
+    before = copy.deepcopy(model[0].state_dict())
+    optimizer = optim.AdamW(model.parameters())
+    optim.in_backward(model, optimizer)
+    model(torch.ones(1, 10)).sum().backward()
+    torch.testing.assert_close(dict(model[0].state_dict()), dict(before), rtol=0, atol=0)
+    assert model[2].weight in optimizer.state
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"max_grad_norm": 1.0}, "the common norm of all gradients is known only when all are there"),
+        ({"skip_nonfinite": True}, "whether all gradients are finite is known only when all are there"),
+        ({"track": True}, "what is measured of a step is the sum over all parameters"),
+    ],
+)
+def test_what_needs_all_gradients_is_refused(options, sentence):
+    model = net()
+    with pytest.raises(ValueError, match=f"^AdamW cannot step in backward with {next(iter(options))}=.*{sentence}"):
+        optim.in_backward(model, optim.AdamW(model.parameters(), **options))
+    assert not model[0].weight._post_accumulate_grad_hooks
+
+
+def test_another_models_parameters_are_refused():
+    with pytest.raises(
+        ValueError, match=r"^AdamW has 6 parameters that are not the model's, the first of shape \(70, 10\)"
+    ):
+        optim.in_backward(net(), optim.AdamW(net().parameters()))
