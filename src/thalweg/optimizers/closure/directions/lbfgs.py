@@ -149,7 +149,16 @@ class LimitedMemory:
 
     def oldest_first(self) -> list[tuple[Tensor, Tensor]]:
         """Return copies of the pairs (s, y), each in the unit that makes s'y = 1."""
-        first = self.learned % self.history_size if self.learned > self.history_size else 0
-        order = [(first + i) % self.history_size for i in range(self.count)]
         s, y = self.s.clone(), -self.z
-        return [(s[i], y[i]) for i in order]
+        return [(s[i], y[i]) for i in self.places]
+
+    @property
+    def places(self) -> list[int]:
+        """Where the pairs are, from the oldest to the newest."""
+        first = self.learned % self.history_size if self.learned > self.history_size else 0
+        return [(first + i) % self.history_size for i in range(self.count)]
+
+    @property
+    def newest(self) -> int:
+        """Where the last pair is."""
+        return (self.learned - 1) % self.history_size
