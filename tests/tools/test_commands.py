@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import thalweg
 from thalweg.__main__ import EXTRA, main
 from thalweg.optimizer import registry
+from thalweg.optimizers.closure import closure_methods
 from thalweg.tools.commands import app
 
 
@@ -64,6 +65,9 @@ def test_a_step_that_fails_is_told_by_the_exit_code_too(compare, tmp_path):
         ("torch.Muon", ["torch.Muon"]),
         ("sgd", ["SGD", "lr"]),
         ("sgd:lr=0.1,nesterov=true", ["SGD", "momentum"]),
+        ("levenbergmarquardt", ["LevenbergMarquardt", "residuals", "leave it out"]),
+        ("cg:beta=fr", ["CG", "beta", "'shanno'", "'fr'"]),
+        ("lbfgs:histroy_size=3", ["LBFGS", "'histroy_size'", "history_size"]),
     ],
 )
 def test_a_mistake_is_one_sentence_before_anything_is_done(compare, tmp_path, optimizers, words):
@@ -97,7 +101,7 @@ def test_a_folder_that_cannot_be_is_refused_before_training(call, tmp_path, monk
 def test_list_names_every_optimizer(call):
     result = call("list")
     assert result.exit_code == 0
-    assert all(name in result.stdout for name in registry)
+    assert all(name in result.stdout for name in (*registry, *closure_methods))
 
 
 def test_show_is_given_the_class_and_its_options(call, monkeypatch):
@@ -112,7 +116,8 @@ def test_show_is_given_the_class_and_its_options(call, monkeypatch):
     [
         ("adm", "there is no optimizer 'adm': did you mean Adam?"),
         ("adam:lrr=1", "Adam has no option 'lrr': did you mean 'lr'?"),
-        ("torch.Adam", "torch.Adam has no formula to show: name an optimizer that 'thalweg list' shows"),
+        ("torch.Adam", "torch.Adam has no formula to show: name one that updates number by number, as adam"),
+        ("lbfgs", "LBFGS has no formula to show: name one that updates number by number, as adam"),
     ],
 )
 def test_show_refuses_in_one_sentence(call, name, sentence):

@@ -62,9 +62,22 @@ def test_a_loss_that_breaks_only_at_the_end_is_trouble_too(data):
 
 
 def test_closure_methods_can_take_part(data):
-    [run] = compare(choose("torch.LBFGS:max_iter=5,line_search_fn=strong_wolfe"), data, epochs=3, batch_size=1437)
+    names = "torch.LBFGS:max_iter=5,line_search_fn=strong_wolfe, lbfgs:max_iter=5, cg:max_iter=5"
+    names += ",trustregion:max_iter=1, newtoncg:max_iter=1"
+    for run in compare(choose(names), data, epochs=3, batch_size=1437):
+        assert run.trouble == ""
+        assert run.last.loss < run.steps[0].loss
+
+
+def test_closure_methods_know_of_other_batches(data):
+    """A batch of its own for every step is noise to a method that was not told."""
+    [run] = compare(choose("lbfgs:max_iter=1"), data, epochs=1, batch_size=359)
     assert run.trouble == ""
-    assert run.last.loss < run.steps[0].loss
+    assert run.optimizer.deterministic is False
+    [whole] = compare(choose("lbfgs:max_iter=1"), data, epochs=1, batch_size=1437)
+    assert whole.optimizer.deterministic is True
+    [given] = compare(choose("lbfgs:max_iter=1,deterministic=true"), data, epochs=1, batch_size=359)
+    assert given.optimizer.deterministic is True
 
 
 def test_the_number_of_threads_is_put_back(data):

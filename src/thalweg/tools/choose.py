@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from ..hyper import nearest
 from ..optimizer import registry
+from ..optimizers.closure import closure_methods
 
 Value: TypeAlias = int | float | bool | str | tuple["Value", ...] | None
 
@@ -24,6 +25,9 @@ TORCH: dict[str, type[Optimizer]] = {
     for name, kind in vars(torch.optim).items()
     if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
 }
+
+
+OURS: dict[str, type[Optimizer]] = {**registry, **closure_methods}
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
 
     Raises ValueError, with the nearest known name, for what is unknown or ambiguous.
     """
-    known = {**registry, **TORCH}
+    known = {**OURS, **TORCH}
     alike = [spelling] if spelling in known else [name for name in known if name.casefold() == spelling.casefold()]
     if len(alike) > 1:
         raise ValueError(f"{spelling!r} may be {' or '.join(alike)}: write the one you mean exactly so")

@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
+from ..optimizers.closure import ClosureOptimizer
 from .choose import Choice
 from .digits import MNISTNet
 from .training import Step, evaluate, train
@@ -60,7 +61,7 @@ def compare(
     for choice in choices:
         torch.manual_seed(seed)
         net = MNISTNet()
-        run = Run(choice, choice.build(net.parameters()))
+        run = Run(choice, built(choice, net, whole=batch_size >= len(train_data)))
         order = torch.Generator().manual_seed(seed)
         batches = DataLoader(train_data, batch_size, shuffle=True, generator=order)
         with one_thread():
@@ -69,6 +70,12 @@ def compare(
             _, run.test_accuracy = evaluate(net, test_data)
         runs.append(run)
     return runs
+
+
+def built(choice: Choice, net: MNISTNet, whole: bool) -> Optimizer:
+    """Construct the optimizer; a method that evaluates the loss again is told where each step has another batch."""
+    changing = {} if whole or not issubclass(choice.kind, ClosureOptimizer) else {"deterministic": False}
+    return Choice(choice.name, choice.kind, {**changing, **choice.options}).build(net.parameters())
 
 
 @contextmanager

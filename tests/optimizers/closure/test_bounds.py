@@ -5,6 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LBFGS
+from thalweg.optimizers.closure.directions.face import Face
+from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.objective import Point
 
 
 def test_numbers_stay_inside_and_the_minimum_is_on_the_border(task):
@@ -54,3 +57,87 @@ def test_a_start_outside_is_moved_inside(task):
 def test_bad_bounds_are_named(task, bounds, error, words):
     with pytest.raises(error, match=words):
         task(LBFGS, bounds=bounds)
+
+
+def convex(n=12, seed=3):
+    """A quadratic whose minimum lies outside the unit box: (value, Hessian, linear term)."""
+    generator = torch.Generator().manual_seed(seed)
+    root = torch.randn(n, n, dtype=torch.float64, generator=generator)
+    hessian = root @ root.T + 0.1 * torch.eye(n, dtype=torch.float64)
+    linear = 10 * torch.randn(n, dtype=torch.float64, generator=generator)
+    return lambda x: 0.5 * torch.dot(x, hessian @ x) - torch.dot(linear, x), hessian, linear
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("line_search_fn", ["hager_zhang", "more_thuente"])
+def test_coupled_numbers_end_where_no_limit_could_be_left(task, seed, line_search_fn):
+    """From a corner: on the border the gradient points outward, inside it is zero; limits are left and met."""
+    function, hessian, linear = convex(seed=seed)
+    visited = []
+
+    def loss(x):
+        visited.append(tuple((x.detach().abs() == 0.2).tolist()))
+        return function(x)
+
+    start = torch.full((12,), 0.2, dtype=torch.float64)
+    run = task(LBFGS, loss, start, bounds=(-0.2, 0.2), max_iter=300, tolerance_grad=0, line_search_fn=line_search_fn)
+    assert run.step().success
+    x = run.x.detach()
+    gradient = hessian @ x - linear
+    assert_close(torch.clamp(x - gradient, -0.2, 0.2), x, rtol=1e-6, atol=1e-6)
+    assert len(set(visited)) > 2
+
+
+def test_on_a_face_the_direction_is_newtons_there():
+    """With as many conjugate pairs as the face has dimensions, -H g solves the reduced system."""
+    _, hessian, _ = convex(6)
+    free = torch.tensor([1.0, 1.0, 0.0, 1.0, 0.0, 0.0], dtype=torch.float64)
+    kept = free.bool()
+    memory = LimitedMemory(20)
+    block = hessian[kept][:, kept]
+    for vector in torch.linalg.eigh(block).eigenvectors.T:
+        s = torch.zeros(6, dtype=torch.float64)
+        s[kept] = vector
+        memory.remember(s, hessian @ s, float(s @ hessian @ s))
+    gradient = torch.linspace(1, 2, 6, dtype=torch.float64) * free
+    found = Face().direction(memory, Point(gradient, 0.0, gradient), free)
+    assert_close(found[kept], -torch.linalg.solve(block, gradient[kept]))
+    assert found[~kept].tolist() == [0, 0, 0]
+
+
+def test_a_face_learns_pair_by_pair_what_it_would_learn_at_once():
+    _, hessian, _ = convex(6)
+    free = torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
+    memory, growing = LimitedMemory(20), Face()
+    gradient = torch.linspace(1, 2, 6, dtype=torch.float64) * free
+    here = Point(gradient, 0.0, gradient)
+    for s in torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)):
+        memory.remember(s, hessian @ s, float(s @ hessian @ s))
+        assert torch.equal(growing.direction(memory, here, free), Face().direction(memory, here, free))
+    other = 1 - free
+    turned = Point(gradient, 0.0, other)
+    assert torch.equal(growing.direction(memory, turned, other), Face().direction(memory, turned, other))
+
+
+def test_a_face_does_not_learn_what_bends_down_there():
+    memory, face = LimitedMemory(5), Face()
+    s, y = torch.tensor([1.0, 1.0], dtype=torch.float64), torch.tensor([-1.0, 3.0], dtype=torch.float64)
+    memory.remember(s, y, 2.0)
+    free = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    assert_close(face.direction(memory, Point(free, 0.0, free), free), -free)
+    assert face.memory.fresh
+
+
+@pytest.mark.parametrize("history_size", [3, 100])
+def test_a_bounded_run_goes_on_from_a_checkpoint(task, history_size):
+    options = {"bounds": (-1.0, 1.0), "max_iter": 3, "history_size": history_size}
+    start = torch.zeros(12, dtype=torch.float64)
+    straight, broken = (task(LBFGS, convex()[0], start, **options) for _ in range(2))
+    straight.step(6)
+    for _ in range(6):
+        broken.step()
+        fresh = LBFGS([broken.x], **options)
+        fresh.load_state_dict(broken.optimizer.state_dict())
+        broken.optimizer = fresh
+    assert torch.equal(straight.x, broken.x)
+    assert straight.optimizer.result.iterations > history_size or history_size == 100

@@ -59,3 +59,13 @@ def test_one_parameter_is_its_own_flat_view():
     vector = Vector([x])
     vector.write(torch.arange(6.0))
     assert_close(x, torch.arange(6.0).view(3, 2))
+
+
+def test_tensors_of_several_devices_meet_on_the_first_ones():
+    """The device without memory stands for another; what is on it has a shape, and no numbers."""
+    away, near = torch.zeros(2, device="meta"), torch.ones(3, dtype=torch.float64)
+    near.grad = torch.ones_like(near)
+    vector = Vector([away, near])
+    for flat in (vector.read(), vector.gradient()):
+        assert (flat.device.type, flat.dtype, flat.shape) == ("meta", torch.float64, (5,))
+    assert [part.device.type for part in Vector([away, away]).unflatten(torch.ones(4, device="meta"))] == ["meta"] * 2

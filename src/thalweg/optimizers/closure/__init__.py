@@ -10,3 +10,5 @@ from .methods import SSBroyden as SSBroyden
 from .methods import TrustRegion as TrustRegion
 from .minimize import least_squares as least_squares
 from .minimize import minimize as minimize
+from .optimizer import ClosureOptimizer as ClosureOptimizer
+from .optimizer import closure_methods as closure_methods

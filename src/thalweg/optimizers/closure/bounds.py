@@ -30,7 +30,7 @@ class Box:
         """Return how many times `move` fits between x and the border."""
         limit = torch.where(move > 0, self.upper, self.lower)
         times = torch.where(move != 0, (limit - x) / move, torch.full_like(x, float("inf")))
-        return max(read_numbers(times.min())[0], 1.0)
+        return read_numbers(times.min())[0]
 
 
 def box_of(vector: Vector, bounds: list[Any]) -> Box | None:

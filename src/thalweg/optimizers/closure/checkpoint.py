@@ -23,10 +23,11 @@ def exported(run: Descent) -> dict[str, Any]:
         return {}
     result = run.result
     counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
-    own = {"here": point_state(run.here), "method": run.method.state(), "scale": run.method.scale, **counts}
+    method = run.method.state()
+    own = {"here": point_state(run.here), "method": method, "scale": run.method.scale, **counts}
     # No words: torch.optim spells a string it loads letter by letter.
     own["reason"] = list(Reason).index(result.reason)
-    return {**in_torch_words(run), OWN: own}
+    return {**in_torch_words(run, method), OWN: own}
 
 
 def imported(run: Descent, state: Mapping[str, Any], device: torch.device) -> None:
@@ -54,14 +55,17 @@ def restore(run: Descent, own: Mapping[str, Any]) -> None:
     run.method.scale = own["scale"]
 
 
-def in_torch_words(run: Descent) -> dict[str, Any]:
-    """Return torch.optim.LBFGS's state; it has not yet stored the last pair, and starts anew from n_iter = 0."""
+def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
+    """Return torch.optim.LBFGS's state; it has not yet stored the last pair, and starts anew from n_iter = 0.
+
+    Its pairs are rows of ours, so that they are saved once; a unit of length per pair is all the same to it.
+    """
     memory = memory_of(run.method)
     if memory is None or run.here is None:
         return {}
     if memory.fresh:
         return {"func_evals": run.result.evaluations, "n_iter": 0}
-    *stored, (s, y) = memory.oldest_first()
+    *stored, (s, y) = [(method["s"][place], method["y"][place]) for place in memory.places]
     return {
         "func_evals": run.result.evaluations,
         "n_iter": run.result.iterations,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from .along import Along
 from .bounds import Box
+from .directions.face import Face
+from .directions.lbfgs import LimitedMemory
 from .directions.step import Direction, Step
 from .objective import BudgetError, Objective, Point
 from .search import Search, Trial
@@ -30,6 +32,7 @@ class LineSearch:
         self.lr = 1.0
         self.scale: Tensor | None = None
         self.box: Box | None = None
+        self.face = Face()
         self.shortened = math.inf
 
     @property
@@ -47,11 +50,14 @@ class LineSearch:
 
     def state(self) -> dict[str, Any]:
         """Return what a run needs to go on."""
-        return {"shortened": self.shortened, **self.direction.state()}
+        face = {} if self.box is None else {"face": self.face.state()}
+        return {"shortened": self.shortened, **face, **self.direction.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
         self.shortened = state["shortened"]
+        if "face" in state:
+            self.face.restore(state["face"])
         self.direction.restore(state)
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
@@ -91,23 +97,26 @@ class LineSearch:
     def _line_within(self, box: Box, objective: Objective, here: Point) -> tuple[Along | None, float, float]:
         """Return the line to the projection of the method's first trial, on the numbers that no limit stops.
 
-        Bertsekas 1982, "Projected Newton methods for optimization problems with simple constraints".
+        Where the projection would not go down, the line ends at the first limit: Morales & Nocedal 2011, "Remark on
+        algorithm 778: L-BFGS-B", https://doi.org/10.1145/2049662.2049669.
         """
         free = box.free(here.x, here.gradient)
         inner = Point(here.x, here.value, here.gradient * free, here.steepness)
-        direction, slope = self._descending(inner, self.direction(inner, partial(objective.hessian_times, here)) * free)
+        memory = cast(LimitedMemory, self.direction)
+        direction, slope = self._descending(inner, self.face.direction(memory, inner, free))
         if not -math.inf < slope < 0:
             return None, 0.0, 0.0
+        first = self.face.memory if not self.direction.fresh else memory
+        direction = direction * (self.lr * first.first_trial(inner, slope))
         scale: Tensor | float = 1.0 if self.scale is None else self.scale
-        direction = direction * (self.lr * self.direction.first_trial(here, slope))
         move = box.project(here.x + direction * scale) - here.x
         slope = read_numbers(torch.dot(here.gradient, move / scale))[0]
-        if not slope < 0 and not self.direction.fresh:
-            self.direction.forget()
-            return self._line_within(box, objective, here)
+        if not slope < 0:
+            move = direction * scale * min(1.0, box.room(here.x, direction * scale))
+            slope = read_numbers(torch.dot(here.gradient, move / scale))[0]
         if not slope < 0:
             return None, 0.0, 0.0
-        return Along(objective, here, move / scale, move, slope, box), 1.0, box.room(here.x, move)
+        return Along(objective, here, move / scale, move, slope, box), 1.0, max(1.0, box.room(here.x, move))
 
     def _accept(self, along: Along, trial: Trial) -> Point:
         there = along.point(trial)

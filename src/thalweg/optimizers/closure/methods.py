@@ -176,6 +176,8 @@ class LevenbergMarquardt(ClosureOptimizer):
     scaled: bool = False
     dense_size: int = 500
 
+    takes_residuals: ClassVar[bool] = True
+
     def method(self) -> Method:
         """A linear model of the residuals within a radius."""
         if self._size() > self.dense_size:

@@ -25,6 +25,9 @@ from .search import NAMES
 from .stopping import Stopping
 from .vector import Vector
 
+closure_methods: dict[str, type[ClosureOptimizer]] = {}
+"""Every closure method by its name, as the registry has every formula."""
+
 
 class ClosureOptimizer(Optimizer):
     """An optimizer that evaluates the closure as often as it needs to.
@@ -48,10 +51,16 @@ class ClosureOptimizer(Optimizer):
     _: KW_ONLY
     deterministic: bool = True
 
+    takes_residuals: ClassVar[bool] = False
+    """Whether the closure returns residuals rather than a loss."""
     second_order: ClassVar[bool] = False
     """Whether the method multiplies by the Hessian, so that the closure may leave out `loss.backward()`."""
     searches: ClassVar[tuple[str | None, ...]] = NAMES
     """What `line_search_fn` may be, where there is one."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        closure_methods[cls.__name__] = cls
 
     def method(self) -> Method:
         """Return the method at its start."""

@@ -135,21 +135,24 @@ class LimitedMemory:
         if self.fresh:
             return {"learned": 0}
         k = self.count
-        rows = {"s": self.s[:k], "z": self.z[:k], "above": self.above[:k, :k]}
-        copies = {name: part.clone() for name, part in rows.items()}
-        return {"learned": self.learned, "room": len(self.s), "y_y": self.y_y.clone(), **copies}
+        rows = {"s": self.s[:k].clone(), "y": self.z[:k].neg(), "above": self.above[:k, :k].clone()}
+        return {"learned": self.learned, "room": len(self.s), "y_y": self.y_y.clone(), **rows}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
         self.learned = state["learned"]
         if not self.fresh:
             self._set_aside(state["room"], state["s"][0])
-            self._fill(state)
+            self._fill({**state, "z": -state["y"]})
             self.y_y = state["y_y"].clone()
 
-    def oldest_first(self) -> list[tuple[Tensor, Tensor]]:
-        """Return copies of the pairs (s, y), each in the unit that makes s'y = 1."""
+    @property
+    def places(self) -> list[int]:
+        """Where the pairs are, from the oldest to the newest."""
         first = self.learned % self.history_size if self.learned > self.history_size else 0
-        order = [(first + i) % self.history_size for i in range(self.count)]
-        s, y = self.s.clone(), -self.z
-        return [(s[i], y[i]) for i in order]
+        return [(first + i) % self.history_size for i in range(self.count)]
+
+    @property
+    def newest(self) -> int:
+        """Where the last pair is."""
+        return (self.learned - 1) % self.history_size
