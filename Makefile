@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test check setup clean
+.PHONY: demo test test-gpu bench-gpu check setup clean
 
 demo: setup ## train the digit classifier once with each optimizer
 	$(RUN)/thalweg compare --out demo
 
 test: setup check ## everything that must hold
 	$(RUN)/pytest
+
+test-gpu: setup ## the kernels for GPUs on this machine's GPU; `make test` tries them in Triton's interpreter
+	THALWEG_TEST_DEVICE=cuda $(RUN)/pytest tests/engine/triton tests/gpu
+
+bench-gpu: setup ## measure steps on this machine's GPU
+	$(RUN)/python benchmarks/gpu.py
 
 check: setup ## format, lint, types
 	$(RUN)/ruff format --check .

@@ -1,3 +1,9 @@
+import os
+
+# Without a GPU, Triton's kernels run in its interpreter; it must know before anybody imports it, as torch may do.
+if os.environ.get("THALWEG_TEST_DEVICE", "cpu") == "cpu":
+    os.environ["TRITON_INTERPRET"] = "1"
+
 import hypothesis
 import pytest
 import torch

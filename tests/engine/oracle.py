@@ -59,7 +59,7 @@ def memory(tensor):
     """Look at the bits of a tensor."""
     real = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
     signed, unsigned = INTEGERS[real.element_size()]
-    return real.view(signed).numpy().view(unsigned)
+    return real.cpu().view(signed).numpy().view(unsigned)
 
 
 def widened(bits, dtype):

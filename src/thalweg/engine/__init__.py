@@ -9,7 +9,7 @@ from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
 from .metrics import Metrics
-from .rules import OVERFLOWED, goes_ahead, is_gathering
+from .rules import OVERFLOWED, goes_ahead, has_overflowed, is_gathering
 from .watch import Watch
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step"]
@@ -24,6 +24,9 @@ def step(optimizer: Any) -> None:
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     if optimizer._watch is None or not optimizer._watch.step(optimizer):
+        # The last plan may have left it to a device to see that nothing is to be done.
+        if has_overflowed(optimizer):
+            return
         optimizer._watch = _step_otherwise(optimizer)
 
 

@@ -10,8 +10,10 @@ from ..formula.trace import Formula
 from ..state.formats import WHOLE, Format, Part, compute_dtype
 from ..state.layout import is_dense, lie_alike
 from .gradients import Ready
+from .triton import available
 
-ENGINES = ("auto", "eager", "llvm")
+ENGINES = ("auto", "eager", "llvm", "triton")
+COMPILERS = ("llvm", "triton")
 
 PLAIN = (Tensor, torch.nn.Parameter)
 KERNELS = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
@@ -29,17 +31,36 @@ def why_eager(
     if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:
         return "its gradient is sparse: only the elements that have one are looked at"
     return (
-        _why_not_tensors(item.param, item.grad)
-        or _why_not_numbers(formula, state)
+        why_not_device(engine, item.param)
+        or _why_not_tensors(item.param, item.grad)
+        or _why_not_numbers(item.param, formula, state)
         or _why_not_parts(item.param, kept, state)
     )
 
 
+def compiler_for(engine: str, param: Tensor) -> str:
+    """Say which of the compiling engines is for a parameter: the one that was asked for, or that of its device."""
+    if engine in COMPILERS:
+        return engine
+    return "llvm" if param.device.type == "cpu" else "triton"
+
+
 def has_memory(tensor: Tensor | None) -> TypeGuard[Tensor]:
-    """Tell if a tensor's elements are at addresses of this machine's memory."""
+    """Tell if a tensor's elements are at addresses of this machine's memory, or of a device's."""
     if tensor is None or type(tensor) not in PLAIN:
         return False
-    return tensor.device.type == "cpu" and tensor.layout == torch.strided
+    return tensor.device.type in ("cpu", *available.DEVICES) and tensor.layout == torch.strided
+
+
+def why_not_device(engine: str, param: Tensor) -> str | None:
+    """Say why an engine has no kernels for a parameter, wherever it is."""
+    kind = param.device.type
+    if compiler_for(engine, param) == "llvm":
+        return None if kind == "cpu" else f"engine='llvm' has no kernels for {kind}"
+    if kind not in ("cpu", *available.DEVICES):
+        return f"there are no kernels for {kind}"
+    reason = available.why_not()
+    return reason or (None if available.runs_on(kind) else f"engine='triton' has no kernels for {kind}")
 
 
 def _why_not_tensors(param: Tensor, grad: Tensor) -> str | None:
@@ -55,12 +76,17 @@ def _why_not_tensors(param: Tensor, grad: Tensor) -> str | None:
     return None if is_dense(param) else "its elements overlap or have gaps in memory"
 
 
-def _why_not_numbers(formula: Formula, state: Mapping[str, Any]) -> str | None:
+def _why_not_numbers(param: Tensor, formula: Formula, state: Mapping[str, Any]) -> str | None:
     """Find a number of a parameter that a kernel could not read: loaded or replaced by something unusual."""
     for name in formula.rule.scalars | {"step"}:
         value = state.get(name)
-        if value is not None and (type(value) is not Tensor or value.device.type != "cpu" or value.dtype not in WIDE):
-            return f"its state {name!r} is no plain tensor of float32 or float64 on the CPU"
+        if value is None:
+            continue
+        if type(value) is not Tensor or value.dtype not in WIDE:
+            return f"its state {name!r} is no plain tensor of float32 or float64"
+        # From the CPU, numbers follow their parameter to its device.
+        if value.device.type != "cpu" and value.device != param.device:
+            return f"its state {name!r} is on {value.device}"
     return None
 
 
@@ -77,8 +103,8 @@ def _why_not_parts(param: Tensor, kept: Mapping[str, Format], state: Mapping[str
 
 
 def _why_not_part(param: Tensor, part: Part, name: str, value: Any) -> str | None:
-    if type(value) is not Tensor or value.device.type != "cpu":
-        return f"its state {name!r} is no plain tensor on the CPU"
+    if type(value) is not Tensor or value.device != param.device:
+        return f"its state {name!r} is no plain tensor on {param.device}"
     if value.dtype not in (*KERNELS, *WHOLE):
         return f"there are no kernels for a state of {value.dtype}"
     if part.scope == "block":

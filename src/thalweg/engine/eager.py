@@ -30,7 +30,7 @@ def step(optimizer: Any, ready: list[Ready]) -> None:
             state = optimizer.state.get(item.param, {})
             for name, value in Update(formula, item, state, optimizer._step_numbers).run().items():
                 optimizer._metrics.add(name, value)
-            if state:
+            if state and item.param not in optimizer.state:
                 optimizer.state[item.param] = state
 
 

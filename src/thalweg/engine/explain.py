@@ -9,13 +9,14 @@ import torch
 
 from .gradients import Ready, numbered
 from .plan import Choice, choose
+from .triton import available
 
 
 def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
     sets: dict[Any, list[Choice]] = {}
     for choice in choose(optimizer, list(_all(optimizer.param_groups))):
-        kind = choice.why_eager or (choice.program, choice.dtypes)
+        kind = choice.why_eager or tuple(choice.kernels)
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
     lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
     lines += [f"  {_sentence(choices)}" for choices in sets.values()]
@@ -39,8 +40,16 @@ def _sentence(choices: Sequence[Choice]) -> str:
     if reason:
         return f"{what} on the eager engine, because {reason}"
     groups = len({id(choice.item.group) for choice in choices})
+    return f"{what} of {_count(groups, 'group')} {_how(choices[0])}"
+
+
+def _how(choice: Choice) -> str:
+    device = choice.item.param.device
+    if choice.compiler == "triton":
+        setting = "by Triton's interpreter" if available.interprets() else f"as a Triton kernel on {device}"
+        return f"{setting}, in one launch and one pass over memory"
     threads = _count(torch.get_num_threads(), "thread")
-    return f"{what} of {_count(groups, 'group')} as machine code (llvm), in one pass over memory, on up to {threads}"
+    return f"as machine code (llvm), in one pass over memory, on up to {threads}"
 
 
 def _flags(groups: Sequence[dict[str, Any]]) -> list[str]:

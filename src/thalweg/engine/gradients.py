@@ -54,7 +54,7 @@ def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any],
 
 def _refuse(optimizer: Any, item: Ready) -> None:
     fault = _memory_fault(item) or _layout_fault(type(optimizer), item) or _graph_fault(item)
-    fault = fault or _fault(item.param, item.grad)
+    fault = fault or _fault(item.param, item.grad) or _state_fault(item.param, optimizer.state.get(item.param, {}))
     if fault:
         name = name_in(optimizer.param_groups, item.param)
         raise RuntimeError(f"{type(optimizer).__name__} cannot step {name}: {fault}")
@@ -106,6 +106,17 @@ def _graph_fault(item: Ready) -> str | None:
             "differentiable=True updates it in the graph, but a leaf Variable that requires grad is being used in an "
             "in-place operation: pass the optimizer param.clone()"
         )
+    return None
+
+
+def _state_fault(param: Tensor, state: Mapping[str, Any]) -> str | None:
+    """Say which state was left on another device; numbers of a whole parameter may be anywhere."""
+    for name, value in state.items():
+        if isinstance(value, Tensor) and value.dim() and value.device != param.device:
+            return (
+                f"its state {name!r} is on {value.device}, but it is on {param.device}: move the states too, as "
+                "optimizer.load_state_dict(optimizer.state_dict()) does"
+            )
     return None
 
 

@@ -107,6 +107,8 @@ def _address(column: Any, index: int) -> int:
 class Launch:
     """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
 
+    is_on_device = False
+
     def __init__(
         self,
         rows: Sequence[Row],
@@ -158,12 +160,7 @@ class Launch:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
         self.relaid = []
         for index, param in enumerate(self.params):
-            assert param.grad is not None
-            grad = place = param.grad
-            if not lie_alike(param, grad):
-                place = torch.empty_like(param, memory_format=torch.preserve_format)
-                self.relaid.append((place, grad))
-            self.gradients[index] = place.data_ptr()
+            self.gradients[index] = place_gradient(param, self.relaid)
 
     def look_at_gradients(self) -> Any:
         """Take the sum of the squares of each gradient."""
@@ -176,8 +173,8 @@ class Launch:
         """Give what the last call has measured on its way, for each row."""
         return self.calls[-1].measured()
 
-    def run(self) -> None:
-        """Update all of it."""
+    def run(self, is_left_out: bool = False) -> None:
+        """Update all of it; what is to be left out does not come here."""
         self._lay_out()
         for call in self.calls:
             call.run(self.is_small)
@@ -187,6 +184,16 @@ class Launch:
     def _lay_out(self) -> None:
         for place, grad in self.relaid:
             place.copy_(grad)
+
+
+def place_gradient(param: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:
+    """Return the address of a gradient, or of the place where a copy will lie like its parameter."""
+    assert param.grad is not None
+    if lie_alike(param, param.grad):
+        return param.grad.data_ptr()
+    place = torch.empty_like(param, memory_format=torch.preserve_format)
+    relaid.append((place, param.grad))
+    return place.data_ptr()
 
 
 def _chunks(lengths: Sequence[int], in_blocks: bool) -> Iterator[tuple[int, int, int]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from torch import Tensor
 
 SQUARES = ("grad_square", "step_square", "param_square")
 """What a tracked formula measures."""
@@ -14,7 +17,8 @@ class Metrics:
     """The counts since the start, and the sums of the last step, one for each parameter."""
 
     def __init__(self) -> None:
-        self.clipped = self.skipped = 0
+        self.clipped: Any = 0
+        self.skipped: Any = 0
         self.norm: Any = None
         self.sums: dict[str, list[Any]] = defaultdict(list)
 
@@ -22,15 +26,28 @@ class Metrics:
         """Take in the sum of one parameter."""
         self.sums[name].append(value)
 
+    def take(self, name: str, sums: Any) -> None:
+        """Take in the sums of many parameters; those on a device are not waited for."""
+        if isinstance(sums, Tensor):
+            self.sums[name].append(sums)
+        else:
+            self.sums[name].extend(sums.tolist())
+
     def report(self) -> dict[str, float]:
         """Say what is known: norms need `track=True`, or gradients that are looked at anyway."""
         known: dict[str, float] = {}
         if self.norm is not None:
             known["grad_norm"] = float(self.norm)
-        roots = {name: math.sqrt(math.fsum(map(float, self.sums[name]))) for name in SQUARES if name in self.sums}
+        roots = {name: math.sqrt(math.fsum(_numbers(self.sums[name]))) for name in SQUARES if name in self.sums}
         if "grad_square" in roots:
             known["grad_norm"] = roots["grad_square"]
         if "step_square" in roots:
             weight = roots["param_square"]
             known["update_to_weight"] = roots["step_square"] / weight if weight else math.inf
-        return known | {"clipped": self.clipped, "skipped": self.skipped}
+        return known | {"clipped": int(self.clipped), "skipped": int(self.skipped)}
+
+
+def _numbers(sums: Iterable[Any]) -> Iterator[float]:
+    """Read numbers, and tensors of them."""
+    for item in sums:
+        yield from item.flatten().tolist() if isinstance(item, Tensor) else (float(item),)

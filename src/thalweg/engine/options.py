@@ -75,9 +75,12 @@ class Options:
             self.volatile.append(name)
         for column, symbol in enumerate(self.columns):
             if symbol.name == name:
-                numbers = values if symbol.index is None else [value[symbol.index] for value in values]
-                self.table[:, column] = numbers if _are_plain(numbers) else list(map(as_float, numbers))
+                self._fill(column, values if symbol.index is None else [value[symbol.index] for value in values])
         return True
+
+    def _fill(self, column: int, numbers: Sequence[Any]) -> None:
+        """Take over a column of the table."""
+        self.table[:, column] = numbers if _are_plain(numbers) else list(map(as_float, numbers))
 
     def _fits(self, name: str, values: list[Any]) -> bool:
         """Tell if these values of an option still select the formula."""
@@ -92,7 +95,7 @@ class Options:
         """Take over what was found out in this step."""
         for column, symbol in enumerate(self.columns):
             if symbol.name in self.more:
-                self.table[:, column] = as_float(self.more[symbol.name])
+                self._fill(column, [self.more[symbol.name]] * len(self.groups))
 
 
 def _common_log(groups: Sequence[dict[str, Any]]) -> Log | None:
@@ -102,7 +105,7 @@ def _common_log(groups: Sequence[dict[str, Any]]) -> Log | None:
     return next(iter(logs.values())) if shared else None
 
 
-def _are_plain(values: list[Any]) -> bool:
+def _are_plain(values: Sequence[Any]) -> bool:
     return set(map(type, values)) <= {float, int}
 
 

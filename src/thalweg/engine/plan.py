@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,16 +16,21 @@ from ..state.formats import Format, compute_dtype
 from ..state.initial import complete, number_dtype
 from ..state.keeping import formats, keeps_anything
 from ..state.layout import overlapping
-from . import eager, norm
+from . import capture, eager, norm
 from .access import InPlace
-from .choose import has_memory, why_eager
+from .choose import COMPILERS, compiler_for, has_memory, why_eager, why_not_device
 from .gradients import Ready, again
 from .launch import Launch, Row
 from .options import Options
-from .rules import gathered, is_measured, measuring_rule_for, rule_for
+from .rules import OVERFLOWED, gathered, is_measured, measuring_rule_for, rule_for
+from .triton import available
 
 Dtypes = tuple[tuple[str, torch.dtype], ...]
 """The dtype of each tensor and number, by name."""
+
+
+Key: TypeAlias = tuple[Program, Dtypes, str, torch.device]
+"""What tells kernels apart: the program, the dtypes, who compiles it, and for which device."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,25 @@ class Choice:
     measure: Program | None
     """What looks at its gradient before, if anything does."""
     dtypes: Dtypes
+    compiler: str
     why_eager: str | None
 
     @property
-    def kernels(self) -> list[tuple[Program, Dtypes]]:
+    def kernels(self) -> list[Key]:
         """All kernels that it needs."""
         measure = [] if self.measure is None else [self.measure]
-        return [(program, self.dtypes) for program in [*measure, *passes(self.program)]]
+        return [self.kernel(program) for program in [*measure, *passes(self.program)]]
+
+    def kernel(self, program: Program) -> Key:
+        """Say what its kernel for a pass is."""
+        return program, self.dtypes, self.compiler, self.item.param.device
 
     @property
     def tensors(self) -> list[Tensor]:
         """The tensors that are written, as far as their memory can be seen."""
-        states = (self.state.get(name) for name in self.program.tensors)
+        # A device's threads count all steps at once: of two that share a count, one would be lost.
+        numbers = {"step", *self.program.scalars} if self.compiler == "triton" else []
+        states = (self.state.get(name) for name in (*self.program.tensors, *numbers))
         return [tensor for tensor in (self.item.param, *states) if has_memory(tensor)]
 
 
@@ -69,34 +81,56 @@ class Plan:
         """True if running the launches is all there is to do."""
         return not (self.eager or self.accumulates) and all(launch.is_plain for launch in self.launches)
 
+    @property
+    def decides_on_device(self) -> bool:
+        """True if the devices themselves can leave a step out, and nobody else need know."""
+        on_device = all(launch.is_on_device for launch in self.launches)
+        return on_device and not (self.eager or self.accumulates)
+
     def run(self, optimizer: Any) -> None:
         """Update all of them, unless what is seen of their gradients forbids it."""
         items = [again(optimizer, *kept) for kept in self.eager]
+        capture.refuse_eager(optimizer, items)
         metrics = optimizer._metrics
         metrics.sums.clear()
-        if is_measured(optimizer) and not norm.take(optimizer, self.launches, items):
+        is_left_out = self._is_left_out(optimizer, items)
+        if is_left_out is True:
             return
         for launch in self.launches:
-            launch.run()
+            launch.run(is_left_out)
             for name, sums in launch.measured().items():
-                metrics.sums[name].extend(sums.tolist())
+                metrics.take(name, sums)
         if items:
             eager.step(optimizer, items)
         if self.accumulates and (self.launches or items):
             gathered(optimizer)
 
+    def _is_left_out(self, optimizer: Any, items: Sequence[Ready]) -> Any:
+        """Find out if the step is to be left out; where only devices need know, they alone do, from a tensor."""
+        found = norm.take(optimizer, self.launches, items) if is_measured(optimizer) else False
+        if not self.decides_on_device:
+            return bool(found)
+        flags = [flag for flag in (found, optimizer.__dict__.get(OVERFLOWED)) if isinstance(flag, Tensor)]
+        return sum(flag.to(flags[0].device, torch.float32).reshape(1) for flag in flags) if flags else found
 
-_failures: dict[tuple[Program, Dtypes], str] = {}
+
+_failures: dict[Key, str] = {}
 """The kernels that could not be built, and why: tried once, told once."""
+
+_told: set[str] = set()
+"""Why there are no kernels for a device: told once."""
 
 
 def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     """Plan the update of parameters; what no kernel can be built for is left to the eager engine, with a warning."""
-    choices = [_with_kernels(optimizer, choice) for choice in choose(optimizer, items)]
+    choices = choose(optimizer, items)
+    if any(choice.compiler == "triton" for choice in choices):
+        capture.refuse_first_step(optimizer)
+    choices = [_with_kernels(optimizer, choice) for choice in choices]
     together: dict[Any, list[Choice]] = {}
     for choice in choices:
         if not choice.why_eager:
-            together.setdefault((choice.program, choice.measure, choice.dtypes), []).append(choice)
+            together.setdefault((choice.measure is None, *choice.kernels), []).append(choice)
     launches = [_launch(optimizer, found) for found in together.values()]
     left = [choice.item for choice in choices if choice.why_eager]
     others = [(item.group, item.param, item.index) for item in left]
@@ -123,7 +157,8 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
         looking = formula_of(measuring_rule_for(optimizer, item.group), item.group)
         measure = program_of(looking, _unusual(_kept(looking, item, state)))
     reason = why_eager(optimizer.engine, item, formula, kept, state)
-    return Choice(item, state, kept, program, measure, _dtypes(program, kept, item.param, state), reason)
+    dtypes, compiler = _dtypes(program, kept, item.param, state), compiler_for(optimizer.engine, item.param)
+    return Choice(item, state, kept, program, measure, dtypes, compiler, reason)
 
 
 def _kept(formula: Formula, item: Ready, state: Mapping[str, Any]) -> dict[str, Format]:
@@ -149,6 +184,7 @@ def _dtypes(program: Program, kept: Mapping[str, Format], param: Tensor, state: 
 
 def _with_kernels(optimizer: Any, choice: Choice) -> Choice:
     """See that the kernels are there, before anything changes; whatever goes wrong in a compiler, training goes on."""
+    _tell_of_device(optimizer, choice)
     if choice.why_eager is None:
         for key in choice.kernels:
             _try(optimizer, key)
@@ -156,7 +192,16 @@ def _with_kernels(optimizer: Any, choice: Choice) -> Choice:
     return replace(choice, why_eager=choice.why_eager or next(filter(None, failures), None))
 
 
-def _try(optimizer: Any, key: tuple[Program, Dtypes]) -> None:
+def _tell_of_device(optimizer: Any, choice: Choice) -> None:
+    """Say once that the engine that was asked for, or is for a device, cannot be had."""
+    reason = why_not_device(optimizer.engine, choice.item.param)
+    is_asked = optimizer.engine in COMPILERS or choice.item.param.device.type in available.DEVICES
+    if reason and is_asked and choice.why_eager == reason and reason not in _told:
+        _told.add(reason)
+        warnings.warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}", RuntimeWarning, stacklevel=2)
+
+
+def _try(optimizer: Any, key: Key) -> None:
     if key in _failures:
         return
     try:
@@ -167,24 +212,44 @@ def _try(optimizer: Any, key: tuple[Program, Dtypes]) -> None:
         warnings.warn(f"{name} runs on the eager engine, as {_failures[key]}", RuntimeWarning, stacklevel=2)
 
 
-def _kernel(program: Program, dtypes: Dtypes) -> Any:
-    # Only now is LLVM needed, and imported.
+def _kernel(program: Program, dtypes: Dtypes, compiler: str, device: torch.device) -> Any:
+    # Only now is LLVM or Triton needed, and imported.
+    if compiler == "triton":
+        from .triton import kernel
+
+        return kernel.kernel_of(program, dtypes, device)
     from .llvm.kernel import kernel_of
 
     return kernel_of(program, dtypes)
 
 
-def _launch(optimizer: Any, choices: Sequence[Choice]) -> Launch:
+class Kinds(NamedTuple):
+    """What launches and options are, for a compiler's kernels."""
+
+    launch: Any
+    options: Any
+
+
+def _kinds(compiler: str) -> Kinds:
+    if compiler == "triton":
+        from .triton.launch import DeviceLaunch
+        from .triton.options import DeviceOptions
+
+        return Kinds(DeviceLaunch, DeviceOptions)
+    return Kinds(Launch, Options)
+
+
+def _launch(optimizer: Any, choices: Sequence[Choice]) -> Any:
     """Make the states that are missing, and the tables."""
-    first = choices[0]
-    updates = [(program, _kernel(program, first.dtypes)) for program in passes(first.program)]
-    measure = None if first.measure is None else (first.measure, _kernel(first.measure, first.dtypes))
+    first, kinds = choices[0], _kinds(choices[0].compiler)
+    updates = [(program, _kernel(*first.kernel(program))) for program in passes(first.program)]
+    measure = None if first.measure is None else (first.measure, _kernel(*first.kernel(first.measure)))
     columns = [symbol for program in (*passes(first.program), first.measure) if program for symbol in program.options]
     groups = {id(choice.item.group): choice.item.group for choice in choices}
-    options = Options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers)
+    options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     rows = [_row(optimizer, choice, places[id(choice.item.group)]) for choice in choices]
-    return Launch(rows, options, updates, measure)
+    return kinds.launch(rows, options, updates, measure)
 
 
 def _row(optimizer: Any, choice: Choice, options: int) -> Row:

@@ -20,7 +20,17 @@ def goes_ahead(optimizer: Any) -> bool:
     numbers.clear()
     if own.get(SCALE) is not None:
         numbers[SCALE] = own[SCALE]
-    return not bool(own.get(OVERFLOWED))
+    return _leaves_it_to_the_device(optimizer) or not has_overflowed(optimizer)
+
+
+def has_overflowed(optimizer: Any) -> bool:
+    """Tell if a scaler has found an infinite gradient; if a device knows, it is waited for."""
+    return bool(optimizer.__dict__.get(OVERFLOWED))
+
+
+def _leaves_it_to_the_device(optimizer: Any) -> bool:
+    """Tell if the kernels of the next step look themselves at what a scaler has found."""
+    return optimizer._watch is not None and optimizer._watch.plan.decides_on_device
 
 
 def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:

@@ -28,6 +28,7 @@ class Op:
     torch: Column
     host: Column
     llvm: str
+    triton: str
     latex: str
     binds: int = 9
     """How tightly the LaTeX binds: 9 needs no parentheses, 1 (a sum) needs them in a product."""
@@ -136,39 +137,39 @@ def rounded_on_host(dtype: torch.dtype) -> Column:
 
 
 ROWS = [
-    #   name            torch             host              LLVM                                                LaTeX
-    Op("add",           operator.add,     operator.add,     "fadd {type} {0}, {1}",                             "{0} + {1}", 1),
-    Op("subtract",      operator.sub,     operator.sub,     "fsub {type} {0}, {1}",                             "{0} - {1}", 1),
-    Op("multiply",      operator.mul,     operator.mul,     "fmul {type} {0}, {1}",                             r"{0} \, {1}", 2),
-    Op("divide",        operator.truediv, divide,           "fdiv {type} {0}, {1}",                             r"\frac{{{0}}}{{{1}}}"),
-    Op("negate",        operator.neg,     operator.neg,     "fneg {type} {0}",                                  "-{0}", 1),
-    Op("absolute",      torch.abs,        abs,              "call {type} @llvm.fabs.{suffix}({type} {0})",      r"\left|{0}\right|"),
-    Op("sqrt",          torch.sqrt,       square_root,      "call {type} @llvm.sqrt.{suffix}({type} {0})",      r"\sqrt{{{0}}}"),
-    Op("sign",          torch.sign,       sign,             "call {type} @sign.{suffix}({type} {0})",                    r"\operatorname{{sign}}\left({0}\right)"),
-    Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",     r"\max\left({0}, {1}\right)"),
-    Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",     r"\min\left({0}, {1}\right)"),
-    Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
-    Op("greater",       operator.gt,      operator.gt,      "fcmp ogt {type} {0}, {1}",                         "{0} > {1}", 0, gives="condition"),
-    Op("greater_equal", operator.ge,      operator.ge,      "fcmp oge {type} {0}, {1}",                         r"{0} \ge {1}", 0, gives="condition"),
-    Op("less",          operator.lt,      operator.lt,      "fcmp olt {type} {0}, {1}",                         "{0} < {1}", 0, gives="condition"),
-    Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                         r"{0} \le {1}", 0, gives="condition"),
-    Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                         "{0} = {1}", 0, gives="condition"),
-    Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                         r"{0} \ne {1}", 0, gives="condition"),
-    Op("power",         operator.pow,     power,            "call {type} %power.of({type} {0}, {type} {1})",       "{0}^{{{1}}}", 3, numbers_only=True),
-    Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})", r"\operatorname{{bfloat16}}\left({0}\right)"),
-    Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",  r"\operatorname{{float16}}\left({0}\right)"),
-    Op("bits",          lambda a: a.view(torch.int32),    bits_of,   "bitcast float {0} to i32",               r"\operatorname{{bits}}\left({0}\right)", gives="bits"),
-    Op("from_bits",     lambda a: a.view(torch.float32),  number_of, "bitcast i32 {0} to float",               r"\operatorname{{number}}\left({0}\right)", takes="bits"),
-    Op("integer",       lambda a: a.to(torch.int32),      whole,     "call i32 @integer.{suffix}({type} {0})", "{0}", gives="bits"),
-    Op("bit_and",       operator.and_,    operator.and_,             "and i32 {0}, {1}",                       r"{0} \wedge {1}", 1, takes="bits", gives="bits"),
-    Op("bit_or",        operator.or_,     operator.or_,              "or i32 {0}, {1}",                        r"{0} \vee {1}", 1, takes="bits", gives="bits"),
-    Op("bit_xor",       operator.xor,     operator.xor,              "xor i32 {0}, {1}",                       r"{0} \oplus {1}", 1, takes="bits", gives="bits"),
-    Op("shift_left",    operator.lshift,  wrapping(operator.lshift), "shl i32 {0}, {1}",                       r"{0} \ll {1}", 1, takes="bits", gives="bits"),
-    Op("shift_right",   logical_shift,    logical_shift,             "lshr i32 {0}, {1}",                      r"{0} \gg {1}", 1, takes="bits", gives="bits"),
-    Op("add_bits",      operator.add,     wrapping(operator.add),    "add i32 {0}, {1}",                       "{0} + {1}", 1, takes="bits", gives="bits"),
-    Op("subtract_bits", operator.sub,     wrapping(operator.sub),    "sub i32 {0}, {1}",                       "{0} - {1}", 1, takes="bits", gives="bits"),
-    Op("where_bits",    torch.where,      choose,                    "select i1 {0}, i32 {1}, i32 {2}",        r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}", takes="bits", gives="bits"),
-    Op("multiply_bits", operator.mul,     wrapping(operator.mul),    "mul i32 {0}, {1}",                       r"{0} \, {1}", 2, takes="bits", gives="bits"),
+    #   name            torch             host              LLVM                                                                            Triton                      LaTeX
+    Op("add",           operator.add,     operator.add,     "fadd {type} {0}, {1}",                                                         "{0} + {1}",                "{0} + {1}", 1),
+    Op("subtract",      operator.sub,     operator.sub,     "fsub {type} {0}, {1}",                                                         "{0} - {1}",                "{0} - {1}", 1),
+    Op("multiply",      operator.mul,     operator.mul,     "fmul {type} {0}, {1}",                                                         "{0} * {1}",                r"{0} \, {1}", 2),
+    Op("divide",        operator.truediv, divide,           "fdiv {type} {0}, {1}",                                                         "divide({0}, {1})",         r"\frac{{{0}}}{{{1}}}"),
+    Op("negate",        operator.neg,     operator.neg,     "fneg {type} {0}",                                                              "negate({0})",              "-{0}", 1),
+    Op("absolute",      torch.abs,        abs,              "call {type} @llvm.fabs.{suffix}({type} {0})",                                  "tl.abs({0})",              r"\left|{0}\right|"),
+    Op("sqrt",          torch.sqrt,       square_root,      "call {type} @llvm.sqrt.{suffix}({type} {0})",                                  "square_root({0})",         r"\sqrt{{{0}}}"),
+    Op("sign",          torch.sign,       sign,             "call {type} @sign.{suffix}({type} {0})",                                       "sign({0})",                r"\operatorname{{sign}}\left({0}\right)"),
+    Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",                        "maximum({0}, {1})",        r"\max\left({0}, {1}\right)"),
+    Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",                        "minimum({0}, {1})",        r"\min\left({0}, {1}\right)"),
+    Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",                                        "tl.where({0}, {1}, {2})",  r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
+    Op("greater",       operator.gt,      operator.gt,      "fcmp ogt {type} {0}, {1}",                                                     "{0} > {1}",                "{0} > {1}", 0, gives="condition"),
+    Op("greater_equal", operator.ge,      operator.ge,      "fcmp oge {type} {0}, {1}",                                                     "{0} >= {1}",               r"{0} \ge {1}", 0, gives="condition"),
+    Op("less",          operator.lt,      operator.lt,      "fcmp olt {type} {0}, {1}",                                                     "{0} < {1}",                "{0} < {1}", 0, gives="condition"),
+    Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                                                     "{0} <= {1}",               r"{0} \le {1}", 0, gives="condition"),
+    Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                                                     "{0} == {1}",               "{0} = {1}", 0, gives="condition"),
+    Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                                                     "{0} != {1}",               r"{0} \ne {1}", 0, gives="condition"),
+    Op("power",         operator.pow,     power,            "call {type} %power.of({type} {0}, {type} {1})",                                "power({0}, {1})",          "{0}^{{{1}}}", 3, numbers_only=True),
+    Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})",                    "bfloat16({0})",            r"\operatorname{{bfloat16}}\left({0}\right)"),
+    Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",                     "float16({0})",             r"\operatorname{{float16}}\left({0}\right)"),
+    Op("bits",          lambda a: a.view(torch.int32),    bits_of,   "bitcast float {0} to i32",                                            "bits({0})",                r"\operatorname{{bits}}\left({0}\right)", gives="bits"),
+    Op("from_bits",     lambda a: a.view(torch.float32),  number_of, "bitcast i32 {0} to float",                                            "from_bits({0})",           r"\operatorname{{number}}\left({0}\right)", takes="bits"),
+    Op("integer",       lambda a: a.to(torch.int32),      whole,     "call i32 @integer.{suffix}({type} {0})",                              "integer({0})",             "{0}", gives="bits"),
+    Op("bit_and",       operator.and_,    operator.and_,             "and i32 {0}, {1}",                                                    "{0} & {1}",                r"{0} \wedge {1}", 1, takes="bits", gives="bits"),
+    Op("bit_or",        operator.or_,     operator.or_,              "or i32 {0}, {1}",                                                     "{0} | {1}",                r"{0} \vee {1}", 1, takes="bits", gives="bits"),
+    Op("bit_xor",       operator.xor,     operator.xor,              "xor i32 {0}, {1}",                                                    "{0} ^ {1}",                r"{0} \oplus {1}", 1, takes="bits", gives="bits"),
+    Op("shift_left",    operator.lshift,  wrapping(operator.lshift), "shl i32 {0}, {1}",                                                    "{0} << {1}",               r"{0} \ll {1}", 1, takes="bits", gives="bits"),
+    Op("shift_right",   logical_shift,    logical_shift,             "lshr i32 {0}, {1}",                                                   "shift_right({0}, {1})",    r"{0} \gg {1}", 1, takes="bits", gives="bits"),
+    Op("add_bits",      operator.add,     wrapping(operator.add),    "add i32 {0}, {1}",                                                    "{0} + {1}",                "{0} + {1}", 1, takes="bits", gives="bits"),
+    Op("subtract_bits", operator.sub,     wrapping(operator.sub),    "sub i32 {0}, {1}",                                                    "{0} - {1}",                "{0} - {1}", 1, takes="bits", gives="bits"),
+    Op("where_bits",    torch.where,      choose,                    "select i1 {0}, i32 {1}, i32 {2}",                                     "tl.where({0}, {1}, {2})",  r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}", takes="bits", gives="bits"),
+    Op("multiply_bits", operator.mul,     wrapping(operator.mul),    "mul i32 {0}, {1}",                                                    "{0} * {1}",                r"{0} \, {1}", 2, takes="bits", gives="bits"),
 ]  # fmt: skip
 
 OPS = {row.name: row for row in ROWS}

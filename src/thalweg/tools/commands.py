@@ -92,6 +92,8 @@ def show_optimizer(
     name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true.")],
     llvm: Annotated[bool, typer.Option("--llvm", help="Print the kernel for float32, as LLVM's text.")] = False,
     asm: Annotated[bool, typer.Option("--asm", help="Print the kernel as this machine's assembly.")] = False,
+    triton: Annotated[bool, typer.Option("--triton", help="Print the kernel for GPUs, as Triton's text.")] = False,
+    ptx: Annotated[bool, typer.Option("--ptx", help="Print the kernel as assembly for NVIDIA's GPUs.")] = False,
 ) -> None:
     """Show an optimizer's formula, its states and what a step costs."""
     from .show import show
@@ -100,7 +102,10 @@ def show_optimizer(
         choice = read_choice(name)
         if choice.name not in registry:
             raise ValueError(f"{choice.name} has no formula to show: name one that updates number by number, as adam")
-        show(choice.kind, Console(), llvm=llvm, asm=asm, **choice.options)
+        asked = [name for name, wanted in {"llvm": llvm, "asm": asm, "triton": triton, "ptx": ptx}.items() if wanted]
+        if len(asked) > 1:
+            raise ValueError(f"a kernel is printed in one language, but got --{' and --'.join(asked)}: choose one")
+        show(choice.kind, Console(), kernel=next(iter(asked), None), **choice.options)
 
 
 @contextmanager

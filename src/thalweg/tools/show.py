@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,14 +19,14 @@ from ..hyper import REQUIRED
 from ..optimizer import Optimizer
 
 
-def show(cls: type, console: Console, *, llvm: bool = False, asm: bool = False, **options: Any) -> None:
-    """Print what an optimizer is under some options; `llvm` and `asm` print its float32 kernel instead."""
+def show(cls: type, console: Console, *, kernel: str | None = None, **options: Any) -> None:
+    """Print what an optimizer is under some options; or its float32 kernel, in one of the languages of `KERNELS`."""
     if not issubclass(cls, Optimizer):
         raise ValueError(f"{cls.__module__}.{cls.__name__} has no formula here: show one of this library's optimizers")
     group = _options(cls, options)
     program = program_of(formula_of(cls.rule, group))
-    if llvm or asm:
-        _kernel(program, console, asm)
+    if kernel is not None:
+        console.print(KERNELS[kernel](program, _all_float32(program)), markup=False, highlight=False, soft_wrap=True)
         return
     console.print(f"[bold]{cls.__name__}[/]: {inspect.getdoc(cls) or ''}\n", highlight=False, soft_wrap=True)
     source = textwrap.dedent(inspect.getsource(cls.update))
@@ -77,10 +78,40 @@ def _tick(yes: bool) -> str:
     return "yes" if yes else ""
 
 
-def _kernel(program: Program, console: Console, asm: bool) -> None:
-    from ..engine.llvm.compile import assembly
+def _all_float32(program: Program) -> dict[str, torch.dtype]:
+    return dict.fromkeys(["compute", *program.tensors, *program.scalars], torch.float32)
+
+
+# Each compiler is imported when its text is asked for.
+def _llvm(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     from ..engine.llvm.render import render
 
-    dtypes = dict.fromkeys(["compute", *program.tensors, *program.scalars], torch.float32)
-    text = render(program, dtypes)
-    console.print(assembly(text) if asm else text, markup=False, highlight=False, soft_wrap=True)
+    return render(program, dtypes)
+
+
+def _asm(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
+    from ..engine.llvm.compile import assembly
+
+    return assembly(_llvm(program, dtypes))
+
+
+def _triton(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
+    from ..engine.triton.render import render
+
+    return render(program, dtypes)
+
+
+def _ptx(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
+    from ..engine.triton.available import interprets, why_not
+
+    if reason := why_not():
+        raise ValueError(f"--ptx needs Triton, but {reason}")
+    if interprets():
+        raise ValueError("--ptx needs Triton's compiler, but TRITON_INTERPRET is set: unset it")
+    from ..engine.triton.compile import assembly
+
+    return assembly(program, dtypes)
+
+
+KERNELS = {"llvm": _llvm, "asm": _asm, "triton": _triton, "ptx": _ptx}
+"""The languages that kernels can be shown in: text for a compiler, and what the compiler makes of it."""

@@ -1,0 +1,1 @@
+"""Kernels for GPUs, through Triton: one launch for the tensors of all groups."""

@@ -1,0 +1,63 @@
+"""The numbers that are one a parameter, computed on the device in float64: counts, and what formulas have of options.
+
+On the device they need no copy and no waiting, and are there for CUDA graphs.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from ...formula.passes import Program
+from .formats import FORMATS
+from .layout import RowLayout
+from .text import Values, block, name_of
+
+
+def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
+    """Write the kernel that counts the step of each row and computes its numbers, a row to a thread."""
+    symbols = {symbol.label: name_of(symbol.label) for symbol in program.inputs} | {"step_count": "step"}
+    results = [*program.numbers, *program.updates.values()]
+    given = {number: f"number_{index}" for index, number in enumerate(program.numbers)}
+    values = Values("tl.float64", symbols, results, given)
+    return f"""
+@triton.jit(do_not_specialize=["row_count"])
+def prepare(rows, options, numbers, overflowed, row_count, ROWS: tl.constexpr):
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    # A scaler's step that found an overflow does not count.
+    inside = row < tl.where(tl.load(overflowed) == 0, row_count, 0)
+    at = rows + row * {layout.width}
+{block(line for name in layout.scalars for line in read(name, layout, dtypes))}
+{block(group(program, layout), values.lines())}
+{block(keep(program, values), write(program, layout, dtypes, values) if program.is_last else ())}
+"""
+
+
+def read(name: str, layout: RowLayout, dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
+    """Read a number of the row, in float64; the step is counted as it is read."""
+    kind = FORMATS[dtypes[name]].type
+    counted = " + 1" if name == "step" else ""
+    yield f"{name_of(name)}_at = tl.load(at + {layout.scalar(name)}, inside).to(tl.pointer_type({kind}))"
+    yield f"{name_of(name)} = tl.load({name_of(name)}_at, inside).to(tl.float64){counted}"
+
+
+def group(program: Program, layout: RowLayout) -> Iterator[str]:
+    """Read the options of the row's group."""
+    if program.options:
+        yield f"group = options + tl.load(at + {layout.options}, inside)"
+    for index, symbol in enumerate(program.options):
+        yield f"{name_of(symbol.label)} = tl.load(group + {index}, inside)"
+
+
+def keep(program: Program, values: Values) -> Iterator[str]:
+    """Leave the numbers where the pass finds them."""
+    yield f"kept = numbers + row * {max(len(program.numbers), 1)}"
+    for index, number in enumerate(program.numbers):
+        yield f"tl.store(kept + {index}, {values[number]}.to(tl.float64), inside)"
+
+
+def write(program: Program, layout: RowLayout, dtypes: Mapping[str, torch.dtype], values: Values) -> Iterator[str]:
+    """Write the numbers of the row that change."""
+    for name in layout.scalars:
+        if name == "step" or name in program.updates:
+            new = values[program.updates[name]] if name in program.updates else name_of(name)
+            yield f"tl.store({name_of(name)}_at, {new}.to({FORMATS[dtypes[name]].type}), inside)"

@@ -1,0 +1,44 @@
+"""A pass as a Triton module: `prepare` computes the numbers, `update` goes over the elements, `finish` adds up sums."""
+
+import re
+from collections.abc import Mapping
+from textwrap import fill
+
+import torch
+
+from ...formula.passes import Program
+from .elements import Pass, finish
+from .layout import row_layout
+from .numbers import prepare
+from .text import FUNCTIONS
+
+EMPTY = re.compile(r"\n\s*\n(?=    )")
+"""What is left in a function's body where there is nothing to say."""
+
+
+def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
+    """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
+    layout = row_layout(program)
+    text = Pass(program, dtypes, layout)
+    parts = [
+        head(),
+        prepare(program, dtypes, layout),
+        text.elements(),
+        text.update(),
+        *([finish(len(program.totals), layout)] if program.totals else []),
+    ]
+    return "\n\n".join(EMPTY.sub("\n", part.strip()) + "\n" for part in parts)
+
+
+def head() -> str:
+    """Write what the module imports."""
+    names = fill(", ".join(FUNCTIONS), 100, initial_indent="    ", subsequent_indent="    ")
+    return f"""
+import triton
+import triton.language as tl
+
+from {__package__}.arithmetic import (
+{names},
+)
+from {__package__}.power import power
+"""

@@ -1,0 +1,124 @@
+"""Writing Triton: what values are called, how constants and operations read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import indent
+
+from ...formula.expr import Constant, Expr, Operation, Reduction, Symbol, walk
+from ...formula.passes import Slot
+
+FUNCTIONS = (
+    *("bfloat16", "bits", "block_peak", "divide", "float16", "from_bfloat16", "from_bits", "integer", "maximum"),
+    *("minimum", "negate", "pairwise", "shift_right", "sign", "square_root", "to_bfloat16"),
+)
+"""Those of `arithmetic`, which every kernel may call."""
+
+RESERVED = {
+    *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS),
+    *("rows", "row_count", "row", "options", "numbers", "chunks", "chunk", "overflowed", "gradients", "group", "kept"),
+    *("at", "first", "length", "place", "inside", "addresses", "start", "index", "sums", "totals"),
+}
+"""What the text of kernels itself has names for."""
+
+
+class Values:
+    """The text of each value of a function, named as in the formula where it has a name there.
+
+    What has no name and is used once stands where it is used.
+    """
+
+    def __init__(
+        self, kind: str, symbols: Mapping[str, str], roots: Iterable[Expr], given: Mapping[Expr, str] | None = None
+    ) -> None:
+        self.kind = kind
+        self.symbols = symbols
+        self.given = given or {}
+        self.roots = list(roots)
+        self.taken = set(symbols.values()) | RESERVED
+        uses = Counter(operand for node in walk(*self.roots) for operand in node.operands)
+        named = {*self.given, *self.roots}
+        self.lines_of_their_own = {node for node in walk(*self.roots) if uses[node] > 1 or node in named}
+        self.names: dict[Expr, str] = {}
+
+    def lines(self) -> Iterator[str]:
+        """Write one line for each value that has a name, operands before what uses them."""
+        for node in walk(*self.roots):
+            if node.operands and node in self.lines_of_their_own:
+                text = self._operation(node)
+                self.names[node] = self._free(self.given.get(node) or stem(node))
+                yield f"{self.names[node]} = {text}"
+
+    def __getitem__(self, node: Expr) -> str:
+        """Return what stands for a value where it is stored or passed on."""
+        return self._text(node, is_passed=True)
+
+    def _text(self, node: Expr, is_passed: bool) -> str:
+        """Write a value; a constant that is passed to a function has its type with it."""
+        if isinstance(node, Constant):
+            text, kind = literal(node), "tl.int32" if node.kind == "bits" else self.kind
+            return f"tl.full((), {text}, {kind})" if is_passed else text
+        if isinstance(node, Symbol):
+            return self.symbols[node.label]
+        if isinstance(node, Slot):
+            return f"number_{node.index}"
+        if node in self.names:
+            return self.names[node]
+        text = self._operation(node)
+        return text if is_passed or (text.endswith(")") and is_call(node)) else f"({text})"
+
+    def _operation(self, node: Expr) -> str:
+        operands = (self._text(operand, is_call(node)) for operand in node.operands)
+        return template(node).format(*operands)
+
+    def _free(self, stem: str) -> str:
+        name, tries = stem, 1
+        while name in self.taken:
+            tries += 1
+            name = f"{stem}_{tries}"
+        self.taken.add(name)
+        return name
+
+
+def template(node: Expr) -> str:
+    """Say how a node is written around its operands."""
+    if isinstance(node, Reduction):
+        return f"{node.how}({{0}}, inside)"
+    assert isinstance(node, Operation)
+    return node.op.triton
+
+
+def stem(node: Expr) -> str:
+    """Name a value that the formula does not."""
+    return node.how if isinstance(node, Reduction) else node.op.name  # type: ignore[attr-defined]
+
+
+def is_call(node: Expr) -> bool:
+    """Tell if a node is written as a function's call, and not between its operands."""
+    return bool(node.operands) and template(node).endswith(")")
+
+
+def literal(constant: Constant) -> str:
+    """Write a constant exactly: Triton rounds it to the type of what it meets."""
+    if constant.kind == "bits":
+        return str(int(constant.value))
+    return repr(constant.value) if math.isfinite(constant.value) else f'float("{constant.value}")'
+
+
+def block(*lines: str | Iterable[str]) -> str:
+    """Set lines, and groups of lines, in a function's body."""
+    flat = (line for group in lines for line in ([group] if isinstance(group, str) else group))
+    return indent("\n".join(flat), "    ")
+
+
+def name_of(label: str) -> str:
+    """Name a tensor, a number or an option: betas[0] is betas_0."""
+    name = label.replace("[", "_").replace("]", "").replace(".", "_")
+    return f"{name}_" if name in RESERVED else name
+
+
+def is_condition(number: Expr) -> bool:
+    """Tell if a number is a truth value."""
+    return isinstance(number, Operation) and number.op.is_condition

@@ -1,0 +1,85 @@
+"""A kernel's bits are those of NumPy, as for the CPU's kernels: the same oracle, on other machinery."""
+
+import numpy as np
+import pytest
+import torch
+
+import thalweg
+
+from ..llvm.test_bits import AROUND, COMPLEX, KEPT, REAL, any_bits
+from ..oracle import Oracle
+from .conftest import DEVICE
+
+pytestmark = pytest.mark.usefixtures("_compiled_only")
+
+SIZES = (0, 1, 7, 4099)
+
+
+def memory(size, dtype, offset=0):
+    return any_bits(size, dtype, offset).to(DEVICE) if not offset else moved(any_bits(size, dtype, offset), offset)
+
+
+def moved(tensor, offset):
+    """Copy a tensor to the device so that it starts at an odd place there too."""
+    room = torch.zeros(tensor.numel() + offset, dtype=tensor.dtype, device=DEVICE)[offset:]
+    return room.copy_(tensor)
+
+
+def check_steps(cls, options, dtype, steps=3):
+    """Step over everything that may lie in memory, two groups together, and compare each time."""
+    params = [torch.nn.Parameter(memory(size, dtype, offset)) for offset in (0, 1) for size in SIZES]
+    groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
+    optimizer = cls(groups, **options, engine="triton")
+    for step in range(steps):
+        for index, param in enumerate(params):
+            # Some rest once, so that from then on neighbours have different step counts.
+            param.grad = None if step == 1 and index % 4 == 0 else memory(param.numel(), dtype, step % 2)
+            for state in optimizer.state.get(param, {}).values():
+                if step == 1 and state.shape == param.shape and state.dtype == dtype:
+                    state.copy_(any_bits(state.numel(), dtype, 0))
+        with np.errstate(all="ignore"):
+            oracles = [
+                Oracle(optimizer, group, param, index)
+                for index, (group, param) in enumerate(
+                    (group, param) for group in optimizer.param_groups for param in group["params"]
+                )
+                if param.grad is not None
+            ]
+            optimizer.step()
+            for oracle in oracles:
+                oracle.check(optimizer.state.get(oracle.param, {}))
+
+
+def test_every_formula(cls, options):
+    check_steps(cls, options, torch.float32, steps=2)
+
+
+@pytest.mark.parametrize("dtype", [*REAL[1:], *COMPLEX], ids=str)
+@pytest.mark.parametrize("name", ["Adagrad", "RMSProp", "RProp", "SGD"])
+def test_every_dtype(name, dtype):
+    check_steps(getattr(thalweg, name), {"lr": 0.05}, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT)
+@pytest.mark.parametrize("name", ["RMSProp", "Adagrad"])
+def test_every_way_to_keep_numbers(name, kept, dtype):
+    if kept.get("rounding") == "master" and dtype is torch.float16:
+        pytest.skip("refused")
+    check_steps(getattr(thalweg, name), {"lr": 0.05, **kept}, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_everything_around_a_formula(around, dtype):
+    check_steps(thalweg.RMSProp, {"lr": 0.05, **around}, dtype)
+
+
+def test_single_precision_states_of_double_parameters():
+    check_steps(thalweg.RMSProp, {"lr": 0.05, "state_dtype": torch.float32}, torch.float64)
+
+
+def test_everything_at_once():
+    check_steps(
+        thalweg.AdamW, {"state_dtype": "8bit", "rounding": "stochastic", **AROUND["all"]}, torch.bfloat16, steps=2
+    )

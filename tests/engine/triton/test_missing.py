@@ -1,0 +1,70 @@
+"""Triton is missing, too old, or not for this device: the eager engine steps, one warning and explain() say why."""
+
+import sys
+import warnings
+
+import pytest
+import torch
+
+from thalweg import SGD, Adam
+from thalweg.engine import plan
+from thalweg.engine.triton import available, kernel
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(monkeypatch):
+    monkeypatch.setattr(plan, "_told", set())
+    monkeypatch.setattr(plan, "_failures", {})
+    monkeypatch.setattr(kernel, "_kernels", {})
+    for known in (available.why_not, available.interprets):
+        known.cache_clear()
+    yield
+    monkeypatch.undo()
+    for known in (available.why_not, available.interprets):
+        known.cache_clear()
+
+
+def missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    return "Triton is missing .*: pip install triton"
+
+
+def old(monkeypatch):
+    monkeypatch.setattr("triton.__version__", "2.1.0")
+    return "Triton 2.1.0 is too old: install 3.6 or newer"
+
+
+def for_no_cpu(monkeypatch):
+    monkeypatch.setattr(available, "interprets", lambda: False)
+    return "engine='triton' has no kernels for cpu"
+
+
+@pytest.mark.parametrize("fault", [missing, old, for_no_cpu])
+def test_the_eager_engine_steps_and_one_warning_says_why(lockstep, monkeypatch, fault):
+    says = fault(monkeypatch)
+    pair = lockstep(
+        lambda engine: Adam([torch.ones(3), torch.ones(2)], engine="triton" if engine == "auto" else engine)
+    )
+    with pytest.warns(RuntimeWarning, match=f"Adam runs on the eager engine, as {says}"):
+        pair.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pair.step()
+        SGD(pair.pair[0].param_groups[0]["params"], 0.1, engine="triton").step()
+    assert says.partition(" .*")[0] in pair.pair[0].explain()
+
+
+def test_a_kernel_that_cannot_be_built(lockstep, monkeypatch):
+    def broken(*arguments):
+        raise RuntimeError("Triton has a bad day")
+
+    monkeypatch.setattr(kernel, "render", broken)
+    pair = lockstep(lambda engine: Adam([torch.ones(3)], engine="triton" if engine == "auto" else engine))
+    with pytest.warns(RuntimeWarning, match="Adam runs on the eager engine, .* Triton has a bad day"):
+        pair.step()
+    pair.step()
+
+
+def test_llvm_is_for_the_cpu():
+    param = torch.ones(3, device="meta")
+    assert "engine='llvm' has no kernels for meta" in Adam([param], engine="llvm").explain()
