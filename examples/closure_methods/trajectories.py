@@ -25,7 +25,7 @@ def himmelblau(p):
 
 
 SCENES = [(rosenbrock, (-1.2, 1.0), 2.2), (beale, (1.0, 1.0), 4.2), (himmelblau, (0.0, 0.0), 4.8)]
-METHODS = ("lbfgs", "cg", "ssbroyden", "trust-region")
+METHODS = ("lbfgs", "cg", "newton-cg", "trust-region")
 
 figure, rows = plt.subplots(1, len(SCENES), figsize=(15, 5), constrained_layout=True)
 for axes, (function, start, size) in zip(rows, SCENES, strict=True):

@@ -51,6 +51,12 @@ def test_options(task, make, options, error, words):
         task(make, **options)
 
 
+@every_method
+def test_there_is_no_point_before_the_first_step(task, make):
+    with pytest.raises(RuntimeError, match=r"call step\(closure\) first"):
+        _ = task(make).optimizer.point
+
+
 def test_a_failed_first_evaluation_changes_nothing(task):
     run = task(LBFGS)
     start = run.x.detach().clone()

@@ -5,9 +5,12 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LBFGS
+from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.directions.face import Face
 from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
-from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.line_search import LineSearch
+from thalweg.optimizers.closure.objective import Objective, Point
+from thalweg.optimizers.closure.search import search_named
 
 
 def test_numbers_stay_inside_and_the_minimum_is_on_the_border(task):
@@ -141,3 +144,21 @@ def test_a_bounded_run_goes_on_from_a_checkpoint(task, history_size):
         broken.optimizer = fresh
     assert torch.equal(straight.x, broken.x)
     assert straight.optimizer.result.iterations > history_size or history_size == 100
+
+
+def test_a_projection_that_would_climb_is_left_for_the_first_limit():
+    """-H g = (1, 1) descends from g = (1, -2), its projection (1, 0.1) does not: the line ends where x1 is 0.1."""
+    inverse = torch.tensor([[5.0, 3.0], [3.0, 2.0]], dtype=torch.float64)
+    memory = LimitedMemory(5)
+    for s in torch.linalg.eigh(inverse).eigenvectors.T:
+        y = torch.linalg.solve(inverse, s)
+        memory.remember(s, y, float(s @ y))
+    gradient = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    box = Box(torch.full((2,), -9.0, dtype=torch.float64), torch.tensor([9.0, 0.1], dtype=torch.float64))
+    method = LineSearch(memory, search_named("hager_zhang", 0.7))
+    method.box = box
+    x = torch.zeros(2, dtype=torch.float64)
+    function = Objective(lambda x: (torch.dot(gradient, x) + x.square().sum() / 2, gradient + x), box=box)
+    there = method.advance(function, Point(x, 0.0, gradient, 2.0, box))
+    assert_close(there.x, torch.full((2,), 0.1, dtype=torch.float64))
+    assert there.value < 0

@@ -1,16 +1,21 @@
 """Directions know no search: secant equations, finite termination, compact against plain formulas."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse, Member, bend
+from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse, Member, Ratios, bend
 from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS, ConjugateGradient
 from thalweg.optimizers.closure.directions.curvature import value_correction
 from thalweg.optimizers.closure.directions.krylov import solve
 from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.directions.newton import TruncatedNewton
+from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
 from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.trust_region import TrustRegion, agreement
 
 
 def vector(n, seed):
@@ -237,3 +242,118 @@ def test_damping_bends_what_does_not():
     plain = LimitedMemory(5)
     plain.learn(Step(before, here, -g, 0.5, -5.0, -7.5))
     assert plain.fresh
+
+
+def self_scaled(b, h, n):
+    """Urbán, Stefanou & Pons 2024, equations 16 to 22, in their names."""
+    a = b * h - 1
+    c = math.sqrt(abs(a / (1 + a)))
+    rho_minus = min(1, h * (1 - c))
+    theta_minus, theta_plus = (rho_minus - 1) / a, 1 / rho_minus
+    theta = max(theta_minus, min(theta_plus, (1 - b) / b))
+    sigma = 1 + theta * a
+    rho_plus, sigma_n = min(1, 1 / b), abs(sigma) ** (1 / (1 - n))
+    tau = min(rho_plus * sigma_n, sigma) if theta <= 0 else rho_plus * min(sigma_n, 1 / theta)
+    return (1 - theta) / (1 + a * theta), tau
+
+
+@pytest.mark.parametrize(("b", "h"), [(0.3, 5.0), (0.9, 1.3), (1.0, 1.5), (4.0, 0.5), (50.0, 0.1), (0.01, 300.0)])
+@pytest.mark.parametrize("n", [2, 10, 481])
+def test_self_scaled_members_are_the_published_ones(b, h, n):
+    assert FAMILIES["self_scaled_broyden"](Ratios(b, h, n)) == pytest.approx(self_scaled(b, h, n))
+    assert FAMILIES["self_scaled_bfgs"](Ratios(b, h, n)) == (1.0, min(1.0, 1 / b))
+    assert FAMILIES["bfgs"](Ratios(b, h, n)) == (1.0, 1.0)
+
+
+def test_the_dense_matrix_learns_the_change_that_values_correct():
+    before, here = point(vector(4, 1)), point(vector(4, 2))
+    d = here.gradient - before.gradient
+    slopes = float(torch.dot(before.gradient, d)), float(torch.dot(here.gradient, d))
+    step = Step(Point(d, 1.0, before.gradient), Point(d, 0.2, here.gradient), d, 0.5, *slopes)
+    factor = value_correction(step)
+    assert factor != 1.0
+    direction = DenseInverse(FAMILIES["bfgs"])
+    direction.inverse = torch.eye(4, dtype=torch.float64)
+    direction.learn(step)
+    assert_close(direction.inverse @ (factor * d), 0.5 * d)
+
+
+def test_values_correct_no_more_than_five_times():
+    d = torch.ones(1, dtype=torch.float64)
+    high, low = Point(d, 100.0, d), Point(d, 0.0, d)
+    assert value_correction(Step(high, low, d, 1.0, -1.0, 0.0)) == 5.0
+    assert value_correction(Step(low, high, d, 1.0, -1.0, 0.0)) == 0.2
+    assert value_correction(Step(high, low, d, 1.0, -1.0, -1.0)) == 1.0
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9, 0.99])
+def test_any_radius_cuts_the_path_at_its_length(quadratic, share):
+    _, hessian, _ = quadratic()
+    path = solve(lambda v: hessian @ v, vector(12, 5), 1e-12, 30)
+    whole = float(path.within(float("inf"))[0].norm())
+    short, product, cut = path.within(share * whole)
+    assert cut
+    assert float(short.norm()) == pytest.approx(share * whole)
+    assert_close(product, hessian @ short)
+
+
+def test_the_path_ends_at_its_tolerance(quadratic):
+    _, hessian, _ = quadratic()
+    gradient = vector(12, 5)
+    path = solve(lambda v: hessian @ v, gradient, 0.3, 30)
+    assert len(path.stages) < 8
+    assert float((gradient + path.end_product).norm()) <= 0.3 * float(gradient.norm())
+
+
+def test_truncated_newton_stops_where_the_hessian_bends_down():
+    """After one iteration the direction is that iterate; where even the first bends down, it is the gradient's."""
+    gradient = torch.tensor([1.0, 0.5], dtype=torch.float64)
+    direction = TruncatedNewton()
+    assert torch.equal(direction(point(gradient), None), -gradient)
+    direction.learn(step_of())
+    bowl = torch.diag(torch.tensor([2.0, -0.5], dtype=torch.float64))
+    found = direction(point(gradient), lambda v: bowl @ v)
+    length = float(gradient @ gradient / (gradient @ bowl @ gradient))
+    assert_close(found, -length * gradient)
+    assert_close(direction(point(gradient), lambda v: -v), -gradient)
+    direction.forget()
+    assert direction.fresh
+
+
+def test_a_trust_region_follows_its_success():
+    region = TrustRegion()
+    region.radius = 8.0
+    region._resize(0.1, 2.0, cut=True)
+    assert region.radius == 0.5
+    region._resize(0.8, 0.5, cut=True)
+    assert region.radius == 1.0
+    region._resize(0.95, 1.0, cut=True)
+    assert region.radius == 4.0
+    region._resize(0.95, 1.0, cut=False)
+    region._resize(0.5, 4.0, cut=True)
+    assert region.radius == 4.0
+    region._resize(float("nan"), 4.0, cut=True)
+    assert region.radius == 1.0
+
+
+def test_agreement_is_one_where_both_are_rounding_and_bad_where_nothing_is_finite():
+    g = torch.ones(1, dtype=torch.float64)
+    here = Point(g, 1.0, g, 1.0)
+    assert agreement(here, Point(g, 1.0 + 2e-16, g, 1.0), 1e-18) == pytest.approx(0.9, abs=0.11)
+    assert agreement(here, Point(g, 0.7, g, 1.0), 0.6) == pytest.approx(0.5)
+    assert agreement(here, Point(g, float("nan"), g, 1.0), 0.6) == -float("inf")
+
+
+def test_the_first_trial_has_the_units_of_x_by_g():
+    g = torch.tensor([3.0, -4.0], dtype=torch.float64)
+    assert first_trial(Point(torch.tensor([2.0, -8.0], dtype=torch.float64), 5.0, g), -25.0) == pytest.approx(0.2)
+    assert first_trial(Point(torch.zeros(2, dtype=torch.float64), 5.0, g), -25.0) == pytest.approx(0.4)
+    assert first_trial(Point(torch.zeros(2, dtype=torch.float64), 0.0, g), -25.0) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
+def test_whether_a_step_bends_up_has_no_unit(scale):
+    g = torch.ones(1, dtype=torch.float64)
+    up, level = Step(point(g), point(g), g, 0.5, -scale, -0.9 * scale), Step(point(g), point(g), g, 0.5, -scale, -scale)
+    assert up.bends_up
+    assert not level.bends_up

@@ -7,6 +7,7 @@ from torch.testing import assert_close
 from thalweg.optimizers.closure import LevenbergMarquardt
 from thalweg.optimizers.closure.directions.bend import Bend, measured
 from thalweg.optimizers.closure.directions.damped_least_squares import LinearModel
+from thalweg.optimizers.closure.levenberg_marquardt import DenseLevenbergMarquardt
 
 
 def model_of(m=7, n=3, scaling=None):
@@ -122,3 +123,37 @@ def test_a_checkpoint_keeps_the_bend():
     (straight, calls), (broken, others) = run(stops=False), run(stops=True)
     assert torch.equal(straight, broken)
     assert others >= calls
+
+
+def test_the_radius_follows_the_models_success():
+    one = torch.ones(1, dtype=torch.float64)
+    method = DenseLevenbergMarquardt()
+    method.radius = 4.0
+    method._resize(0.8, 3.0, one)
+    assert method.radius == 6.0
+    method._resize(0.5, 3.0, one)
+    assert method.radius == 6.0
+    method._resize(0.2, 3.0, one)
+    assert method.radius == pytest.approx(0.6)
+    method.bend = Bend(one, 1.0, -one, 4 * one)
+    method._resize(0.2, 0.01, one)
+    assert method.radius == pytest.approx(0.025)
+
+
+def test_scaling_is_the_largest_norm_a_column_has_had():
+    method = DenseLevenbergMarquardt(scaled=True)
+    for columns, expected in (([3.0, 0.0], [3.0, 1.0]), ([1.0, 5.0], [3.0, 5.0])):
+        method.scaling = method._rescaled(torch.diag(torch.tensor(columns, dtype=torch.float64)))
+        assert method.scaling.tolist() == expected
+
+
+def test_groups_move_in_proportion_to_their_lr():
+    """Both numbers matter alike; the unit of length of the second is a tenth, so its step is shorter at first."""
+    fast, slow = (torch.nn.Parameter(torch.zeros((), dtype=torch.float64)) for _ in range(2))
+    optimizer = LevenbergMarquardt([{"params": [fast]}, {"params": [slow], "lr": 0.01}], max_iter=1)
+    optimizer.step(lambda: torch.stack((fast - 30, slow - 30)))
+    assert float((fast / slow).detach()) > 5
+    optimizer.max_iter = 50
+    optimizer.step(lambda: torch.stack((fast - 30, slow - 30)))
+    assert float(fast.detach()) == pytest.approx(30)
+    assert float(slow.detach()) == pytest.approx(30)

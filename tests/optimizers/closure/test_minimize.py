@@ -88,6 +88,11 @@ def test_an_unknown_method_is_named():
         minimize(valley, START, "nelder-mead")
 
 
+def test_whole_numbers_have_no_gradient():
+    with pytest.raises(TypeError, match=r"must be of floats.*torch.int64"):
+        minimize(valley, torch.zeros(2, dtype=torch.int64))
+
+
 T = torch.linspace(0, 2, 30, dtype=torch.float64)
 
 
@@ -169,6 +174,24 @@ class TestBatch:
         found = minimize(valley, starts, batched=True)
         assert found.success.tolist() == [True, True, False]
         assert "2 of 3" in found.message
+
+    @pytest.mark.parametrize(
+        "options", [{"bounds": (0, 1)}, {"jac": valley}, {"callback": print}, {"max_eval": 9}, {"method": "cg"}]
+    )
+    def test_what_a_batch_has_no_use_for_is_refused(self, options):
+        with pytest.raises(ValueError, match=f"minimize.batched=True.*{next(iter(options))}.*leave it out"):
+            minimize(valley, START[None], batched=True, **options)
+
+    def test_iterations_are_limited(self):
+        found = minimize(valley, START[None], batched=True, max_iter=3)
+        assert found.nit <= 3
+        assert (found.success.tolist(), found.status) == ([False], 1)
+
+    def test_rows_that_bend_down_and_flat_starts(self):
+        """A quartic with a hill: s'y < 0 at first; one row starts at its minimum."""
+        starts = torch.tensor([[0.1, 0.05], [1.0, 1.0]], dtype=torch.float64)
+        found = minimize(lambda x: (x**4 / 4 - x**2 / 2).sum(-1), starts, batched=True)
+        assert_close(found.x, torch.ones(2, 2, dtype=torch.float64))
 
     def test_bad_shapes_are_named(self):
         with pytest.raises(ValueError, match=r"shape \(batch, n\), but got \(2,\)"):

@@ -189,3 +189,37 @@ def test_captured_failures_stay_mended(path, name):
 
 def test_there_are_captured_failures():
     assert CAPTURED
+
+
+def test_hager_zhang_asks_for_the_longest_step_once():
+    phi = Counted(lambda a: (-a, -1.0))
+    HagerZhang()(phi, Trial(0.0, 0.0, -1.0), 1.0, 2.0)
+    assert phi.alphas == [1.0, 2.0]
+
+
+def test_hager_zhang_nears_a_wall_by_fifths():
+    """Beyond 1 nothing is finite; the slope asks for more until then."""
+    phi = Counted(lambda a: (-a, -1.0) if a < 1 else (math.nan, math.nan))
+    found = HagerZhang(limit=6)(phi, Trial(0.0, 0.0, -1.0), 2.0)
+    assert phi.alphas[1:4] == pytest.approx([0.4, 0.72, 0.976])
+    assert found.alpha == max(alpha for alpha in phi.alphas if alpha < 1)
+
+
+def test_a_nearly_exact_hager_zhang_refuses_a_steep_way_up():
+    start, trial = Trial(0.0, 0.0, -1.0), Trial(1.0, -0.9, 0.5)
+    assert not HagerZhang(sigma=0.1).accepts(start, trial)
+    assert HagerZhang(sigma=0.7).accepts(start, trial)
+
+
+def test_fixed_halves_only_while_nothing_is_finite():
+    phi = Counted(lambda a: (a, 1.0) if a < 0.3 else (math.inf, math.nan))
+    assert Fixed()(phi, Trial(0.0, 0.0, -1.0), 1.0).alpha == 0.25
+    assert phi.alphas == [1.0, 0.5, 0.25]
+
+
+def test_exact_searches_ask_for_less_decrease():
+    """A decrease of half the slope or more would shut out the minimizer of a parabola."""
+    assert search_named("more_thuente", 0.9) == MoreThuente(decrease=1e-3, curvature=0.9)
+    assert search_named("more_thuente", 1e-4).decrease == 5e-5
+    assert search_named("hager_zhang", 0.7) == HagerZhang(sigma=0.7, delta=0.1)
+    assert search_named("hager_zhang", 0.1).delta == 0.05

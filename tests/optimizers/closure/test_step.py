@@ -269,3 +269,52 @@ def test_hessian_products_agree_with_and_without_backward(task):
     exact.step()
     differences.step()
     assert_close(exact.x, differences.x, rtol=1e-4, atol=1e-4)
+
+
+def test_evaluations_and_iterations_add_up_over_steps(task):
+    run = task(LBFGS, max_iter=4)
+    run.step(3)
+    assert run.optimizer.result.evaluations == len(run.losses)
+    assert run.optimizer.result.iterations == 12
+
+
+def test_a_gradient_of_zero_ends_the_run_without_another_look(task):
+    run = task(LBFGS, lambda x: (x - 3).square().sum(), tolerance_grad=0, tolerance_change=0)
+    result = run.step()
+    assert result.reason is Reason.GRADIENT
+    assert (run.x == 3).all()
+    assert result.notes == []
+    assert run.losses.count(0.0) == 1
+
+
+def test_notes_are_those_of_the_last_step(task):
+    run = task(LBFGS, max_iter=2)
+    run.step().notes.append("An old note.")
+    assert run.step().notes == []
+
+
+@pytest.mark.parametrize("make", METHODS[:5])
+def test_lr_scales_the_first_step_tried(task, make):
+    def first_trial(lr):
+        tried = []
+
+        def loss(x):
+            tried.append(x.detach().clone())
+            return x.pow(4).sum()
+
+        task(make, loss, torch.ones(2, dtype=torch.float64), lr=lr, max_iter=1).step()
+        return tried[1] - 1
+
+    assert_close(first_trial(0.5), 0.5 * first_trial(1.0))
+
+
+def test_a_search_cut_off_by_the_budget_starts_shorter_once(task):
+    run = task(LBFGS, lambda x: (-torch.log(1 - x) - 100 * x).sum(), torch.tensor([0.5], dtype=torch.float64))
+    run.optimizer.max_iter = 50
+    run.optimizer.max_eval = 2
+    run.loss = lambda x: torch.where(x < 0.5001, x.square(), 1e9 * x).sum() - x.sum() * 2
+    run.step()
+    assert run.optimizer.current.shortened < float("inf")
+    run.optimizer.max_eval = None
+    run.step()
+    assert run.optimizer.current.shortened == float("inf")

@@ -134,7 +134,7 @@ class Descent:
     def point(self) -> Point:
         """The point accepted last."""
         if self.here is None:
-            raise RuntimeError("A run needs a point to start from: set `here`.")
+            raise RuntimeError("There is no point before the first step: call step(closure) first")
         return self.here
 
     def _record(self, objective: Objective) -> None:

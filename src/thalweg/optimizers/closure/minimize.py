@@ -44,13 +44,15 @@ def minimize(
     `fun` takes what `x0` is: a tensor, a list or dict of tensors, or a module, and returns one number. Tensors are
     left as they are, a module is trained in place. `bounds` (L-BFGS only) is a pair (low, high), or one per tensor in
     a list. `callback(x)` is told of each iteration and stops the run by returning True. With `batched=True` x0 has
-    shape (batch, n), `fun` returns shape (batch,), and every row is a problem of its own.
+    shape (batch, n), `fun` returns shape (batch,), and every row is a problem of its own, for BFGS.
 
-    Raises ValueError for an unknown method, and what the optimizer of that method raises.
+    Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
+    the optimizer of that method raises.
     """
-    if batched:
-        return minimize_batch(fun, x0, max_iter=max_iter, **options)
     check_choice("minimize", "method", method, METHODS, "")
+    if batched:
+        refuse_in_batches(method, jac=jac, bounds=bounds, callback=callback, max_eval=max_eval)
+        return minimize_batch(fun, x0, max_iter=max_iter, **options)
     limits = {} if bounds is None else {"bounds": bounds}
     unknowns = Unknowns(x0)
     optimizer = METHODS[method](unknowns.leaves, max_iter=max_iter, max_eval=max_eval, **limits, **options)
@@ -106,9 +108,22 @@ class Unknowns:
         return self.structure.detach().clone()
 
 
+def refuse_in_batches(method: str, **given: Any) -> None:
+    """Raise ValueError for what `minimize(batched=True)` would have to ignore."""
+    if method not in ("lbfgs", "bfgs"):
+        raise ValueError(f"minimize(batched=True) runs BFGS on every row, but got method={method!r}: leave it out")
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"minimize(batched=True) has no {name}: leave it out, or solve one problem at a time")
+
+
 def leaf(value: Any) -> Tensor:
     """Return a copy that wants a gradient; numbers become float64."""
     tensor = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        raise TypeError(
+            f"x0 must be of floats, since gradients are taken, but its dtype is {tensor.dtype}: x0.double()"
+        )
     return tensor.detach().clone().requires_grad_()
 
 
