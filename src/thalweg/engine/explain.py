@@ -46,10 +46,18 @@ def _sentence(choices: Sequence[Choice]) -> str:
 def _how(choice: Choice) -> str:
     device = choice.item.param.device
     if choice.compiler == "triton":
-        setting = "by Triton's interpreter" if available.interprets() else f"as a Triton kernel on {device}"
-        return f"{setting}, in one launch and one pass over memory"
+        what = "by Triton's interpreter" if available.interprets() else f"as a Triton kernel on {device}"
+        return f"{what}, in one launch and one pass over memory{_compiled(choice)}"
     threads = _count(torch.get_num_threads(), "thread")
     return f"as machine code (llvm), in one pass over memory, on up to {threads}"
+
+
+def _compiled(choice: Choice) -> str:
+    """Say how long compiling took, once it is done."""
+    from .triton.kernel import seconds_of
+
+    seconds = seconds_of((program, dtypes, device) for program, dtypes, _, device in choice.kernels)
+    return f", ready in {seconds:.2f} s" if seconds else ""
 
 
 def _flags(groups: Sequence[dict[str, Any]]) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from thalweg import SGD, Adam, RMSProp
 from thalweg.engine import norm, plan
 
+from ..oracle import summed
 from .conftest import DEVICE
 from .test_launch import backward, params
 
@@ -71,9 +72,15 @@ def test_a_norm_over_launches_and_engines():
     compare(make("triton"), make("eager"))
 
 
-def test_sums_of_several_chunks():
-    options = {"cls": SGD, "steps": 1, "shapes": ((70_000,),), "track": True, "max_tensor_norm": 1.0}
-    compare(trained("triton", **options), trained("llvm" if DEVICE.type == "cpu" else "eager", **options))
+@pytest.mark.parametrize("size", [1, 300, 4099, 70_000])
+def test_sums_are_taken_in_the_order_that_is_promised(size):
+    """Columns of 256, pieces of 32,768: what is summed spans all that float32 has."""
+    optimizer = SGD(params((size,)), lr=0.1, track=True, engine="triton")
+    (param,) = optimizer.param_groups[0]["params"]
+    param.grad = torch.randn_like(param) * 10.0 ** torch.randint(-18, 18, (size,), device=DEVICE)
+    optimizer.step()
+    (found,) = optimizer._metrics.sums["grad_square"]
+    assert found.item() == summed(param.grad.cpu().numpy(), "total_square")
 
 
 def scaled(engine, spoil=None, cls=Adam):
@@ -114,6 +121,18 @@ def test_a_mixed_plan_asks_the_host(counted):
     optimizer.found_inf, optimizer.grad_scale = torch.ones(1, device=DEVICE), torch.ones(1, device=DEVICE)
     optimizer.step()
     assert all(map(torch.equal, before, tensors))
+
+
+def test_a_plan_that_is_made_anew_asks_the_host():
+    optimizer = RMSProp(params((4,)), lr=0.1, engine="triton")
+    backward(optimizer)
+    optimizer.step()
+    (param,) = optimizer.param_groups[0]["params"]
+    before = param.detach().clone()
+    optimizer.found_inf, optimizer.grad_scale = torch.ones(1, device=DEVICE), torch.ones(1, device=DEVICE)
+    optimizer.engine = "eager"
+    optimizer.step()
+    assert torch.equal(param, before)
 
 
 def test_a_norm_that_a_device_has_taken_is_a_tensor():

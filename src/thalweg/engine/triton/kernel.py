@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -98,6 +98,11 @@ def kernel_of(program: Program, dtypes: tuple[tuple[str, torch.dtype], ...], dev
     if key not in _kernels:
         _kernels[key] = Kernel(program, dict(dtypes), device, setting_of(program, dict(dtypes), device))
     return _kernels[key]
+
+
+def seconds_of(keys: Iterable[tuple[Any, ...]]) -> float:
+    """Say how long it took to have some kernels; those that are not there yet count as nothing."""
+    return sum(_kernels[key].seconds for key in keys if key in _kernels)
 
 
 def setting_of(program: Program, dtypes: Mapping[str, torch.dtype], device: torch.device) -> Setting:

@@ -43,6 +43,16 @@ class DeviceCall:
                 if name in row.state:
                     yield row.state[name]
 
+    def run(self, gradients: Tensor, options: Tensor, flag: Tensor) -> None:
+        """Give the work to the device; raises RuntimeError where that cannot be."""
+        try:
+            self.kernel.run(self.tables, gradients, options, flag)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"{self.program.formula.rule.owner.__name__} could not launch its kernels on {self.kernel.device} "
+                f"({error}): if the device's context was closed, start the process anew"
+            ) from error
+
     def measured(self) -> dict[str, Tensor]:
         """Give each sum that was taken, for each row."""
         return {name: self.tables.totals[:, place] for place, name in enumerate(self.program.totals)}
@@ -158,7 +168,7 @@ class DeviceLaunch:
             gradients, options = self.on_device
             self.options.copy_tensors(options)
             for call in calls:
-                call.kernel.run(call.tables, gradients, options, flag)
+                call.run(gradients, options, flag)
 
     def _keep_for_this_stream(self) -> None:
         """Have the tables' memory wait for the work of every stream that they were used on."""

@@ -1,0 +1,145 @@
+"""The functions that kernels are made of, each by itself, on what is special."""
+
+import numpy as np
+import pytest
+import torch
+import triton
+import triton.language as tl
+
+from thalweg.engine.triton.arithmetic import (
+    bfloat16,
+    bits,
+    block_peak,
+    divide,
+    float16,
+    from_bits,
+    integer,
+    maximum,
+    minimum,
+    negate,
+    pairwise,
+    shift_right,
+    sign,
+    square_root,
+)
+from thalweg.engine.triton.kernel import exact
+
+from ..llvm.test_bits import any_bits
+from ..oracle import NUMPY
+from .conftest import DEVICE
+
+SIZE = 1024
+EXACT = exact(DEVICE, 4)
+SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 3.4e38, 65519.0, 65520.0, 1e-8]
+
+
+@triton.jit
+def one_kernel(x, results, FUNCTION: tl.constexpr, SIZE: tl.constexpr):
+    place = tl.arange(0, SIZE)
+    tl.store(results + place, FUNCTION(tl.load(x + place)))
+
+
+@triton.jit
+def two_kernel(x, y, results, FUNCTION: tl.constexpr, SIZE: tl.constexpr):
+    place = tl.arange(0, SIZE)
+    tl.store(results + place, FUNCTION(tl.load(x + place), tl.load(y + place)))
+
+
+@triton.jit
+def peak_kernel(x, results, count, SIZE: tl.constexpr):
+    place = tl.arange(0, SIZE)
+    tl.store(results + place, block_peak(tl.load(x + place), place < count))
+
+
+@triton.jit
+def pairwise_kernel(x, results):
+    tl.store(results, pairwise(tl.load(x + tl.arange(0, 256))))
+
+
+def numbers(seed=0, dtype=torch.float32):
+    torch.manual_seed(seed)
+    values = any_bits(SIZE, dtype, 0)
+    values[: len(SPECIAL)] = torch.tensor(SPECIAL).roll(seed)
+    return values.to(DEVICE)
+
+
+def assert_same(found, wanted):
+    found, wanted = found.cpu().numpy(), np.asarray(wanted)
+    kind = np.uint32 if found.itemsize == 4 else np.uint64
+    same = found.view(kind) == wanted.astype(found.dtype).view(kind)
+    assert (same | (np.isnan(found) & np.isnan(wanted)) if found.dtype.kind == "f" else same).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("function", [negate, square_root, sign], ids=lambda function: function.__name__)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_of_one(function, dtype):
+    x = numbers(dtype=dtype)
+    results = torch.empty_like(x)
+    one_kernel[(1,)](x, results, FUNCTION=function, SIZE=SIZE, **EXACT)
+    name = {"square_root": "sqrt"}.get(function.__name__, function.__name__)
+    assert_same(results, NUMPY[name](x.cpu().numpy()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("function", [divide, maximum, minimum], ids=lambda function: function.__name__)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_of_two(function, dtype):
+    x, y = numbers(0, dtype), numbers(1, dtype)
+    results = torch.empty_like(x)
+    two_kernel[(1,)](x, y, results, FUNCTION=function, SIZE=SIZE, **EXACT)
+    assert_same(results, NUMPY[function.__name__](x.cpu().numpy(), y.cpu().numpy()))
+
+
+@pytest.mark.parametrize("function", [bfloat16, float16], ids=lambda function: function.__name__)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_rounding_to_narrow_formats(function):
+    x = numbers()
+    results = torch.empty_like(x)
+    one_kernel[(1,)](x, results, FUNCTION=function, SIZE=SIZE, **EXACT)
+    assert_same(results, NUMPY[function.__name__](x.cpu().numpy()))
+
+
+def test_bits():
+    x = numbers()
+    whole = torch.empty(SIZE, dtype=torch.int32, device=DEVICE)
+    one_kernel[(1,)](x, whole, FUNCTION=bits, SIZE=SIZE, **EXACT)
+    assert (whole == x.view(torch.int32)).all()
+    back = torch.empty_like(x)
+    one_kernel[(1,)](whole, back, FUNCTION=from_bits, SIZE=SIZE, **EXACT)
+    assert (back.view(torch.int32) == whole).all()
+    places = torch.full_like(whole, 5)
+    shifted = torch.empty_like(whole)
+    two_kernel[(1,)](whole, places, shifted, FUNCTION=shift_right, SIZE=SIZE, **EXACT)
+    assert (shifted.cpu().numpy() == (whole.cpu().numpy().view(np.uint32) >> 5).view(np.int32)).all()
+
+
+def test_whole_numbers_wrap_around():
+    known = {0.0: 0, 1.0: 1, -1.0: -1, 2.0**31: -(2**31), 2.0**32 + 7: 7, -(2.0**40) - 3: -3}
+    x = torch.tensor([*known], dtype=torch.float64, device=DEVICE).repeat(SIZE)[:SIZE]
+    results = torch.empty(SIZE, dtype=torch.int32, device=DEVICE)
+    one_kernel[(1,)](x, results, FUNCTION=integer, SIZE=SIZE, **EXACT)
+    assert results[: len(known)].tolist() == [*known.values()]
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 700, SIZE])
+def test_the_peak_of_a_block_knows_what_is_inside(count):
+    x = torch.randn(SIZE, device=DEVICE)
+    x[300] = torch.nan
+    # What lies outside is never looked at.
+    x[count:] = 1e30
+    results = torch.empty_like(x)
+    peak_kernel[(1,)](x, results, count, SIZE=SIZE, **EXACT)
+    inside = torch.where(torch.arange(SIZE, device=DEVICE) < count, x.abs(), 0)
+    wanted = inside.view(-1, 256).amax(1).repeat_interleave(256)
+    torch.testing.assert_close(results, wanted, rtol=0, atol=0, equal_nan=True)
+
+
+def test_columns_are_added_pairwise():
+    x = torch.randn(256, dtype=torch.float64, device=DEVICE) * 10 ** torch.randint(-8, 8, (256,), device=DEVICE)
+    result = torch.empty(1, dtype=torch.float64, device=DEVICE)
+    pairwise_kernel[(1,)](x, result, **EXACT)
+    columns = x.cpu()
+    while len(columns) > 1:
+        columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
+    assert result.item() == columns.item()
