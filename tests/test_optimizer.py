@@ -261,3 +261,12 @@ def test_a_scheduler_sees_that_step_came_first():
         optimizer.step()
         scheduler.step()
     assert optimizer.lr == pytest.approx(0.001)
+
+
+def test_it_says_how_numbers_are_kept_and_what_is_read():
+    param = torch.nn.Parameter(torch.ones(5000).bfloat16())
+    optimizer = optim.AdamW([param], rounding="kahan", state_dtype="8bit", max_grad_norm=1.0, cautious=True)
+    assert optimizer.explain().splitlines()[1].partition("; ")[2] == (
+        "kept: param bfloat16 with a compensation, exp_avg in blocks of 8 bits, exp_avg_sq in blocks of 8 bits; "
+        "reads the gradients once before, for their common norm and everything once before, for sums"
+    )

@@ -54,6 +54,19 @@ def test_gradients_may_be_unscaled_and_clipped_before(cls, options):
     torch.testing.assert_close(found, plain_training(cls, options), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_clipping_is_of_unscaled_gradients(cls, options, engine):
+    """As with `scaler.unscale_` and `clip_grad_norm_`, without either call."""
+
+    def clip(optimizer, scaler):
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 0.5)
+
+    ours = scaled_training(cls, options | {"engine": engine, "max_grad_norm": 0.5, "track": True})
+    # a norm of float32 numbers, taken in float64 here and in float32 there
+    torch.testing.assert_close(ours, scaled_training(cls, options, between=clip), rtol=2e-5, atol=2e-5)
+
+
 def test_the_pass_unscales_and_leaves_the_gradients_alone(cls, options):
     params = weights()
     optimizer = cls(params, **options)

@@ -153,8 +153,8 @@ def counted(monkeypatch):
 def apart():
     """Call a function of a test module in a process of its own; what ends that process fails the test."""
 
-    def call(function, *arguments):
-        code = f"from {function.__module__} import {function.__name__} as f; f(*{arguments!r})"
+    def call(function, *arguments, **options):
+        code = f"from {function.__module__} import {function.__name__} as f; f(*{arguments!r}, **{options!r})"
         command = [sys.executable, "-X", "faulthandler", "-W", "error", "-c", code]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -40,7 +40,20 @@ def _sentence(choices: Sequence[Choice]) -> str:
     if reason:
         return f"{what} on the eager engine, because {reason}"
     groups = len({id(choice.item.group) for choice in choices})
-    return f"{what} of {_count(groups, 'group')} {_how(choices[0])}"
+    return f"{what} of {_count(groups, 'group')} {_how(choices[0])}{_kept(choices[0])}{_before(choices[0])}"
+
+
+def _kept(choice: Choice) -> str:
+    """Name what is not kept as the parameter is."""
+    formats = {name: form.words for name, form in choice.kept.items() if not form.is_plain}
+    return f"; kept: {', '.join(f'{name} {words}' for name, words in formats.items())}" if formats else ""
+
+
+def _before(choice: Choice) -> str:
+    """Say what else is read, and why."""
+    looks = ["the gradients once before, for their common norm"] if choice.measure else []
+    looks += [f"everything {len(choice.program.before)} times before, for sums"] if choice.program.before else []
+    return f"; reads {' and '.join(looks)}".replace("1 times", "once") if looks else ""
 
 
 def _how(choice: Choice) -> str:

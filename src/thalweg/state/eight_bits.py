@@ -44,6 +44,11 @@ class Blocks(Format):
     is_unsigned: bool = False
 
     @property
+    def words(self) -> str:
+        """Say it in words."""
+        return "in blocks of 8 bits"
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """Codes and scales."""
         return Part("", self.dtype), Part(SCALE, torch.float32, "block")

@@ -100,6 +100,11 @@ class Format:
         """True if writing draws random bits."""
         return False
 
+    @property
+    def words(self) -> str:
+        """Say it in words."""
+        return str(self.dtype).removeprefix("torch.")
+
     def symbols(self, quantity: str) -> dict[str, Symbol]:
         """Give a symbol for each tensor, by its name."""
         return {part.of(quantity): Symbol(part.of(quantity), part.scope, kind=part.kind) for part in self.parts}

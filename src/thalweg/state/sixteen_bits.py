@@ -32,6 +32,11 @@ class Rounded(Format):
     is_unsigned: bool = False
 
     @property
+    def words(self) -> str:
+        """Say it in words."""
+        return super().words + (", rounded at random" if self.is_stochastic else ", never rounded to zero")
+
+    @property
     def is_raw(self) -> bool:
         """True where cutting off bits is all there is to do."""
         return self.is_stochastic and self.dtype is torch.bfloat16
@@ -68,6 +73,11 @@ class Compensated(Format):
     """
 
     @property
+    def words(self) -> str:
+        """Say it in words."""
+        return f"{super().words} with a compensation"
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The compensation stands beside the parameter."""
         return Part("", self.dtype), Part(COMPENSATION, self.dtype)
@@ -89,6 +99,11 @@ class Split(Format):
     """A float32 in two tensors of 16 bits: the nearest bfloat16, and the distance to it in units of the last place."""
 
     dtype: torch.dtype = torch.bfloat16
+
+    @property
+    def words(self) -> str:
+        """Say it in words."""
+        return f"{super().words} with 16 bits more"
 
     @property
     def parts(self) -> tuple[Part, ...]:

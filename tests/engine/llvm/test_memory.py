@@ -9,9 +9,10 @@ import torch
 
 from tests.engine.conftest import CATALOGUE
 from thalweg import engine
+from thalweg.state import keeping
 
 PAGE = mmap.PAGESIZE
-SIZES = range(71)
+SIZES = (*range(71), 255, 256, 257, 512)
 UNTOUCHED = 0xA5
 NO_ACCESS = 0
 
@@ -28,25 +29,26 @@ def guarded(values, at_end):
     return inside.view(values.dtype).copy_(values), rest
 
 
-def step_between_guards(dtype):
+def step_between_guards(dtype, **options):
     """Let every optimizer step over every size at both ends of a page."""
     dtype = getattr(torch, dtype)
+    keeping.FEWEST = 0  # the smallest tensors have blocks too
     engine.eager.step = None  # kernels are what is watched here
     for cls in CATALOGUE:
         print(cls.__name__, flush=True)
         places = [(size, at_end) for size in SIZES for at_end in (False, True)]
         params, rests = zip(*(guarded(torch.randn(size).to(dtype), at_end) for size, at_end in places), strict=True)
         rests = list(rests)
-        optimizer = cls(params, lr=0.1)
+        optimizer = cls(params, lr=0.1, **options)
         engine.create_states(optimizer, optimizer.param_groups[0])
         for param, (size, at_end) in zip(params, places, strict=True):
             param.grad, rest = guarded(torch.randn(size).to(dtype), at_end)
             rests.append(rest)
             state = optimizer.state[param]
-            for key in [key for key, value in state.items() if value.shape == param.shape]:
+            for key in [key for key, value in state.items() if value.dim()]:
                 state[key], rest = guarded(state[key], at_end)
                 rests.append(rest)
-        for _ in range(2):
+        for _ in range(4):
             optimizer.step()
         assert all((rest == UNTOUCHED).all() for rest in rests), f"{cls.__name__} wrote beside its tensors"
 
@@ -55,6 +57,20 @@ def step_between_guards(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "complex64"])
 def test_nothing_beside_the_tensors_is_touched(dtype, apart):
     apart(step_between_guards, dtype)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rounding": "stochastic", "state_dtype": "8bit", "ema_decay": 0.9, "cautious": True, "track": True},
+        {"rounding": "master", "max_tensor_norm": 1.0, "accumulate": 2},
+        {"rounding": "kahan", "max_grad_norm": 1.0, "skip_nonfinite": True},
+    ],
+    ids=lambda options: options["rounding"],
+)
+def test_nothing_beside_formats_is_touched(options, apart):
+    apart(step_between_guards, "bfloat16", **options)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
