@@ -1,7 +1,6 @@
 """The reference: the formula itself, on torch's tensors."""
 
 from collections.abc import Mapping
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -62,7 +61,8 @@ class Update:
             if name in scalars:
                 self.full[name] = self.access.write_number(self.full[name], outputs[name])
             elif name in self.kept and formula.changes(name):
-                self._write(name, outputs[name], next(places))
+                # As kernels do: what is plainly kept has no place among the draws.
+                self._write(name, outputs[name], 0 if self.kept[name].is_plain else next(places))
         if formula.rule.counts_steps and formula.changes("param"):
             self.full["step"] += 1
         _note(self.state, self.full)
@@ -90,8 +90,10 @@ class Update:
 
     def _write(self, name: str, value: Any, place: int) -> None:
         names = list(self.kept[name].symbols(name))
-        draw = partial(self._draws().sixteen, place)
-        written = self.access.write(self.kept[name], self._parts(name), value, self.param, draw)
+        # Only what is rounded at random draws.
+        written = self.access.write(
+            self.kept[name], self._parts(name), value, self.param, lambda: self._draws().sixteen(place)
+        )
         self.full.update({part: new for part, new in zip(names, written, strict=True) if part != "param"})
 
     def _draws(self) -> Draws:
