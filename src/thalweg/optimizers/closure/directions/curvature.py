@@ -19,11 +19,11 @@ def value_correction(step: Step) -> float:
     give the mean. Biggs 1973, "A note on minimization algorithms which make use of non-quadratic properties of the
     objective function", J. Inst. Maths Applics 12. One where the values differ by little more than rounding.
     """
-    before, here = step.before, step.here
-    rounding = torch.finfo(step.direction.dtype).eps ** 0.5 * abs(here.value)
-    if abs(before.value - here.value) <= rounding or step.curvature <= 0:
+    fall, curvature = step.before.value - step.here.value, step.curvature
+    rounding = torch.finfo(step.direction.dtype).eps ** 0.5 * abs(step.here.value)
+    if abs(fall) <= rounding or curvature <= 0:
         return 1.0
-    t = 6 * (before.value - here.value + step.alpha * step.slope_here) / step.curvature - 2
+    t = 6 * (fall + step.alpha * step.slope_here) / curvature - 2
     return min(max(t, 1 / TRUST), TRUST)
 
 
@@ -38,7 +38,7 @@ class Change(NamedTuple):
 def gradient_change(step: Step, damping: float = 0.0, out: Tensor | None = None) -> Change:
     """Return the change corrected by the values, or damped towards the model where the function bends too little."""
     y = torch.sub(step.here.gradient, step.before.gradient, out=out)
-    if step.curvature < damping * step.modelled:
+    if damping and step.curvature < damping * step.modelled:
         return damped(step, y, damping)
     factor = value_correction(step)
     return Change(y, factor, step.curvature * factor)
