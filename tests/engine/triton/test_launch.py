@@ -46,7 +46,6 @@ def pair(on_device):
 def test_a_change_between_two_steps(pair, happens):
     pair.each(happens)
     pair.step()
-    pair.step_again()
 
 
 def test_groups_and_step_counts_share_a_launch(counted):
