@@ -11,7 +11,7 @@ from ...formula.expr import Expr, Operation, symbols, walk
 from ...formula.passes import Slot
 from ...formula.random import ELEMENT
 from .formats import COMPUTE, FORMATS, format_of
-from .text import ATTRIBUTES, Values, block, is_condition
+from .text import STREAMING, Values, block, is_condition
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Loop:
     names: Mapping[Expr, str]
     """What the formula calls a node."""
     dtypes: Mapping[str, torch.dtype]
+    attributes: str = STREAMING
 
     @property
     def compute(self) -> str:
@@ -59,7 +60,7 @@ def loop(it: Loop) -> str:
     is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*it.stores.values()))
     of_elements = {name: value for name, value in it.stores.items() if name not in it.blocks}
     return f"""
-define internal void @{it.name}({it.arguments}) {ATTRIBUTES} {{
+define internal void @{it.name}({it.arguments}) {it.attributes} {{
 entry:
 {block(slots(it.slots, it.compute))}
 {block(addresses(it.blocks, it.dtypes, "0"), loads(it.loads("block"), it.dtypes))}

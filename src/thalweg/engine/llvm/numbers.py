@@ -7,7 +7,7 @@ import torch
 from ...formula.passes import Program
 from .formats import COMPUTE, FORMATS
 from .layout import CONTEXT, RowLayout
-from .text import Values, block, is_condition, word
+from .text import ATTRIBUTES, Values, block, is_condition, word
 
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
@@ -19,7 +19,7 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     compute = COMPUTE[dtypes["compute"]]
     names = layout.scalars
     return f"""
-define dso_local void @prepare(ptr %context) {{
+define dso_local void @prepare(ptr %context) {ATTRIBUTES} {{
 entry:
 {block(*(word(name, "context", CONTEXT.index(name)) for name in ("rows", "slots")))}
 {block(word("power.of", "context", CONTEXT.index("power")))}

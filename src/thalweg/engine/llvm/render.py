@@ -12,10 +12,10 @@ from .formats import COMPUTE, FORMATS
 from .layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .numbers import prepare
 from .stages import Stages, stages
-from .text import DEFINITIONS, NARROW, SUFFIX, block, word
+from .text import ATTRIBUTES, DEFINITIONS, NARROW, SUFFIX, block, word
 
 STEP = f"""
-define dso_local void @step(ptr %context, i32 %threads) {{
+define dso_local void @step(ptr %context, i32 %threads) {ATTRIBUTES} {{
 entry:
   call void @prepare(ptr %context)
   %alone = icmp sle i32 %threads, 1
@@ -61,7 +61,7 @@ def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout,
     call = "@elements" if it.is_whole else "@blocks"
     sums = "" if it.is_whole else " ptr %chunk.sums,"
     return f"""
-define dso_local void @work(ptr %context) {{
+define dso_local void @work(ptr %context) {it.first.attributes} {{
 entry:
 {block(*(word(name, "context", CONTEXT.index(name)) for name in tables))}
 {block(word("chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
@@ -104,9 +104,9 @@ def start(name: str, program: Program, dtypes: Mapping[str, torch.dtype], layout
 def finish(count: int) -> str:
     """Write what is left when all elements are done: the sums of each row, chunk after chunk."""
     if not count:
-        return "define dso_local void @finish(ptr %context) {\n  ret void\n}\n"
+        return f"define dso_local void @finish(ptr %context) {ATTRIBUTES} {{\n  ret void\n}}\n"
     return f"""
-define dso_local void @finish(ptr %context) {{
+define dso_local void @finish(ptr %context) {ATTRIBUTES} {{
 entry:
 {block(*(word(name, "context", CONTEXT.index(name)) for name in ("chunks", "sums", "totals")))}
 {block(*(word(name, "context", CONTEXT.index(name), "i64") for name in ("chunk_count", "row_count")))}

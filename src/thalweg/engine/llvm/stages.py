@@ -11,6 +11,7 @@ from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
 from ...formula.passes import Program, Slot, replaced
 from ...formula.random import ELEMENT
 from .elements import Loop
+from .text import ATTRIBUTES, STREAMING
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def _loop(
     used = dict.fromkeys(node for node in walk(*stores.values()) if isinstance(node, Slot))
     blocks = [tensor for tensor in tensors if tensor in program.blocks]
     slots = sorted(used, key=lambda slot: slot.index)
-    return Loop(name, tensors, blocks, peaks, slots, stores, program.formula.names, dtypes)
+    attributes = ATTRIBUTES if any(tensor.startswith("buffer.") for tensor in tensors) else STREAMING
+    return Loop(name, tensors, blocks, peaks, slots, stores, program.formula.names, dtypes, attributes)
 
 
 def is_late(node: Expr) -> bool:

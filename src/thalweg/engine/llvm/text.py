@@ -11,8 +11,11 @@ from ...formula.passes import Slot
 
 SUFFIX = {"float": "f32", "double": "f64"}
 
-# Wide vectors are worth it where much is computed; and no loop is to become a call of a library's function.
 ATTRIBUTES = '"prefer-vector-width"="512" "no-builtins"'
+"""Of functions that compute much: wide vectors; and no loop is to become a call of a library's function."""
+
+STREAMING = '"prefer-vector-width"="256" "no-builtins"'
+"""Of loops that wait for memory: on narrow numbers, half as wide vectors fetch it up to 1.4 times faster."""
 
 # The operations that are no single instruction, for each type to compute in.
 DEFINITIONS = """
