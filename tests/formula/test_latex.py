@@ -55,3 +55,9 @@ def test_lines_of_known_papers(cls, options, lines):
 def test_parentheses_where_they_matter(expr, text):
     rule = rule_of(type("Toy", (), {"update": lambda self, param, grad: param, "counts_steps": True}))
     assert latex(Formula(rule, {"param": expr}, {})) == [rf"\theta_t = {text}"]
+
+
+def test_sums_over_a_parameter():
+    lines = written(optim.SGD, max_tensor_norm=0.5, cautious=True, track=True)
+    assert any(r"\sqrt{\sum {g_t}^2}" in line for line in lines)
+    assert r"\mathrm{grad\_square}_t = \sum {g_t}^2" in lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .expr import Constant, Expr, Operation, Symbol, walk
+from .expr import Constant, Expr, Operation, Reduction, Symbol, walk
 from .trace import Formula
 
 LETTERS = {
@@ -74,6 +74,9 @@ class Writer:
             return self._old(node)
         if node in self.named or node in self.results:
             return self._result(node)
+        if isinstance(node, Reduction):
+            power = "^2" if node.how == "total_square" else ""
+            return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
         assert isinstance(node, Operation)
         return rf"\left({self._operation(node)}\right)" if node.op.binds < binds else self._operation(node)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from . import around
 from .expr import Constant, Expr, Operation, Symbol, as_expr, symbols, walk
 from .rule import Group, Rule
 
@@ -169,7 +170,7 @@ def as_float(value: Any) -> float:
 
 @contextmanager
 def local_names(function: Callable[..., Any], names: dict[Expr, str]) -> Iterator[None]:
-    """Note what a function calls the nodes in its local variables, as it returns."""
+    """Note what a function, and what is around it, call the nodes in their local variables, as they return."""
     if sys.getprofile() is not None:
         # A profiler is at work, and cannot always be put back: names are not worth its numbers.
         yield
@@ -177,8 +178,10 @@ def local_names(function: Callable[..., Any], names: dict[Expr, str]) -> Iterato
     code = function.__code__
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            names.update({value: name for name, value in frame.f_locals.items() if isinstance(value, Expr)})
+        if event == "return" and (frame.f_code is code or frame.f_code.co_filename == around.__file__):
+            found = {value: name for name, value in frame.f_locals.items() if isinstance(value, Expr)}
+            # The formula's own frame returns first, and its names stay.
+            names.update(found | names)
 
     sys.setprofile(note)
     try:
