@@ -1,7 +1,6 @@
-"""The walk over blocks of 256 elements: what the loops leave in a block's buffers is looked at, and summed.
+"""The walk over blocks of 256 elements: what a loop leaves in a block's buffers is looked at by the next one.
 
-Sums are taken in columns, one for each place in a block, and those added pairwise at the end: an order that depends on
-nothing but the size, and that vector instructions follow by themselves.
+The columns that sums are taken in are added pairwise at the end: an order that depends on nothing but the size.
 """
 
 from __future__ import annotations
@@ -13,6 +12,12 @@ from .elements import Loop
 from .formats import FORMATS
 from .stages import Stages
 from .text import ATTRIBUTES, block
+
+AHEAD = 2
+"""So many blocks ahead memory is fetched: left alone, the processor waits for the next while it works on a block."""
+
+LINE = 64
+"""Bytes of a line of the cache."""
 
 PEAK = f"""
 define internal float @peak(ptr noalias %buffer, i64 %length) {ATTRIBUTES} {{
@@ -34,32 +39,6 @@ exit:
   ret float %number
 }}
 """
-
-TERMS = {"total": "%term = fadd double %number, -0.0", "total_square": "%term = fmul double %number, %number"}
-
-COLUMNS = """
-define internal void @{name}.{kind}(ptr noalias %columns, ptr noalias %buffer, i64 %length) {attributes} {{
-entry:
-  br label %loop
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %at = getelementptr inbounds {kind}, ptr %buffer, i64 %i
-  %value = load {kind}, ptr %at
-  %number = {widened}
-  {term}
-  %column = getelementptr inbounds double, ptr %columns, i64 %i
-  %old = load double, ptr %column
-  %new = fadd double %old, %term
-  store double %new, ptr %column
-  %next = add nuw nsw i64 %i, 1
-  %done = icmp eq i64 %next, %length
-  br i1 %done, label %exit, label %loop
-exit:
-  ret void
-}}
-"""
-
-WIDENED = {"float": "fpext float %value to double", "double": "fadd double %value, -0.0"}
 
 ZERO = f"""
 define internal void @zero(ptr noalias %columns) {ATTRIBUTES} {{
@@ -111,10 +90,7 @@ def definitions(it: Stages) -> Iterator[str]:
     """Write what the walk calls."""
     if it.peaks:
         yield PEAK
-    kind = it.first.compute
-    for how in sorted({how for how, _ in it.sums.values()}):
-        yield COLUMNS.format(name=how, kind=kind, attributes=ATTRIBUTES, widened=WIDENED[kind], term=TERMS[how])
-    if it.sums:
+    if it.first.sums:
         yield ZERO + PAIRWISE
 
 
@@ -126,8 +102,8 @@ def walk_blocks(it: Stages) -> str:
 define internal void @blocks({arguments}, i64 %length) {ATTRIBUTES} {{
 entry:
 {block(f"%{name}.start = alloca [{BLOCK} x {it.first.compute}], align 64" for name in it.buffers)}
-{block(f"%{name}.columns = alloca [{BLOCK} x double], align 64" for name in it.sums)}
-{block(f"call void @zero(ptr %{name}.columns)" for name in it.sums)}
+{block(f"%{name}.columns = alloca [{BLOCK} x double], align 64" for name in it.first.sums)}
+{block(f"call void @zero(ptr %{name}.columns)" for name in it.first.sums)}
   br label %loop
 
 loop:
@@ -137,7 +113,7 @@ loop:
   %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %first, %b
   %index = lshr i64 %b, {BLOCK.bit_length() - 1}
-{block(_of_block(it.first, given))}
+{block(_of_block(it.first, given), _ahead(it.first, given))}
   {_call(it.first, set(given))}
 {block(_between(it, set(given)))}
   %next = add i64 %b, {BLOCK}
@@ -159,10 +135,20 @@ def _of_block(first: Loop, given: list[str]) -> Iterator[str]:
         yield f"%{name}.block = getelementptr {kind}, ptr %{name}.start, i64 {place}"
 
 
+def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
+    """Have what is read come into the cache before its turn."""
+    for name in (name for name in given if name in first.loads("element")):
+        size = BLOCK * FORMATS[first.dtypes[name]].bytes
+        for line in range(AHEAD * size, (AHEAD + 1) * size, LINE):
+            yield f"%{name}.ahead.{line} = getelementptr i8, ptr %{name}.block, i64 {line}"
+            yield f"call void @llvm.prefetch.p0(ptr %{name}.ahead.{line}, i32 0, i32 3, i32 1)"
+
+
 def _call(it: Loop, given: set[str]) -> str:
     tensors = [f"ptr %{name}.{'block' if name in given else 'start'}" for name in it.tensors]
+    columns = [f"ptr %{name}.columns" for name in it.sums]
     peaks = [f"{it.compute} %{name}" for name in it.peaks]
-    return f"call void @{it.name}({', '.join([*tensors, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
+    return f"call void @{it.name}({', '.join([*tensors, *columns, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
 
 
 def _between(it: Stages, given: set[str]) -> Iterator[str]:
@@ -170,12 +156,10 @@ def _between(it: Stages, given: set[str]) -> Iterator[str]:
         yield f"%{name} = call float @peak(ptr %{buffer}.start, i64 %count)"
     if it.second:
         yield _call(it.second, given)
-    for name, (how, buffer) in it.sums.items():
-        yield (f"call void @{how}.{it.first.compute}(ptr %{name}.columns, ptr %{buffer}.start, i64 %count)")
 
 
 def _sums(it: Stages) -> Iterator[str]:
-    for place, name in enumerate(it.sums):
+    for place, name in enumerate(it.first.sums):
         yield f"%{name} = call double @pairwise(ptr %{name}.columns)"
         yield f"%{name}.at = getelementptr double, ptr %sums, i64 {place}"
         yield f"store double %{name}, ptr %{name}.at"

@@ -1,13 +1,16 @@
-"""A loop over elements: each tensor is read once and written once."""
+"""A loop over elements: each tensor is read once and written once.
+
+Sums are taken in columns, one for each place in a block: an order that vector instructions follow by themselves.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
-from ...formula.expr import Expr, Operation, symbols, walk
+from ...formula.expr import Expr, Operation, Reduction, symbols, walk
 from ...formula.passes import Slot
 from ...formula.random import ELEMENT
 from .formats import COMPUTE, FORMATS, format_of
@@ -30,6 +33,8 @@ class Loop:
     names: Mapping[Expr, str]
     """What the formula calls a node."""
     dtypes: Mapping[str, torch.dtype]
+    sums: Mapping[str, Reduction] = field(default_factory=dict)
+    """What is summed over the block; it has a column for each element."""
     attributes: str = STREAMING
 
     @property
@@ -41,12 +46,23 @@ class Loop:
     def arguments(self) -> str:
         """What the function takes."""
         tensors = [f"ptr noalias %{name}.start" for name in self.tensors]
+        columns = [f"ptr noalias %{name}.columns" for name in self.sums]
         peaks = [f"{self.compute} %{name}" for name in self.peaks]
-        return ", ".join([*tensors, *peaks, "ptr noalias %slots", "i64 %first", "i64 %length"])
+        return ", ".join([*tensors, *columns, *peaks, "ptr noalias %slots", "i64 %first", "i64 %length"])
+
+    @property
+    def roots(self) -> list[Expr]:
+        """All that it computes."""
+        return [*self.stores.values(), *(total.operands[0] for total in self.sums.values())]
+
+    @property
+    def is_narrow(self) -> bool:
+        """True if it reads or writes numbers of less than four bytes."""
+        return any(FORMATS[self.dtypes[name]].bytes < 4 for name in self.tensors)
 
     def loads(self, scope: str) -> list[str]:
         """List the tensors that are read for each element, or once."""
-        used = {symbol.name for symbol in symbols(*self.stores.values()) if symbol.scope == scope}
+        used = {symbol.name for symbol in symbols(*self.roots) if symbol.scope == scope}
         return [name for name in self.tensors if name in used]
 
 
@@ -55,9 +71,9 @@ def loop(it: Loop) -> str:
     given = dict(it.names) | {value: name for name, value in it.stores.items()}
     named = {name: f"%{name}" for name in [*it.tensors, *it.peaks]} | {ELEMENT.label: "%element"}
     values = Values(it.compute, named, given)
-    once = [node for node in walk(*it.stores.values()) if isinstance(node, Operation) and not is_per_element(node)]
+    once = [node for node in walk(*it.roots) if isinstance(node, Operation) and not is_per_element(node)]
     of_blocks = {name: value for name, value in it.stores.items() if name in it.blocks}
-    is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*it.stores.values()))
+    is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*it.roots))
     of_elements = {name: value for name, value in it.stores.items() if name not in it.blocks}
     return f"""
 define internal void @{it.name}({it.arguments}) {it.attributes} {{
@@ -73,7 +89,8 @@ loop:
 {block(["%element = phi i32 [ %element.first, %entry ], [ %element.next, %loop ]"] if is_drawn else [])}
 {block(addresses([name for name in it.tensors if name not in it.blocks], it.dtypes, "%i"))}
 {block(loads(it.loads("element"), it.dtypes))}
-{block(values.arithmetic(of_elements.values(), once), stores(of_elements, it.dtypes, values))}
+{block(values.arithmetic(it.roots, once))}
+{block(stores(of_elements, it.dtypes, values), sums(it, values))}
 {block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %length
@@ -124,3 +141,21 @@ def stores(results: Mapping[str, Expr], dtypes: Mapping[str, torch.dtype], value
         form = format_of(dtypes[name], COMPUTE[dtypes["compute"]])
         text = form.store.format(x=values[value], at=f"%{name}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()
+
+
+TERMS = {"total": "fadd double {x}.wide, -0.0", "total_square": "fmul double {x}.wide, {x}.wide"}
+"""What is added to a column."""
+
+WIDE = {"float": "fpext float {value} to double", "double": "fadd double {value}, -0.0"}
+
+
+def sums(it: Loop, values: Values) -> Iterator[str]:
+    """Add to the columns, in float64."""
+    for name, total in it.sums.items():
+        x = f"%{name}"
+        yield f"{x}.wide = " + WIDE[it.compute].format(value=values[total.operands[0]])
+        yield f"{x}.term = " + TERMS[total.how].format(x=x)
+        yield f"{x}.at = getelementptr inbounds double, ptr {x}.columns, i64 %i"
+        yield f"{x}.old = load double, ptr {x}.at"
+        yield f"{x}.new = fadd double {x}.old, {x}.term"
+        yield f"store double {x}.new, ptr {x}.at"

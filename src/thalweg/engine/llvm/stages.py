@@ -16,21 +16,19 @@ from .text import ATTRIBUTES, STREAMING
 
 @dataclass(frozen=True)
 class Stages:
-    """The loops of a pass, and what lies between them: values kept for a block, largest sizes, and sums."""
+    """The loops of a pass, and what lies between them: values kept for a block, and largest sizes."""
 
     first: Loop
     second: Loop | None = None
     buffers: dict[str, Expr] = field(default_factory=dict)
-    """What the first loop computes for the second, or to be summed."""
+    """What the first loop computes for the second."""
     peaks: dict[str, str] = field(default_factory=dict)
     """For each largest size the buffer that it is found in."""
-    sums: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """For each sum how it is taken, and the buffer that it is taken of."""
 
     @property
     def is_whole(self) -> bool:
-        """True if one loop over all elements does it."""
-        return not self.buffers
+        """True if one loop over all elements does it; narrow numbers take less time if blocks are fetched ahead."""
+        return not (self.buffers or self.first.sums or self.first.is_narrow)
 
 
 def stages(program: Program, dtypes: Mapping[str, torch.dtype]) -> Stages:
@@ -38,22 +36,20 @@ def stages(program: Program, dtypes: Mapping[str, torch.dtype]) -> Stages:
     late = {name: value for name, value in program.stores.items() if is_late(value)}
     early = {name: value for name, value in program.stores.items() if name not in late}
     largest: list[Expr] = [node for node in walk(*late.values()) if isinstance(node, Reduction)]
-    summed = {name: total.operands[0] for name, total in program.totals.items()}
-    needed = dict.fromkeys([*frontier(late), *(node.operands[0] for node in largest), *summed.values()])
+    needed = dict.fromkeys([*frontier(late), *(node.operands[0] for node in largest)])
     buffers = {f"buffer.{index}": node for index, node in enumerate(needed)}
     places = {node: name for name, node in buffers.items()}
     peaks = {f"peak.{index}": places[node.operands[0]] for index, node in enumerate(largest)}
     inner: dict[Expr, Expr] = {node: Symbol(f"peak.{index}", "block") for index, node in enumerate(largest)}
     inner |= {node: Symbol(name, "element") for name, node in buffers.items()}
     local = dict(dtypes) | dict.fromkeys(buffers, dtypes["compute"])
-    sums = {name: (total.how, places[total.operands[0]]) for name, total in program.totals.items()}
-    first = _loop("elements", program, [*program.tensors, *buffers], [], early | buffers, local)
+    first = _loop("elements", program, [*program.tensors, *buffers], [], early | buffers, local, program.totals)
     if not late:
-        return Stages(first, None, buffers, {}, sums)
+        return Stages(first)
     encoded = {name: _inside(value, inner) for name, value in late.items()}
     used = {symbol.name for symbol in symbols(*encoded.values())}
     tensors = [name for name in [*program.tensors, *buffers] if name in used or name in late]
-    return Stages(first, _loop("encode", program, tensors, list(peaks), encoded, local), buffers, peaks, sums)
+    return Stages(first, _loop("encode", program, tensors, list(peaks), encoded, local, {}), buffers, peaks)
 
 
 def _inside(value: Expr, inner: Mapping[Expr, Expr]) -> Expr:
@@ -67,12 +63,14 @@ def _loop(
     peaks: list[str],
     stores: Mapping[str, Expr],
     dtypes: Mapping[str, torch.dtype],
+    sums: Mapping[str, Reduction],
 ) -> Loop:
-    used = dict.fromkeys(node for node in walk(*stores.values()) if isinstance(node, Slot))
+    roots = [*stores.values(), *(total.operands[0] for total in sums.values())]
+    used = dict.fromkeys(node for node in walk(*roots) if isinstance(node, Slot))
     blocks = [tensor for tensor in tensors if tensor in program.blocks]
     slots = sorted(used, key=lambda slot: slot.index)
-    attributes = ATTRIBUTES if any(tensor.startswith("buffer.") for tensor in tensors) else STREAMING
-    return Loop(name, tensors, blocks, peaks, slots, stores, program.formula.names, dtypes, attributes)
+    attributes = ATTRIBUTES if sums or any(tensor.startswith("buffer.") for tensor in tensors) else STREAMING
+    return Loop(name, tensors, blocks, peaks, slots, stores, program.formula.names, dtypes, sums, attributes)
 
 
 def is_late(node: Expr) -> bool:
