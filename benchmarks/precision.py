@@ -25,7 +25,7 @@ import thalweg
 
 RESULTS = Path(__file__).parent / "results" / "precision.json"
 SHAPES = [(8_000_000,)] * 4
-BASE = "float32"
+BASE, AGAIN = "float32", "float32, again"
 
 KEPT: dict[str, dict[str, Any]] = {
     BASE: {},
@@ -93,7 +93,7 @@ def eight_bit_peer() -> Callable[[], object] | None:
 
 def contestants() -> tuple[dict[str, Callable[[], object]], dict[str, float]]:
     """Make all that take turns, and count the bytes of state an element of ours."""
-    makers = {name: ours(**options) for name, options in (KEPT | AROUND).items()}
+    makers = {name: ours(**options) for name, options in (KEPT | AROUND | {AGAIN: {}}).items()}
     elements = sum(param.numel() for param in makers[BASE].param_groups[0]["params"])
     sizes = {name: (it.memory().all.states + it.memory().all.compensation) / elements for name, it in makers.items()}
     fused = torch.optim.AdamW(Weights().parameters(), fused=True)
@@ -102,9 +102,11 @@ def contestants() -> tuple[dict[str, Callable[[], object]], dict[str, float]]:
 
 
 def measured(rounds: int) -> dict[str, Any]:
-    """Time everything in turns; a slow peer takes fewer, beside our float32 and 8-bit steps."""
+    """Time everything in turns; a slow peer takes fewer, beside our 8-bit step."""
     steps, sizes = contestants()
     times = take_turns(steps, dict.fromkeys(steps, 1), rounds)
+    # Memory that a process gets first is up to 7% slower here: float32 is the mean of the first and the last.
+    times[BASE] = [(first + last) / 2 for first, last in zip(times[BASE], times[AGAIN], strict=True)]
     rows = {
         name: {
             "ms": 1e3 * median(times[name]),
@@ -112,6 +114,7 @@ def measured(rounds: int) -> dict[str, Any]:
             "state bytes": sizes.get(name),
         }
         for name in steps
+        if name != AGAIN
     }
     loop = ratio(times, "torch: clip, step, average", "max_grad_norm, ema_decay")
     peer, others = eight_bit_peer(), {}
