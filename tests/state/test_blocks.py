@@ -1,4 +1,4 @@
-"""Blocks of 8 bits: bounds on what is lost, on blocks made to lose as much as they can."""
+"""Blocks of 8 and of 4 bits: bounds on what is lost, on blocks made to lose as much as they can."""
 
 import math
 
@@ -8,12 +8,22 @@ import torch
 from hypothesis import given
 
 from thalweg.formula.random import Draws
-from thalweg.state.eight_bits import Blocks
+from thalweg.state.blocks import Blocks
+from thalweg.state.packed import packed
 from thalweg.state.stored import empty, places, read, write, write_nearest
 
 SIGNED, UNSIGNED = Blocks(), Blocks(is_unsigned=True)
-SHARE = 2.0**-3
-"""A code's width, at most, as a share of its value."""
+FORMS = {
+    "signed": SIGNED,
+    "unsigned": UNSIGNED,
+    "signed, 4 bits": Blocks(bits=4),
+    "unsigned, 4 bits": Blocks(is_unsigned=True, bits=4),
+}
+SHARE = {8: 2.0**-3, 4: 1.0}
+"""A code's width, at most, as a share of its value: three bits after the point, or none."""
+
+LARGEST = {8: 1.875, 4: 1.0}
+"""In units of the scale."""
 
 BLOCKS = {
     "one huge": [1e30] + [1e-3] * 255,
@@ -34,25 +44,31 @@ def nearest(form, value):
     return parts
 
 
-def bound(form, value):
-    """Half a code's width: a sixteenth of the value, or of the smallest size that has all three bits."""
+def width(form, value):
+    """A code's width: a share of the value, or of the smallest size that has all its bits."""
     peak = value.abs().max().item()
-    scale = 2.0 ** min(math.floor(math.log2(peak * 1.0666666)), 127) if peak else 0.0
-    least = max(scale, 2.0**-90) * 2.0**form.least_exponent
-    return value.abs().clamp(min=least) * SHARE / 2
+    scale = 2.0 ** min(math.ceil(math.log2(peak / LARGEST[form.bits])), 127) if peak else 0.0
+    exponent = {(8, False): -14, (8, True): -30, (4, False): -6, (4, True): -14}[form.bits, form.is_unsigned]
+    return value.abs().clamp(min=max(scale, 2.0**-90) * 2.0**exponent) * SHARE[form.bits]
 
 
-@pytest.mark.parametrize("form", [SIGNED, UNSIGNED], ids=["signed", "unsigned"])
+def saturated(form, value):
+    """What is above the largest code: float32 has no larger scale."""
+    return (value.abs() - LARGEST[form.bits] * 2.0**127).clamp(min=0)
+
+
+every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+
+
+@every_form
 @pytest.mark.parametrize("name", BLOCKS)
 def test_no_more_than_half_a_width_is_lost(form, name):
     value = torch.tensor(BLOCKS[name])
     value = value.abs() if form.is_unsigned else value
     found = read(form, nearest(form, value), value)
-    saturated = (value.abs() - 1.875 * 2.0**127).clamp(min=0)  # float32 has no larger scale
-    floor = (
-        bound(form, value) * (2 if form.is_unsigned else 1) + saturated
-    )  # what is not negative is never rounded to zero
-    assert ((found - value).abs() <= floor).all()
+    # what is not negative is never rounded to zero
+    lost = width(form, value) * (1 if form.is_unsigned else 0.5) + saturated(form, value)
+    assert ((found - value).abs() <= lost).all()
     assert torch.equal(found == 0, value == 0) if form.is_unsigned else (found * value >= 0).all()
 
 
@@ -63,33 +79,43 @@ def test_no_more_than_half_a_width_is_lost(form, name):
 def test_any_block_comes_back_within_a_width(values, key):
     value = torch.tensor(values, dtype=torch.float32)
     draws = Draws(places(value), lambda: key - 2**30)
-    for form, numbers in ((SIGNED, value), (UNSIGNED, value.abs())):
+    for form in FORMS.values():
+        numbers = value.abs() if form.is_unsigned else value
         parts = empty(form, numbers)
         write(form, parts, numbers, numbers, lambda: draws.sixteen(0))
         found = read(form, parts, numbers)
         for block, back in zip(numbers.split(256), found.split(256), strict=True):
-            saturated = (block.abs() - 1.875 * 2.0**127).clamp(min=0)
-            assert ((back - block).abs() <= 2 * bound(form, block) + saturated).all()
+            assert ((back - block).abs() <= width(form, block) + saturated(form, block)).all()
 
 
-@pytest.mark.parametrize("form", [SIGNED, UNSIGNED], ids=["signed", "unsigned"])
+@every_form
 @pytest.mark.parametrize("random", [0, 0x8000, 0xFFFF])
 def test_every_code_is_kept_as_it_is(form, random):
     """Reading and writing again changes nothing, whatever is drawn: the scale is a power of two."""
-    codes, scale = torch.arange(256, dtype=torch.uint8), torch.tensor([2.0**-7])
-    value = read(form, [codes, scale], codes)
+    codes, scale = torch.arange(2**form.bits, dtype=torch.uint8), torch.tensor([2.0**-7])
+    value = read(form, [packed(codes) if form.is_packed else codes, scale], codes)
     parts = empty(form, value)
-    write(form, parts, value, value, lambda: torch.full((256,), random, dtype=torch.int32))
+    write(form, parts, value, value, lambda: torch.full(value.shape, random, dtype=torch.int32))
     back = read(form, parts, value)
     assert torch.equal(back, value)
-    assert value.unique().numel() == (256 if form.is_unsigned else 255)  # zero has two signs
+    assert value.unique().numel() == 2**form.bits - (0 if form.is_unsigned else 1)  # zero has two signs
 
 
+def test_four_bits_are_powers_of_two():
+    value = torch.tensor([2.0**-exponent for exponent in range(16)])
+    signed, unsigned = (read(FORMS[name], nearest(FORMS[name], value), value) for name in list(FORMS)[2:])
+    # seven beside a sign: half of the least is nearer to nothing than anything but itself, and goes up
+    assert signed.tolist() == [*value[:7].tolist(), 2.0**-6, *[0.0] * 8]
+    # fifteen where nothing is negative, and the least in the place of what is less
+    assert unsigned.tolist() == [*value[:15].tolist(), 2.0**-14]
+
+
+@every_form
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_spoils_its_block_and_no_other(poison):
+def test_what_is_not_finite_spoils_its_block_and_no_other(form, poison):
     value = torch.ones(600)
     value[300] = poison
-    found = read(SIGNED, nearest(SIGNED, value), value)
+    found = read(form, nearest(form, value), value)
     assert found[256:512].isnan().all()
     assert torch.equal(found[:256], value[:256])
     assert torch.equal(found[512:], value[512:])
@@ -104,11 +130,23 @@ def test_blocks_follow_memory_and_not_the_indices():
     assert torch.equal(scale, flat[1])
 
 
+def test_halves_of_a_block_share_its_bytes():
+    """Element j has the low half of byte j, element j + 128 the high half; what is beyond the end is zero."""
+    value = torch.ones(256 + 130)
+    value[[3, 131, 256 + 129]] = -1.0
+    codes, scale = nearest(FORMS["signed, 4 bits"], value)
+    assert scale.tolist() == [1.0, 1.0]
+    whole, rest = codes.view(2, 128)
+    assert whole.tolist() == [0xFF if place == 3 else 0x77 for place in range(128)]
+    assert rest.tolist() == [0x77, 0xF7, *[0x07] * 126]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("form", [SIGNED, UNSIGNED], ids=["signed", "unsigned"])
+@every_form
 def test_chance_is_fair(form):
     """A thousand draws of each of 256 numbers: the mean stays within five standard errors."""
-    value = torch.logspace(-6, 0, 256)
+    # less than the least is not rounded fairly where zero is not allowed
+    value = torch.logspace(math.log10(2.0**-14) if form.is_unsigned and form.bits == 4 else -6, 0, 256)
     total, square, draws = torch.zeros(256).double(), torch.zeros(256).double(), 1000
     for key in range(draws):
         parts = empty(form, value)
@@ -120,6 +158,6 @@ def test_chance_is_fair(form):
     mean = total / draws
     error = ((square / draws - mean * mean).clamp(min=0) / draws).sqrt()
     # a code that is drawn a few times in a thousand has no error to speak of: five draws are granted
-    assert ((mean - value).abs() <= 5 * error + value * SHARE * 5 / draws).all()
+    assert ((mean - value).abs() <= 5 * error + width(form, value) * 5 / draws).all()
     # nor all to one side: half a width, a thousand times for each of 256 numbers, has an error of 0.001
-    assert ((mean - value) / (value * SHARE)).mean().abs() < 0.005
+    assert ((mean - value) / width(form, value)).mean().abs() < 0.005
