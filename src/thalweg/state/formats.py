@@ -19,10 +19,10 @@ from ..formula.ops import Kind
 NARROW = (torch.bfloat16, torch.float16)
 """Dtypes to keep numbers in; too coarse to compute in."""
 
-PAIRED: torch.dtype = torch.uint4  # type: ignore[attr-defined]
+PACKED: torch.dtype = torch.uint4  # type: ignore[attr-defined]
 """Whole numbers of 4 bits, two to a byte: torch knows the name, but computes nothing with such tensors."""
 
-WHOLE = (torch.int16, torch.uint8, PAIRED)
+WHOLE = (torch.int16, torch.uint8, PACKED)
 """Dtypes that are read as bits."""
 
 
@@ -73,7 +73,7 @@ class Part:
     def memory(self) -> torch.dtype:
         """As what its memory is read and written."""
         if self.is_packed:
-            return PAIRED
+            return PACKED
         return torch.int16 if self.is_raw else self.dtype
 
     @property

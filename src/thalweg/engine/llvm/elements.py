@@ -93,21 +93,21 @@ entry:
 {block(addresses(it.blocks, it.dtypes, "0"), loads(it.loads("block"), it.dtypes))}
 {block(values.lines(once), stores(of_blocks, it.dtypes, values))}
 {it.range.head}
-{block(it.range.first_element if is_drawn else [])}
+{block(it.range.number() if is_drawn else [])}
   br label %loop
 
 loop:
-  %i = phi i64 [ {it.range.first}, %{it.range.entry} ], [ %next, %loop ]
-{block([f"%element = phi i32 [ %element.first, %{it.range.entry} ], [ %element.next, %loop ]"] if is_drawn else [])}
+  %i = phi i64 [ {it.range.first}, %{it.range.before} ], [ %next, %loop ]
+{block([f"%element = phi i32 [ %element.first, %{it.range.before} ], [ %element.next, %loop ]"] if is_drawn else [])}
 {block(addresses([name for name in it.tensors if name not in {*it.blocks, *it.packed}], it.dtypes, "%i"))}
-{block(it.range.place, addresses(it.packed, it.dtypes, "%pair"))}
+{block(it.range.find_byte() if it.packed else [], addresses(it.packed, it.dtypes, "%byte.place"))}
 {block(loads(it.loads("element"), it.dtypes))}
 {block(values.arithmetic(it.roots, once))}
 {block(stores(of_elements, it.dtypes, values), sums(it, values))}
 {block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, {it.range.end}
-  br i1 %done, label %{it.range.exit}, label %loop
+  br i1 %done, label %{it.range.after}, label %loop
 {it.range.tail}
 exit:
   ret void

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ...state.formats import PAIRED
+from ...state.formats import PACKED
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ store {type} {at}.short, ptr {at}, align {bytes}"""
 PACKED_LOAD = """
 {x}.byte = load {type}, ptr {at}, align {bytes}
 {x}.pair = zext {type} {x}.byte to i32
-{x}.shifted = lshr i32 {x}.pair, %shift
+{x}.shifted = lshr i32 {x}.pair, %half.shift
 {x} = and i32 {x}.shifted, 15"""
 
 PACKED_STORE = """
 {at}.old = load {type}, ptr {at}, align {bytes}
 {at}.pair = zext {type} {at}.old to i32
-{at}.kept = and i32 {at}.pair, %kept
-{at}.shifted = shl i32 {x}, %shift
+{at}.kept = and i32 {at}.pair, %half.kept
+{at}.shifted = shl i32 {x}, %half.shift
 {at}.both = or i32 {at}.kept, {at}.shifted
 {at}.byte = trunc i32 {at}.both to {type}
 store {type} {at}.byte, ptr {at}, align {bytes}"""
@@ -84,7 +84,7 @@ FORMATS = {
     torch.float16: Format("half", 2, FLOAT16_LOAD, FLOAT16_STORE),
     torch.int16: Format("i16", 2, SIGNED_LOAD, WHOLE_STORE),
     torch.uint8: Format("i8", 1, UNSIGNED_LOAD, WHOLE_STORE),
-    PAIRED: Format("i8", 1, PACKED_LOAD, PACKED_STORE, together=2),
+    PACKED: Format("i8", 1, PACKED_LOAD, PACKED_STORE, together=2),
 }
 
 SINGLE_IN_DOUBLE = Format(

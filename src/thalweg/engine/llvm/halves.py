@@ -4,52 +4,56 @@ Where two elements share a byte, it is read and written once for each half: so n
 memory.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...formula.expr import BLOCK
+
+HALF = BLOCK // 2
 
 
 @dataclass(frozen=True)
 class Range:
     """What stands around a loop."""
 
-    entry: str
-    """The label that it is entered from."""
-    first: str
-    end: str
-    exit: str
-    """The label that it is left for."""
-    first_element: tuple[str, ...]
-    """The lines that number its first element."""
+    first: str = "0"
+    end: str = "%length"
+    before: str = "entry"
+    """The label of what comes before it."""
+    after: str = "exit"
+    """The label of what comes after it."""
     head: str = ""
     tail: str = ""
-    place: tuple[str, ...] = ()
-    """The lines that find the byte of an element."""
+
+    def number(self) -> Iterator[str]:
+        """Number the first element."""
+        yield f"%element.place = add i64 %first, {self.first}"
+        yield "%element.first = trunc i64 %element.place to i32"
+
+    def find_byte(self) -> Iterator[str]:
+        """Find the byte of an element."""
+        yield f"%byte.place = sub nuw nsw i64 %i, {self.first}"
 
 
-WHOLE = Range("entry", "0", "%length", "exit", ("%element.first = trunc i64 %first to i32",))
-
-HALF = BLOCK // 2
+WHOLE = Range()
 
 HALVES = Range(
-    "half",
-    "%from",
-    "%end",
-    "halved",
-    ("%first.here = add i64 %first, %from", "%element.first = trunc i64 %first.here to i32"),
-    f"""  br label %half
+    "%half.first",
+    "%half.end",
+    "half.begin",
+    "half.done",
+    head=f"""  br label %half.begin
 
-half:
-  %from = phi i64 [ 0, %entry ], [ {HALF}, %halved ]
-  %shift = phi i32 [ 0, %entry ], [ 4, %halved ]
-  %kept = phi i32 [ 0, %entry ], [ 15, %halved ]
-  %half.end = add nuw nsw i64 %from, {HALF}
-  %is_whole = icmp ult i64 %half.end, %length
-  %end = select i1 %is_whole, i64 %half.end, i64 %length""",
-    """
-halved:
-  %more = icmp ult i64 %end, %length
-  br i1 %more, label %half, label %exit
+half.begin:
+  %half.first = phi i64 [ 0, %entry ], [ {HALF}, %half.done ]
+  %half.shift = phi i32 [ 0, %entry ], [ 4, %half.done ]
+  %half.kept = phi i32 [ 0, %entry ], [ 15, %half.done ]
+  %half.whole = add nuw nsw i64 %half.first, {HALF}
+  %half.is_whole = icmp ult i64 %half.whole, %length
+  %half.end = select i1 %half.is_whole, i64 %half.whole, i64 %length""",
+    tail="""
+half.done:
+  %half.more = icmp ult i64 %half.end, %length
+  br i1 %half.more, label %half.begin, label %exit
 """,
-    ("%pair = sub nuw nsw i64 %i, %from",),
 )
