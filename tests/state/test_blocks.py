@@ -19,11 +19,19 @@ FORMS = {
     "signed, 4 bits": Blocks(bits=4),
     "unsigned, 4 bits": Blocks(is_unsigned=True, bits=4),
 }
-SHARE = {8: 2.0**-3, 4: 1.0}
-"""A code's width, at most, as a share of its value: three bits after the point, or none."""
+SHARE = {(8, False): 1 / 8, (8, True): 1 / 8, (4, False): 1.0, (4, True): 1 / 2}
+"""A code's width, at most, as a share of its value: three bits after the point, none, or one."""
 
-LARGEST = {8: 1.875, 4: 1.0}
+LARGEST = {(8, False): 1.875, (8, True): 1.875, (4, False): 1.0, (4, True): 1.5}
 """In units of the scale."""
+
+EXPONENT = {(8, False): -14, (8, True): -30, (4, False): -6, (4, True): -6}
+"""The least of a code that has all its bits."""
+
+
+def kind(form):
+    return form.bits, form.is_unsigned
+
 
 BLOCKS = {
     "one huge": [1e30] + [1e-3] * 255,
@@ -47,14 +55,13 @@ def nearest(form, value):
 def width(form, value):
     """A code's width: a share of the value, or of the smallest size that has all its bits."""
     peak = value.abs().max().item()
-    scale = 2.0 ** min(math.ceil(math.log2(peak / LARGEST[form.bits])), 127) if peak else 0.0
-    exponent = {(8, False): -14, (8, True): -30, (4, False): -6, (4, True): -14}[form.bits, form.is_unsigned]
-    return value.abs().clamp(min=max(scale, 2.0**-90) * 2.0**exponent) * SHARE[form.bits]
+    scale = 2.0 ** min(math.ceil(math.log2(peak / LARGEST[kind(form)])), 127) if peak else 0.0
+    return value.abs().clamp(min=max(scale, 2.0**-90) * 2.0 ** EXPONENT[kind(form)]) * SHARE[kind(form)]
 
 
 def saturated(form, value):
     """What is above the largest code: float32 has no larger scale."""
-    return (value.abs() - LARGEST[form.bits] * 2.0**127).clamp(min=0)
+    return (value.abs() - LARGEST[kind(form)] * 2.0**127).clamp(min=0)
 
 
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -101,13 +108,15 @@ def test_every_code_is_kept_as_it_is(form, random):
     assert value.unique().numel() == 2**form.bits - (0 if form.is_unsigned else 1)  # zero has two signs
 
 
-def test_four_bits_are_powers_of_two():
-    value = torch.tensor([2.0**-exponent for exponent in range(16)])
-    signed, unsigned = (read(FORMS[name], nearest(FORMS[name], value), value) for name in list(FORMS)[2:])
-    # seven beside a sign: half of the least is nearer to nothing than anything but itself, and goes up
-    assert signed.tolist() == [*value[:7].tolist(), 2.0**-6, *[0.0] * 8]
-    # fifteen where nothing is negative, and the least in the place of what is less
-    assert unsigned.tolist() == [*value[:15].tolist(), 2.0**-14]
+def test_what_four_bits_can_say():
+    powers = torch.tensor([2.0**-exponent for exponent in range(7)])
+    signed, unsigned = (
+        read(FORMS[name], [packed(torch.arange(16, dtype=torch.uint8)), torch.ones(1)], torch.zeros(16)).tolist()
+        for name in ("signed, 4 bits", "unsigned, 4 bits")
+    )
+    assert signed[:8] == [0.0, *powers.flip(0).tolist()]
+    assert signed[8:] == [-value for value in signed[:8]]
+    assert unsigned == sorted([0.0, 2.0**-7, *powers.tolist(), *(1.5 * powers).tolist()])
 
 
 @every_form
@@ -146,7 +155,7 @@ def test_halves_of_a_block_share_its_bytes():
 def test_chance_is_fair(form):
     """A thousand draws of each of 256 numbers: the mean stays within five standard errors."""
     # less than the least is not rounded fairly where zero is not allowed
-    value = torch.logspace(math.log10(2.0**-14) if form.is_unsigned and form.bits == 4 else -6, 0, 256)
+    value = torch.logspace(math.log10(2.0**-7) if form.is_unsigned and form.bits == 4 else -6, 0, 256)
     total, square, draws = torch.zeros(256).double(), torch.zeros(256).double(), 1000
     for key in range(draws):
         parts = empty(form, value)
