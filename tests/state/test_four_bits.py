@@ -7,6 +7,9 @@ import pytest
 import torch
 
 import thalweg as optim
+from thalweg.formula.random import Draws
+from thalweg.state.blocks import Blocks
+from thalweg.state.stored import empty, places, read, write
 
 CHANNELS_LAST = torch.channels_last
 
@@ -101,3 +104,35 @@ def test_small_tensors_keep_float32():
     param.grad = torch.ones_like(param)
     optimizer.step()
     assert optimizer.state[param]["exp_avg"].dtype is torch.float32
+
+
+def running(form, decay, sizes, squared):
+    """Keep the running mean of gradients that are nothing but noise, and the one without rounding."""
+    generator = torch.Generator().manual_seed(0)
+    exact = torch.zeros_like(sizes)
+    parts = empty(form, exact)
+    for key in range(round(5 / (1 - decay))):
+        grad = torch.randn(sizes.shape, generator=generator) * sizes
+        grad = grad * grad if squared else grad
+        draws = Draws(places(sizes), lambda key=key: key * 7919)
+        new = decay * read(form, parts, sizes) + (1 - decay) * grad
+        write(form, parts, new, sizes, lambda draws=draws: draws.sixteen(0))
+        exact = decay * exact + (1 - decay) * grad
+    return read(form, parts, exact), exact
+
+
+SIZES = torch.logspace(-1, 0, 1 << 14)[torch.randperm(1 << 14, generator=torch.Generator().manual_seed(0))]
+
+
+def test_a_first_moment_is_right_on_average_and_off_by_less_than_itself():
+    found, exact = running(Blocks(bits=4), 0.9, SIZES, squared=False)
+    size = exact.square().mean().sqrt()
+    assert ((found - exact) / size).mean().abs() < 0.03
+    assert 0.6 < ((found - exact) / size).std() < 0.8
+
+
+def test_a_second_moment_makes_steps_a_little_longer():
+    """The root of what is off in both directions is too small on average: what the page on precision says of it."""
+    found, exact = running(Blocks(is_unsigned=True, bits=4), 0.99, SIZES, squared=True)
+    assert 0.4 < (found / exact).std() < 0.6
+    assert 1.02 < (exact / found).sqrt().mean() < 1.05
