@@ -169,7 +169,7 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
 
 def _unfit(optimizer: Optimizer, param: Tensor, group: Mapping[str, Any]) -> tuple[type[Exception], str, str] | None:
     """Say what this optimizer cannot do with a parameter, or a format."""
-    fault = optimizer.unfit(param) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
+    fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None
 
 

@@ -119,7 +119,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         self.state = States(self.state)
 
     @classmethod
-    def unfit(cls, param: Tensor) -> tuple[str, str] | None:
+    def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .expr import Constant, Expr, Operation, Reduction, Symbol, walk
+from .expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from .trace import Formula
 
 LETTERS = {
@@ -77,6 +77,8 @@ class Writer:
         if isinstance(node, Reduction):
             power = "^2" if node.how == "total_square" else ""
             return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
+        if isinstance(node, MatrixFunction):
+            return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({self.text(node.operands[0])}\right)"
         assert isinstance(node, Operation)
         return rf"\left({self._operation(node)}\right)" if node.op.binds < binds else self._operation(node)
 

@@ -11,4 +11,5 @@ from .closure import check_grad as check_grad
 from .closure import least_squares as least_squares
 from .closure import minimize as minimize
 from .elementwise import *
+from .matrix import *
 from .wrappers import in_backward as in_backward
