@@ -47,10 +47,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
-    grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options, `step_count`,
-    `is_first_step`); what is returned is the new parameter and the new states, in the order received. States start
-    as zeros, or as the number that a method `initial_<state>` returns, and are kept only under the options that need
-    them.
+    grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options) or parameter
+    (`step_count`, `is_first_step`, `numel`, and `rows` and `columns` where it is a matrix); what is returned is the new
+    parameter and the new states, in the order received. States start as zeros, or as the number that a method
+    `initial_<state>` returns, and are kept only under the options that need them.
 
     Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
     evaluated in float32 for bfloat16 and float16 parameters, else in the parameter's own precision.
@@ -99,6 +99,9 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     update: ClassVar[Callable[..., Any]]
     step_count: ClassVar[Any]
     is_first_step: ClassVar[Any]
+    numel: ClassVar[Any]
+    rows: ClassVar[Any]
+    columns: ClassVar[Any]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

@@ -17,7 +17,11 @@ from thalweg.optimizer import Optimizer, registry
 
 ROOT = Path(__file__).parents[2]
 
-CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.") and torch.strided in cls.layouts]
+CATALOGUE = [
+    cls
+    for cls in registry.values()
+    if cls.__module__.startswith("thalweg.optimizers.elementwise.") and torch.strided in cls.layouts
+]
 
 
 def choices(option):

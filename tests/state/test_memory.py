@@ -6,7 +6,11 @@ import torch
 import thalweg as optim
 from thalweg.optimizer import registry
 
-CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.") and torch.strided in cls.layouts]
+CATALOGUE = [
+    cls
+    for cls in registry.values()
+    if cls.__module__.startswith("thalweg.optimizers.elementwise.") and torch.strided in cls.layouts
+]
 OPTIONS = [
     {},
     {"state_dtype": "8bit"},

@@ -8,17 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.matrix import MATRIX_FUNCTIONS
+from ..formula.matrix import MATRIX_FUNCTIONS, work_dtype
 from ..formula.passes import Program, passes
 from ..formula.trace import evaluate
 
 MOST = 2**24
 """Elements that are worked on at once, unless one tensor alone has more: their memory is used again by the next."""
-
-
-def work_dtype(compute: torch.dtype) -> torch.dtype:
-    """Say in what a pass leaves tensors: those functions work in bfloat16, to which float64 is rounded by torch."""
-    return torch.bfloat16 if compute is torch.float32 else torch.float32
 
 
 class Workspace:
@@ -40,7 +35,7 @@ class Matrices:
 
     def __init__(self, program: Program, params: Sequence[Tensor], group: Mapping[str, Any], space: Workspace) -> None:
         self.group, self.first, self.count = group, params[0], len(params)
-        dtype = work_dtype(torch.float64 if self.first.dtype is torch.float64 else torch.float32)
+        dtype = work_dtype(self.first.dtype)
         size = self.count * self.first.numel()
         names = [name for item in passes(program) for name in item.matrices]
         self.flat = {name: space.take(name, size, dtype, self.first.device) for name in names}

@@ -10,18 +10,19 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
 from ..formula.trace import Formula, formula_of
 from ..state.formats import Format, compute_dtype
 from ..state.initial import complete, number_dtype
 from ..state.keeping import formats, keeps_anything
 from ..state.layout import overlapping
-from . import capture, eager, norm
+from . import capture, eager, matrices, norm
 from .access import InPlace
 from .choose import COMPILERS, compiler_for, has_memory, why_eager, why_not_device
 from .gradients import Ready, again
 from .launch import Launch, Row
-from .matrices import MOST, Matrices, Workspace, work_dtype
+from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, gathered, is_measured, measuring_rule_for, rule_for
 from .triton import available
@@ -153,7 +154,7 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
 
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
-    count = max(MOST // max(choices[0].item.param.numel(), 1), 1)
+    count = max(matrices.MOST // max(choices[0].item.param.numel(), 1), 1)
     for first in range(0, len(choices), count):
         yield choices[first : first + count]
 

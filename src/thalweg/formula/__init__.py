@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr
-from .matrix import newton_schulz
+from .matrix import MATRIX_FUNCTIONS, work_dtype
 from .number import Number
 from .ops import OPS
 from .rule import Scalar, Unsigned
@@ -133,8 +133,9 @@ def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: A
     """
     numbers = (*coefficients, steps, eps, batch_dims)
     if isinstance(x, Expr):
-        return MatrixFunction("newton_schulz", (x, *map(as_expr, numbers)))
-    return newton_schulz(x[None], *numbers)[0].to(x.dtype)
+        return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
+    kept = work_dtype(x.dtype)
+    return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
 
 
 def _varies(value: Any) -> bool:

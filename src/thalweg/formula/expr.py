@@ -176,7 +176,7 @@ class Reduction(Expr):
 
 @dataclass(eq=False, frozen=True)
 class MatrixFunction(Expr):
-    """What a function of whole matrices, of the table in `matrix`, makes of a tensor; the other operands are numbers."""
+    """What a function of the table in `matrix` makes of a tensor; the other operands are numbers."""
 
     how: str
     operands: tuple[Expr, ...]

@@ -78,7 +78,7 @@ class Writer:
             power = "^2" if node.how == "total_square" else ""
             return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
         if isinstance(node, MatrixFunction):
-            return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({self.text(node.operands[0])}\right)"
+            return rf"\operatorname{{{node.how}}}\left({self.text(node.operands[0])}\right)"
         assert isinstance(node, Operation)
         return rf"\left({self._operation(node)}\right)" if node.op.binds < binds else self._operation(node)
 

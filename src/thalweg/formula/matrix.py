@@ -19,19 +19,20 @@ def matrix_shape(shape: Sequence[int], batch_dims: int) -> tuple[int, int]:
     return sizes[0], prod(sizes[1:])
 
 
-def newton_schulz(
-    stack: Tensor, a: float, b: float, c: float, steps: float, eps: float, batch_dims: float
-) -> Tensor:
+def work_dtype(compute: torch.dtype) -> torch.dtype:
+    """Say in what such functions are given tensors: they work in bfloat16, to which float64 is rounded by torch."""
+    return torch.float32 if compute is torch.float64 else torch.bfloat16
+
+
+def newton_schulz(stack: Tensor, a: float, b: float, c: float, steps: float, eps: float, batch_dims: float) -> Tensor:
     """Move every singular value towards 1, in bfloat16: products of matrices, which machines are fastest at.
 
-    Shape: (count, *shape) to the same; any dtype to bfloat16. Jordan et al. 2024, "Muon: An optimizer for hidden layers
+    Shape: (count, *shape) to the same, in bfloat16. Jordan et al. 2024, "Muon: An optimizer for hidden layers
     in neural networks", the iteration X <- a X + b (X X^T) X + c (X X^T)^2 X. https://kellerjordan.github.io/posts/muon/
     """
     counted = int(batch_dims) + 1
     rows, columns = matrix_shape(stack.shape, counted)
-    x = stack.bfloat16().reshape(-1, rows, columns)
-    if not x.numel():
-        return stack.bfloat16()
+    x = stack.bfloat16().reshape(prod(stack.shape[:counted]), rows, columns)
     x = x.mT if rows > columns else x
     x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=eps)
     for _ in range(int(steps)):
@@ -40,5 +41,5 @@ def newton_schulz(
     return (x.mT if rows > columns else x).reshape(stack.shape)
 
 
-MATRIX_FUNCTIONS = {"newton_schulz": newton_schulz}
+MATRIX_FUNCTIONS = {"orthogonalize": newton_schulz}
 """Each function by its name."""

@@ -1,6 +1,6 @@
 """From the graph of a formula to what kernels compute: regrouped, cut, numbers taken out of the loop.
 
-It is cut at what needs all elements: sums, and functions of whole matrices. What comes before a cut is a pass of its own.
+It is cut at what needs all elements: sums, and functions of whole matrices. Before each cut there is a pass of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .expr import Constant, Expr, MatrixFunction, Reduction, Symbol, as_expr, sy
 from .random import Draws
 from .rewrite import gather_numbers, merge, reciprocal, replaced, rewrite, with_operands
 from .trace import Formula
+
 
 class Format(Protocol):
     """How one quantity is kept: in which tensors, and the formulas that read and write it."""
