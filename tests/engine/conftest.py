@@ -17,11 +17,8 @@ from thalweg.optimizer import Optimizer, registry
 
 ROOT = Path(__file__).parents[2]
 
-CATALOGUE = [
-    cls
-    for cls in registry.values()
-    if cls.__module__.startswith("thalweg.optimizers.elementwise.") and torch.strided in cls.layouts
-]
+KINDS = ("thalweg.optimizers.elementwise.", "thalweg.optimizers.layerwise.")
+CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
 
 
 def choices(option):
