@@ -38,7 +38,14 @@ def checked_group(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, A
     index = len(optimizer.param_groups)
     checked = _options(optimizer, group, index) | {"params": _listed(group["params"])}
     _check_parameters(optimizer, checked, index)
-    return {"params": checked.pop("params")} | checked
+    return {"params": checked.pop("params")} | _learned(optimizer, checked) | checked
+
+
+def _learned(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a group what is learned so far, or the first values."""
+    others = optimizer.param_groups
+    known = others[0] if others else optimizer.start({**optimizer.defaults, **group})
+    return {name: known[name] for name in optimizer.learned}
 
 
 def _listed(params: Any) -> list[Any]:

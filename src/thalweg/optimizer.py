@@ -92,11 +92,17 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """The kinds of gradients that the rule is for: dense, sparse or both."""
     step_type: ClassVar[type] = Tensor
     """What `step` is in torch.optim's counterpart: a tensor, or an int."""
+    measures: ClassVar[tuple[str, ...]] = ()
+    """What `update` returns after the states: sums over the parameter, to learn from."""
+    learned: ClassVar[tuple[str, ...]] = ()
+    """The numbers of a group that are no options: `start` gives the first ones, and `learn` those after a step."""
     keeps_state_from_start: ClassVar[bool] = False
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
 
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
+    learn: ClassVar[Callable[..., dict[str, Any]]]
+    """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
     step_count: ClassVar[Any]
     is_first_step: ClassVar[Any]
     numel: ClassVar[Any]
@@ -125,6 +131,11 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
         return None
+
+    @classmethod
+    def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the first values of what is learned."""
+        return {}
 
     @classmethod
     def touches_only_gradients(cls, options: Mapping[str, Any]) -> bool:

@@ -89,7 +89,7 @@ def test_outside_modules_stay_where_they_belong(path):
 
 
 def test_a_rule_knows_the_vocabulary_alone():
-    folders = [ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix")]
+    folders = [ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise")]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
         family = f"thalweg.optimizers.{path.parent.name}."

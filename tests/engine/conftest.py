@@ -17,7 +17,7 @@ from thalweg.optimizer import Optimizer, registry
 
 ROOT = Path(__file__).parents[2]
 
-KINDS = ("thalweg.optimizers.elementwise.", "thalweg.optimizers.layerwise.")
+KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
 CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
 
 

@@ -6,7 +6,7 @@ import torch
 import thalweg as optim
 from thalweg.optimizer import registry
 
-KINDS = ("thalweg.optimizers.elementwise.", "thalweg.optimizers.layerwise.")
+KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
 CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
 OPTIONS = [
     {},

@@ -22,6 +22,7 @@ from .access import InPlace
 from .choose import COMPILERS, compiler_for, has_memory, why_eager, why_not_device
 from .gradients import Ready, again
 from .launch import Launch, Row
+from .learning import learn
 from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, gathered, is_measured, measuring_rule_for, rule_for
@@ -110,6 +111,8 @@ class Plan:
                 metrics.take(name, sums)
         if items:
             eager.step(optimizer, items)
+        if optimizer.learned:
+            learn(optimizer, is_left_out)
         if self.accumulates and (self.launches or items):
             gathered(optimizer)
 

@@ -13,9 +13,10 @@ from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr
 from .matrix import MATRIX_FUNCTIONS, work_dtype
 from .number import Number
 from .ops import OPS
-from .rule import Scalar, Unsigned
+from .rule import Copy, Scalar, Unsigned
 
 __all__ = [
+    "Copy",
     "Scalar",
     "Unsigned",
     "bfloat16",

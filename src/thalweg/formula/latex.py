@@ -38,6 +38,10 @@ LETTERS = {
     "mu": r"\mu",
     "dampening": r"\tau",
     "step_count": "t",
+    "d": "d",
+    "d0": "d_0",
+    "s": "s",
+    "p0": r"\theta_0",
 }
 """The letters that papers use."""
 

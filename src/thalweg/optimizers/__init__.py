@@ -13,4 +13,5 @@ from .closure import minimize as minimize
 from .elementwise import *
 from .layerwise import *
 from .matrix import *
+from .modelwise import *
 from .wrappers import in_backward as in_backward
