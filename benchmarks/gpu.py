@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from rivals import RIVALS
-from step_time import bytes_moved, takes_dense
+from step_time import bytes_moved, is_dense
 from timing import ratio
 from torch import Tensor
 from workloads import gpt
@@ -167,7 +167,7 @@ def row(work: str, name: str, times: dict[str, list[float]], **more: Any) -> dic
 def elementwise(device: str, clock: Clock, rounds: int, bandwidth: float) -> Iterator[dict[str, Any]]:
     """Measure every optimizer on every model."""
     for work in works(device):
-        for cls in sorted(filter(takes_dense, registry.values()), key=lambda cls: cls.__name__.lower()):
+        for cls in sorted(filter(is_dense, registry.values()), key=lambda cls: cls.__name__.lower()):
             sets = work.sets(device)
             steps = contestants(cls, sets)
             times = take_turns(steps, clock, rounds)
@@ -220,6 +220,16 @@ def whole_loop(device: str, clock: Clock, rounds: int) -> dict[str, Any]:
     return row(work.name, "clip, AdamW, EMA", take_turns(steps, clock, rounds))
 
 
+def matrices(device: str, clock: Clock, rounds: int) -> dict[str, Any]:
+    """Measure Muon on the matrices of a GPT's blocks against torch's, one matrix after the other."""
+    work = works(device)[1]
+    blocks = Work(f"{work.name}: its blocks' matrices", [shape for shape in work.shapes[2:] if len(shape) == 2])
+    sets = blocks.sets(device)
+    kinds = {"thalweg": thalweg.Muon, "torch": torch.optim.Muon}
+    steps = {name: through(sets, lambda params, kind=kind: kind(params).step) for name, kind in kinds.items()}
+    return row(blocks.name, "Muon", take_turns(steps, clock, rounds))
+
+
 def rivals(device: str, clock: Clock, rounds: int) -> Iterator[dict[str, Any]]:
     """Measure AdamW in float32 against other libraries' own, where they are installed."""
     if RIVALS.get("float32"):
@@ -245,6 +255,7 @@ def measure(device: str, rounds: int) -> dict[str, Any]:
         elementwise(device, clock, rounds, bandwidth),
         formats(device, clock, rounds),
         iter([whole_loop(device, clock, rounds)]),
+        iter([matrices(device, clock, rounds)]),
         rivals(device, clock, rounds),
     ):
         for found in measured:

@@ -184,15 +184,15 @@ def machine() -> dict[str, Any]:
     }
 
 
-def takes_dense(cls: type[Optimizer]) -> bool:
-    """Leave out what is for sparse gradients alone."""
-    return torch.strided in cls.layouts
+def is_dense(cls: type[Optimizer]) -> bool:
+    """Leave out what is for sparse gradients alone, or for matrices."""
+    return torch.strided in cls.layouts and cls.__module__.startswith("thalweg.optimizers.elementwise.")
 
 
 def rows(rounds: int, compiling: bool) -> Iterator[dict[str, Any]]:
     """Measure every optimizer on every workload."""
     for workload in WORKLOADS:
-        for cls in sorted(filter(takes_dense, registry.values()), key=lambda cls: cls.__name__.lower()):
+        for cls in sorted(filter(is_dense, registry.values()), key=lambda cls: cls.__name__.lower()):
             # torch.compile takes minutes for a large model: it is tried where it has a chance.
             tried = compiling and cls.__name__ in ("Adam", "RMSProp") and workload.name in ("4 x 8M", "MLP, 6 tensors")
             yield measure(workload, cls, rounds, tried)

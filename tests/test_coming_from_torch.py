@@ -78,7 +78,7 @@ def test_what_no_optimizer_takes(cls):
         TypeError, match="params argument given to the optimizer should be an iterable of Tensors or dict"
     ):
         cls(torch.zeros(1), lr=0.1)
-    param = torch.zeros(1)
+    param = torch.zeros(1, 1)
     with pytest.raises(ValueError, match="some parameters appear in more than one parameter group"):
         cls([{"params": param}, {"params": param}], lr=0.1)
     with pytest.raises(RuntimeError, match="`fused` and `foreach` cannot be `True` together"):
@@ -86,7 +86,7 @@ def test_what_no_optimizer_takes(cls):
     with pytest.raises(RuntimeError, match="`fused` does not support `differentiable`"):
         cls([torch.zeros(1)], lr=0.1, fused=True, differentiable=True)
     with pytest.raises(ValueError, match="all optimizer params should be with/without names"):
-        cls([("a", torch.zeros(1)), torch.zeros(1)], lr=0.1)
+        cls([("a", torch.zeros(1, 1)), torch.zeros(1, 1)], lr=0.1)
 
 
 def test_adam_and_adamw_exchange_checkpoints_and_stay_what_they_are():

@@ -21,7 +21,7 @@ MADE = {torch.optim.SparseAdam: {}, torch.optim.SGD: {"lr": 0.1, "momentum": 0.9
 def training(kind, named=False, **options):
     """An optimizer of torch in the middle of training, with groups of their own."""
     torch.manual_seed(0)
-    layers = [nn.Linear(3, 2), nn.Linear(2, 1)]
+    layers = [nn.Linear(3, 2, kind is not torch.optim.Muon), nn.Linear(2, 1, kind is not torch.optim.Muon)]
     groups = [
         list(layer.named_parameters(prefix=str(i)) if named else layer.parameters()) for i, layer in enumerate(layers)
     ]

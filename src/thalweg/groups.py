@@ -38,7 +38,14 @@ def checked_group(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, A
     index = len(optimizer.param_groups)
     checked = _options(optimizer, group, index) | {"params": _listed(group["params"])}
     _check_parameters(optimizer, checked, index)
-    return {"params": checked.pop("params")} | checked
+    return {"params": checked.pop("params")} | _learned(optimizer, checked) | checked
+
+
+def _learned(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a group what is learned so far, or the first values."""
+    others = optimizer.param_groups
+    known = others[0] if others else optimizer.start({**optimizer.defaults, **group})
+    return {name: known[name] for name in optimizer.learned}
 
 
 def _listed(params: Any) -> list[Any]:
@@ -169,7 +176,7 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
 
 def _unfit(optimizer: Optimizer, param: Tensor, group: Mapping[str, Any]) -> tuple[type[Exception], str, str] | None:
     """Say what this optimizer cannot do with a parameter, or a format."""
-    fault = optimizer.unfit(param) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
+    fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None
 
 

@@ -37,12 +37,16 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two numbers, each in its own range, and what must hold between them."""
+class Several:
+    """A few numbers, each in its own range, and what must hold between them."""
 
-    first: Range
-    second: Range
+    ranges: tuple[Range, ...]
     ordered: bool = False
+
+    @property
+    def words(self) -> str:
+        """Say how many."""
+        return f"{('no', 'one', 'two', 'three')[len(self.ranges)]} numbers"
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,10 @@ AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
 Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
-Betas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(0, 1, below=True))]
-Etas: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0, 1, below=True), Range(1))]
-StepSizes: TypeAlias = Annotated[tuple[Number, Number], Pair(Range(0), Range(0), ordered=True)]
+Betas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(0, 1, below=True)))]
+Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
+StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]
+Coefficients: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(), Range(), Range()))]
 
 Positive: TypeAlias = Annotated[Number, Range(SMALLEST)]
 Count: TypeAlias = Annotated[int, Whole(1)]
@@ -99,7 +104,7 @@ class Option:
     """A hyper-parameter as a class declares it: name, range, default. On an instance it reads the first group."""
 
     name: str
-    rule: Range | Pair | OneOf | Fixed | type | None
+    rule: Range | Several | OneOf | Fixed | type | None
     default: Any
     keyword_only: bool = False
     may_be_none: bool = False
@@ -135,21 +140,21 @@ class Option:
         if isinstance(self.rule, Range):
             words = TORCH_WORDS.get(self.name, self.name + " value: {value}")
             return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
-        if isinstance(self.rule, Pair):
-            return self._pair(value, self.rule, owner, where)
+        if isinstance(self.rule, Several):
+            return self._several(value, self.rule, owner, where)
         if isinstance(self.rule, Fixed) and value != self.rule.value:
             raise ValueError(f"{owner} is what has {self.name}={self.rule.value}{where}, but got {value!r}")
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
             raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {value!r}")
         return value
 
-    def _pair(self, value: Any, pair: Pair, owner: str, where: str) -> tuple[Any, Any]:
-        if not isinstance(value, tuple | list | Tensor) or len(value) != 2:
-            raise TypeError(f"{owner} needs {self.name} to be two numbers{where}, but got {value!r}")
+    def _several(self, value: Any, several: Several, owner: str, where: str) -> tuple[Any, ...]:
+        if not isinstance(value, tuple | list | Tensor) or len(value) != len(several.ranges):
+            raise TypeError(f"{owner} needs {self.name} to be {several.words}{where}, but got {value!r}")
         words = TORCH_WORDS.get(self.name, self.name + " values: {both}")
         shown = [_plain(item) for item in value]
-        both = f"{shown[0]}, {shown[1]}"
-        first, second = (
+        both = ", ".join(map(str, shown))
+        numbers = tuple(
             _number(
                 value[index],
                 allowed,
@@ -158,14 +163,14 @@ class Option:
                 owner,
                 where,
             )
-            for index, allowed in enumerate((pair.first, pair.second))
+            for index, allowed in enumerate(several.ranges)
         )
-        if pair.ordered and first > second:
+        if several.ordered and numbers[0] > numbers[1]:
             raise ValueError(
                 f"Invalid {self.name} values: {both}{where}, but {owner} needs {self.name}[0] to be at most "
                 f"{self.name}[1]"
             )
-        return first, second
+        return numbers
 
 
 def _plain(value: Any) -> Any:
@@ -217,14 +222,14 @@ def _is_class_variable(hint: Any) -> bool:
     return hint is ClassVar or get_origin(hint) is ClassVar
 
 
-def _range(hint: Any) -> Range | Pair | OneOf | Fixed | type | None:
+def _range(hint: Any) -> Range | Several | OneOf | Fixed | type | None:
     """Find what a field's type says of its values."""
     if get_origin(hint) is Literal:
         return Fixed(*get_args(hint)) if len(get_args(hint)) == 1 else OneOf(get_args(hint))
     if _may_be_none(hint):
         (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
     for mark in getattr(hint, "__metadata__", ()):
-        if isinstance(mark, Range | Pair | OneOf):
+        if isinstance(mark, Range | Several | OneOf):
             return mark
     return bool if hint is bool or bool in get_args(hint) else None
 

@@ -47,10 +47,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
-    grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options, `step_count`,
-    `is_first_step`); what is returned is the new parameter and the new states, in the order received. States start
-    as zeros, or as the number that a method `initial_<state>` returns, and are kept only under the options that need
-    them.
+    grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options) or parameter
+    (`step_count`, `is_first_step`, `numel`, and `rows` and `columns` where it is a matrix); what is returned is the new
+    parameter and the new states, in the order received. States start as zeros, or as the number that a method
+    `initial_<state>` returns, and are kept only under the options that need them.
 
     Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
     evaluated in float32 for bfloat16 and float16 parameters, else in the parameter's own precision.
@@ -92,13 +92,22 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """The kinds of gradients that the rule is for: dense, sparse or both."""
     step_type: ClassVar[type] = Tensor
     """What `step` is in torch.optim's counterpart: a tensor, or an int."""
+    measures: ClassVar[tuple[str, ...]] = ()
+    """What `update` returns after the states: sums over the parameter, to learn from."""
+    learned: ClassVar[tuple[str, ...]] = ()
+    """The numbers of a group that are no options: `start` gives the first ones, and `learn` those after a step."""
     keeps_state_from_start: ClassVar[bool] = False
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
 
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
+    learn: ClassVar[Callable[..., dict[str, Any]]]
+    """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
     step_count: ClassVar[Any]
     is_first_step: ClassVar[Any]
+    numel: ClassVar[Any]
+    rows: ClassVar[Any]
+    columns: ClassVar[Any]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -119,9 +128,14 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         self.state = States(self.state)
 
     @classmethod
-    def unfit(cls, param: Tensor) -> tuple[str, str] | None:
+    def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
         return None
+
+    @classmethod
+    def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the first values of what is learned."""
+        return {}
 
     @classmethod
     def touches_only_gradients(cls, options: Mapping[str, Any]) -> bool:

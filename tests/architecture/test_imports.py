@@ -89,9 +89,11 @@ def test_outside_modules_stay_where_they_belong(path):
 
 
 def test_a_rule_knows_the_vocabulary_alone():
-    for path in (ROOT / "optimizers" / "elementwise").glob("*.py"):
+    folders = [ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise")]
+    for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
-        allowed = ("thalweg.formula.", "thalweg.hyper.", "thalweg.optimizer.", "thalweg.optimizers.elementwise.")
+        family = f"thalweg.optimizers.{path.parent.name}."
+        allowed = ("thalweg.formula.", "thalweg.hyper.", "thalweg.optimizer.", family)
         assert all(module.startswith(allowed) for module in own), path
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path
 

@@ -14,7 +14,7 @@ import thalweg  # noqa: F401  (fills the registry)
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 
-OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.")]
+OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.elementwise.")]
 CATALOGUE = [cls for cls in OURS if torch.strided in cls.layouts]
 SPARSE = [cls for cls in OURS if torch.sparse_coo in cls.layouts]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from thalweg.hyper import Pair, Range, Whole
+from thalweg.hyper import Range, Several, Whole
 
 STEPS = 2
 
@@ -58,7 +58,7 @@ def numeric(cls, options):
     for name, option in cls.options.items():
         if isinstance(option.rule, Range) and not isinstance(option.rule, Whole) and defaults[name]:
             yield name, (max(float(defaults[name]), 0.01),)
-        elif isinstance(option.rule, Pair):
+        elif isinstance(option.rule, Several):
             yield name, tuple(max(float(value), 0.01) for value in defaults[name])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.papers import REFERENCES
-from thalweg.hyper import REQUIRED, Fixed, Pair, Range
+from thalweg.hyper import REQUIRED, Fixed, Range, Several
 
 STEPS, WEIGHTS = 24, 12
 
@@ -29,8 +29,8 @@ def sampled(rng, option):
         return bool(rng.integers(2))
     if option.default is not REQUIRED and rng.random() < 0.2:
         return option.default
-    if isinstance(option.rule, Pair):
-        first, second = number(rng, option.rule.first), number(rng, option.rule.second)
+    if isinstance(option.rule, Several):
+        first, second = (number(rng, allowed) for allowed in option.rule.ranges)
         return (min(first, second), max(first, second)) if option.rule.ordered else (first, second)
     return number(rng, option.rule)
 

@@ -17,7 +17,8 @@ from thalweg.optimizer import Optimizer, registry
 
 ROOT = Path(__file__).parents[2]
 
-CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.") and torch.strided in cls.layouts]
+KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
+CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
 
 
 def choices(option):

@@ -53,13 +53,21 @@ def by_tensor_later(group):
         group["lr"] = torch.tensor(0.5)
 
 
+def by_equal_tensor(group):
+    if isinstance(group["lr"], torch.Tensor):
+        group["lr"].fill_(0.125)
+    else:
+        group["lr"] = torch.tensor(group["lr"], dtype=torch.float64)
+
+
 def in_place(group):
     if not isinstance(group["betas"], list):
         group["betas"] = [0.5, 0.75]
     group["betas"][1] /= 2
 
 
-CHANGES = [by_item, by_update, by_operator, by_removal, by_tensor, by_tuple, by_list, by_tensor_later, in_place]
+CHANGES = [by_item, by_update, by_operator, by_removal, by_tensor, by_tuple, by_list, by_tensor_later]
+CHANGES += [by_equal_tensor, in_place]
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -6,7 +6,8 @@ import torch
 import thalweg as optim
 from thalweg.optimizer import registry
 
-CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.") and torch.strided in cls.layouts]
+KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
+CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
 OPTIONS = [
     {},
     {"state_dtype": "8bit"},

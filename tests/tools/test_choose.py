@@ -78,7 +78,7 @@ def test_a_choice_constructs_its_optimizer():
         ("adm", "there is no optimizer 'adm': did you mean Adam?"),
         ("RMSPorp", "there is no optimizer 'RMSPorp': did you mean RMSProp?"),
         ("torch.Adm", "there is no optimizer 'torch.Adm': did you mean torch.Adam?"),
-        ("muon", "there is no optimizer 'muon': did you mean torch.Muon?"),
+        ("adafactor", "there is no optimizer 'adafactor': did you mean torch.Adafactor?"),
         ("xyz", "there is no optimizer 'xyz': 'thalweg list' shows all, and torch.Adam is torch's own"),
         ("", "there is no optimizer ''"),
         ("adam,", "there is no optimizer ''"),

@@ -70,7 +70,7 @@ class Update:
 
     def _group(self) -> Group:
         given = {name: self.access.number(value) for name, value in self.given.items()}
-        numbers = {"step_count": Number(self.count), "numel": Number(elements(self.param))}
+        numbers = {name: Number(value) for name, value in (self.item.numbers | {"step_count": self.count}).items()}
         return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **numbers, **given)
 
     def _values(self) -> dict[str, Any]:
@@ -100,13 +100,7 @@ class Update:
         return Draws(self.access.places(self.param), self._key)
 
     def _key(self) -> int:
-        numbers = {"param_index": float(self.item.index), "step_count": self.count}
-        return int(evaluate(word_key(), self.item.group, **numbers))
-
-
-def elements(param: Tensor) -> int:
-    """Count the real numbers of a parameter."""
-    return param.numel() * (2 if param.is_complex() else 1)
+        return int(evaluate(word_key(), self.item.group, step_count=self.count, **self.item.numbers))
 
 
 def access_to(formula: Formula, item: Ready) -> InPlace:

@@ -52,7 +52,8 @@ def _kept(choice: Choice) -> str:
 def _before(choice: Choice) -> str:
     """Say what else is read, and why."""
     looks = ["the gradients once before, for their common norm"] if choice.measure else []
-    looks += [f"everything {len(choice.program.before)} times before, for sums"] if choice.program.before else []
+    sums = sum(bool(program.totals) for program in choice.program.before)
+    looks += [f"everything {sums} times before, for sums"] if sums else []
     return f"; reads {' and '.join(looks)}".replace("1 times", "once") if looks else ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.matrix import matrix_shape
 from ..state.keeping import CODED
 from ..state.names import name_in
 
@@ -22,6 +23,13 @@ class Ready:
     grad: Tensor
     index: int
     """Its place among all parameters of the optimizer."""
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What formulas may ask of a parameter: its place, how many real numbers it has, and its matrices' shape."""
+        numel = self.param.numel() * (2 if self.param.is_complex() else 1)
+        rows, columns = matrix_shape(self.param.shape, self.group.get("batch_dims", 0))
+        return {"param_index": float(self.index), "numel": float(numel), "rows": float(rows), "columns": float(columns)}
 
 
 def again(optimizer: Any, group: dict[str, Any], param: Tensor, index: int) -> Ready:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..formula.expr import BLOCK
 from ..formula.passes import Program
 from ..state.layout import lie_alike
+from .matrices import Matrices
 from .options import Options
 
 if TYPE_CHECKING:
@@ -38,13 +39,20 @@ class Row:
     options: int
     """The address of its group's numbers."""
     is_fresh: bool
-    index: int
-    """Its place among all parameters of the optimizer."""
+    numbers: dict[str, float]
+    """What formulas may ask of it."""
+    work: dict[str, Tensor]
+    """The tensors that wait between two passes for what a function of whole matrices makes of them."""
 
     @property
     def elements(self) -> int:
         """The number of its real numbers."""
-        return self.param.numel() * (2 if self.param.is_complex() else 1)
+        return int(self.numbers["numel"])
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """All but the gradient, by name."""
+        return {"param": self.param} | self.state | self.work
 
 
 class Call:
@@ -76,7 +84,7 @@ class Call:
     def _words(self, index: int, row: Row) -> list[int]:
         """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
         layout = self.kernel.layout
-        tensors = {"param": row.param} | row.state
+        tensors = row.tensors
         words = [tensors[name].data_ptr() for name in layout.tensors]
         for name in layout.scalars:
             hidden = self.shared.get(name)
@@ -115,8 +123,9 @@ class Launch:
         options: Options,
         updates: Sequence[tuple[Program, Kernel]],
         measure: tuple[Program, Kernel] | None = None,
+        matrices: Matrices | None = None,
     ) -> None:
-        self.rows, self.options = rows, options
+        self.rows, self.options, self.matrices = rows, options, matrices
         self.params = [row.param for row in rows]
         lengths = [row.elements for row in rows]
         self.is_small = sum(lengths) < ALONE
@@ -128,9 +137,7 @@ class Launch:
             "chunks": np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3),
             # A rule that keeps no count still knows its first step: the one that made its states.
             "step": np.array([0.0 if row.is_fresh else 1.0 for row in rows]),
-            "param_index": np.array([float(row.index) for row in rows]),
-            "numel": np.array(lengths, np.float64),
-        }
+        } | {name: np.array([row.numbers[name] for row in rows]) for name in rows[0].numbers}
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[Call] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
@@ -178,6 +185,8 @@ class Launch:
         self._lay_out()
         for call in self.calls:
             call.run(self.is_small)
+            if self.matrices:
+                self.matrices.make(call.program)
         # What zero_grad frees is not kept alive from here.
         self.relaid = []
 

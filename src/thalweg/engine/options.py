@@ -66,12 +66,14 @@ class Options:
     def _take(self, name: str) -> bool:
         """Take over one option of all groups."""
         values = list(map(itemgetter(name), self.groups))
-        if name not in self.volatile and values == self.known.get(name):
+        # A tensor may be equal to the number that it replaces, and change later.
+        is_mutable = any(map(_is_mutable, values))
+        if not is_mutable and values == self.known.get(name):
             return True
         if not self._fits(name, values):
             return False
         self.known[name] = values
-        if name not in self.volatile and any(map(_is_mutable, values)):
+        if is_mutable and name not in self.volatile:
             self.volatile.append(name)
         for column, symbol in enumerate(self.columns):
             if symbol.name == name:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
 from ..formula.trace import Formula, formula_of
 from ..state.formats import Format, compute_dtype
 from ..state.initial import complete, number_dtype
 from ..state.keeping import formats, keeps_anything
 from ..state.layout import overlapping
-from . import capture, eager, norm
+from . import capture, eager, matrices, norm
 from .access import InPlace
 from .choose import COMPILERS, compiler_for, has_memory, why_eager, why_not_device
 from .gradients import Ready, again
 from .launch import Launch, Row
+from .learning import learn
+from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, gathered, is_measured, measuring_rule_for, rule_for
 from .triton import available
@@ -56,6 +59,12 @@ class Choice:
     def kernel(self, program: Program) -> Key:
         """Say what its kernel for a pass is."""
         return program, self.dtypes, self.compiler, self.item.param.device
+
+    @property
+    def matrices(self) -> tuple[Any, ...]:
+        """What must be alike where functions of whole matrices are used: the group, and how tensors lie in memory."""
+        param = self.item.param
+        return (id(self.item.group), param.shape, param.stride()) if self.program.work else ()
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -102,6 +111,8 @@ class Plan:
                 metrics.take(name, sums)
         if items:
             eager.step(optimizer, items)
+        if optimizer.learned:
+            learn(optimizer, is_left_out)
         if self.accumulates and (self.launches or items):
             gathered(optimizer)
 
@@ -127,14 +138,28 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     if any(choice.compiler == "triton" for choice in choices):
         capture.refuse_first_step(optimizer)
     choices = [_with_kernels(optimizer, choice) for choice in choices]
-    together: dict[Any, list[Choice]] = {}
-    for choice in choices:
-        if not choice.why_eager:
-            together.setdefault((choice.measure is None, *choice.kernels), []).append(choice)
-    launches = [_launch(optimizer, found) for found in together.values()]
+    space = Workspace()
+    launches = [_launch(optimizer, found, space) for found in _together(choices)]
     left = [choice.item for choice in choices if choice.why_eager]
     others = [(item.group, item.param, item.index) for item in left]
     return Plan(launches, others, any(group["accumulate"] > 1 for group in optimizer.param_groups))
+
+
+def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
+    """Find those that go into one launch, the largest first; where matrices are made, they lie alike, and are few."""
+    sets: dict[Any, list[Choice]] = {}
+    for choice in choices:
+        if not choice.why_eager:
+            sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
+    parts = (part for found in sets.values() for part in (_parts(found) if found[0].matrices else [found]))
+    return sorted(parts, key=lambda part: -len(part) * part[0].item.param.numel() if part[0].matrices else 0)
+
+
+def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
+    """Cut a set of like parameters into as large pieces as are worked on at once."""
+    count = max(matrices.MOST // max(choices[0].item.param.numel(), 1), 1)
+    for first in range(0, len(choices), count):
+        yield choices[first : first + count]
 
 
 def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
@@ -178,8 +203,10 @@ def _dtypes(program: Program, kept: Mapping[str, Format], param: Tensor, state: 
     names = dict.fromkeys(name for item in passes(program) for name in item.scalars)
     numbers = {name: new if name == "step" else number_dtype() if name in scalars else torch.float64 for name in names}
     numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}
-    formats_ = {name: dtype.to_real() for name, dtype in (tensors | {"grad": param.dtype} | numbers).items()}
-    return tuple((formats_ | {"compute": compute_dtype(param.dtype)}).items())
+    compute = compute_dtype(param.dtype)
+    tensors |= {"grad": param.dtype} | dict.fromkeys(program.work, work_dtype(compute))
+    formats_ = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
+    return tuple((formats_ | {"compute": compute}).items())
 
 
 def _with_kernels(optimizer: Any, choice: Choice) -> Choice:
@@ -239,7 +266,7 @@ def _kinds(compiler: str) -> Kinds:
     return Kinds(Launch, Options)
 
 
-def _launch(optimizer: Any, choices: Sequence[Choice]) -> Any:
+def _launch(optimizer: Any, choices: Sequence[Choice], space: Workspace) -> Any:
     """Make the states that are missing, and the tables."""
     first, kinds = choices[0], _kinds(choices[0].compiler)
     updates = [(program, _kernel(*first.kernel(program))) for program in passes(first.program)]
@@ -248,13 +275,18 @@ def _launch(optimizer: Any, choices: Sequence[Choice]) -> Any:
     groups = {id(choice.item.group): choice.item.group for choice in choices}
     options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers)
     places = {key: options.address(row) for row, key in enumerate(groups)}
-    rows = [_row(optimizer, choice, places[id(choice.item.group)]) for choice in choices]
-    return kinds.launch(rows, options, updates, measure)
+    params = [choice.item.param for choice in choices]
+    matrices = Matrices(first.program, params, first.item.group, space) if first.program.work else None
+    rows = [
+        _row(optimizer, choice, places[id(choice.item.group)], matrices.of(index) if matrices else {})
+        for index, choice in enumerate(choices)
+    ]
+    return kinds.launch(rows, options, updates, measure, matrices)
 
 
-def _row(optimizer: Any, choice: Choice, options: int) -> Row:
+def _row(optimizer: Any, choice: Choice, options: int, work: dict[str, Tensor]) -> Row:
     item, formula = choice.item, choice.program.formula
     is_fresh = any(choice.state.get(name) is None for name in formula.states)
     state = optimizer.state[item.param] if keeps_anything(formula, choice.kept) else {}
     complete(state, formula, item.param, choice.kept, InPlace.reader(item.group))
-    return Row(item.param, state, options, is_fresh, item.index)
+    return Row(item.param, state, options, is_fresh, item.numbers, work)

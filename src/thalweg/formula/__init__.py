@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .expr import BLOCK, Expr, Reduction, apply
+from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr
+from .matrix import MATRIX_FUNCTIONS, work_dtype
 from .number import Number
 from .ops import OPS
-from .rule import Scalar, Unsigned
+from .rule import Copy, Scalar, Unsigned
 
 __all__ = [
+    "Copy",
     "Scalar",
     "Unsigned",
     "bfloat16",
@@ -27,6 +29,7 @@ __all__ = [
     "lerp",
     "maximum",
     "minimum",
+    "orthogonalize",
     "shift_right",
     "sign",
     "sqrt",
@@ -122,6 +125,18 @@ def block_peak(x: Any) -> Any:
         return Reduction("block_peak", (x,))
     rows = torch.nn.functional.pad(x.abs(), (0, -x.numel() % BLOCK)).view(-1, BLOCK)
     return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()]
+
+
+def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0) -> Any:
+    """Bring the singular values of a tensor's matrices near 1, by steps of Newton and Schulz's iteration.
+
+    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together.
+    """
+    numbers = (*coefficients, steps, eps, batch_dims)
+    if isinstance(x, Expr):
+        return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
+    kept = work_dtype(x.dtype)
+    return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
 
 
 def _varies(value: Any) -> bool:

@@ -174,6 +174,20 @@ class Reduction(Expr):
         return self.how == "block_peak"
 
 
+@dataclass(eq=False, frozen=True)
+class MatrixFunction(Expr):
+    """What a function of the table in `matrix` makes of a tensor; the other operands are numbers."""
+
+    how: str
+    operands: tuple[Expr, ...]
+    varies = True
+
+    @property
+    def numbers(self) -> tuple[Expr, ...]:
+        """All but the tensor."""
+        return self.operands[1:]
+
+
 def apply(name: str, *operands: Any) -> Expr:
     """Make a node, numbers becoming constants; refuse what no kernel can compute per element."""
     if any(isinstance(operand, Expr) and operand.kind == "bits" for operand in operands):

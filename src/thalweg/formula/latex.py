@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .expr import Constant, Expr, Operation, Reduction, Symbol, walk
+from .expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from .trace import Formula
 
 LETTERS = {
@@ -38,6 +38,10 @@ LETTERS = {
     "mu": r"\mu",
     "dampening": r"\tau",
     "step_count": "t",
+    "d": "d",
+    "d0": "d_0",
+    "s": "s",
+    "p0": r"\theta_0",
 }
 """The letters that papers use."""
 
@@ -77,6 +81,8 @@ class Writer:
         if isinstance(node, Reduction):
             power = "^2" if node.how == "total_square" else ""
             return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
+        if isinstance(node, MatrixFunction):
+            return rf"\operatorname{{{node.how}}}\left({self.text(node.operands[0])}\right)"
         assert isinstance(node, Operation)
         return rf"\left({self._operation(node)}\right)" if node.op.binds < binds else self._operation(node)
 

@@ -1,18 +1,20 @@
-"""From the graph of a formula to what kernels compute: regrouped, cut at sums, numbers taken out of the loop."""
+"""From the graph of a formula to what kernels compute: regrouped, cut, numbers taken out of the loop.
+
+It is cut at what needs all elements: sums, and functions of whole matrices. Before each cut there is a pass of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import count
 from typing import Any, Protocol
 
-from .expr import Constant, Expr, Operation, Reduction, Symbol, apply, as_expr, symbols, walk
+from .expr import Constant, Expr, MatrixFunction, Reduction, Symbol, as_expr, symbols, walk
 from .random import Draws
+from .rewrite import gather_numbers, merge, reciprocal, replaced, rewrite, with_operands
 from .trace import Formula
-
-Rewrite = Callable[[Expr], Expr]
 
 
 class Format(Protocol):
@@ -47,8 +49,12 @@ class Program:
     """For each quantity that has a format: the tensors that it is kept in."""
     totals: dict[str, Reduction] = field(default_factory=dict)
     """The sums that the pass takes on its way."""
+    matrices: dict[str, MatrixFunction] = field(default_factory=dict)
+    """What is to be made, once the pass is done, of tensors that it has stored for that."""
+    work: tuple[str, ...] = ()
+    """Those tensors, of this pass and the ones before."""
     before: tuple[Program, ...] = ()
-    """The passes whose sums this one needs."""
+    """The passes that this one needs."""
     is_last: bool = True
     """False for a pass that only prepares another: it counts no step."""
 
@@ -56,7 +62,7 @@ class Program:
     def tensors(self) -> list[str]:
         """The tensors that are read or written, the parameter and its gradient first."""
         own = [name for name in self.formula.states if name not in self.formula.rule.scalars]
-        quantities = ["param", "grad", *own]
+        quantities = ["param", "grad", *own, *self.work]
         return [tensor for name in quantities for tensor in self.kept.get(name, (name,))]
 
     @property
@@ -125,14 +131,24 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
     # Of a sum that is only told of, what matters here is what is summed.
     changed |= {name: value.operands[0] for name, value in reports.items()}
     before: list[Program] = []
-    while sums := next_sums(changed, len(before)):
-        numbers, _, totals = hoist({}, sums)
-        before.append(Program(formula, numbers, {}, {}, places, totals, tuple(before), is_last=False))
-        changed = replaced(changed, {total: Symbol(name, "parameter") for name, total in sums.items()})
+    work: tuple[str, ...] = ()
+    while cuts := next_cuts(changed, len(before)):
+        sums = {name: node for name, node in cuts.items() if isinstance(node, Reduction)}
+        matrices = {name: node for name, node in cuts.items() if isinstance(node, MatrixFunction)}
+        work += tuple(matrices)
+        known = replaced(changed, {node: symbol_of(name, node) for name, node in cuts.items()})
+        # What no later pass reads is written as soon as it is known.
+        done = settled(changed, known, scalars | reports.keys() | {"param"}) if matrices else {}
+        stores = done | {name: node.operands[0] for name, node in matrices.items()}
+        numbers, stores, totals = hoist(stores, sums)
+        before.append(
+            Program(formula, numbers, {}, stores, places, totals, matrices, work, tuple(before), is_last=False)
+        )
+        changed = {name: value for name, value in known.items() if name not in done}
     told = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
     updates = {name: value for name, value in changed.items() if name in scalars}
     numbers, stores, totals = hoist({name: value for name, value in changed.items() if name not in updates}, told)
-    return Program(formula, numbers, updates, stores, places, totals, tuple(before))
+    return Program(formula, numbers, updates, stores, places, totals, {}, work, tuple(before))
 
 
 def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, dict[str, Symbol]]) -> dict[str, Expr]:
@@ -152,101 +168,34 @@ def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, di
     return outputs
 
 
-def next_sums(outputs: Mapping[str, Expr], stage: int) -> dict[str, Reduction]:
-    """Find the sums that are needed, and need no other that is not there yet."""
-    sums = [node for node in walk(*outputs.values()) if is_sum(node)]
-    ready = [node for node in sums if not any(is_sum(inner) for inner in walk(*node.operands))]
-    return {f"sum.{stage}.{index}": node for index, node in enumerate(ready) if isinstance(node, Reduction)}
+def next_cuts(outputs: Mapping[str, Expr], stage: int) -> dict[str, Expr]:
+    """Find what needs all elements, and nothing else of that sort that is not there yet."""
+    cuts = [node for node in walk(*outputs.values()) if is_cut(node)]
+    ready = [node for node in cuts if not any(map(is_cut, walk(*node.operands)))]
+    return {
+        f"{'sum' if isinstance(node, Reduction) else 'matrix'}.{stage}.{index}": node
+        for index, node in enumerate(ready)
+    }
 
 
-def is_sum(node: Expr) -> bool:
-    """Tell if a node is one number for all elements of a parameter."""
-    return isinstance(node, Reduction) and not node.varies
+def is_cut(node: Expr) -> bool:
+    """Tell if a node needs all elements of a parameter."""
+    return isinstance(node, MatrixFunction) or (isinstance(node, Reduction) and not node.varies)
 
 
-def merge(outputs: Mapping[str, Expr]) -> dict[str, Expr]:
-    """Give one node to all uses of a symbol and to equal constants, so that equal expressions are one node."""
-    return rewrite(outputs, lambda node: node)
+def symbol_of(name: str, node: Expr) -> Symbol:
+    """Name what will be there once the pass is done: a number, or an element of a tensor."""
+    return Symbol(name, "element" if node.varies else "parameter")
 
 
-def reciprocal(node: Expr) -> Expr:
-    """Turn division of a tensor by a number into a product: the division is done once, in float64."""
-    if _is(node, "divide") and node.varies and not node.operands[1].varies:
-        return apply("multiply", node.operands[0], apply("divide", 1.0, node.operands[1]))
-    return node
-
-
-def gather_numbers(node: Expr) -> Expr:
-    """Turn a * (b * x) into (a * b) * x where a and b are numbers: one product less per element."""
-    if not _is(node, "multiply") or not node.varies:
-        return node
-    number, tensor = sorted(node.operands, key=lambda operand: operand.varies)
-    if number.varies or not _is(tensor, "multiply"):
-        return node
-    inner, rest = sorted(tensor.operands, key=lambda operand: operand.varies)
-    return node if inner.varies else apply("multiply", apply("multiply", number, inner), rest)
-
-
-def _is(node: Expr, name: str) -> bool:
-    return isinstance(node, Operation) and node.op.name == name
-
-
-def rewrite(outputs: Mapping[str, Expr], change: Rewrite) -> dict[str, Expr]:
-    """Rebuild the graph from the leaves up with a change at each operation, equal nodes becoming one."""
-    known: dict[tuple[object, ...], Expr] = {}
-    new: dict[Expr, Expr] = {}
-
-    def unique(node: Expr) -> Expr:
-        return known.setdefault(identity(node), node)
-
-    for node in walk(*outputs.values()):
-        if node.operands:
-            rebuilt = with_operands(node, tuple(new[operand] for operand in node.operands))
-            changed = change(rebuilt)
-            # The parts that a change has made are shared too.
-            new[node] = changed if changed is rebuilt else shared(changed, unique)
-        new[node] = unique(new.get(node, node))
-    return {name: new[value] for name, value in outputs.items()}
-
-
-def replaced(outputs: Mapping[str, Expr], others: Mapping[Expr, Expr]) -> dict[str, Expr]:
-    """Put other nodes in the place of some."""
-    new: dict[Expr, Expr] = {}
-    for node in walk(*outputs.values()):
-        changed = tuple(new[operand] for operand in node.operands)
-        new[node] = others[node] if node in others else with_operands(node, changed)
-    return {name: new[value] for name, value in outputs.items()}
-
-
-def with_operands(node: Expr, operands: tuple[Expr, ...]) -> Expr:
-    """Return a node of the same sort on other operands; the same one if they are its own."""
-    if not operands or all(new is old for new, old in zip(operands, node.operands, strict=True)):
-        return node
-    if isinstance(node, Reduction):
-        return Reduction(node.how, operands)
-    assert isinstance(node, Operation)
-    return Operation(node.op, operands, any(operand.varies for operand in operands))
-
-
-def shared(root: Expr, unique: Callable[[Expr], Expr]) -> Expr:
-    """Replace every part of a small new expression by the node that already says the same."""
-    new: dict[Expr, Expr] = {}
-    for node in walk(root):
-        new[node] = unique(with_operands(node, tuple(new[operand] for operand in node.operands)))
-    return new[root]
-
-
-def identity(node: Expr) -> tuple[object, ...]:
-    """Describe a node so that equal descriptions mean equal values."""
-    operands = [id(operand) for operand in node.operands]
-    if isinstance(node, Operation):
-        return (node.op.name, *operands)
-    if isinstance(node, Reduction):
-        return (node.how, *operands)
-    if isinstance(node, Constant):
-        return ("constant", node.kind, node.value if node.kind == "bits" else node.value.hex())
-    assert isinstance(node, Symbol)
-    return ("symbol", node.name, node.index)
+def settled(outputs: Mapping[str, Expr], later: Mapping[str, Expr], others: Container[str]) -> dict[str, Expr]:
+    """Find the states that this pass knows, and whose old values no later one reads."""
+    done = {name: value for name, value in outputs.items() if name not in others and not any(map(is_cut, walk(value)))}
+    while True:
+        read = {symbol.name for symbol in symbols(*(value for name, value in later.items() if name not in done))}
+        if done.keys().isdisjoint(read):
+            return done
+        done = {name: value for name, value in done.items() if name not in read}
 
 
 def hoist(

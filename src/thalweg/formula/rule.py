@@ -13,6 +13,9 @@ Scalar = Annotated[Any, "one number a parameter"]
 Unsigned = Annotated[Any, "never negative"]
 """Marks a state of `update` that is never negative, as a mean of squares is: formats keep it so."""
 
+Copy = Annotated[Any, "starts as the parameter"]
+"""Marks a state of `update` that starts as the parameter; it is never kept in a narrow format."""
+
 Values: TypeAlias = dict[str, Any]
 """The parameter, its gradient and its states, by name."""
 
@@ -60,7 +63,7 @@ class Group:
         self.__dict__.update(numbers)
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._owner.options:
+        if name in self._owner.options or name in self._owner.learned:
             return self._read(name)
         attribute = inspect.getattr_static(self._owner, name)
         return attribute.__get__(self, self._owner) if hasattr(attribute, "__get__") else attribute
@@ -83,15 +86,16 @@ def rule_of(owner: Any) -> Rule:
         )
     states = arguments[3:]
     names = tuple(state.name for state in states)
-    scalars, unsigned = (
-        frozenset(state.name for state in states if state.annotation is mark) for mark in (Scalar, Unsigned)
+    scalars, unsigned, copies = (
+        frozenset(state.name for state in states if state.annotation is mark) for mark in (Scalar, Unsigned, Copy)
     )
-    return Rule(owner, text, _by_name(owner, text, names), names, scalars, unsigned, owner.counts_steps)
+    update = _by_name(owner, text, names)
+    return Rule(owner, text, update, names, scalars, unsigned, owner.counts_steps, wide=copies, copies=copies)
 
 
 def _by_name(owner: Any, text: Callable[..., Any], states: tuple[str, ...]) -> Update:
     """Turn a formula's arguments and results, which have an order, into values by name."""
-    names = ("param", *states)
+    names = ("param", *states, *owner.measures)
 
     def update(group: Any, now: Values) -> Values:
         returned = text(group, now["param"], now["grad"], *(now[name] for name in states))

@@ -101,6 +101,8 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 GIVEN = {
     "step_count": Symbol("step_count", "parameter"),
     "numel": Symbol("numel", "parameter"),
+    "rows": Symbol("rows", "parameter"),
+    "columns": Symbol("columns", "parameter"),
     "grad_scale": Symbol("grad_scale", "group"),
     "grad_norm": Symbol("grad_norm", "group"),
 }

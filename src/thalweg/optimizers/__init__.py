@@ -11,4 +11,7 @@ from .closure import check_grad as check_grad
 from .closure import least_squares as least_squares
 from .closure import minimize as minimize
 from .elementwise import *
+from .layerwise import *
+from .matrix import *
+from .modelwise import *
 from .wrappers import in_backward as in_backward

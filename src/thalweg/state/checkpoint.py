@@ -72,6 +72,8 @@ def modernize(optimizer: Any) -> None:
     for group in optimizer.param_groups:
         for name, option in type(optimizer).options.items():
             group[name] = option.settled(group.get(name, optimizer.defaults.get(name, option.default)))
+        for name, value in optimizer.start(group).items():
+            group.setdefault(name, value)
     rule: Rule = optimizer.rule
     for state in optimizer.state.values():
         for name in {"step", *rule.scalars}.intersection(state) if isinstance(state, dict) else ():

@@ -15,10 +15,12 @@ from torch.optim import Optimizer
 from ..hyper import nearest
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
+from ..state.keeping import STATE_DTYPES
 
-Value: TypeAlias = int | float | bool | str | tuple["Value", ...] | None
+Value: TypeAlias = int | float | bool | str | torch.dtype | tuple["Value", ...] | None
 
 WORDS: dict[str, Value] = {"true": True, "false": False, "none": None}
+WORDS |= {str(dtype).removeprefix("torch."): dtype for dtype in STATE_DTYPES if isinstance(dtype, torch.dtype)}
 
 TORCH: dict[str, type[Optimizer]] = {
     f"torch.{name}": kind
@@ -126,7 +128,7 @@ def read_option(choice: Choice, item: str) -> tuple[str, Value]:
 
 
 def read_value(text: str) -> Value:
-    """Read a number, true, false, none, several of these as ``0.9/0.99``, or else a word."""
+    """Read a number, true, false, none, bfloat16, several of these as ``0.9/0.99``, or else a word."""
     if "/" in text:
         return tuple(read_value(part) for part in text.split("/"))
     for number in (int, float):
@@ -139,4 +141,4 @@ def write_value(value: Value) -> str:
     """Write a value as `read_value` reads it."""
     if isinstance(value, tuple):
         return "/".join(map(write_value, value))
-    return str(value) if isinstance(value, float | str) else str(value).lower()
+    return str(value) if isinstance(value, float | str) else str(value).lower().removeprefix("torch.")

@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
+from ..engine.gradients import Ready
+from ..engine.plan import Choice, choose
+from ..formula.expr import BLOCK
 from ..formula.latex import latex
-from ..formula.passes import Program, program_of
-from ..formula.trace import formula_of
+from ..formula.passes import Program, passes
 from ..hyper import REQUIRED
 from ..optimizer import Optimizer
 
@@ -23,10 +25,11 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
     """Print what an optimizer is under some options; or its float32 kernel, in one of the languages of `KERNELS`."""
     if not issubclass(cls, Optimizer):
         raise ValueError(f"{cls.__module__}.{cls.__name__} has no formula here: show one of this library's optimizers")
-    group = _options(cls, options)
-    program = program_of(formula_of(cls.rule, group))
+    choice = _choice(cls, options)
+    group, program, dtypes = choice.item.group, choice.program, dict(choice.dtypes)
     if kernel is not None:
-        console.print(KERNELS[kernel](program, _all_float32(program)), markup=False, highlight=False, soft_wrap=True)
+        texts = (KERNELS[kernel](item, dtypes) for item in passes(program))
+        console.print("\n".join(texts), markup=False, highlight=False, soft_wrap=True)
         return
     console.print(f"[bold]{cls.__name__}[/]: {inspect.getdoc(cls) or ''}\n", highlight=False, soft_wrap=True)
     source = textwrap.dedent(inspect.getsource(cls.update))
@@ -37,15 +40,16 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
     console.print()
     console.print(_options_table(group, cls))
     console.print()
-    console.print(_memory(program))
-    console.print(f"\n{_kept(program)}", highlight=False)
+    console.print(_memory(program, dtypes))
+    console.print(f"\n{_kept(program, dtypes)}", highlight=False)
 
 
-def _options(cls: type[Optimizer], options: dict[str, Any]) -> dict[str, Any]:
-    """Complete and check options as the optimizer itself does; one that has no default shows as 0.1."""
+def _choice(cls: type[Optimizer], options: dict[str, Any]) -> Choice:
+    """Decide on a float32 parameter of many elements and dimensions; an option that has no default shows as 0.1."""
     required = {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
-    optimizer = cls([torch.zeros(1)], **required | options)
-    return optimizer.param_groups[0]
+    param = torch.zeros(8, 8, 8, 8)
+    optimizer = cls([param], **required | options)
+    return choose(optimizer, [Ready(optimizer.param_groups[0], param, param, 0)])[0]
 
 
 def _options_table(group: dict[str, Any], cls: type[Optimizer]) -> Table:
@@ -56,30 +60,40 @@ def _options_table(group: dict[str, Any], cls: type[Optimizer]) -> Table:
     return table
 
 
-def _memory(program: Program) -> Table:
-    """Count what one step reads and writes, for float32."""
+def _memory(program: Program, dtypes: Mapping[str, torch.dtype]) -> Table:
+    """Count what one step reads and writes, in all its passes."""
     table = Table("tensor", "read", "written", "bytes an element", box=None, header_style="bold")
+    total = 0.0
     for name in program.tensors:
-        read, written = name in program.loads, name in program.stores
-        table.add_row(name, _tick(read), _tick(written), str(4 * (read + written)))
-    total = 4 * (len(program.loads) + len(program.stores))
-    table.add_row("[bold]in all[/]", "", "", f"[bold]{total}[/]")
+        read = sum(name in item.loads for item in passes(program))
+        written = sum(name in item.stores for item in passes(program))
+        size = _size(name, program, dtypes) * (read + written)
+        table.add_row(name, _times(read), _times(written), _number(size))
+        total += size
+    table.add_row("[bold]in all[/]", "", "", f"[bold]{_number(total)}[/]")
     return table
 
 
-def _kept(program: Program) -> str:
+def _kept(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Say what is remembered from step to step."""
-    numbers = [name for name in program.scalars if name != "step" or program.formula.rule.counts_steps]
-    states = 4 * (len(program.tensors) - 2)
-    return f"Kept: {states} bytes an element, and for each parameter {', '.join(numbers) or 'nothing more'}."
+    numbers = [name for name in program.scalars if name in program.formula.rule.scalars]
+    numbers = ["step", *numbers] if program.formula.rule.counts_steps else numbers
+    others = {"param", "grad", *program.work}
+    states = sum(_size(name, program, dtypes) for name in program.tensors if name not in others)
+    return f"Kept: {_number(states)} bytes an element, and for each parameter {', '.join(numbers) or 'nothing more'}."
 
 
-def _tick(yes: bool) -> str:
-    return "yes" if yes else ""
+def _size(name: str, program: Program, dtypes: Mapping[str, torch.dtype]) -> float:
+    """Count the bytes of an element's share in a tensor."""
+    return dtypes[name].itemsize / (BLOCK if name in program.blocks else 1)
 
 
-def _all_float32(program: Program) -> dict[str, torch.dtype]:
-    return dict.fromkeys(["compute", *program.tensors, *program.scalars], torch.float32)
+def _number(size: float) -> str:
+    return f"{size:.2f}".rstrip("0").rstrip(".")
+
+
+def _times(count: int) -> str:
+    return ("", "yes", "twice")[count] if count < 3 else f"{count} times"
 
 
 # Each compiler is imported when its text is asked for.

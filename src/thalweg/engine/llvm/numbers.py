@@ -21,7 +21,7 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     return f"""
 define dso_local void @prepare(ptr %context) {ATTRIBUTES} {{
 entry:
-{block(*(word(name, "context", CONTEXT.index(name)) for name in ("rows", "slots")))}
+{block(word("rows.all", "context", CONTEXT.index("rows")), word("slots", "context", CONTEXT.index("slots")))}
 {block(word("power.of", "context", CONTEXT.index("power")))}
 {block(word("row_count", "context", CONTEXT.index("row_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
@@ -36,7 +36,7 @@ loop:
 {block(f"%{name}.before = phi double [ 0.0, %entry ], [ %{name}.old, %kept ]" for name in names)}
 {block(f"%{name}.shared = phi double [ 0.0, %entry ], [ %{name}.new, %kept ]" for name in names)}
   %row.start = mul i64 %r, {layout.width}
-  %row = getelementptr i64, ptr %rows, i64 %row.start
+  %row = getelementptr i64, ptr %rows.all, i64 %row.start
 {block(word("options", "row", layout.options))}
 {block(line for name in names for line in read(name, layout, dtypes))}
 {block(same(names))}

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 
 from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
-from ...formula.passes import Program, Slot, replaced
+from ...formula.passes import Program, Slot
 from ...formula.random import ELEMENT
+from ...formula.rewrite import replaced
 from .elements import Loop
 from .text import ATTRIBUTES, STREAMING
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...formula.passes import Program
 from ..launch import Row, place_gradient
+from ..matrices import Matrices
 from . import device as devices
 from .available import quiet
 from .kernel import Kernel
@@ -59,7 +60,7 @@ class DeviceCall:
 
     def _words(self, index: int, row: Row, shared: Mapping[str, Tensor]) -> Iterator[int]:
         """List the addresses of a parameter's tensors and numbers, as the kernel's layout has them."""
-        tensors = {"param": row.param} | row.state
+        tensors = row.tensors
         for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
             yield (tensors[name] if name in tensors else shared[name][index]).data_ptr()
 
@@ -76,8 +77,9 @@ class DeviceLaunch:
         options: DeviceOptions,
         updates: Sequence[tuple[Program, Kernel]],
         measure: tuple[Program, Kernel] | None = None,
+        matrices: Matrices | None = None,
     ) -> None:
-        self.rows, self.options = rows, options
+        self.rows, self.options, self.matrices = rows, options, matrices
         self.params = [row.param for row in rows]
         self.device = self.params[0].device
         self._gather_numbers(updates[-1][0])
@@ -104,9 +106,7 @@ class DeviceLaunch:
         columns = {
             # A rule that keeps no count still knows its first step: the one that made its states.
             "step": [0.0 if row.is_fresh else 1.0 for row in self.rows],
-            "param_index": [float(row.index) for row in self.rows],
-            "numel": [float(row.elements) for row in self.rows],
-        }
+        } | {name: [row.numbers[name] for row in self.rows] for name in self.rows[0].numbers}
         self.shared = {
             name: torch.tensor(column, dtype=torch.float64, device=self.device) for name, column in columns.items()
         }
@@ -169,6 +169,8 @@ class DeviceLaunch:
             self.options.copy_tensors(options)
             for call in calls:
                 call.run(gradients, options, flag)
+                if self.matrices:
+                    self.matrices.make(call.program)
 
     def _keep_for_this_stream(self) -> None:
         """Have the tables' memory wait for the work of every stream that they were used on."""
@@ -179,6 +181,7 @@ class DeviceLaunch:
                 self.mirror.table,
                 *self.shared.values(),
                 *(t for call in self._all_calls for t in call.tables.all),
+                *(self.matrices.flat.values() if self.matrices else ()),
             ):
                 table.record_stream(stream)
 

@@ -32,7 +32,7 @@ class SparseAdam(Optimizer):
         return param - size * exp_avg / (sqrt(exp_avg_sq) + self.eps), exp_avg, exp_avg_sq
 
     @classmethod
-    def unfit(cls, param):
+    def unfit(cls, param, options):
         """Its table is dense and real."""
         if param.is_sparse:
             return "SparseAdam requires dense parameter tensors", "is sparse: pass param.to_dense()"

@@ -67,6 +67,8 @@ def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
                     f"{name} cannot step in backward with {option}={group[option]!r} (group {index}), since {why}: "
                     "leave it out, or clip each tensor by itself with max_tensor_norm"
                 )
+    if optimizer.learned:
+        raise ValueError(f"{name} cannot step in backward, since it learns from the sums over all gradients of a step")
     own = set(model.parameters())
     strange = [param for _, param in _all(optimizer) if param not in own]
     if strange:

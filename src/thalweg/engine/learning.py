@@ -1,0 +1,60 @@
+"""What an optimizer learns from a step: numbers of its groups, from sums over all parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..formula.number import Number
+from ..formula.rule import Group
+from ..formula.trace import is_number
+
+
+@torch.no_grad()
+def learn(optimizer: Any, is_left_out: Any) -> None:
+    """Have the optimizer learn, unless gradients were only gathered; what a device has summed is not waited for."""
+    owner, sums = type(optimizer), optimizer._metrics.sums
+    if not all(name in sums for name in owner.measures):
+        return
+    first = optimizer.param_groups[0]
+    group = Group(owner, lambda name: _number(first[name]))
+    new = owner.learn(group, **{name: _total(sums[name]) for name in owner.measures})
+    for other in optimizer.param_groups:
+        for name, value in new.items():
+            _put(other, name, value, is_left_out)
+
+
+def _number(value: Any) -> Any:
+    """Turn an option into what formulas compute with; tensors of one element stay."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_number, value))
+    if isinstance(value, Tensor):
+        return value.reshape(())
+    return Number(value) if is_number(value) else value
+
+
+def _total(sums: Sequence[Any]) -> Any:
+    """Add up the sums of all parameters: exactly, or on their device."""
+    on_device = [item for item in sums if isinstance(item, Tensor) and (item.dim() or item.device.type != "cpu")]
+    if not on_device:
+        numbers = [float(item) for item in sums]
+        return Number(math.fsum(numbers) if all(map(math.isfinite, numbers)) else sum(numbers))
+    device = on_device[0].device
+    return torch.cat([torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]).sum()
+
+
+def _put(group: dict[str, Any], name: str, value: Any, is_left_out: Any) -> None:
+    """Keep a number where it was: a tensor may be part of a device's captured work."""
+    if not isinstance(value, Tensor):
+        group[name] = float(value)
+        return
+    old = group[name]
+    new = torch.where(is_left_out.to(value.device, torch.bool), old, value) if torch.is_tensor(is_left_out) else value
+    if isinstance(old, Tensor) and old.device == value.device:
+        old.copy_(new.reshape(old.shape))
+    else:
+        group[name] = new.reshape(()).to(torch.float64)

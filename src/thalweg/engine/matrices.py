@@ -1,0 +1,56 @@
+"""Functions of whole matrices, between two passes: on all matrices of one shape at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..formula.matrix import MATRIX_FUNCTIONS, work_dtype
+from ..formula.passes import Program, passes
+from ..formula.trace import evaluate
+
+MOST = 2**24
+"""Elements that are worked on at once, unless one tensor alone has more: their memory is used again by the next."""
+
+
+class Workspace:
+    """The memory of what waits between two passes, used by one launch after the other: the largest comes first."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[Any, Tensor] = {}
+
+    def take(self, name: str, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Give a piece of memory for a tensor of this name."""
+        key = name, dtype, device
+        if key not in self.tensors or self.tensors[key].numel() < size:
+            self.tensors[key] = torch.empty(size, dtype=dtype, device=device)
+        return self.tensors[key][:size]
+
+
+class Matrices:
+    """What waits between the passes of one launch: its parameters are of one group, and lie alike in memory."""
+
+    def __init__(self, program: Program, params: Sequence[Tensor], group: Mapping[str, Any], space: Workspace) -> None:
+        self.group, self.first, self.count = group, params[0], len(params)
+        dtype = work_dtype(self.first.dtype)
+        size = self.count * self.first.numel()
+        names = [name for item in passes(program) for name in item.matrices]
+        self.flat = {name: space.take(name, size, dtype, self.first.device) for name in names}
+
+    def of(self, index: int) -> dict[str, Tensor]:
+        """Give the tensors of one parameter, by name."""
+        size = self.first.numel()
+        return {name: flat[index * size : (index + 1) * size] for name, flat in self.flat.items()}
+
+    @torch.no_grad()
+    def make(self, program: Program) -> None:
+        """Make what is due after a pass, where its operands are."""
+        for name, node in program.matrices.items():
+            stack = self.flat[name].as_strided(
+                (self.count, *self.first.shape), (self.first.numel(), *self.first.stride())
+            )
+            numbers = [evaluate(number, self.group) for number in node.numbers]
+            stack.copy_(MATRIX_FUNCTIONS[node.how](stack, *numbers))

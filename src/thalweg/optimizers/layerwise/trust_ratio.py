@@ -1,0 +1,67 @@
+"""Each parameter moves by a share of its own norm: for large batches, whose learning rates are large."""
+
+from ...formula import Unsigned, sqrt, total_square, where
+from ...hyper import Betas, Decay, NonNegative
+from ...optimizer import Optimizer
+
+__all__ = ["LAMB", "LARS"]
+
+
+class LAMB(Optimizer):
+    """Adam's direction, with a length of lr times the parameter's norm.
+
+    You et al. 2020, "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2, with
+    phi(z) = z. https://arxiv.org/abs/1904.00962
+    A parameter, or a direction, of zeros has no norm to go by: it is Adam's step then. The authors clip the gradients'
+    common norm at 1: `max_grad_norm=1`.
+    Tune: lr grows with the root of the batch size, from 2e-3 for batches of 512; no decay for biases and norms.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-6
+    weight_decay: NonNegative = 1e-2
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        m_hat = exp_avg / (1 - beta1**self.step_count)
+        v_hat = exp_avg_sq / (1 - beta2**self.step_count)
+        direction = m_hat / (sqrt(v_hat) + self.eps) + self.weight_decay * param
+        trust = ratio(norm(param), norm(direction))
+        return param - self.lr * trust * direction, exp_avg, exp_avg_sq
+
+
+class LARS(Optimizer):
+    """Momentum of gradients that are scaled to a share of the parameter's norm.
+
+    You, Gitman & Ginsburg 2017, "Large batch training of convolutional networks", algorithm 1.
+    https://arxiv.org/abs/1708.03888
+    A parameter or gradient of zeros has no norm to go by: it is momentum's step then.
+    Tune: lr as for SGD, times the batch size over 256, after a warm-up; trust_coefficient 1e-3; no decay for biases and
+    norms.
+    """
+
+    lr: NonNegative = 1e-1
+    momentum: Decay = 0.9
+    weight_decay: NonNegative = 5e-4
+    trust_coefficient: NonNegative = 1e-3
+
+    counts_steps = False
+
+    def update(self, param, grad, momentum_buffer):
+        size, slope = norm(param), norm(grad)
+        trust = ratio(self.trust_coefficient * size, slope + self.weight_decay * size)
+        momentum_buffer = self.momentum * momentum_buffer + self.lr * trust * (grad + self.weight_decay * param)
+        return param - momentum_buffer, momentum_buffer
+
+
+def norm(x):
+    """Give the length of a parameter as one vector."""
+    return sqrt(total_square(x))
+
+
+def ratio(size, length):
+    """Divide, and give 1 where either is zero."""
+    return where(size > 0, where(length > 0, size / length, 1), 1)

@@ -1,0 +1,3 @@
+"""What an update needs of the whole matrix: its singular values."""
+
+from .muon import *

@@ -1,0 +1,67 @@
+"""Where a formula is cut, and what each pass reads and writes: no tensor oftener than it must be."""
+
+import torch
+
+import thalweg
+from thalweg.formula import orthogonalize, total_square
+from thalweg.formula.passes import passes, program_of
+from thalweg.formula.trace import formula_of
+from thalweg.optimizer import Optimizer, registry
+
+
+def cut(cls, **options):
+    """List for each pass of a formula what is read and written."""
+    group = cls([torch.zeros(8, 8)], **options).param_groups[0]
+    program = program_of(formula_of(cls.rule, group))
+    return [(set(item.loads), set(item.stores), set(item.totals)) for item in passes(program)]
+
+
+def test_muon_reads_and_writes_each_tensor_once():
+    assert cut(thalweg.Muon) == [
+        ({"grad", "momentum_buffer"}, {"momentum_buffer", "matrix.0.0"}, set()),
+        ({"param", "matrix.0.0"}, {"param"}, set()),
+    ]
+
+
+def test_sums_before_and_after_a_matrix():
+    assert cut(thalweg.Muon, max_tensor_norm=1.0, cautious=True) == [
+        ({"grad"}, set(), {"sum.0.0"}),
+        ({"grad", "momentum_buffer"}, {"momentum_buffer", "matrix.1.0"}, set()),
+        ({"param", "grad", "matrix.1.0"}, set(), {"sum.2.0"}),
+        ({"param", "grad", "matrix.1.0"}, {"param"}, set()),
+    ]
+
+
+def test_a_state_that_is_needed_later_is_written_later():
+    class Late(Optimizer):
+        """A rule whose update reads the old value of one state, and that of the other only before the cut."""
+
+        lr: float = 0.1
+
+        def update(self, param, grad, early, late):
+            made = orthogonalize(early + grad, (1.0, 0.0, 0.0), 0, 0.0)
+            return param - self.lr * made * late, early + grad, late + grad
+
+    try:
+        first, last = cut(Late)
+        assert first == ({"grad", "early"}, {"early", "matrix.0.0"}, set())
+        assert last == ({"param", "grad", "late", "matrix.0.0"}, {"param", "late"}, set())
+    finally:
+        del registry["Late"]
+
+
+def test_a_sum_alone_writes_nothing_before_the_last_pass():
+    class Normed(Optimizer):
+        """A rule with one sum."""
+
+        lr: float = 0.1
+
+        def update(self, param, grad, mean):
+            return param - self.lr * grad / total_square(grad), mean + grad
+
+    try:
+        first, last = cut(Normed)
+        assert first == ({"grad"}, set(), {"sum.0.0"})
+        assert last == ({"param", "grad", "mean"}, {"param", "mean"}, set())
+    finally:
+        del registry["Normed"]
