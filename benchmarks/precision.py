@@ -34,6 +34,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "bfloat16, kahan": {"dtype": torch.bfloat16, "rounding": "kahan"},
     "bfloat16, master": {"dtype": torch.bfloat16, "rounding": "master"},
     "float32, 8-bit states": {"state_dtype": "8bit"},
+    "float32, 4-bit states": {"state_dtype": "4bit"},
     "bfloat16, stochastic, 8-bit states": {"dtype": torch.bfloat16, "rounding": "stochastic", "state_dtype": "8bit"},
 }
 """How parameters and states are kept."""

@@ -59,6 +59,7 @@ FORMATS = {
     "bf16, kahan": Kept(torch.bfloat16, {"rounding": "kahan"}),
     "bf16, master": Kept(torch.bfloat16, {"rounding": "master"}),
     "8bit states": Kept(options={"state_dtype": "8bit"}),
+    "4bit states": Kept(options={"state_dtype": "4bit"}),
     "float32, computing in bf16": Kept(computes_in=torch.bfloat16),
 }
 

@@ -22,6 +22,7 @@ COLORS = {
     "bf16, kahan": "#E69F00",
     "bf16, master": "#009E73",
     "8bit states": "#CC79A7",
+    "4bit states": "#56B4E9",
 }
 """Told apart by colour-blind readers too; what has no colour here is a control."""
 

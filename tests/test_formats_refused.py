@@ -22,6 +22,16 @@ HALF = [("weight", torch.ones(3, dtype=torch.float16, requires_grad=True))]
             "torch.float64: choose None, torch.float32 or torch.float64",
         ),
         (
+            lambda: optim.AdamW(COMPLEX, state_dtype="4bit"),
+            "state_dtype='4bit' is for real numbers, but parameter 'weight' is torch.complex64: choose None, "
+            "torch.float32 or torch.float64",
+        ),
+        (
+            lambda: optim.AdamW(DOUBLE, state_dtype="4bit"),
+            "state_dtype='4bit' is for parameters that are computed with in float32, but parameter 'weight' is "
+            "torch.float64: choose None, torch.float32 or torch.float64",
+        ),
+        (
             lambda: optim.AdamW(COMPLEX, state_dtype=torch.bfloat16),
             "state_dtype=torch.bfloat16 is for real numbers, but parameter 'weight' is torch.complex64: choose None, "
             "torch.float32 or torch.float64",
@@ -29,7 +39,7 @@ HALF = [("weight", torch.ones(3, dtype=torch.float16, requires_grad=True))]
         (
             lambda: optim.AdamW(SINGLE, state_dtype=torch.float64),
             "state_dtype=torch.float64 is for parameters that are computed with in float64, but parameter 'weight' is "
-            "torch.float32: choose None, torch.float32, torch.bfloat16, torch.float16 or '8bit'",
+            "torch.float32: choose None, torch.float32, torch.bfloat16, torch.float16, '8bit' or '4bit'",
         ),
         (
             lambda: optim.AdamW(HALF, rounding="master"),
@@ -41,9 +51,9 @@ HALF = [("weight", torch.ones(3, dtype=torch.float16, requires_grad=True))]
             "AdamW needs rounding to be one of None, 'nearest', 'stochastic', 'kahan', 'master', but got 'up'",
         ),
         (
-            lambda: optim.AdamW(SINGLE, state_dtype="4bit"),
+            lambda: optim.AdamW(SINGLE, state_dtype="2bit"),
             "AdamW needs state_dtype to be one of None, torch.float32, torch.float64, torch.bfloat16, torch.float16, "
-            "'8bit', but got '4bit'",
+            "'8bit', '4bit', but got '2bit'",
         ),
         (
             lambda: optim.AdamW(SINGLE, accumulate=0),
@@ -81,7 +91,9 @@ def test_refused(make, sentence):
 
 
 @pytest.mark.parametrize(
-    "options", [{"accumulate": 2}, {"ema_decay": 0.9}, {"cautious": True}, {"state_dtype": "8bit"}], ids=str
+    "options",
+    [{"accumulate": 2}, {"ema_decay": 0.9}, {"cautious": True}, {"state_dtype": "8bit"}, {"state_dtype": "4bit"}],
+    ids=str,
 )
 def test_what_concerns_all_elements_needs_dense_gradients(options):
     param = torch.nn.Parameter(torch.ones(5000, 2))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg.engine import launch
-from thalweg.state.eight_bits import FEWEST
+from thalweg.state.blocks import FEWEST
 
 SHAPES = [(70, 70), (13,), (4, 2500)]
 KEPT = {
@@ -15,6 +15,7 @@ KEPT = {
     "kahan": {"rounding": "kahan"},
     "master": {"rounding": "master"},
     "8bit": {"state_dtype": "8bit"},
+    "4bit": {"state_dtype": "4bit"},
     "8bit-stochastic": {"state_dtype": "8bit", "rounding": "stochastic"},
     "bfloat16": {"state_dtype": torch.bfloat16},
     "float16-stochastic": {"state_dtype": torch.float16, "rounding": "stochastic"},
@@ -137,26 +138,27 @@ def moments(optimizer):
     ]
 
 
-@pytest.mark.parametrize("target", [torch.float32, torch.bfloat16, torch.float16, "8bit"], ids=str)
+@pytest.mark.parametrize("target", [torch.float32, torch.bfloat16, torch.float16, "8bit", "4bit"], ids=str)
 def test_loading_converts_into_the_loading_optimizers_format(cls, required, kept, target):
     saved = trained(made(cls, required, **kept), 2)
     loading = made(cls, required, state_dtype=target)
     loading.load_state_dict(saved.state_dict())
     assert loading.param_groups[0]["state_dtype"] == target
-    # three bits after the point: 1/16, and an absolute floor 2**-14 of the block's largest
-    tolerance = {"8bit": 1 / 16, torch.bfloat16: 2**-8, torch.float16: 2**-11, torch.float32: 0}[target]
+    # three bits after the point: 1/16, and an absolute floor 2**-15 of the block's largest; with none, 1/2 and 2**-6
+    is_coded = target in ("8bit", "4bit")
+    tolerance = {"4bit": 1 / 2, "8bit": 1 / 16, torch.bfloat16: 2**-8, torch.float16: 2**-11, torch.float32: 0}[target]
     for mine, its in zip(moments(loading), moments(saved), strict=True):
         for name, value in its.items():
-            floor = value.abs().max() * 2.0**-15 if value.numel() else 0
+            floor = value.abs().max() * (2.0**-6 if target == "4bit" else 2.0**-15) if value.numel() else 0
             torch.testing.assert_close(mine[name], value, rtol=tolerance, atol=float(max(floor, 2**-24)))
     for state in loading.state.values():
         for name, value in state.items():
             large = value.dim() and value.numel() >= FEWEST
             if name in cls.rule.wide:
                 assert value.dtype is torch.float32
-            elif target == "8bit" and large and not name.endswith("_scale"):
+            elif is_coded and large and not name.endswith("_scale"):
                 assert value.dtype is torch.uint8
-            elif target != "8bit" and value.dim():
+            elif not is_coded and value.dim():
                 assert value.dtype is target
     trained(loading, 1)
 
@@ -188,10 +190,9 @@ def test_means_are_never_driven_to_zero_where_steps_are_divided_by_them(cls, req
         for old, new in zip(before, params(optimizer), strict=True):
             # the largest step of any rule here, from an even gradient, is some 30 times lr; momentum adds up
             assert (new - old).view(-1)[1:].abs().max() < 0.2, cls
-    for param in optimizer.param_groups[0]["params"]:
-        for name in optimizer.rule.unsigned & optimizer.state[param].keys():
-            state = optimizer.state[param][name]
-            assert state.view(-1)[1:].count_nonzero() == state.numel() - 1, name
+    for state in moments(optimizer):
+        for name in optimizer.rule.unsigned & state.keys():
+            assert state[name].view(-1)[1:].count_nonzero() == state[name].numel() - 1, name
 
 
 @pytest.mark.slow

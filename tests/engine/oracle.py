@@ -69,6 +69,9 @@ def widened(bits, dtype):
         return (bits.astype(np.uint32) << 16).view(np.float32)
     if dtype is torch.float16:
         return bits.view(np.float16).astype(np.float32)
+    if dtype is torch.uint4:
+        rows = bits.reshape(-1, 128).astype(np.int32)
+        return np.concatenate([rows % 16, rows // 16], axis=1).reshape(-1)
     if dtype in (torch.int16, torch.uint8):
         return (bits.view(np.int16) if dtype is torch.int16 else bits).astype(np.int32)
     return bits.view(np.float64 if dtype.to_real() is torch.float64 else np.float32)
@@ -83,6 +86,9 @@ def narrowed(numbers, dtype):
         return np.where(np.isnan(numbers), 0x7FC0, kept + up).astype(np.uint16)
     if dtype is torch.float16:
         return numbers.astype(np.float16).view(np.uint16)
+    if dtype is torch.uint4:
+        rows = np.pad(numbers, (0, -len(numbers) % 256)).reshape(-1, 256)
+        return (rows[:, :128] + 16 * rows[:, 128:]).astype(np.uint8).reshape(-1)
     if dtype in (torch.int16, torch.uint8):
         return numbers.astype(np.uint8 if dtype is torch.uint8 else np.uint16)
     if dtype.to_real() is torch.float32:
@@ -92,8 +98,9 @@ def narrowed(numbers, dtype):
 
 def assert_same_bits(found, wanted, dtype, what):
     found, wanted = found.reshape(-1), wanted.reshape(-1)
-    are_nan = np.isnan(widened(found, dtype)) & np.isnan(widened(wanted, dtype))
-    wrong = np.flatnonzero((found != wanted) & ~are_nan)
+    is_number = dtype not in (torch.int16, torch.uint8, torch.uint4)
+    are_nan = is_number and np.isnan(widened(found, dtype)) & np.isnan(widened(wanted, dtype))
+    wrong = np.flatnonzero((found != wanted) & np.logical_not(are_nan))
     assert not wrong.size, f"{what}[{wrong[0]}] is {found[wrong[0]]:#x}, not {wanted[wrong[0]]:#x}"
 
 
@@ -117,7 +124,7 @@ class Oracle:
         parts = [(part.of(name), part) for name, form in kept.items() for part in form.parts]
         tensors = state | {"param": param, "grad": param.grad}
         self.dtypes = {name: part.memory for name, part in parts} | {"grad": param.dtype}
-        self.dtypes |= {name: state[name].dtype for name, part in parts if name in state and not part.is_raw}
+        self.dtypes |= {name: state[name].dtype for name, part in parts if name in state and part.memory is part.dtype}
         self.blocks = {name for name, part in parts if part.scope == "block"}
         self.tensors = {name: memory(tensors[name]).reshape(-1).copy() for name in self.dtypes}
 
@@ -143,7 +150,8 @@ class Oracle:
             return np.arange(elements(self.param), dtype=np.int32)
         numbers = widened(self.tensors[symbol.name], self.dtypes[symbol.name])
         numbers = numbers if numbers.dtype == np.int32 else numbers.astype(self.compute)
-        return np.repeat(numbers, 256)[: elements(self.param)] if symbol.scope == "block" else numbers
+        each = np.repeat(numbers, 256) if symbol.scope == "block" else numbers
+        return each[: elements(self.param)]
 
     def step(self):
         """Evaluate all passes; give the new bits of every tensor."""

@@ -13,6 +13,7 @@ OPTIONS = {
     "plain": {},
     "accumulate": {"accumulate": 3},
     "8bit": {"state_dtype": "8bit"},
+    "4bit": {"state_dtype": "4bit"},
     "stochastic": {"rounding": "stochastic"},
     "clipped by tensor, averaged": {"max_tensor_norm": 0.1, "ema_decay": 0.9},
 }

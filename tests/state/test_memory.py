@@ -11,6 +11,7 @@ CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS
 OPTIONS = [
     {},
     {"state_dtype": "8bit"},
+    {"state_dtype": "4bit"},
     {"state_dtype": torch.bfloat16, "rounding": "kahan"},
     {"rounding": "master", "ema_decay": 0.9},
     {"accumulate": 2},
@@ -33,9 +34,11 @@ def test_told_before_the_first_step_is_what_is_there_after_it(cls, options):
     assert before.all.gradients == before.all.parameters == 2 * (4900 + 5 + 513)
 
 
-def test_eight_bits_are_eight_bits():
-    optimizer = optim.AdamW([torch.nn.Parameter(torch.ones(1 << 20))], state_dtype="8bit")
-    assert optimizer.memory().all.states / (1 << 20) <= 2.1
+@pytest.mark.parametrize("bits", [8, 4])
+def test_so_many_bits_are_so_many_bits(bits):
+    optimizer = optim.AdamW([torch.nn.Parameter(torch.ones(1 << 20))], state_dtype=f"{bits}bit")
+    # two states, and for each block of 256 two scales of 32 bits
+    assert optimizer.memory().all.states == 2 * (bits + 32 / 256) / 8 * (1 << 20)
 
 
 def test_printed_it_is_a_table():

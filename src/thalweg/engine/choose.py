@@ -107,10 +107,16 @@ def _why_not_part(param: Tensor, part: Part, name: str, value: Any) -> str | Non
         return f"its state {name!r} is no plain tensor on {param.device}"
     if value.dtype not in (*KERNELS, *WHOLE):
         return f"there are no kernels for a state of {value.dtype}"
-    if part.scope == "block":
-        return None if value.is_contiguous() else f"its state {name!r} has gaps in memory"
+    if part.is_flat:
+        return _why_not_flat(param, part, name, value)
     if value.is_complex() != param.is_complex() or not lie_alike(value, param):
         return f"its state {name!r} lies unlike the parameter in memory"
     if value.dtype not in WHOLE and compute_dtype(value.dtype) not in (compute_dtype(param.dtype), torch.float32):
         return f"its state {name!r} is {value.dtype}, which is not computed with as {param.dtype} is"
     return None
+
+
+def _why_not_flat(param: Tensor, part: Part, name: str, value: Tensor) -> str | None:
+    if part.is_packed and not param.is_contiguous():
+        return f"its state {name!r} lies unlike the parameter in memory"
+    return None if value.is_contiguous() else f"its state {name!r} has gaps in memory"

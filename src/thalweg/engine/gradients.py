@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..formula.matrix import matrix_shape
-from ..state.keeping import EIGHT_BITS
+from ..state.keeping import CODED
 from ..state.names import name_in
 
 
@@ -101,7 +101,7 @@ def _whole_fault(group: Mapping[str, Any]) -> str | None:
         "accumulate": group["accumulate"] > 1,
         "ema_decay": group["ema_decay"] is not None,
         "cautious": group["cautious"],
-        "state_dtype": group["state_dtype"] == EIGHT_BITS,
+        "state_dtype": group["state_dtype"] in CODED,
     }
     asked = [name for name, is_asked in wanted.items() if is_asked]
     return f"{asked[0]}={group[asked[0]]!r} needs dense gradients: leave it out for sparse ones" if asked else None

@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from ..formula.rule import Rule
+from .blocks import SCALE, Blocks
 from .convert import as_dtype, converted
-from .eight_bits import SCALE
 from .entries import plain
+from .formats import Format
 from .initial import counted, number
 from .keeping import BESIDE
 from .matching import match
@@ -104,19 +105,28 @@ def _misfits(
     for key, param in params.items():
         saved = states.get(key, {})
         tensors = {name: value for name, value in saved.items() if isinstance(value, Tensor)}
-        faults = [_state_fault(optimizer.rule, name, value, param) for name, value in tensors.items()]
+        faults = [_state_fault(optimizer.rule, name, tensors, param) for name in tensors]
         if any(faults):
             yield key, [f"{names[id(param)]} has {fault}" for fault in faults if fault]
 
 
-def _state_fault(rule: Rule, name: str, value: Tensor, param: Tensor) -> str | None:
+def _state_fault(rule: Rule, name: str, saved: Mapping[str, Tensor], param: Tensor) -> str | None:
     quantity = "param" if name in BESIDE else name.removesuffix(SCALE)
     if quantity not in {"step", "param", *rule.states}:
         own = [state for state in rule.states if state not in rule.wide]
         return f"a state {name!r}, but {rule.owner.__name__} keeps {', '.join(own) or 'none'}"
-    if quantity == "step" or quantity in rule.scalars or name.endswith(SCALE) or value.shape == param.shape:
+    shape = tuple(saved[name].shape)
+    if quantity == "step" or quantity in rule.scalars or shape in _shapes(name, saved, param):
         return None
-    return f"shape {tuple(param.shape)}, but its {name} has {tuple(value.shape)}"
+    return f"shape {tuple(param.shape)}, but its {name} has {shape}"
+
+
+def _shapes(name: str, saved: Mapping[str, Tensor], param: Tensor) -> list[tuple[int, ...]]:
+    """List the shapes that a state may have: where it has scales, those of 8 and of 4 bits."""
+    if name.endswith(SCALE):
+        return [Blocks().parts[1].shape(param)]
+    forms = [Blocks(), Blocks(bits=4)] if name + SCALE in saved else [Format(saved[name].dtype)]
+    return [form.parts[0].shape(param) for form in forms]
 
 
 def _placed(value: Any, param: Tensor | None) -> Any:

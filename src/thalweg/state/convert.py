@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..formula.rule import Rule
-from .eight_bits import SCALE
+from .blocks import SCALE
 from .formats import Format
 from .keeping import BESIDE, param_format, state_format
 from .layout import lie_alike
@@ -18,7 +18,7 @@ from .stored import empty, read, write_nearest
 def converted(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any]) -> dict[str, Any]:
     """Return a parameter's states in the formats that a group asks for; those that are in them already are the same.
 
-    Without `state_dtype` a tensor keeps its dtype, and 8-bit states become the parameter's.
+    Without `state_dtype` a tensor keeps its dtype, and those in blocks become the parameter's.
     """
     new = {name: value for name, value in state.items() if name not in BESIDE and not name.endswith(SCALE)}
     beside = {part.name for part in param_format(param, group["rounding"]).parts} & state.keys()
@@ -36,15 +36,17 @@ def _converted(
     parts = [state[part] for part in have.symbols(name)]
     keeps = group["state_dtype"] is None and name not in rule.wide and not have.has_blocks
     want = have if keeps else state_format(rule, name, param, group, {})
-    if _are_alike(have, want) and (not have.has_blocks or lie_alike(parts[0], param)):
+    if _are_alike(have, want) and (have.is_packed or not have.has_blocks or lie_alike(parts[0], param)):
         return dict(zip(have.symbols(name), parts, strict=True))
     new = empty(want, param)
-    write_nearest(want, new, read(have, parts, parts[0]), param)
+    write_nearest(want, new, read(have, parts, param if have.is_packed else parts[0]), param)
     return dict(zip(want.symbols(name), new, strict=True))
 
 
 def _are_alike(have: Format, want: Format) -> bool:
-    return [part.dtype for part in have.parts] == [part.dtype for part in want.parts]
+    return [(part.dtype, part.is_packed) for part in have.parts] == [
+        (part.dtype, part.is_packed) for part in want.parts
+    ]
 
 
 def as_dtype(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any], dtype: Any) -> Any:

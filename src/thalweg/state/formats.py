@@ -13,13 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.expr import Scope, Symbol
+from ..formula.expr import BLOCK, Scope, Symbol
 from ..formula.ops import Kind
 
 NARROW = (torch.bfloat16, torch.float16)
 """Dtypes to keep numbers in; too coarse to compute in."""
 
-WHOLE = (torch.int16, torch.uint8)
+PACKED: torch.dtype = torch.uint4  # type: ignore[attr-defined]
+"""Whole numbers of 4 bits, two to a byte: torch knows the name, but computes nothing with such tensors."""
+
+WHOLE = (torch.int16, torch.uint8, PACKED)
 """Dtypes that are read as bits."""
 
 
@@ -54,6 +57,8 @@ class Part:
     scope: Scope = "element"
     is_raw: bool = False
     """True if formulas see the bits of a narrow number, and not the number."""
+    is_packed: bool = False
+    """True if a byte has two whole numbers of 4 bits."""
 
     def of(self, quantity: str) -> str:
         """Name the tensor."""
@@ -67,7 +72,21 @@ class Part:
     @property
     def memory(self) -> torch.dtype:
         """As what its memory is read and written."""
+        if self.is_packed:
+            return PACKED
         return torch.int16 if self.is_raw else self.dtype
+
+    @property
+    def is_flat(self) -> bool:
+        """True if the tensor has one dimension, whatever the parameter's: that of blocks."""
+        return self.is_packed or self.scope == "block"
+
+    def shape(self, param: Tensor) -> tuple[int, ...]:
+        """Give the shape of a parameter's tensor."""
+        blocks = -(-param.numel() // BLOCK)
+        if self.is_packed:
+            return (blocks * BLOCK // 2,)
+        return (blocks,) if self.is_flat else tuple(param.shape)
 
     def seen(self, tensor: Tensor) -> Tensor:
         """View the tensor so."""
@@ -94,6 +113,11 @@ class Format:
     def has_blocks(self) -> bool:
         """True if elements are kept together, in the order of memory."""
         return any(part.scope == "block" for part in self.parts)
+
+    @property
+    def is_packed(self) -> bool:
+        """True if two elements share a byte."""
+        return any(part.is_packed for part in self.parts)
 
     @property
     def is_random(self) -> bool:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ..formula.rule import Rule
 from ..formula.trace import Formula
-from .eight_bits import FEWEST, SCALE, Blocks
+from .blocks import FEWEST, SCALE, Blocks
 from .formats import NARROW, Format, compute_dtype
 from .sixteen_bits import COMPENSATION, LOW_BITS, Compensated, Rounded, Split
 
 ROUNDINGS = ("nearest", "stochastic", "kahan", "master")
-EIGHT_BITS = "8bit"
-STATE_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16, EIGHT_BITS)
+EIGHT_BITS, FOUR_BITS = CODED = ("8bit", "4bit")
+STATE_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16, *CODED)
 
 BESIDE = (COMPENSATION, LOW_BITS)
 """What may be kept beside a parameter."""
@@ -36,28 +36,38 @@ def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any],
     kept = state.get(name)
     if isinstance(kept, Tensor):
         is_coded = kept.dtype is torch.uint8 and name + SCALE in state
-        dtype: Any = EIGHT_BITS if is_coded else kept.dtype
+        dtype: Any = _coded(kept, param) if is_coded else kept.dtype
     else:
         dtype = wanted_dtype(rule, name, param, group)
     is_unsigned = name in rule.unsigned
-    if dtype == EIGHT_BITS:
-        return Blocks(is_unsigned=is_unsigned)
+    if dtype in CODED:
+        return Blocks(is_unsigned=is_unsigned, bits=4 if dtype == FOUR_BITS else 8)
     is_stochastic = group["rounding"] == "stochastic"
     if dtype in NARROW and (is_stochastic or (is_unsigned and dtype is torch.float16)):
         return Rounded(dtype, is_stochastic, is_unsigned)
     return Format(dtype)
 
 
+def _coded(codes: Tensor, param: Tensor) -> str:
+    """Tell by their shape how many bits codes have."""
+    return EIGHT_BITS if codes.shape == param.shape else FOUR_BITS
+
+
 def wanted_dtype(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any]) -> Any:
-    """Say in what a new state is to be kept: a dtype, or 8 bits."""
+    """Say in what a new state is to be kept: a dtype, or 8 or 4 bits."""
     choice = group["state_dtype"]
     if name in rule.wide or (choice is None and group["rounding"] == "master" and param.dtype in NARROW):
         return _as_param(compute_dtype(param.dtype), param)
     if choice is None:
         return param.dtype
-    if choice == EIGHT_BITS:
-        return EIGHT_BITS if param.numel() >= FEWEST else torch.float32
+    if choice in CODED:
+        return _bits(choice, param) if param.numel() >= FEWEST else torch.float32
     return _as_param(choice, param)
+
+
+def _bits(choice: str, param: Tensor) -> str:
+    """Leave it at 8 bits where the order in memory is not that of the indices: codes of 4 bits could not show it."""
+    return choice if param.is_contiguous() else EIGHT_BITS
 
 
 def _as_param(dtype: torch.dtype, param: Tensor) -> torch.dtype:
@@ -91,9 +101,9 @@ def fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
     if choice is torch.float64 and compute_dtype(param.dtype) is torch.float32:
         return (
             f"state_dtype={choice} is for parameters that are computed with in float64",
-            f"is {dtype}: choose None, torch.float32, torch.bfloat16, torch.float16 or '8bit'",
+            f"is {dtype}: choose None, torch.float32, torch.bfloat16, torch.float16, '8bit' or '4bit'",
         )
-    narrow = choice in (*NARROW, EIGHT_BITS)
+    narrow = choice in (*NARROW, *CODED)
     if narrow and param.is_complex():
         return f"state_dtype={choice!r} is for real numbers", f"is {dtype}: choose None, torch.float32 or torch.float64"
     if narrow and compute_dtype(param.dtype) is torch.float64:

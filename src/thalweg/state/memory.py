@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from torch import Tensor
 
-from ..formula.expr import BLOCK
 from ..formula.trace import formula_of
 from .formats import Part
 from .keeping import BESIDE, formats
@@ -79,8 +79,7 @@ def _size(part: Part, param: Tensor, there: Any) -> int:
     """Count the bytes of a tensor, or of the one that will be made."""
     if isinstance(there, Tensor):
         return int(there.nbytes)
-    count = param.numel() if part.scope == "element" else -(-param.numel() // BLOCK)
-    return count * part.dtype.itemsize
+    return prod(part.shape(param)) * part.dtype.itemsize
 
 
 def _bytes(count: int) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..formula.expr import BLOCK
 from .formats import Format, load, store
+from .packed import packed, unpacked
 
 
 def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
@@ -18,8 +19,10 @@ def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
     if not form.has_blocks:
         return form.read(*map(load, parts))  # type: ignore[no-any-return]
     codes, scale = parts
-    each = scale.repeat_interleave(BLOCK)[: codes.numel()]
-    return shaped(form.read(flat(load(codes), like), each), like)
+    like = in_order(form, like)
+    each = scale.repeat_interleave(BLOCK)[: like.numel()]
+    code = unpacked(load(codes))[: like.numel()] if form.is_packed else flat(load(codes), like)
+    return shaped(form.read(code, each), like)
 
 
 def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[], Tensor]) -> None:
@@ -30,9 +33,15 @@ def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw:
             store(part, own)
         return
     codes, scale = parts
+    like = in_order(form, like)
     new, each = form.write(flat(value, like), lambda: flat(draw(), like))
-    store(codes, shaped(new, like))
+    store(codes, packed(new) if form.is_packed else shaped(new, like))
     scale.copy_(each[::BLOCK])
+
+
+def in_order(form: Format, like: Tensor) -> Tensor:
+    """Give what elements lie like in blocks: codes that share bytes are always in the order of the indices."""
+    return like.contiguous() if form.is_packed else like
 
 
 def seen(form: Format, parts: Sequence[Tensor]) -> list[Tensor]:
@@ -48,11 +57,11 @@ def write_nearest(form: Format, parts: Sequence[Tensor], value: Tensor, like: Te
 def empty(form: Format, param: Tensor) -> list[Tensor]:
     """Make the tensors for a quantity of a parameter, all zeros."""
     return [
-        torch.zeros_like(
+        torch.zeros(part.shape(param), dtype=part.dtype, device=param.device)
+        if part.is_flat
+        else torch.zeros_like(
             param, dtype=_like(param, part.dtype), memory_format=torch.preserve_format, requires_grad=False
         )
-        if part.scope == "element"
-        else torch.zeros((param.numel() + BLOCK - 1) // BLOCK, dtype=part.dtype, device=param.device)
         for part in form.parts
     ]
 

@@ -33,9 +33,9 @@ def any_bits(size, dtype, offset):
     return tensor
 
 
-def check_steps(cls, options, dtype):
+def check_steps(cls, options, dtype, sizes=SIZES):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
-    params = [torch.nn.Parameter(any_bits(size, dtype, offset)) for offset in (0, 1) for size in SIZES]
+    params = [torch.nn.Parameter(any_bits(size, dtype, offset)) for offset in (0, 1) for size in sizes]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options)
     for steps in range(3):
@@ -68,6 +68,7 @@ KEPT = {
     "kahan": {"rounding": "kahan"},
     "master": {"rounding": "master"},
     "8bit": {"state_dtype": "8bit"},
+    "4bit": {"state_dtype": "4bit"},
     "bfloat16": {"state_dtype": torch.bfloat16},
     "bfloat16-stochastic": {"state_dtype": torch.bfloat16, "rounding": "stochastic"},
     "float16-stochastic": {"state_dtype": torch.float16, "rounding": "stochastic"},
@@ -105,8 +106,17 @@ def test_everything_around_a_formula(cls, around, dtype):
     check_steps(cls, {"lr": 0.05, **around}, dtype)
 
 
-def test_everything_at_once(cls):
-    check_steps(cls, {"lr": 0.05, "state_dtype": "8bit", "rounding": "stochastic", **AROUND["all"]}, torch.bfloat16)
+@pytest.mark.parametrize("length", [256, 512, 4096])
+def test_any_end_of_a_block_whose_halves_share_bytes(cls, length, monkeypatch):
+    monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+    check_steps(cls, {"lr": 0.05, "state_dtype": "4bit"}, torch.float32, (4096, 4096 + 127, 4096 + 128, 4096 + 129))
+
+
+@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
+def test_everything_at_once(cls, state_dtype):
+    check_steps(
+        cls, {"lr": 0.05, "state_dtype": state_dtype, "rounding": "stochastic", **AROUND["all"]}, torch.bfloat16
+    )
 
 
 @pytest.mark.parametrize("dtype", COMPLEX, ids=str)

@@ -64,10 +64,11 @@ def test_nothing_beside_the_tensors_is_touched(dtype, apart):
     "options",
     [
         {"rounding": "stochastic", "state_dtype": "8bit", "ema_decay": 0.9, "cautious": True, "track": True},
+        {"rounding": "stochastic", "state_dtype": "4bit", "ema_decay": 0.9},
         {"rounding": "master", "max_tensor_norm": 1.0, "accumulate": 2},
         {"rounding": "kahan", "max_grad_norm": 1.0, "skip_nonfinite": True},
     ],
-    ids=lambda options: options["rounding"],
+    ids=lambda options: f"{options['rounding']}-{options.get('state_dtype')}",
 )
 def test_nothing_beside_formats_is_touched(options, apart):
     apart(step_between_guards, "bfloat16", **options)

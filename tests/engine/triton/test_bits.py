@@ -26,9 +26,9 @@ def moved(tensor, offset):
     return room.copy_(tensor)
 
 
-def check_steps(cls, options, dtype, steps=3):
+def check_steps(cls, options, dtype, steps=3, sizes=SIZES):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
-    params = [torch.nn.Parameter(memory(size, dtype, offset)) for offset in (0, 1) for size in SIZES]
+    params = [torch.nn.Parameter(memory(size, dtype, offset)) for offset in (0, 1) for size in sizes]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options, engine="triton")
     for step in range(steps):
@@ -90,7 +90,19 @@ def test_single_precision_states_of_double_parameters():
     check_steps(thalweg.RMSProp, {"lr": 0.05, "state_dtype": torch.float32}, torch.float64)
 
 
-def test_everything_at_once():
+@pytest.mark.parametrize("around", [{}, {"max_tensor_norm": 0.5, "track": True}], ids=["alone", "with sums"])
+def test_any_end_of_a_block_whose_halves_share_bytes(around):
+    sizes = (4096, 4096 + 127, 4096 + 128, 4096 + 129)
+    check_steps(thalweg.Adam, {"state_dtype": "4bit", **around}, torch.float32, sizes=sizes)
+
+
+@pytest.mark.parametrize("name", [cls.__name__ for cls in CATALOGUE])
+def test_every_optimizer_in_four_bits(name):
+    check_steps(getattr(thalweg, name), {"lr": 0.05, "state_dtype": "4bit"}, torch.float32, steps=2, sizes=(4099,))
+
+
+@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
+def test_everything_at_once(state_dtype):
     check_steps(
-        thalweg.AdamW, {"state_dtype": "8bit", "rounding": "stochastic", **AROUND["all"]}, torch.bfloat16, steps=2
+        thalweg.AdamW, {"state_dtype": state_dtype, "rounding": "stochastic", **AROUND["all"]}, torch.bfloat16, steps=2
     )

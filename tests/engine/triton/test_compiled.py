@@ -22,6 +22,7 @@ KERNELS = [
     ("Adam", torch.float32, {}),
     ("RMSProp", torch.float64, {}),
     ("RMSProp", torch.float32, {"state_dtype": "8bit"}),
+    ("RMSProp", torch.float32, {"state_dtype": "4bit"}),
     ("RMSProp", torch.bfloat16, {"max_tensor_norm": 1.0, "track": True, "ema_decay": 0.9}),
     ("Adagrad", torch.bfloat16, {"rounding": "stochastic"}),
     ("RProp", torch.float16, {}),

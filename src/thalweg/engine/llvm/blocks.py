@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ...formula.expr import BLOCK
 from .elements import Loop
-from .formats import FORMATS
+from .formats import FORMATS, place_of
 from .stages import Stages
 from .text import ATTRIBUTES, block
 
@@ -112,7 +112,8 @@ loop:
   %is_whole = icmp ugt i64 %left, {BLOCK}
   %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %first, %b
-  %index = lshr i64 %b, {BLOCK.bit_length() - 1}
+  %b.index = lshr i64 %b, {BLOCK.bit_length() - 1}
+  %b.pair = lshr i64 %b, 1
 {block(_of_block(it.first, given), _ahead(it.first, given))}
   {_call(it.first, set(given))}
 {block(_between(it, set(given)))}
@@ -130,15 +131,16 @@ exit:
 def _of_block(first: Loop, given: list[str]) -> Iterator[str]:
     """Find where a block starts in each tensor."""
     for name in given:
-        place = "%index" if name in first.blocks else "%b"
         kind = FORMATS[first.dtypes[name]].type
+        place = place_of("%b", name in first.blocks, first.dtypes[name])
         yield f"%{name}.block = getelementptr {kind}, ptr %{name}.start, i64 {place}"
 
 
 def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
     """Have what is read come into the cache before its turn."""
     for name in (name for name in given if name in first.loads("element")):
-        size = BLOCK * FORMATS[first.dtypes[name]].bytes
+        form = FORMATS[first.dtypes[name]]
+        size = BLOCK // form.together * form.bytes
         for line in range(AHEAD * size, (AHEAD + 1) * size, LINE):
             yield f"%{name}.ahead.{line} = getelementptr i8, ptr %{name}.block, i64 {line}"
             yield f"call void @llvm.prefetch.p0(ptr %{name}.ahead.{line}, i32 0, i32 3, i32 1)"

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ...state.formats import PACKED
+
 
 @dataclass(frozen=True)
 class Format:
@@ -13,6 +15,8 @@ class Format:
     bytes: int
     load: str
     store: str
+    together: int = 1
+    """How many elements share a place in memory."""
 
 
 PLAIN_LOAD = "{x} = load {type}, ptr {at}, align {bytes}"
@@ -57,6 +61,22 @@ WHOLE_STORE = """
 {at}.short = trunc i32 {x} to {type}
 store {type} {at}.short, ptr {at}, align {bytes}"""
 
+# A loop over half a block knows by how much to shift, and what of the byte is the other half's.
+PACKED_LOAD = """
+{x}.byte = load {type}, ptr {at}, align {bytes}
+{x}.pair = zext {type} {x}.byte to i32
+{x}.shifted = lshr i32 {x}.pair, %half.shift
+{x} = and i32 {x}.shifted, 15"""
+
+PACKED_STORE = """
+{at}.old = load {type}, ptr {at}, align {bytes}
+{at}.pair = zext {type} {at}.old to i32
+{at}.kept = and i32 {at}.pair, %half.kept
+{at}.shifted = shl i32 {x}, %half.shift
+{at}.both = or i32 {at}.kept, {at}.shifted
+{at}.byte = trunc i32 {at}.both to {type}
+store {type} {at}.byte, ptr {at}, align {bytes}"""
+
 FORMATS = {
     torch.float32: Format("float", 4, PLAIN_LOAD, PLAIN_STORE),
     torch.float64: Format("double", 8, PLAIN_LOAD, PLAIN_STORE),
@@ -64,6 +84,7 @@ FORMATS = {
     torch.float16: Format("half", 2, FLOAT16_LOAD, FLOAT16_STORE),
     torch.int16: Format("i16", 2, SIGNED_LOAD, WHOLE_STORE),
     torch.uint8: Format("i8", 1, UNSIGNED_LOAD, WHOLE_STORE),
+    PACKED: Format("i8", 1, PACKED_LOAD, PACKED_STORE, together=2),
 }
 
 SINGLE_IN_DOUBLE = Format(
@@ -82,3 +103,10 @@ def format_of(dtype: torch.dtype, compute: str) -> Format:
 
 COMPUTE = {torch.float32: "float", torch.float64: "double"}
 """The types that formulas are evaluated in."""
+
+
+def place_of(element: str, is_of_block: bool, dtype: torch.dtype) -> str:
+    """Name the place of an element in a tensor: its block's, the pair's that shares a byte, or its own."""
+    if is_of_block:
+        return f"{element}.index"
+    return f"{element}.pair" if FORMATS[dtype].together > 1 else element

@@ -8,7 +8,7 @@ from ...formula.expr import BLOCK
 from ...formula.passes import Program
 from .blocks import definitions, walk_blocks
 from .elements import loop
-from .formats import COMPUTE, FORMATS
+from .formats import COMPUTE, FORMATS, place_of
 from .layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .numbers import prepare
 from .stages import Stages, stages
@@ -79,7 +79,8 @@ run:
 {block(*(word(name, "chunk", place, "i64") for place, name in enumerate(CHUNK)))}
   %row.start = mul i64 %row.index, {layout.width}
   %row = getelementptr i64, ptr %rows, i64 %row.start
-  %first.block = lshr i64 %first, {BLOCK.bit_length() - 1}
+  %first.index = lshr i64 %first, {BLOCK.bit_length() - 1}
+  %first.pair = lshr i64 %first, 1
   %sums.start = mul i64 %c, {len(program.totals)}
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
@@ -97,7 +98,7 @@ def start(name: str, program: Program, dtypes: Mapping[str, torch.dtype], layout
     """Find where a chunk starts in a tensor."""
     where = ("gradients", "%row.index") if name == "grad" else ("row", layout.tensor(name))
     kind = FORMATS[dtypes[name]].type
-    place = "%first.block" if name in program.blocks else "%first"
+    place = place_of("%first", name in program.blocks, dtypes[name])
     return [*word(f"{name}.base", *where), f"%{name}.start = getelementptr {kind}, ptr %{name}.base, i64 {place}"]
 
 

@@ -50,15 +50,25 @@ def elements({", ".join(self.addresses)}, numbers, first, place, inside):
     def _loads(self) -> Iterator[str]:
         """Read the elements, widened to the format that is computed in."""
         for name in self.program.loads:
-            text = f"tl.load({name_of(name)}_at + {self._place(name)}, inside)"
-            yield f"{name_of(name)} = {loaded(self.dtypes[name], text, self.compute)}"
+            yield f"{name_of(name)} = {self._load(name)}"
+
+    def _load(self, name: str) -> str:
+        if self._is_packed(name):
+            return f"load_packed({name_of(name)}_at, place, inside)"
+        text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, inside)"
+        return loaded(self.dtypes[name], text, self.compute)
 
     def _stores(self, values: Values) -> Iterator[str]:
         """Write the elements, rounded once; of what is one for a block, the first element writes it."""
         for name, value in self.program.stores.items():
-            text = stored(self.dtypes[name], values[value], self.compute)
-            where = f"inside & (place % {BLOCK} == 0)" if name in self.program.blocks else "inside"
-            yield f"tl.store({name_of(name)}_at + {self._place(name)}, {text}, {where})"
+            yield self._store(name, values[value])
+
+    def _store(self, name: str, value: str) -> str:
+        if self._is_packed(name):
+            return f"store_packed({name_of(name)}_at, {value}, inside)"
+        text = stored(self.dtypes[name], value, self.compute)
+        where = f"inside & (place % {BLOCK} == 0)" if name in self.program.blocks else "inside"
+        return f"tl.store({name_of(name)}_at + {self._part('place', name)}, {text}, {where})"
 
     def _terms(self, values: Values) -> Iterator[str]:
         """Give what is summed, in float64."""
@@ -69,16 +79,20 @@ def elements({", ".join(self.addresses)}, numbers, first, place, inside):
         if terms:
             yield f"return {', '.join(terms)}"
 
-    def _place(self, name: str) -> str:
-        return f"place // {BLOCK}" if name in self.program.blocks else "place"
+    def _is_packed(self, name: str) -> bool:
+        return FORMATS[self.dtypes[name]].together > 1
+
+    def _part(self, elements: str, name: str) -> str:
+        """Say what a number of elements is in a tensor where several of them share a place."""
+        together = BLOCK if name in self.program.blocks else FORMATS[self.dtypes[name]].together
+        return f"{elements} // {together}" if together > 1 else elements
 
     def start(self) -> Iterator[str]:
         """Find where a chunk starts in each tensor."""
         for name in self.program.tensors:
             word = "gradients + row" if name == "grad" else f"at + {self.layout.tensor(name)}"
-            first = f"first // {BLOCK}" if name in self.program.blocks else "first"
             kind = FORMATS[self.dtypes[name]].type
-            yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind})) + {first}"
+            yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind})) + {self._part('first', name)}"
 
     def alignment(self) -> Iterator[str]:
         """Find out if every tensor may be read in wide words."""
@@ -133,7 +147,7 @@ def update(rows, gradients, numbers, chunks, overflowed, BLOCK: tl.constexpr):
         """Write the kernel that takes sums: in columns, one for each place in a block, and those added pairwise."""
         columns = [f"columns_{index}" for index in range(len(self.program.totals))]
         moved = [
-            f"{address} + {self._step(name)}"
+            f"{address} + {self._part('start', name)}"
             for name, address in zip(self.program.tensors, self.addresses, strict=True)
         ]
         return f"""
@@ -152,9 +166,6 @@ def update(rows, gradients, numbers, chunks, sums, overflowed, BLOCK: tl.constex
 {block(block(f"{name} += {name}_more" for name in columns))}
 {block(f"tl.store(sums + index * {len(columns)} + {place}, pairwise({name}))" for place, name in enumerate(columns))}
 """
-
-    def _step(self, name: str) -> str:
-        return f"start // {BLOCK}" if name in self.program.blocks else "start"
 
 
 def finish(count: int, layout: RowLayout) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ...state.formats import PACKED
+
 
 @dataclass(frozen=True)
 class Format:
@@ -12,6 +14,8 @@ class Format:
     type: str
     load: str = "{0}.to({compute})"
     store: str = "{0}.to({type})"
+    together: int = 1
+    """How many elements share a place in memory."""
 
 
 FORMATS = {
@@ -21,6 +25,7 @@ FORMATS = {
     torch.float16: Format("tl.float16"),
     torch.int16: Format("tl.int16", "{0}.to(tl.int32)"),
     torch.uint8: Format("tl.uint8", "{0}.to(tl.int32)"),
+    PACKED: Format("tl.uint8", together=2),
 }
 
 COMPUTE = {torch.float32: "tl.float32", torch.float64: "tl.float64"}

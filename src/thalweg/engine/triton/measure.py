@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...formula.passes import Program
+from ...state.formats import PACKED
 from .device import current, module_of
 from .tables import Tables
 
@@ -22,7 +23,8 @@ def seconds(kernel: Kernel, program: Program, dtypes: Mapping[str, torch.dtype])
     """Time one pass over 16M elements, by the device's own clock."""
     device = kernel.device
     with current(device):
-        tensors = {name: torch.zeros(ELEMENTS, dtype=dtypes[name], device=device) for name in program.tensors}
+        kinds = {name: torch.uint8 if dtypes[name] is PACKED else dtypes[name] for name in program.tensors}
+        tensors = {name: torch.zeros(ELEMENTS, dtype=kind, device=device) for name, kind in kinds.items()}
         numbers = {name: torch.zeros(1, dtype=dtypes[name], device=device) for name in program.scalars}
         addresses = {name: tensor.data_ptr() for name, tensor in (tensors | numbers).items()}
         row = [addresses[name] for name in (*kernel.layout.tensors, *kernel.layout.scalars)]

@@ -40,5 +40,6 @@ import triton.language as tl
 from {__package__}.arithmetic import (
 {names},
 )
+from {__package__}.packed import load_packed, store_packed
 from {__package__}.power import power
 """

@@ -17,7 +17,7 @@ FUNCTIONS = (
 """Those of `arithmetic`, which every kernel may call."""
 
 RESERVED = {
-    *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS),
+    *("triton", "tl", "elements", "update", "prepare", "finish", "power", "load_packed", "store_packed", *FUNCTIONS),
     *("rows", "row_count", "row", "options", "numbers", "chunks", "chunk", "overflowed", "gradients", "group", "kept"),
     *("at", "first", "length", "place", "inside", "addresses", "start", "index", "sums", "totals"),
 }

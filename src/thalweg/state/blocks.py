@@ -1,0 +1,123 @@
+"""Eight or four bits an element: blocks of 256 small floating-point numbers that share a scale.
+
+Blocks after Dettmers et al. 2022, "8-bit optimizers via block-wise quantization", https://arxiv.org/abs/2110.02861, and
+Li, Chen & Zhu 2023, "Memory efficient optimizers with 4-bit states", https://arxiv.org/abs/2309.01507. Here a code is a
+floating-point number itself. Eight bits are three after the point and 4 of exponent beside a sign, or 5 where nothing
+is negative; four bits are 3 of exponent beside a sign, or beside one after the point. The scale is a power of two, so a
+value that does not change is kept exactly; and codes are always rounded at random, as a mean that moves by less than a
+code's width would otherwise never move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..formula import bits, block_peak, from_bits, maximum, minimum, shift_right, where
+from .formats import Format, Part
+
+SCALE = "_scale"
+"""What is added to a state's name for its scales."""
+
+FEWEST = 4096
+"""Tensors with fewer elements keep float32: they are small, and often need it (biases, norms)."""
+
+SMALLEST_SCALE, LARGEST_SCALE = 2.0**-90, 2.0**127
+"""So that no code stands for a denormal number, which processors are slow with; and so that float32 has the scale."""
+
+SIGNED_MANTISSA, UNSIGNED_MANTISSA = {8: 3, 4: 0}, {8: 3, 4: 1}
+"""Bits of a code after the point. Exponents reach down to small elements beside large ones: the most that are left.
+
+A second moment in powers of two would make steps 15% longer: its mean is right, but that of its root is not. With
+one bit after the point it is 3%.
+"""
+
+
+@dataclass(frozen=True)
+class Blocks(Format):
+    """Codes of 8 or 4 bits, and for each block of 256 the power of two that they count in."""
+
+    dtype: torch.dtype = torch.uint8
+    is_unsigned: bool = False
+    bits: int = 8
+
+    @property
+    def words(self) -> str:
+        """Say it in words."""
+        return f"in blocks of {self.bits} bits"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Codes and scales."""
+        return Part("", self.dtype, is_packed=self.bits == 4), Part(SCALE, torch.float32, "block")
+
+    @property
+    def is_random(self) -> bool:
+        """Codes are always rounded at random."""
+        return True
+
+    @property
+    def mantissa(self) -> int:
+        """Bits of a code after the point."""
+        return (UNSIGNED_MANTISSA if self.is_unsigned else SIGNED_MANTISSA)[self.bits]
+
+    @property
+    def cut(self) -> int:
+        """Bits of a float32 after the point that are cut off."""
+        return 23 - self.mantissa
+
+    @property
+    def sign(self) -> int:
+        """The bit of a code that says that it is negative."""
+        return 1 << (self.bits - 1)
+
+    @property
+    def largest(self) -> float:
+        """The largest code's value, in units of the scale."""
+        return 2 - 2.0**-self.mantissa
+
+    @property
+    def least_exponent(self) -> int:
+        """The exponent of the smallest normal code; below, codes are evenly spaced down to zero."""
+        exponents = self.bits - self.mantissa - (0 if self.is_unsigned else 1)
+        return 2 - (1 << exponents)
+
+    def read(self, *kept: Any) -> Any:
+        """Decode: a code's bits are those of a float32, once its exponent is moved."""
+        code, scale = kept
+        size = code if self.is_unsigned else code & (self.sign - 1)
+        least, exponent = 2.0**self.least_exponent, self.least_exponent + 127
+        normal = from_bits((size << self.cut) + ((exponent - 1) << 23))
+        small = from_bits((size << self.cut) + (exponent << 23)) - least
+        value = where(normal < least, small, normal)
+        if not self.is_unsigned:
+            value = from_bits(bits(value) | ((code & self.sign) << (32 - self.bits)))
+        return value * scale
+
+    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
+        """Encode: what is not negative never becomes zero, since steps are divided by it."""
+        scale = scale_of(block_peak(value), self.largest)
+        least, exponent = 2.0**self.least_exponent, self.least_exponent + 127
+        size = abs(value) * (1.0 / scale)
+        # What is no number becomes the largest; its block's scale says that it is none.
+        size = where(size < self.largest, size, self.largest)
+        if self.is_unsigned:
+            smallest = least / 2**self.mantissa
+            size = where(value > 0, where(size > smallest, size, smallest), size)
+        is_small = size < least
+        rounded = bits(where(is_small, size + least, size)) + (draw() << (self.cut - 16))
+        moved = shift_right(rounded, self.cut)
+        code = where(is_small, moved - (exponent << self.mantissa), moved - ((exponent - 1) << self.mantissa))
+        if not self.is_unsigned:
+            code = where(value < 0, code | self.sign, code)
+        return code, scale
+
+
+def scale_of(peak: Any, largest: float) -> Any:
+    """Take the least power of two in whose units a peak is at most the largest code; NaN if it is not finite."""
+    # A little less than 2 / largest: a block whose largest element is the largest code keeps its scale.
+    size = minimum(maximum(peak * ((2 - 2.0**-23) / largest), SMALLEST_SCALE), LARGEST_SCALE)
+    return from_bits(bits(size) & 0x7F800000) + (peak - peak)
