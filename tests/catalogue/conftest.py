@@ -1,6 +1,7 @@
 """A test that asks for `cls` runs for each optimizer; one that asks for `options` too, with each switch on and off.
 
-One that asks for `sparse_cls` runs for those that take sparse gradients; `cls` are those that take dense ones.
+The marks `elementwise` and `layerwise` leave out those that need more. One that asks for `sparse_cls` runs for those
+that take sparse gradients; `cls` are those that take dense ones.
 
 `required` are the options that a class cannot do without.
 """
@@ -14,8 +15,11 @@ import thalweg  # noqa: F401  (fills the registry)
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 
-OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.elementwise.")]
-CATALOGUE = [cls for cls in OURS if torch.strided in cls.layouts]
+KINDS = ("elementwise", "layerwise", "modelwise")
+"""Each may need more than the one before: its own element, the whole parameter, all parameters."""
+
+OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.")]
+CATALOGUE = [cls for cls in OURS if torch.strided in cls.layouts and cls.__module__.split(".")[2] in KINDS]
 SPARSE = [cls for cls in OURS if torch.sparse_coo in cls.layouts]
 
 
@@ -39,11 +43,19 @@ def variants(cls):
         yield pytest.param(cls, options, id="-".join((cls.__name__, *names)))
 
 
+def concerned(test):
+    """List the optimizers that a test is for: those that a mark names, or all."""
+    marked = [place for place, kind in enumerate(KINDS) if test.get_closest_marker(kind)]
+    kinds = KINDS[: marked[0] + 1] if marked else KINDS
+    return [cls for cls in CATALOGUE if cls.__module__.split(".")[2] in kinds]
+
+
 def pytest_generate_tests(metafunc):
+    classes = concerned(metafunc.definition)
     if {"cls", "options"} <= set(metafunc.fixturenames):
-        metafunc.parametrize("cls, options", list(chain.from_iterable(map(variants, CATALOGUE))))
+        metafunc.parametrize("cls, options", list(chain.from_iterable(map(variants, classes))))
     elif "cls" in metafunc.fixturenames:
-        metafunc.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+        metafunc.parametrize("cls", classes, ids=lambda cls: cls.__name__)
     if {"sparse_cls", "options"} <= set(metafunc.fixturenames):
         found = [variant for cls in SPARSE for variant in variants(cls) if not variant.values[1].get("weight_decay")]
         metafunc.parametrize("sparse_cls, options", found)

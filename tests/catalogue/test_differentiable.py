@@ -1,5 +1,7 @@
 """differentiable=True: gradients flow through a step to gradients, parameters, states and options that are tensors."""
 
+from math import isfinite
+
 import pytest
 import torch
 from torch.autograd import gradcheck
@@ -56,7 +58,8 @@ def numeric(cls, options):
     """The options that are numbers, away from the edges of their ranges: no difference can be taken across one."""
     defaults = {name: options.get(name, option.default) for name, option in cls.options.items()}
     for name, option in cls.options.items():
-        if isinstance(option.rule, Range) and not isinstance(option.rule, Whole) and defaults[name]:
+        is_number = isinstance(option.rule, Range) and not isinstance(option.rule, Whole) and defaults[name]
+        if is_number and isfinite(defaults[name]):
             yield name, (max(float(defaults[name]), 0.01),)
         elif isinstance(option.rule, Several):
             yield name, tuple(max(float(value), 0.01) for value in defaults[name])

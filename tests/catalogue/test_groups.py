@@ -19,6 +19,7 @@ def weights(count):
     return [torch.linspace(-1, 1, 5) for _ in range(count)]
 
 
+@pytest.mark.layerwise
 def test_each_group_follows_its_own_options(cls, options):
     """A group with options of its own moves as an optimizer of its own."""
     own = options | {"lr": 0.5, "maximize": True}
@@ -53,6 +54,7 @@ def test_foreign_keys_are_kept(cls, required):
     assert labels.items() <= optimizer.state_dict()["param_groups"][0].items()
 
 
+@pytest.mark.layerwise
 def test_a_group_added_later_starts_fresh(cls, options):
     first, second = weights(2)
     optimizer = cls([first], **options)
@@ -87,6 +89,7 @@ def test_no_gradient_no_step(cls, options):
     torch.testing.assert_close(optimizer.state_dict()["state"].get(0), before, rtol=0, atol=0)
 
 
+@pytest.mark.layerwise
 def test_each_parameter_counts_its_own_steps(cls, options):
     """A parameter that missed some steps goes on as if they had not been."""
     late, reference = weights(2)

@@ -37,6 +37,7 @@ def assert_same(one, other):
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
 
 
+@pytest.mark.layerwise
 def test_steps_within_backward(cls, required):
     """One optimizer a parameter, stepped as soon as its gradient is there, which is freed at once."""
     net = network()

@@ -63,6 +63,7 @@ def sampled_gradients(rng):
     return gradients
 
 
+@pytest.mark.elementwise
 @pytest.mark.parametrize("engine", ["eager", "auto"])
 @pytest.mark.parametrize("seed", range(80))
 def test_agrees_with_the_paper(cls, seed, engine):

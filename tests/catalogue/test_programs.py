@@ -12,7 +12,7 @@ from thalweg.formula.trace import evaluate, formula_of
 
 @pytest.fixture
 def defaults(cls, options):
-    return cls([torch.zeros(1)], **options).defaults
+    return cls([torch.zeros(1)], **options).param_groups[0]
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def value_of(expr, tensors, numbers):
     return values[expr]
 
 
+@pytest.mark.elementwise
 @pytest.mark.parametrize("step", [1, 2, 7])
 def test_the_passes_keep_the_formula(cls, formula, defaults, step):
     rng, program = np.random.default_rng(step), program_of(formula)

@@ -53,7 +53,7 @@ def test_lines_of_known_papers(cls, options, lines):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_parentheses_where_they_matter(expr, text):
-    rule = rule_of(type("Toy", (), {"update": lambda self, param, grad: param, "counts_steps": True}))
+    rule = rule_of(type("Toy", (), {"update": lambda self, param, grad: param, "counts_steps": True, "measures": ()}))
     assert latex(Formula(rule, {"param": expr}, {})) == [rf"\theta_t = {text}"]
 
 

@@ -15,7 +15,13 @@ from thalweg.formula.trace import evaluate, formula_of, trace
 
 def toy(update, *options):
     """A rule that is no optimizer of the library."""
-    return rule_of(type("Toy", (), {"update": update, "counts_steps": True, "options": {"maximize", *options}}))
+    return rule_of(
+        type(
+            "Toy",
+            (),
+            {"update": update, "counts_steps": True, "measures": (), "learned": (), "options": {"maximize", *options}},
+        )
+    )
 
 
 def options_of(cls, **options):
@@ -190,6 +196,7 @@ def test_inside_update_self_is_the_group():
 
     class Toy:
         options = {"lr": None}  # noqa: RUF012
+        learned = ()
         constant = 3
 
         def method(self):

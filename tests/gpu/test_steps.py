@@ -32,7 +32,8 @@ def trained(cls, device, steps=4, dtype=torch.float32, **options):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
-@pytest.mark.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+# What is learned of all parameters is added up by torch there, so the last digit of a sum may be another.
+@pytest.mark.parametrize("cls", [cls for cls in CATALOGUE if not cls.learned], ids=lambda cls: cls.__name__)
 def test_the_cpus_bits(cls, dtype):
     found, optimizer = trained(cls, "cuda", dtype=dtype)
     assert "as a Triton kernel on cuda:0" in optimizer.explain()
@@ -118,3 +119,32 @@ def test_more_elements_than_32_bits_count():
     param.grad = torch.ones_like(param)
     thalweg.SGD([param], lr=0.5).step()
     assert param.min() == param.max() == -0.5
+
+
+def matrices(device):
+    return params(device, [(64, 32), (32, 64), (64, 32), (16, 3, 3, 3)])
+
+
+def test_muon_beside_the_cpu():
+    ends = []
+    for device in ("cuda", "cpu"):
+        tensors = matrices(device)
+        optimizer = thalweg.Muon(tensors, lr=0.02)
+        for step in range(3):
+            backward(tensors, step)
+            optimizer.step()
+        ends.append([param.detach().cpu() for param in tensors])
+    # products in bfloat16 are summed in another order: 3% of an update, three times
+    torch.testing.assert_close(*ends, rtol=0, atol=3 * 0.03 * 0.02 * 2**0.5)
+
+
+def test_muon_waits_for_nothing(never_waits):
+    tensors = matrices("cuda")
+    optimizer = thalweg.Muon(tensors)
+    for step in range(3):
+        backward(tensors, step)
+        optimizer.step()
+    with never_waits:
+        for param in tensors:
+            param.grad = param.grad * 2
+        optimizer.step()

@@ -14,18 +14,17 @@ from ..formula.rule import Group
 from ..formula.trace import is_number
 
 
-@torch.no_grad()
 def learn(optimizer: Any, is_left_out: Any) -> None:
     """Have the optimizer learn, unless gradients were only gathered; what a device has summed is not waited for."""
-    owner, sums = type(optimizer), optimizer._metrics.sums
+    owner, sums, first = type(optimizer), optimizer._metrics.sums, optimizer.param_groups[0]
     if not all(name in sums for name in owner.measures):
         return
-    first = optimizer.param_groups[0]
     group = Group(owner, lambda name: _number(first[name]))
-    new = owner.learn(group, **{name: _total(sums[name]) for name in owner.measures})
-    for other in optimizer.param_groups:
-        for name, value in new.items():
-            _put(other, name, value, is_left_out)
+    with torch.set_grad_enabled(bool(first["differentiable"])):
+        new = owner.learn(group, **{name: _total(sums[name]) for name in owner.measures})
+        for other in optimizer.param_groups:
+            for name, value in new.items():
+                _put(other, name, value, is_left_out)
 
 
 def _number(value: Any) -> Any:
@@ -38,13 +37,18 @@ def _number(value: Any) -> Any:
 
 
 def _total(sums: Sequence[Any]) -> Any:
-    """Add up the sums of all parameters: exactly, or on their device."""
-    on_device = [item for item in sums if isinstance(item, Tensor) and (item.dim() or item.device.type != "cpu")]
-    if not on_device:
+    """Add up the sums of all parameters: exactly, or on their device, or in their graph."""
+    tensors = [item for item in sums if isinstance(item, Tensor) and not _is_at_hand(item)]
+    if not tensors:
         numbers = [float(item) for item in sums]
         return Number(math.fsum(numbers) if all(map(math.isfinite, numbers)) else sum(numbers))
-    device = on_device[0].device
+    device = tensors[0].device
     return torch.cat([torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]).sum()
+
+
+def _is_at_hand(item: Tensor) -> bool:
+    """Tell if a number may be read without waiting, and without leaving a graph."""
+    return not (item.dim() or item.requires_grad) and item.device.type == "cpu"
 
 
 def _put(group: dict[str, Any], name: str, value: Any, is_left_out: Any) -> None:
@@ -54,7 +58,7 @@ def _put(group: dict[str, Any], name: str, value: Any, is_left_out: Any) -> None
         return
     old = group[name]
     new = torch.where(is_left_out.to(value.device, torch.bool), old, value) if torch.is_tensor(is_left_out) else value
-    if isinstance(old, Tensor) and old.device == value.device:
+    if isinstance(old, Tensor) and old.device == value.device and not (old.requires_grad or new.requires_grad):
         old.copy_(new.reshape(old.shape))
     else:
         group[name] = new.reshape(()).to(torch.float64)

@@ -61,6 +61,16 @@ class Prodigy(Optimizer):
         return sqrt(self.betas[1]) if self.beta3 is None else self.beta3
 
     @classmethod
+    def check(cls, options, where=""):
+        """Refuse a decay that knows nothing of d."""
+        super().check(options, where)
+        if options["decoupled_weight_decay"]:
+            raise ValueError(
+                f"Prodigy's weights decay by lr * d * weight_decay{where}, but decoupled_weight_decay=True would leave "
+                "d out: set decouple=True"
+            )
+
+    @classmethod
     def start(cls, options):
         """Begin with the smallest estimate."""
         return {"d": options["d0"], "d_max": options["d0"], "d_numerator": 0.0}
@@ -72,5 +82,6 @@ class Prodigy(Optimizer):
         d_max = maximum(self.d_max, d_hat)
         # The first estimate is free to jump.
         d = where(self.d > self.d0, self.d, maximum(self.d, d_hat))
-        new = {"d": minimum(d_max, d * self.growth_rate), "d_max": d_max, "d_numerator": d_numerator}
+        grown = d_max if self.growth_rate == inf else minimum(d_max, d * self.growth_rate)
+        new = {"d": grown, "d_max": d_max, "d_numerator": d_numerator}
         return {name: where(distance > 0, value, getattr(self, name)) for name, value in new.items()}
