@@ -5,11 +5,12 @@ The columns that sums are taken in are added pairwise at the end: an order that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...formula.expr import BLOCK
 from .elements import Loop
 from .formats import FORMATS, place_of
+from .packed import PACK, UNPACK
 from .stages import Stages
 from .text import ATTRIBUTES, block
 
@@ -92,16 +93,21 @@ def definitions(it: Stages) -> Iterator[str]:
         yield PEAK
     if it.first.sums:
         yield ZERO + PAIRWISE
+    if it.packed:
+        yield UNPACK + PACK
 
 
 def walk_blocks(it: Stages) -> str:
     """Write the walk over the blocks of a chunk."""
     given = [name for name in it.first.tensors if name not in it.buffers]
+    places = {name: f"%{name}.block" for name in given} | {name: f"%{name}.codes" for name in it.packed}
+    places |= {name: f"%{name}.start" for name in it.buffers}
     arguments = ", ".join([*(f"ptr %{name}.start" for name in given), "ptr %slots", "ptr %sums", "i64 %first"])
     return f"""
 define internal void @blocks({arguments}, i64 %length) {ATTRIBUTES} {{
 entry:
 {block(f"%{name}.start = alloca [{BLOCK} x {it.first.compute}], align 64" for name in it.buffers)}
+{block(f"%{name}.codes = alloca [{BLOCK} x i8], align 64" for name in it.packed)}
 {block(f"%{name}.columns = alloca [{BLOCK} x double], align 64" for name in it.first.sums)}
 {block(f"call void @zero(ptr %{name}.columns)" for name in it.first.sums)}
   br label %loop
@@ -115,8 +121,10 @@ loop:
   %b.index = lshr i64 %b, {BLOCK.bit_length() - 1}
   %b.pair = lshr i64 %b, 1
 {block(_of_block(it.first, given), _ahead(it.first, given))}
-  {_call(it.first, set(given))}
-{block(_between(it, set(given)))}
+{block(f"call void @unpack(ptr %{name}.block, ptr %{name}.codes)" for name in it.packed)}
+  {_call(it.first, places)}
+{block(_between(it, places))}
+{block(f"call void @pack(ptr %{name}.codes, ptr %{name}.block)" for name in it.packed if name in it.written)}
   %next = add i64 %b, {BLOCK}
   %done = icmp uge i64 %next, %length
   br i1 %done, label %exit, label %loop
@@ -146,18 +154,18 @@ def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
             yield f"call void @llvm.prefetch.p0(ptr %{name}.ahead.{line}, i32 0, i32 3, i32 1)"
 
 
-def _call(it: Loop, given: set[str]) -> str:
-    tensors = [f"ptr %{name}.{'block' if name in given else 'start'}" for name in it.tensors]
+def _call(it: Loop, places: Mapping[str, str]) -> str:
+    tensors = [f"ptr {places[name]}" for name in it.tensors]
     columns = [f"ptr %{name}.columns" for name in it.sums]
     peaks = [f"{it.compute} %{name}" for name in it.peaks]
     return f"call void @{it.name}({', '.join([*tensors, *columns, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
 
 
-def _between(it: Stages, given: set[str]) -> Iterator[str]:
+def _between(it: Stages, places: Mapping[str, str]) -> Iterator[str]:
     for name, buffer in it.peaks.items():
         yield f"%{name} = call float @peak(ptr %{buffer}.start, i64 %count)"
     if it.second:
-        yield _call(it.second, given)
+        yield _call(it.second, places)
 
 
 def _sums(it: Stages) -> Iterator[str]:

@@ -14,7 +14,6 @@ from ...formula.expr import Expr, Operation, Reduction, symbols, walk
 from ...formula.passes import Slot
 from ...formula.random import ELEMENT
 from .formats import COMPUTE, FORMATS, format_of
-from .halves import HALVES, WHOLE, Range
 from .text import STREAMING, Values, block, is_condition
 
 
@@ -61,16 +60,6 @@ class Loop:
         """True if it reads or writes numbers of less than four bytes."""
         return any(FORMATS[self.dtypes[name]].bytes < 4 for name in self.tensors)
 
-    @property
-    def packed(self) -> list[str]:
-        """List the tensors in which two elements share a byte."""
-        return [name for name in self.tensors if FORMATS[self.dtypes[name]].together > 1]
-
-    @property
-    def range(self) -> Range:
-        """From where to where it runs."""
-        return HALVES if self.packed else WHOLE
-
     def loads(self, scope: str) -> list[str]:
         """List the tensors that are read for each element, or once."""
         used = {symbol.name for symbol in symbols(*self.roots) if symbol.scope == scope}
@@ -92,23 +81,21 @@ entry:
 {block(slots(it.slots, it.compute))}
 {block(addresses(it.blocks, it.dtypes, "0"), loads(it.loads("block"), it.dtypes))}
 {block(values.lines(once), stores(of_blocks, it.dtypes, values))}
-{it.range.head}
-{block(it.range.number() if is_drawn else [])}
+{block(["%element.first = trunc i64 %first to i32"] if is_drawn else [])}
   br label %loop
 
 loop:
-  %i = phi i64 [ {it.range.first}, %{it.range.before} ], [ %next, %loop ]
-{block([f"%element = phi i32 [ %element.first, %{it.range.before} ], [ %element.next, %loop ]"] if is_drawn else [])}
-{block(addresses([name for name in it.tensors if name not in {*it.blocks, *it.packed}], it.dtypes, "%i"))}
-{block(it.range.find_byte() if it.packed else [], addresses(it.packed, it.dtypes, "%byte.place"))}
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+{block(["%element = phi i32 [ %element.first, %entry ], [ %element.next, %loop ]"] if is_drawn else [])}
+{block(addresses([name for name in it.tensors if name not in it.blocks], it.dtypes, "%i"))}
 {block(loads(it.loads("element"), it.dtypes))}
 {block(values.arithmetic(it.roots, once))}
 {block(stores(of_elements, it.dtypes, values), sums(it, values))}
 {block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
-  %done = icmp eq i64 %next, {it.range.end}
-  br i1 %done, label %{it.range.after}, label %loop
-{it.range.tail}
+  %done = icmp eq i64 %next, %length
+  br i1 %done, label %exit, label %loop
+
 exit:
   ret void
 }}

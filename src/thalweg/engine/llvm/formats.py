@@ -16,7 +16,7 @@ class Format:
     load: str
     store: str
     together: int = 1
-    """How many elements share a place in memory."""
+    """How many elements share a place in memory; loops see them apart."""
 
 
 PLAIN_LOAD = "{x} = load {type}, ptr {at}, align {bytes}"
@@ -61,22 +61,6 @@ WHOLE_STORE = """
 {at}.short = trunc i32 {x} to {type}
 store {type} {at}.short, ptr {at}, align {bytes}"""
 
-# A loop over half a block knows by how much to shift, and what of the byte is the other half's.
-PACKED_LOAD = """
-{x}.byte = load {type}, ptr {at}, align {bytes}
-{x}.pair = zext {type} {x}.byte to i32
-{x}.shifted = lshr i32 {x}.pair, %half.shift
-{x} = and i32 {x}.shifted, 15"""
-
-PACKED_STORE = """
-{at}.old = load {type}, ptr {at}, align {bytes}
-{at}.pair = zext {type} {at}.old to i32
-{at}.kept = and i32 {at}.pair, %half.kept
-{at}.shifted = shl i32 {x}, %half.shift
-{at}.both = or i32 {at}.kept, {at}.shifted
-{at}.byte = trunc i32 {at}.both to {type}
-store {type} {at}.byte, ptr {at}, align {bytes}"""
-
 FORMATS = {
     torch.float32: Format("float", 4, PLAIN_LOAD, PLAIN_STORE),
     torch.float64: Format("double", 8, PLAIN_LOAD, PLAIN_STORE),
@@ -84,7 +68,7 @@ FORMATS = {
     torch.float16: Format("half", 2, FLOAT16_LOAD, FLOAT16_STORE),
     torch.int16: Format("i16", 2, SIGNED_LOAD, WHOLE_STORE),
     torch.uint8: Format("i8", 1, UNSIGNED_LOAD, WHOLE_STORE),
-    PACKED: Format("i8", 1, PACKED_LOAD, PACKED_STORE, together=2),
+    PACKED: Format("i8", 1, UNSIGNED_LOAD, WHOLE_STORE, together=2),
 }
 
 SINGLE_IN_DOUBLE = Format(

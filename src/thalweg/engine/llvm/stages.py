@@ -12,6 +12,7 @@ from ...formula.passes import Program, Slot
 from ...formula.random import ELEMENT
 from ...formula.rewrite import replaced
 from .elements import Loop
+from .formats import FORMATS
 from .text import ATTRIBUTES, STREAMING
 
 
@@ -30,6 +31,16 @@ class Stages:
     def is_whole(self) -> bool:
         """True if one loop over all elements does it; narrow numbers take less time if blocks are fetched ahead."""
         return not (self.buffers or self.first.sums or self.first.is_narrow)
+
+    @property
+    def packed(self) -> list[str]:
+        """List the tensors whose bytes have two elements each."""
+        return [name for name in self.first.tensors if FORMATS[self.first.dtypes[name]].together > 1]
+
+    @property
+    def written(self) -> set[str]:
+        """All that the loops write."""
+        return {*self.first.stores, *(self.second.stores if self.second else ())}
 
 
 def stages(program: Program, dtypes: Mapping[str, torch.dtype]) -> Stages:
