@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam, RProp
-from thalweg.engine import cache
+from thalweg.engine import cache, kernels
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import kernel, load
 
