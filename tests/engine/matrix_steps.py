@@ -15,6 +15,7 @@ KEPT = {
     "kahan": {"rounding": "kahan"},
     "master": {"rounding": "master"},
     "8bit": {"state_dtype": "8bit"},
+    "4bit": {"state_dtype": "4bit"},
 }
 AROUND = {
     "plain": {},

@@ -29,10 +29,10 @@ SMALLEST_SCALE, LARGEST_SCALE = 2.0**-90, 2.0**127
 """So that no code stands for a denormal number, which processors are slow with; and so that float32 has the scale."""
 
 SIGNED_MANTISSA, UNSIGNED_MANTISSA = {8: 3, 4: 0}, {8: 3, 4: 1}
-"""Bits of a code after the point. Exponents reach down to small elements beside large ones: the most that are left.
+"""Bits of a code after the point, by how many it has in all: beside a sign and enough exponent, four leave none.
 
-A second moment in powers of two would make steps 15% longer: its mean is right, but that of its root is not. With
-one bit after the point it is 3%.
+A second moment in powers of two, with four bits of exponent, would make steps 15% longer: its mean is right, but the
+mean of its root is too small. With one bit after the point it is 3%.
 """
 
 

@@ -143,7 +143,14 @@ def test_nothing_is_learned_without_a_gradient():
 
 @pytest.mark.parametrize(
     "options",
-    [{"accumulate": 2}, {"skip_nonfinite": True}, {"max_grad_norm": 1.0}, {"cautious": True}, {"state_dtype": "8bit"}],
+    [
+        {"accumulate": 2},
+        {"skip_nonfinite": True},
+        {"max_grad_norm": 1.0},
+        {"cautious": True},
+        {"state_dtype": "8bit"},
+        {"state_dtype": "4bit"},
+    ],
     ids=str,
 )
 def test_together_with_what_goes_around_a_step(options):
@@ -163,10 +170,11 @@ def test_a_step_that_is_left_out_teaches_nothing():
     assert {name: optimizer.param_groups[0][name] for name in optimizer.learned} == before
 
 
-def test_what_starts_as_the_parameter_is_exact():
+@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
+def test_what_starts_as_the_parameter_is_exact(state_dtype):
     param = nn.Parameter(torch.randn(5000).bfloat16())
     start = param.detach().float()
-    optimizer = thalweg.Prodigy([param], state_dtype="8bit")
+    optimizer = thalweg.Prodigy([param], state_dtype=state_dtype)
     param.grad = torch.ones_like(param)
     optimizer.step()
     assert torch.equal(optimizer.state[param]["p0"], start)
