@@ -207,6 +207,19 @@ class Oracle:
             assert now[name].item() == np.float32(wanted), name
 
 
+def step_and_check(optimizer, leave_out=lambda oracle: False):
+    """Take a step, and compare every parameter that has a gradient."""
+    with np.errstate(all="ignore"):
+        numbered = enumerate((group, param) for group in optimizer.param_groups for param in group["params"])
+        oracles = [
+            Oracle(optimizer, group, param, index) for index, (group, param) in numbered if param.grad is not None
+        ]
+        optimizer.step()
+        for oracle in oracles:
+            if not leave_out(oracle):
+                oracle.check(optimizer.state.get(oracle.param, {}))
+
+
 def elements(param):
     return param.numel() * (2 if param.is_complex() else 1)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from .choice import Choice, choose
 from .gradients import Ready, numbered
-from .plan import Choice, choose
 from .triton import available
 
 

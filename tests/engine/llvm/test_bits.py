@@ -6,7 +6,7 @@ import torch
 
 from thalweg.engine import launch
 
-from ..oracle import INTEGERS, Oracle, assert_same_bits, memory, narrowed
+from ..oracle import INTEGERS, assert_same_bits, memory, narrowed, step_and_check
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
 
@@ -45,17 +45,7 @@ def check_steps(cls, options, dtype, sizes=SIZES):
             for state in optimizer.state.get(param, {}).values():
                 if steps == 1 and state.shape == param.shape and state.dtype == dtype:
                     state.copy_(any_bits(state.numel(), dtype, 0))
-        with np.errstate(all="ignore"):
-            oracles = [
-                Oracle(optimizer, group, param, index)
-                for index, (group, param) in enumerate(
-                    (group, param) for group in optimizer.param_groups for param in group["params"]
-                )
-                if param.grad is not None
-            ]
-            optimizer.step()
-            for oracle in oracles:
-                oracle.check(optimizer.state.get(oracle.param, {}))
+        step_and_check(optimizer)
 
 
 @pytest.mark.parametrize("dtype", REAL, ids=str)

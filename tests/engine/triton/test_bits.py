@@ -1,6 +1,5 @@
 """A kernel's bits are those of NumPy, as for the CPU's kernels: the same oracle, on other machinery."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -8,7 +7,7 @@ import thalweg
 
 from ..conftest import CATALOGUE, variants
 from ..llvm.test_bits import AROUND, COMPLEX, KEPT, REAL, any_bits
-from ..oracle import Oracle
+from ..oracle import step_and_check
 from .conftest import DEVICE
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
@@ -38,17 +37,7 @@ def check_steps(cls, options, dtype, steps=3, sizes=SIZES):
             for state in optimizer.state.get(param, {}).values():
                 if step == 1 and state.shape == param.shape and state.dtype == dtype:
                     state.copy_(any_bits(state.numel(), dtype, 0))
-        with np.errstate(all="ignore"):
-            oracles = [
-                Oracle(optimizer, group, param, index)
-                for index, (group, param) in enumerate(
-                    (group, param) for group in optimizer.param_groups for param in group["params"]
-                )
-                if param.grad is not None
-            ]
-            optimizer.step()
-            for oracle in oracles:
-                oracle.check(optimizer.state.get(oracle.param, {}))
+        step_and_check(optimizer)
 
 
 # The interpreter takes its time, and maximize only changes a sign: one optimizer has it.

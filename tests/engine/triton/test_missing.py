@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import plan
+from thalweg.engine import kernels
 from thalweg.engine.triton import available, kernel
 
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch):
-    monkeypatch.setattr(plan, "_told", set())
-    monkeypatch.setattr(plan, "_failures", {})
+    monkeypatch.setattr(kernels, "_told", set())
+    monkeypatch.setattr(kernels, "_failures", {})
     monkeypatch.setattr(kernel, "_kernels", {})
     for known in (available.why_not, available.interprets):
         known.cache_clear()
