@@ -4,6 +4,8 @@ Only the numbers that are one a parameter come from the library, by Python's flo
 narrow formats round, and in which order sums are taken, is said here.
 """
 
+import copy
+
 import numpy as np
 import torch
 
@@ -114,7 +116,9 @@ class Oracle:
         kept = dict(formats(formula.rule, formula.states, param, group, state))
         complete(state, formula, param, kept, group.__getitem__)
         self.program = program_of(formula, tuple((name, form) for name, form in kept.items() if not form.is_plain))
-        self.group, self.param, self.state = group, param, state
+        # What an optimizer learns in a step is there for the next one.
+        self.group = copy.deepcopy({name: value for name, value in group.items() if name != "params"})
+        self.param, self.state = param, state
         self.compute = np.float64 if param.dtype.to_real() is torch.float64 else np.float32
         step = state["step"].item() if "step" in state else float(not is_fresh)
         scalars = {name: state[name].item() for name in formula.states if name in formula.rule.scalars}

@@ -33,18 +33,24 @@ def any_bits(size, dtype, offset):
     return tensor
 
 
-def check_steps(cls, options, dtype, sizes=SIZES):
+def finite(size, dtype, offset):
+    """Make a tensor of numbers of many sizes: what is none would make its whole block none, as their scale tells."""
+    numbers = torch.randn(size) * 2.0 ** torch.randint(-16, 3, (size,))
+    return torch.cat([torch.zeros(offset), numbers]).to(dtype)[offset:]
+
+
+def check_steps(cls, options, dtype, sizes=SIZES, values=any_bits):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
-    params = [torch.nn.Parameter(any_bits(size, dtype, offset)) for offset in (0, 1) for size in sizes]
+    params = [torch.nn.Parameter(values(size, dtype, offset)) for offset in (0, 1) for size in sizes]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options)
     for steps in range(3):
         for index, param in enumerate(params):
             # Some rest once, so that from then on neighbours have different step counts.
-            param.grad = None if steps == 1 and index % 4 == 0 else any_bits(param.numel(), dtype, steps % 2)
+            param.grad = None if steps == 1 and index % 4 == 0 else values(param.numel(), dtype, steps % 2)
             for state in optimizer.state.get(param, {}).values():
                 if steps == 1 and state.shape == param.shape and state.dtype == dtype:
-                    state.copy_(any_bits(state.numel(), dtype, 0))
+                    state.copy_(values(state.numel(), dtype, 0))
         step_and_check(optimizer)
 
 
@@ -96,10 +102,15 @@ def test_everything_around_a_formula(cls, around, dtype):
     check_steps(cls, {"lr": 0.05, **around}, dtype)
 
 
-@pytest.mark.parametrize("length", [256, 512, 4096])
-def test_any_end_of_a_block_whose_halves_share_bytes(cls, length, monkeypatch):
+ENDS = (4096, 4096 + 127, 4096 + 128, 4096 + 129)
+"""Where a block ends: full, or about its half, as elements of both halves share bytes."""
+
+
+@pytest.mark.parametrize("length", [256, 4096])
+@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
+def test_blocks_of_numbers_with_any_end(cls, state_dtype, length, monkeypatch):
     monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
-    check_steps(cls, {"lr": 0.05, "state_dtype": "4bit"}, torch.float32, (4096, 4096 + 127, 4096 + 128, 4096 + 129))
+    check_steps(cls, {"lr": 0.05, "state_dtype": state_dtype}, torch.float32, ENDS, finite)
 
 
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])

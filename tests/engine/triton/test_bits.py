@@ -6,7 +6,7 @@ import torch
 import thalweg
 
 from ..conftest import CATALOGUE, variants
-from ..llvm.test_bits import AROUND, COMPLEX, KEPT, REAL, any_bits
+from ..llvm.test_bits import AROUND, COMPLEX, ENDS, KEPT, REAL, any_bits, finite
 from ..oracle import step_and_check
 from .conftest import DEVICE
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("_compiled_only")
 SIZES = (0, 1, 7, 4099)
 
 
-def memory(size, dtype, offset=0):
-    return any_bits(size, dtype, offset).to(DEVICE) if not offset else moved(any_bits(size, dtype, offset), offset)
+def memory(size, dtype, offset=0, values=any_bits):
+    return moved(values(size, dtype, offset), offset) if offset else values(size, dtype, 0).to(DEVICE)
 
 
 def moved(tensor, offset):
@@ -25,18 +25,18 @@ def moved(tensor, offset):
     return room.copy_(tensor)
 
 
-def check_steps(cls, options, dtype, steps=3, sizes=SIZES):
+def check_steps(cls, options, dtype, steps=3, sizes=SIZES, values=any_bits):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
-    params = [torch.nn.Parameter(memory(size, dtype, offset)) for offset in (0, 1) for size in sizes]
+    params = [torch.nn.Parameter(memory(size, dtype, offset, values)) for offset in (0, 1) for size in sizes]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options, engine="triton")
     for step in range(steps):
         for index, param in enumerate(params):
             # Some rest once, so that from then on neighbours have different step counts.
-            param.grad = None if step == 1 and index % 4 == 0 else memory(param.numel(), dtype, step % 2)
+            param.grad = None if step == 1 and index % 4 == 0 else memory(param.numel(), dtype, step % 2, values)
             for state in optimizer.state.get(param, {}).values():
                 if step == 1 and state.shape == param.shape and state.dtype == dtype:
-                    state.copy_(any_bits(state.numel(), dtype, 0))
+                    state.copy_(values(state.numel(), dtype, 0))
         step_and_check(optimizer)
 
 
@@ -80,14 +80,21 @@ def test_single_precision_states_of_double_parameters():
 
 
 @pytest.mark.parametrize("around", [{}, {"max_tensor_norm": 0.5, "track": True}], ids=["alone", "with sums"])
-def test_any_end_of_a_block_whose_halves_share_bytes(around):
-    sizes = (4096, 4096 + 127, 4096 + 128, 4096 + 129)
-    check_steps(thalweg.Adam, {"state_dtype": "4bit", **around}, torch.float32, sizes=sizes)
+@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
+def test_blocks_of_numbers_with_any_end(state_dtype, around):
+    check_steps(thalweg.Adam, {"state_dtype": state_dtype, **around}, torch.float32, sizes=ENDS, values=finite)
 
 
 @pytest.mark.parametrize("name", [cls.__name__ for cls in CATALOGUE])
 def test_every_optimizer_in_four_bits(name):
-    check_steps(getattr(thalweg, name), {"lr": 0.05, "state_dtype": "4bit"}, torch.float32, steps=2, sizes=(4099,))
+    check_steps(
+        getattr(thalweg, name),
+        {"lr": 0.05, "state_dtype": "4bit"},
+        torch.float32,
+        steps=2,
+        sizes=(4099,),
+        values=finite,
+    )
 
 
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
