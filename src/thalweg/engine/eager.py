@@ -14,6 +14,7 @@ from ..formula.trace import Formula, evaluate, formula_of
 from ..state.formats import Format
 from ..state.initial import complete
 from ..state.keeping import formats
+from ..state.layout import whole
 from .access import InGraph, InPlace, Touched
 from .gradients import Ready
 from .rules import measuring_rule_for, rule_for
@@ -66,7 +67,7 @@ class Update:
         if formula.rule.counts_steps and formula.changes("param"):
             self.full["step"] += 1
         _note(self.state, self.full)
-        return {name: outputs[name] for name in formula.measured}
+        return {name: whole(outputs[name]) for name in formula.measured}
 
     def _group(self) -> Group:
         given = {name: self.access.number(value) for name, value in self.given.items()}

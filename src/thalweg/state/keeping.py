@@ -12,6 +12,7 @@ from ..formula.rule import Rule
 from ..formula.trace import Formula
 from .blocks import FEWEST, SCALE, Blocks
 from .formats import NARROW, Format, compute_dtype
+from .layout import is_sharded
 from .sixteen_bits import COMPENSATION, LOW_BITS, Compensated, Rounded, Split
 
 ROUNDINGS = ("nearest", "stochastic", "kahan", "master")
@@ -102,6 +103,12 @@ def fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
         return (
             f"state_dtype={choice} is for parameters that are computed with in float64",
             f"is {dtype}: choose None, torch.float32, torch.bfloat16, torch.float16, '8bit' or '4bit'",
+        )
+    if is_sharded(param) and (choice in CODED or rounding in ("stochastic", "master")):
+        name = "state_dtype" if choice in CODED else "rounding"
+        return (
+            f"{name}={group[name]!r} works on the bits of a tensor that is whole",
+            f"is sharded, a {type(param).__name__}: choose rounding='kahan' or a state_dtype of torch.bfloat16",
         )
     narrow = choice in (*NARROW, *CODED)
     if narrow and param.is_complex():

@@ -1,6 +1,7 @@
 """How a tensor's elements lie in memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -40,3 +41,13 @@ def overlapping(owners: Sequence[Sequence[Tensor]]) -> set[int]:
         if stop > end:
             end, last = stop, owner
     return found
+
+
+def is_sharded(value: Any) -> bool:
+    """Tell if a tensor is a DTensor, of which each process has a part; asking for its type would import a lot."""
+    return hasattr(value, "full_tensor")
+
+
+def whole(value: Any) -> Any:
+    """Gather what each process has a part of; leave everything else."""
+    return value.full_tensor() if is_sharded(value) else value
