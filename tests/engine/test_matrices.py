@@ -61,6 +61,24 @@ def test_any_dense_layout(layout):
     torch.testing.assert_close(params[0], params[1], rtol=0, atol=0.02)
 
 
+def test_tensors_of_one_shape_may_lie_differently(monkeypatch):
+    monkeypatch.setattr(matrices, "MOST", 1000)
+    start, gradients = torch.randn(2, 6, 6, 6), torch.randn(2, 6, 6, 6)
+    alone = [
+        torch.nn.Parameter(start[0].clone()),
+        torch.nn.Parameter(start[1].permute(1, 2, 0).contiguous().permute(2, 0, 1)),
+    ]
+    together = [torch.nn.Parameter(param.detach().clone()) for param in alone]
+    assert together[0].stride() != together[1].stride()
+    for params in (alone, together):
+        for param, gradient in zip(params, gradients, strict=True):
+            param.grad = gradient.clone()
+    for param in alone:
+        thalweg.Muon([param], lr=0.5).step()
+    thalweg.Muon(together, lr=0.5).step()
+    assert all(map(torch.equal, alone, together))
+
+
 def test_matrices_share_their_memory(counted):
     """Sets of one shape are done together, and what waits between passes is used by the next."""
     calls = counted(matrices.Matrices, "make")

@@ -14,8 +14,11 @@ from ..formula.rule import Group
 from ..formula.trace import is_number
 
 
-def learn(optimizer: Any, is_left_out: Any) -> None:
-    """Have the optimizer learn, unless gradients were only gathered; what a device has summed is not waited for."""
+def learn(optimizer: Any) -> None:
+    """Have the optimizer learn, unless gradients were only gathered; what a device has summed is not waited for.
+
+    Where a device has left a step out, sums are zero.
+    """
     owner, sums, first = type(optimizer), optimizer._metrics.sums, optimizer.param_groups[0]
     if not all(name in sums for name in owner.measures):
         return
@@ -24,7 +27,7 @@ def learn(optimizer: Any, is_left_out: Any) -> None:
         new = owner.learn(group, **{name: _total(sums[name]) for name in owner.measures})
         for other in optimizer.param_groups:
             for name, value in new.items():
-                _put(other, name, value, is_left_out)
+                _put(other, name, value)
 
 
 def _number(value: Any) -> Any:
@@ -51,14 +54,13 @@ def _is_at_hand(item: Tensor) -> bool:
     return not (item.dim() or item.requires_grad) and item.device.type == "cpu"
 
 
-def _put(group: dict[str, Any], name: str, value: Any, is_left_out: Any) -> None:
+def _put(group: dict[str, Any], name: str, value: Any) -> None:
     """Keep a number where it was: a tensor may be part of a device's captured work."""
     if not isinstance(value, Tensor):
         group[name] = float(value)
         return
     old = group[name]
-    new = torch.where(is_left_out.to(value.device, torch.bool), old, value) if torch.is_tensor(is_left_out) else value
-    if isinstance(old, Tensor) and old.device == value.device and not (old.requires_grad or new.requires_grad):
-        old.copy_(new.reshape(old.shape))
+    if isinstance(old, Tensor) and old.device == value.device and not (old.requires_grad or value.requires_grad):
+        old.copy_(value.reshape(old.shape))
     else:
-        group[name] = new.reshape(()).to(torch.float64)
+        group[name] = value.reshape(()).to(torch.float64)

@@ -61,7 +61,7 @@ class Plan:
         if items:
             eager.step(optimizer, items)
         if optimizer.learned:
-            learn(optimizer, is_left_out)
+            learn(optimizer)
         if self.accumulates and (self.launches or items):
             gathered(optimizer)
 

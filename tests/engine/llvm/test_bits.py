@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+import thalweg
 from thalweg.engine import launch
 
-from ..oracle import INTEGERS, assert_same_bits, memory, narrowed, step_and_check
+from ..oracle import INTEGERS, assert_same_bits, memory, narrowed, step_and_check, summed
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
 
@@ -138,3 +139,16 @@ def test_the_oracle_rounds_to_nearest_even():
     numbers = np.array([1.0, 1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -3e38, 3.4e38, np.nan], np.float32)
     wanted = torch.from_numpy(numbers).bfloat16()
     assert_same_bits(memory(wanted), narrowed(numbers, torch.bfloat16), torch.bfloat16, "rounded")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("size", [1, 255, 4099, 32_768, 70_001])
+def test_sums_are_taken_in_the_promised_order(size, threads, monkeypatch):
+    monkeypatch.setattr(launch, "ALONE", 0)
+    torch.set_num_threads(threads)
+    param = torch.nn.Parameter(torch.randn(size))
+    param.grad = torch.randn(size)
+    wanted = [summed(value.detach().numpy(), "total_square") for value in (param.grad, param)]
+    optimizer = thalweg.SGD([param], lr=0.1, track=True)
+    optimizer.step()
+    assert [optimizer._metrics.sums[name] for name in ("grad_square", "param_square")] == [[each] for each in wanted]
