@@ -55,7 +55,7 @@ def test_any_dense_layout(layout):
         param.grad = gradient.clone()
         optimizer = thalweg.Muon([param], lr=0.5)
         optimizer.step()
-        assert "machine code" in optimizer.explain()
+        assert "machine code (llvm), in one pass over memory, on up to 1 thread, cut in two" in optimizer.explain()
     assert params[1].stride() == laid_out.stride()
     # products of matrices in bfloat16 round in an order that depends on how these lie
     torch.testing.assert_close(params[0], params[1], rtol=0, atol=0.02)

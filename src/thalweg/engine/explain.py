@@ -40,7 +40,12 @@ def _sentence(choices: Sequence[Choice]) -> str:
     if reason:
         return f"{what} on the eager engine, because {reason}"
     groups = len({id(choice.item.group) for choice in choices})
-    return f"{what} of {_count(groups, 'group')} {_how(choices[0])}{_kept(choices[0])}{_before(choices[0])}"
+    return f"{what} of {_count(groups, 'group')} {_how(choices[0])}{_between(choices[0])}{_kept(choices[0])}{_before(choices[0])}"
+
+
+def _between(choice: Choice) -> str:
+    """Say that one pass is two where functions of whole matrices cut it."""
+    return ", cut in two by products of whole matrices" if choice.program.work else ""
 
 
 def _kept(choice: Choice) -> str:
