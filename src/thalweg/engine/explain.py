@@ -40,7 +40,8 @@ def _sentence(choices: Sequence[Choice]) -> str:
     if reason:
         return f"{what} on the eager engine, because {reason}"
     groups = len({id(choice.item.group) for choice in choices})
-    return f"{what} of {_count(groups, 'group')} {_how(choices[0])}{_between(choices[0])}{_kept(choices[0])}{_before(choices[0])}"
+    clauses = (clause(choices[0]) for clause in (_how, _between, _kept, _before))
+    return f"{what} of {_count(groups, 'group')} {''.join(clauses)}"
 
 
 def _between(choice: Choice) -> str:
