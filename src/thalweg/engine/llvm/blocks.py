@@ -124,7 +124,7 @@ loop:
 {block(f"call void @unpack(ptr %{name}.block, ptr %{name}.codes)" for name in it.packed)}
   {_call(it.first, places)}
 {block(_between(it, places))}
-{block(f"call void @pack(ptr %{name}.codes, ptr %{name}.block)" for name in it.packed if name in it.written)}
+{block(f"call void @pack(ptr %{name}.block, ptr %{name}.codes)" for name in it.packed if name in it.written)}
   %next = add i64 %b, {BLOCK}
   %done = icmp uge i64 %next, %length
   br i1 %done, label %exit, label %loop

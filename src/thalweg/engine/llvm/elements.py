@@ -28,7 +28,6 @@ class Loop:
     """Those of them that have one element for the whole loop."""
     peaks: Sequence[str]
     """The numbers that it is given for the whole loop."""
-    slots: Sequence[Slot]
     stores: Mapping[str, Expr]
     names: Mapping[Expr, str]
     """What the formula calls a node."""
@@ -56,9 +55,14 @@ class Loop:
         return [*self.stores.values(), *(total.operands[0] for total in self.sums.values())]
 
     @property
+    def slots(self) -> list[Slot]:
+        """List the numbers that it reads."""
+        return sorted((node for node in walk(*self.roots) if isinstance(node, Slot)), key=lambda slot: slot.index)
+
+    @property
     def is_narrow(self) -> bool:
         """True if it reads or writes numbers of less than four bytes."""
-        return any(FORMATS[self.dtypes[name]].bytes < 4 for name in self.tensors)
+        return any(FORMATS[self.dtypes[name]].bytes < 4 for name in (*self.loads("element"), *self.stores))
 
     def loads(self, scope: str) -> list[str]:
         """List the tensors that are read for each element, or once."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
-from ...formula.passes import Program, Slot
+from ...formula.passes import Program
 from ...formula.random import ELEMENT
 from ...formula.rewrite import replaced
 from .elements import Loop
@@ -34,8 +34,9 @@ class Stages:
 
     @property
     def packed(self) -> list[str]:
-        """List the tensors whose bytes have two elements each."""
-        return [name for name in self.first.tensors if FORMATS[self.first.dtypes[name]].together > 1]
+        """List the tensors that are read or written, and whose bytes have two elements each."""
+        used = {*self.first.loads("element"), *self.written}
+        return [name for name in self.first.tensors if name in used and FORMATS[self.first.dtypes[name]].together > 1]
 
     @property
     def written(self) -> set[str]:
@@ -77,12 +78,9 @@ def _loop(
     dtypes: Mapping[str, torch.dtype],
     sums: Mapping[str, Reduction],
 ) -> Loop:
-    roots = [*stores.values(), *(total.operands[0] for total in sums.values())]
-    used = dict.fromkeys(node for node in walk(*roots) if isinstance(node, Slot))
     blocks = [tensor for tensor in tensors if tensor in program.blocks]
-    slots = sorted(used, key=lambda slot: slot.index)
     attributes = ATTRIBUTES if sums or any(tensor.startswith("buffer.") for tensor in tensors) else STREAMING
-    return Loop(name, tensors, blocks, peaks, slots, stores, program.formula.names, dtypes, sums, attributes)
+    return Loop(name, tensors, blocks, peaks, stores, program.formula.names, dtypes, sums, attributes)
 
 
 def is_late(node: Expr) -> bool:
