@@ -89,7 +89,7 @@ def test_matrices_share_their_memory(counted):
     optimizer.step()
     launches = optimizer._watch.plan.launches
     assert sorted(len(launch.params) for launch in launches) == [1, 2, 3, 3]
-    assert len({flat.data_ptr() for launch in launches for flat in launch.matrices.flat.values()}) == 1
+    assert len({stack.data_ptr() for launch in launches for stack in launch.matrices.stacks.values()}) == 1
     assert len(calls) == 2 * len(launches)
 
 

@@ -34,23 +34,23 @@ class Matrices:
     """What waits between the passes of one launch: its parameters are of one group, and lie alike in memory."""
 
     def __init__(self, program: Program, params: Sequence[Tensor], group: Mapping[str, Any], space: Workspace) -> None:
-        self.group, self.first, self.count = group, params[0], len(params)
-        dtype = work_dtype(self.first.dtype)
-        size = self.count * self.first.numel()
+        self.group, first = group, params[0]
+        shape, strides = (len(params), *first.shape), (first.numel(), *first.stride())
         names = [name for item in passes(program) for name in item.matrices]
-        self.flat = {name: space.take(name, size, dtype, self.first.device) for name in names}
+        self.stacks = {
+            name: space.take(name, len(params) * first.numel(), work_dtype(first.dtype), first.device).as_strided(
+                shape, strides
+            )
+            for name in names
+        }
 
     def of(self, index: int) -> dict[str, Tensor]:
         """Give the tensors of one parameter, by name."""
-        size = self.first.numel()
-        return {name: flat[index * size : (index + 1) * size] for name, flat in self.flat.items()}
+        return {name: stack[index] for name, stack in self.stacks.items()}
 
     @torch.no_grad()
     def make(self, program: Program) -> None:
         """Make what is due after a pass, where its operands are."""
         for name, node in program.matrices.items():
-            stack = self.flat[name].as_strided(
-                (self.count, *self.first.shape), (self.first.numel(), *self.first.stride())
-            )
             numbers = [evaluate(number, self.group) for number in node.numbers]
-            stack.copy_(MATRIX_FUNCTIONS[node.how](stack, *numbers))
+            self.stacks[name].copy_(MATRIX_FUNCTIONS[node.how](self.stacks[name], *numbers))

@@ -181,7 +181,7 @@ class DeviceLaunch:
                 self.mirror.table,
                 *self.shared.values(),
                 *(t for call in self._all_calls for t in call.tables.all),
-                *(self.matrices.flat.values() if self.matrices else ()),
+                *(self.matrices.stacks.values() if self.matrices else ()),
             ):
                 table.record_stream(stream)
 
