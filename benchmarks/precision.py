@@ -7,15 +7,14 @@ Writes benchmarks/results/precision.json, and the table of docs/precision.md. `p
 
 import argparse
 import json
-import platform
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 from report import ROOT, replace, time
+from step_time import machine
 from timing import ratio, take_turns
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
@@ -128,10 +127,10 @@ def measured(rounds: int) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> Iterator[str]:
     """Write what a person reads."""
-    machine = results["machine"]
+    where = results["machine"]
     yield (
-        f"AdamW on 4 x 8M elements, measured on {machine['date']} with {machine['threads']} threads of an "
-        f"{machine['cpu']}, torch {machine['torch']}: `benchmarks/precision.py`, medians of interleaved runs."
+        f"AdamW on 4 x 8M elements, measured on {where['date']} with {where['threads']} threads of an "
+        f"{where['cpu']}, torch {where['torch']}: `benchmarks/precision.py`, medians of interleaved runs."
     )
     yield "\n| step | time | speed, float32 = 1 | bytes of state an element |\n|---|---|---|---|"
     for name, row in results["rows"].items():
@@ -150,10 +149,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    machine = {"date": str(date.today()), "cpu": model, "threads": chosen.threads, "torch": torch.__version__}
-    results = {"machine": machine, **measured(chosen.rounds)}
+    results = {"machine": machine(), **measured(chosen.rounds)}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     text = "\n".join(table(results))
     print(text)
