@@ -15,6 +15,12 @@ from .triton import available
 ENGINES = ("auto", "eager", "llvm", "triton")
 COMPILERS = ("llvm", "triton")
 
+EAGER = "engine='eager' was asked for"
+DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
+SPARSE = "its gradient is sparse: only the elements that have one are looked at"
+WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
+"""The reasons for the eager engine that are what the user wanted."""
+
 PLAIN = (Tensor, torch.nn.Parameter)
 KERNELS = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
 WIDE = (torch.float32, torch.float64)
@@ -25,11 +31,11 @@ def why_eager(
 ) -> str | None:
     """Say why a parameter is left to the eager engine; None if machine code updates it."""
     if engine == "eager":
-        return "engine='eager' was asked for"
+        return EAGER
     if item.group["differentiable"]:
-        return "differentiable=True leaves every operation to autograd"
+        return DIFFERENTIABLE
     if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:
-        return "its gradient is sparse: only the elements that have one are looked at"
+        return SPARSE
     return (
         why_not_device(engine, item.param)
         or _why_not_tensors(item.param, item.grad)
@@ -69,8 +75,6 @@ def _why_not_tensors(param: Tensor, grad: Tensor) -> str | None:
             return f"{type(tensor).__name__} is a subclass of Tensor, whose memory is its own affair"
         if tensor.is_conj() or tensor.is_neg():
             return "a lazily conjugated or negated view is not what lies in memory"
-    if param.device.type != "cpu":
-        return f"there are no kernels for {param.device.type} yet"
     if param.dtype not in KERNELS:
         return f"there are no kernels for {param.dtype}"
     return None if is_dense(param) else "its elements overlap or have gaps in memory"

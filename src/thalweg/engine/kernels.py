@@ -10,19 +10,19 @@ import torch
 
 from ..formula.passes import Program
 from .choice import Choice, Dtypes, Key
-from .choose import COMPILERS, why_not_device
+from .choose import COMPILERS, WANTED, why_not_device
 from .triton import available
 
 _failures: dict[Key, str] = {}
 """The kernels that could not be built, and why: tried once, told once."""
 
 _told: set[str] = set()
-"""Why there are no kernels for a device: told once."""
+"""Why kernels were not used: told once."""
 
 
 def with_kernels(optimizer: Any, choice: Choice) -> Choice:
     """See that the kernels are there, before anything changes; whatever goes wrong in a compiler, training goes on."""
-    _tell_of_device(optimizer, choice)
+    _tell(optimizer, choice)
     if choice.why_eager is None:
         for key in choice.kernels:
             _try(optimizer, key)
@@ -30,11 +30,12 @@ def with_kernels(optimizer: Any, choice: Choice) -> Choice:
     return replace(choice, why_eager=choice.why_eager or next(filter(None, failures), None))
 
 
-def _tell_of_device(optimizer: Any, choice: Choice) -> None:
-    """Say once that the engine that was asked for, or is for a device, cannot be had."""
-    reason = why_not_device(optimizer.engine, choice.item.param)
-    is_asked = optimizer.engine in COMPILERS or choice.item.param.device.type in available.DEVICES
-    if reason and is_asked and choice.why_eager == reason and reason not in _told:
+def _tell(optimizer: Any, choice: Choice) -> None:
+    """Say once why an engine that was asked for cannot be had, and on a GPU whatever keeps its kernels from running."""
+    reason, param = choice.why_eager, choice.item.param
+    is_about_device = reason == why_not_device(optimizer.engine, param) and optimizer.engine in COMPILERS
+    is_on_gpu = param.device.type in available.DEVICES and reason not in WANTED
+    if reason and (is_about_device or is_on_gpu) and reason not in _told:
         _told.add(reason)
         warnings.warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}", RuntimeWarning, stacklevel=2)
 

@@ -15,7 +15,23 @@ import numpy as np
 from torch import Tensor
 
 from .load import load
-from .memory import AUTOGRAD, COUNT, DATA, GRAD, IMPL, SHAPE, SHAPE_WORDS, STORAGE, VERSION, mask, no_gradient, words
+from .memory import (
+    AUTOGRAD,
+    COUNT,
+    DATA,
+    GRAD,
+    IMPL,
+    SHAPE_WORDS,
+    STORAGE,
+    VERSION,
+    mask,
+    no_gradient,
+    shape_start,
+    words,
+)
+
+START = "@start"
+"""Stands for the place of a tensor's sizes, which is found when the look is first needed."""
 
 TABLES = ("mask", "param", "grad")
 ROW = ("object", "impl", "data", "offset", "target", "none", *(table for table in TABLES for _ in range(SHAPE_WORDS)))
@@ -82,7 +98,7 @@ define internal i1 @holds(ptr %row) alwaysinline {{
   br i1 %stays, label %shape, label %no
 shape:
   %impl = call ptr @field(ptr %row, i64 {8 * ROW.index("impl")})
-  %shape.found = getelementptr i8, ptr %impl, i64 {SHAPE}
+  %shape.found = getelementptr i8, ptr %impl, i64 {START}
   %shape.known = getelementptr i64, ptr %row, i64 {ROW.index("param")}
   %mask = getelementptr i64, ptr %row, i64 {ROW.index("mask")}
   %shape.same = call i1 @alike(ptr %shape.found, ptr %shape.known, ptr %mask)
@@ -92,7 +108,7 @@ shape:
   %both = and i1 %shape.same, %grad.is
   br i1 %both, label %gradients, label %no
 gradients:
-  %grad.found = getelementptr i8, ptr %grad, i64 {SHAPE}
+  %grad.found = getelementptr i8, ptr %grad, i64 {START}
   %grad.known = getelementptr i64, ptr %row, i64 {ROW.index("grad")}
   %grad.same = call i1 @alike(ptr %grad.found, ptr %grad.known, ptr %mask)
   ret i1 %grad.same
@@ -221,7 +237,7 @@ def _row(param: Tensor, target: int) -> list[int]:
     grad = param.grad
     assert grad is not None
     offset = int(grad.storage_offset()) * grad.element_size()
-    shapes = [*words(param._cdata + SHAPE, SHAPE_WORDS), *words(grad._cdata + SHAPE, SHAPE_WORDS)]
+    shapes = (word for tensor in (param, grad) for word in words(tensor._cdata + (shape_start() or 0), SHAPE_WORDS))
     return [*_memory(param), offset, target, no_gradient(), *mask(param.dim()), *shapes]
 
 
@@ -232,5 +248,5 @@ def _memory(tensor: Tensor) -> list[int]:
 @cache
 def _function() -> tuple[Any, Any]:
     """Compile the look; what is returned second keeps the code alive."""
-    library = load(TEXT, ["look"])
+    library = load(TEXT.replace(START, str(shape_start())), ["look"])
     return Function(library["look"]), library

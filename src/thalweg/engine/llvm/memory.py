@@ -1,6 +1,6 @@
 """Where torch keeps what it knows of a tensor: places of words in memory.
 
-They are those of torch 2.13 to 2.15. Each is checked against what torch says itself before anything relies on it; where
+They are those of torch 2.11 to 2.15. Each is checked against what torch says itself before anything relies on it; where
 one is elsewhere, `is_possible` says no, and Python does the looking.
 """
 
@@ -11,13 +11,14 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 IMPL = 16
 """Bytes into a Python tensor: the address of its TensorImpl."""
 STORAGE, AUTOGRAD, VERSION = 16, 24, 40
 """Bytes into a TensorImpl: the addresses of its storage, of autograd's data, and of its version counter."""
-SHAPE, SHAPE_WORDS = 56, 15
-"""Bytes into a TensorImpl: sizes, strides, offset, count, dtype, device, dispatch keys."""
+SHAPES, SHAPE_WORDS = (56, 64), 15
+"""Bytes into a TensorImpl, since torch 2.13 and before: sizes, strides, offset, count, dtype, device, dispatch keys."""
 DATA, GRAD, COUNT = 16, 40, 16
 """Bytes into a storage, autograd's data, and a version counter: what they are for."""
 
@@ -42,29 +43,40 @@ def words(address: int, count: int) -> list[int]:
 @cache
 def no_gradient() -> int:
     """Return the address that stands for no gradient."""
-    param = torch.zeros(1, requires_grad=True)
+    param = torch.zeros(1, requires_grad=True, device="cpu")
     return _safe_word(_safe_word(param._cdata + AUTOGRAD) + GRAD)
 
 
 @cache
+def shape_start() -> int | None:
+    """Find the place of the sizes at which every word that is relied on is what torch says of a tensor; None if none.
+
+    No fault is risked.
+    """
+    return next(filter(_is_start, SHAPES), None)
+
+
 def is_possible() -> bool:
-    """Check every word that is relied on against what torch says of a tensor, without risking a fault."""
+    """Tell if tensors can be looked at where torch keeps them."""
+    return shape_start() is not None
+
+
+def _is_start(start: int) -> bool:
+    dtypes = torch.float32, torch.float64, torch.bfloat16
     try:
-        dtypes = torch.float32, torch.float64, torch.bfloat16
-        return all(map(_is_as_expected, dtypes)) and _kind(torch.float32) != _kind(torch.int32)
+        return all(_is_as_expected(start, dtype) for dtype in dtypes) and _tells_apart(start)
     except (OSError, AttributeError, ValueError):
         return False
 
 
-def _is_as_expected(dtype: torch.dtype) -> bool:
-    base = torch.zeros(5000, dtype=dtype)
+def _is_as_expected(start: int, dtype: torch.dtype) -> bool:
+    base = torch.zeros(5000, dtype=dtype, device="cpu")
     param = base[3:1004].view(7, 11, 13).detach().requires_grad_()
     without = _safe_word(_safe_word(param._cdata + AUTOGRAD) + GRAD)
-    param.grad = torch.zeros(7, 11, 13, dtype=dtype)
+    param.grad = torch.zeros(7, 11, 13, dtype=dtype, device="cpu")
     for _ in range(3):
         param.detach().zero_()
     storage, impl = param.untyped_storage(), param._cdata
-    shape = [_safe_word(impl + SHAPE + 8 * place) & bits for place, bits in enumerate(mask(3))]
     return (
         _safe_word(id(param) + IMPL) == impl
         and _safe_word(impl + STORAGE) == storage._cdata
@@ -73,14 +85,20 @@ def _is_as_expected(dtype: torch.dtype) -> bool:
         and _safe_word(_safe_word(impl + AUTOGRAD) + GRAD) == param.grad._cdata
         and without == no_gradient() != param.grad._cdata
         and _safe_word(_safe_word(impl + VERSION) + COUNT) & 0xFFFFFFFF == param._version == 3
-        and shape[:13] == [3, 7, 11, 13, 0, 0, 143, 13, 1, 0, 0, 3, 1001]
+        and _shape(start, param)[:13] == [3, 7, 11, 13, 0, 0, 143, 13, 1, 0, 0, 3, 1001]
     )
 
 
-def _kind(dtype: torch.dtype) -> list[int]:
-    """Read what must tell dtypes apart."""
-    impl = torch.zeros(3, dtype=dtype)._cdata
-    return [_safe_word(impl + SHAPE + 8 * place) & bits for place, bits in enumerate(mask(1))]
+def _tells_apart(start: int) -> bool:
+    """Tell if dtypes of one size differ in what is compared."""
+    first, second = (torch.zeros(3, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.int32))
+    return _shape(start, first) != _shape(start, second)
+
+
+def _shape(start: int, tensor: Tensor) -> list[int]:
+    """Read what means something of a tensor's shape."""
+    places = enumerate(mask(tensor.dim()))
+    return [_safe_word(tensor._cdata + start + 8 * place) & bits for place, bits in places]
 
 
 def _safe_word(address: int) -> int:

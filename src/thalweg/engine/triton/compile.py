@@ -25,7 +25,7 @@ Kernel: TypeAlias = tuple[Any, dict[str, str], dict[str, int], int]
 
 WORDS, NUMBERS, CHUNKS, FLAG = "*i64", "*fp64", "*i32", "*fp32"
 
-PREPARE = {"rows": WORDS, "options": NUMBERS, "numbers": NUMBERS, "overflowed": FLAG, "row_count": "i32"}
+PREPARE = {"rows": WORDS, "given": NUMBERS, "numbers": NUMBERS, "overflowed": FLAG, "row_count": "i32"}
 UPDATE = {"rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS, "overflowed": FLAG}
 SUMMING = {"rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS, "sums": NUMBERS, "overflowed": FLAG}
 FINISH = {"rows": WORDS, "sums": NUMBERS, "totals": NUMBERS}

@@ -125,12 +125,14 @@ class DeviceLaunch:
     def _share_with_the_device(self) -> None:
         """Let the addresses of gradients and the options be one piece of memory, sent in one copy."""
         count, table = len(self.rows), self.options.table
-        self.mirror = Mirror(count + table.size, self.device)
+        # Where the options start at a multiple of 16 bytes whatever the count, one compiled kernel serves all counts.
+        start = count + count % 2
+        self.mirror = Mirror(start + table.size, self.device)
         self.gradients = self.mirror.host[:count]
-        shared = self.mirror.host[count:].view(np.float64).reshape(table.shape)
+        shared = self.mirror.host[start:].view(np.float64).reshape(table.shape)
         shared[:] = table
         self.options.table = shared
-        self.on_device = self.mirror.table[:count], self.mirror.table[count:].view(torch.float64).view(table.shape)
+        self.on_device = self.mirror.table[:count], self.mirror.table[start:].view(torch.float64).view(table.shape)
 
     def find_gradients(self) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""

@@ -21,7 +21,7 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     values = Values("tl.float64", symbols, results, given)
     return f"""
 @triton.jit(do_not_specialize=["row_count"])
-def prepare(rows, options, numbers, overflowed, row_count, ROWS: tl.constexpr):
+def prepare(rows, given, numbers, overflowed, row_count, ROWS: tl.constexpr):
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     # A scaler's step that found an overflow does not count.
     inside = row < tl.where(tl.load(overflowed) == 0, row_count, 0)
@@ -43,7 +43,7 @@ def read(name: str, layout: RowLayout, dtypes: Mapping[str, torch.dtype]) -> Ite
 def group(program: Program, layout: RowLayout) -> Iterator[str]:
     """Read the options of the row's group."""
     if program.options:
-        yield f"group = options + tl.load(at + {layout.options}, inside)"
+        yield f"group = given + tl.load(at + {layout.options}, inside)"
     for index, symbol in enumerate(program.options):
         yield f"{name_of(symbol.label)} = tl.load(group + {index}, inside)"
 

@@ -18,7 +18,7 @@ FUNCTIONS = (
 
 RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", "load_packed", "store_packed", *FUNCTIONS),
-    *("rows", "row_count", "row", "options", "numbers", "chunks", "chunk", "overflowed", "gradients", "group", "kept"),
+    *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "overflowed", "gradients", "group", "kept"),
     *("at", "first", "length", "place", "inside", "addresses", "start", "index", "sums", "totals"),
 }
 """What the text of kernels itself has names for."""
