@@ -1,6 +1,7 @@
 """What only a GPU can show: graphs, streams, waiting. Without one every test here is skipped."""
 
 import os
+import warnings
 
 import pytest
 import torch
@@ -20,7 +21,10 @@ def never_waits():
 
     class Guard:
         def __enter__(self):
-            torch.cuda.set_sync_debug_mode("error")
+            with warnings.catch_warnings():
+                # It says that it does not see everything yet.
+                warnings.simplefilter("ignore")
+                torch.cuda.set_sync_debug_mode("error")
 
         def __exit__(self, *_):
             torch.cuda.set_sync_debug_mode("default")

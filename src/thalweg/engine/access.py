@@ -44,7 +44,7 @@ class InPlace:
         return stored.read(form, [part.detach() for part in parts], param)
 
     def write(
-        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[], Tensor]
+        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
     ) -> Sequence[Tensor]:
         """Write a new value; return the tensors that hold it."""
         stored.write(form, [part.detach() for part in parts], value, param, draw)
@@ -68,7 +68,7 @@ class InGraph(InPlace):
         return load(parts[0].clone())
 
     def write(
-        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[], Tensor]
+        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
     ) -> Sequence[Tensor]:
         """Make a new tensor of the old one's format; the parameter itself changes where it is, as its owner expects."""
         (old,) = parts
@@ -100,7 +100,7 @@ class Touched(InPlace):
         return super().read(form, [part.detach()[self.indices] for part in parts], param)
 
     def write(
-        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[], Tensor]
+        self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
     ) -> Sequence[Tensor]:
         """Scatter them back."""
         some = [part.detach()[self.indices] for part in parts]

@@ -93,7 +93,7 @@ class Update:
         names = list(self.kept[name].symbols(name))
         # Only what is rounded at random draws.
         written = self.access.write(
-            self.kept[name], self._parts(name), value, self.param, lambda: self._draws().sixteen(place)
+            self.kept[name], self._parts(name), value, self.param, lambda count: self._draws().bits(place, count)
         )
         self.full.update({part: new for part, new in zip(names, written, strict=True) if part != "param"})
 

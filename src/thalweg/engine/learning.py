@@ -12,6 +12,7 @@ from torch import Tensor
 from ..formula.number import Number
 from ..formula.rule import Group
 from ..formula.trace import is_number
+from .totals import add
 
 
 def learn(optimizer: Any) -> None:
@@ -46,7 +47,9 @@ def _total(sums: Sequence[Any]) -> Any:
         numbers = [float(item) for item in sums]
         return Number(math.fsum(numbers) if all(map(math.isfinite, numbers)) else sum(numbers))
     device = tensors[0].device
-    return torch.cat([torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]).sum()
+    columns = [torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]
+    column = columns[0] if len(columns) == 1 else torch.cat(columns)
+    return column.sum() if column.requires_grad else add(column)
 
 
 def _is_at_hand(item: Tensor) -> bool:

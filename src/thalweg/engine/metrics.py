@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 SQUARES = ("grad_square", "step_square", "param_square")
@@ -17,9 +18,10 @@ class Metrics:
     """The counts since the start, and the sums of the last step, one for each parameter."""
 
     def __init__(self) -> None:
-        self.clipped: Any = 0
-        self.skipped: Any = 0
+        self.clipped, self.skipped = 0, 0
         self.norm: Any = None
+        self.on_device: dict[torch.device, Any] = {}
+        """Where a device takes the norm of all gradients, and counts for itself."""
         self.sums: dict[str, list[Any]] = defaultdict(list)
 
     def add(self, name: str, value: Any) -> None:
@@ -44,7 +46,11 @@ class Metrics:
         if "step_square" in roots:
             weight = roots["param_square"]
             known["update_to_weight"] = roots["step_square"] / weight if weight else math.inf
-        return known | {"clipped": int(self.clipped), "skipped": int(self.skipped)}
+        clipped, skipped = self.clipped, self.skipped
+        for common in self.on_device.values():
+            more = common.counts.tolist()
+            clipped, skipped = clipped + int(more[0]), skipped + int(more[1])
+        return known | {"clipped": clipped, "skipped": skipped}
 
 
 def _numbers(sums: Iterable[Any]) -> Iterator[float]:

@@ -14,6 +14,8 @@ from torch import Tensor
 from . import eager
 from .gradients import Ready
 from .launch import Launch
+from .metrics import Metrics
+from .totals import common_norm
 
 NORM = "grad_norm"
 """What formulas call it."""
@@ -26,36 +28,46 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     """
     seen = [launch.look_at_gradients() for launch in launches]
     with torch.no_grad():
-        norm = _root([*seen, *(eager.grad_square(optimizer, item) for item in items)])
-    metrics, groups = optimizer._metrics, optimizer.param_groups
-    params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
-    is_left_out: Any = False
-    if any(group["skip_nonfinite"] for group in groups):
-        is_left_out = ~norm.isfinite() if isinstance(norm, Tensor) else not _is_finite(norm, params)
-        metrics.skipped = metrics.skipped + is_left_out
-        if is_left_out is True:
-            return True
-    metrics.norm = optimizer._step_numbers[NORM] = norm
-    limits = [group["max_grad_norm"] for group in groups if group["max_grad_norm"] is not None]
-    if limits:
-        is_clipped = norm > min(map(float, limits))
-        metrics.clipped = metrics.clipped + (is_clipped & ~is_left_out if is_left_out is not False else is_clipped)
+        squares = [*seen, *(eager.grad_square(optimizer, item) for item in items)]
+        device = next((square.device for square in squares if is_on_device(square)), None)
+        groups = optimizer.param_groups
+        limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
+        limit, skips = min(limits, default=math.inf), any(group["skip_nonfinite"] for group in groups)
+        if device is not None:
+            norm, is_left_out = _on_device(optimizer._metrics, device, squares, limit, skips)
+        else:
+            params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
+            norm, is_left_out = _on_host(optimizer._metrics, squares, limit, params if skips else None)
+    if is_left_out is True:
+        return True
+    optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
     for launch in launches:
         launch.options.fill_in_numbers_of_the_step()
     return is_left_out
 
 
-def _root(squares: list[Any]) -> Any:
-    """Add squares exactly, or on their device."""
-    on_device = next((square.device for square in squares if _is_on_device(square)), None)
-    if on_device is not None:
-        columns = [torch.as_tensor(square).to(on_device, torch.float64).reshape(-1) for square in squares]
-        return torch.cat(columns).sum().sqrt()
+def _on_host(metrics: Metrics, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
+    """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
     total = [float(number) for square in squares for number in np.ravel(square.tolist())]
-    return math.sqrt(math.fsum(total)) if all(map(math.isfinite, total)) else math.sqrt(max(total, key=_badness))
+    norm = math.sqrt(math.fsum(total)) if all(map(math.isfinite, total)) else math.sqrt(max(total, key=_badness))
+    is_left_out = params is not None and not _is_finite(norm, params)
+    metrics.skipped += is_left_out
+    metrics.clipped += norm > limit and not is_left_out
+    return norm, is_left_out
 
 
-def _is_on_device(square: Any) -> bool:
+def _on_device(metrics: Metrics, device: torch.device, squares: Sequence[Any], limit: float, skips: bool) -> Any:
+    """Add squares on their device, which counts for itself."""
+    columns = [torch.as_tensor(square).to(device, torch.float64).reshape(-1) for square in squares]
+    column = columns[0] if len(columns) == 1 else torch.cat(columns)
+    if device not in metrics.on_device:
+        metrics.on_device[device] = common_norm(device)
+    common = metrics.on_device[device]
+    common.take(column, limit, skips)
+    return common.norm[0], common.left_out if skips else False
+
+
+def is_on_device(square: Any) -> bool:
     """Tell if a device has taken a square, or those of a whole launch."""
     return isinstance(square, Tensor) and (square.dim() > 0 or square.device.type != "cpu")
 

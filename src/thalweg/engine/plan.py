@@ -71,7 +71,9 @@ class Plan:
         if not self.decides_on_device:
             return bool(found)
         flags = [flag for flag in (found, optimizer.__dict__.get(OVERFLOWED)) if isinstance(flag, Tensor)]
-        return sum(flag.to(flags[0].device, torch.float32).reshape(1) for flag in flags) if flags else found
+        if len(flags) < 2:
+            return flags[0] if flags else found
+        return sum(flag.to(flags[0].device, torch.float32).reshape(1) for flag in flags)
 
 
 def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:

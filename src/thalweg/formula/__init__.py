@@ -25,11 +25,13 @@ __all__ = [
     "clamp",
     "float16",
     "from_bits",
+    "from_scaled_bits",
     "integer",
     "lerp",
     "maximum",
     "minimum",
     "orthogonalize",
+    "scaled_bits",
     "shift_right",
     "sign",
     "sqrt",
@@ -87,6 +89,19 @@ def bits(x: Any) -> Any:
 def from_bits(x: Any) -> Any:
     """Read 32 bits as a number in float32."""
     return _say("from_bits", x)
+
+
+def scaled_bits(x: Any, factor: float) -> Any:
+    """Read the bits of x times a power of two below 1, where x is not negative: denormal numbers are rounded right.
+
+    Some processors are slow with denormal numbers; they go another way to the same bits.
+    """
+    return _say("scaled_bits", x, factor)
+
+
+def from_scaled_bits(x: Any, factor: float) -> Any:
+    """Read 32 bits as a number in float32, times a power of two above 1: the bits may be a denormal number's."""
+    return _say("from_scaled_bits", x, factor)
 
 
 def integer(x: Any) -> Any:

@@ -126,6 +126,23 @@ def number_of(a: int) -> float:
     return float(struct.unpack("<f", struct.pack("<i", a))[0])
 
 
+def scaled_bits(x: Tensor, factor: float) -> Tensor:
+    """Read the bits of x times a power of two, where x is not negative, without making a denormal number."""
+    edge, ones = 2.0**-126 / factor, bits_of(1 / factor) - bits_of(1.0)
+    is_small = x < edge
+    moved = torch.where(is_small, x + edge, x).view(torch.int32)
+    return moved - torch.where(is_small, ones + (1 << 23), ones)
+
+
+def from_scaled_bits(bits: Tensor, factor: float) -> Tensor:
+    """Read bits as a number, times a power of two, without making a denormal number."""
+    edge, ones = 2.0**-126 * factor, bits_of(factor) - bits_of(1.0)
+    size = bits & 0x7FFFFFFF
+    small = (size + (ones + (1 << 23))).view(torch.float32) - edge
+    value = torch.where(size < 1 << 23, small, (size + ones).view(torch.float32))
+    return (value.view(torch.int32) | (bits ^ size)).view(torch.float32)
+
+
 def rounding_to(dtype: torch.dtype) -> Column:
     """Round a tensor to what a narrow format can hold, to nearest even, and keep it as it was kept."""
     return lambda a: a.to(dtype).to(a.dtype)
@@ -160,6 +177,8 @@ ROWS = [
     Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",                     "float16({0})",             r"\operatorname{{float16}}\left({0}\right)"),
     Op("bits",          lambda a: a.view(torch.int32),    bits_of,   "bitcast float {0} to i32",                                            "bits({0})",                r"\operatorname{{bits}}\left({0}\right)", gives="bits"),
     Op("from_bits",     lambda a: a.view(torch.float32),  number_of, "bitcast i32 {0} to float",                                            "from_bits({0})",           r"\operatorname{{number}}\left({0}\right)", takes="bits"),
+    Op("scaled_bits",   scaled_bits,      lambda a, b: bits_of(a * b), "call i32 @scaled_bits(float {0}, float {1})",                        "scaled_bits({0}, {1})",    r"\operatorname{{bits}}\left({0} \, {1}\right)", gives="bits"),
+    Op("from_scaled_bits", from_scaled_bits, lambda a, b: number_of(a) * b, "call float @from_scaled_bits(i32 {0}, float {1})",             "from_scaled_bits({0}, {1})", r"\operatorname{{number}}\left({0}\right) \, {1}", 2, takes="bits"),
     Op("integer",       lambda a: a.to(torch.int32),      whole,     "call i32 @integer.{suffix}({type} {0})",                              "integer({0})",             "{0}", gives="bits"),
     Op("bit_and",       operator.and_,    operator.and_,             "and i32 {0}, {1}",                                                    "{0} & {1}",                r"{0} \wedge {1}", 1, takes="bits", gives="bits"),
     Op("bit_or",        operator.or_,     operator.or_,              "or i32 {0}, {1}",                                                     "{0} | {1}",                r"{0} \vee {1}", 1, takes="bits", gives="bits"),

@@ -26,8 +26,8 @@ class Format(Protocol):
     def read(self, *kept: Any) -> Any:
         """Compute the quantity from what is kept."""
 
-    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
-        """Compute what is kept from the quantity; `draw` gives 16 random bits an element."""
+    def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
+        """Compute what is kept from the quantity; `draw` gives as many random bits an element as are asked for."""
 
 
 Kept = tuple[tuple[str, Format], ...]
@@ -163,7 +163,7 @@ def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, di
         if name not in kept:
             outputs[name] = value
         elif not is_input(formula.outputs[name], name):
-            parts = kept[name].write(value, partial(draws.sixteen, next(place)))
+            parts = kept[name].write(value, partial(draws.bits, next(place)))
             outputs |= zip(places[name], map(as_expr, parts), strict=True)
     return outputs
 

@@ -15,6 +15,12 @@ from .expr import Expr, Symbol
 MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
 """Those of Wellons 2018, "Prospecting for hash functions", lowbias32. https://nullprogram.com/blog/2018/07/31/"""
 
+HALF = 128
+"""The bit that tells the halves of a block of 256 elements apart."""
+
+OTHER_HALF = 0x9E3779B1 - 2**32 >> 7
+"""What the second half's product differs by, in units of that bit: from the golden ratio."""
+
 SEED, PARAMETER, STEP = Symbol("seed", "group"), Symbol("param_index", "parameter"), Symbol("step_count", "parameter")
 ELEMENT = Symbol("element_index", "element", kind="bits")
 
@@ -39,13 +45,14 @@ class Draws:
     """The place of each element, in the order of memory."""
     key: Callable[[], Any] = word_key
 
-    def sixteen(self, place: int) -> Any:
-        """Draw 16 bits for each element of the quantity at a place.
+    def bits(self, place: int, count: int) -> Any:
+        """Draw 16 to 31 bits for each element of the quantity at a place.
 
-        The first two share a word; of later ones the word's products with odd numbers are taken, which is cheaper than
-        another word, and as good where bits only have to be unlike each other.
+        Two elements share a word, those that stand 128 apart in a block of 256, and so do all their quantities: the
+        word's products with odd numbers are as good as further words where bits only have to be unlike each other.
         """
-        word = mixed(self.element ^ self.key())
+        word = mixed((self.element & ~HALF) ^ self.key())
+        odd = 1 + (self.element & HALF) * OTHER_HALF
         if place == 1:
-            return word & 0xFFFF
-        return shift_right(word * (MULTIPLIERS[0] + 2 * place) if place else word, 16)
+            return ((word * odd) & 0xFFFF) << (count - 16)
+        return shift_right(word * (odd + 2 * place * MULTIPLIERS[0]), 32 - count)

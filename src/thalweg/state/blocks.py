@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ..formula import bits, block_peak, from_bits, maximum, minimum, shift_right, where
+from ..formula import bits, block_peak, from_bits, from_scaled_bits, scaled_bits, shift_right, where
 from .formats import Format, Part
 
 SCALE = "_scale"
@@ -25,8 +25,8 @@ SCALE = "_scale"
 FEWEST = 4096
 """Tensors with fewer elements keep float32: they are small, and often need it (biases, norms)."""
 
-SMALLEST_SCALE, LARGEST_SCALE = 2.0**-90, 2.0**127
-"""So that no code stands for a denormal number, which processors are slow with; and so that float32 has the scale."""
+SMALLEST_SCALE, LARGEST_SCALE = 2.0**-90, 2.0**126
+"""So that no code stands for a denormal number, which processors are slow with; and that float32 has 1 / scale."""
 
 SIGNED_MANTISSA, UNSIGNED_MANTISSA = {8: 3, 4: 0}, {8: 3, 4: 1}
 """Bits of a code after the point, by how many it has in all: beside a sign and enough exponent, four leave none.
@@ -85,39 +85,49 @@ class Blocks(Format):
         exponents = self.bits - self.mantissa - (0 if self.is_unsigned else 1)
         return 2 - (1 << exponents)
 
-    def read(self, *kept: Any) -> Any:
-        """Decode: a code's bits are those of a float32, once its exponent is moved."""
-        code, scale = kept
-        size = code if self.is_unsigned else code & (self.sign - 1)
-        least, exponent = 2.0**self.least_exponent, self.least_exponent + 127
-        normal = from_bits((size << self.cut) + ((exponent - 1) << 23))
-        small = from_bits((size << self.cut) + (exponent << 23)) - least
-        value = where(normal < least, small, normal)
-        if not self.is_unsigned:
-            value = from_bits(bits(value) | ((code & self.sign) << (32 - self.bits)))
-        return value * scale
+    @property
+    def factor(self) -> float:
+        """What a code's bits, put where a float32 has its own, are to be multiplied by: a power of two."""
+        return 2.0 ** (self.least_exponent + 126)
 
-    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
+    def read(self, *kept: Any) -> Any:
+        """Decode: a code's bits are those of a float32 with another exponent."""
+        code, scale = kept
+        if self.is_unsigned:
+            return from_scaled_bits(code << self.cut, self.factor) * scale
+        # The sign is let into all bits before it, of which the first one is kept.
+        signed = ((code ^ self.sign) - self.sign) << self.cut
+        return from_scaled_bits(signed & (((self.sign - 1) << self.cut) - 2**31), self.factor) * scale
+
+    def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Encode: what is not negative never becomes zero, since steps are divided by it."""
-        scale = scale_of(block_peak(value), self.largest)
-        least, exponent = 2.0**self.least_exponent, self.least_exponent + 127
-        size = abs(value) * (1.0 / scale)
-        # What is no number becomes the largest; its block's scale says that it is none.
+        peak = block_peak(value)
+        scale = scale_of(peak, self.largest)
+        size = abs(value) * reciprocal(scale)
+        # What is no number becomes the largest.
         size = where(size < self.largest, size, self.largest)
         if self.is_unsigned:
-            smallest = least / 2**self.mantissa
+            smallest = 2.0 ** (self.least_exponent - self.mantissa)
             size = where(value > 0, where(size > smallest, size, smallest), size)
-        is_small = size < least
-        rounded = bits(where(is_small, size + least, size)) + (draw() << (self.cut - 16))
-        moved = shift_right(rounded, self.cut)
-        code = where(is_small, moved - (exponent << self.mantissa), moved - ((exponent - 1) << self.mantissa))
+        # Moved to the front of a word, codes are the whole of its first bits.
+        behind = 32 - self.bits
+        code = (scaled_bits(size, 1 / self.factor) << (behind - self.cut)) + draw(behind)
         if not self.is_unsigned:
-            code = where(value < 0, code | self.sign, code)
-        return code, scale
+            code = where(value < 0, code | -(2**31), code)
+        code = shift_right(code, behind)
+        # A scale that is none says that an element of the block is none.
+        return code, scale + (peak - peak)
 
 
 def scale_of(peak: Any, largest: float) -> Any:
-    """Take the least power of two in whose units a peak is at most the largest code; NaN if it is not finite."""
+    """Take the least power of two in whose units a peak is at most the largest code, or the scale for what is none."""
     # A little less than 2 / largest: a block whose largest element is the largest code keeps its scale.
-    size = minimum(maximum(peak * ((2 - 2.0**-23) / largest), SMALLEST_SCALE), LARGEST_SCALE)
-    return from_bits(bits(size) & 0x7F800000) + (peak - peak)
+    size = peak * ((2 - 2.0**-23) / largest)
+    size = where(size < LARGEST_SCALE, size, LARGEST_SCALE)
+    size = where(size > SMALLEST_SCALE, size, SMALLEST_SCALE)
+    return from_bits(bits(size) & 0x7F800000)
+
+
+def reciprocal(scale: Any) -> Any:
+    """Divide 1 by a power of two."""
+    return from_bits(0x7F000000 - bits(scale))

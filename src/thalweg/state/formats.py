@@ -137,6 +137,6 @@ class Format:
         """Compute the quantity from what is kept of it."""
         return kept[0]
 
-    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
-        """Compute what is kept of a new value; `draw` gives 16 random bits an element."""
+    def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
+        """Compute what is kept of a new value; `draw` gives as many random bits an element as are asked for."""
         return (value,)

@@ -55,11 +55,11 @@ class Rounded(Format):
         """A bfloat16 is the first half of a float32."""
         return from_bits(kept[0] << 16) if self.is_raw else kept[0]
 
-    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
+    def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Round; what is to be divided by is never rounded to zero or infinity."""
         if self.is_raw:
-            return (half(value, bits(value) + draw()),)
-        rounded = at_random_float16(value, draw()) if self.is_stochastic else value
+            return (half(value, bits(value) + draw(16)),)
+        rounded = at_random_float16(value, draw(16)) if self.is_stochastic else value
         if self.is_unsigned and self.dtype is torch.float16:
             rounded = where(value > 0, minimum(maximum(rounded, SMALLEST), LARGEST), rounded)
         return (rounded,)
@@ -87,7 +87,7 @@ class Compensated(Format):
         nearest, rest = kept
         return nearest + rest
 
-    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
+    def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Round, and keep the difference; an infinity has none."""
         nearest = bfloat16(value) if self.dtype is torch.bfloat16 else float16(value)
         rest = value - nearest
@@ -115,7 +115,7 @@ class Split(Format):
         high, low = kept
         return from_bits((high << 16) + low)
 
-    def write(self, value: Any, draw: Callable[[], Any]) -> tuple[Any, ...]:
+    def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Take the bits apart; ties go away from zero, as 16 bits cannot tell both neighbours of an even one."""
         high = half(value, bits(value) + 0x8000)
         return high, bits(value) - (high << 16)

@@ -25,8 +25,8 @@ def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
     return shaped(form.read(code, each), like)
 
 
-def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[], Tensor]) -> None:
-    """Write a quantity; `draw` gives 16 random bits an element, in the shape of what is written."""
+def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[int], Tensor]) -> None:
+    """Write a quantity; `draw` gives as many random bits an element as are asked for, in the shape of what is written."""
     parts = seen(form, parts)
     if not form.has_blocks:
         for part, own in zip(parts, form.write(value, draw), strict=True):
@@ -34,7 +34,7 @@ def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw:
         return
     codes, scale = parts
     like = in_order(form, like)
-    new, each = form.write(flat(value, like), lambda: flat(draw(), like))
+    new, each = form.write(flat(value, like), lambda count: flat(draw(count), like))
     store(codes, packed(new) if form.is_packed else shaped(new, like))
     scale.copy_(each[::BLOCK])
 
@@ -51,7 +51,7 @@ def seen(form: Format, parts: Sequence[Tensor]) -> list[Tensor]:
 
 def write_nearest(form: Format, parts: Sequence[Tensor], value: Tensor, like: Tensor) -> None:
     """Write a quantity without chance: the middle of what could be drawn rounds to nearest."""
-    write(form, parts, value, like, lambda: torch.full_like(value, 0x8000, dtype=torch.int32))
+    write(form, parts, value, like, lambda count: torch.full_like(value, 1 << (count - 1), dtype=torch.int32))
 
 
 def empty(form: Format, param: Tensor) -> list[Tensor]:

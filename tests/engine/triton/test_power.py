@@ -10,8 +10,8 @@ import torch
 import triton
 import triton.language as tl
 
-from thalweg.engine.triton.kernel import exact
 from thalweg.engine.triton.power import power
+from thalweg.engine.triton.settings import exact
 from thalweg.formula.ops import power as host_power
 
 from .conftest import DEVICE
@@ -32,7 +32,7 @@ def powers(pairs):
     bases[: len(pairs)], exponents[: len(pairs)] = torch.tensor(pairs, dtype=torch.float64, device=DEVICE).T
     results = torch.zeros_like(bases)
     with np.errstate(all="ignore"):
-        kernel[(1,)](bases, exponents, results, BLOCK=size, **exact(DEVICE, 4))
+        kernel[(1,)](bases, exponents, results, BLOCK=size, **exact(DEVICE))
     return results[: len(pairs)].tolist()
 
 

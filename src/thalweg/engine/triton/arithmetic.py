@@ -84,6 +84,18 @@ def from_bits(x):
 
 
 @triton.jit
+def scaled_bits(x, factor):
+    """Read the bits of a number times a power of two."""
+    return (x * factor).to(tl.int32, bitcast=True)
+
+
+@triton.jit
+def from_scaled_bits(x, factor):
+    """Read bits as a number, times a power of two."""
+    return x.to(tl.float32, bitcast=True) * factor
+
+
+@triton.jit
 def integer(x):
     """Turn a whole number into bits, the last ones of 64."""
     return x.to(tl.int64).to(tl.int32)
@@ -93,25 +105,3 @@ def integer(x):
 def shift_right(x, places):
     """Shift bits to the right, zeros coming in."""
     return (x.to(tl.uint32, bitcast=True) >> places.to(tl.uint32)).to(tl.int32, bitcast=True)
-
-
-@triton.jit
-def block_peak(x, inside):
-    """Find the largest size in each block of 256 elements; a NaN's bits are the largest of all."""
-    sizes = tl.where(inside, bits(x) & 0x7FFFFFFF, 0)
-    peaks = tl.max(tl.reshape(sizes, (sizes.shape[0] // 256, 256)), 1, keep_dims=True)
-    each = tl.broadcast_to(peaks, (sizes.shape[0] // 256, 256))
-    return from_bits(tl.reshape(each, (sizes.shape[0],)))
-
-
-@triton.jit
-def pairwise(columns):
-    """Add 256 columns: the first half to the second, until one is left."""
-    halves = tl.sum(tl.reshape(columns, (2, 128)), 0)
-    halves = tl.sum(tl.reshape(halves, (2, 64)), 0)
-    halves = tl.sum(tl.reshape(halves, (2, 32)), 0)
-    halves = tl.sum(tl.reshape(halves, (2, 16)), 0)
-    halves = tl.sum(tl.reshape(halves, (2, 8)), 0)
-    halves = tl.sum(tl.reshape(halves, (2, 4)), 0)
-    halves = tl.sum(tl.reshape(halves, (2, 2)), 0)
-    return tl.sum(halves, 0)

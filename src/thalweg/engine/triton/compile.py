@@ -1,51 +1,66 @@
-"""Kernels as a device's own assembly, to read and to check; no such device need be there."""
+"""Kernels as a device's own code, to read and to check; no such device need be there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from ...formula.expr import BLOCK
 from ...formula.passes import Program
-from .kernel import ROWS, SUMMED, contracts_nothing
 from .render import render
+from .settings import ROWS, SUMMED, Setting, contracts_nothing, setting_of
 from .source import imported
-from .tuning import USUAL
 
 TARGETS = {"ptx": GPUTarget("cuda", 80, 32), "amdgcn": GPUTarget("hip", "gfx942", 64)}
 """What is compiled for: an A100 or newer, and an MI300."""
 
-Kernel: TypeAlias = tuple[Any, dict[str, str], dict[str, int], int]
-"""A function, its arguments' types, its constants and its warps."""
-
 WORDS, NUMBERS, CHUNKS, FLAG = "*i64", "*fp64", "*i32", "*fp32"
 
-PREPARE = {"rows": WORDS, "given": NUMBERS, "numbers": NUMBERS, "overflowed": FLAG, "row_count": "i32"}
-UPDATE = {"rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS, "overflowed": FLAG}
-SUMMING = {"rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS, "sums": NUMBERS, "overflowed": FLAG}
-FINISH = {"rows": WORDS, "sums": NUMBERS, "totals": NUMBERS}
+PREPARE = {"overflowed": FLAG, "rows": WORDS, "given": NUMBERS, "numbers": NUMBERS, "row_count": "i32"}
+UPDATE = {"overflowed": FLAG, "rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS}
+SUMMING = UPDATE | {"sums": NUMBERS}
+FINISH = {"overflowed": FLAG, "rows": WORDS, "sums": NUMBERS, "totals": NUMBERS}
+
+
+class Entry(NamedTuple):
+    """A function of a kernel's module, its arguments' types, its constants and its warps."""
+
+    name: str
+    arguments: dict[str, str]
+    constants: dict[str, Any]
+    warps: int
+
+
+def functions(program: Program, setting: Setting) -> Iterator[Entry]:
+    """List the functions of a program: those for aligned tensors alone."""
+    yield Entry("prepare", PREPARE, {"ROWS": ROWS}, 1)
+    yield Entry("update", SUMMING if program.totals else UPDATE, setting.constants | {"ALIGNED": True}, setting.warps)
+    if program.totals:
+        yield Entry("finish", FINISH, {"LENGTH": SUMMED}, 1)
+
+
+def compiled(
+    program: Program, dtypes: Mapping[str, torch.dtype], target: GPUTarget, setting: Setting | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Compile all functions for a kind of device."""
+    module = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())
+    for function in functions(program, setting or setting_of(program, dtypes)):
+        yield function.name, _compiled(getattr(module, function.name), function, target)
 
 
 def assembly(program: Program, dtypes: Mapping[str, torch.dtype], language: str = "ptx") -> str:
     """Compile all functions; `language` is ptx for NVIDIA's devices or amdgcn for AMD's."""
-    module = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())
-    kernels: list[Kernel] = [(module.prepare, PREPARE, {"ROWS": ROWS}, 1)]
-    if program.totals:
-        kernels.append((module.update, SUMMING, {"BLOCK": BLOCK, "LENGTH": SUMMED}, 2))
-        kernels.append((module.finish, FINISH, {"LENGTH": SUMMED}, 1))
-    else:
-        kernels.append((module.update, UPDATE, {"BLOCK": USUAL.block}, USUAL.warps))
-    return "\n".join(_compiled(language, *kernel) for kernel in kernels)
+    return "\n".join(str(found.asm[language]) for _, found in compiled(program, dtypes, TARGETS[language]))
 
 
-def _compiled(language: str, function: Any, arguments: dict[str, str], constants: dict[str, int], warps: int) -> str:
-    aligned = {(place,): [["tt.divisibility", 16]] for place, kind in enumerate(arguments.values()) if kind[0] == "*"}
-    signature = arguments | dict.fromkeys(constants, "constexpr")
-    source = ASTSource(function, signature, constants, aligned)
-    options = contracts_nothing(language == "ptx") | {"num_warps": warps}
-    return str(triton.compile(source, target=TARGETS[language], options=options).asm[language])
+def _compiled(jit: Any, function: Entry, target: GPUTarget) -> Any:
+    types = function.arguments.values()
+    aligned = {(place,): [["tt.divisibility", 16]] for place, kind in enumerate(types) if kind[0] == "*"}
+    signature = function.arguments | dict.fromkeys(function.constants, "constexpr")
+    source = ASTSource(jit, signature, function.constants, aligned)
+    options = contracts_nothing(target.backend == "cuda") | {"num_warps": function.warps}
+    return triton.compile(source, target=target, options=options)

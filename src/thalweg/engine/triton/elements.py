@@ -8,11 +8,15 @@ from ...formula.expr import BLOCK, symbols
 from ...formula.passes import Program
 from ...formula.random import ELEMENT
 from .formats import COMPUTE, FORMATS, loaded, stored
+from .given import is_given
 from .layout import RowLayout
+from .settings import WORD
 from .text import Values, block, is_condition, name_of
 
-WIDEST = 16
-"""Bytes that one thread reads at once, where all tensors of a chunk start at a multiple of them."""
+
+def granule(program: Program) -> int:
+    """Say of how many elements at least an aligned chunk is a multiple."""
+    return BLOCK if program.blocks else WORD
 
 
 class Pass:
@@ -22,30 +26,32 @@ class Pass:
         self.program, self.dtypes, self.layout = program, dtypes, layout
         self.compute = COMPUTE[dtypes["compute"]]
         self.addresses = [f"{name_of(name)}_at" for name in program.tensors]
+        self.numbers = [f"number_{index}" for index in range(len(program.numbers))]
 
     def elements(self) -> str:
-        """Write what is done to one block of elements: where its tensors start, which of their elements it has."""
+        """Write what is done to one tile of elements: where its tensors start, how many of its elements there are."""
         program = self.program
         given = program.formula.names | {value: f"new_{name_of(name)}" for name, value in program.stores.items()}
         named = {name: name_of(name) for name in program.tensors} | {ELEMENT.label: ELEMENT.name}
         values = Values(self.compute, named, program.results, given)
         return f"""
 @triton.jit
-def elements({", ".join(self.addresses)}, numbers, first, place, inside):
-{block(self._numbers(), self._element(), self._loads(), values.lines(), self._stores(values), self._terms(values))}
+def elements(
+    {", ".join([*self.addresses, *self.numbers])}, first, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr
+):
+    place = places(BLOCKS)
+    inside = {self._limit()} < length
+{block(self._element(), self._loads(), values.lines(), self._stores(values), self._terms(values))}
 """
 
-    def _numbers(self) -> Iterator[str]:
-        """Read the numbers, and round them to what the pass computes in."""
-        for index, number in enumerate(self.program.numbers):
-            read = f"tl.load(numbers + {index})"
-            kind = "tl.int32" if number.kind == "bits" else self.compute
-            yield f"number_{index} = {read} != 0" if is_condition(number) else f"number_{index} = {read}.to({kind})"
+    def _limit(self) -> str:
+        """Say what is compared with the length to see if an element is there; aligned chunks have whole blocks."""
+        return "(places_of_blocks(BLOCKS) if ALIGNED else place)" if self.program.blocks else "place"
 
     def _element(self) -> Iterator[str]:
         """Number the elements, where random bits are drawn."""
         if any(symbol.name == ELEMENT.name for symbol in symbols(*self.program.results)):
-            yield f"{ELEMENT.name} = (first + place).to(tl.int32)"
+            yield f"{ELEMENT.name} = first.to(tl.int32) + place"
 
     def _loads(self) -> Iterator[str]:
         """Read the elements, widened to the format that is computed in."""
@@ -54,21 +60,20 @@ def elements({", ".join(self.addresses)}, numbers, first, place, inside):
 
     def _load(self, name: str) -> str:
         if self._is_packed(name):
-            return f"load_packed({name_of(name)}_at, place, inside)"
-        text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, inside)"
+            return f"load_packed({name_of(name)}_at, length, BLOCKS)"
+        text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, {self._inside(name)})"
         return loaded(self.dtypes[name], text, self.compute)
 
     def _stores(self, values: Values) -> Iterator[str]:
-        """Write the elements, rounded once; of what is one for a block, the first element writes it."""
+        """Write the elements, rounded once, and what is one for a block."""
         for name, value in self.program.stores.items():
             yield self._store(name, values[value])
 
     def _store(self, name: str, value: str) -> str:
         if self._is_packed(name):
-            return f"store_packed({name_of(name)}_at, {value}, inside)"
+            return f"store_packed({name_of(name)}_at, {value}, length, BLOCKS)"
         text = stored(self.dtypes[name], value, self.compute)
-        where = f"inside & (place % {BLOCK} == 0)" if name in self.program.blocks else "inside"
-        return f"tl.store({name_of(name)}_at + {self._part('place', name)}, {text}, {where})"
+        return f"tl.store({name_of(name)}_at + {self._part('place', name)}, {text}, {self._inside(name)})"
 
     def _terms(self, values: Values) -> Iterator[str]:
         """Give what is summed, in float64."""
@@ -82,8 +87,14 @@ def elements({", ".join(self.addresses)}, numbers, first, place, inside):
     def _is_packed(self, name: str) -> bool:
         return FORMATS[self.dtypes[name]].together > 1
 
+    def _inside(self, name: str) -> str:
+        """Say which of a tensor's elements are there."""
+        return "places_of_blocks(BLOCKS) < length" if name in self.program.blocks else "inside"
+
     def _part(self, elements: str, name: str) -> str:
         """Say what a number of elements is in a tensor where several of them share a place."""
+        if name in self.program.blocks and elements == "place":
+            elements = "places_of_blocks(BLOCKS)"
         together = BLOCK if name in self.program.blocks else FORMATS[self.dtypes[name]].together
         return f"{elements} // {together}" if together > 1 else elements
 
@@ -94,17 +105,30 @@ def elements({", ".join(self.addresses)}, numbers, first, place, inside):
             kind = FORMATS[self.dtypes[name]].type
             yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind})) + {self._part('first', name)}"
 
-    def alignment(self) -> Iterator[str]:
-        """Find out if every tensor may be read in wide words."""
-        wide = [
-            address for name, address in zip(self.program.tensors, self.addresses, strict=True) if self._is_wide(name)
-        ]
-        yield f"addresses = {' | '.join(f'{address}.to(tl.int64)' for address in wide)}"
+    def _read_numbers(self) -> Iterator[str]:
+        """Read the numbers, and round them to what the pass computes in."""
+        for name, (index, number) in zip(self.numbers, enumerate(self.program.numbers), strict=True):
+            read = f"tl.load(numbers + {index})"
+            kind = "tl.int32" if number.kind == "bits" else self.compute
+            yield f"{name} = {read} != 0" if is_condition(number) else f"{name} = {read}.to({kind})"
+
+    def _count(self) -> Iterator[str]:
+        """Count the step, where no number waits for it: the first chunk of each row does."""
+        if self.program.is_last and is_given(self.program) and "step" in self.layout.scalars:
+            kind = FORMATS[self.dtypes["step"]].type
+            yield f"step_at = tl.load(at + {self.layout.scalar('step')}).to(tl.pointer_type({kind}))"
+            yield "tl.store(step_at, tl.load(step_at) + 1, (piece == 0) & (tl.load(overflowed) == 0))"
 
     def aligned(self) -> Iterator[str]:
-        """Write the addresses with what is known of them then."""
-        for name, address in zip(self.program.tensors, self.addresses, strict=True):
-            yield f"tl.multiple_of({address}, {WIDEST})," if self._is_wide(name) else f"{address},"
+        """Say what is known of addresses where all tensors start at a multiple of 16 bytes.
+
+        All threads take as many neighbours of each tensor: as many as make 16 bytes of the widest.
+        """
+        sizes = {name: FORMATS[self.dtypes[name]].bytes for name in self.program.tensors if self._is_wide(name)}
+        together = WORD // max(sizes.values())
+        yield f"length = tl.multiple_of(length, {granule(self.program)})"
+        for name, size in sizes.items():
+            yield f"{name_of(name)}_at = tl.multiple_of({name_of(name)}_at, {together * size})"
 
     def _is_wide(self, name: str) -> bool:
         return name not in self.program.blocks
@@ -116,55 +140,58 @@ def elements({", ".join(self.addresses)}, numbers, first, place, inside):
     def _head(self) -> str:
         width = max(len(self.program.numbers), 1)
         return f"""
+    index = tl.program_id(0).to(tl.int64)
+    row = tl.load(chunks + 2 * index).to(tl.int64)
+    piece = tl.load(chunks + 2 * index + 1).to(tl.int64)
+    first = piece * LENGTH
     at = rows + row * {self.layout.width}
 {block(self.start())}
     numbers += row * {width}
     # A scaler's step that found an overflow has nothing to do.
-    length = tl.where(tl.load(overflowed) == 0, tl.load(at + {self.layout.length}) - first, 0)
+    length = tl.where(tl.load(overflowed) == 0, tl.minimum(tl.load(at + {self.layout.length}) - first, LENGTH), 0)
+    length = length.to(tl.int32)
+    if ALIGNED:
+{block(block(self.aligned()))}
+{block(self._read_numbers(), self._count())}
 """.strip("\n")
 
     def _plain(self) -> str:
-        passed = "numbers, first, place"
         return f"""
 @triton.jit
-def update(rows, gradients, numbers, chunks, overflowed, BLOCK: tl.constexpr):
-    index = tl.program_id(0).to(tl.int64)
-    row = tl.load(chunks + 2 * index).to(tl.int64)
-    first = tl.load(chunks + 2 * index + 1).to(tl.int64) * BLOCK
+def update(
+    overflowed, rows, gradients, numbers, chunks, BLOCKS: tl.constexpr, LENGTH: tl.constexpr, ALIGNED: tl.constexpr
+):
 {self._head()}
-    place = tl.arange(0, BLOCK)
-{block(self.alignment())}
-    if (length >= BLOCK) & (addresses % {WIDEST} == 0):
-        elements(
-{block(block(block(self.aligned())))}
-            {passed}, place < BLOCK,
-        )
+    if LENGTH == BLOCKS * 256:
+        elements({", ".join([*self.addresses, *self.numbers])}, first, length, BLOCKS, ALIGNED)
     else:
-        elements({", ".join(self.addresses)}, {passed}, place < length)
+        for start in range(0, length, BLOCKS * 256):
+            elements({self._moved()}, first + start, length - start, BLOCKS, ALIGNED)
 """
+
+    def _moved(self) -> str:
+        """Say where a later tile of a chunk starts in each tensor."""
+        names = zip(self.program.tensors, self.addresses, strict=True)
+        return ", ".join([*(f"{address} + {self._part('start', name)}" for name, address in names), *self.numbers])
 
     def _summing(self) -> str:
         """Write the kernel that takes sums: in columns, one for each place in a block, and those added pairwise."""
         columns = [f"columns_{index}" for index in range(len(self.program.totals))]
-        moved = [
-            f"{address} + {self._part('start', name)}"
-            for name, address in zip(self.program.tensors, self.addresses, strict=True)
-        ]
         return f"""
 @triton.jit
-def update(rows, gradients, numbers, chunks, sums, overflowed, BLOCK: tl.constexpr, LENGTH: tl.constexpr):
-    index = tl.program_id(0).to(tl.int64)
-    row = tl.load(chunks + 2 * index).to(tl.int64)
-    first = tl.load(chunks + 2 * index + 1).to(tl.int64) * LENGTH
+def update(
+    overflowed, rows, gradients, numbers, chunks, sums,
+    BLOCKS: tl.constexpr, LENGTH: tl.constexpr, ALIGNED: tl.constexpr,
+):
 {self._head()}
-    place = tl.arange(0, BLOCK)
-{block(f"{name} = tl.zeros((BLOCK,), tl.float64)" for name in columns)}
-    for start in range(0, tl.minimum(length, LENGTH), BLOCK):
+{block(f"{name} = tl.zeros((2, 1, 128), tl.float64)" for name in columns)}
+    for start in range(0, length, 256):
         {"".join(f"{name}_more, " for name in columns).rstrip(", ")} = elements(
-            {", ".join(moved)}, numbers, first + start, place, start + place < length
+            {self._moved()}, first + start, length - start, 1, ALIGNED
         )
 {block(block(f"{name} += {name}_more" for name in columns))}
-{block(f"tl.store(sums + index * {len(columns)} + {place}, pairwise({name}))" for place, name in enumerate(columns))}
+    sums += (tl.load(at + {self.layout.chunk}) + piece) * {len(columns)}
+{block(f"tl.store(sums + {place}, pairwise({name}))" for place, name in enumerate(columns))}
 """
 
 
@@ -173,7 +200,7 @@ def finish(count: int, layout: RowLayout) -> str:
     totals = [f"total_{index}" for index in range(count)]
     return f"""
 @triton.jit
-def finish(rows, sums, totals, LENGTH: tl.constexpr):
+def finish(overflowed, rows, sums, totals, LENGTH: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     at = rows + row * {layout.width}
     first = tl.load(at + {layout.chunk})

@@ -14,18 +14,20 @@ class Format:
     type: str
     load: str = "{0}.to({compute})"
     store: str = "{0}.to({type})"
+    bytes: int = 4
+    """In memory."""
     together: int = 1
     """How many elements share a place in memory."""
 
 
 FORMATS = {
     torch.float32: Format("tl.float32"),
-    torch.float64: Format("tl.float64"),
-    torch.bfloat16: Format("tl.int16", "from_bfloat16({0})", "to_bfloat16({0})"),
-    torch.float16: Format("tl.float16"),
-    torch.int16: Format("tl.int16", "{0}.to(tl.int32)"),
-    torch.uint8: Format("tl.uint8", "{0}.to(tl.int32)"),
-    PACKED: Format("tl.uint8", together=2),
+    torch.float64: Format("tl.float64", bytes=8),
+    torch.bfloat16: Format("tl.int16", "from_bfloat16({0})", "to_bfloat16({0})", 2),
+    torch.float16: Format("tl.float16", bytes=2),
+    torch.int16: Format("tl.int16", "{0}.to(tl.int32)", bytes=2),
+    torch.uint8: Format("tl.uint8", "{0}.to(tl.int32)", bytes=1),
+    PACKED: Format("tl.uint8", bytes=1, together=2),
 }
 
 COMPUTE = {torch.float32: "tl.float32", torch.float64: "tl.float64"}

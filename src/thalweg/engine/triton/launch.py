@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,18 @@ from ..launch import Row, place_gradient
 from ..matrices import Matrices
 from . import device as devices
 from .available import quiet
+from .given import GivenNumbers, is_given
 from .kernel import Kernel
 from .options import DeviceOptions
+from .settings import ROWS, WORD
 from .tables import Tables
 from .transfer import Mirror
+
+
+GIVEN = attrgetter("given")
+
+_captured: list[Any] = []
+"""Tables that a CUDA graph may read whenever it is replayed: kept for as long as the process lives."""
 
 
 class DeviceCall:
@@ -35,6 +44,8 @@ class DeviceCall:
         self.program, self.kernel, self.rows = program, kernel, rows
         words = [[*self._words(index, row, shared), options[index]] for index, row in enumerate(rows)]
         self.tables = Tables(program, kernel, words, [row.elements for row in rows], rows[0].param.device)
+        self.given = GivenNumbers(program, rows, options) if is_given(program) else None
+        """The numbers that the host computes, if it can."""
 
     @property
     def states(self) -> Iterator[Tensor]:
@@ -44,10 +55,37 @@ class DeviceCall:
                 if name in row.state:
                     yield row.state[name]
 
-    def run(self, gradients: Tensor, options: Tensor, flag: Tensor) -> None:
+    def bind(self, gradients: Tensor, options: Tensor, given: Tensor | None, is_aligned: Any) -> None:
+        """Prepare the launches for gradients of which some start at a multiple of a word."""
+        self.tables.cut(is_aligned)
+        tables, kernel = self.tables, self.kernel
+        sums = [tables.sums] if kernel.sums else []
+        self.prepare = kernel.prepare.bound(
+            -(-tables.count // ROWS), tables.rows, options, tables.numbers, tables.count
+        )
+        # With the numbers of the host, and with those that the device prepares.
+        self.updates = [
+            self._update([tables.rows, gradients, numbers], sums)
+            for numbers in (tables.numbers if given is None else given, tables.numbers)
+        ]
+        self.finish = kernel.finish and kernel.finish.bound(tables.count, tables.rows, tables.sums, tables.totals)
+
+    def _update(self, before: list[Tensor], sums: list[Tensor]) -> list[Any]:
+        """Bind the update of all chunks; that of chunks that are not aligned is compiled if there are any."""
+        whole, rest = self.tables.whole, self.tables.rest
+        parts = [(self.kernel.update, whole)] if len(whole) else []
+        parts += [(self.kernel.update_rest, rest)] if len(rest) else []
+        return [function.bound(len(chunks), *before, chunks, *sums) for function, chunks in parts]
+
+    def run(self, flag: Tensor, is_prepared: bool) -> None:
         """Give the work to the device; raises RuntimeError where that cannot be."""
         try:
-            self.kernel.run(self.tables, gradients, options, flag)
+            if is_prepared:
+                self.prepare(flag)
+            for update in self.updates[is_prepared]:
+                update(flag)
+            if self.finish:
+                self.finish(flag)
         except RuntimeError as error:
             raise RuntimeError(
                 f"{self.program.formula.rule.owner.__name__} could not launch its kernels on {self.kernel.device} "
@@ -88,7 +126,8 @@ class DeviceLaunch:
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[DeviceCall] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
-            self.calls.append(DeviceCall(program, kernel, rows, self.shared, [place + offset for place in places]))
+            own = [place + offset for place in places]
+            self.calls.append(DeviceCall(program, kernel, rows, self.shared, own))
             self.shared |= self.calls[-1].measured()
         own = [place + offsets[len(updates)] for place in places]
         self.measure = measure and DeviceCall(*measure, rows, self.shared, own)
@@ -96,8 +135,12 @@ class DeviceLaunch:
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.is_sent = False
         """True between two runs of one step."""
+        self.is_aligned: Any = None
+        """For each row, whether its gradient starts at a multiple of a word; None before anything is bound."""
+        self.is_captured = False
         self.streams = {devices.stream_of(self.device)}
         self.find_gradients()
+        self._bind()
 
     def _gather_numbers(self, program: Program) -> None:
         """Have all that is one number a parameter on the device."""
@@ -123,16 +166,36 @@ class DeviceLaunch:
         return [*self.calls, *([self.measure] if self.measure else [])]
 
     def _share_with_the_device(self) -> None:
-        """Let the addresses of gradients and the options be one piece of memory, sent in one copy."""
-        count, table = len(self.rows), self.options.table
-        # Where the options start at a multiple of 16 bytes whatever the count, one compiled kernel serves all counts.
-        start = count + count % 2
-        self.mirror = Mirror(start + table.size, self.device)
-        self.gradients = self.mirror.host[:count]
-        shared = self.mirror.host[start:].view(np.float64).reshape(table.shape)
+        """Let the addresses of gradients, the options and the host's numbers be one piece of memory, sent in one copy."""
+        tables = [self.options.table, *(call.given.table for call in self._all_calls if call.given)]
+        # Each starts at a multiple of 16 bytes, so that one compiled kernel serves any count.
+        ends = [*accumulate(size + size % 2 for size in (len(self.rows), *(table.size for table in tables)))]
+        self.mirror = Mirror(ends[-1], self.device)
+        self.gradients = self.mirror.host[: len(self.rows)]
+        self.options.table, *given = map(self._shared, tables, ends)
+        self.on_device = [self.mirror.table[: len(self.rows)], *map(self._mirrored, tables, ends)]
+        for call, table in zip(filter(GIVEN, self._all_calls), given, strict=True):
+            call.given.table = table  # type: ignore[union-attr]
+        self.filled: bytes | None = None
+        """The options that the host's numbers were computed from."""
+
+    def _shared(self, table: Any, start: int) -> Any:
+        """Move a table into the memory that is sent."""
+        shared = self.mirror.host[start : start + table.size].view(np.float64).reshape(table.shape)
         shared[:] = table
-        self.options.table = shared
-        self.on_device = self.mirror.table[:count], self.mirror.table[start:].view(torch.float64).view(table.shape)
+        return shared
+
+    def _mirrored(self, table: Any, start: int) -> Tensor:
+        """Find a table in the memory that is received."""
+        return self.mirror.table[start : start + table.size].view(torch.float64).view(table.shape)
+
+    def _bind(self) -> None:
+        """Prepare all launches for where the gradients are now."""
+        self.is_aligned = self.gradients % WORD == 0
+        gradients, options, *tables = self.on_device
+        given = iter(tables)
+        for call in self._all_calls:
+            call.bind(gradients, options, next(given) if call.given else None, self.is_aligned)
 
     def find_gradients(self) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
@@ -154,37 +217,70 @@ class DeviceLaunch:
 
     def run(self, is_left_out: Tensor | bool = False) -> None:
         """Update all of it, unless the device finds that the step is to be left out: the host need not ask."""
-        flag = is_left_out if isinstance(is_left_out, Tensor) else self.never
-        self._run(self.calls, flag.to(self.device, non_blocking=True))
+        flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
+        self._run(self.calls, flag)
+        self._note_first_step(flag)
         # What zero_grad frees is not kept alive from here.
         self.relaid = []
+
+    def _note_first_step(self, flag: Tensor) -> None:
+        """Have the host's numbers be those of later steps from now on."""
+        for call in filter(GIVEN, self._all_calls):
+            if call.given.is_new and flag is self.never:  # type: ignore[union-attr]
+                call.given.is_new = False  # type: ignore[union-attr]
+                self.filled = None
 
     @torch.no_grad()
     def _run(self, calls: Sequence[DeviceCall], flag: Tensor) -> None:
         with devices.current(self.device), quiet():
             self._keep_for_this_stream()
+            self._keep_for_graphs()
             for place, grad in self.relaid:
                 place.copy_(grad)
+            if not np.array_equal(self.gradients % WORD == 0, self.is_aligned):
+                self._bind()
+            is_prepared = self._fill_in_numbers(flag)
             self.mirror.send(again=self.is_sent)
             self.is_sent = False
-            gradients, options = self.on_device
-            self.options.copy_tensors(options)
+            self.options.copy_tensors(self.on_device[1])
             for call in calls:
-                call.run(gradients, options, flag)
+                call.run(flag, call.given is None or is_prepared)
                 if self.matrices:
                     self.matrices.make(call.program)
+
+    def _fill_in_numbers(self, flag: Tensor) -> bool:
+        """Compute the host's numbers if an option has changed; tell if the device must prepare them after all.
+
+        It must where an option is a tensor of the device's, or where a first step may be left out.
+        """
+        given = [call.given for call in self._all_calls if call.given]
+        if self.options.has_tensors or (flag is not self.never and any(item.is_first for item in given)):
+            return True
+        options = self.options.table.tobytes()
+        if options != self.filled:
+            for item in given:
+                item.fill(self.options.table)
+            self.filled = options
+        return False
+
+    @property
+    def _tables(self) -> list[Tensor]:
+        """All memory of the launch's own that kernels read."""
+        tables = [self.mirror.table, self.never, *self.shared.values(), *(t for c in self._all_calls for t in c.tables.all)]
+        return tables + [*(self.matrices.stacks.values() if self.matrices else ())]
+
+    def _keep_for_graphs(self) -> None:
+        """Keep the tables for graphs that are captured now, whatever becomes of this launch."""
+        if devices.is_capturing() and not self.is_captured:
+            self.is_captured = True
+            _captured.append((self._tables, self.mirror))
 
     def _keep_for_this_stream(self) -> None:
         """Have the tables' memory wait for the work of every stream that they were used on."""
         stream = devices.stream_of(self.device)
         if stream not in self.streams:
             self.streams.add(stream)
-            for table in (
-                self.mirror.table,
-                *self.shared.values(),
-                *(t for call in self._all_calls for t in call.tables.all),
-                *(self.matrices.stacks.values() if self.matrices else ()),
-            ):
+            for table in self._tables:
                 table.record_stream(stream)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from ...formula.passes import Program
 from .formats import FORMATS
+from .given import is_given
 from .layout import RowLayout
 from .text import Values, block, name_of
 
@@ -21,15 +22,20 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     values = Values("tl.float64", symbols, results, given)
     return f"""
 @triton.jit(do_not_specialize=["row_count"])
-def prepare(rows, given, numbers, overflowed, row_count, ROWS: tl.constexpr):
+def prepare(overflowed, rows, given, numbers, row_count, ROWS: tl.constexpr):
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     # A scaler's step that found an overflow does not count.
     inside = row < tl.where(tl.load(overflowed) == 0, row_count, 0)
     at = rows + row * {layout.width}
 {block(line for name in layout.scalars for line in read(name, layout, dtypes))}
 {block(group(program, layout), values.lines())}
-{block(keep(program, values), write(program, layout, dtypes, values) if program.is_last else ())}
+{block(keep(program, values), write(program, layout, dtypes, values) if counts(program) else ())}
 """
+
+
+def counts(program: Program) -> bool:
+    """Tell if a program writes what changes from step to step before its pass; where nothing waits for it, it need not."""
+    return program.is_last and not is_given(program)
 
 
 def read(name: str, layout: RowLayout, dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:

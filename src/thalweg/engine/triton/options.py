@@ -23,6 +23,11 @@ class DeviceOptions(Options):
         """For each column the rows that are filled from a tensor."""
         super().__init__(groups, formula, columns, more)
 
+    @property
+    def has_tensors(self) -> bool:
+        """True if some option is a tensor on the device."""
+        return any(self.tensors.values())
+
     def place(self, address: int) -> int:
         """Turn the address of a group's numbers into the place of the first."""
         return (address - self.address(0)) // self.table.itemsize

@@ -10,6 +10,11 @@ Dekker 1971, "A floating-point technique for extending the available precision",
 import triton
 import triton.language as tl
 
+from .available import interprets
+
+FUSES = tl.constexpr(not interprets())
+"""True where a product and a sum can be rounded once together; the interpreter has no such operation."""
+
 
 @triton.jit
 def add_exactly(a, b):
@@ -21,12 +26,22 @@ def add_exactly(a, b):
 
 @triton.jit
 def multiply_exactly(a, b):
-    """Multiply two numbers: the product, and what rounding took from it, found from halves of 26 bits."""
+    """Multiply two numbers: the product, and what rounding took from it."""
     product = a * b
+    if FUSES:
+        rest = tl.fma(a, b, product * -1.0)
+    else:
+        rest = rest_of_product(a, b, product)
+    return product, rest
+
+
+@triton.jit
+def rest_of_product(a, b, product):
+    """Find what rounding took from a product, from halves of 26 bits."""
     a_wide, b_wide = a * 134217729.0, b * 134217729.0
     a_high, b_high = a_wide - (a_wide - a), b_wide - (b_wide - b)
     a_low, b_low = a - a_high, b - b_high
-    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
 @triton.jit
@@ -71,9 +86,17 @@ def taken_apart(x):
 def series_of_logarithm(x, x_rest):
     """Sum 1 + x / 3 + x^2 / 5 + ..., the later terms to fewer digits."""
     zero = x * 0.0
-    tail = zero
-    for term in range(11):
-        tail = tail * x + (zero + 1.0) / (31 - 2 * term)
+    tail = zero + 0.03225806451612903
+    tail = tail * x + 0.034482758620689655
+    tail = tail * x + 0.037037037037037035
+    tail = tail * x + 0.04
+    tail = tail * x + 0.043478260869565216
+    tail = tail * x + 0.047619047619047616
+    tail = tail * x + 0.05263157894736842
+    tail = tail * x + 0.058823529411764705
+    tail = tail * x + 0.06666666666666667
+    tail = tail * x + 0.07692307692307693
+    tail = tail * x + 0.09090909090909091
     total, rest = add_exactly(zero + 0.1111111111111111, zero + 6.1679056923619804e-18 + tail * x)
     total, rest = multiply_pairs(total, rest, x, x_rest)
     total, rest = add_pairs(total, rest, zero + 0.14285714285714285, zero + 7.93016446160826e-18)
@@ -91,9 +114,10 @@ def logarithm(x):
     mantissa, exponent = taken_apart(x)
     zero = mantissa * 0.0
     below, below_rest = add_exactly(mantissa, zero + 1.0)
-    ratio = (mantissa - 1.0) / below
+    inverse = 1.0 / below
+    ratio = (mantissa - 1.0) * inverse
     product, product_rest = multiply_pairs(ratio, zero, below, below_rest)
-    ratio_rest = ((mantissa - 1.0 - product) - product_rest) / below
+    ratio_rest = ((mantissa - 1.0 - product) - product_rest) * inverse
     square, square_rest = multiply_pairs(ratio, ratio_rest, ratio, ratio_rest)
     series, series_rest = series_of_logarithm(square, square_rest)
     series, series_rest = multiply_pairs(series, series_rest, 2.0 * ratio, 2.0 * ratio_rest)
@@ -108,9 +132,12 @@ def exponential(x, x_rest):
     away, away_rest = multiply_by_log_2(whole)
     left, left_rest = add_pairs(x, x_rest, -away, -away_rest)
     left, left_rest = left * 0.00390625, left_rest * 0.00390625
-    tail = left * 0.0
-    for term in range(6):
-        tail = (tail * left + 1.0) / (8 - term)
+    # exp(x) = 1 + x + x^2 / 2 (1 + x / 3 + x^2 / 12 + ...)
+    tail = left * 4.96031746031746e-05 + 0.0003968253968253968
+    tail = tail * left + 0.002777777777777778
+    tail = tail * left + 0.016666666666666666
+    tail = tail * left + 0.08333333333333333
+    tail = tail * left + 0.3333333333333333
     half, half_rest = multiply_pairs(left, left_rest, 0.5 * left, 0.5 * left_rest)
     total, rest = add_pairs(left, left_rest, half, half_rest + tail * half * left)
     total, rest = add_pairs(left * 0.0 + 1.0, left * 0.0, total, rest)

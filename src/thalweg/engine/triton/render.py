@@ -1,7 +1,7 @@
 """A pass as a Triton module: `prepare` computes the numbers, `update` goes over the elements, `finish` adds up sums."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import torch
@@ -10,7 +10,7 @@ from ...formula.passes import Program
 from .elements import Pass, finish
 from .layout import row_layout
 from .numbers import prepare
-from .text import FUNCTIONS
+from .text import FUNCTIONS, TILE
 
 EMPTY = re.compile(r"\n\s*\n(?=    )")
 """What is left in a function's body where there is nothing to say."""
@@ -32,14 +32,20 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
 
 def head() -> str:
     """Write what the module imports."""
-    names = fill(", ".join(FUNCTIONS), 100, initial_indent="    ", subsequent_indent="    ")
     return f"""
 import triton
 import triton.language as tl
 
 from {__package__}.arithmetic import (
-{names},
+{names(FUNCTIONS)},
 )
-from {__package__}.packed import load_packed, store_packed
 from {__package__}.power import power
+from {__package__}.tile import (
+{names(TILE)},
+)
 """
+
+
+def names(functions: Sequence[str]) -> str:
+    """List what is imported."""
+    return fill(", ".join(functions), 100, initial_indent="    ", subsequent_indent="    ")

@@ -11,15 +11,18 @@ from ...formula.expr import Constant, Expr, Operation, Reduction, Symbol, walk
 from ...formula.passes import Slot
 
 FUNCTIONS = (
-    *("bfloat16", "bits", "block_peak", "divide", "float16", "from_bfloat16", "from_bits", "integer", "maximum"),
-    *("minimum", "negate", "pairwise", "shift_right", "sign", "square_root", "to_bfloat16"),
+    *("bfloat16", "bits", "divide", "float16", "from_bfloat16", "from_bits", "from_scaled_bits", "integer"),
+    *("maximum", "minimum", "negate", "scaled_bits", "shift_right", "sign", "square_root", "to_bfloat16"),
 )
 """Those of `arithmetic`, which every kernel may call."""
 
+TILE = ("block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed")
+"""Those of `tile`."""
+
 RESERVED = {
-    *("triton", "tl", "elements", "update", "prepare", "finish", "power", "load_packed", "store_packed", *FUNCTIONS),
-    *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "overflowed", "gradients", "group", "kept"),
-    *("at", "first", "length", "place", "inside", "addresses", "start", "index", "sums", "totals"),
+    *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
+    *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "piece", "overflowed", "gradients", "group"),
+    *("at", "first", "length", "place", "inside", "start", "index", "sums", "totals", "kept", "step_at", "BLOCKS", "LENGTH", "ALIGNED"),
 }
 """What the text of kernels itself has names for."""
 
@@ -85,7 +88,7 @@ class Values:
 def template(node: Expr) -> str:
     """Say how a node is written around its operands."""
     if isinstance(node, Reduction):
-        return f"{node.how}({{0}}, inside)"
+        return f"{node.how}({{0}}, inside, ALIGNED)"
     assert isinstance(node, Operation)
     return node.op.triton
 

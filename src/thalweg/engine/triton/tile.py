@@ -1,0 +1,79 @@
+"""The elements that one program works on: blocks of 256, each in two halves, so that one warp has a whole block.
+
+A tile has the shape (2, blocks, 128). A thread has four neighbours, 16 bytes of float32, of each half: what a block has in
+common is found among the threads of one warp, and the two halves that share a byte are in one thread.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def places(BLOCKS: tl.constexpr):
+    """Number the elements of a tile in the order of memory."""
+    return places_of_halves(BLOCKS) + 128 * tl.arange(0, 2)[:, None, None]
+
+
+@triton.jit
+def places_of_halves(BLOCKS: tl.constexpr):
+    """Number the elements of the first halves."""
+    return places_of_blocks(BLOCKS) + tl.arange(0, 128)[None, None, :]
+
+
+@triton.jit
+def places_of_blocks(BLOCKS: tl.constexpr):
+    """Number the first elements of the blocks."""
+    return 256 * tl.arange(0, BLOCKS)[None, :, None]
+
+
+@triton.jit
+def places_of_bytes(BLOCKS: tl.constexpr):
+    """Number the bytes that have two codes each."""
+    return 128 * tl.arange(0, BLOCKS)[None, :, None] + tl.arange(0, 128)[None, None, :]
+
+
+@triton.jit
+def block_peak(x, inside, ALIGNED: tl.constexpr):
+    """Find the largest size in each block, which aligned chunks have whole; NaN where there is one."""
+    sizes = tl.abs(x)
+    if not ALIGNED:
+        sizes = tl.where(inside, sizes, 0.0)
+    # Neighbours, which are in one thread, are compared first: the warp then has one number a thread.
+    fours = tl.reshape(sizes, (2, sizes.shape[1], 32, 4))
+    peaks = tl.reduce(tl.reduce(fours, 0, larger, keep_dims=True), 3, larger)
+    peaks = tl.max(peaks.to(tl.int32, bitcast=True), 2, keep_dims=True)
+    return peaks.to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def larger(a, b):
+    """Take the larger of two sizes; NaN if either is."""
+    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def load_packed(at, length, BLOCKS: tl.constexpr):
+    """Read codes of 4 bits: a byte has that of an element of the first half in its low bits, and of the second half."""
+    byte = tl.load(at + places_of_bytes(BLOCKS), places_of_halves(BLOCKS) < length).to(tl.int32)
+    return (byte >> (4 * tl.arange(0, 2)[:, None, None])) & 15
+
+
+@triton.jit
+def store_packed(at, codes, length, BLOCKS: tl.constexpr):
+    """Write codes of 4 bits; that of an element that is not there is zero."""
+    there = tl.where(places(BLOCKS) < length, codes, 0)
+    byte = tl.sum(there << (4 * tl.arange(0, 2)[:, None, None]), 0, keep_dims=True)
+    tl.store(at + places_of_bytes(BLOCKS), byte.to(tl.uint8), places_of_halves(BLOCKS) < length)
+
+
+@triton.jit
+def pairwise(columns):
+    """Add the columns of one block, 256: the first half to the second, until one is left."""
+    halves = tl.reshape(tl.sum(columns, 0), (128,))
+    halves = tl.sum(tl.reshape(halves, (2, 64)), 0)
+    halves = tl.sum(tl.reshape(halves, (2, 32)), 0)
+    halves = tl.sum(tl.reshape(halves, (2, 16)), 0)
+    halves = tl.sum(tl.reshape(halves, (2, 8)), 0)
+    halves = tl.sum(tl.reshape(halves, (2, 4)), 0)
+    halves = tl.sum(tl.reshape(halves, (2, 2)), 0)
+    return tl.sum(halves, 0)
