@@ -33,6 +33,8 @@ NUMPY = {
     "float16": lambda x: x.astype(np.float32).astype(np.float16).astype(np.float64),
     "bits": lambda x: x.astype(np.float32).view(np.int32),
     "from_bits": lambda x: x.astype(np.int32).view(np.float32).astype(np.float64),
+    "scaled_bits": lambda x, factor: (x * factor).astype(np.float32).view(np.int32),
+    "from_scaled_bits": lambda x, factor: x.view(np.float32).astype(np.float64) * factor,
     "integer": lambda x: x.astype(np.int64).astype(np.int32),
     "bit_and": np.bitwise_and,
     "bit_or": np.bitwise_or,
@@ -64,6 +66,9 @@ SHIFTS = [1, 3, 15, 16, 24, 31]
 SINGLE = {"bfloat16", "float16", "bits", "from_bits"}
 """What is said of float32 alone."""
 
+SCALED = {"scaled_bits", "from_scaled_bits"}
+"""What is said of float32 and one power of two."""
+
 EITHER_ZERO = {"maximum", "minimum"}
 """IEEE 754 leaves open which zero is the larger one."""
 
@@ -71,6 +76,11 @@ EITHER_ZERO = {"maximum", "minimum"}
 def operands(row):
     """All combinations of the numbers, as one array for each operand."""
     count = len({field for _, field, _, _ in string.Formatter().parse(row.latex) if field})
+    if row.name in SCALED:
+        # Numbers around the smallest normal one, once they are multiplied, and codes of seven bits with either sign.
+        numbers = np.array([0.0, 1.0, 1.75, 2.0**-14, 3.1e-5, 7e-6, 2.0**-17, 1.2345e-9], np.float32).astype(np.float64)
+        codes = np.array([code << 20 | sign for code in range(128) for sign in (0, -(2**31))], np.int32)
+        return [numbers, 2.0**-112] if row.name == "scaled_bits" else [codes, 2.0**112]
     if row.takes == "bits":
         columns = itertools.product(*[WHOLE, SHIFTS if row.name.startswith("shift") else WHOLE][:count])
         whole = [np.array(column, np.int32) for column in zip(*columns, strict=True)]
@@ -102,7 +112,8 @@ def test_the_host_computes_what_numpy_computes(row):
     given = operands(row)
     with np.errstate(all="ignore"):
         expected = NUMPY[row.name](*given)
-    computed = np.array([row.host(*numbers) for numbers in zip(*(array.tolist() for array in given), strict=True)])
+    columns = np.broadcast_arrays(*given)
+    computed = np.array([row.host(*numbers) for numbers in zip(*(array.tolist() for array in columns), strict=True)])
     if row.name == "power":  # not correctly rounded anywhere
         np.testing.assert_array_almost_equal_nulp(computed[np.isfinite(expected)], expected[np.isfinite(expected)], 1)
         computed, expected = (np.where(np.isfinite(expected), 0, values) for values in (computed, expected))
@@ -121,7 +132,11 @@ def test_torch_computes_what_numpy_computes(row):
         given, expected = [given[0][:3]], expected[:3]  # torch does not say what becomes of larger ones
     if row.name.startswith("shift"):
         pytest.skip("by one number of places: tested below")
-    computed = row.torch(*map(torch.from_numpy, given)).numpy()
+    if row.name in SCALED:
+        given[0] = given[0].astype(np.float32 if row.name == "scaled_bits" else np.int32)
+        computed = row.torch(torch.from_numpy(given[0]), given[1]).numpy()
+    else:
+        computed = row.torch(*map(torch.from_numpy, given)).numpy()
     expected = expected.astype(computed.dtype)
     if row.name == "sqrt":  # torch goes through a vector library, which is not correctly rounded
         rounded = np.isfinite(expected) & (expected > 0)
@@ -158,7 +173,7 @@ def test_torch_shifts_as_numpy_does(name, places):
 
 
 def test_results_are_of_the_kind_that_the_row_says(row):
-    given = [array[0].item() for array in operands(row)]
+    given = [np.ravel(array)[0].item() for array in operands(row)]
     kinds = {"condition": bool, "bits": int, "number": float}
     assert type(row.host(*given)) is kinds[row.gives]
 

@@ -116,7 +116,7 @@ def running(form, decay, sizes, squared):
         grad = grad * grad if squared else grad
         draws = Draws(places(sizes), lambda key=key: key * 7919)
         new = decay * read(form, parts, sizes) + (1 - decay) * grad
-        write(form, parts, new, sizes, lambda draws=draws: draws.sixteen(0))
+        write(form, parts, new, sizes, lambda count, draws=draws: draws.bits(0, count))
         exact = decay * exact + (1 - decay) * grad
     return read(form, parts, exact), exact
 

@@ -20,7 +20,7 @@ def kept(form, values, random=0):
     """Write numbers, and give all that they are kept in."""
     value = torch.tensor(values, dtype=torch.float32)
     parts = empty(form, torch.zeros(value.shape, dtype=form.dtype))
-    write(form, parts, value, value, lambda: torch.as_tensor(random, dtype=torch.int32).expand(value.shape))
+    write(form, parts, value, value, lambda count: torch.as_tensor(random, dtype=torch.int32).expand(value.shape))
     return parts
 
 
@@ -108,7 +108,7 @@ def test_the_mean_over_all_chances_is_the_number(dtype, value):
     parts = empty(form, torch.zeros(2**16, dtype=dtype))
     draws = torch.arange(2**16, dtype=torch.int32)
     exact = torch.full((2**16,), value)
-    write(form, parts, exact, exact, lambda: draws)
+    write(form, parts, exact, exact, lambda count: draws)
     below, above = neighbours(exact[0].item(), dtype)
     assert back(form, parts).double().mean().item() == pytest.approx(exact[0].item(), abs=(above - below) * 2**-13)
 

@@ -9,27 +9,27 @@ import triton.language as tl
 from thalweg.engine.triton.arithmetic import (
     bfloat16,
     bits,
-    block_peak,
     divide,
     float16,
     from_bits,
+    from_scaled_bits,
     integer,
     maximum,
     minimum,
     negate,
-    pairwise,
+    scaled_bits,
     shift_right,
     sign,
     square_root,
 )
-from thalweg.engine.triton.kernel import exact
+from thalweg.engine.triton.settings import exact
 
 from ..llvm.test_bits import any_bits
 from ..oracle import NUMPY
 from .conftest import DEVICE
 
 SIZE = 1024
-EXACT = exact(DEVICE, 4)
+EXACT = exact(DEVICE)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 3.4e38, 65519.0, 65520.0, 1e-8]
 
 
@@ -43,17 +43,6 @@ def one_kernel(x, results, FUNCTION: tl.constexpr, SIZE: tl.constexpr):
 def two_kernel(x, y, results, FUNCTION: tl.constexpr, SIZE: tl.constexpr):
     place = tl.arange(0, SIZE)
     tl.store(results + place, FUNCTION(tl.load(x + place), tl.load(y + place)))
-
-
-@triton.jit
-def peak_kernel(x, results, count, SIZE: tl.constexpr):
-    place = tl.arange(0, SIZE)
-    tl.store(results + place, block_peak(tl.load(x + place), place < count))
-
-
-@triton.jit
-def pairwise_kernel(x, results):
-    tl.store(results, pairwise(tl.load(x + tl.arange(0, 256))))
 
 
 def numbers(seed=0, dtype=torch.float32):
@@ -122,24 +111,16 @@ def test_whole_numbers_wrap_around():
     assert results[: len(known)].tolist() == [*known.values()]
 
 
-@pytest.mark.parametrize("count", [1, 255, 256, 700, SIZE])
-def test_the_peak_of_a_block_knows_what_is_inside(count):
-    x = torch.randn(SIZE, device=DEVICE)
-    x[300] = torch.nan
-    # What lies outside is never looked at.
-    x[count:] = 1e30
-    results = torch.empty_like(x)
-    peak_kernel[(1,)](x, results, count, SIZE=SIZE, **EXACT)
-    inside = torch.where(torch.arange(SIZE, device=DEVICE) < count, x.abs(), 0)
-    wanted = inside.view(-1, 256).amax(1).repeat_interleave(256)
-    torch.testing.assert_close(results, wanted, rtol=0, atol=0, equal_nan=True)
-
-
-def test_columns_are_added_pairwise():
-    x = torch.randn(256, dtype=torch.float64, device=DEVICE) * 10 ** torch.randint(-8, 8, (256,), device=DEVICE)
-    result = torch.empty(1, dtype=torch.float64, device=DEVICE)
-    pairwise_kernel[(1,)](x, result, **EXACT)
-    columns = x.cpu()
-    while len(columns) > 1:
-        columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
-    assert result.item() == columns.item()
+def test_bits_times_a_power_of_two():
+    """Where the product is denormal, too: it is rounded to nearest even."""
+    factor = 2.0**-112
+    x = numbers().abs()
+    x = torch.where(x < 1e9, x, 1.0)
+    x[20:40] = torch.logspace(-9, -3, 20, device=DEVICE)
+    results = torch.empty(SIZE, dtype=torch.int32, device=DEVICE)
+    two_kernel[(1,)](x, torch.full_like(x, factor), results, FUNCTION=scaled_bits, SIZE=SIZE, **EXACT)
+    wanted = (x.cpu().double().numpy() * factor).astype(np.float32)
+    assert (results.cpu().numpy() == wanted.view(np.int32)).all()
+    back = torch.empty_like(x)
+    two_kernel[(1,)](results, torch.full_like(x, 1 / factor), back, FUNCTION=from_scaled_bits, SIZE=SIZE, **EXACT)
+    assert_same(back, wanted.astype(np.float64) / factor)

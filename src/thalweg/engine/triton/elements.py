@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.expr import BLOCK, symbols
+from ...formula.expr import BLOCK, Expr, symbols
 from ...formula.passes import Program
 from ...formula.random import ELEMENT
 from .formats import COMPUTE, FORMATS, loaded, stored
@@ -61,7 +61,7 @@ def elements(
     def _load(self, name: str) -> str:
         if self._is_packed(name):
             return f"load_packed({name_of(name)}_at, length, BLOCKS)"
-        text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, {self._inside(name)})"
+        text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, {self._inside(name)}, 0)"
         return loaded(self.dtypes[name], text, self.compute)
 
     def _stores(self, values: Values) -> Iterator[str]:
@@ -79,10 +79,16 @@ def elements(
         """Give what is summed, in float64."""
         terms = []
         for index, total in enumerate(self.program.totals.values()):
-            yield f"term_{index} = tl.where(inside, {values[total.operands[0]]}.to(tl.float64), 0.0)"
+            value = f"{values[total.operands[0]]}.to(tl.float64)"
+            # What is summed as it was read is zero where there is no element.
+            yield f"term_{index} = {value if total.operands[0] in self._symbols() else f'tl.where(inside, {value}, 0.0)'}"
             terms.append(f"term_{index} * term_{index}" if total.how == "total_square" else f"term_{index}")
         if terms:
             yield f"return {', '.join(terms)}"
+
+    def _symbols(self) -> set[Expr]:
+        """List what is read and has not to be decoded."""
+        return {item for item in symbols(*self.program.results) if item.scope == "element" and item.kind == "number"}
 
     def _is_packed(self, name: str) -> bool:
         return FORMATS[self.dtypes[name]].together > 1
@@ -184,12 +190,12 @@ def update(
     BLOCKS: tl.constexpr, LENGTH: tl.constexpr, ALIGNED: tl.constexpr,
 ):
 {self._head()}
-{block(f"{name} = tl.zeros((2, 1, 128), tl.float64)" for name in columns)}
-    for start in range(0, length, 256):
+{block(f"{name} = tl.zeros((2, 128), tl.float64)" for name in columns)}
+    for start in range(0, length, BLOCKS * 256):
         {"".join(f"{name}_more, " for name in columns).rstrip(", ")} = elements(
-            {self._moved()}, first + start, length - start, 1, ALIGNED
+            {self._moved()}, first + start, length - start, BLOCKS, ALIGNED
         )
-{block(block(f"{name} += {name}_more" for name in columns))}
+{block(block(f"{name} = added_in_order({name}, {name}_more, BLOCKS)" for name in columns))}
     sums += (tl.load(at + {self.layout.chunk}) + piece) * {len(columns)}
 {block(f"tl.store(sums + {place}, pairwise({name}))" for place, name in enumerate(columns))}
 """

@@ -266,7 +266,12 @@ class DeviceLaunch:
     @property
     def _tables(self) -> list[Tensor]:
         """All memory of the launch's own that kernels read."""
-        tables = [self.mirror.table, self.never, *self.shared.values(), *(t for c in self._all_calls for t in c.tables.all)]
+        tables = [
+            self.mirror.table,
+            self.never,
+            *self.shared.values(),
+            *(t for c in self._all_calls for t in c.tables.all),
+        ]
         return tables + [*(self.matrices.stacks.values() if self.matrices else ())]
 
     def _keep_for_graphs(self) -> None:

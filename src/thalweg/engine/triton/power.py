@@ -25,6 +25,13 @@ def add_exactly(a, b):
 
 
 @triton.jit
+def add_smaller_exactly(a, b):
+    """Add a number that is not larger: the sum, and what rounding took from it."""
+    total = a + b
+    return total, b - (total - a)
+
+
+@triton.jit
 def multiply_exactly(a, b):
     """Multiply two numbers: the product, and what rounding took from it."""
     product = a * b
@@ -48,27 +55,41 @@ def rest_of_product(a, b, product):
 def add_pairs(a, a_rest, b, b_rest):
     """Add two numbers of twice the digits."""
     total, rest = add_exactly(a, b)
-    return add_exactly(total, rest + (a_rest + b_rest))
+    return add_smaller_exactly(total, rest + (a_rest + b_rest))
 
 
 @triton.jit
 def multiply_pairs(a, a_rest, b, b_rest):
     """Multiply two numbers of twice the digits."""
     product, rest = multiply_exactly(a, b)
-    return add_exactly(product, rest + (a * b_rest + a_rest * b))
+    return add_smaller_exactly(product, rest + (a * b_rest + a_rest * b))
+
+
+@triton.jit
+def multiply_pair(a, a_rest, b):
+    """Multiply a number of twice the digits by one of the usual digits."""
+    product, rest = multiply_exactly(a, b)
+    return add_smaller_exactly(product, rest + a_rest * b)
+
+
+@triton.jit
+def square_pair(a, a_rest):
+    """Square a number of twice the digits."""
+    product, rest = multiply_exactly(a, a)
+    return add_smaller_exactly(product, rest + 2.0 * a * a_rest)
 
 
 @triton.jit
 def power_of_two(exponent):
     """Make 2 to a whole number between -1022 and 1023."""
-    return ((exponent + 1023) << 52).to(tl.float64, bitcast=True)
+    return ((exponent + 1023).to(tl.int64) << 52).to(tl.float64, bitcast=True)
 
 
 @triton.jit
 def multiply_by_log_2(x):
     """Multiply by ln 2, to twice the digits."""
-    zero = x * 0.0
-    return multiply_pairs(x, zero, zero + 0.6931471805599453, zero + 2.3190468138462996e-17)
+    product, rest = multiply_exactly(x, tl.zeros_like(x) + 0.6931471805599453)
+    return add_smaller_exactly(product, rest + x * 2.3190468138462996e-17)
 
 
 @triton.jit
@@ -85,7 +106,7 @@ def taken_apart(x):
 @triton.jit
 def series_of_logarithm(x, x_rest):
     """Sum 1 + x / 3 + x^2 / 5 + ..., the later terms to fewer digits."""
-    zero = x * 0.0
+    zero = tl.zeros_like(x)
     tail = zero + 0.03225806451612903
     tail = tail * x + 0.034482758620689655
     tail = tail * x + 0.037037037037037035
@@ -112,13 +133,13 @@ def series_of_logarithm(x, x_rest):
 def logarithm(x):
     """Take the natural logarithm of a positive number, to twice the digits: 2 artanh((m - 1) / (m + 1)) + e ln 2."""
     mantissa, exponent = taken_apart(x)
-    zero = mantissa * 0.0
+    zero = tl.zeros_like(mantissa)
     below, below_rest = add_exactly(mantissa, zero + 1.0)
     inverse = 1.0 / below
     ratio = (mantissa - 1.0) * inverse
-    product, product_rest = multiply_pairs(ratio, zero, below, below_rest)
+    product, product_rest = multiply_pair(below, below_rest, ratio)
     ratio_rest = ((mantissa - 1.0 - product) - product_rest) * inverse
-    square, square_rest = multiply_pairs(ratio, ratio_rest, ratio, ratio_rest)
+    square, square_rest = square_pair(ratio, ratio_rest)
     series, series_rest = series_of_logarithm(square, square_rest)
     series, series_rest = multiply_pairs(series, series_rest, 2.0 * ratio, 2.0 * ratio_rest)
     whole, whole_rest = multiply_by_log_2(exponent)
@@ -138,14 +159,18 @@ def exponential(x, x_rest):
     tail = tail * left + 0.016666666666666666
     tail = tail * left + 0.08333333333333333
     tail = tail * left + 0.3333333333333333
-    half, half_rest = multiply_pairs(left, left_rest, 0.5 * left, 0.5 * left_rest)
+    half, half_rest = square_pair(left, left_rest)
+    half, half_rest = 0.5 * half, 0.5 * half_rest
     total, rest = add_pairs(left, left_rest, half, half_rest + tail * half * left)
-    total, rest = add_pairs(left * 0.0 + 1.0, left * 0.0, total, rest)
+    total, more = add_smaller_exactly(tl.zeros_like(left) + 1.0, total)
+    rest += more
     for _ in range(8):
-        total, rest = multiply_pairs(total, rest, total, rest)
-    exponent = whole.to(tl.int64)
-    third = exponent // 3
-    return (total + rest) * power_of_two(third) * power_of_two(third) * power_of_two(exponent - 2 * third)
+        total, rest = square_pair(total, rest)
+    # In four factors, none of which overflows: only the last product may be rounded.
+    exponent = whole.to(tl.int32)
+    quarter = exponent >> 2
+    fourth = power_of_two(quarter)
+    return (total + rest) * fourth * fourth * fourth * power_of_two(exponent - 3 * quarter)
 
 
 @triton.jit
@@ -157,7 +182,7 @@ def power(x, y):
     log, log_rest = logarithm(tl.where(is_regular, size, 1.0))
     is_extreme = tl.abs(log * y) > 1400
     factor = tl.where(is_extreme | (y != y), 0.0, y)
-    grown, grown_rest = multiply_pairs(log, log_rest, factor, factor * 0.0)
+    grown, grown_rest = multiply_pair(log, log_rest, factor)
     result = exponential(grown, grown_rest)
     grows = (y > 0) == (size > 1)
     result = tl.where(is_regular & ~is_extreme, result, tl.where(grows, float("inf"), 0.0))

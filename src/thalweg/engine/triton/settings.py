@@ -51,16 +51,21 @@ On an H200 AdamW reaches 94% to 96% of a copy's speed so with states of 8 bits, 
 each of four warps it was 20% and 84%.
 """
 
-SUMMING = Setting(1, 1, SUMMED)
-"""One block after the other: the order of adding."""
+UNDER_WAY = 8
+"""Blocks that a warp has asked for at once, of all tensors together, where it adds them one after the other."""
 
 
 def setting_of(program: Program, dtypes: Mapping[str, torch.dtype]) -> Setting:
     """Choose what is best for a program."""
     if program.totals:
-        return SUMMING
+        return Setting(summed_at_once(program), 1, SUMMED)
     is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*program.results))
     return CODED if program.blocks or is_drawn else USUAL
+
+
+def summed_at_once(program: Program) -> int:
+    """Choose how many blocks of each tensor are read at once: a power of two, the fewer the more tensors there are."""
+    return 1 << max(UNDER_WAY // len(program.loads), 1).bit_length() - 1
 
 
 def exact(device: torch.device) -> dict[str, Any]:

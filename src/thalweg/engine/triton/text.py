@@ -16,13 +16,28 @@ FUNCTIONS = (
 )
 """Those of `arithmetic`, which every kernel may call."""
 
-TILE = ("block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed")
+TILE = ("added_in_order", "block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed")
 """Those of `tile`."""
 
 RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
     *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "piece", "overflowed", "gradients", "group"),
-    *("at", "first", "length", "place", "inside", "start", "index", "sums", "totals", "kept", "step_at", "BLOCKS", "LENGTH", "ALIGNED"),
+    *(
+        "at",
+        "first",
+        "length",
+        "place",
+        "inside",
+        "start",
+        "index",
+        "sums",
+        "totals",
+        "kept",
+        "step_at",
+        "BLOCKS",
+        "LENGTH",
+        "ALIGNED",
+    ),
 }
 """What the text of kernels itself has names for."""
 

@@ -67,9 +67,38 @@ def store_packed(at, codes, length, BLOCKS: tl.constexpr):
 
 
 @triton.jit
+def added_in_order(columns, terms, BLOCKS: tl.constexpr):
+    """Add the blocks of a tile, 8 at most, to the columns, one block after the other."""
+    last = tl.permute(terms, (0, 2, 1))
+    if BLOCKS == 1:
+        columns += tl.reshape(last, (2, 128))
+    elif BLOCKS == 2:
+        first, second = tl.split(last)
+        columns = columns + first + second
+    elif BLOCKS == 4:
+        columns = four_added(columns, last)
+    else:
+        tl.static_assert(BLOCKS == 8)
+        # Split, the last dimension comes apart: each time the half that varies fastest.
+        halves = tl.permute(tl.reshape(last, (2, 128, 2, 4)), (0, 1, 3, 2))
+        first, second = tl.split(halves)
+        columns = four_added(four_added(columns, first), second)
+    return columns
+
+
+@triton.jit
+def four_added(columns, terms):
+    """Add four blocks, one after the other."""
+    even, odd = tl.split(tl.reshape(terms, (2, 128, 2, 2)))
+    first, third = tl.split(even)
+    second, fourth = tl.split(odd)
+    return columns + first + second + third + fourth
+
+
+@triton.jit
 def pairwise(columns):
-    """Add the columns of one block, 256: the first half to the second, until one is left."""
-    halves = tl.reshape(tl.sum(columns, 0), (128,))
+    """Add the columns of a block, 256: the first half to the second, until one is left."""
+    halves = tl.sum(columns, 0)
     halves = tl.sum(tl.reshape(halves, (2, 64)), 0)
     halves = tl.sum(tl.reshape(halves, (2, 32)), 0)
     halves = tl.sum(tl.reshape(halves, (2, 16)), 0)

@@ -1,0 +1,118 @@
+"""What kernels for GPUs will cost, without one: compiled for a card, taken apart, and counted.
+
+    python benchmarks/gpu_static.py [--quick] [--processes 2]
+
+Writes benchmarks/results/gpu_static.json, and the table of docs/benchmarks.md, where what a card has measured stands
+beside what is predicted. `--quick` takes AdamW alone, prints, and writes nothing. Triton's own wheel has all the tools.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from sass import Code
+from traffic import FORMATS, bytes_of, catalogue, choice_of, programs_of
+from triton.backends.compiler import GPUTarget
+
+from thalweg.engine.triton.compile import compiled
+from thalweg.engine.triton.settings import setting_of
+from thalweg.formula.expr import BLOCK
+from thalweg.formula.passes import Program
+from thalweg.optimizer import registry
+
+RESULTS = Path(__file__).parent / "results" / "gpu_static.json"
+HOPPER = GPUTarget("cuda", 90, 32)
+OTHERS = {
+    "sm_80": GPUTarget("cuda", 80, 32),
+    "sm_100": GPUTarget("cuda", 100, 32),
+    "gfx942": GPUTarget("hip", "gfx942", 64),
+}
+"""What AdamW is compiled for beside the card that the table is about."""
+
+CARDS = {"H100": 3.0e12, "H200": 4.27e12}
+"""Bytes a second of a copy, read and written, as measured on one card of each kind."""
+
+ISSUED = 132 * 4 * 32 * 1.755e9
+"""Instructions of threads a second: multiprocessors, schedulers, threads of a warp, clock."""
+
+
+def kernels(name: str, form: str) -> list[dict[str, Any]]:
+    """Compile all passes of one optimizer in one format, and count."""
+    choice = choice_of(registry[name], form)
+    rows = []
+    for index, program in enumerate(programs_of(choice)):
+        for function, kernel in compiled(program, dict(choice.dtypes), HOPPER):
+            if function == "update":
+                rows.append(counted(program, dict(choice.dtypes), Code(kernel.asm["cubin"])) | {"pass": index})
+            elif function == "prepare" and (name, form) == ("AdamW", "float32"):
+                rows.append({"what": "prepare", "instructions": len(Code(kernel.asm["cubin"]).path)})
+    return [{"optimizer": name, "format": form} | row for row in rows]
+
+
+def counted(program: Program, dtypes: dict[str, Any], code: Code) -> dict[str, Any]:
+    """Sum up one kernel."""
+    setting, size = setting_of(program, dtypes), bytes_of(program, dtypes)
+    elements = setting.blocks * BLOCK / (32 * setting.warps)
+    instructions = len(code.path) / elements
+    return {
+        "what": "sums" if program.totals else "update",
+        "bytes": size,
+        "instructions": instructions,
+        "registers": code.registers,
+        "spills": code.spills,
+        "barriers": code.barriers,
+        "accesses": code.widths,
+        "predicted": {card: predicted(instructions, size, speed) for card, speed in CARDS.items()},
+    }
+
+
+def predicted(instructions: float, size: float, speed: float) -> float:
+    """Predict the share of a copy's speed: memory's time and that of issuing instructions, which overlap in part."""
+    issue, memory = instructions / ISSUED, size / speed
+    return 1 / (1 + (issue / memory) ** 4) ** 0.25 if memory else 0.0
+
+
+def elsewhere() -> Iterator[str]:
+    """Compile AdamW in all formats for other devices, and say what comes of it."""
+    for target, device in OTHERS.items():
+        for form in FORMATS:
+            choice = choice_of(registry["AdamW"], form)
+            for program in programs_of(choice):
+                for function, kernel in compiled(program, dict(choice.dtypes), device):
+                    is_nvidia = "cubin" in kernel.asm
+                    spills = (
+                        Code(kernel.asm["cubin"]).spills if is_nvidia else kernel.asm["amdgcn"].count("scratch_store")
+                    )
+                    if spills:
+                        yield f"{target}: AdamW {form}, {function}: {spills} spills"
+        yield f"{target}: AdamW compiles in {len(FORMATS)} formats"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="AdamW alone")
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    classes = catalogue()[:1] if arguments.quick else catalogue()
+    jobs = [(cls.__name__, form) for cls in classes for form in FORMATS if form != "bf16 kahan"]
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+        rows = [row for found in pool.map(kernels, *zip(*jobs, strict=True)) for row in found]
+    for row in rows:
+        print(json.dumps(row), file=sys.stderr)
+    if arguments.quick:
+        return
+    RESULTS.write_text(json.dumps({"rows": rows, "elsewhere": list(elsewhere())}, indent=1) + "\n")
+    from gpu_report import static_table
+
+    static_table()
+
+
+if __name__ == "__main__":
+    main()
