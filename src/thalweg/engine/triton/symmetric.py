@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -12,8 +12,7 @@ from torch import Tensor
 from .available import interprets
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """Rows of a square of the result, how much of a sum is taken at once, and what a program is made of."""
 
     rows: int
@@ -23,9 +22,22 @@ class Tile:
     maxnreg: int
     """Registers a thread: 65,536 are on a multiprocessor."""
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What Triton is told."""
+        return {
+            "num_warps": self.num_warps,
+            "num_stages": self.num_stages,
+            "maxnreg": self.maxnreg,
+            "enable_fp_fusion": False,
+        }
+
 
 TILE = Tile(128, 64, 8, 3, 128)
 """Compiled for an H100: no register is spilled, and two programs, of 96 KiB each, share a multiprocessor."""
+
+_built: dict[tuple[Any, ...], Any] = {}
+"""Compiled kernels, by all that they were compiled for; Triton's interpreter compiles none."""
 
 
 def symmetric_product(
@@ -48,16 +60,23 @@ def symmetric_product(
     result = torch.empty((count, rows, rows), dtype=dtype, device=left.device)
     tiles = -(-rows // TILE.rows)
     fits = rows % TILE.rows == 0 and depth % TILE.depth == 0
-    kernel[tiles * (tiles + 1) // 2, count](
+    _launch(
+        (tiles * (tiles + 1) // 2, count, 1),
         *(left, right, result if added is None else added, result),
         *(rows, depth, *left.stride(), scale, added_scale, diagonal),
         *(added is not None, fits, interprets(), TILE.rows, TILE.depth),
-        num_warps=TILE.num_warps,
-        num_stages=TILE.num_stages,
-        maxnreg=TILE.maxnreg,
-        enable_fp_fusion=False,
     )
     return result
+
+
+def _launch(grid: tuple[int, int, int], *arguments: Any) -> None:
+    """Launch the kernel by the handle that its first launch gave: the JIT takes longer to find it than to launch it."""
+    left, _, _, result, *numbers = arguments
+    key = (left.device, left.dtype, result.dtype, *numbers[:5], *numbers[8:], TILE)
+    if _built.get(key) is None:
+        _built[key] = kernel[grid](*arguments, **TILE.options)
+    else:
+        _built[key][grid](*arguments)
 
 
 @triton.jit
