@@ -35,7 +35,7 @@ JORDAN = (3.4445, -4.7750, 2.0315)
 NUMBERS = (*JORDAN, 5, 1e-7, 0)
 
 TILES = [
-    symmetric.TILE,
+    Tile(128, 64, 8, 3, 128),
     Tile(128, 64, 4, 3, 255),
     Tile(128, 64, 8, 4, 168),
     Tile(128, 32, 8, 4, 128),
@@ -116,7 +116,12 @@ def machine(bench: Bench) -> dict[str, Any]:
     import triton
 
     name = "Triton's interpreter" if bench.is_tried else torch.cuda.get_device_name()
-    return {"device": name, "torch": torch.__version__, "triton": triton.__version__, "tile": symmetric.TILE._asdict()}
+    return {
+        "device": name,
+        "torch": torch.__version__,
+        "triton": triton.__version__,
+        "tile": symmetric.tile_of(torch.device(bench.device)),
+    }
 
 
 def exact(stack: Tensor) -> Tensor:
@@ -193,14 +198,14 @@ def iterations(bench: Bench) -> Iterator[dict[str, Any]]:
 
 def tiles(bench: Bench) -> Iterator[dict[str, Any]]:
     """Time single products by tile, against torch's; the speeds count the whole product, half of which is left out."""
-    w, usual = bench.width, symmetric.TILE
+    w, usual = bench.width, symmetric.tile_of
     for rows, columns, adds in [(w, 4 * w, False), (w, w, True), (w, 3 * w, False)]:
         x = bench.random(bench.layers, rows, columns, dtype=torch.float16 if adds else torch.bfloat16) / 64
         flops = 2 * bench.layers * rows * rows * columns / 1e6
         base = bench.microseconds(lambda x=x, adds=adds: by_torch(x, adds), 20)
         yield {"what": "product", "of": list(x.shape), "who": "torch", "us": base, "TFLOP/s": flops / base}
-        for tile in [usual] if bench.is_tried else TILES:
-            symmetric.TILE = tile
+        for tile in [Tile(32, 32, 4, 2, 128)] if bench.is_tried else TILES:
+            symmetric.tile_of = lambda device, tile=tile: tile  # type: ignore[assignment]
             more = {"scale": 2.0, "added": x, "added_scale": 1.0, "diagonal": 1.0} if adds else {}
             try:
                 us = bench.microseconds(lambda x=x, more=more: symmetric_product(x, x, torch.float16, **more), 20)
@@ -208,7 +213,7 @@ def tiles(bench: Bench) -> Iterator[dict[str, Any]]:
             except Exception as error:
                 yield {"what": "product", "of": list(x.shape), "who": list(tile), "error": str(error)[:200]}
             finally:
-                symmetric.TILE = usual
+                symmetric.tile_of = usual
 
 
 def by_torch(x: Tensor, adds: bool) -> Tensor:
@@ -246,7 +251,7 @@ def main() -> None:
         sys.exit("there is no GPU here: nothing was measured, and nothing was written")
     bench = Bench(chosen.out, chosen.budget, chosen.device)
     if bench.is_tried:
-        symmetric.TILE, products.LEAST = Tile(32, 32, 4, 2, 128), 32
+        symmetric.tile_of, products.LEAST = lambda device: Tile(32, 32, 4, 2, 128), 32
     bench.write(what="machine", **machine(bench))
     for part in (accuracy, muon, iterations, tiles, profiled):
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -16,9 +15,7 @@ from ..formula.matrix import MATRIX_FUNCTIONS, matrix_shape, work_dtype
 from ..formula.passes import Program, passes
 from ..formula.trace import evaluate
 from .triton import available
-
-CAPABLE = {(8, 0), (9, 0)}
-"""Compute capabilities that the kernel's tiles are made for: A100, H100 and H200."""
+from .triton.device import current
 
 LEAST = 256
 """Rows and columns at least: of one tile of 128 rows there is no half to leave out."""
@@ -71,14 +68,15 @@ def why_torch(made: Made) -> str | None:
     )
 
 
-@cache
 def _why_not_device(device: torch.device) -> str | None:
     if available.interprets():
         return None
     if device.type != "cuda" or torch.version.hip:
         return f"the kernel for symmetric ones is not for {device.type}"
+    from .triton.symmetric import TILES
+
     found = torch.cuda.get_device_capability(device)
-    return None if found in CAPABLE else f"the kernel for symmetric ones is not for compute capability {found}"
+    return None if found in TILES else f"the kernel for symmetric ones is not for compute capability {found}"
 
 
 def _why_not_matrices(like: Tensor, batch_dims: int) -> str | None:
@@ -97,7 +95,8 @@ def _is_made_by_kernel(stack: Tensor, made: Made) -> bool:
     try:
         from .triton.newton_schulz import newton_schulz_
 
-        newton_schulz_(stack, *made.numbers)
+        with current(stack.device):
+            newton_schulz_(stack, *made.numbers)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:

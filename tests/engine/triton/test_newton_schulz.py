@@ -24,7 +24,7 @@ ROWS = 64 if DEVICE.type == "cpu" else 512
 def _small_tiles(monkeypatch):
     """The interpreter takes a second for a few tiles; a device has tiles of its own size, and larger matrices."""
     if DEVICE.type == "cpu":
-        monkeypatch.setattr(symmetric, "TILE", Tile(ROWS, ROWS, 4, 2, 128))
+        monkeypatch.setattr(symmetric, "tile_of", lambda device: Tile(ROWS, ROWS, 4, 2, 128))
         monkeypatch.setattr(products, "LEAST", 16)
     monkeypatch.setattr(products, "_failures", {})
 

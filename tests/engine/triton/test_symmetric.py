@@ -17,7 +17,7 @@ HALVES = [torch.float16, torch.bfloat16]
 def _small_tiles(monkeypatch):
     """The interpreter takes a second for a few tiles; a device has tiles of its own size, and larger matrices."""
     if DEVICE.type == "cpu":
-        monkeypatch.setattr(symmetric, "TILE", Tile(16, 16, 4, 2, 128))
+        monkeypatch.setattr(symmetric, "tile_of", lambda device: Tile(16, 16, 4, 2, 128))
 
 
 def sizes(*shape):

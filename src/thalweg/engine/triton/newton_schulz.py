@@ -29,11 +29,15 @@ def newton_schulz_(stack: Tensor, a: float, b: float, c: float, steps: float, ep
     rows, columns = matrix_shape(stack.shape, counted)
     x = stack.view(prod(stack.shape[:counted]), rows, columns)
     x /= torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True, dtype=torch.float32).clamp(min=eps)
-    made = x
-    for length in lengths(int(steps), is_gathered(rows, columns, a)):
+    made, parts = x, list(lengths(int(steps), is_gathered(rows, columns, a)))
+    for index, length in enumerate(parts):
         polynomial = gathered(made.mT if rows > columns else made, a, b, c, length)
-        made = made @ polynomial if rows > columns else polynomial @ made
-    x.copy_(made)
+        factors = (made, polynomial) if rows > columns else (polynomial, made)
+        # What is written is never what is read; and where a product says where it goes to, autocast leaves it alone.
+        is_last = index == len(parts) - 1 and made is not x
+        made = torch.bmm(*factors, out=x if is_last else torch.empty_like(x))
+    if made is not x:
+        x.copy_(made)
 
 
 def is_gathered(rows: int, columns: int, a: float) -> bool:

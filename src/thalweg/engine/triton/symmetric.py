@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -33,8 +34,8 @@ class Tile(NamedTuple):
         }
 
 
-TILE = Tile(128, 64, 8, 3, 128)
-"""Compiled for an H100: no register is spilled, and two programs, of 96 KiB each, share a multiprocessor."""
+TILES = {(8, 0): Tile(128, 32, 8, 4, 255), (9, 0): Tile(128, 64, 8, 3, 128)}
+"""By compute capability, an A100's and an H100's: none spills registers. Two of an H100's share a multiprocessor."""
 
 _built: dict[tuple[Any, ...], Any] = {}
 """Compiled kernels, by all that they were compiled for; Triton's interpreter compiles none."""
@@ -53,28 +54,35 @@ def symmetric_product(
 
     Shapes: (count, rows, depth) for both factors, which lie alike in memory, and are float16 or bfloat16;
     (count, rows, rows), contiguous, for what is added and for the result, which has the `dtype` that is asked for.
-    Sums are taken in float32. Beside the tiles on the diagonal,
-    the lower half counts where roundings make both differ.
+    Sums are taken in float32. Where roundings make the halves differ, the lower one counts, but for the tiles on the
+    diagonal, which are stored as they are.
     """
-    count, rows, depth = left.shape
+    (count, rows, depth), tile = left.shape, tile_of(left.device)
     result = torch.empty((count, rows, rows), dtype=dtype, device=left.device)
-    tiles = -(-rows // TILE.rows)
-    fits = rows % TILE.rows == 0 and depth % TILE.depth == 0
+    tiles = -(-rows // tile.rows)
+    fits = rows % tile.rows == 0 and depth % tile.depth == 0
     _launch(
+        tile,
         (tiles * (tiles + 1) // 2, count, 1),
         *(left, right, result if added is None else added, result),
-        *(rows, depth, *left.stride(), scale, added_scale, diagonal),
-        *(added is not None, fits, interprets(), TILE.rows, TILE.depth),
+        *(rows, depth, *left.stride(), float(scale), float(added_scale), float(diagonal)),
+        *(added is not None, fits, interprets(), tile.rows, tile.depth),
     )
     return result
 
 
-def _launch(grid: tuple[int, int, int], *arguments: Any) -> None:
+@cache
+def tile_of(device: torch.device) -> Tile:
+    """Look up the tile for a device; the interpreter takes any."""
+    return TILES[torch.cuda.get_device_capability(device) if device.type == "cuda" else (9, 0)]
+
+
+def _launch(tile: Tile, grid: tuple[int, int, int], *arguments: Any) -> None:
     """Launch the kernel by the handle that its first launch gave: the JIT takes longer to find it than to launch it."""
-    left, _, _, result, *numbers = arguments
-    key = (left.device, left.dtype, result.dtype, *numbers[:5], *numbers[8:], TILE)
+    left, _, added, result, *numbers = arguments
+    key = (left.device, left.dtype, added.dtype, result.dtype, *numbers[:5], *numbers[8:], tile)
     if _built.get(key) is None:
-        _built[key] = kernel[grid](*arguments, **TILE.options)
+        _built[key] = kernel[grid](*arguments, **tile.options)
     else:
         _built[key][grid](*arguments)
 
