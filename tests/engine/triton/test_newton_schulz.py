@@ -1,6 +1,7 @@
 """The iteration with half of each symmetric product: as near to float64 as torch's products in bfloat16 are."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -36,13 +37,19 @@ def spectra():
     return {"one over": 1 / place, "squared": 1.0 / place**2, "six decades": np.logspace(0, -6, ROWS), "four": few}
 
 
-def matrices(shape):
+@cache
+def normal_and_shaped(shape):
     """Make a matrix of normal numbers, and one of each spectrum."""
     generator = np.random.default_rng(0)
     normal = [generator.standard_normal(shape) for _ in range(1 + len(spectra()))]
     parts = [np.linalg.svd(matrix, full_matrices=False) for matrix in normal[1:]]
     shaped = [u * values @ v for (u, _, v), values in zip(parts, spectra().values(), strict=True)]
     return torch.from_numpy(np.stack([normal[0], *shaped])).to(DEVICE, torch.bfloat16)
+
+
+def matrices(*shape):
+    """Give those matrices, to be written to."""
+    return normal_and_shaped(shape).clone()
 
 
 def wanted(stack, coefficients=JORDAN, steps=5):
@@ -57,7 +64,8 @@ def errors(found, truth):
 
 @pytest.mark.parametrize("shape", [(ROWS, 4 * ROWS), (4 * ROWS, ROWS), (ROWS, ROWS)], ids=str)
 def test_it_is_as_near_to_the_truth_as_torchs_products_in_bfloat16(shape):
-    stack = matrices(shape)
+    # a tall matrix is a wide one that lies otherwise: two of the five are enough
+    stack = matrices(*shape)[: 2 if shape[0] > shape[1] else 5]
     truth = wanted(stack)
     theirs = errors(newton_schulz(stack, *JORDAN, 5, 1e-7, 0), truth)
     newton_schulz_(stack, *JORDAN, 5, 1e-7, 0)
@@ -71,7 +79,7 @@ def test_it_is_as_near_to_the_truth_as_torchs_products_in_bfloat16(shape):
 def test_all_steps_at_once_would_be_far_from_it(monkeypatch):
     """Why they are gathered in parts: small singular values explode."""
     monkeypatch.setattr(iteration, "lengths", lambda steps, gathers: [steps])
-    stack = matrices((ROWS, 4 * ROWS))[2:3]
+    stack = matrices(ROWS, 4 * ROWS)[2:3]
     newton_schulz_(stack, *JORDAN, 5, 1e-7, 0)
     assert torch.linalg.svdvals(stack.double()).max() > 1.5
 
@@ -79,14 +87,14 @@ def test_all_steps_at_once_would_be_far_from_it(monkeypatch):
 @pytest.mark.parametrize("steps", [0, 1, 2, 4, 7])
 @pytest.mark.parametrize("coefficients", [JORDAN, CONVERGING], ids=str)
 def test_any_number_of_steps(steps, coefficients):
-    stack = matrices((ROWS, 2 * ROWS))[:1]
+    stack = matrices(ROWS, 2 * ROWS)[:1]
     truth = wanted(stack, coefficients, steps)
     newton_schulz_(stack, *coefficients, steps, 1e-7, 0)
     assert errors(stack, truth).max() < 0.01 + 0.005 * steps
 
 
 def test_more_dimensions_are_columns_and_batch_dims_count_matrices():
-    stack = matrices((ROWS, 2 * ROWS))[:2]
+    stack = matrices(ROWS, 2 * ROWS)[:2]
     other = stack.clone().view(1, 2, ROWS, 2, ROWS)
     newton_schulz_(stack, *JORDAN, 1, 1e-7, 0)
     newton_schulz_(other, *JORDAN, 1, 1e-7, 1)
@@ -94,7 +102,7 @@ def test_more_dimensions_are_columns_and_batch_dims_count_matrices():
 
 
 def test_zeros_stay_zeros_and_what_is_not_finite_is_seen():
-    stack = matrices((ROWS, 2 * ROWS))[:3]
+    stack = matrices(ROWS, 2 * ROWS)[:3]
     stack[0], stack[1, 0, 0] = 0, torch.nan
     newton_schulz_(stack, *JORDAN, 2, 1e-7, 0)
     assert not stack[0].any()
@@ -113,10 +121,10 @@ def test_how_many_steps_are_gathered():
 def stepped(engine):
     """Take a step of Muon on matrices of two shapes, with two steps of the iteration."""
     torch.manual_seed(0)
-    params = [torch.nn.Parameter(torch.randn(size).to(DEVICE)) for size in [(ROWS, 2 * ROWS), (ROWS, ROWS)]]
+    params = [torch.nn.Parameter(torch.zeros(size, device=DEVICE)) for size in [(ROWS, 2 * ROWS), (ROWS, ROWS)]]
     optimizer = thalweg.Muon(params, lr=0.1, engine=engine, ns_steps=2)
     for param in params:
-        param.grad = torch.randn_like(param)
+        param.grad = torch.randn(param.shape).to(DEVICE)
     optimizer.step()
     return params, optimizer
 
@@ -130,8 +138,8 @@ def test_muon_steps_with_it(counted):
     )
     theirs, _ = stepped("eager")
     for one, other in zip(ours, theirs, strict=True):
-        # elements of an update are 0.1 / 8 or less, and either way up to 2% of its size from the truth
-        torch.testing.assert_close(one, other, rtol=0, atol=0.1 * 0.02)
+        # either way it is up to 2% of its size from the truth
+        assert torch.linalg.norm(one - other) < 0.04 * torch.linalg.norm(other)
 
 
 def test_where_the_kernel_cannot_be_built_torchs_products_go_on(monkeypatch):

@@ -25,8 +25,8 @@ def sizes(*shape):
     return shape if DEVICE.type == "cpu" else tuple(8 * size for size in shape)
 
 
-def stack(*shape, dtype):
-    return torch.randn(2, *sizes(*shape)).to(DEVICE, dtype)
+def stack(*shape, dtype, count=1):
+    return torch.randn(count, *sizes(*shape)).to(DEVICE, dtype)
 
 
 def check(found, wanted, dtype):
@@ -48,7 +48,7 @@ def test_a_matrix_times_its_transposed(shape, dtype):
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 def test_columns_may_follow_each_other_in_memory(dtype):
-    x = stack(24, 40, dtype=dtype)
+    x = stack(40, 24, dtype=dtype, count=3)
     check(symmetric_product(x.mT, x.mT, dtype), x.double().mT @ x.double(), dtype)
 
 
