@@ -12,7 +12,7 @@ from ...formula.matrix import matrix_shape
 from .symmetric import symmetric_product
 
 SMALL = torch.float16
-"""What X X^T and its polynomials are kept in: none is above 500, and three more digits than bfloat16's are needed."""
+"""What X X^T and its polynomials are kept in: they are small, and need three binary digits more than bfloat16 has."""
 
 STEEPEST = 4.0
 """The largest `a` whose steps are gathered: each multiplies an error in X X^T by up to a^2."""
@@ -28,7 +28,7 @@ def newton_schulz_(stack: Tensor, a: float, b: float, c: float, steps: float, ep
     counted = int(batch_dims) + 1
     rows, columns = matrix_shape(stack.shape, counted)
     x = stack.view(prod(stack.shape[:counted]), rows, columns)
-    x /= torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True, dtype=torch.float32).clamp(min=eps)
+    x /= torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=eps)
     made, parts = x, list(lengths(int(steps), is_gathered(rows, columns, a)))
     for index, length in enumerate(parts):
         polynomial = gathered(made.mT if rows > columns else made, a, b, c, length)
