@@ -25,8 +25,8 @@ from torch import Tensor
 
 import thalweg
 from thalweg.engine import products
-from thalweg.engine.triton import kernel, symmetric, tuning
 from thalweg.engine.triton import newton_schulz as iteration
+from thalweg.engine.triton import symmetric
 from thalweg.engine.triton.symmetric import Tile, symmetric_product
 from thalweg.formula.matrix import newton_schulz
 
@@ -252,8 +252,6 @@ def main() -> None:
     bench = Bench(chosen.out, chosen.budget, chosen.device)
     if bench.is_tried:
         symmetric.tile_of, products.LEAST = lambda device: Tile(32, 32, 4, 2, 128), 32
-    # Blocks of the passes over elements are not what is measured here, and looking for the best ones takes seconds.
-    kernel.setting_of = lambda *_: tuning.USUAL
     bench.write(what="machine", **machine(bench))
     for part in (accuracy, muon, iterations, tiles, profiled):
         try:
