@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from . import products
 from .choice import Choice, choose
 from .gradients import Ready, numbered
 from .triton import available
@@ -16,7 +17,7 @@ def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
     sets: dict[Any, list[Choice]] = {}
     for choice in choose(optimizer, list(_all(optimizer.param_groups))):
-        kind = choice.why_eager or tuple(choice.kernels)
+        kind = choice.why_eager or (*choice.kernels, _between(choice))
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
     lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
     lines += [f"  {_sentence(choices)}" for choices in sets.values()]
@@ -45,8 +46,16 @@ def _sentence(choices: Sequence[Choice]) -> str:
 
 
 def _between(choice: Choice) -> str:
-    """Say that one pass is two where functions of whole matrices cut it."""
-    return ", cut in two by products of whole matrices" if choice.program.work else ""
+    """Say that one pass is two where functions of whole matrices cut it, and on a device who makes them."""
+    cut = ", cut in two by products of whole matrices" if choice.program.work else ""
+    return f"{cut}{_made(choice)}" if cut and choice.compiler == "triton" else cut
+
+
+def _made(choice: Choice) -> str:
+    """Say who makes products of whole matrices, and if not the fastest, why."""
+    made = products.all_made(choice.program, choice.item.param, choice.item.group, choice.compiler)
+    reasons = dict.fromkeys(filter(None, map(products.why_torch, made)))
+    return f" (torch's, as {', '.join(reasons)})" if reasons else " (half of each symmetric one, by a Triton kernel)"
 
 
 def _kept(choice: Choice) -> str:

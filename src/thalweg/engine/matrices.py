@@ -8,12 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.matrix import MATRIX_FUNCTIONS, work_dtype
+from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes
-from ..formula.trace import evaluate
+from . import products
 
 MOST = 2**24
 """Elements that are worked on at once, unless one tensor alone has more: their memory is used again by the next."""
+
+
+def most(device: torch.device) -> int:
+    """Say how many elements are worked on at once: a GPU is only filled by twice as many as a processor is."""
+    return MOST if device.type == "cpu" else 2 * MOST
 
 
 class Workspace:
@@ -33,8 +38,11 @@ class Workspace:
 class Matrices:
     """What waits between the passes of one launch: its parameters are of one group, and lie alike in memory."""
 
-    def __init__(self, program: Program, params: Sequence[Tensor], group: Mapping[str, Any], space: Workspace) -> None:
-        self.group, first = group, params[0]
+    def __init__(
+        self, program: Program, params: Sequence[Tensor], group: Mapping[str, Any], space: Workspace, compiler: str
+    ) -> None:
+        self.group, self.compiler, self.first = group, compiler, params[0]
+        first = self.first
         shape, strides = (len(params), *first.shape), (first.numel(), *first.stride())
         names = [name for item in passes(program) for name in item.matrices]
         self.stacks = {
@@ -43,6 +51,8 @@ class Matrices:
             )
             for name in names
         }
+        for item in passes(program):
+            self._build(item)
 
     def of(self, index: int) -> dict[str, Tensor]:
         """Give the tensors of one parameter, by name."""
@@ -52,5 +62,12 @@ class Matrices:
     def make(self, program: Program) -> None:
         """Make what is due after a pass, where its operands are."""
         for name, node in program.matrices.items():
-            numbers = [evaluate(number, self.group) for number in node.numbers]
-            self.stacks[name].copy_(MATRIX_FUNCTIONS[node.how](self.stacks[name], *numbers))
+            products.make(self.stacks[name], products.Made.of(node, self.first, self.group, self.compiler))
+
+    @torch.no_grad()
+    def _build(self, program: Program) -> None:
+        """Have all kernels before anything changes: they are tried on zeros."""
+        for name, node in program.matrices.items():
+            made = products.Made.of(node, self.first, self.group, self.compiler)
+            if products.why_torch(made) is None:
+                products.make(torch.zeros_like(self.stacks[name][:1]), made)

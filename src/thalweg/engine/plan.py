@@ -101,7 +101,8 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
 
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
-    count = max(matrices.MOST // max(choices[0].item.param.numel(), 1), 1)
+    param = choices[0].item.param
+    count = max(matrices.most(param.device) // max(param.numel(), 1), 1)
     for first in range(0, len(choices), count):
         yield choices[first : first + count]
 
@@ -132,7 +133,7 @@ def _launch(optimizer: Any, choices: Sequence[Choice], space: Workspace) -> Any:
     options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
-    matrices = Matrices(first.program, params, first.item.group, space) if first.program.work else None
+    matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
     rows = [
         _row(optimizer, choice, places[id(choice.item.group)], matrices.of(index) if matrices else {})
         for index, choice in enumerate(choices)
