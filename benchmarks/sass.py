@@ -1,4 +1,4 @@
-"""What compiled kernels say of themselves: registers, spills, the width of accesses, instructions on the common path."""
+"""What compiled kernels say of themselves: registers, spills, widths of accesses, instructions of the usual path."""
 
 from __future__ import annotations
 

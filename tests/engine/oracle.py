@@ -37,6 +37,8 @@ NUMPY = {
     "not_equal": np.not_equal,
     "bits": lambda x: x.view(np.int32),
     "from_bits": lambda x: x.astype(np.int32).view(np.float32),
+    "scaled_bits": lambda x, factor: (x * factor).view(np.int32),
+    "from_scaled_bits": lambda x, factor: x.view(np.float32) * factor,
     "bit_and": np.bitwise_and,
     "bit_or": np.bitwise_or,
     "bit_xor": np.bitwise_xor,

@@ -26,7 +26,7 @@ def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
 
 
 def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[int], Tensor]) -> None:
-    """Write a quantity; `draw` gives as many random bits an element as are asked for, in the shape of what is written."""
+    """Write a quantity; `draw` gives as many random bits an element as are asked for, in its shape."""
     parts = seen(form, parts)
     if not form.has_blocks:
         for part, own in zip(parts, form.write(value, draw), strict=True):

@@ -2,9 +2,10 @@
 
     PYTHONPATH=src python tests/engine/triton/stand_in.py [--processes 2] [--whole]
 
-The interpreter goes another way: what the JIT's binder refuses, what is compiled in the middle of training and whether a
-launch has all its arguments is seen here alone. CPU tensors stand in a device's place. Kernels are compiled down to PTX;
-`--whole` has them assembled to machine code, too. Prints a line for each optimizer and format; exit status 1 for a fault.
+The interpreter goes another way: what the JIT's binder refuses, what is compiled in the middle of training and whether
+a launch has all its arguments is seen here alone. CPU tensors stand in a device's place. Kernels are compiled down to
+PTX; `--whole` has them assembled to machine code, too. Prints a line for each optimizer and format; exit status 1 for
+a fault.
 """
 
 import argparse
@@ -94,8 +95,8 @@ def made(cls, dtype, options):
 
     needed = {name: 1e-3 for name, option in cls.options.items() if option.default is REQUIRED}
     params = [
-        torch.zeros(8192, dtype=dtype),
-        torch.zeros(64, 64, dtype=dtype),
+        torch.zeros(64, 128, dtype=dtype),
+        torch.zeros(8, 8, dtype=dtype),
         torch.zeros(36, dtype=dtype)[1:].view(5, 7),
     ]
     for param in params:

@@ -81,7 +81,8 @@ def elements(
         for index, total in enumerate(self.program.totals.values()):
             value = f"{values[total.operands[0]]}.to(tl.float64)"
             # What is summed as it was read is zero where there is no element.
-            yield f"term_{index} = {value if total.operands[0] in self._symbols() else f'tl.where(inside, {value}, 0.0)'}"
+            is_read = total.operands[0] in self._symbols()
+            yield f"term_{index} = {value if is_read else f'tl.where(inside, {value}, 0.0)'}"
             terms.append(f"term_{index} * term_{index}" if total.how == "total_square" else f"term_{index}")
         if terms:
             yield f"return {', '.join(terms)}"

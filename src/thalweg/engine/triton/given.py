@@ -16,7 +16,7 @@ FACTS = ("param_index", "numel", "rows", "columns")
 
 
 def is_given(program: Program) -> bool:
-    """Tell if the numbers of a program change with the options alone, but for the first step of a rule without a count."""
+    """Tell if numbers change with the options alone, but for the first step of a rule without a count."""
     known = {*FACTS, *(() if program.formula.rule.counts_steps else ["step_count"])}
     return not program.updates and all(item.scope == "group" or item.name in known for item in program.inputs)
 

@@ -23,7 +23,6 @@ from .settings import ROWS, WORD
 from .tables import Tables
 from .transfer import Mirror
 
-
 GIVEN = attrgetter("given")
 
 _captured: list[Any] = []
@@ -166,7 +165,7 @@ class DeviceLaunch:
         return [*self.calls, *([self.measure] if self.measure else [])]
 
     def _share_with_the_device(self) -> None:
-        """Let the addresses of gradients, the options and the host's numbers be one piece of memory, sent in one copy."""
+        """Let gradients' addresses, options and the host's numbers be one piece of memory, sent in one copy."""
         tables = [self.options.table, *(call.given.table for call in self._all_calls if call.given)]
         # Each starts at a multiple of 16 bytes, so that one compiled kernel serves any count.
         ends = [*accumulate(size + size % 2 for size in (len(self.rows), *(table.size for table in tables)))]
@@ -272,7 +271,7 @@ class DeviceLaunch:
             *self.shared.values(),
             *(t for c in self._all_calls for t in c.tables.all),
         ]
-        return tables + [*(self.matrices.stacks.values() if self.matrices else ())]
+        return [*tables, *(self.matrices.stacks.values() if self.matrices else ())]
 
     def _keep_for_graphs(self) -> None:
         """Keep the tables for graphs that are captured now, whatever becomes of this launch."""

@@ -34,7 +34,7 @@ def prepare(overflowed, rows, given, numbers, row_count, ROWS: tl.constexpr):
 
 
 def counts(program: Program) -> bool:
-    """Tell if a program writes what changes from step to step before its pass; where nothing waits for it, it need not."""
+    """Tell if what changes from step to step is written before the pass: where a number waits for it."""
     return program.is_last and not is_given(program)
 
 

@@ -35,10 +35,7 @@ def add_smaller_exactly(a, b):
 def multiply_exactly(a, b):
     """Multiply two numbers: the product, and what rounding took from it."""
     product = a * b
-    if FUSES:
-        rest = tl.fma(a, b, product * -1.0)
-    else:
-        rest = rest_of_product(a, b, product)
+    rest = tl.fma(a, b, product * -1.0) if FUSES else rest_of_product(a, b, product)
     return product, rest
 
 

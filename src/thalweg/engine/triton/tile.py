@@ -1,7 +1,7 @@
 """The elements that one program works on: blocks of 256, each in two halves, so that one warp has a whole block.
 
-A tile has the shape (2, blocks, 128). A thread has four neighbours, 16 bytes of float32, of each half: what a block has in
-common is found among the threads of one warp, and the two halves that share a byte are in one thread.
+A tile has the shape (2, blocks, 128). A thread has four neighbours, 16 bytes of float32, of each half: what a block
+has in common is found among the threads of one warp, and the two halves that share a byte are in one thread.
 """
 
 import triton
