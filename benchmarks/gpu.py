@@ -1,285 +1,310 @@
-"""How long a step takes on a GPU: each optimizer against torch.optim's best, and against a copy's bandwidth.
+"""What a step costs on a GPU, and whether its bits are right: what matters most comes first.
 
-    python benchmarks/gpu.py [--rounds 15] [--device cuda]
+    python benchmarks/gpu.py [--out DIR] [--budget 300] [--device cuda] [--workers 12]
 
-Writes benchmarks/results/gpu.json, and the table of docs/benchmarks.md. Times are medians of the device's own events,
-contestants taking turns; each contestant has several sets of tensors where one would fit into a cache.
-With `--device cpu` everything is small, nothing is written, and no number means anything: it tries the script.
+It needs torch and Triton and nothing else, and goes through these parts, as far as the budget of seconds allows: the
+gate (AdamW runs as a kernel and has the CPU's bits), bits of every rule in every format, speed on 1 GiB of parameters
+beside a copy's, latency, CUDA graphs, Muon, and every other rule and format. DIR/gpu.json is written after every single
+result. Exit status 3: no kernel ran, and nothing else was tried. `python benchmarks/gpu_report.py DIR/gpu.json` puts
+the results into docs/benchmarks.md. With `--device cpu`, under TRITON_INTERPRET=1, all is tiny: that tries the script.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import date
-from itertools import cycle
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 import torch
-from rivals import RIVALS
-from step_time import bytes_moved, is_dense
-from timing import ratio
+from gpu_bits import check, jobs
+from gpu_clock import Clock
 from torch import Tensor
+from traffic import FORMATS, bytes_of_step, catalogue, options_of
 from workloads import gpt
 
 import thalweg
-from thalweg.hyper import REQUIRED
-from thalweg.optimizer import Optimizer, registry
+from thalweg.engine.triton.available import why_not
+from thalweg.optimizer import registry
 
-ROOT = Path(__file__).parent
-RESULTS = ROOT / "results" / "gpu.json"
-CACHE = 256 << 20
-"""More bytes than any GPU's cache holds: so much is touched before a set of tensors comes again."""
-
-Step = Callable[[], object]
+START = perf_counter()
+HERE = Path(__file__).parent
+PEERS = {"AdamW": "AdamW", "Adam": "Adam", "SGD": "SGD", "Adagrad": "Adagrad", "RMSProp": "RMSprop", "NAdam": "NAdam"}
+"""Names of rules in torch.optim, where both can be stepped by the same options."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """A set of parameter shapes."""
+class Session:
+    """Where results go, and how much time is left."""
 
-    name: str
-    shapes: list[tuple[int, ...]]
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.device, self.budget, self.workers = arguments.device, arguments.budget, arguments.workers
+        self.path = arguments.out / "gpu.json"
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        self.is_trial = self.device == "cpu"
+        self.clock = Clock(self.device)
+        self.copy = 0.0
+        self.results: dict[str, Any] = {"machine": machine(self.device), "rows": [], "errors": []}
 
     @property
-    def elements(self) -> int:
-        """How many numbers there are."""
-        return sum(torch.Size(shape).numel() for shape in self.shapes)
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.budget - (perf_counter() - START)
 
-    def sets(self, device: str, dtype: torch.dtype = torch.float32) -> list[list[Tensor]]:
-        """Make as many sets of parameters, with gradients, as no cache holds."""
-        count = min(8, 1 + CACHE // (4 * self.elements * dtype.itemsize)) if device != "cpu" else 2
-        return [[self._param(shape, device, dtype) for shape in self.shapes] for _ in range(count)]
-
-    @staticmethod
-    def _param(shape: tuple[int, ...], device: str, dtype: torch.dtype) -> Tensor:
-        param = torch.randn(shape, device=device, dtype=dtype).requires_grad_()
-        param.grad = torch.randn_like(param)
-        return param
-
-
-def works(device: str) -> list[Work]:
-    """The three models: one that is all bandwidth, GPT-2 small, and one that is all overhead."""
-    if device == "cpu":
-        return [Work("large", [(4_000,)] * 4), Work("GPT", [*gpt(2, 16, 100, 8)]), Work("tiny tensors", [(8,)] * 20)]
-    return [
-        Work("1 GiB of parameters", [(64 << 20,)] * 4),
-        Work("GPT-2 small, 148 tensors, 124M", [*gpt(12, 768, 50_257, 1_024)]),
-        Work("1,000 tensors of 1,000", [(1_000,)] * 1_000),
-    ]
-
-
-class Clock:
-    """Times work on a device by its events, or on the CPU by the wall."""
-
-    def __init__(self, device: str) -> None:
-        self.module = None if device == "cpu" else torch.get_device_module(device)
-
-    def time(self, step: Step) -> float:
-        """Give the seconds that the device takes for a step."""
-        if self.module is None:
-            start = perf_counter()
-            step()
-            return perf_counter() - start
-        before, after = self.module.Event(enable_timing=True), self.module.Event(enable_timing=True)
-        before.record()
-        step()
-        after.record()
-        after.synchronize()
-        return float(before.elapsed_time(after)) / 1e3
-
-    def host(self, step: Step, repeats: int = 20) -> float:
-        """Give the seconds that the host takes to have a step done."""
-        self.wait()
-        start = perf_counter()
-        for _ in range(repeats):
-            step()
-        seconds = (perf_counter() - start) / repeats
-        self.wait()
-        return seconds
-
-    def wait(self) -> None:
-        """Wait until all is done."""
-        if self.module is not None:
-            self.module.synchronize()
-
-
-def take_turns(steps: Mapping[str, Step], clock: Clock, rounds: int) -> dict[str, list[float]]:
-    """Time each contestant once a round, after three calls that compile and warm up."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        for _ in range(3):
-            step()
-    clock.wait()
-    for _ in range(rounds):
-        for name, step in steps.items():
-            times[name].append(clock.time(step))
-    return times
-
-
-def through(sets: list[list[Tensor]], make: Callable[[list[Tensor]], Step]) -> Step:
-    """Step one set after the other."""
-    steps = cycle([make(params) for params in sets])
-    return lambda: next(steps)()
-
-
-def options_of(cls: type[Optimizer]) -> dict[str, Any]:
-    """Give an optimizer what it cannot do without; SGD has its momentum."""
-    required = {name: 1e-3 for name, option in cls.options.items() if option.default is REQUIRED}
-    return required | ({"momentum": 0.9} if cls.__name__ == "SGD" else {})
-
-
-def contestants(cls: type[Optimizer], sets: list[list[Tensor]]) -> dict[str, Step]:
-    """Make one optimizer of each kind on the same parameters."""
-    options = options_of(cls)
-    steps: dict[str, Step] = {"thalweg": through(sets, lambda params: cls(params, **options).step)}
-    theirs = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__ if name[0].isupper()}
-    peer = theirs.get(cls.__name__.lower())
-    for name in ("fused", "foreach") if peer else ():
-        flag = {name: True}
-        try:
-            steps[f"torch {name}"] = through(sets, lambda params, flag=flag: peer(params, **options, **flag).step)
-        except (TypeError, RuntimeError):
-            # torch has no such variant of this optimizer.
-            continue
-    return steps
-
-
-def copy_bandwidth(device: str, clock: Clock, rounds: int) -> float:
-    """Measure the bytes a second of a copy within the device's memory, read and written."""
-    size = 1 << (30 if device != "cpu" else 20)
-    source, target = (torch.zeros(size, dtype=torch.uint8, device=device) for _ in range(2))
-    times = take_turns({"copy": lambda: target.copy_(source)}, clock, rounds)["copy"]
-    return 2 * size / median(times)
-
-
-def row(work: str, name: str, times: dict[str, list[float]], **more: Any) -> dict[str, Any]:
-    """Sum up one measurement."""
-    ratios = {other: ratio(times, other, "thalweg") for other in times if other != "thalweg"}
-    microseconds = {other: 1e6 * median(series) for other, series in times.items()}
-    return {"work": work, "what": name, "microseconds": microseconds, "times faster than": ratios} | more
-
-
-def elementwise(device: str, clock: Clock, rounds: int, bandwidth: float) -> Iterator[dict[str, Any]]:
-    """Measure every optimizer on every model."""
-    for work in works(device):
-        for cls in sorted(filter(is_dense, registry.values()), key=lambda cls: cls.__name__.lower()):
-            sets = work.sets(device)
-            steps = contestants(cls, sets)
-            times = take_turns(steps, clock, rounds)
-            share = bytes_moved(cls, work.elements) / median(times["thalweg"]) / bandwidth
-            host = {name: 1e6 * clock.host(step) for name, step in steps.items()}
-            yield row(work.name, cls.__name__, times, **{"of a copy's bandwidth": share, "host, microseconds": host})
-
-
-def formats(device: str, clock: Clock, rounds: int) -> Iterator[dict[str, Any]]:
-    """Measure AdamW in narrow formats against itself in float32, here and as others have it."""
-    work = works(device)[0]
-    kinds = {
-        "bfloat16, rounded at random": (torch.bfloat16, {"rounding": "stochastic"}),
-        "8-bit states": (torch.float32, {"state_dtype": "8bit"}),
-    }
-    for name, (dtype, options) in kinds.items():
-        wide, own = work.sets(device), work.sets(device, dtype)
-        steps = {
-            "thalweg": through(own, lambda params, options=options: thalweg.AdamW(params, **options).step),
-            "thalweg in float32": through(wide, lambda params: thalweg.AdamW(params).step),
-        }
-        for rival, make in RIVALS.get(name, {}).items():
-            steps[rival] = through(own, make)
-        yield row(work.name, f"AdamW, {name}", take_turns(steps, clock, rounds))
-
-
-def whole_loop(device: str, clock: Clock, rounds: int) -> dict[str, Any]:
-    """Measure clipping, AdamW and averaging in one step, against torch's three calls."""
-    work = works(device)[1]
-
-    def ours(params: list[Tensor]) -> Step:
-        return thalweg.AdamW(params, max_grad_norm=1.0, ema_decay=0.999).step
-
-    def theirs(params: list[Tensor]) -> Step:
-        optimizer = torch.optim.AdamW(params, fused=True)
-        model = torch.nn.ParameterList(params)
-        averaged = torch.optim.swa_utils.AveragedModel(
-            model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)
+    def put(self, part: str, **row: Any) -> None:
+        """Write one result down at once."""
+        self.results["rows"].append({"part": part} | row)
+        self.path.write_text(json.dumps(self.results, indent=1) + "\n")
+        print(
+            part,
+            {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()},
+            flush=True,
         )
 
-        def step() -> None:
-            torch.nn.utils.clip_grad_norm_(params, 1.0)
-            optimizer.step()
-            averaged.update_parameters(model)
-
-        return step
-
-    sets = work.sets(device)
-    steps = {"thalweg": through(sets, ours), "torch's three calls": through(sets, theirs)}
-    return row(work.name, "clip, AdamW, EMA", take_turns(steps, clock, rounds))
-
-
-def matrices(device: str, clock: Clock, rounds: int) -> dict[str, Any]:
-    """Measure Muon on the matrices of a GPT's blocks against torch's, one matrix after the other."""
-    work = works(device)[1]
-    blocks = Work(f"{work.name}: its blocks' matrices", [shape for shape in work.shapes[2:] if len(shape) == 2])
-    sets = blocks.sets(device)
-    kinds = {"thalweg": thalweg.Muon, "torch": torch.optim.Muon}
-    steps = {name: through(sets, lambda params, kind=kind: kind(params).step) for name, kind in kinds.items()}
-    return row(blocks.name, "Muon", take_turns(steps, clock, rounds))
-
-
-def rivals(device: str, clock: Clock, rounds: int) -> Iterator[dict[str, Any]]:
-    """Measure AdamW in float32 against other libraries' own, where they are installed."""
-    if RIVALS.get("float32"):
-        work = works(device)[1]
-        sets = work.sets(device)
-        steps = {name: through(sets, make) for name, make in RIVALS["float32"].items()}
-        ours = {"thalweg": through(sets, lambda params: thalweg.AdamW(params).step)}
-        yield row(work.name, "AdamW, other libraries", take_turns(ours | steps, clock, rounds))
+    def run(self, part: Callable[[Session], Iterator[Callable[[], None]]], least: float) -> None:
+        """Go through the pieces of a part while so many seconds are left; one that fails is noted, and the next tried."""
+        for piece in part(self):
+            if self.left < least and not self.is_trial:
+                print(f"no time for the rest of: {part.__name__}", flush=True)
+                return
+            try:
+                piece()
+            except Exception:
+                self.results["errors"].append([part.__name__, traceback.format_exc()[-1500:]])
+                print(traceback.format_exc()[-600:], flush=True)
+            if not self.is_trial:
+                torch.cuda.empty_cache()
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Say where this was measured."""
+    """Say where this is measured."""
+    import triton
+
     name = "CPU" if device == "cpu" else torch.get_device_module(device).get_device_name()
-    return {"date": str(date.today()), "device": name, "torch": torch.__version__, "thalweg": thalweg.__version__}
+    versions = {"torch": torch.__version__, "triton": triton.__version__, "thalweg": thalweg.__version__}
+    return {"date": str(date.today()), "device": name} | versions
 
 
-def measure(device: str, rounds: int) -> dict[str, Any]:
-    """Measure everything."""
-    clock = Clock(device)
-    bandwidth = copy_bandwidth(device, clock, rounds)
-    rows: list[dict[str, Any]] = []
-    for measured in (
-        elementwise(device, clock, rounds, bandwidth),
-        formats(device, clock, rounds),
-        iter([whole_loop(device, clock, rounds)]),
-        iter([matrices(device, clock, rounds)]),
-        rivals(device, clock, rounds),
-    ):
-        for found in measured:
-            rows.append(found)
-            print(f"{found['work']:32} {found['what']}", file=sys.stderr)
-    return {"machine": machine(device), "copy, GB/s": bandwidth / 1e9, "rows": rows}
+def made(session: Session, shapes: list[tuple[int, ...]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Make parameters with gradients."""
+    params = [torch.randn(shape, device=session.device).to(dtype).requires_grad_() for shape in shapes]
+    for param in params:
+        param.grad = torch.randn_like(param) * 1e-2
+    return params
+
+
+def engine(session: Session) -> dict[str, Any]:
+    """Ask for the kernels by name where a device's are only tried."""
+    return {"engine": "triton"} if session.is_trial else {}
+
+
+def gate(session: Session) -> bool:
+    """Tell if AdamW runs as a kernel with the CPU's bits."""
+    row = check("AdamW", "float32", False, session.device)
+    session.put("gate", **row)
+    return bool(row["has run"]) and not row["unlike"]
+
+
+def bits(session: Session) -> Iterator[Callable[[], None]]:
+    """Compare every rule in every format with the CPU, in processes side by side: this fills Triton's cache, too."""
+
+    def all_of_them() -> None:
+        limit = 60.0 if session.is_trial else min(120.0, 0.45 * session.left)
+        files = [session.path.with_name(f"bits{part}.jsonl") for part in range(session.workers)]
+        more = ["--parts", str(session.workers), "--device", session.device]
+        command = [sys.executable, str(HERE / "gpu_bits.py"), *more]
+        kids = [
+            subprocess.Popen([*command, "--part", str(part), "--out", str(file)]) for part, file in enumerate(files)
+        ]
+        end = perf_counter() + limit
+        for kid in kids:
+            try:
+                kid.wait(max(end - perf_counter(), 0.1))
+            except subprocess.TimeoutExpired:
+                kid.kill()
+        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
+        rows = [json.loads(line) for line in lines if line.endswith("}")]
+        for file in files:
+            file.unlink(missing_ok=True)
+        wrong = [row for row in rows if row.get("unlike") or not row.get("has run")]
+        session.put("bits", checked=len(rows), of=len(jobs()), wrong=wrong)
+
+    yield all_of_them
+
+
+def copy(session: Session) -> Iterator[Callable[[], None]]:
+    """Measure a copy within the device's memory, read and written."""
+
+    def one() -> None:
+        size = 1 << (20 if session.is_trial else 31)
+        source = torch.randint(0, 255, (size,), dtype=torch.uint8, device=session.device)
+        target = torch.empty_like(source)
+        session.copy = 2e6 * size / session.clock.device(lambda: target.copy_(source), 4)
+        session.put("copy", **{"GB/s": session.copy / 1e9})
+
+    yield one
+
+
+def step_of(session: Session, name: str, form: str, params: list[Tensor]) -> Callable[[], object]:
+    """Make a step and see that it is a kernel's."""
+    cls = registry[name]
+    optimizer = cls(params, **options_of(cls), **FORMATS[form][1], **engine(session))
+    optimizer.step()
+    said = optimizer.explain()
+    assert "Triton" in said, said
+    assert "eager" not in said, said
+    return optimizer.step
+
+
+def speed(session: Session, name: str, form: str) -> None:
+    """Measure one rule in one format on 1 GiB of parameters."""
+    shapes: list[tuple[int, ...]] = [(4_000,)] * 2 if session.is_trial else [(64 << 20,)] * 4
+    params = made(session, shapes, FORMATS[form][0])
+    step = step_of(session, name, form, params)
+    moved = bytes_of_step(registry[name], form)
+    taken = session.clock.device(step)
+    share = moved * sum(param.numel() for param in params) / taken * 1e6 / max(session.copy, 1)
+    row: dict[str, Any] = {"optimizer": name, "format": form, "us": taken, "of a copy": share, "bytes": moved}
+    if form == "float32" and name in PEERS:
+        row["torch"] = peers(session, name, params)
+    session.put("speed", **row)
+
+
+def peers(session: Session, name: str, params: list[Tensor], repeats: int = 3) -> dict[str, Any]:
+    """Measure torch's own ways of the same rule."""
+    found = {}
+    for kind in ("fused", "foreach"):
+        try:
+            peer = getattr(torch.optim, PEERS[name])(params, **options_of(registry[name]), **{kind: True})
+            found[kind] = {"us": session.clock.device(peer.step, repeats), "host us": session.clock.host(peer.step)}
+        except (TypeError, RuntimeError, torch.OutOfMemoryError):
+            # torch has no such variant of this optimizer, or it needs more memory.
+            continue
+    return found
+
+
+MOST_USED = [
+    *(("AdamW", form) for form in FORMATS if form != "bf16 kahan"),
+    *((name, "float32") for name in ("SGD", "LAMB", "Prodigy", "RMSProp")),
+]
+
+
+def most_used(session: Session) -> Iterator[Callable[[], None]]:
+    """Measure AdamW in every format, and what is used most."""
+    for name, form in MOST_USED:
+        yield lambda name=name, form=form: speed(session, name, form)  # type: ignore[misc]
+
+
+def everything(session: Session) -> Iterator[Callable[[], None]]:
+    """Measure every other rule, format by format."""
+    for form in FORMATS:
+        for cls in catalogue():
+            if (cls.__name__, form) not in MOST_USED:
+                yield lambda name=cls.__name__, form=form: speed(session, name, form)  # type: ignore[misc]
+
+
+def works(session: Session) -> dict[str, list[tuple[int, ...]]]:
+    """Give the models whose steps are short."""
+    if session.is_trial:
+        return {"tiny": [(8,)] * 5}
+    small = [(64, 64), (64,)] * 3
+    return {"GPT-2 small": [*gpt(12, 768, 50_257, 1_024)], "1,000 of 1,000": [(1_000,)] * 1_000, "MLP of 6": small}
+
+
+def latency(session: Session) -> Iterator[Callable[[], None]]:
+    """Measure small steps: the device's time, the host's, and the host's with new gradients each time."""
+
+    def one(work: str, shapes: list[tuple[int, ...]], name: str, form: str) -> None:
+        params = made(session, shapes)
+        step = step_of(session, name, form, params)
+
+        def renew() -> None:
+            for param in params:
+                assert param.grad is not None
+                param.grad = param.grad.clone()
+
+        def renew_and_step() -> None:
+            renew()
+            step()
+
+        clock = session.clock
+        row: dict[str, Any] = {"work": work, "optimizer": name, "format": form}
+        row |= {"us": clock.device(step, 10), "host us": clock.host(step)}
+        row["host us, new gradients"] = clock.host(renew_and_step, 10) - clock.host(renew, 10)
+        if form == "float32":
+            row["torch"] = peers(session, name, params, 10)
+        session.put("latency", **row)
+
+    for work, shapes in works(session).items():
+        for name, form in (("AdamW", "float32"), ("AdamW", "clip and average"), ("SGD", "float32"), ("AdamW", "8bit")):
+            yield lambda work=work, shapes=shapes, name=name, form=form: one(work, shapes, name, form)  # type: ignore[misc]
+
+
+def graphs(session: Session) -> Iterator[Callable[[], None]]:
+    """Measure replays of a captured step, torch's beside it."""
+
+    def replayed(optimizer: Any) -> float:
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                optimizer.step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            optimizer.step()
+        return session.clock.device(graph.replay, 10)
+
+    def one(work: str, shapes: list[tuple[int, ...]]) -> None:
+        ours = replayed(thalweg.AdamW(made(session, shapes), capturable=True))
+        theirs = replayed(torch.optim.AdamW(made(session, shapes), fused=True, capturable=True))
+        session.put("graph", work=work, us=ours, **{"torch fused, us": theirs})
+
+    for work, shapes in works(session).items() if not session.is_trial else ():
+        yield lambda work=work, shapes=shapes: one(work, shapes)  # type: ignore[misc]
+
+
+def matrices(session: Session) -> Iterator[Callable[[], None]]:
+    """Measure Muon on the matrices of a GPT's blocks against torch's, one matrix after the other."""
+
+    def one() -> None:
+        whole = gpt(1, 16, 50, 8) if session.is_trial else gpt(12, 768, 50_257, 1_024)
+        params = made(session, [shape for shape in whole if len(shape) == 2][2:])
+        optimizer = thalweg.Muon(params, **engine(session))
+        optimizer.step()
+        row: dict[str, Any] = {"matrices": len(params), "us": session.clock.device(optimizer.step, 2, 5)}
+        row["host us"] = session.clock.host(optimizer.step, 5)
+        theirs = torch.optim.Muon(params)
+        theirs.step()
+        session.put("Muon", **row, **{"torch us": session.clock.device(theirs.step, 1, 3)})
+        print(optimizer.explain(), flush=True)
+
+    yield one
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--budget", type=float, default=300.0, help="seconds")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--workers", type=int, default=12, help="processes that compare bits")
     arguments = parser.parse_args()
     if arguments.device != "cpu" and not torch.accelerator.is_available():
         sys.exit("there is no GPU here: nothing was measured, and nothing was written")
-    results = measure(arguments.device, arguments.rounds)
-    if arguments.device == "cpu":
-        json.dump(results, sys.stdout, indent=1)
-        return
-    # Tables need matplotlib's neighbour, which trying the script does not.
-    from gpu_report import table
-
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    table(results)
+    if reason := why_not():
+        sys.exit(reason)
+    session = Session(arguments)
+    if not gate(session):
+        print("no kernel ran on the device, or its bits are wrong: nothing else was tried", file=sys.stderr)
+        sys.exit(3)
+    for part, least in ((bits, 30), (copy, 25), (most_used, 20), (latency, 15), (graphs, 12), (matrices, 8)):
+        session.run(part, least)
+    session.run(everything, 8)
 
 
 if __name__ == "__main__":
