@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin
+OUT ?= benchmarks/results
+BUDGET ?= 300
 
 .PHONY: demo test test-gpu bench-gpu check setup clean
 
@@ -11,11 +13,11 @@ demo: setup ## train the digit classifier once with each optimizer
 test: setup check ## everything that must hold
 	$(RUN)/pytest
 
-test-gpu: setup ## the kernels for GPUs on this machine's GPU; `make test` tries them in Triton's interpreter
-	THALWEG_TEST_DEVICE=cuda $(RUN)/pytest tests/engine/triton tests/gpu
+test-gpu: ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed
+	THALWEG_TEST_DEVICE=cuda PYTHONPATH=src $(PYTHON) -m pytest -p no:benchmark tests/gpu tests/engine/triton
 
-bench-gpu: setup ## measure steps on this machine's GPU
-	$(RUN)/python benchmarks/gpu.py
+bench-gpu: ## measure steps on this machine's GPU, what matters most first: OUT is a folder, BUDGET are seconds
+	PYTHONPATH=src:benchmarks $(PYTHON) benchmarks/gpu.py --out $(OUT) --budget $(BUDGET)
 
 check: setup ## format, lint, types
 	$(RUN)/ruff format --check .

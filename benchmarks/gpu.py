@@ -67,7 +67,7 @@ class Session:
         )
 
     def run(self, part: Callable[[Session], Iterator[Callable[[], None]]], least: float) -> None:
-        """Go through the pieces of a part while so many seconds are left; one that fails is noted, and the next tried."""
+        """Go through the pieces of a part while so many seconds are left; one that fails is noted."""
         for piece in part(self):
             if self.left < least and not self.is_trial:
                 print(f"no time for the rest of: {part.__name__}", flush=True)

@@ -33,20 +33,22 @@ def jobs() -> list[tuple[str, str, bool]]:
     return [(name, form, odd) for name, form in first + others for odd in ((False, True) if name in ODD else (False,))]
 
 
-def params(device: str, dtype: torch.dtype, starts_anywhere: bool) -> Iterator[Tensor]:
+def params(shapes: list[tuple[int, ...]], device: str, dtype: torch.dtype, starts_anywhere: bool) -> Iterator[Tensor]:
     """Make parameters that are the same on every device."""
     generator = torch.Generator().manual_seed(1)
-    for index, shape in enumerate(TINY if device == "cpu" else SHAPES):
+    for index, shape in enumerate(shapes):
         values = torch.randn(shape, generator=generator).to(dtype)
         room = torch.zeros(values.numel() + 1, dtype=dtype, device=device)
         place = room[starts_anywhere * (index % 2) :][: values.numel()].view(shape)
         yield place.copy_(values).requires_grad_()
 
 
-def stepped(cls: type[Optimizer], form: str, device: str, engine: str, odd: bool) -> tuple[Any, list[Tensor]]:
+def stepped(
+    cls: type[Optimizer], form: str, shapes: list[tuple[int, ...]], device: str, engine: str, odd: bool
+) -> tuple[Any, list[Tensor]]:
     """Take three steps."""
     dtype, options = FORMATS[form]
-    tensors = list(params(device, dtype, odd))
+    tensors = list(params(shapes, device, dtype, odd))
     optimizer = cls(tensors, engine=engine, **options_of(cls), **options)
     for step in range(3):
         generator = torch.Generator().manual_seed(100 + step)
@@ -58,8 +60,9 @@ def stepped(cls: type[Optimizer], form: str, device: str, engine: str, odd: bool
 
 def check(name: str, form: str, odd: bool, device: str) -> dict[str, Any]:
     """Compare parameters and states of a device's kernels with those of the CPU's, bit for bit."""
-    optimizer, found = stepped(registry[name], form, device, "triton" if device == "cpu" else "auto", odd)
-    other, wanted = stepped(registry[name], form, "cpu", "llvm", odd)
+    shapes, engine = (TINY, "triton") if device == "cpu" else (SHAPES, "auto")
+    optimizer, found = stepped(registry[name], form, shapes, device, engine, odd)
+    other, wanted = stepped(registry[name], form, shapes, "cpu", "llvm", odd)
     said = optimizer.explain()
     unlike = [
         key

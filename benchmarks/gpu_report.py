@@ -1,38 +1,140 @@
-"""From a GPU's raw numbers to the table of docs/benchmarks.md."""
+"""From raw numbers of GPUs, and of kernels compiled for them, to the tables of docs/benchmarks.md.
 
+    python benchmarks/gpu_report.py [FILE]
+
+FILE is what gpu.py has written; it is kept as benchmarks/results/gpu.json. Without one the tables are made anew.
+"""
+
+import json
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from report import ROOT, replace, time
 
-COLUMNS = ("what", "step", "of a copy's bandwidth", "host", "faster than")
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """Read what was measured or counted, if it was."""
+    path = RESULTS / name
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def rows(results: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    """List what was measured in one part."""
+    return [row for row in results["rows"] if row["part"] == part]
 
 
 def table(results: dict[str, Any]) -> None:
-    """Write the table where the document has its marks."""
-    replace(ROOT / "docs" / "benchmarks.md", "gpu", "\n".join(lines(results)))
+    """Write what a card has measured where the page has its marks."""
+    replace(PAGE, "gpu", "\n".join(measured(results)))
 
 
-def lines(results: dict[str, Any]) -> Iterator[str]:
-    """Say where this was measured, then what, work by work."""
+def measured(results: dict[str, Any]) -> Iterator[str]:
+    """Say where this was measured, then what."""
     machine = results["machine"]
+    (copied,) = rows(results, "copy")
     yield (
-        f"Measured on {machine['date']} on one {machine['device']}, torch {machine['torch']}; medians of the device's "
-        f"own events, contestants taking turns. A copy within its memory: {results['copy, GB/s']:.0f} GB/s."
+        f"Measured on {machine['date']} on one {machine['device']}, torch {machine['torch']}, Triton "
+        f"{machine['triton']}; medians of the device's own events. A copy within its memory: {copied['GB/s']:,.0f} GB/s."
     )
-    for work in dict.fromkeys(row["work"] for row in results["rows"]):
-        yield f"\n### {work}\n"
-        yield "| " + " | ".join(COLUMNS) + " |"
-        yield "|---" * len(COLUMNS) + "|"
-        for row in results["rows"]:
-            if row["work"] == work:
-                yield cells(row)
+    for found in rows(results, "bits"):
+        yield (
+            f"\nBits: {found['checked']} of {found['of']} pairs of a rule and a format were compared with the CPU's "
+            f"kernels, parameters and states: {len(found['wrong'])} differ."
+        )
+    yield from speeds(rows(results, "speed"))
+    yield from latencies(rows(results, "latency"))
+    yield from graphs(rows(results, "graph"))
+    for found in rows(results, "Muon"):
+        yield (
+            f"\nMuon on the {found['matrices']} matrices of GPT-2 small's blocks: {time(found['us'])} of the device, "
+            f"{time(found['host us'])} of the host; torch.optim.Muon {time(found['torch us'])}, "
+            f"{found['torch us'] / found['us']:.1f} times as long."
+        )
 
 
-def cells(row: dict[str, Any]) -> str:
-    """Write one line."""
-    share = row.get("of a copy's bandwidth")
-    host = row.get("host, microseconds", {}).get("thalweg")
-    others = ", ".join(f"{name} {times:.2f}x" for name, times in row["times faster than"].items())
-    bandwidth = "" if share is None else f"{share:.0%}"
-    return f"| {row['what']} | {time(row['microseconds']['thalweg'])} | {bandwidth} | {time(host)} | {others} |"
+def speeds(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Write the share of a copy's speed, a line for each rule and a column for each format."""
+    forms = list(dict.fromkeys(row["format"] for row in found))
+    yield "\n### 1 GiB of parameters: the share of a copy's speed\n"
+    yield "| | " + " | ".join(forms) + " | float32's step | torch fused | torch foreach |"
+    yield "|---" * (len(forms) + 4) + "|"
+    for name in dict.fromkeys(row["optimizer"] for row in found):
+        own = {row["format"]: row for row in found if row["optimizer"] == name}
+        cells = [f"{own[form]['of a copy']:.0%}" if form in own else "" for form in forms]
+        yield f"| {name} | " + " | ".join([*cells, *_beside(own.get("float32"))]) + " |"
+
+
+def _beside(row: dict[str, Any] | None) -> list[str]:
+    if row is None:
+        return ["", "", ""]
+    peers = row.get("torch", {})
+    return [time(row["us"]), *(time(peers[kind]["us"]) if kind in peers else "" for kind in ("fused", "foreach"))]
+
+
+def latencies(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Write what short steps take."""
+    yield "\n### Short steps: the device's time, and the host's\n"
+    yield "| work | step | device | torch fused | torch foreach | host | with new gradients | torch fused | torch foreach |"
+    yield "|---" * 9 + "|"
+    for row in found:
+        peers = row.get("torch", {})
+        theirs = [
+            time(peers[kind][of]) if kind in peers else "" for of in ("us", "host us") for kind in ("fused", "foreach")
+        ]
+        form = "" if row["format"] == "float32" else f", {row['format']}"
+        own = [time(row["us"]), *theirs[:2], time(row["host us"]), time(max(row["host us, new gradients"], 0))]
+        yield f"| {row['work']} | {row['optimizer']}{form} | " + " | ".join([*own, *theirs[2:]]) + " |"
+
+
+def graphs(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Write what a replay of a captured step takes."""
+    if found:
+        yield "\n### AdamW captured in a CUDA graph: a replay\n"
+        yield "| work | thalweg | torch fused |"
+        yield "|---|---|---|"
+        for row in found:
+            yield f"| {row['work']} | {time(row['us'])} | {time(row['torch fused, us'])} |"
+
+
+def static_table() -> None:
+    """Write what was counted where the page has its marks, beside what a card has measured."""
+    counted, card = read("gpu_static.json"), read("gpu.json")
+    if counted is not None:
+        replace(PAGE, "gpu_static", "\n".join(static(counted, card)))
+
+
+def static(counted: dict[str, Any], card: dict[str, Any] | None) -> Iterator[str]:
+    """Write a line for each pass of each optimizer in each format."""
+    yield "| optimizer | format | pass | bytes | instructions | registers | spills | accesses | H100 | H200 | measured |"
+    yield "|---" * 11 + "|"
+    known = {(row["optimizer"], row["format"]): row["of a copy"] for row in rows(card, "speed")} if card else {}
+    for row in counted["rows"]:
+        if row["what"] == "prepare":
+            continue
+        share = known.get((row["optimizer"], row["format"])) if row["what"] == "update" else None
+        expected = [f"{row['predicted'][device]:.0%}" for device in ("H100", "H200")]
+        cells = [row["optimizer"], row["format"], row["what"], f"{row['bytes']:g}", f"{row['instructions']:.0f}"]
+        cells += [str(row["registers"]), str(row["spills"]), row["accesses"], *expected]
+        yield "| " + " | ".join([*cells, "" if share is None else f"{share:.0%}"]) + " |"
+    prepare = [row["instructions"] for row in counted["rows"] if row["what"] == "prepare"]
+    yield f"\nAdamW's numbers of a step, computed before its pass in one warp: {prepare[0]} instructions."
+    yield "\n" + " ".join(f"{line}." for line in counted["elsewhere"])
+
+
+def main() -> None:
+    if len(sys.argv) > 1 and Path(sys.argv[1]).resolve() != (RESULTS / "gpu.json").resolve():
+        shutil.copy(sys.argv[1], RESULTS / "gpu.json")
+    results = read("gpu.json")
+    if results is not None:
+        table(results)
+    static_table()
+
+
+if __name__ == "__main__":
+    main()
