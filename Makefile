@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test test-gpu bench-gpu check setup clean
+.PHONY: demo test test-gpu bench-gpu fuzz check setup clean
 
 demo: setup ## train the digit classifier once with each optimizer
 	$(RUN)/thalweg compare --out demo
 
 test: setup check ## everything that must hold
 	$(RUN)/pytest
+
+fuzz: setup ## go on searching where `make test` has a few fixed examples: state_dicts with something wrong in them
+	$(RUN)/python -m tests.state.mutations 20000
 
 test-gpu: setup ## the kernels for GPUs on this machine's GPU; `make test` tries them in Triton's interpreter
 	THALWEG_TEST_DEVICE=cuda $(RUN)/pytest tests/engine/triton tests/gpu
