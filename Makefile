@@ -5,13 +5,16 @@ RUN := $(VENV)/bin
 OUT ?= benchmarks/results
 BUDGET ?= 300
 
-.PHONY: demo test test-gpu bench-gpu check setup clean
+.PHONY: demo test test-gpu bench-gpu fuzz check setup clean
 
 demo: setup ## train the digit classifier once with each optimizer
 	$(RUN)/thalweg compare --out demo
 
 test: setup check ## everything that must hold
 	$(RUN)/pytest
+
+fuzz: setup ## go on searching where `make test` has a few fixed examples: state_dicts with something wrong in them
+	$(RUN)/python -m tests.state.mutations 20000
 
 test-gpu: ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed
 	THALWEG_TEST_DEVICE=cuda PYTHONPATH=src $(PYTHON) -m pytest -p no:benchmark tests/gpu tests/engine/triton

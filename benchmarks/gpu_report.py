@@ -40,7 +40,8 @@ def measured(results: dict[str, Any]) -> Iterator[str]:
     (copied,) = rows(results, "copy")
     yield (
         f"Measured on {machine['date']} on one {machine['device']}, torch {machine['torch']}, Triton "
-        f"{machine['triton']}; medians of the device's own events. A copy within its memory: {copied['GB/s']:,.0f} GB/s."
+        f"{machine['triton']}; medians of the device's own events. "
+        f"A copy within its memory: {copied['GB/s']:,.0f} GB/s."
     )
     for found in rows(results, "bits"):
         yield (
@@ -80,7 +81,8 @@ def _beside(row: dict[str, Any] | None) -> list[str]:
 def latencies(found: list[dict[str, Any]]) -> Iterator[str]:
     """Write what short steps take."""
     yield "\n### Short steps: the device's time, and the host's\n"
-    yield "| work | step | device | torch fused | torch foreach | host | with new gradients | torch fused | torch foreach |"
+    peers = "torch fused | torch foreach"
+    yield f"| work | step | device | {peers} | host | with new gradients | {peers} |"
     yield "|---" * 9 + "|"
     for row in found:
         peers = row.get("torch", {})

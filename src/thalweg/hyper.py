@@ -122,6 +122,11 @@ class Option:
         """True for what is chosen and not tuned; versions that did not know it left it as it is by default."""
         return self.rule is bool or isinstance(self.rule, Fixed | OneOf | Whole) or self.may_be_none
 
+    @property
+    def is_required(self) -> bool:
+        """True if it has no default."""
+        return self.default is REQUIRED
+
     def settled(self, value: Any) -> Any:
         """Return what a loaded group has for an option: its own value, unless the class has decided."""
         return self.rule.value if isinstance(self.rule, Fixed) else value
@@ -181,6 +186,8 @@ def _plain(value: Any) -> Any:
 def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: str) -> Any:
     """Check one number; `got` is what to call it, with its value, in torch.optim's words."""
     if isinstance(value, Tensor):
+        if isinstance(allowed, Whole):
+            raise TypeError(f"{owner} needs {name} to be {allowed}{where}, but got a Tensor: pass int(...) of it")
         if value.numel() != 1:
             raise ValueError(
                 f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
@@ -193,6 +200,8 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
         raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {value!r}")
     if float(value) not in allowed:
         raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
+    if isinstance(allowed, Whole):
+        return int(value)
     return value if isinstance(value, int) else float(value)
 
 

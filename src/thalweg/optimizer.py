@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY
+from threading import RLock
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, dataclass_transform
 
 import torch
@@ -159,7 +160,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
         Raises TypeError or ValueError, and adds nothing, for a parameter that cannot be optimized or a bad option.
         """
-        super().add_param_group(NotedGroup(self._log, checked_group(self, param_group)))
+        super().add_param_group(NotedGroup(self.__dict__["_log"], checked_group(self, param_group)))
         if self.keeps_state_from_start:
             engine.create_states(self, self.param_groups[-1])
 
@@ -251,10 +252,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return self._metrics.report()
 
     def _forget_plans(self) -> None:
-        self._log = Log()
-        self._step_numbers: dict[str, Any] = {}
-        self._watch: Any = None
-        self._plans: dict[Any, Any] = {}
+        self.__dict__.update(_without_plans(Log()))
 
     def __getstate__(self) -> dict[str, Any]:
         # A scheduler hides `step` behind a wrapper that is bound to this very optimizer: a copy has its own.
@@ -262,14 +260,22 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return super().__getstate__() | {name: value for name, value in own.items() if not name.startswith("_")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._metrics = self.__dict__.get("_metrics") or engine.Metrics()
-        self._first_index, self._in_backward = 0, self.__dict__.get("_in_backward", False)
-        if type(self.state) is not States:
-            self.state = States(self.state)
-        self._forget_plans()
-        self.param_groups = [NotedGroup(self._log, group) for group in self.param_groups]
-        checkpoint.modernize(self)
+        own, log = self.__dict__ | state, Log()
+        groups = [checkpoint.modernized(self, own.get("defaults", {}), group) for group in own["param_groups"]]
+        # All is made by now, and put in place at once, as the first thing that torch does.
+        super().__setstate__(
+            state
+            | {"state": checkpoint.modernized_states(self.rule, own["state"], groups)}
+            | {"param_groups": [NotedGroup(log, group) for group in groups]}
+            | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
+            | {"_in_backward": own.get("_in_backward", False)}
+            | _without_plans(log)
+        )
+
+
+def _without_plans(log: Log) -> dict[str, Any]:
+    """Give what an optimizer has for its steps before the first: no plan, and the lock that they are taken under."""
+    return {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock(), "_versions": {}}
 
 
 def _checked_engine(engine: str, owner: str) -> str:

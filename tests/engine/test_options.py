@@ -38,7 +38,7 @@ def by_tensor(group):
 
 
 def by_tuple(group):
-    group["betas"] = (0.5, torch.tensor([0.75]))
+    group["betas"] = (torch.tensor([0.5]), torch.tensor([0.75]))
 
 
 def by_list(group):

@@ -8,6 +8,7 @@ from ..state.keeping import formats
 from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
+from .gradients import ready
 from .metrics import Metrics
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, is_gathering
 from .watch import Watch
@@ -23,7 +24,16 @@ def step(optimizer: Any) -> None:
     own = optimizer.__dict__
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
-    if optimizer._watch is None or not optimizer._watch.step(optimizer):
+    watch = own["_watch"]
+    if not (watch is not None and watch.runs_at_once and watch.step_at_once(optimizer)):
+        # Of two threads one waits: tables of addresses, and what they lead to, are those of one step at a time.
+        with own["_lock"]:
+            _step(optimizer)
+
+
+def _step(optimizer: Any) -> None:
+    watch = optimizer._watch
+    if watch is None or not watch.step(optimizer):
         # The last plan may have left it to a device to see that nothing is to be done.
         if has_overflowed(optimizer):
             return
@@ -37,12 +47,24 @@ def _step_otherwise(optimizer: Any) -> Watch:
     key = has_grad, is_gathering(optimizer)
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
-        watch = Watch(optimizer)
-        watch.plan.run(optimizer)
+        items = ready(optimizer)
+        watch = Watch(optimizer, items)
+        watch.run(optimizer)
+        _forget(optimizer)
     plans[key] = watch
     if len(plans) > MOST_PLANS:
         del plans[next(iter(plans))]
     return watch
+
+
+def _forget(optimizer: Any) -> None:
+    """Let go of plans whose parameters or states are the optimizer's no more: they would keep them alive."""
+    plans: dict[Any, Watch] = optimizer._plans
+    for key in [key for key, watch in plans.items() if not watch.concerns(optimizer)]:
+        del plans[key]
+    own = {id(param) for group in optimizer.param_groups for param in group["params"]}
+    for key in optimizer._versions.keys() - own:
+        del optimizer._versions[key]
 
 
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:

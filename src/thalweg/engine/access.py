@@ -1,7 +1,10 @@
 """How the eager engine reads and writes tensors: in place, in autograd's graph, or where a sparse gradient is."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -9,7 +12,12 @@ from torch import Tensor
 from ..formula.number import Number
 from ..formula.trace import is_number
 from ..state import stored
-from ..state.formats import Format, as_real, load
+from ..state.formats import Format, as_real, as_tensor, load
+from .commit import Change
+from .operands import PLAIN
+
+Written: TypeAlias = tuple[Sequence[Tensor], Sequence[Change]]
+"""The tensors that will hold a new value, and what writes it there."""
 
 
 class InPlace:
@@ -43,20 +51,31 @@ class InPlace:
         """Read a parameter or state as numbers to compute with."""
         return stored.read(form, [part.detach() for part in parts], param)
 
+    def apart(self, value: Any, written: Sequence[Tensor]) -> Any:
+        """Copy a result that lies where something will be written: the formula has passed on what it was given."""
+        if type(value) not in PLAIN:
+            return value
+        storage = value.untyped_storage()._cdata
+        return value.clone() if any(each.untyped_storage()._cdata == storage for each in written) else value
+
     def write(
         self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
-    ) -> Sequence[Tensor]:
-        """Write a new value; return the tensors that hold it."""
-        stored.write(form, [part.detach() for part in parts], value, param, draw)
-        return parts
+    ) -> Written:
+        """Write a new value."""
+        pairs = stored.written(form, [part.detach() for part in parts], value, param, draw)
+        return parts, [partial(as_real(part).copy_, as_tensor(own)) for part, own in pairs]
 
-    def write_number(self, tensor: Tensor, value: Any) -> Tensor:
+    def write_number(self, number: Any, value: Any) -> tuple[Any, Sequence[Change]]:
         """Write one number."""
-        return tensor.fill_(value)
+        return (number, [partial(number.fill_, value)]) if isinstance(number, Tensor) else (float(value), ())
 
 
 class InGraph(InPlace):
     """Whole tensors, every operation recorded: nothing that autograd has seen is overwritten."""
+
+    def apart(self, value: Any, written: Sequence[Tensor]) -> Any:
+        """Leave it: what was read was a copy."""
+        return value
 
     @staticmethod
     def number(value: Any) -> Any:
@@ -69,18 +88,17 @@ class InGraph(InPlace):
 
     def write(
         self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
-    ) -> Sequence[Tensor]:
+    ) -> Written:
         """Make a new tensor of the old one's format; the parameter itself changes where it is, as its owner expects."""
         (old,) = parts
         if old is param:
-            as_real(param).copy_(value)
-            return parts
-        real = torch.as_tensor(value).to(old.dtype.to_real()).expand_as(as_real(old))
-        return [torch.view_as_complex(real) if old.is_complex() else real]
+            return parts, [lambda: as_real(param).copy_(value)]
+        real = as_tensor(value).to(old.device, old.dtype.to_real()).expand_as(as_real(old))
+        return [torch.view_as_complex(real) if old.is_complex() else real], ()
 
-    def write_number(self, tensor: Tensor, value: Any) -> Tensor:
+    def write_number(self, number: Any, value: Any) -> tuple[Any, Sequence[Change]]:
         """Make a new number of the old one's format."""
-        return value.to(tensor.dtype) if isinstance(value, Tensor) else torch.full_like(tensor, value)
+        return value.to(number.dtype) if isinstance(value, Tensor) else torch.full_like(number, value), ()
 
 
 class Touched(InPlace):
@@ -101,10 +119,9 @@ class Touched(InPlace):
 
     def write(
         self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
-    ) -> Sequence[Tensor]:
+    ) -> Written:
         """Scatter them back."""
         some = [part.detach()[self.indices] for part in parts]
-        super().write(form, some, value, param, draw)
-        for part, elements in zip(parts, some, strict=True):
-            part.detach()[self.indices] = elements
-        return parts
+        stored.write(form, some, value, param, draw)
+        pairs = zip(parts, some, strict=True)
+        return parts, [partial(part.detach().index_put_, self.indices, elements) for part, elements in pairs]

@@ -11,11 +11,16 @@ from torch import Tensor
 
 from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
+from ..formula.rule import Rule
 from ..formula.trace import Formula, formula_of
+from ..state.blocks import SCALE
+from ..state.convert import in_line
 from ..state.formats import Format, compute_dtype
-from ..state.initial import number_dtype
-from ..state.keeping import formats
+from ..state.initial import count_dtype, number_dtype
+from ..state.keeping import BESIDE, draws, formats
+from ..state.keeping import fault as format_fault
 from ..state.layout import overlapping
+from ..state.misfit import misfits
 from .choose import compiler_for, has_memory, why_eager
 from .gradients import Ready
 from .rules import is_measured, measuring_rule_for, rule_for
@@ -23,6 +28,12 @@ from .rules import is_measured, measuring_rule_for, rule_for
 Dtypes = tuple[tuple[str, torch.dtype], ...]
 """The dtype of each tensor and number, by name."""
 
+
+SHARED = "it shares memory with another parameter, state or gradient"
+"""Why those that overlap in memory are updated one after the other."""
+
+ANEW = "load a state_dict that fits, or delete optimizer.state[parameter] to start anew"
+"""What to do about a state that fits no more."""
 
 Key: TypeAlias = tuple[Program, Dtypes, str, torch.device]
 """What tells kernels apart: the program, the dtypes, who compiles it, and for which device."""
@@ -33,7 +44,10 @@ class Choice:
     """What was decided for one parameter: the kernels that fit it, and why they are not used, if they are not."""
 
     item: Ready
+    held: Mapping[str, Any]
+    """Its states as they are."""
     state: Mapping[str, Any]
+    """Its states as its options ask for them: those that were in another format are converted."""
     kept: Mapping[str, Format]
     program: Program
     measure: Program | None
@@ -41,6 +55,8 @@ class Choice:
     dtypes: Dtypes
     compiler: str
     why_eager: str | None
+    fault: str | None
+    """What no engine can do with it, in words that follow its name."""
 
     @property
     def kernels(self) -> list[Key]:
@@ -59,36 +75,64 @@ class Choice:
         return (id(self.item.group), param.shape, param.stride()) if self.program.work else ()
 
     @property
-    def tensors(self) -> list[Tensor]:
+    def written(self) -> list[Tensor]:
         """The tensors that are written, as far as their memory can be seen."""
-        # A device's threads count all steps at once: of two that share a count, one would be lost.
-        numbers = {"step", *self.program.scalars} if self.compiler == "triton" else []
-        states = (self.state.get(name) for name in (*self.program.tensors, *numbers))
-        return [tensor for tensor in (self.item.param, *states) if has_memory(tensor)]
+        states = (self.state.get(name) for name in (*self.program.tensors, "step", *self.program.scalars))
+        found = {id(tensor): tensor for tensor in (self.item.param, *states) if has_memory(tensor)}
+        return list(found.values())
+
+    @property
+    def read(self) -> list[Tensor]:
+        """The gradient, as far as its memory can be seen."""
+        return [tensor for tensor in (self.item.grad,) if has_memory(tensor)]
 
 
 def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
     """Decide for each parameter what updates it; those that share memory are updated one after the other."""
     measures = is_measured(optimizer)
     choices = [_choice(optimizer, item, measures) for item in items]
-    shared = overlapping([choice.tensors for choice in choices])
-    reason = "it shares memory with another parameter or state"
+    shared = overlapping([choice.written for choice in choices], [choice.read for choice in choices])
     return [
-        replace(choice, why_eager=choice.why_eager or reason) if index in shared else choice
+        replace(choice, why_eager=choice.why_eager or SHARED) if index in shared else choice
         for index, choice in enumerate(choices)
     ]
 
 
 def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
-    formula, state = formula_of(rule_for(optimizer, item.group), item.group), optimizer.state.get(item.param, {})
+    rule, param, group = rule_for(optimizer, item.group), item.param, item.group
+    formula, held = formula_of(rule, group), optimizer.state.get(param, {})
+    fault = state_fault(rule, param, group, held)
+    state = held if fault else in_line(rule, held, param, group)
     kept = _kept(formula, item, state)
     program, measure = program_of(formula, _unusual(kept)), None
     if measures:
-        looking = formula_of(measuring_rule_for(optimizer, item.group), item.group)
+        looking = formula_of(measuring_rule_for(optimizer, group), group)
         measure = program_of(looking, _unusual(_kept(looking, item, state)))
     reason = why_eager(optimizer.engine, item, formula, kept, state)
-    dtypes, compiler = _dtypes(program, kept, item.param, state), compiler_for(optimizer.engine, item.param)
-    return Choice(item, state, kept, program, measure, dtypes, compiler, reason)
+    dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
+    return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
+
+
+def state_fault(rule: Rule, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> str | None:
+    """Say why a parameter, its options and its states do not go together, on any engine."""
+    unfit = format_fault(param, group)
+    if unfit:
+        return f"{unfit[0]}, but it {unfit[1]}"
+    fault = next(misfits(rule, param, group, state), None)
+    return f"it {fault}: {ANEW}" if fault else _elsewhere(rule, param, state)
+
+
+def _elsewhere(rule: Rule, param: Tensor, state: Mapping[str, Any]) -> str | None:
+    """Say which state was left on another device; numbers of a whole parameter may be anywhere."""
+    own = {part for name in rule.states for part in (name, name + SCALE)} | {*BESIDE}
+    for name in own & state.keys():
+        value = state[name]
+        if isinstance(value, Tensor) and value.dim() and value.device != param.device:
+            return (
+                f"its state {name!r} is on {value.device}, but it is on {param.device}: move the states too, as "
+                "optimizer.load_state_dict(optimizer.state_dict()) does"
+            )
+    return None
 
 
 def _kept(formula: Formula, item: Ready, state: Mapping[str, Any]) -> dict[str, Format]:
@@ -100,13 +144,14 @@ def _unusual(kept: Mapping[str, Format]) -> tuple[tuple[str, Format], ...]:
     return tuple((name, form) for name, form in kept.items() if not form.is_plain)
 
 
-def _dtypes(program: Program, kept: Mapping[str, Format], param: Tensor, state: Mapping[str, Any]) -> Dtypes:
+def _dtypes(program: Program, kept: Mapping[str, Format], item: Ready, state: Mapping[str, Any]) -> Dtypes:
     tensors = {part.of(name): part.memory for name, form in kept.items() for part in form.parts}
+    rule, param = program.formula.rule, item.param
     # A count that is no state is the launch's own, in float64, and so is all else that it knows of a parameter.
-    new = number_dtype() if program.formula.rule.counts_steps else torch.float64
-    scalars = program.formula.rule.scalars
-    names = dict.fromkeys(name for item in passes(program) for name in item.scalars)
-    numbers = {name: new if name == "step" else number_dtype() if name in scalars else torch.float64 for name in names}
+    count = count_dtype(draws(item.group)) if rule.counts_steps else torch.float64
+    new = {"step": count} | dict.fromkeys(rule.scalars, number_dtype())
+    names = dict.fromkeys(name for each in passes(program) for name in each.scalars)
+    numbers = {name: new.get(name, torch.float64) for name in names}
     numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}
     compute = compute_dtype(param.dtype)
     tensors |= {"grad": param.dtype} | dict.fromkeys(program.work, work_dtype(compute))

@@ -1,6 +1,9 @@
 """The reference: the formula itself, on torch's tensors."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -11,63 +14,121 @@ from ..formula.number import Number
 from ..formula.random import Draws, word_key
 from ..formula.rule import Group
 from ..formula.trace import Formula, evaluate, formula_of
+from ..state.convert import in_line
 from ..state.formats import Format
 from ..state.initial import complete
 from ..state.keeping import formats
-from ..state.layout import whole
+from ..state.layout import overlapping, whole
 from .access import InGraph, InPlace, Touched
-from .gradients import Ready
+from .choice import state_fault
+from .choose import has_memory
+from .commit import Change, commit, entries
+from .gradients import Ready, refuse
+from .rebinding import plain, rebinding
+from .residues import drop, residues
+from .residues import note as belonging
 from .rules import measuring_rule_for, rule_for
 
+MOST = 2**24
+"""Elements whose new values are all computed before the first is written: so much memory is at hand, or nothing is
+changed; of a larger model, some parameters at a time."""
 
-def step(optimizer: Any, ready: list[Ready]) -> None:
-    """Update the parameters one by one."""
-    # Every formula is found before the first parameter changes: one that cannot be traced changes nothing.
-    formulas = [formula_of(rule_for(optimizer, item.group), item.group) for item in ready]
-    for item, formula in zip(ready, formulas, strict=True):
-        with torch.set_grad_enabled(bool(item.group["differentiable"])):
-            # A parameter for which nothing is kept gets no entry.
-            state = optimizer.state.get(item.param, {})
-            for name, value in Update(formula, item, state, optimizer._step_numbers).run().items():
-                optimizer._metrics.add(name, value)
-            if state and item.param not in optimizer.state:
-                optimizer.state[item.param] = state
+
+def batches(optimizer: Any, items: Sequence[Ready]) -> list[list[Ready]]:
+    """Cut what is to be updated into pieces: those that share memory are updated one after the other."""
+    found: list[list[Ready]] = [[]]
+    size, shared = 0, _sharing(optimizer, items)
+    for index, item in enumerate(items):
+        if found[-1] and (index in shared or index - 1 in shared or size + item.param.numel() > MOST):
+            found.append([])
+            size = 0
+        found[-1].append(item)
+        size += item.param.numel()
+    return found
+
+
+def _sharing(optimizer: Any, items: Sequence[Ready]) -> set[int]:
+    """Find those that share memory with others, as far as memory can be seen."""
+    held = [[item.param, *optimizer.state.get(item.param, {}).values()] for item in items]
+    written = [[tensor for tensor in tensors if has_memory(tensor)] for tensors in held]
+    return overlapping(written, [[item.grad] if has_memory(item.grad) else [] for item in items])
+
+
+def step(optimizer: Any, items: Sequence[Ready]) -> int:
+    """Update parameters; return how often states were put in."""
+    updates = computed(optimizer, items)
+    puts_in = entries(optimizer, states(updates))
+    commit([*(change for update in updates for change in update.changes), *puts_in], needs_python=True)
+    note(optimizer, updates)
+    return int(bool(puts_in))
+
+
+def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
+    """Compute what a step makes of parameters, and write nothing."""
+    # Every formula is found first: what cannot be traced costs no computing.
+    formulas = [formula_of(rule_for(optimizer, item.group), item.group) for item in items]
+    return [_computed(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
+
+
+def _computed(optimizer: Any, item: Ready, formula: Formula) -> Update:
+    held = optimizer.state.get(item.param, {})
+    refuse(optimizer, item, state_fault(formula.rule, item.param, item.group, held))
+    drop(optimizer, residues([(item.param, held)]))
+    with torch.set_grad_enabled(bool(item.group["differentiable"])):
+        return Update(formula, item, in_line(formula.rule, held, item.param, item.group), optimizer._step_numbers)
+
+
+def states(updates: Sequence[Update]) -> Iterator[tuple[Tensor, Mapping[str, Any]]]:
+    """Give what will be kept of each parameter; one for which nothing is kept gets no entry."""
+    return ((update.param, update.full) for update in updates if update.full)
+
+
+def note(optimizer: Any, updates: Sequence[Update]) -> None:
+    """Take note of what was measured on the way, and that parameters are what they are now."""
+    belonging(optimizer, residues((update.param, update.full) for update in updates))
+    for update in updates:
+        for name in update.formula.measured:
+            optimizer._metrics.add(name, whole(update.outputs[name]))
 
 
 def grad_square(optimizer: Any, item: Ready) -> Any:
     """Sum the squares of a gradient, as it will be used."""
     formula = formula_of(measuring_rule_for(optimizer, item.group), item.group)
-    state = dict(optimizer.state.get(item.param, {}))
-    return Update(formula, item, state, optimizer._step_numbers).run()["grad_square"]
+    return whole(_computed(optimizer, item, formula).outputs["grad_square"])
 
 
 class Update:
-    """One step of one parameter: all is computed before anything is written."""
+    """One step of one parameter: all is computed, and nothing is written before the changes are made."""
 
-    def __init__(self, formula: Formula, item: Ready, state: dict[str, Any], given: Mapping[str, Any]) -> None:
-        self.formula, self.item, self.param, self.state, self.given = formula, item, item.param, state, given
+    def __init__(self, formula: Formula, item: Ready, state: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+        self.formula, self.item, self.param, self.given = formula, item, item.param, given
         self.access = access_to(formula, item)
         self.read = self.access.reader(item.group)
         self.count = _count(state, formula)
-        self.full = dict(state)
         self.kept: dict[str, Format] = dict(formats(formula.rule, formula.states, self.param, item.group, state))
-
-    def run(self) -> dict[str, Any]:
-        """Take the step; return what was measured on the way."""
-        formula, scalars = self.formula, self.formula.rule.scalars
+        self.full = dict(state)
+        """What will be kept of the parameter."""
         complete(self.full, formula, self.param, self.kept, self.read)
-        outputs = formula.rule(self._group(), self._values())
-        places = count()
+        written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
+        values = self._values()
+        if formula.rebinds:
+            values = {name: rebinding(value) for name, value in values.items()}
+        outputs = formula.rule(self._group(), values)
+        self.outputs = {name: self.access.apart(plain(value), written) for name, value in outputs.items()}
+        self.changes = list(self._changes())
+
+    def _changes(self) -> Iterator[Change]:
+        """Yield what writes the new values; the places of new tensors are taken at once."""
+        formula, places = self.formula, count()
+        yield partial(torch._C._set_grad_enabled, bool(self.item.group["differentiable"]))
         for name in formula.outputs:
-            if name in scalars:
-                self.full[name] = self.access.write_number(self.full[name], outputs[name])
+            if name in formula.rule.scalars:
+                yield from self._write_number(name, self.outputs[name])
             elif name in self.kept and formula.changes(name):
                 # As kernels do: what is plainly kept has no place among the draws.
-                self._write(name, outputs[name], 0 if self.kept[name].is_plain else next(places))
-        if formula.rule.counts_steps and formula.changes("param"):
-            self.full["step"] += 1
-        _note(self.state, self.full)
-        return {name: whole(outputs[name]) for name in formula.measured}
+                yield from self._write(name, self.outputs[name], 0 if self.kept[name].is_plain else next(places))
+        if formula.rule.counts_steps:
+            yield from self._count_step()
 
     def _group(self) -> Group:
         given = {name: self.access.number(value) for name, value in self.given.items()}
@@ -89,13 +150,25 @@ class Update:
         tensors = self.full | {"param": self.param}
         return [tensors[part] for part in self.kept[name].symbols(name)]
 
-    def _write(self, name: str, value: Any, place: int) -> None:
+    def _write(self, name: str, value: Any, place: int) -> Iterator[Change]:
         names = list(self.kept[name].symbols(name))
         # Only what is rounded at random draws.
-        written = self.access.write(
+        written, changes = self.access.write(
             self.kept[name], self._parts(name), value, self.param, lambda count: self._draws().bits(place, count)
         )
         self.full.update({part: new for part, new in zip(names, written, strict=True) if part != "param"})
+        yield from changes
+
+    def _write_number(self, name: str, value: Any) -> Iterator[Change]:
+        self.full[name], changes = self.access.write_number(self.full[name], value)
+        yield from changes
+
+    def _count_step(self) -> Iterator[Change]:
+        """Count a tensor where it is, and an int anew."""
+        if isinstance(self.full["step"], Tensor):
+            yield partial(self.full["step"].detach().add_, 1)
+        else:
+            self.full["step"] += 1
 
     def _draws(self) -> Draws:
         return Draws(self.access.places(self.param), self._key)
@@ -116,12 +189,6 @@ def access_to(formula: Formula, item: Ready) -> InPlace:
 def _count(state: Mapping[str, Any], formula: Formula) -> float:
     """Count this step; a rule without a count still knows its first step, by the states it lacks."""
     if formula.rule.counts_steps:
-        return float(state.get("step", 0)) + 1.0
+        known = state.get("step")
+        return 1.0 if known is None else float(known) + 1.0
     return 1.0 if any(state.get(name) is None for name in formula.states) else 2.0
-
-
-def _note(state: dict[str, Any], full: dict[str, Any]) -> None:
-    """Put in what is new, and leave alone what was written in place: a changed state has its plan made anew."""
-    for name, value in full.items():
-        if state.get(name) is not value:
-            state[name] = value

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from . import products
 from .choice import Choice, choose
 from .gradients import Ready, numbered
+from .kernels import as_far_as_known
+from .operands import PLAIN
 from .triton import available
 
 
 def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
     sets: dict[Any, list[Choice]] = {}
-    for choice in choose(optimizer, list(_all(optimizer.param_groups))):
-        kind = choice.why_eager or (*choice.kernels, _between(choice))
+    for choice in map(as_far_as_known, choose(optimizer, list(_all(optimizer.param_groups)))):
+        kind = choice.fault or choice.why_eager or (*choice.kernels, _between(choice))
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
     lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
     lines += [f"  {_sentence(choices)}" for choices in sets.values()]
@@ -27,9 +30,14 @@ def explain(optimizer: Any) -> str:
 def _all(groups: Sequence[dict[str, Any]]) -> list[Ready]:
     """Take every parameter as if it had a gradient."""
     return [
-        Ready(group, param, param.detach() if param.grad is None else param.grad, index)
+        Ready(group, param, _like(param) if param.grad is None else param.grad, index)
         for index, (group, param) in enumerate(numbered(groups))
     ]
+
+
+def _like(param: Tensor) -> Tensor:
+    """Make what is like a gradient, without memory that could be shared."""
+    return torch.empty_like(param, device="meta") if type(param) in PLAIN else param.detach()
 
 
 def _sentence(choices: Sequence[Choice]) -> str:
@@ -37,6 +45,8 @@ def _sentence(choices: Sequence[Choice]) -> str:
     dtype = str(params[0].dtype).removeprefix("torch.")
     elements = sum(param.numel() for param in params)
     what = f"{_count(len(params), 'parameter')} ({_count(elements, 'element')}, {dtype})"
+    if choices[0].fault:
+        return f"{what} cannot be stepped: {choices[0].fault}"
     reason = choices[0].why_eager
     if reason:
         return f"{what} on the eager engine, because {reason}"

@@ -32,12 +32,23 @@ class Ready:
         return {"param_index": float(self.index), "numel": float(numel), "rows": float(rows), "columns": float(columns)}
 
 
-def again(optimizer: Any, group: dict[str, Any], param: Tensor, index: int) -> Ready:
-    """Look again at the gradient of a parameter that is known to have one."""
-    assert param.grad is not None
-    item = Ready(group, param, param.grad, index)
-    _refuse(optimizer, item)
-    return item
+@dataclass(frozen=True)
+class Left:
+    """A parameter that is left to the eager engine from step to step: all but its gradient, which would live on."""
+
+    group: dict[str, Any]
+    param: Tensor
+    index: int
+    why: str
+
+
+def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
+    """Look again at the gradients of parameters that had some; another thread may just have taken one away."""
+    pairs = [(one, one.param.grad) for one in left]
+    items = [Ready(one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
+    for item in items:
+        _refuse(optimizer, item)
+    return items
 
 
 def ready(optimizer: Any) -> list[Ready]:
@@ -62,7 +73,11 @@ def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any],
 
 def _refuse(optimizer: Any, item: Ready) -> None:
     fault = _memory_fault(item) or _layout_fault(type(optimizer), item) or _graph_fault(item)
-    fault = fault or _fault(item.param, item.grad) or _state_fault(item.param, optimizer.state.get(item.param, {}))
+    refuse(optimizer, item, fault or _fault(item.param, item.grad))
+
+
+def refuse(optimizer: Any, item: Ready, fault: str | None) -> None:
+    """Raise RuntimeError if there is something wrong with a parameter."""
     if fault:
         name = name_in(optimizer.param_groups, item.param)
         raise RuntimeError(f"{type(optimizer).__name__} cannot step {name}: {fault}")
@@ -114,17 +129,6 @@ def _graph_fault(item: Ready) -> str | None:
             "differentiable=True updates it in the graph, but a leaf Variable that requires grad is being used in an "
             "in-place operation: pass the optimizer param.clone()"
         )
-    return None
-
-
-def _state_fault(param: Tensor, state: Mapping[str, Any]) -> str | None:
-    """Say which state was left on another device; numbers of a whole parameter may be anywhere."""
-    for name, value in state.items():
-        if isinstance(value, Tensor) and value.dim() and value.device != param.device:
-            return (
-                f"its state {name!r} is on {value.device}, but it is on {param.device}: move the states too, as "
-                "optimizer.load_state_dict(optimizer.state_dict()) does"
-            )
     return None
 
 

@@ -26,6 +26,11 @@ def with_kernels(optimizer: Any, choice: Choice) -> Choice:
     if choice.why_eager is None:
         for key in choice.kernels:
             _try(optimizer, key)
+    return as_far_as_known(choice)
+
+
+def as_far_as_known(choice: Choice) -> Choice:
+    """Leave to the eager engine what kernels were tried for, and could not be built."""
     failures = (_failures.get(key) for key in choice.kernels)
     return replace(choice, why_eager=choice.why_eager or next(filter(None, failures), None))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,11 @@ from torch import Tensor
 
 from ..formula.expr import BLOCK
 from ..formula.passes import Program
+from ..state.formats import PACKED
 from ..state.layout import lie_alike
+from .commit import Change
 from .matrices import Matrices
+from .operands import address
 from .options import Options
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ class Row:
 
     param: Tensor
     state: dict[str, Any]
+    """What will be kept of it: it is put in place by the step that first changes it."""
     options: int
     """The address of its group's numbers."""
     is_fresh: bool
@@ -52,7 +57,14 @@ class Row:
     @property
     def tensors(self) -> dict[str, Any]:
         """All but the gradient, by name."""
-        return {"param": self.param} | self.state | self.work
+        return {"param": self.param, **self.state, **self.work}
+
+    def address(self, name: str, program: Program, dtypes: Mapping[str, torch.dtype]) -> int:
+        """Give the address of a tensor or number to a kernel that was built for such dtypes."""
+        count = 1 if name in program.scalars else self.elements
+        if name in program.blocks or dtypes[name] is PACKED:
+            count = -(-count // BLOCK) * (1 if name in program.blocks else BLOCK)
+        return address(name, self.tensors[name], dtypes[name], count, self.param.device)
 
 
 class Call:
@@ -75,7 +87,8 @@ class Call:
         for row in self.rows:
             for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
                 if name in row.state:
-                    yield row.state[name]
+                    tensor: Tensor = row.state[name]
+                    yield tensor
 
     def measured(self) -> dict[str, Any]:
         """Give each sum that was taken, for each row."""
@@ -83,12 +96,12 @@ class Call:
 
     def _words(self, index: int, row: Row) -> list[int]:
         """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
-        layout = self.kernel.layout
-        tensors = row.tensors
-        words = [tensors[name].data_ptr() for name in layout.tensors]
-        for name in layout.scalars:
-            hidden = self.shared.get(name)
-            words.append(tensors[name].data_ptr() if name in tensors else _address(hidden, index))
+        layout, dtypes = self.kernel.layout, self.kernel.dtypes
+        own = {name for name in (*layout.tensors, *layout.scalars) if name not in layout.scalars or name in row.state}
+        words = [
+            row.address(name, self.program, dtypes) if name in own else _address(self.shared[name], index)
+            for name in (*layout.tensors, *layout.scalars)
+        ]
         return [*words, row.options + 8 * self.offset, 0]
 
     def _context(self) -> Any:
@@ -99,12 +112,11 @@ class Call:
         words |= self.kernel.externals
         return np.array([words[name] for name in self.kernel.context], np.int64)
 
-    def run(self, is_small: bool) -> None:
-        """Compute all of it."""
+    def change(self, is_small: bool) -> Change:
+        """Return what computes all of it."""
         if is_small:
-            self.kernel.step(self.address, 1)
-        else:
-            self.kernel.run(self.address, torch.get_num_threads())
+            return partial(self.kernel.step_alone, self.address, 1)
+        return self.kernel.change(self.address, torch.get_num_threads())
 
 
 def _address(column: Any, index: int) -> int:
@@ -120,6 +132,7 @@ class Launch:
     def __init__(
         self,
         rows: Sequence[Row],
+        grads: Sequence[Tensor],
         options: Options,
         updates: Sequence[tuple[Program, Kernel]],
         measure: tuple[Program, Kernel] | None = None,
@@ -145,7 +158,7 @@ class Launch:
             self.shared.update(self.calls[-1].measured())
         self.measure = measure and Call(*measure, rows, self.shared, offsets[len(updates)])
         self.relaid: list[tuple[Tensor, Tensor]] = []
-        self.find_gradients()
+        self.find_gradients(grads)
 
     @property
     def is_plain(self) -> bool:
@@ -163,31 +176,38 @@ class Launch:
         calls = [*self.calls, *([self.measure] if self.measure else [])]
         return list({id(tensor): tensor for call in calls for tensor in call.states}.values())
 
-    def find_gradients(self) -> None:
+    def find_gradients(self, grads: Sequence[Tensor]) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
         self.relaid = []
-        for index, param in enumerate(self.params):
-            self.gradients[index] = place_gradient(param, self.relaid)
+        for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
+            self.gradients[index] = place_gradient(param, grad, self.relaid)
 
     def look_at_gradients(self) -> Any:
         """Take the sum of the squares of each gradient."""
         assert self.measure is not None
         self._lay_out()
-        self.measure.run(self.is_small)
+        self.measure.change(self.is_small)()
         return self.measure.measured()["grad_square"]
 
     def measured(self) -> dict[str, Any]:
         """Give what the last call has measured on its way, for each row."""
         return self.calls[-1].measured()
 
-    def run(self, is_left_out: bool = False) -> None:
-        """Update all of it; what is to be left out does not come here."""
+    @property
+    def needs_python(self) -> bool:
+        """True if machine code alone does not do it."""
+        return self.matrices is not None or not self.calls[0].kernel.is_machine_code
+
+    def changes(self, is_left_out: bool = False) -> Iterator[Change]:
+        """Yield what updates all of it, once gradients are laid out; what is to be left out does not come here."""
         self._lay_out()
         for call in self.calls:
-            call.run(self.is_small)
+            yield call.change(self.is_small)
             if self.matrices:
-                self.matrices.make(call.program)
-        # What zero_grad frees is not kept alive from here.
+                yield partial(self.matrices.make, call.program)
+
+    def done(self) -> None:
+        """Keep nothing alive that zero_grad frees."""
         self.relaid = []
 
     def _lay_out(self) -> None:
@@ -195,14 +215,13 @@ class Launch:
             place.copy_(grad)
 
 
-def place_gradient(param: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:
+def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:
     """Return the address of a gradient, or of the place where a copy will lie like its parameter."""
-    assert param.grad is not None
-    if lie_alike(param, param.grad):
-        return param.grad.data_ptr()
-    place = torch.empty_like(param, memory_format=torch.preserve_format)
-    relaid.append((place, param.grad))
-    return place.data_ptr()
+    place = grad
+    if not lie_alike(param, grad):
+        place = torch.empty_like(param, memory_format=torch.preserve_format, requires_grad=False)
+        relaid.append((place, grad.detach()))
+    return address("grad", place, param.dtype, param.numel(), param.device)
 
 
 def _chunks(lengths: Sequence[int], in_blocks: bool) -> Iterator[tuple[int, int, int]]:

@@ -10,9 +10,10 @@ from torch import Tensor
 from ..formula.expr import Symbol, symbols
 from ..formula.trace import NUMBER, Formula, as_float, shape_of
 from ..state.noted import Log, NotedGroup
+from .edits import check_values
 
-CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite")
-"""The options that decide what kernels there are, whatever the formula."""
+CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite", "differentiable", "fused")
+"""The options that decide what kernels there are, or whether there are any, whatever the formula."""
 
 
 class Options:
@@ -70,6 +71,7 @@ class Options:
         is_mutable = any(map(_is_mutable, values))
         if not is_mutable and values == self.known.get(name):
             return True
+        check_values(self.formula.rule.owner, name, values)
         if not self._fits(name, values):
             return False
         self.known[name] = values

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,10 @@ from ..state.keeping import keeps_anything
 from . import capture, eager, matrices, norm
 from .access import InPlace
 from .choice import Choice, choose
-from .gradients import Ready, again
+from .commit import commit, entries
+from .eager import Update
+from .edits import check_groups
+from .gradients import Left, Ready, again, refuse
 from .kernels import kernel_for, with_kernels
 from .launch import Launch, Row
 from .learning import learn
@@ -24,15 +28,17 @@ from .options import Options
 from .rules import OVERFLOWED, gathered, is_measured
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """How one set of parameters is updated, step after step."""
 
     launches: list[Launch]
-    eager: list[tuple[dict[str, Any], Tensor, int]]
-    """The parameters left to the eager engine, with groups and places; never a gradient, which would live on."""
+    eager: list[Left]
+    """The parameters left to the eager engine; never a gradient, which would live on."""
     accumulates: bool
     """True if gradients are gathered over several steps."""
+    made: list[tuple[Tensor, dict[str, Any]]]
+    """The states that the first step puts in place, when it changes the parameters."""
 
     @property
     def is_plain(self) -> bool:
@@ -45,25 +51,46 @@ class Plan:
         on_device = all(launch.is_on_device for launch in self.launches)
         return on_device and not (self.eager or self.accumulates)
 
-    def run(self, optimizer: Any) -> None:
-        """Update all of them, unless what is seen of their gradients forbids it."""
-        items = [again(optimizer, *kept) for kept in self.eager]
+    @property
+    def needs_python(self) -> bool:
+        """True if machine code alone does not do it."""
+        more = self.eager or self.accumulates or any(launch.needs_python for launch in self.launches)
+        return bool(more)
+
+    def run(self, optimizer: Any) -> int:
+        """Update all of them, unless what is seen of their gradients forbids it; return how often states were put in.
+
+        Everything is made before anything changes: whatever fails before that leaves all as it was.
+        """
+        if self.eager:
+            check_groups(optimizer)
+        items = again(optimizer, self.eager)
         capture.refuse_eager(optimizer, items)
-        metrics = optimizer._metrics
-        metrics.sums.clear()
+        optimizer._metrics.sums.clear()
         is_left_out = self._is_left_out(optimizer, items)
         if is_left_out is True:
-            return
-        for launch in self.launches:
-            launch.run(is_left_out)
-            for name, sums in launch.measured().items():
-                metrics.take(name, sums)
-        if items:
-            eager.step(optimizer, items)
+            return 0
+        first, *later = eager.batches(optimizer, items)
+        updates = eager.computed(optimizer, first)
+        changes = [change for launch in self.launches for change in launch.changes(is_left_out)]
+        changes += [change for update in updates for change in update.changes]
+        puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
+        conclusion = partial(self._conclude, optimizer, updates)
+        commit([*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(optimizer.learned))
+        count = bool(puts_in) + sum(eager.step(optimizer, batch) for batch in later)
         if optimizer.learned:
             learn(optimizer)
         if self.accumulates and (self.launches or items):
             gathered(optimizer)
+        return count
+
+    def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
+        """Take note of what was measured, and let go of gradients."""
+        for launch in self.launches:
+            launch.done()
+            for name, sums in launch.measured().items():
+                optimizer._metrics.take(name, sums)
+        eager.note(optimizer, updates)
 
     def _is_left_out(self, optimizer: Any, items: Sequence[Ready]) -> Any:
         """Find out if the step is to be left out; where only devices need know, they alone do, from a tensor."""
@@ -77,16 +104,43 @@ class Plan:
 
 
 def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
-    """Plan the update of parameters; what no kernel can be built for is left to the eager engine, with a warning."""
+    """Plan the update of parameters; what no kernel can be built for is left to the eager engine, with a warning.
+
+    Raises RuntimeError for what no engine can update, TypeError or ValueError for an option that was edited and is out
+    of its range; then nothing is changed.
+    """
+    check_groups(optimizer)
     choices = choose(optimizer, items)
+    for choice in choices:
+        refuse(optimizer, choice.item, choice.fault)
     if any(choice.compiler == "triton" for choice in choices):
         capture.refuse_first_step(optimizer)
     choices = [with_kernels(optimizer, choice) for choice in choices]
     space = Workspace()
-    launches = [_launch(optimizer, found, space) for found in _together(choices)]
-    left = [choice.item for choice in choices if choice.why_eager]
-    others = [(item.group, item.param, item.index) for item in left]
-    return Plan(launches, others, any(group["accumulate"] > 1 for group in optimizer.param_groups))
+    states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
+    launches = [_launch(optimizer, found, states, space) for found in _together(choices)]
+    made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
+    left = [_left(choice) for choice in choices if choice.why_eager]
+    return Plan(launches, left, any(group["accumulate"] > 1 for group in optimizer.param_groups), made)
+
+
+def _left(choice: Choice) -> Left:
+    item = choice.item
+    return Left(item.group, item.param, item.index, choice.why_eager or "")
+
+
+def _completed(choice: Choice) -> dict[str, Any]:
+    """Give all that will be kept of a parameter; what is there already is the very same."""
+    item, formula, state = choice.item, choice.program.formula, dict(choice.state)
+    if keeps_anything(formula, choice.kept):
+        complete(state, formula, item.param, choice.kept, InPlace.reader(item.group))
+    return state
+
+
+def _is_changed(choice: Choice, states: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Tell if a parameter will have other states than it has."""
+    state = states.get(id(choice), choice.held)
+    return state.keys() != choice.held.keys() or any(choice.held[name] is not value for name, value in state.items())
 
 
 def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
@@ -123,8 +177,8 @@ def _kinds(compiler: str) -> Kinds:
     return Kinds(Launch, Options)
 
 
-def _launch(optimizer: Any, choices: Sequence[Choice], space: Workspace) -> Any:
-    """Make the states that are missing, and the tables."""
+def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict[str, Any]], space: Workspace) -> Any:
+    """Make the tables."""
     first, kinds = choices[0], _kinds(choices[0].compiler)
     updates = [(program, kernel_for(*first.kernel(program))) for program in passes(first.program)]
     measure = None if first.measure is None else (first.measure, kernel_for(*first.kernel(first.measure)))
@@ -135,15 +189,12 @@ def _launch(optimizer: Any, choices: Sequence[Choice], space: Workspace) -> Any:
     params = [choice.item.param for choice in choices]
     matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
     rows = [
-        _row(optimizer, choice, places[id(choice.item.group)], matrices.of(index) if matrices else {})
+        _row(choice, states[id(choice)], places[id(choice.item.group)], matrices.of(index) if matrices else {})
         for index, choice in enumerate(choices)
     ]
-    return kinds.launch(rows, options, updates, measure, matrices)
+    return kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
 
 
-def _row(optimizer: Any, choice: Choice, options: int, work: dict[str, Tensor]) -> Row:
-    item, formula = choice.item, choice.program.formula
-    is_fresh = any(choice.state.get(name) is None for name in formula.states)
-    state = optimizer.state[item.param] if keeps_anything(formula, choice.kept) else {}
-    complete(state, formula, item.param, choice.kept, InPlace.reader(item.group))
-    return Row(item.param, state, options, is_fresh, item.numbers, work)
+def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:
+    is_fresh = any(choice.state.get(name) is None for name in choice.program.formula.states)
+    return Row(choice.item.param, state, options, is_fresh, choice.item.numbers, work)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..formula.around import counting, gathering, measuring, unscaling
 from ..formula.rule import Rule
-from ..state.keeping import CODED
+from ..state.keeping import draws
 from ..state.noted import GATHERED
 
 SCALE, OVERFLOWED = "grad_scale", "found_inf"
@@ -49,8 +49,7 @@ def measuring_rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
 
 def _counting(rule: Rule, group: Mapping[str, Any]) -> Rule:
     """Have steps counted where random numbers are drawn."""
-    draws = group["rounding"] == "stochastic" or group["state_dtype"] in CODED
-    return counting(rule) if draws and not rule.counts_steps else rule
+    return counting(rule) if draws(group) and not rule.counts_steps else rule
 
 
 def is_measured(optimizer: Any) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from ..state.entries import States
-from .gradients import ready
+from ..state.layout import extent, spans
+from .gradients import Ready
 from .launch import Launch
+from .operands import facts
 from .plan import plan
+from .residues import drop, note, residues
 from .rules import SCALE, is_gathering
 
 GRAD = attrgetter("grad")
@@ -23,12 +26,12 @@ PARAMS = "params"
 
 
 class Watch:
-    """A plan, and the objects and addresses for which it was made."""
+    """A plan, and the objects, and all that was checked of their memory, for which it was made."""
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, items: Sequence[Ready]) -> None:
         if type(optimizer.state) is not States:
             optimizer.state = States(optimizer.state)
-        self.plan = plan(optimizer, ready(optimizer))
+        self.plan = plan(optimizer, items)
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
         self.is_gathering = is_gathering(optimizer)
         self.groups = list(optimizer.param_groups)
@@ -37,28 +40,59 @@ class Watch:
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
         self.written = self.compiled + self.kept
-        self.addresses, self.kinds = list(map(ADDRESS, self.written)), list(map(_kind, self.compiled))
+        self.residues = residues((row.param, row.state) for launch in self.plan.launches for row in launch.rows)
+        self.addresses, self.facts = list(map(ADDRESS, self.written)), list(map(facts, self.written))
+        self.room = Room(self.written)
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
         self.runs_at_once = self.plan.is_plain and all(launch.is_small for launch in self.plan.launches)
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
-        grads = list(map(GRAD, self.params))
-        self.has_grad = [grad is not None for grad in grads]
-        self.are_alike = _same_kind([grad for grad in grads if grad is not None])
-        self._note_gradients()
+        grads = {id(item.param): item.grad for item in items}
+        self.has_grad = [id(param) in grads for param in self.params]
+        self.grad_facts = [facts(grads[id(param)]) for param in self.params if id(param) in grads]
+        self.look = self._look([grads[id(param)] for param in self.compiled])
 
-    def _note_gradients(self) -> None:
-        """Take note of how gradients lie, and tell autograd that the parameters are about to change."""
-        self.look = self._look()
+    def run(self, optimizer: Any) -> None:
+        """Run the plan; the states that it puts in place are no change to it."""
+        drop(optimizer, self.residues)
+        # Autograd is told that the parameters are about to change.
         increment_version(self.compiled)
+        self.changes += self.plan.run(optimizer)
+        note(optimizer, self.residues)
+
+    def concerns(self, optimizer: Any) -> bool:
+        """Tell if these are still the parameters, groups and states of the optimizer; if not, they never will be."""
+        groups = optimizer.param_groups
+        return (
+            _same(groups, self.groups)
+            and _same(_params(groups), self.params)
+            and optimizer.state is self.state
+            and self.state.changes.count == self.changes
+        )
+
+    def step_at_once(self, optimizer: Any) -> bool:
+        """Take the step if the plan still fits, and one call does it all; False if not, and nothing has changed."""
+        return not self.residues and self._fits(optimizer) and self.look() != 0
 
     def step(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits; False if it does not, and nothing has changed."""
-        groups = optimizer.param_groups
-        if not _same(groups, self.groups):
+        if not self._fits(optimizer):
             return False
-        params = _params(groups)
+        # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
+        grads = list(map(GRAD, self.compiled))
+        drop(optimizer, self.residues)
+        if self.look() and (self.runs_at_once or _same(list(map(GRAD, self.compiled)), grads)):
+            if not self.runs_at_once:
+                self.changes += self.plan.run(optimizer)
+            note(optimizer, self.residues)
+            return True
+        return self._step_after_all(optimizer)
+
+    def _fits(self, optimizer: Any) -> bool:
+        """Tell if nothing but tensors can be other than it was."""
+        groups = optimizer.param_groups
         if not (
-            _same(params, self.params)
+            _same(groups, self.groups)
+            and _same(_params(groups), self.params)
             and optimizer.state is self.state
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
@@ -66,32 +100,46 @@ class Watch:
             and not (self.plan.accumulates and is_gathering(optimizer) != self.is_gathering)
         ):
             return False
-        for options in self.options:
+        # A loop costs half as much as all() of a generator.
+        for options in self.options:  # noqa: SIM110
             if not options.refresh():
                 return False
-        if self.look():
-            if not self.runs_at_once:
-                self.plan.run(optimizer)
-            return True
-        return self._step_after_all(optimizer, params)
-
-    def _step_after_all(self, optimizer: Any, params: list[Tensor]) -> bool:
-        """Take the step if all that changed is where the gradients are."""
-        if not self._tensors_hold(params):
-            return False
-        self.plan.run(optimizer)
         return True
 
-    def _look(self) -> Callable[[], int]:
+    def _step_after_all(self, optimizer: Any) -> bool:
+        """Look at all tensors through Python; take the step if all that changed is where the gradients are."""
+        grads = list(map(GRAD, self.params))
+        found = {id(param): grad for param, grad in zip(self.params, grads, strict=True)}
+        compiled = [found[id(param)] for param in self.compiled]
+        if not (self._tensors_hold(grads) and all(map(self.room.has, compiled))):
+            return False
+        for launch in self.plan.launches:
+            launch.find_gradients([found[id(param)] for param in launch.params])
+        self.look = self._look(compiled)
+        # Where one call does it, no other thread can come between the noting of addresses and their use.
+        if not self.runs_at_once:
+            self.run(optimizer)
+            return True
+        is_done = self.look() != 0
+        note(optimizer, self.residues)
+        return is_done
+
+    def _tensors_hold(self, grads: Sequence[Any]) -> bool:
+        if (list(map(ADDRESS, self.written)), list(map(facts, self.written))) != (self.addresses, self.facts):
+            return False
+        return [grad is not None for grad in grads] == self.has_grad and self.grad_facts == list(
+            map(facts, compress(grads, self.has_grad))
+        )
+
+    def _look(self, grads: Sequence[Tensor]) -> Callable[[], int]:
         """Make the quick look at all tensors, where there is one."""
         launches = self.plan.launches
-        if not launches or any(launch.relaid for launch in launches):
-            return lambda: 0
         # Only now is LLVM needed, and imported.
         from .llvm import look, memory
 
-        # A tensor made for inference has no version counter.
-        if not memory.is_possible() or any(map(Tensor.is_inference, self.compiled)):
+        seen = [*self.written, *grads]
+        if not (launches and memory.is_possible() and all(map(memory.is_seen, seen))) or self._is_relaid():
+            self.runs_at_once = False
             return lambda: 0
         compiled = set(map(id, self.compiled))
         pairs = zip(self.params, self.has_grad, strict=True)
@@ -99,24 +147,30 @@ class Watch:
         targets = list(chain.from_iterable(map(_targets, launches)))
         small = [launch.call for launch in launches] if self.runs_at_once else []
         try:
-            return look.Look(self.compiled, targets, self.kept, others, small)
+            return look.Look(self.compiled, grads, targets, self.kept, others, small).glance()
         except Exception:
             # It is a short cut; whatever goes wrong with it, Python does the looking.
             self.runs_at_once = False
             return lambda: 0
 
-    def _tensors_hold(self, params: list[Tensor]) -> bool:
-        """Look at all tensors through Python: in every case, and a little slower."""
-        if (list(map(ADDRESS, self.written)), list(map(_kind, self.compiled))) != (self.addresses, self.kinds):
-            return False
-        grads = list(map(GRAD, params))
-        if [grad is not None for grad in grads] != self.has_grad or not self.are_alike(compress(grads, self.has_grad)):
-            return False
-        # The gradients may be elsewhere than before.
-        for launch in self.plan.launches:
-            launch.find_gradients()
-        self._note_gradients()
-        return True
+    def _is_relaid(self) -> bool:
+        return any(launch.relaid for launch in self.plan.launches)
+
+
+class Room:
+    """The memory between what is written, where gradients may lie."""
+
+    def __init__(self, written: Sequence[Tensor]) -> None:
+        pieces = spans(written)
+        self.starts, self.stops = [start for start, _ in pieces], [stop for _, stop in pieces]
+
+    def has(self, grad: Tensor) -> bool:
+        """Tell if a gradient lies there."""
+        if not grad.numel():
+            return True
+        start, stop = extent(grad)
+        after = bisect_right(self.stops, start)
+        return after == len(self.starts) or stop <= self.starts[after]
 
 
 def _targets(launch: Launch) -> Iterator[int]:
@@ -137,14 +191,3 @@ def _params(groups: Sequence[dict[str, Any]]) -> list[Tensor]:
         params: list[Tensor] = groups[0][PARAMS]
         return params
     return list(chain.from_iterable([group[PARAMS] for group in groups]))
-
-
-def _same_kind(examples: list[Tensor]) -> Callable[[Any], bool]:
-    """Make a check that tensors have the type, dtype, device, shape and strides of these, one by one."""
-    kinds = list(map(_kind, examples))
-    return lambda tensors: list(map(_kind, tensors)) == kinds
-
-
-def _kind(tensor: Tensor) -> tuple[Any, ...]:
-    how = tensor.stride() if tensor.layout == torch.strided else tensor.layout
-    return type(tensor), tensor.dtype, tensor.device, tensor.shape, how, tensor.is_conj(), tensor.is_neg()

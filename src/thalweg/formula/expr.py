@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from .ops import OPS, Kind, Op, wrapped
 
@@ -25,6 +25,8 @@ class Expr:
     """True if the value differs between the elements of one tensor."""
     operands: tuple[Expr, ...]
     kind: Kind = "number"
+    rebound: ClassVar[int] = 0
+    """How often a formula has said `x *= 2`, or the like, so far."""
 
     def __add__(self, other: Any) -> Expr:
         return apply("add", self, other)
@@ -112,6 +114,21 @@ class Expr:
         if first is None or first.decide is None:
             raise TypeError("a Python `if` on a constant of the formula: decide it outside the formula")
         return bool(first.decide(self))
+
+
+def _rebinding(name: str) -> Callable[[Expr, Any], Any]:
+    """Let `x *= 2` give x another value, and note that it was said: a tensor would be changed in place."""
+    operate = getattr(Expr, f"__{name}__")
+
+    def rebind(self: Expr, other: Any) -> Any:
+        Expr.rebound += 1
+        return operate(self, other)
+
+    return rebind
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "and", "or", "xor", "lshift"):
+    setattr(Expr, f"__i{_name}__", _rebinding(_name))
 
 
 @dataclass(eq=False, frozen=True)

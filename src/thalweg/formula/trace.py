@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from . import around
+from .alike import are_alike
 from .expr import Constant, Expr, Operation, Symbol, as_expr, symbols, walk
 from .rule import Group, Rule
 
@@ -30,6 +31,8 @@ class Formula:
     """Each Python `if` on the options, and how it was answered."""
     names: dict[Expr, str] = field(default_factory=dict)
     """What the text of `update` calls a node."""
+    rebinds: bool = False
+    """True if it says `x *= 2`, or the like, which would change a tensor in place."""
 
     def fits(self, options: Mapping[str, Any]) -> bool:
         """Tell if a group with these options has this very formula."""
@@ -72,16 +75,24 @@ def formula_of(rule: Rule, options: Mapping[str, Any]) -> Formula:
     for formula in known:
         if formula.fits(options):
             return formula
-    known.append(trace(rule, options))
-    return known[-1]
+    new = trace(rule, options)
+    if not are_alike(new.outputs, trace(rule, options).outputs):
+        name = rule.owner.__name__
+        raise TypeError(
+            f"{name}.update says something else each time it is called, but is called once and then run as it was: it "
+            "may depend on its arguments and options alone, and not on random numbers, clocks or counters"
+        )
+    known.append(new)
+    return new
 
 
 def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
     """Call the rule with symbols; options that are no numbers are decided here and now."""
     formula = Formula(rule, {}, {})
+    asked, rebound = [options], Expr.rebound
 
     def decide(condition: Expr) -> bool:
-        answer = bool(evaluate(condition, options))
+        answer = bool(evaluate(condition, *asked))
         formula.decisions.append((condition, answer))
         return answer
 
@@ -95,6 +106,9 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         outputs = rule(group, dict(inputs))
     outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
     formula.outputs = living({name: as_expr(value) for name, value in outputs.items()}, inputs)
+    formula.rebinds = Expr.rebound > rebound
+    # A formula is kept for ever, and its symbols know who decides: not so the group, with its parameters.
+    asked.clear()
     return formula
 
 

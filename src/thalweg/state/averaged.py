@@ -23,12 +23,14 @@ def swapped_in(optimizer: Any) -> Iterator[None]:
             f"{type(optimizer).__name__} has no averaged parameters yet: give it ema_decay=0.999, say, and take a step"
         )
     with torch.no_grad():
-        kept = {param: param.clone() for param in means}
+        kept = {param: (param.clone(), param._version) for param in means}
         for param, mean in means.items():
             param.copy_(mean)
     try:
         yield
     finally:
         with torch.no_grad():
-            for param, value in kept.items():
+            for param, (value, version) in kept.items():
                 param.copy_(value)
+                # It is what it was, and what is kept beside it still belongs to it.
+                torch._C._autograd._unsafe_set_version_counter((param,), (version,))

@@ -1,21 +1,21 @@
 """Checkpoints: what is loaded, checked whole before anything changes; torch.optim's and our own are one format."""
 
-from collections import defaultdict
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from itertools import chain
 from typing import Any
 
 from torch import Tensor
 
 from ..formula.rule import Rule
-from .blocks import SCALE, Blocks
+from . import structure
 from .convert import as_dtype, converted
-from .entries import plain
-from .formats import Format
-from .initial import counted, number
-from .keeping import BESIDE
-from .matching import match
+from .entries import States, plain
+from .keeping import fault as format_fault
+from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
+from .matching import Match, match
+from .misfit import described
 from .names import named
 
 FORMATS = ("state_dtype", "rounding")
@@ -26,28 +26,18 @@ def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
     """Replace an optimizer's options and states by saved ones; raises ValueError if they do not fit.
 
     If it need not be strict, what fits is taken, and the rest stays as it is. Unlike in torch.optim, parameters are
-    matched by name where both sides have names, and states keep the dtype they were saved with.
+    matched by name where both sides have names, and states keep the dtype they were saved with. All is checked and
+    made before the old is exchanged for it in one move.
     """
-    saved = _through_hooks(optimizer, dict(state_dict))
-    if not {"state", "param_groups"} <= saved.keys():
-        raise _refusal(
-            optimizer, "it must have the keys 'state' and 'param_groups': pass what optimizer.state_dict() returned"
-        )
+    saved = _through_hooks(optimizer, state_dict)
+    _refuse(optimizer, structure.faults(saved))
     found = match(optimizer.param_groups, saved["param_groups"])
-    misfits = dict(_misfits(optimizer, saved["state"], found.params))
-    faults = found.faults or [*_option_faults(optimizer, found.groups), *chain.from_iterable(misfits.values())]
-    if strict and faults:
-        raise _refusal(optimizer, "; ".join(faults))
-    groups = [_group(old, new, strict) for old, new in zip(optimizer.param_groups, found.groups, strict=True)]
-    state = defaultdict(dict, {} if strict else optimizer.state)
-    for key, value in saved["state"].items():
-        if key not in misfits and (key in found.params or not isinstance(key, int)):
-            state[found.params.get(key, key)] = _placed(value, found.params.get(key))
-    for group in groups if hasattr(optimizer, "rule") else ():
-        for param in group["params"]:
-            if isinstance(state.get(param), dict):
-                state[param] = converted(optimizer.rule, state[param], param, optimizer.defaults | group)
-    optimizer.__setstate__({"state": state, "param_groups": groups})
+    _refuse(optimizer, found.faults if strict else [])
+    groups, faults = _groups(optimizer, found, strict)
+    states, misfits = _states(optimizer, saved["state"], found, groups)
+    if strict:
+        _refuse(optimizer, [*faults, *misfits])
+    optimizer.__setstate__({"state": states if strict else {**optimizer.state, **states}, "param_groups": groups})
     for hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         hook(optimizer)
 
@@ -63,87 +53,133 @@ def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str,
     return packed | {"state": states}
 
 
-def _refusal(optimizer: Any, why: str) -> ValueError:
-    return ValueError(f"cannot load this state_dict into {type(optimizer).__name__}: {why}")
+def modernized(optimizer: Any, defaults: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to a group what older versions, of this library or of torch.optim, did not save."""
+    options = type(optimizer).options.items()
+    values = {name: option.settled(group.get(name, defaults.get(name, option.default))) for name, option in options}
+    complete = {**group, **values}
+    return {**optimizer.start(complete), **complete}
 
 
-def modernize(optimizer: Any) -> None:
-    """Add what older versions, of this library or of torch.optim, did not save."""
-    for group in optimizer.param_groups:
-        for name, option in type(optimizer).options.items():
-            group[name] = option.settled(group.get(name, optimizer.defaults.get(name, option.default)))
-        for name, value in optimizer.start(group).items():
-            group.setdefault(name, value)
-    rule: Rule = optimizer.rule
-    for state in optimizer.state.values():
-        for name in {"step", *rule.scalars}.intersection(state) if isinstance(state, dict) else ():
-            if not isinstance(state[name], Tensor):
-                state[name] = counted(rule, state[name]) if name == "step" else number(float(state[name]))
+def modernized_states(rule: Rule, states: Mapping[Any, Any], groups: Sequence[Mapping[str, Any]]) -> States:
+    """Make numbers that older versions kept as Python's the tensors that they are now."""
+    new = dict(states)
+    for group in groups:
+        for param in group["params"]:
+            if isinstance(new.get(param), dict):
+                new[param] = with_tensors(rule, new[param], group)
+    return States(new)
 
 
-def _through_hooks(optimizer: Any, state_dict: dict[str, Any]) -> dict[str, Any]:
+def _refuse(optimizer: Any, faults: Sequence[str]) -> None:
+    if faults:
+        raise ValueError(f"cannot load this state_dict into {type(optimizer).__name__}: {'; '.join(faults)}")
+
+
+def _through_hooks(optimizer: Any, state_dict: Any) -> Any:
+    """Let hooks see a copy, as they may change it; what is no dict has none."""
+    given = dict(state_dict) if isinstance(state_dict, Mapping) else state_dict
     for hook in optimizer._optimizer_load_state_dict_pre_hooks.values():
-        replaced = hook(optimizer, state_dict)
-        state_dict = state_dict if replaced is None else replaced
-    return state_dict
+        replaced = hook(optimizer, given)
+        given = given if replaced is None else replaced
+    return given
 
 
-def _option_faults(optimizer: Any, groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _groups(optimizer: Any, found: Match, strict: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """Make the new groups, and say what is wrong with the saved ones; if need be, that is left out."""
+    groups: list[dict[str, Any]] = []
+    faults: list[str] = []
+    for index, (old, new) in enumerate(zip(optimizer.param_groups, found.groups, strict=True)):
+        group, wrong = _group(optimizer, index, old, new, strict)
+        # What is wrong stays as it is, so that states can be looked at all the same.
+        groups.append(modernized(optimizer, optimizer.defaults, dict(old)) if strict and wrong else group)
+        faults += wrong
+    return groups, faults or list(_clashes(groups))
+
+
+def _group(
+    optimizer: Any, index: int, old: dict[str, Any], new: Mapping[str, Any], strict: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Take the saved options, and keep the parameters, their names if they have any, and the formats."""
+    wrong = group_faults(optimizer, index, new)
+    faults = [*_missing(optimizer, index, new), *chain.from_iterable(wrong.values())]
+    try:
+        taken = copied({name: new[name] for name in new if name not in wrong and (strict or name in old)})
+    except CannotCopyError as error:
+        return dict(old), [*faults, f"a value of group {index} of type {error}"]
+    taken.pop("params", None)
+    taken = with_checked(optimizer, taken)
+    kept = {name: old[name] for name in ("params", "param_names", *FORMATS) if name in old}
+    group = modernized(optimizer, optimizer.defaults, ({} if strict and not faults else dict(old)) | taken | kept)
+    clashes = together(optimizer, index, group)
+    return (dict(old) if clashes else group), faults or clashes
+
+
+def _missing(optimizer: Any, index: int, group: Mapping[str, Any]) -> Iterator[str]:
     """Find the options that an optimizer of this kind would have saved, but are not there."""
     owner = type(optimizer)
-    for index, group in enumerate(groups):
-        missing = [name for name, option in owner.options.items() if name not in group and not option.is_switch]
-        if missing:
-            yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
+    names = [name for name, option in owner.options.items() if name not in group and not option.is_switch]
+    missing = [name for name in names if name not in owner.around]
+    if missing:
+        yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 
 
-def _misfits(
-    optimizer: Any, states: Mapping[Any, Any], params: Mapping[Any, Tensor]
-) -> Iterator[tuple[Any, list[str]]]:
-    """Find the saved parameters with states of another name or shape than this optimizer keeps, and say which."""
-    names = {id(param): name for name, param in named(optimizer.param_groups)}
-    for key, param in params.items():
-        saved = states.get(key, {})
-        tensors = {name: value for name, value in saved.items() if isinstance(value, Tensor)}
-        faults = [_state_fault(optimizer.rule, name, tensors, param) for name in tensors]
-        if any(faults):
-            yield key, [f"{names[id(param)]} has {fault}" for fault in faults if fault]
+def _clashes(groups: list[dict[str, Any]]) -> Iterator[str]:
+    """Find groups that do not go together, and parameters that do not go with what is asked for them."""
+    for index, options in enumerate(groups):
+        if options["accumulate"] != groups[0]["accumulate"]:
+            yield f"accumulate must be the same in all groups, but group {index} has {options['accumulate']!r}"
+    for name, param, group in _members(groups):
+        fault = format_fault(param, group)
+        if fault:
+            yield f"{fault[0]}, but {name} {fault[1]}"
 
 
-def _state_fault(rule: Rule, name: str, saved: Mapping[str, Tensor], param: Tensor) -> str | None:
-    quantity = "param" if name in BESIDE else name.removesuffix(SCALE)
-    if quantity not in {"step", "param", *rule.states}:
-        own = [state for state in rule.states if state not in rule.wide]
-        return f"a state {name!r}, but {rule.owner.__name__} keeps {', '.join(own) or 'none'}"
-    shape = tuple(saved[name].shape)
-    if quantity == "step" or quantity in rule.scalars or shape in _shapes(name, saved, param):
-        return None
-    return f"shape {tuple(param.shape)}, but its {name} has {shape}"
+def _members(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor, Mapping[str, Any]]]:
+    """Walk over all parameters, each with what it is called, and its group."""
+    owners = (group for group in groups for _ in group["params"])
+    return ((name, param, group) for (name, param), group in zip(named(groups), owners, strict=True))
 
 
-def _shapes(name: str, saved: Mapping[str, Tensor], param: Tensor) -> list[tuple[int, ...]]:
-    """List the shapes that a state may have: where it has scales, those of 8 and of 4 bits."""
-    if name.endswith(SCALE):
-        return [Blocks().parts[1].shape(param)]
-    forms = [Blocks(), Blocks(bits=4)] if name + SCALE in saved else [Format(saved[name].dtype)]
-    return [form.parts[0].shape(param) for form in forms]
+def _states(
+    optimizer: Any, saved: Mapping[Any, Any], found: Match, groups: list[dict[str, Any]]
+) -> tuple[dict[Any, Any], list[str]]:
+    """Make the new states, in the formats that are asked for, and say what is wrong with those that do not fit."""
+    others, keys = _known_states(optimizer), {id(param): key for key, param in found.params.items()}
+    states, faults = {}, []
+    for name, param, group in _members(groups):
+        state = saved.get(keys.get(id(param)))
+        if state is None:
+            continue
+        try:
+            new = copied(state, param)
+        except CannotCopyError as error:
+            faults.append(f"{name} has a state of type {error}")
+            continue
+        wrong = state_faults(optimizer.rule, new, param, group, others)
+        faults += [f"{name} {fault}" for fault in wrong]
+        if not wrong:
+            states[param] = converted(optimizer.rule, with_tensors(optimizer.rule, new, group), param, group)
+    return {**_foreign(saved, found, faults), **states}, faults
 
 
-def _placed(value: Any, param: Tensor | None) -> Any:
-    """Copy a saved value; states go to their parameter's device, single numbers stay on the CPU."""
-    if isinstance(value, dict):
-        return {name: _placed(item, param) for name, item in value.items()}
-    if not isinstance(value, Tensor):
-        return deepcopy(value)
-    if value.is_sparse:
-        # torch.optim's SGD keeps the momentum of sparse gradients so; the numbers are the same.
-        value = value.to_dense()
-    stays = param is None or (value.dim() == 0 and value.device.type == "cpu" and param.dim() > 0)
-    return value.detach().clone() if stays or param is None else value.detach().clone().to(param.device)
+def _foreign(saved: Mapping[Any, Any], found: Match, faults: list[str]) -> dict[Any, Any]:
+    """Copy what others keep among the states, under keys of their own."""
+    kept = {}
+    for key in saved:
+        if key not in found.params and not isinstance(key, int):
+            try:
+                kept[key] = copied(saved[key])
+            except CannotCopyError as error:
+                faults.append(f"its state under {described(key)} of type {error}")
+    return kept
 
 
-def _group(old: dict[str, Any], new: Mapping[str, Any], strict: bool) -> dict[str, Any]:
-    """Take the saved options, and keep the parameters, their names if they have any, and the formats."""
-    kept = {name: old[name] for name in ("params", "param_names", *FORMATS) if name in old}
-    taken = {name: value for name, value in new.items() if strict or name in old}
-    return ({} if strict else old) | deepcopy({name: value for name, value in taken.items() if name != "params"}) | kept
+def _known_states(optimizer: Any) -> frozenset[str]:
+    """Name the states of all optimizers there are: one of another's is a sign that another one saved it."""
+    waiting, found = [cls for cls in type(optimizer).__mro__ if hasattr(cls, "options")], set()
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        found |= set(cls.rule.states) if hasattr(cls, "rule") else set()
+    return frozenset(found)

@@ -59,7 +59,12 @@ class States(defaultdict[Any, Any]):
 
     def __init__(self, states: Mapping[Any, Any]) -> None:
         self.changes = Changes()
-        super().__init__(lambda: Entries(self.changes, {}), {key: self._own(value) for key, value in states.items()})
+        super().__init__(dict, {key: self._own(value) for key, value in states.items()})
+
+    def __missing__(self, key: Any) -> Any:
+        """Start with no states; a factory that knew these would be a circle, and keep all alive for a while."""
+        self[key] = {}
+        return self[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, self._own(value))

@@ -45,7 +45,12 @@ def load(tensor: Tensor) -> Tensor:
 
 def store(tensor: Tensor, value: Any) -> None:
     """Write computed numbers back, rounded once, to nearest even; of bits the last ones."""
-    as_real(tensor).copy_(torch.as_tensor(value))
+    as_real(tensor).copy_(as_tensor(value))
+
+
+def as_tensor(value: Any) -> Tensor:
+    """Turn a number into a tensor that has all of it, wherever tensors are made by default."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64, device="cpu")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..formula.rule import Rule, initial_value
 from ..formula.trace import Formula
 from .formats import Format, load
+from .keeping import draws
 from .stored import empty, write_nearest
 
 
@@ -24,8 +25,8 @@ def complete(
     Where an option that `read` returns is a tensor, states that start from it are computed from it, in its graph.
     """
     rule = formula.rule
-    if rule.counts_steps and "step" not in state:
-        state["step"] = counted(rule, 0)
+    if rule.counts_steps and state.get("step") is None:
+        state["step"] = counted(rule, 0, draws({name: read(name) for name in ("rounding", "state_dtype")}))
     for name in formula.states:
         if name in rule.scalars and state.get(name) is None:
             state[name] = number(initial_value(rule, name, read))
@@ -36,16 +37,22 @@ def complete(
             state.update({part: parts[part] for part in missing})
 
 
-def counted(rule: Rule, steps: float) -> Any:
+def counted(rule: Rule, steps: float, is_drawn: bool) -> Any:
     """Keep a number of steps as the rule does."""
-    return int(steps) if rule.owner.step_type is int else number(float(steps))
+    return int(steps) if rule.owner.step_type is int else number(float(steps), count_dtype(is_drawn))
 
 
-def number(value: Any) -> Tensor:
+def count_dtype(is_drawn: bool) -> torch.dtype:
+    """Return the format of a count of steps: one that counts on for ever where random bits depend on it."""
+    return torch.float64 if is_drawn else number_dtype()
+
+
+def number(value: Any, dtype: torch.dtype | None = None) -> Tensor:
     """Keep one number for a whole parameter: on the CPU, never narrower than float32."""
+    dtype = dtype or number_dtype()
     if isinstance(value, Tensor):
-        return value.to("cpu", number_dtype()).reshape(()).clone()
-    return torch.tensor(value, dtype=number_dtype())
+        return value.to("cpu", dtype).reshape(()).clone()
+    return torch.tensor(value, dtype=dtype, device="cpu")
 
 
 def number_dtype() -> torch.dtype:

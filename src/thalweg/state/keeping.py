@@ -36,7 +36,7 @@ def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any],
     """Say how a state is kept: as it is, if it is there, else as the options ask."""
     kept = state.get(name)
     if isinstance(kept, Tensor):
-        is_coded = kept.dtype is torch.uint8 and name + SCALE in state
+        is_coded = kept.dtype is torch.uint8 and state.get(name + SCALE) is not None
         dtype: Any = _coded(kept, param) if is_coded else kept.dtype
     else:
         dtype = wanted_dtype(rule, name, param, group)
@@ -83,6 +83,11 @@ def formats(
     for name in states:
         if name not in rule.scalars:
             yield name, state_format(rule, name, param, group, state)
+
+
+def draws(group: Mapping[str, Any]) -> bool:
+    """Tell if random numbers are drawn under these options."""
+    return bool(group["rounding"] == "stochastic" or group["state_dtype"] in CODED)
 
 
 def keeps_anything(formula: Formula, kept: Mapping[str, Format]) -> bool:

@@ -28,19 +28,37 @@ def extent(tensor: Tensor) -> tuple[int, int]:
     return tensor.data_ptr(), tensor.data_ptr() + (steps + 1) * tensor.element_size()
 
 
-def overlapping(owners: Sequence[Sequence[Tensor]]) -> set[int]:
-    """Find the owners with a tensor that may share memory with another one of the list."""
+def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Tensor]] = ()) -> set[int]:
+    """Find the owners with a tensor that may share memory with another one, of which at least one is written."""
     pieces = sorted(
-        (*extent(tensor), owner) for owner, tensors in enumerate(owners) for tensor in tensors if tensor.numel()
+        (*extent(tensor), is_written, owner)
+        for is_written, owners in ((True, written), (False, read))
+        for owner, tensors in enumerate(owners)
+        for tensor in tensors
+        if tensor.numel()
     )
     found: set[int] = set()
-    end, last = 0, -1
-    for start, stop, owner in pieces:
+    # The furthest end so far, and whose it is: of what is written, and of all.
+    ends = {True: (0, -1), False: (0, -1)}
+    for start, stop, is_written, owner in pieces:
+        end, last = ends[not is_written]
         if start < end:
             found |= {owner, last}
-        if stop > end:
-            end, last = stop, owner
+        ends[False] = max(ends[False], (stop, owner))
+        if is_written:
+            ends[True] = max(ends[True], (stop, owner))
     return found
+
+
+def spans(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Give the pieces of memory that tensors fill, from the first to the last; those that touch are one."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(extent(tensor) for tensor in tensors if tensor.numel()):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def is_sharded(value: Any) -> bool:

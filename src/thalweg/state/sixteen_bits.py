@@ -83,9 +83,9 @@ class Compensated(Format):
         return Part("", self.dtype), Part(COMPENSATION, self.dtype)
 
     def read(self, *kept: Any) -> Any:
-        """Add what was lost."""
+        """Add what was lost; what is more than rounding takes is of a number that somebody else has replaced."""
         nearest, rest = kept
-        return nearest + rest
+        return where(abs(rest) * 256 <= abs(nearest), nearest + rest, nearest)
 
     def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Round, and keep the difference; an infinity has none."""
@@ -111,9 +111,10 @@ class Split(Format):
         return Part("", self.dtype, is_raw=True), Part(LOW_BITS, torch.int16)
 
     def read(self, *kept: Any) -> Any:
-        """Put the bits together."""
+        """Put the bits together; what is no number then is one that somebody else has replaced by zero, say."""
         high, low = kept
-        return from_bits((high << 16) + low)
+        number, alone = from_bits((high << 16) + low), from_bits(high << 16)
+        return where(number == number, number, alone)
 
     def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Take the bits apart; ties go away from zero, as 16 bits cannot tell both neighbours of an even one."""

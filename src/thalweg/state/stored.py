@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -26,17 +26,27 @@ def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
 
 
 def write(form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[int], Tensor]) -> None:
-    """Write a quantity; `draw` gives as many random bits an element as are asked for, in its shape."""
+    """Write a quantity; `draw` gives as many random bits an element as are asked for, in the shape that is written."""
+    for part, own in written(form, parts, value, like, draw):
+        store(part, own)
+
+
+def written(
+    form: Format, parts: Sequence[Tensor], value: Any, like: Tensor, draw: Callable[[int], Tensor]
+) -> Iterator[tuple[Tensor, Any]]:
+    """Compute what `write` writes, and where."""
     parts = seen(form, parts)
+    if isinstance(value, Tensor) and not form.is_plain:
+        # What a finer state has made finer: formats know the bits of float32.
+        value = value.to(torch.float32)
     if not form.has_blocks:
-        for part, own in zip(parts, form.write(value, draw), strict=True):
-            store(part, own)
+        yield from zip(parts, form.write(value, draw), strict=True)
         return
     codes, scale = parts
     like = in_order(form, like)
     new, each = form.write(flat(value, like), lambda count: flat(draw(count), like))
-    store(codes, packed(new) if form.is_packed else shaped(new, like))
-    scale.copy_(each[::BLOCK])
+    yield codes, packed(new) if form.is_packed else shaped(new, like)
+    yield scale, each[::BLOCK]
 
 
 def in_order(form: Format, like: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from .load import load
 from .render import render
 
 Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
+# Holding Python's lock: what is small is done before another thread could free what it is about.
+Alone = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
 Part = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -23,22 +25,26 @@ class Kernel:
     """Machine code of one program; calling it lets go of Python's lock."""
 
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
-        self.layout = row_layout(program)
+        self.layout, self.dtypes = row_layout(program), dtypes
         self.context = CONTEXT
         self.externals = {"power": power_address(), "run_parallel": threads.run_parallel_address()}
         self.library: Any = load(render(program, dtypes), ("step", "prepare", "work", "finish"))
         self.address = int(self.library["step"])
-        self.step = Function(self.address)
+        self.step, self.step_alone = Function(self.address), Alone(self.address)
         self.prepare = Part(self.library["prepare"])
         self.work = Part(self.library["work"])
         self.finish = Part(self.library["finish"])
 
-    def run(self, context: int, count: int) -> None:
-        """Update everything that the context lists, on a number of threads."""
+    @property
+    def is_machine_code(self) -> bool:
+        """True if no Python takes part in a call."""
+        return threads.openmp_works() or torch.get_num_threads() <= 1
+
+    def change(self, context: int, count: int) -> Callable[[], None]:
+        """Return what updates everything that the context lists, on a number of threads."""
         if count <= 1 or threads.openmp_works():
-            self.step(context, count)
-        else:
-            self._run_in_pool(context, count)
+            return partial(self.step, context, count)
+        return partial(self._run_in_pool, context, count)
 
     def _run_in_pool(self, context: int, count: int) -> None:
         self.prepare(context)

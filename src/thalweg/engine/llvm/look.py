@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from ...state.layout import spans
 from .load import load
 from .memory import (
     AUTOGRAD,
@@ -27,29 +28,42 @@ from .memory import (
     mask,
     no_gradient,
     shape_start,
-    words,
 )
 
 START = "@start"
 """Stands for the place of a tensor's sizes, which is found when the look is first needed."""
 
-TABLES = ("mask", "param", "grad")
-ROW = ("object", "impl", "data", "offset", "target", "none", *(table for table in TABLES for _ in range(SHAPE_WORDS)))
+STATE = ("object", "impl", "data", "shape")
+"""The words of a row for a state: where torch has the tensor, where its memory is, and where stands what it must be."""
+
+ROW = (*STATE, "grad.shape", "offset", "size", "target", "none", "free.start", "free.stop")
+"""Those of a parameter: also what its gradient must be, where its address goes, and between which addresses nothing is
+written, so that it may lie there."""
+
+TABLES = ("params", "states", "others", "launches", "written")
+"""What the look is called with: for each, an address and a count of rows."""
+
+
+def _table(name: str, width: int) -> str:
+    """Say which table is walked over, and how many words its rows have."""
+    return f"i64 {TABLES.index(name)}, i64 {width}"
+
 
 TEXT = f"""
-define internal i1 @alike(ptr %a, ptr %b, ptr %mask) alwaysinline {{
+define internal i1 @alike(ptr %found, ptr %known) alwaysinline {{
 entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
   %differ.before = phi i64 [ 0, %entry ], [ %differ, %loop ]
-  %a.at = getelementptr i64, ptr %a, i64 %i
-  %b.at = getelementptr i64, ptr %b, i64 %i
-  %a.word = load i64, ptr %a.at
-  %b.word = load i64, ptr %b.at
-  %mask.at = getelementptr i64, ptr %mask, i64 %i
+  %found.at = getelementptr i64, ptr %found, i64 %i
+  %known.at = getelementptr i64, ptr %known, i64 %i
+  %mask.place = add i64 %i, {SHAPE_WORDS}
+  %mask.at = getelementptr i64, ptr %known, i64 %mask.place
+  %found.word = load i64, ptr %found.at
+  %known.word = load i64, ptr %known.at
   %mask.word = load i64, ptr %mask.at
-  %apart = xor i64 %a.word, %b.word
+  %apart = xor i64 %found.word, %known.word
   %counts = and i64 %apart, %mask.word
   %differ = or i64 %differ.before, %counts
   %next = add i64 %i, 1
@@ -77,7 +91,7 @@ with:
   ret ptr %grad
 }}
 
-define internal i1 @stays(ptr %row) alwaysinline {{
+define internal i1 @stays(ptr %row, ptr %tables) alwaysinline {{
   %object = call ptr @field(ptr %row, i64 0)
   %impl = call ptr @field(ptr %object, i64 {IMPL})
   %impl.known = call ptr @field(ptr %row, i64 8)
@@ -88,51 +102,123 @@ memory:
   %data = call ptr @field(ptr %storage, i64 {DATA})
   %data.known = call ptr @field(ptr %row, i64 16)
   %data.same = icmp eq ptr %data, %data.known
-  ret i1 %data.same
-no:
-  ret i1 false
-}}
-
-define internal i1 @holds(ptr %row) alwaysinline {{
-  %stays = call i1 @stays(ptr %row)
-  br i1 %stays, label %shape, label %no
-shape:
-  %impl = call ptr @field(ptr %row, i64 {8 * ROW.index("impl")})
   %shape.found = getelementptr i8, ptr %impl, i64 {START}
-  %shape.known = getelementptr i64, ptr %row, i64 {ROW.index("param")}
-  %mask = getelementptr i64, ptr %row, i64 {ROW.index("mask")}
-  %shape.same = call i1 @alike(ptr %shape.found, ptr %shape.known, ptr %mask)
-  %none = call ptr @field(ptr %row, i64 {8 * ROW.index("none")})
-  %grad = call ptr @gradient(ptr %impl, ptr %none)
-  %grad.is = icmp ne ptr %grad, %none
-  %both = and i1 %shape.same, %grad.is
-  br i1 %both, label %gradients, label %no
-gradients:
-  %grad.found = getelementptr i8, ptr %grad, i64 {START}
-  %grad.known = getelementptr i64, ptr %row, i64 {ROW.index("grad")}
-  %grad.same = call i1 @alike(ptr %grad.found, ptr %grad.known, ptr %mask)
-  ret i1 %grad.same
+  %shape.known = call ptr @field(ptr %row, i64 {8 * STATE.index("shape")})
+  %shape.same = call i1 @alike(ptr %shape.found, ptr %shape.known)
+  %same = and i1 %data.same, %shape.same
+  ret i1 %same
 no:
   ret i1 false
 }}
 
-define internal i1 @note(ptr %row) alwaysinline {{
-  %impl = call ptr @field(ptr %row, i64 8)
-  %version = call ptr @field(ptr %impl, i64 {VERSION})
-  %count = getelementptr i8, ptr %version, i64 {COUNT}
-  %old = atomicrmw add ptr %count, i32 1 monotonic
-  %grad = call ptr @gradient(ptr %impl, ptr null)
+define internal ptr @begin(ptr %row, ptr %grad) alwaysinline {{
   %storage = call ptr @field(ptr %grad, i64 {STORAGE})
   %data = call ptr @field(ptr %storage, i64 {DATA})
   %offset.at = getelementptr i64, ptr %row, i64 {ROW.index("offset")}
   %offset = load i64, ptr %offset.at
   %start = getelementptr i8, ptr %data, i64 %offset
+  ret ptr %start
+}}
+
+define internal i1 @holds(ptr %row, ptr %tables) alwaysinline {{
+  %stays = call i1 @stays(ptr %row, ptr %tables)
+  br i1 %stays, label %shape, label %no
+shape:
+  %impl = call ptr @field(ptr %row, i64 {8 * ROW.index("impl")})
+  %none = call ptr @field(ptr %row, i64 {8 * ROW.index("none")})
+  %grad = call ptr @gradient(ptr %impl, ptr %none)
+  %grad.is = icmp ne ptr %grad, %none
+  br i1 %grad.is, label %gradients, label %no
+gradients:
+  %grad.found = getelementptr i8, ptr %grad, i64 {START}
+  %grad.known = call ptr @field(ptr %row, i64 {8 * ROW.index("grad.shape")})
+  %grad.same = call i1 @alike(ptr %grad.found, ptr %grad.known)
+  br i1 %grad.same, label %place, label %no
+place:
+  %start = call ptr @begin(ptr %row, ptr %grad)
+  %size.at = getelementptr i64, ptr %row, i64 {ROW.index("size")}
+  %size = load i64, ptr %size.at
+  %stop = getelementptr i8, ptr %start, i64 %size
+  %free.start = call ptr @field(ptr %row, i64 {8 * ROW.index("free.start")})
+  %free.stop = call ptr @field(ptr %row, i64 {8 * ROW.index("free.stop")})
+  %after = icmp uge ptr %start, %free.start
+  %before = icmp ule ptr %stop, %free.stop
+  %apart = and i1 %after, %before
+  br i1 %apart, label %yes, label %elsewhere
+elsewhere:
+  %found = call i1 @finds_room(ptr %row, ptr %tables, ptr %start, ptr %stop)
+  ret i1 %found
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}}
+
+define internal i1 @finds_room(ptr %row, ptr %tables, ptr %start, ptr %stop) noinline {{
+entry:
+  %written = call ptr @field(ptr %tables, i64 {16 * TABLES.index("written")})
+  %count.at = getelementptr i64, ptr %tables, i64 {2 * TABLES.index("written") + 1}
+  %count = load i64, ptr %count.at
+  br label %halve
+halve:
+  %low = phi i64 [ 0, %entry ], [ %low.next, %look ]
+  %high = phi i64 [ %count, %entry ], [ %high.next, %look ]
+  %some = icmp ult i64 %low, %high
+  br i1 %some, label %look, label %found
+look:
+  %sum = add i64 %low, %high
+  %middle = lshr i64 %sum, 1
+  %middle.end = call ptr @end(ptr %written, i64 %middle)
+  %is_behind = icmp ule ptr %middle.end, %start
+  %above = add i64 %middle, 1
+  %low.next = select i1 %is_behind, i64 %above, i64 %low
+  %high.next = select i1 %is_behind, i64 %high, i64 %middle
+  br label %halve
+found:
+  %first = icmp eq i64 %low, 0
+  br i1 %first, label %ahead, label %behind
+behind:
+  %last = sub i64 %low, 1
+  %last.end = call ptr @end(ptr %written, i64 %last)
+  br label %ahead
+ahead:
+  %room.start = phi ptr [ null, %found ], [ %last.end, %behind ]
+  %is_last = icmp eq i64 %low, %count
+  br i1 %is_last, label %room, label %bounded
+bounded:
+  %next.place = mul i64 %low, 16
+  %next.start = call ptr @field(ptr %written, i64 %next.place)
+  br label %room
+room:
+  %room.stop = phi ptr [ inttoptr (i64 -1 to ptr), %ahead ], [ %next.start, %bounded ]
+  %start.at = getelementptr i64, ptr %row, i64 {ROW.index("free.start")}
+  %stop.at = getelementptr i64, ptr %row, i64 {ROW.index("free.stop")}
+  store ptr %room.start, ptr %start.at
+  store ptr %room.stop, ptr %stop.at
+  %fits = icmp ule ptr %stop, %room.stop
+  ret i1 %fits
+}}
+
+define internal ptr @end(ptr %written, i64 %index) alwaysinline {{
+  %start = mul i64 %index, 16
+  %place = add i64 %start, 8
+  %end = call ptr @field(ptr %written, i64 %place)
+  ret ptr %end
+}}
+
+define internal i1 @note(ptr %row, ptr %tables) alwaysinline {{
+  %impl = call ptr @field(ptr %row, i64 8)
+  %version = call ptr @field(ptr %impl, i64 {VERSION})
+  %count = getelementptr i8, ptr %version, i64 {COUNT}
+  %old = atomicrmw add ptr %count, i32 1 monotonic
+  %grad = call ptr @gradient(ptr %impl, ptr null)
+  %start = call ptr @begin(ptr %row, ptr %grad)
   %target = call ptr @field(ptr %row, i64 {8 * ROW.index("target")})
   store ptr %start, ptr %target
   ret i1 true
 }}
 
-define internal i1 @waits(ptr %row) alwaysinline {{
+define internal i1 @waits(ptr %row, ptr %tables) alwaysinline {{
   %object = call ptr @field(ptr %row, i64 0)
   %wanted = call ptr @field(ptr %row, i64 8)
   %none = call ptr @field(ptr %row, i64 16)
@@ -145,17 +231,19 @@ define internal i1 @waits(ptr %row) alwaysinline {{
   ret i1 %holds
 }}
 
-define internal i1 @run(ptr %row) alwaysinline {{
+define internal i1 @run(ptr %row, ptr %tables) alwaysinline {{
   %step = call ptr @field(ptr %row, i64 0)
   %context = call ptr @field(ptr %row, i64 8)
   call void %step(ptr %context, i32 1)
   ret i1 true
 }}
 
-define internal i1 @all(ptr %table, i64 %width, ptr %does) alwaysinline {{
+define internal i1 @all(ptr %tables, i64 %table, i64 %width, ptr %does) alwaysinline {{
 entry:
-  %rows = call ptr @field(ptr %table, i64 0)
-  %count.at = getelementptr i64, ptr %table, i64 1
+  %place = mul i64 %table, 16
+  %rows = call ptr @field(ptr %tables, i64 %place)
+  %count.place = add i64 %place, 8
+  %count.at = getelementptr i8, ptr %tables, i64 %count.place
   %count = load i64, ptr %count.at
   br label %each
 each:
@@ -165,7 +253,7 @@ each:
 one:
   %start = mul i64 %i, %width
   %row = getelementptr i64, ptr %rows, i64 %start
-  %good = call i1 %does(ptr %row)
+  %good = call i1 %does(ptr %row, ptr %tables)
   br i1 %good, label %next, label %no
 next:
   %i.next = add i64 %i, 1
@@ -177,20 +265,17 @@ no:
 }}
 
 define dso_local i32 @look(ptr %tables) {{
-  %states = getelementptr i64, ptr %tables, i64 2
-  %others = getelementptr i64, ptr %tables, i64 4
-  %launches = getelementptr i64, ptr %tables, i64 6
-  %params.hold = call i1 @all(ptr %tables, i64 {len(ROW)}, ptr @holds)
+  %params.hold = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @holds)
   br i1 %params.hold, label %second, label %no
 second:
-  %states.hold = call i1 @all(ptr %states, i64 3, ptr @stays)
+  %states.hold = call i1 @all(ptr %tables, {_table("states", len(STATE))}, ptr @stays)
   br i1 %states.hold, label %third, label %no
 third:
-  %others.hold = call i1 @all(ptr %others, i64 3, ptr @waits)
+  %others.hold = call i1 @all(ptr %tables, {_table("others", 3)}, ptr @waits)
   br i1 %others.hold, label %yes, label %no
 yes:
-  %noted = call i1 @all(ptr %tables, i64 {len(ROW)}, ptr @note)
-  %ran = call i1 @all(ptr %launches, i64 2, ptr @run)
+  %noted = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @note)
+  %ran = call i1 @all(ptr %tables, {_table("launches", 2)}, ptr @run)
   ret i32 1
 no:
   ret i32 0
@@ -205,44 +290,82 @@ no:
 Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 
 
+class Glance(partial[int]):
+    """A call that keeps alive the tables that it is about, also while another thread replaces it."""
+
+    keeps: Any
+
+
 class Look:
     """The memory of tensors as it was, to compare with; launches so small that they are run in the same breath."""
 
     def __init__(
         self,
         params: Sequence[Tensor],
+        grads: Sequence[Tensor],
         targets: Sequence[int],
         states: Sequence[Tensor],
         others: Sequence[tuple[Tensor, bool]],
         launches: Sequence[tuple[int, int]],
     ) -> None:
-        tables = [
-            [_row(param, target) for param, target in zip(params, targets, strict=True)],
-            list(map(_memory, states)),
-            [[id(param), has_grad, no_gradient()] for param, has_grad in others],
-            launches,
-        ]
-        self.tables = [np.array(rows, np.int64) for rows in tables]
+        shapes = Shapes()
+        tables: dict[str, Any] = {
+            "params": [_row(*each, shapes) for each in zip(params, grads, targets, strict=True)],
+            "states": [_memory(state, shapes) for state in states],
+            "others": [[id(param), has_grad, no_gradient()] for param, has_grad in others],
+            "launches": launches,
+            "written": spans([*params, *states]),
+        }
+        self.shapes = shapes.table()
+        self.tables = [np.array(tables[name], np.int64) for name in TABLES]
+        for name, places in (("params", ("shape", "grad.shape")), ("states", ("shape",))):
+            for place in map(ROW.index, places):
+                self._point(TABLES.index(name), place)
         self.context = np.array([(table.ctypes.data, len(table)) for table in self.tables], np.int64)
         # Threads may each have made one: the code lives as long as this object.
         self.function, self.code = _function()
-        self.address = self.context.ctypes.data
 
-    def __call__(self) -> int:
-        """Return 0 unless all is as it was; else note where gradients are, that parameters change, and launch."""
-        return self.function(self.address)  # type: ignore[no-any-return]
+    def glance(self) -> Glance:
+        """Return what is called with 0 for an answer unless all is as it was.
+
+        Else it notes where gradients are and that parameters change, and launches.
+        """
+        call = Glance(self.function, self.context.ctypes.data)
+        call.keeps = self
+        return call
+
+    def _point(self, table: int, column: int) -> None:
+        """Put addresses of shapes where their places stand."""
+        if len(self.tables[table]):
+            self.tables[table][:, column] *= self.shapes.strides[0]
+            self.tables[table][:, column] += self.shapes.ctypes.data
 
 
-def _row(param: Tensor, target: int) -> list[int]:
-    grad = param.grad
-    assert grad is not None
-    offset = int(grad.storage_offset()) * grad.element_size()
-    shapes = (word for tensor in (param, grad) for word in words(tensor._cdata + (shape_start() or 0), SHAPE_WORDS))
-    return [*_memory(param), offset, target, no_gradient(), *mask(param.dim()), *shapes]
+class Shapes:
+    """What tensors must be, word by word, and which bits of that count: those that are alike stand here once."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[bytes, int], int] = {}
+
+    def place(self, tensor: Tensor) -> int:
+        """Find the place of a tensor's shape, or give it one."""
+        known = ctypes.string_at(tensor._cdata + (shape_start() or 0), 8 * SHAPE_WORDS)
+        return self.places.setdefault((known, tensor.dim()), len(self.places))
+
+    def table(self) -> Any:
+        """Give all of them, a row each."""
+        rows = [[*np.frombuffer(known, np.int64), *mask(dimensions)] for known, dimensions in self.places]
+        return np.array(rows, np.int64).reshape(-1, 2 * SHAPE_WORDS)
 
 
-def _memory(tensor: Tensor) -> list[int]:
-    return [id(tensor), tensor._cdata, tensor.untyped_storage().data_ptr()]
+def _row(param: Tensor, grad: Tensor, target: int, shapes: Shapes) -> list[int]:
+    offset, size = int(grad.storage_offset()) * grad.element_size(), grad.numel() * grad.element_size()
+    # At first there is no room that is known to be free, so it is looked for.
+    return [*_memory(param, shapes), shapes.place(grad), offset, size, target, no_gradient(), -1, 0]
+
+
+def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:
+    return [id(tensor), tensor._cdata, tensor.untyped_storage().data_ptr(), shapes.place(tensor)]
 
 
 @cache

@@ -29,7 +29,7 @@ DTYPE_AND_DEVICE = 0xFF_FFFF_FFFF
 
 
 def mask(dimensions: int) -> list[int]:
-    """Mark the bits that mean something: more sizes than fit lie elsewhere, and are never taken for the same."""
+    """Mark the bits that mean something; more sizes than fit lie elsewhere, and `is_seen` says so."""
     used = [-1] * min(dimensions, INLINE) + [0] * (INLINE - dimensions)
     number, offset, count, keys = -1, -1, -1, -1
     return [number, *used, *used, offset, count, DTYPE_AND_DEVICE, keys]
@@ -59,6 +59,11 @@ def shape_start() -> int | None:
 def is_possible() -> bool:
     """Tell if tensors can be looked at where torch keeps them."""
     return shape_start() is not None
+
+
+def is_seen(tensor: Tensor) -> bool:
+    """Tell if all that counts of a tensor is among those words, and whether it has a version counter."""
+    return tensor.dim() <= INLINE and not tensor.is_inference()
 
 
 def _is_start(start: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from operator import attrgetter
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...formula.passes import Program
+from ..commit import Change
 from ..launch import Row, place_gradient
 from ..matrices import Matrices
 from . import device as devices
@@ -99,18 +101,22 @@ class DeviceCall:
         """List the addresses of a parameter's tensors and numbers, as the kernel's layout has them."""
         tensors = row.tensors
         for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
-            yield (tensors[name] if name in tensors else shared[name][index]).data_ptr()
+            if name in tensors:
+                yield row.address(name, self.program, self.kernel.dtypes)
+            else:
+                yield shared[name][index].data_ptr()
 
 
 class DeviceLaunch:
     """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
 
     is_small = is_plain = False
-    is_on_device = True
+    is_on_device = needs_python = True
 
     def __init__(
         self,
         rows: Sequence[Row],
+        grads: Sequence[Tensor],
         options: DeviceOptions,
         updates: Sequence[tuple[Program, Kernel]],
         measure: tuple[Program, Kernel] | None = None,
@@ -138,7 +144,7 @@ class DeviceLaunch:
         """For each row, whether its gradient starts at a multiple of a word; None before anything is bound."""
         self.is_captured = False
         self.streams = {devices.stream_of(self.device)}
-        self.find_gradients()
+        self.find_gradients(grads)
         self._bind()
 
     def _gather_numbers(self, program: Program) -> None:
@@ -196,11 +202,11 @@ class DeviceLaunch:
         for call in self._all_calls:
             call.bind(gradients, options, next(given) if call.given else None, self.is_aligned)
 
-    def find_gradients(self) -> None:
+    def find_gradients(self, grads: Sequence[Tensor]) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
         self.relaid = []
-        for index, param in enumerate(self.params):
-            self.gradients[index] = place_gradient(param, self.relaid)
+        for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
+            self.gradients[index] = place_gradient(param, grad, self.relaid)
 
     def look_at_gradients(self) -> Tensor:
         """Take the sum of the squares of each gradient; it is not waited for."""
@@ -214,12 +220,14 @@ class DeviceLaunch:
         """Give what the last call has measured on its way, for each row; the next step measures anew."""
         return {name: total.clone() for name, total in self.calls[-1].measured().items()}
 
-    def run(self, is_left_out: Tensor | bool = False) -> None:
-        """Update all of it, unless the device finds that the step is to be left out: the host need not ask."""
+    def changes(self, is_left_out: Tensor | bool = False) -> Iterator[Change]:
+        """Yield what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
-        self._run(self.calls, flag)
-        self._note_first_step(flag)
-        # What zero_grad frees is not kept alive from here.
+        yield partial(self._run, self.calls, flag)
+        yield partial(self._note_first_step, flag)
+
+    def done(self) -> None:
+        """Keep nothing alive that zero_grad frees."""
         self.relaid = []
 
     def _note_first_step(self, flag: Tensor) -> None:

@@ -1,0 +1,70 @@
+"""What a step changes, when everything is decided and made: in one go, within which no signal is answered.
+
+Python answers a signal, and raises KeyboardInterrupt, only between two of its own instructions. A chain of functions of
+C has none, so an interrupt comes before or after it. Where Python has to take part, interrupts wait.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from operator import call
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..state.entries import Entries
+
+Change: TypeAlias = Callable[[], Any]
+
+
+def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
+    """Make changes, one after the other."""
+    if needs_python:
+        with interrupts_waiting(), torch.set_grad_enabled(torch.is_grad_enabled()):
+            deque(map(call, changes), maxlen=0)
+    else:
+        deque(map(call, changes), maxlen=0)
+
+
+@contextmanager
+def interrupts_waiting() -> Iterator[None]:
+    """Answer an interrupt from the keyboard only afterwards; no other thread than the main one gets any."""
+    # A handler that is None was put there by a library in C, and could not be put back.
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    came: list[Any] = []
+    handler = signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came and callable(handler):
+            handler(*came[0])
+
+
+def entries(optimizer: Any, states: Iterable[tuple[Tensor, Mapping[str, Any]]]) -> list[Change]:
+    """Make these the states of parameters, all others being gone; a dict of states stays the one that it is."""
+    held = optimizer.state
+    changes = [change for param, state in states for change in _entries(held, param, state)]
+    # They go past what counts changes, so that is told; a function of the dict itself would be Python's.
+    return [*changes, partial(setattr, held.changes, "count", held.changes.count + 1)] if changes else []
+
+
+def _entries(held: Any, param: Tensor, state: Mapping[str, Any]) -> Iterator[Change]:
+    own = held.get(param)
+    if own is None:
+        if state:
+            yield partial(dict.update, held, {param: Entries(held.changes, state)})
+        return
+    new = {name: value for name, value in state.items() if own.get(name) is not value}
+    if new:
+        yield partial(dict.update, own, new)
+    for name in own.keys() - state.keys():
+        yield partial(dict.pop, own, name)

@@ -1,0 +1,98 @@
+"""Options that are edited in a group between two steps: held to their range, to each other, or what they ask for."""
+
+import pytest
+import torch
+
+from thalweg import AdamW
+
+ENGINES = pytest.mark.parametrize("engine", ["auto", "eager"])
+
+
+def make(engine, **options):
+    param = torch.nn.Parameter(torch.ones(100, 64))
+    param.grad = torch.ones_like(param)
+    optimizer = AdamW([("weight", param)], engine=engine, **options)
+    optimizer.step()
+    optimizer.step()
+    return optimizer, param
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("clip_value", -1.0),
+        ("lr", -1.0),
+        ("lr", float("nan")),
+        ("lr", torch.tensor(-1.0)),
+        ("betas", (2.0, 3.0)),
+        ("amsgrad", "maybe"),
+        ("weight_decay", None),
+        ("max_grad_norm", 0.0),
+        ("state_dtype", "3bit"),
+        ("state_dtype", torch.float64),
+        ("rounding", "up"),
+        ("accumulate", 0),
+        ("fused", "x"),
+        ("differentiable", True),
+    ],
+)
+def test_refused_before_anything_changes(engine, name, value):
+    optimizer, param = make(engine)
+    before, kept = param.detach().clone(), optimizer.param_groups[0][name]
+    optimizer.param_groups[0][name] = value
+    with pytest.raises((ValueError, TypeError, RuntimeError), match=name if name != "lr" else "learning rate"):
+        optimizer.step()
+    assert torch.equal(param, before)
+    assert optimizer.state[param]["step"] == 2
+    optimizer.param_groups[0][name] = kept
+    optimizer.step()
+    assert optimizer.state[param]["step"] == 3
+
+
+@ENGINES
+def test_a_number_that_changes_in_place_is_looked_at_too(engine):
+    optimizer, param = make(engine, lr=torch.tensor(0.1))
+    optimizer.lr.fill_(-1)
+    before = param.detach().clone()
+    with pytest.raises(ValueError, match="learning rate: -1"):
+        optimizer.step()
+    assert torch.equal(param, before)
+
+
+@ENGINES
+def test_a_schedule_may_end_a_rounding_error_below_zero(engine):
+    optimizer, _ = make(engine)
+    optimizer.param_groups[0]["lr"] = -1e-19
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+@ENGINES
+def test_states_are_converted_to_what_is_asked_for(engine):
+    optimizer, param = make(engine, state_dtype="8bit")
+    for choice, dtype, shape in [
+        ("4bit", torch.uint8, (3200,)),
+        (torch.bfloat16, torch.bfloat16, (100, 64)),
+        (torch.float32, torch.float32, (100, 64)),
+        ("8bit", torch.uint8, (100, 64)),
+    ]:
+        optimizer.param_groups[0]["state_dtype"] = choice
+        optimizer.step()
+        moment = optimizer.state[param]["exp_avg"]
+        assert (moment.dtype, tuple(moment.shape)) == (dtype, shape)
+        assert ("exp_avg_scale" in optimizer.state[param]) == (dtype is torch.uint8)
+    assert optimizer.state[param]["step"] == 6
+    # Six steps of lr, as the gradient never changes; codes are right in the mean of 6400 elements.
+    assert param.mean().item() == pytest.approx(1 - 6e-3, abs=3e-4)
+
+
+@pytest.mark.parametrize("options", [{"state_dtype": "8bit"}, {"state_dtype": "4bit"}])
+def test_a_model_made_double_is_held_to_its_formats(options):
+    optimizer, param = make("auto", **options)
+    param.data, param.grad = param.data.double(), None
+    param.grad = torch.ones_like(param)
+    before = param.detach().clone()
+    with pytest.raises(RuntimeError, match=r"is for parameters that are computed with in float32, but it is torch\.f"):
+        optimizer.step()
+    assert torch.equal(param, before)
