@@ -40,13 +40,13 @@ def elements(
     {", ".join([*self.addresses, *self.numbers])}, first, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr
 ):
     place = places(BLOCKS)
-    inside = {self._limit()} < length
+    inside = {self._is_there()}
 {block(self._element(), self._loads(), values.lines(), self._stores(values), self._terms(values))}
 """
 
-    def _limit(self) -> str:
-        """Say what is compared with the length to see if an element is there; aligned chunks have whole blocks."""
-        return "(places_of_blocks(BLOCKS) if ALIGNED else place)" if self.program.blocks else "place"
+    def _is_there(self, place: str = "place") -> str:
+        """Say how it is found which elements there are."""
+        return f"there({place}, length, BLOCKS, ALIGNED)" if self.program.blocks else f"{place} < length"
 
     def _element(self) -> Iterator[str]:
         """Number the elements, where random bits are drawn."""
@@ -60,7 +60,7 @@ def elements(
 
     def _load(self, name: str) -> str:
         if self._is_packed(name):
-            return f"load_packed({name_of(name)}_at, length, BLOCKS)"
+            return f"load_packed({name_of(name)}_at, length, BLOCKS, ALIGNED)"
         text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, {self._inside(name)}, 0)"
         return loaded(self.dtypes[name], text, self.compute)
 
@@ -71,7 +71,7 @@ def elements(
 
     def _store(self, name: str, value: str) -> str:
         if self._is_packed(name):
-            return f"store_packed({name_of(name)}_at, {value}, length, BLOCKS)"
+            return f"store_packed({name_of(name)}_at, {value}, length, BLOCKS, ALIGNED)"
         text = stored(self.dtypes[name], value, self.compute)
         return f"tl.store({name_of(name)}_at + {self._part('place', name)}, {text}, {self._inside(name)})"
 
@@ -96,7 +96,7 @@ def elements(
 
     def _inside(self, name: str) -> str:
         """Say which of a tensor's elements are there."""
-        return "places_of_blocks(BLOCKS) < length" if name in self.program.blocks else "inside"
+        return self._is_there("places_of_blocks(BLOCKS)") if name in self.program.blocks else "inside"
 
     def _part(self, elements: str, name: str) -> str:
         """Say what a number of elements is in a tensor where several of them share a place."""
@@ -169,7 +169,7 @@ def update(
     overflowed, rows, gradients, numbers, chunks, BLOCKS: tl.constexpr, LENGTH: tl.constexpr, ALIGNED: tl.constexpr
 ):
 {self._head()}
-    if LENGTH == BLOCKS * 256:
+    if LENGTH == BLOCKS * 256 and BLOCKS > 1:
         elements({", ".join([*self.addresses, *self.numbers])}, first, length, BLOCKS, ALIGNED)
     else:
         for start in range(0, length, BLOCKS * 256):

@@ -16,7 +16,10 @@ FUNCTIONS = (
 )
 """Those of `arithmetic`, which every kernel may call."""
 
-TILE = ("added_in_order", "block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed")
+TILE = (
+    *("added_in_order", "block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed"),
+    "there",
+)
 """Those of `tile`."""
 
 RESERVED = {

@@ -27,6 +27,14 @@ def places_of_blocks(BLOCKS: tl.constexpr):
 
 
 @triton.jit
+def there(place, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
+    """Tell which elements there are, where blocks are whole in aligned chunks: one block is only asked for if it is."""
+    if ALIGNED and BLOCKS == 1:
+        return tl.full((1, 1, 1), True, tl.int1)
+    return (places_of_blocks(BLOCKS) if ALIGNED else place) < length
+
+
+@triton.jit
 def places_of_bytes(BLOCKS: tl.constexpr):
     """Number the bytes that have two codes each."""
     return 128 * tl.arange(0, BLOCKS)[None, :, None] + tl.arange(0, 128)[None, None, :]
@@ -52,18 +60,21 @@ def larger(a, b):
 
 
 @triton.jit
-def load_packed(at, length, BLOCKS: tl.constexpr):
+def load_packed(at, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
     """Read codes of 4 bits: a byte has that of an element of the first half in its low bits, and of the second half."""
-    byte = tl.load(at + places_of_bytes(BLOCKS), places_of_halves(BLOCKS) < length).to(tl.int32)
+    inside = there(places_of_halves(BLOCKS), length, BLOCKS, ALIGNED)
+    byte = tl.load(at + places_of_bytes(BLOCKS), inside).to(tl.int32)
     return (byte >> (4 * tl.arange(0, 2)[:, None, None])) & 15
 
 
 @triton.jit
-def store_packed(at, codes, length, BLOCKS: tl.constexpr):
+def store_packed(at, codes, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
     """Write codes of 4 bits; that of an element that is not there is zero."""
-    there = tl.where(places(BLOCKS) < length, codes, 0)
-    byte = tl.sum(there << (4 * tl.arange(0, 2)[:, None, None]), 0, keep_dims=True)
-    tl.store(at + places_of_bytes(BLOCKS), byte.to(tl.uint8), places_of_halves(BLOCKS) < length)
+    if not ALIGNED:
+        codes = tl.where(places(BLOCKS) < length, codes, 0)
+    byte = tl.sum(codes << (4 * tl.arange(0, 2)[:, None, None]), 0, keep_dims=True)
+    inside = there(places_of_halves(BLOCKS), length, BLOCKS, ALIGNED)
+    tl.store(at + places_of_bytes(BLOCKS), byte.to(tl.uint8), inside)
 
 
 @triton.jit
