@@ -201,7 +201,7 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
     if float(value) not in allowed:
         raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
     if isinstance(allowed, Whole):
-        return int(value)
+        return value if isinstance(value, int) else int(float(value))
     return value if isinstance(value, int) else float(value)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY
-from threading import RLock
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, dataclass_transform
 
 import torch
@@ -252,7 +251,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return self._metrics.report()
 
     def _forget_plans(self) -> None:
-        self.__dict__.update(_without_plans(Log()))
+        self.__dict__.update(engine.without_plans(Log()))
 
     def __getstate__(self) -> dict[str, Any]:
         # A scheduler hides `step` behind a wrapper that is bound to this very optimizer: a copy has its own.
@@ -269,13 +268,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             | {"param_groups": [NotedGroup(log, group) for group in groups]}
             | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
             | {"_in_backward": own.get("_in_backward", False)}
-            | _without_plans(log)
+            | engine.without_plans(log)
         )
-
-
-def _without_plans(log: Log) -> dict[str, Any]:
-    """Give what an optimizer has for its steps before the first: no plan, and the lock that they are taken under."""
-    return {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock(), "_versions": {}}
 
 
 def _checked_engine(engine: str, owner: str) -> str:

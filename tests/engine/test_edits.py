@@ -83,8 +83,8 @@ def test_states_are_converted_to_what_is_asked_for(engine):
         assert (moment.dtype, tuple(moment.shape)) == (dtype, shape)
         assert ("exp_avg_scale" in optimizer.state[param]) == (dtype is torch.uint8)
     assert optimizer.state[param]["step"] == 6
-    # Six steps of lr, as the gradient never changes; codes are right in the mean of 6400 elements.
-    assert param.mean().item() == pytest.approx(1 - 6e-3, abs=3e-4)
+    # Six steps of lr, as the gradient never changes; blocks.py says that codes of 4 bits make steps up to 15% longer.
+    assert param.mean().item() == pytest.approx(1 - 6e-3, abs=0.15 * 6e-3)
 
 
 @pytest.mark.parametrize("options", [{"state_dtype": "8bit"}, {"state_dtype": "4bit"}])

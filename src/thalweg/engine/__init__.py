@@ -1,10 +1,12 @@
 """How a formula runs."""
 
+from threading import RLock
 from typing import Any
 
 from ..formula.trace import formula_of
 from ..state.initial import complete
 from ..state.keeping import formats
+from ..state.noted import Log
 from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
@@ -13,10 +15,15 @@ from .metrics import Metrics
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, is_gathering
 from .watch import Watch
 
-__all__ = ["Metrics", "create_states", "evaluate", "explain", "step"]
+__all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
 
 MOST_PLANS = 32
 """Plans kept for sets of parameters that take turns."""
+
+
+def without_plans(log: Log) -> dict[str, Any]:
+    """Give what an optimizer has for its steps before the first: no plan, and the lock under which they are taken."""
+    return {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock(), "_versions": {}}
 
 
 def step(optimizer: Any) -> None:

@@ -32,11 +32,13 @@ def learn(optimizer: Any) -> None:
 
 
 def _number(value: Any) -> Any:
-    """Turn an option into what formulas compute with; tensors of one element stay."""
+    """Turn an option into what formulas compute with; tensors that would be waited for stay."""
     if isinstance(value, tuple | list):
         return tuple(map(_number, value))
     if isinstance(value, Tensor):
-        return value.reshape(())
+        number = value.reshape(())
+        # By a condition that is a tensor, nothing can be chosen of two numbers: one at hand is a number like others.
+        return Number(number) if _is_at_hand(number) else number
     return Number(value) if is_number(value) else value
 
 

@@ -99,12 +99,9 @@ class DeviceCall:
 
     def _words(self, index: int, row: Row, shared: Mapping[str, Tensor]) -> Iterator[int]:
         """List the addresses of a parameter's tensors and numbers, as the kernel's layout has them."""
-        tensors = row.tensors
+        tensors, dtypes = row.tensors, self.kernel.dtypes
         for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
-            if name in tensors:
-                yield row.address(name, self.program, self.kernel.dtypes)
-            else:
-                yield shared[name][index].data_ptr()
+            yield row.address(name, self.program, dtypes) if name in tensors else shared[name][index].data_ptr()
 
 
 class DeviceLaunch:
