@@ -110,14 +110,14 @@ def wrong_option(optimizer):
             "Adam cannot step parameter '1.bias': it does not support sparse gradients (layout torch.sparse_coo): "
             "Adagrad or SGD or SparseAdam can, and so can layers made dense",
         ),
-        (wrong_option, TypeError, "Adam.update, line "),
+        (wrong_option, TypeError, "a formula takes numbers and its own arguments, but got str 'fast'"),
     ],
 )
 def test_a_step_that_cannot_be_changes_nothing(spoil, error, sentence):
     optimizer = training()
     spoil(optimizer)
     before = snapshot(optimizer)
-    with pytest.raises(error, match=f"^{re.escape(sentence)}"):
+    with pytest.raises(error, match=f"^{re.escape(sentence)}$"):
         optimizer.step()
     torch.testing.assert_close(snapshot(optimizer)[0], before[0], rtol=0, atol=0)
     assert snapshot(optimizer)[1] == before[1]
