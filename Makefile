@@ -13,8 +13,9 @@ demo: setup ## train the digit classifier once with each optimizer
 test: setup check ## everything that must hold
 	$(RUN)/pytest
 
-fuzz: setup ## go on searching where `make test` has a few fixed examples: state_dicts with something wrong in them
+fuzz: setup ## search on at random where `make test` has fixed examples; what is found becomes one
 	$(RUN)/python -m tests.state.mutations 20000
+	$(RUN)/pytest -m fuzz --hypothesis-profile=fuzz
 
 test-gpu: ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed
 	THALWEG_TEST_DEVICE=cuda PYTHONPATH=src $(PYTHON) -m pytest -p no:benchmark tests/gpu tests/engine/triton

@@ -16,7 +16,13 @@ hypothesis.settings.register_profile(
     max_examples=30,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],  # ours only set seeds
 )
+hypothesis.settings.register_profile(
+    "fuzz", hypothesis.settings.get_profile("thalweg"), derandomize=False, max_examples=1000
+)
 hypothesis.settings.load_profile("thalweg")
+
+# Told so, torch checks sparse tensors; untold, some versions warn that they do not.
+torch.sparse.check_sparse_tensor_invariants.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -38,7 +38,18 @@ def checked_group(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, A
     index = len(optimizer.param_groups)
     checked = _options(optimizer, group, index) | {"params": _listed(group["params"])}
     _check_parameters(optimizer, checked, index)
+    _name_what_is_empty(optimizer, checked)
     return {"params": checked.pop("params")} | _learned(optimizer, checked) | checked
+
+
+def _name_what_is_empty(optimizer: Optimizer, group: dict[str, Any]) -> None:
+    """Let empty groups stand beside any others: torch has all groups with names, or none."""
+    others = optimizer.param_groups
+    if others and not group["params"] and "param_names" in others[0]:
+        group["param_names"] = []
+    if any(isinstance(item, tuple) for item in group["params"]) and not any(other["params"] for other in others):
+        for other in others:
+            other.setdefault("param_names", [])
 
 
 def _learned(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +63,8 @@ def _listed(params: Any) -> list[Any]:
     """Take one parameter, or any iterable of them, as a list; torch takes names off pairs itself."""
     if isinstance(params, Tensor):
         return [params]
+    if isinstance(params, list | tuple) and not params:
+        return []  # a group of its own may be empty: of frozen biases, or of a rank that has none
     if isinstance(params, set):
         raise TypeError(
             "optimizer parameters need to be organized in ordered collections, but the ordering of a set changes "

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -9,6 +10,8 @@ from numbers import Real
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
 from torch import Tensor
+
+from .annotations import evaluated
 
 Number: TypeAlias = float | Tensor
 
@@ -207,7 +210,7 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
 
 def declared(cls: Any) -> dict[str, Option]:
     """Read the fields that a class declares itself."""
-    hints = inspect.get_annotations(cls, eval_str=True)
+    hints = _hints(cls)
     names = [name for name, hint in hints.items() if name != "params" and not _is_class_variable(hint)]
     keyword_only = names.index("_") if "_" in names else len(names)
     return {
@@ -217,6 +220,20 @@ def declared(cls: Any) -> dict[str, Option]:
         for place, name in enumerate(names)
         if name != "_"
     }
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    """Read the types of a class's own fields; raises TypeError for one whose name is nowhere."""
+    hints, module = inspect.get_annotations(cls), vars(sys.modules[cls.__module__])
+    for name, hint in hints.items():
+        try:
+            hints[name] = evaluated(hint, module, vars(cls))
+        except NameError as error:
+            raise TypeError(
+                f"{cls.__name__}.{name} is declared as {hint}, but {error.name!r} is not defined where the class is: "
+                "import it there, and not for type checkers alone"
+            ) from None
+    return hints
 
 
 def _may_be_none(hint: Any) -> bool:

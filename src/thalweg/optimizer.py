@@ -14,7 +14,8 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hoo
 
 from . import engine
 from .arguments import defaults_of
-from .engine.choose import ENGINES
+from .definition import check_options, check_rule, check_steps
+from .engine.choose import checked_engine
 from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
 from .groups import check_together, checked_group, iterable
@@ -111,16 +112,20 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        cls.options = {**cls.options, **(cls.around if hasattr(cls, "update") else {}), **declared(cls)}
+        own = declared(cls)
+        check_options(cls, own, Optimizer)
+        cls.options = {**cls.options, **(cls.around if hasattr(cls, "update") else {}), **own}
         for name, option in cls.options.items():
             setattr(cls, name, option)
         cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]
         if hasattr(cls, "update"):
-            cls.rule = surrounded(rule_of(cls))
+            check_rule(cls, rule := rule_of(cls))
+            cls.rule = surrounded(rule)
             registry[cls.__name__] = cls
 
     def __init__(self, params: Parameters, *values: Any, **keywords: Any) -> None:
-        self.engine = _checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
+        check_steps(type(self), Optimizer)
+        self.engine = checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
         self._metrics, self._first_index, self._in_backward = engine.Metrics(), 0, False
         self._forget_plans()
         defaults = defaults_of(type(self), values, keywords)
@@ -184,8 +189,8 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
-        """Tell torch.amp.GradScaler to leave unscaling to the step; `fused=False` asks for gradients to be unscaled."""
-        return self.defaults["fused"] is not False
+        """Tell torch.amp.GradScaler, and trainers, to leave unscaling to the step: where `fused=True`, as in torch."""
+        return self.defaults["fused"] is True
 
     def _is_watched(self) -> Any:
         return (
@@ -270,12 +275,6 @@ class Optimizer(_Typed, torch.optim.Optimizer):
             | {"_in_backward": own.get("_in_backward", False)}
             | engine.without_plans(log)
         )
-
-
-def _checked_engine(engine: str, owner: str) -> str:
-    if engine not in ENGINES:
-        raise ValueError(f"{owner} has no engine {engine!r}: choose one of {', '.join(ENGINES)}")
-    return engine
 
 
 def plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:

@@ -13,22 +13,24 @@ ROOT = Path(thalweg.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 MAY_IMPORT = {
-    "formula": set(),
+    "annotations": set(),
+    "formula": {"annotations"},
     "state": {"formula"},
     "engine": {"formula", "state"},
-    "hyper": set(),
+    "hyper": {"annotations"},
     "arguments": {"hyper"},
     "groups": {"state", "hyper", "arguments"},
-    "optimizer": {"formula", "state", "engine", "hyper", "arguments", "groups"},
+    "definition": {"formula", "state", "hyper", "groups"},
+    "optimizer": {"formula", "state", "engine", "hyper", "arguments", "groups", "definition"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer"},
     "takeover": {"optimizer", "optimizers"},
-    "__init__": {"optimizer", "optimizers", "takeover"},
+    "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
-"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be and knows
-nothing else; `groups` says what a group may hold. A rule knows no state and no engine."""
+"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be; `groups`
+says what a group may hold, and `definition` what a class may define. A rule knows no state and no engine."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

@@ -36,6 +36,14 @@ def test_every_optimizer_is_exported(cls):
     assert cls.__name__ in importlib.import_module(cls.__module__).__all__
 
 
+def test_what_is_public_is_shown_and_exported():
+    """`dir` has the public names and no module of the machinery, and each is there."""
+    assert dir(thalweg) == sorted([*thalweg.__all__, "__version__"])
+    assert len(set(thalweg.__all__)) == len(thalweg.__all__)
+    assert {cls.__name__ for cls in CATALOGUE} | {"Optimizer", "minimize", "from_torch"} <= set(thalweg.__all__)
+    assert all(hasattr(thalweg, name) for name in thalweg.__all__)
+
+
 def modules():
     for module in pkgutil.walk_packages(thalweg.optimizers.__path__, "thalweg.optimizers."):
         yield importlib.import_module(module.name)
@@ -44,7 +52,7 @@ def modules():
 def test_a_family_exports_its_optimizers_and_nothing_else():
     for module in modules():
         own = {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
-        if hasattr(module, "__all__"):
+        if hasattr(module, "__all__") and not hasattr(module, "__path__"):
             assert module.__all__ == sorted(module.__all__)
             assert set(module.__all__) == {name for name in own if name in registry}
 

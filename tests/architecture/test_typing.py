@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 SNIPPET = """
 import thalweg as optim
+from thalweg import Optimizer, RMSprop, from_torch, in_backward, least_squares, lr_scheduler, minimize
+from thalweg.formula import Copy, Scalar, Unsigned, sqrt
+from thalweg.hyper import NonNegative
 from torch import nn
 
 params = nn.Linear(1, 1).parameters()
@@ -24,6 +27,8 @@ optim.SGD(params)  # call-arg
 optim.RProp(params, etas=0.5)  # arg-type
 optim.AdaDelta(params, 0.9, 1e-6, 0, 1.0, True)  # call-arg
 optim.Adam(params).step(lambda: 1.0)
+kind: type[Optimizer] = RMSprop
+found = minimize(lambda x: x.sum(), [1.0])
 """
 
 
@@ -32,7 +37,17 @@ def test_mypy_holds_calls_to_the_signature(tmp_path):
     pytest.importorskip("mypy")
     file = tmp_path / "snippet.py"
     file.write_text(SNIPPET)
-    command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", tmp_path, file]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file",
+        ROOT / "pyproject.toml",
+        "--cache-dir",
+        tmp_path,
+        file,
+    ]
     found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout
     errors = {int(line): kind for line, kind in re.findall(r"snippet\.py:(\d+): error: .*\[(.+)\]", found)}
     lines = SNIPPET.splitlines()

@@ -17,7 +17,7 @@ def loss_of(params):
 def scaled_training(cls, options, steps=4, scale=2.0**10, between=lambda optimizer, scaler: None):
     """Train with a scaler that changes its scale after every other step."""
     params = weights()
-    optimizer = cls(params, **options)
+    optimizer = cls(params, **options, fused=True)
     scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=2)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -91,10 +91,10 @@ def test_the_pass_unscales_and_leaves_the_gradients_alone(cls, options):
     torch.testing.assert_close(with_scale.state_dict()["state"], without.state_dict()["state"], rtol=0, atol=0)
 
 
-def test_a_scaler_unscales_itself_if_asked_to(cls, options):
-    """For programs that look at the gradients after the step, and for Lightning's clipping."""
+def test_a_scaler_unscales_itself_unless_the_step_is_to(cls, options):
+    """For programs that look at the gradients after the step, and for trainers that clip."""
     param = torch.ones(2, requires_grad=True)
-    optimizer, scaler = cls([param], **options, fused=False), torch.amp.GradScaler("cpu", init_scale=8.0)
+    optimizer, scaler = cls([param], **options), torch.amp.GradScaler("cpu", init_scale=8.0)
     scaler.scale(param.sum()).backward()
     scaler.step(optimizer)
     assert torch.equal(param.grad, torch.ones(2))
@@ -107,7 +107,7 @@ def test_a_scaler_unscales_itself_if_asked_to(cls, options):
 @pytest.mark.parametrize("steps_before", [0, 2])
 def test_an_overflow_changes_nothing(cls, options, steps_before):
     params = weights()
-    optimizer, scaler = cls(params, **options), torch.amp.GradScaler("cpu", init_scale=4.0)
+    optimizer, scaler = cls(params, **options, fused=True), torch.amp.GradScaler("cpu", init_scale=4.0)
     for _ in range(steps_before):
         optimizer.zero_grad()
         loss_of(params).backward()

@@ -137,7 +137,7 @@ def test_a_hook_may_replace_the_arguments(cls, required):
 
 
 def test_profiler_sees_the_step(cls, required):
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profile:
         cls([start()], **required).step()
     assert any(event.key == f"Optimizer.step#{cls.__name__}.step" for event in profile.key_averages())
 

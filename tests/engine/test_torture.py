@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,8 +15,7 @@ from thalweg.optimizer import registry
 
 from .conftest import CATALOGUE, Lockstep, all_params
 
-WHICH = st.integers(0, 1)
-INDEX = st.integers(0, 30)
+WHICH, INDEX = range(2), range(31)
 LAYOUTS = [
     torch.clone,
     lambda tensor: tensor.mT.contiguous().mT,
@@ -39,42 +39,34 @@ def at(optimizer, index):
     return params[index % len(params)]
 
 
-class Training(RuleBasedStateMachine):
+class Training:
     """Two optimizers, each as a pair in lockstep."""
 
-    @initialize(classes=st.lists(st.sampled_from([cls.__name__ for cls in CATALOGUE]), min_size=2, max_size=2))
     def begin(self, classes):
         self.trainings = [Lockstep(lambda engine, name=name: started(registry[name], engine)) for name in classes]
         for training in self.trainings:
             training.step()
 
-    @invariant()
     def all_go_on(self):
         for training in self.trainings:
             training.step_again()
 
-    @rule()
     def step_both_at_once(self):
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(Lockstep.step_again, self.trainings))
 
-    @rule(which=WHICH, chosen=st.sampled_from(CHOSEN), layout=st.sampled_from(LAYOUTS))
     def new_gradients(self, which, chosen, layout):
         self.trainings[which].step(chosen, layout)
 
-    @rule(which=WHICH, to_none=st.booleans())
     def zero_grad(self, which, to_none):
         self.trainings[which].each(lambda optimizer: optimizer.zero_grad(set_to_none=to_none))
 
-    @rule(which=WHICH, copied=st.sampled_from([copy.deepcopy, lambda optimizer: pickle.loads(pickle.dumps(optimizer))]))
     def copy(self, which, copied):
         self.trainings[which].pair = [copied(optimizer) for optimizer in self.trainings[which].pair]
 
-    @rule(which=WHICH)
     def load(self, which):
         self.trainings[which].each(lambda optimizer: optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict())))
 
-    @rule(which=WHICH, index=INDEX, layout=st.sampled_from(LAYOUTS))
     def move_a_parameter(self, which, index, layout):
         def move(optimizer):
             param = at(optimizer, index)
@@ -82,7 +74,6 @@ class Training(RuleBasedStateMachine):
 
         self.trainings[which].each(move)
 
-    @rule(which=WHICH, index=INDEX, dtype=st.sampled_from([torch.float32, torch.float64, torch.bfloat16]))
     def convert_a_parameter(self, which, index, dtype):
         def convert(optimizer):
             param = at(optimizer, index)
@@ -90,7 +81,6 @@ class Training(RuleBasedStateMachine):
 
         self.trainings[which].each(convert)
 
-    @rule(which=WHICH, index=INDEX, layout=st.sampled_from(LAYOUTS))
     def replace_states(self, which, index, layout):
         def replace(optimizer):
             param = at(optimizer, index)
@@ -100,11 +90,9 @@ class Training(RuleBasedStateMachine):
 
         self.trainings[which].each(replace)
 
-    @rule(which=WHICH, index=INDEX)
     def forget_states(self, which, index):
         self.trainings[which].each(lambda optimizer: optimizer.state.pop(at(optimizer, index), None))
 
-    @rule(which=WHICH, index=INDEX)
     def replace_a_parameter(self, which, index):
         def replace(optimizer):
             group = optimizer.param_groups[index % len(optimizer.param_groups)]
@@ -113,14 +101,12 @@ class Training(RuleBasedStateMachine):
 
         self.trainings[which].each(replace)
 
-    @rule(which=WHICH)
     def add_a_group(self, which):
         if len(self.trainings[which].pair[0].param_groups) < 4:
             self.trainings[which].each(
                 lambda it: it.add_param_group({"params": [torch.nn.Parameter(torch.randn(2, 2))]})
             )
 
-    @rule(which=WHICH, group=INDEX, option=st.sampled_from(sorted(OPTIONS)), choice=st.integers(0, 3))
     def change_an_option(self, which, group, option, choice):
         def change(optimizer):
             if option in optimizer.options:
@@ -129,7 +115,6 @@ class Training(RuleBasedStateMachine):
 
         self.trainings[which].each(change)
 
-    @rule(which=WHICH, engine=st.sampled_from(["auto", "eager", "llvm"]))
     def change_the_engine(self, which, engine):
         self.trainings[which].pair[0].engine = engine
 
@@ -140,6 +125,50 @@ def started(cls, engine):
     return cls([{"params": params[:2]}, {"params": params[2:], "weight_decay": 0.25}], lr=0.05, engine=engine)
 
 
+NAMES = sorted(cls.__name__ for cls in CATALOGUE)
+
+ACTIONS = {
+    "step_both_at_once": {},
+    "new_gradients": {"which": WHICH, "chosen": CHOSEN, "layout": LAYOUTS},
+    "zero_grad": {"which": WHICH, "to_none": (False, True)},
+    "copy": {"which": WHICH, "copied": (copy.deepcopy, lambda optimizer: pickle.loads(pickle.dumps(optimizer)))},
+    "load": {"which": WHICH},
+    "move_a_parameter": {"which": WHICH, "index": INDEX, "layout": LAYOUTS},
+    "convert_a_parameter": {"which": WHICH, "index": INDEX, "dtype": (torch.float32, torch.float64, torch.bfloat16)},
+    "replace_states": {"which": WHICH, "index": INDEX, "layout": LAYOUTS},
+    "forget_states": {"which": WHICH, "index": INDEX},
+    "replace_a_parameter": {"which": WHICH, "index": INDEX},
+    "add_a_group": {"which": WHICH},
+    "change_an_option": {"which": WHICH, "group": INDEX, "option": sorted(OPTIONS), "choice": range(4)},
+    "change_the_engine": {"which": WHICH, "engine": ("auto", "eager", "llvm")},
+}
+"""What may happen between two steps, and what each may be done with."""
+
+
 @pytest.mark.slow
-class TestTraining(Training.TestCase):
-    settings = settings(max_examples=100, stateful_step_count=40)
+@pytest.mark.parametrize("seed", range(24))
+def test_a_walk(seed):
+    """The same on every machine: Python's generator says what happens, each optimizer begins at least one walk."""
+    chance, training = random.Random(seed), Training()
+    training.begin([NAMES[seed % len(NAMES)], chance.choice(NAMES)])
+    for _ in range(40):
+        name = chance.choice(list(ACTIONS))
+        getattr(training, name)(**{key: chance.choice(list(values)) for key, values in ACTIONS[name].items()})
+        training.all_go_on()
+
+
+class Searching(RuleBasedStateMachine, Training):
+    """All of it in any order, as hypothesis pleases."""
+
+    begin = initialize(classes=st.lists(st.sampled_from(NAMES), min_size=2, max_size=2))(Training.begin)
+    all_go_on = invariant()(Training.all_go_on)
+
+
+for action, given in ACTIONS.items():
+    choices = {key: st.sampled_from(list(values)) for key, values in given.items()}
+    setattr(Searching, action, rule(**choices)(getattr(Training, action)))
+
+
+@pytest.mark.fuzz
+class TestSearch(Searching.TestCase):
+    settings = settings(max_examples=1000, stateful_step_count=40)

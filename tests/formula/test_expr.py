@@ -10,6 +10,8 @@ from thalweg.formula import clamp, lerp, maximum, minimum, sign, sqrt, where
 from thalweg.formula.expr import Constant, Operation, Symbol, as_expr, symbols, walk
 
 X, Y = Symbol("x", "element"), Symbol("y", "element")
+INSTEAD = "& and | for `and` and `or`, maximum and minimum for max and min"
+KEEP = "keep it in a state, or declare an option"
 LR, STEP = Symbol("lr", "group"), Symbol("step_count", "parameter")
 
 
@@ -94,24 +96,27 @@ def test_what_meets_a_tensor_varies(expr, varies):
         (
             lambda: 1 if X > 0 else 2,
             "a Python `if` cannot depend on 'x', which is not known while the formula is traced: use where(condition, "
-            "a, b)",
+            f"a, b), {INSTEAD}",
         ),
         (
             lambda: max(X, 0),
             "a Python `if` cannot depend on 'x', which is not known while the formula is traced: use where(condition, "
-            "a, b)",
+            f"a, b), {INSTEAD}",
         ),
         (
             lambda: STEP > 5 and LR,
             "a Python `if` cannot depend on 'step_count', which is not known while the formula is traced: use "
-            "where(condition, a, b)",
+            f"where(condition, a, b), {INSTEAD}",
         ),
         (
             lambda: 0 if Constant(1) else 1,
             "a Python `if` on a constant of the formula: decide it outside the formula",
         ),
-        (lambda: X + "1", "a formula takes numbers and its own arguments, but got str '1'"),
-        (lambda: X * torch.ones(1), "a formula takes numbers and its own arguments, but got Tensor tensor([1.])"),
+        (lambda: X + "1", f"a formula takes numbers and its own arguments, but got str '1': {KEEP}"),
+        (
+            lambda: X * torch.ones(1),
+            f"a formula takes numbers and its own arguments, but got Tensor tensor([1.]): {KEEP}",
+        ),
     ],
 )
 def test_refused_where_it_is_written(write, sentence):

@@ -1,13 +1,17 @@
 """Formulas as papers print them: names from the text of `update`, parentheses where they change the meaning."""
 
+import re
+
 import pytest
 import torch
 
 import thalweg as optim
 from thalweg.formula.expr import Symbol
-from thalweg.formula.latex import latex
+from thalweg.formula.latex import indexed, latex
 from thalweg.formula.rule import rule_of
 from thalweg.formula.trace import Formula, formula_of
+from thalweg.hyper import REQUIRED
+from thalweg.optimizer import registry
 
 A, B, C = (Symbol(name, "element") for name in ("exp_avg", "exp_avg_sq", "exp_inf"))
 
@@ -61,3 +65,38 @@ def test_sums_over_a_parameter():
     lines = written(optim.SGD, max_tensor_norm=0.5, cautious=True, track=True)
     assert any(r"\sqrt{\sum {g_t}^2}" in line for line in lines)
     assert r"\mathrm{grad\_square}_t = \sum {g_t}^2" in lines
+
+
+OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.") and hasattr(cls, "rule")]
+SWITCHES = {"amsgrad", "nesterov", "centered", "use_bias_correction", "safeguard_warmup", "decouple"}
+AROUND = {"ema_decay": 0.5, "cautious": True, "clip_value": 1.0, "max_tensor_norm": 1.0, "track": True}
+
+
+@pytest.mark.parametrize("cls", OURS, ids=lambda cls: cls.__name__)
+def test_every_formula_can_be_typeset(cls):
+    """By matplotlib's TeX, which refuses a second index too, and to which cases are told as a product."""
+    parser = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
+    needed = {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
+    given = needed | {name: 0.5 for name in ("momentum", "weight_decay") if name in cls.options}
+    switched = dict.fromkeys(SWITCHES & cls.options.keys(), True)
+    for options in (needed, given, given | switched, given | {"maximize": True} | AROUND):
+        group = cls([torch.zeros(4, 4)], **options).param_groups[0]
+        for line in latex(formula_of(cls.rule, group)):
+            plain = re.sub(r"\\(le|ge|ne)\b", r"\\\1q", re.sub(r"\\(begin|end)\{cases\}", "", line))
+            plain = plain.replace(r"\\", r"\,").replace("&", r"\,").replace(r"\text", r"\mathrm")
+            parser.parse(f"${plain}$")
+
+
+@pytest.mark.parametrize(
+    ("letter", "index", "prime", "text"),
+    [
+        (r"\theta", "t", "", r"\theta_t"),
+        (r"\theta_0", "t", "", r"\theta_{0,t}"),
+        (r"\theta_0", "t-1", "", r"\theta_{0,t-1}"),
+        ("d_0", "1", "'", "d'_{0,1}"),
+        (r"\mathrm{my\_state}", "t-1", "", r"\mathrm{my\_state}_{t-1}"),
+        ("g", "t", "'", "g'_t"),
+    ],
+)
+def test_no_letter_has_two_indices(letter, index, prime, text):
+    assert indexed(letter, index, prime) == text

@@ -28,6 +28,10 @@ NUMPY = {
     "less_equal": np.less_equal,
     "equal": np.equal,
     "not_equal": np.not_equal,
+    "both": np.logical_and,
+    "either": np.logical_or,
+    "differ": np.logical_xor,
+    "opposite": np.logical_not,
     "power": np.float_power,
     "bfloat16": lambda x: narrowed(x),
     "float16": lambda x: x.astype(np.float32).astype(np.float16).astype(np.float64),
@@ -81,6 +85,8 @@ def operands(row):
         numbers = np.array([0.0, 1.0, 1.75, 2.0**-14, 3.1e-5, 7e-6, 2.0**-17, 1.2345e-9], np.float32).astype(np.float64)
         codes = np.array([code << 20 | sign for code in range(128) for sign in (0, -(2**31))], np.int32)
         return [numbers, 2.0**-112] if row.name == "scaled_bits" else [codes, 2.0**112]
+    if row.takes == "condition":
+        return [np.array(column) for column in zip(*itertools.product(*[[False, True]] * count), strict=True)]
     if row.takes == "bits":
         columns = itertools.product(*[WHOLE, SHIFTS if row.name.startswith("shift") else WHOLE][:count])
         whole = [np.array(column, np.int32) for column in zip(*columns, strict=True)]

@@ -58,7 +58,7 @@ def test_a_warm_step_waits_for_nothing(cls, never_waits):
 
 def test_a_scaler_waits_for_nothing_but_its_own_update(never_waits):
     tensors = params("cuda")
-    optimizer = thalweg.AdamW(tensors)
+    optimizer = thalweg.AdamW(tensors, fused=True)
     scaler = torch.amp.GradScaler("cuda", init_scale=2.0**10, growth_interval=1)
     for index in range(6):
         optimizer.zero_grad()

@@ -139,3 +139,63 @@ def test_another_models_parameters_are_refused():
         ValueError, match=r"^AdamW has 6 parameters that are not the model's, the first of shape \(70, 10\)"
     ):
         optim.in_backward(net(), optim.AdamW(net().parameters()))
+
+
+def test_what_is_unfrozen_or_added_is_stepped_like_the_others():
+    """In one model by hand after each backward, in the other by its hooks: the same numbers, no gradient left."""
+
+    def trained(in_backward):
+        torch.manual_seed(0)
+        model, extra = net(), torch.nn.Linear(3, 3)
+        model[0].requires_grad_(False)
+        whole = torch.nn.ModuleList([model, extra])
+        optimizer = optim.AdamW(model.parameters(), lr=0.1)
+        if in_backward:
+            optim.in_backward(whole, optimizer)
+        for step in range(5):
+            if step == 1:
+                model[0].requires_grad_(True)
+            if step == 2:
+                optimizer.add_param_group({"params": extra.parameters(), "lr": 0.5})
+            (model(torch.ones(1, 10)).sum() + extra(torch.ones(1, 3)).sum()).backward()
+            optimizer.step()
+            if in_backward and step > 0:
+                assert all(param.grad is None for group in optimizer.param_groups for param in group["params"])
+            for param in whole.parameters():
+                if step < 2 or not in_backward:
+                    param.grad = None
+        return list(whole.parameters())
+
+    for one, other in zip(trained(True), trained(False), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("how", ["set in the group", "brought by a checkpoint"])
+def test_an_option_that_comes_later_is_refused_too(how):
+    model = net()
+    optimizer = optim.AdamW(model.parameters())
+    optim.in_backward(model, optimizer)
+    model(torch.ones(1, 10)).sum().backward()
+    before = copy.deepcopy(dict(model.state_dict()))
+    if how == "set in the group":
+        optimizer.param_groups[0]["max_grad_norm"] = 0.01
+    else:
+        saved = copy.deepcopy(optimizer.state_dict())
+        saved["param_groups"][0]["max_grad_norm"] = 0.01
+        optimizer.load_state_dict(saved)
+    with pytest.raises(ValueError, match=r"^AdamW cannot step in backward with max_grad_norm=0\.01, since the common"):
+        model(torch.ones(1, 10)).sum().backward()
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+
+
+def test_replicas_are_refused(monkeypatch):
+    """Their gradients are made common after the hooks; a stand-in, since the real one wants other processes."""
+
+    class Replicated(torch.nn.parallel.DistributedDataParallel):
+        def __init__(self, module):
+            torch.nn.Module.__init__(self)
+            self.module = module
+
+    model = net()
+    with pytest.raises(ValueError, match="cannot step in backward of a model in DistributedDataParallel"):
+        optim.in_backward(Replicated(model), optim.AdamW(model.parameters()))

@@ -1,9 +1,13 @@
 """`thalweg show`: each language says what it should, and what cannot be said is refused in a sentence."""
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from thalweg import Optimizer
+from thalweg.optimizer import registry
 from thalweg.tools.commands import app
+from thalweg.tools.show import show as print_formula
 
 
 def show(*arguments):
@@ -32,3 +36,16 @@ def test_a_compiler_that_is_missing(monkeypatch):
     done = show("adam", "--ptx")
     assert done.exit_code == 2
     assert "pip install triton" in done.output
+
+
+def test_a_class_that_was_typed_in_has_no_text_to_show(capsys, monkeypatch):
+    """As in a notebook, or through exec: the rest is shown all the same."""
+    monkeypatch.setattr("thalweg.optimizer.registry", dict(registry))
+    space = {"Optimizer": Optimizer}
+    exec(
+        "class Typed(Optimizer):\n    lr: float = 0.1\n\n    def update(self, param, grad):\n        "
+        "return param - self.lr * grad\n",
+        space,
+    )
+    print_formula(space["Typed"], Console())
+    assert r"\theta_t = \theta_{t-1} - \gamma \, g_t" in capsys.readouterr().out

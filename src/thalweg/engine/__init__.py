@@ -4,6 +4,7 @@ from threading import RLock
 from typing import Any
 
 from ..formula.trace import formula_of
+from ..state.averaged import refuse_within
 from ..state.initial import complete
 from ..state.keeping import formats
 from ..state.noted import Log
@@ -12,7 +13,7 @@ from .closures import evaluate
 from .explain import explain
 from .gradients import ready
 from .metrics import Metrics
-from .rules import OVERFLOWED, goes_ahead, has_overflowed, is_gathering
+from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
 from .watch import Watch
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
@@ -29,6 +30,8 @@ def without_plans(log: Log) -> dict[str, Any]:
 def step(optimizer: Any) -> None:
     """Update each parameter that has a gradient: by the plan of last time if it still fits."""
     own = optimizer.__dict__
+    if getattr(own["state"], "stands_in", False):
+        refuse_within(optimizer, "a step")
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     watch = own["_watch"]
@@ -49,9 +52,10 @@ def _step(optimizer: Any) -> None:
 
 def _step_otherwise(optimizer: Any) -> Watch:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
+    take_at_once_if_primed(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
-    key = has_grad, is_gathering(optimizer)
+    key = has_grad, phase(optimizer)
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
         items = ready(optimizer)

@@ -23,8 +23,9 @@ Written: TypeAlias = tuple[Sequence[Tensor], Sequence[Change]]
 class InPlace:
     """Whole tensors, out of autograd's sight."""
 
-    def __init__(self, grad: Tensor) -> None:
-        self.grad = load(grad.to_dense() if grad.is_sparse else grad)
+    def __init__(self, grad: Tensor, param: Tensor) -> None:
+        # The user may want gradients in another dtype than their parameter's.
+        self.grad = load((grad.to_dense() if grad.is_sparse else grad).to(param.dtype))
 
     @classmethod
     def reader(cls, options: Mapping[str, Any]) -> Callable[[str], Any]:
@@ -104,24 +105,30 @@ class InGraph(InPlace):
 class Touched(InPlace):
     """The elements that a sparse gradient has values for; the others are not even read."""
 
-    def __init__(self, grad: Tensor) -> None:
+    def __init__(self, grad: Tensor, param: Tensor) -> None:
         together = grad.coalesce()
-        self.indices = tuple(together.indices())
-        self.grad = load(together.values())
+        # A single number has no index: it is its own only element.
+        self.indices = tuple(together.indices()) or (slice(0, together.values().shape[0]),)
+        self.grad = load(together.values().to(param.dtype))
 
     def places(self, param: Tensor) -> Tensor:
         """Number the elements that are read."""
-        return super().places(param)[self.indices]
+        return _listed(super().places(param))[self.indices]
 
     def read(self, form: Format, parts: Sequence[Tensor], param: Tensor) -> Tensor:
         """Gather the elements."""
-        return super().read(form, [part.detach()[self.indices] for part in parts], param)
+        return super().read(form, [_listed(part.detach())[self.indices] for part in parts], param)
 
     def write(
         self, form: Format, parts: Sequence[Tensor], value: Any, param: Tensor, draw: Callable[[int], Tensor]
     ) -> Written:
         """Scatter them back."""
-        some = [part.detach()[self.indices] for part in parts]
+        whole = [_listed(part.detach()) for part in parts]
+        some = [part[self.indices] for part in whole]
         stored.write(form, some, value, param, draw)
-        pairs = zip(parts, some, strict=True)
-        return parts, [partial(part.detach().index_put_, self.indices, elements) for part, elements in pairs]
+        return parts, [partial(part.__setitem__, self.indices, new) for part, new in zip(whole, some, strict=True)]
+
+
+def _listed(part: Tensor) -> Tensor:
+    """View a single number as a list of one."""
+    return part if part.dim() else part.view(1)

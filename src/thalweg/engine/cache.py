@@ -1,20 +1,21 @@
-"""Compiled code on disk: one file a kernel, in the user's cache directory, never trusted without its checksum."""
+"""Compiled code on disk: one file a kernel, in the user's cache directory, bound to its key by a checksum."""
 
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-MAGIC = b"thalweg kernel 1\n"
+from .folder import opened
+
+MAGIC = b"thalweg kernel 2\n"
 
 
 def directory() -> Path:
     """Where compiled code is kept: THALWEG_CACHE, or the platform's place for caches."""
     if os.environ.get("THALWEG_CACHE"):
-        return Path(os.environ["THALWEG_CACHE"])
+        return Path(os.environ["THALWEG_CACHE"]).expanduser()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "thalweg"
     if sys.platform == "win32":
@@ -24,40 +25,34 @@ def directory() -> Path:
 
 def remembered(key: str, make: Callable[[], bytes]) -> bytes:
     """Return what was kept under a key, or make it and keep it; a damaged or foreign file is made anew."""
-    try:
-        path = directory() / hashlib.sha256(key.encode()).hexdigest()
-    except RuntimeError:  # as pathlib says where a user has no home
-        return make()
-    kept = read(path)
+    # Files of other versions have other names, so that two versions do not replace each other's.
+    name = hashlib.sha256(MAGIC + key.encode()).hexdigest()
+    kept = read(name)
     if kept is not None:
         return kept
     made = make()
-    # A cache that cannot be written is no reason to fail.
-    with suppress(OSError):
-        write(path, made)
+    write(name, made)
     return made
 
 
-def read(path: Path) -> bytes | None:
-    """Return a file's content if it is whole, ours, and nobody else could have put it there."""
-    try:
-        data = path.read_bytes()
-        foreign = hasattr(os, "getuid") and path.stat().st_uid != os.getuid()
-    except OSError:
+def read(name: str) -> bytes | None:
+    """Return a file's content if it is whole, this user's, and was written under this very name."""
+    data = None
+    # A cache that cannot be read is no reason to fail; pathlib's RuntimeError says that a user has no home.
+    with suppress(OSError, RuntimeError), opened(directory()) as folder:
+        data = folder.read(name)
+    if data is None:
         return None
     head, digest, content = data[: len(MAGIC)], data[len(MAGIC) : len(MAGIC) + 32], data[len(MAGIC) + 32 :]
-    whole = head == MAGIC and digest == hashlib.sha256(content).digest()
-    return content if whole and not foreign else None
+    return content if head == MAGIC and digest == _checksum(name, content) else None
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file in place at once, so that no other process sees half of it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(MAGIC + hashlib.sha256(content).digest() + content)
-        os.replace(name, path)
-    except OSError:
-        os.unlink(name)
-        raise
+def write(name: str, content: bytes) -> None:
+    """Keep a file, if that is possible."""
+    with suppress(OSError, RuntimeError), opened(directory()) as folder:
+        folder.write(name, MAGIC + _checksum(name, content) + content)
+
+
+def _checksum(name: str, content: bytes) -> bytes:
+    """Bind content to its name: of two files that were exchanged, neither is believed."""
+    return hashlib.sha256(name.encode() + content).digest()

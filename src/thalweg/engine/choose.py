@@ -5,6 +5,7 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ..formula.trace import Formula
 from ..state.formats import Format
@@ -20,6 +21,13 @@ DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
 WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
 """The reasons for the eager engine that are what the user wanted."""
+
+
+def checked_engine(engine: str, owner: str) -> str:
+    """Return an engine's name; raises ValueError if there is no such engine."""
+    if engine not in ENGINES:
+        raise ValueError(f"{owner} has no engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    return engine
 
 
 def why_eager(
@@ -48,7 +56,7 @@ def compiler_for(engine: str, param: Tensor) -> str:
 
 def has_memory(tensor: Any) -> TypeGuard[Tensor]:
     """Tell if a tensor's elements are at addresses of this machine's memory, or of a device's."""
-    if type(tensor) not in PLAIN:
+    if type(tensor) not in PLAIN or is_functorch_wrapped_tensor(tensor):
         return False
     return tensor.device.type in ("cpu", *available.DEVICES) and tensor.layout == torch.strided
 

@@ -180,10 +180,10 @@ class Update:
 def access_to(formula: Formula, item: Ready) -> InPlace:
     """Choose how the tensors are read and written."""
     if item.group["differentiable"]:
-        return InGraph(item.grad)
+        return InGraph(item.grad, item.param)
     if item.grad.is_sparse and formula.rule.owner.touches_only_gradients(item.group):
-        return Touched(item.grad)
-    return InPlace(item.grad)
+        return Touched(item.grad, item.param)
+    return InPlace(item.grad, item.param)
 
 
 def _count(state: Mapping[str, Any], formula: Formula) -> float:

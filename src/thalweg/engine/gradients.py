@@ -136,8 +136,14 @@ def _fault(param: Tensor, grad: Tensor) -> str | None:
     """Say what is wrong with a gradient, or nothing."""
     if grad.shape != param.shape:
         return f"its gradient has shape {tuple(grad.shape)}, but it has {tuple(param.shape)}: run backward() again"
-    if grad.dtype != param.dtype:
+    if grad.dtype not in (param.dtype, _wanted_dtype(param, grad)):
         return f"its gradient is {grad.dtype}, but it is {param.dtype}: run backward() again"
     if grad.device != param.device:
         return f"its gradient is on {grad.device}, but it is on {param.device}: run backward() again"
     return None
+
+
+def _wanted_dtype(param: Tensor, grad: Tensor) -> Any:
+    """Say in what dtype the user wants a parameter's gradients; torch's None stands for any."""
+    wanted = getattr(param, "grad_dtype", param.dtype)
+    return grad.dtype if wanted is None and grad.is_floating_point() == param.is_floating_point() else wanted

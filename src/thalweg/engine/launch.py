@@ -216,9 +216,9 @@ class Launch:
 
 
 def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:
-    """Return the address of a gradient, or of the place where a copy will lie like its parameter."""
+    """Return the address of a gradient, or of the place where a copy will lie like its parameter, in its dtype."""
     place = grad
-    if not lie_alike(param, grad):
+    if not lie_alike(param, grad) or grad.dtype != param.dtype:
         place = torch.empty_like(param, memory_format=torch.preserve_format, requires_grad=False)
         relaid.append((place, grad.detach()))
     return address("grad", place, param.dtype, param.numel(), param.device)

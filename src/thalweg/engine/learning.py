@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
-from ..formula.number import Number
+from ..formula.number import Number, exact_sum
 from ..formula.rule import Group
 from ..formula.trace import is_number
 from .totals import add
@@ -47,16 +47,18 @@ def _total(sums: Sequence[Any]) -> Any:
     tensors = [item for item in sums if isinstance(item, Tensor) and not _is_at_hand(item)]
     if not tensors:
         numbers = [float(item) for item in sums]
-        return Number(math.fsum(numbers) if all(map(math.isfinite, numbers)) else sum(numbers))
+        return Number(exact_sum(numbers))
     device = tensors[0].device
     columns = [torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]
     column = columns[0] if len(columns) == 1 else torch.cat(columns)
-    return column.sum() if column.requires_grad else add(column)
+    is_followed = column.requires_grad or is_functorch_wrapped_tensor(column)
+    return column.sum() if is_followed else add(column)
 
 
 def _is_at_hand(item: Tensor) -> bool:
-    """Tell if a number may be read without waiting, and without leaving a graph."""
-    return not (item.dim() or item.requires_grad) and item.device.type == "cpu"
+    """Tell if a number may be read without waiting, and without leaving a graph, or a function that torch.func sees."""
+    is_plain = not (item.dim() or item.requires_grad or is_functorch_wrapped_tensor(item))
+    return is_plain and item.device.type == "cpu"
 
 
 def _put(group: dict[str, Any], name: str, value: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SQUARES = ("grad_square", "step_square", "param_square")
-"""What a tracked formula measures."""
+from ..formula.around import MEASURED
+from ..formula.number import exact_sum
 
 
 class Metrics:
@@ -40,7 +40,7 @@ class Metrics:
         known: dict[str, float] = {}
         if self.norm is not None:
             known["grad_norm"] = float(self.norm)
-        roots = {name: math.sqrt(math.fsum(_numbers(self.sums[name]))) for name in SQUARES if name in self.sums}
+        roots = {name: math.sqrt(exact_sum(_numbers(self.sums[name]))) for name in MEASURED if name in self.sums}
         if "grad_square" in roots:
             known["grad_norm"] = roots["grad_square"]
         if "step_square" in roots:

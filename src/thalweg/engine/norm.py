@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..formula.number import exact_sum
 from . import eager
 from .gradients import Ready
 from .launch import Launch
 from .metrics import Metrics
+from .rules import accumulates, drop_sums, is_gathering
 from .totals import common_norm
 
 NORM = "grad_norm"
@@ -32,24 +34,33 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
         device = next((square.device for square in squares if is_on_device(square)), None)
         groups = optimizer.param_groups
         limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
+        # A gradient that is only gathered is seen to be finite, and not shortened.
+        limits = [] if is_gathering(optimizer) else limits
         limit, skips = min(limits, default=math.inf), any(group["skip_nonfinite"] for group in groups)
         if device is not None:
             norm, is_left_out = _on_device(optimizer._metrics, device, squares, limit, skips)
         else:
             params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
             norm, is_left_out = _on_host(optimizer._metrics, squares, limit, params if skips else None)
-    if is_left_out is True:
-        return True
+    if is_left_out is True or is_gathering(optimizer):
+        return is_left_out
     optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
     for launch in launches:
         launch.options.fill_in_numbers_of_the_step()
     return is_left_out
 
 
+def forget_what_is_not_finite(optimizer: Any) -> None:
+    """Drop the sums of gradients that waited, where it is they that are not finite, and not those of this step."""
+    params = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+    if not is_gathering(optimizer) and accumulates(optimizer) and _are_finite(params):
+        drop_sums(optimizer)
+
+
 def _on_host(metrics: Metrics, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
     """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
     total = [float(number) for square in squares for number in np.ravel(square.tolist())]
-    norm = math.sqrt(math.fsum(total)) if all(map(math.isfinite, total)) else math.sqrt(max(total, key=_badness))
+    norm = math.sqrt(exact_sum(total)) if all(map(math.isfinite, total)) else math.sqrt(max(total, key=_badness))
     is_left_out = params is not None and not _is_finite(norm, params)
     metrics.skipped += is_left_out
     metrics.clipped += norm > limit and not is_left_out
@@ -80,7 +91,13 @@ def _is_finite(norm: Any, params: Iterable[Tensor]) -> bool:
     """Tell if all gradients are finite; squares of float64 overflow earlier, and are looked at again."""
     if math.isfinite(norm):
         return True
-    grads = [param.grad for param in params if param.grad is not None]
-    if all(grad.dtype not in (torch.float64, torch.complex128) for grad in grads):
+    listed = list(params)
+    if all(param.grad is None or param.grad.dtype not in (torch.float64, torch.complex128) for param in listed):
         return False
+    return _are_finite(listed)
+
+
+def _are_finite(params: Iterable[Tensor]) -> bool:
+    """Look at each gradient."""
+    grads = [param.grad for param in params if param.grad is not None]
     return all(bool(torch.isfinite(grad.coalesce().values() if grad.is_sparse else grad).all()) for grad in grads)

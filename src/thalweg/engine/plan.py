@@ -25,7 +25,7 @@ from .launch import Launch, Row
 from .learning import learn
 from .matrices import Matrices, Workspace
 from .options import Options
-from .rules import OVERFLOWED, gathered, is_measured
+from .rules import OVERFLOWED, accumulates, gathered, is_measured
 
 
 @dataclass
@@ -96,6 +96,8 @@ class Plan:
         """Find out if the step is to be left out; where only devices need know, they alone do, from a tensor."""
         found = norm.take(optimizer, self.launches, items) if is_measured(optimizer) else False
         if not self.decides_on_device:
+            if found:
+                norm.forget_what_is_not_finite(optimizer)
             return bool(found)
         flags = [flag for flag in (found, optimizer.__dict__.get(OVERFLOWED)) if isinstance(flag, Tensor)]
         if len(flags) < 2:
@@ -121,7 +123,7 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     launches = [_launch(optimizer, found, states, space) for found in _together(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
-    return Plan(launches, left, any(group["accumulate"] > 1 for group in optimizer.param_groups), made)
+    return Plan(launches, left, accumulates(optimizer), made)
 
 
 def _left(choice: Choice) -> Left:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..formula.around import counting, gathering, measuring, unscaling
+import torch
+
+from ..formula.around import ACCUMULATED, counting, ending, gathering, measuring, unscaling
 from ..formula.rule import Rule
 from ..state.keeping import draws
 from ..state.noted import GATHERED
@@ -38,12 +40,19 @@ def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     rule = _counting(optimizer.rule, group)
     if is_gathering(optimizer):
         rule = gathering(rule)
-    return unscaling(rule) if SCALE in optimizer._step_numbers else rule
+    return _as_they_come(optimizer, rule)
 
 
 def measuring_rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     """Return the rule that measures the gradients of this step."""
-    rule = measuring(_counting(optimizer.rule, group))
+    return _as_they_come(optimizer, measuring(_counting(optimizer.rule, group), is_gathering(optimizer)))
+
+
+def _as_they_come(optimizer: Any, rule: Rule) -> Rule:
+    """Let a rule take gradients as they are now: scaled, or the last of more or fewer than was said at the first."""
+    count = phase(optimizer)
+    if count > 1:
+        rule = ending(rule, count)
     return unscaling(rule) if SCALE in optimizer._step_numbers else rule
 
 
@@ -53,19 +62,79 @@ def _counting(rule: Rule, group: Mapping[str, Any]) -> Rule:
 
 
 def is_measured(optimizer: Any) -> bool:
-    """Tell if gradients are looked at before parameters are updated."""
-    looks = any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in optimizer.param_groups)
-    return looks and not is_gathering(optimizer)
+    """Tell if gradients are looked at before parameters are updated; where they are gathered, if they are finite."""
+    groups = optimizer.param_groups
+    if is_gathering(optimizer):
+        return any(group["skip_nonfinite"] for group in groups)
+    return any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in groups)
+
+
+GATHERS, STEPS = -1, 1
+"""Phases of an optimizer: this gradient waits for others, or a step is taken, with those that have waited."""
+
+
+def phase(optimizer: Any) -> int:
+    """Say what this step does: GATHERS, STEPS, or the number of gradients that end a cycle of another length.
+
+    Raises ValueError, before anything changes, where groups differ in how many they wait for.
+    """
+    first = optimizer.param_groups[0]
+    wanted, waiting = first["accumulate"], first.get(GATHERED, 0)
+    if wanted == 1 and not waiting:
+        return STEPS
+    _refuse_differing(optimizer.param_groups)
+    if waiting + 1 < wanted:
+        return GATHERS
+    return STEPS if waiting + 1 == wanted else waiting + 1
+
+
+def _refuse_differing(groups: Sequence[Mapping[str, Any]]) -> None:
+    wanted = groups[0]["accumulate"]
+    for index, group in enumerate(groups):
+        if group["accumulate"] != wanted:
+            raise ValueError(
+                f"accumulate must be the same in all parameter groups, but group {index} has {group['accumulate']} and "
+                f"group 0 has {wanted}"
+            )
 
 
 def is_gathering(optimizer: Any) -> bool:
     """Tell if this step only adds to the gradients that wait."""
-    group = optimizer.param_groups[0]
-    return bool(group["accumulate"] > 1) and group.get(GATHERED, 0) + 1 < group["accumulate"]
+    return phase(optimizer) == GATHERS
+
+
+def accumulates(optimizer: Any) -> bool:
+    """Tell if gradients wait for others, or have waited since the last step; raises ValueError as `phase` does."""
+    _refuse_differing(optimizer.param_groups)
+    return any(group["accumulate"] > 1 or group.get(GATHERED) for group in optimizer.param_groups)
+
+
+def drop_sums(optimizer: Any) -> None:
+    """Begin anew with gathering: of sums that are not finite, no step can come any more."""
+    for state in optimizer.state.values():
+        if isinstance(state, dict) and ACCUMULATED in state:
+            state[ACCUMULATED].zero_()
+    for group in optimizer.param_groups:
+        if GATHERED in group:
+            group[GATHERED] = 0
+
+
+def take_at_once_if_primed(optimizer: Any) -> None:
+    """Let a step that only makes states gather nothing: of a new optimizer, with zero gradients and a rate of zero.
+
+    So torch's distributed checkpoints, and FSDP's, find out which states there are before they load them.
+    """
+    groups = optimizer.param_groups
+    if optimizer.state or not is_gathering(optimizer) or any(float(group.get("lr", 0)) for group in groups):
+        return
+    grads = [param.grad for group in groups for param in group["params"] if param.grad is not None]
+    if grads and not any(map(torch.any, grads)):
+        for group in groups:
+            group[GATHERED] = group["accumulate"] - 1
 
 
 def gathered(optimizer: Any) -> None:
-    """Count a gradient, once all has gone well."""
+    """Count a gradient, once all has gone well; a step along them ends the cycle."""
+    is_waiting = is_gathering(optimizer)
     for group in optimizer.param_groups:
-        if group["accumulate"] > 1:
-            group[GATHERED] = (group.get(GATHERED, 0) + 1) % int(group["accumulate"])
+        group[GATHERED] = group.get(GATHERED, 0) + 1 if is_waiting else 0

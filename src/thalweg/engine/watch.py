@@ -18,7 +18,7 @@ from .launch import Launch
 from .operands import facts
 from .plan import plan
 from .residues import drop, note, residues
-from .rules import SCALE, is_gathering
+from .rules import SCALE, phase
 
 GRAD = attrgetter("grad")
 ADDRESS = Tensor.data_ptr
@@ -33,7 +33,7 @@ class Watch:
             optimizer.state = States(optimizer.state)
         self.plan = plan(optimizer, items)
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
-        self.is_gathering = is_gathering(optimizer)
+        self.phase = phase(optimizer)
         self.groups = list(optimizer.param_groups)
         self.params = list(_params(self.groups))
         self.options = [launch.options for launch in self.plan.launches]
@@ -97,7 +97,7 @@ class Watch:
             and self.state.changes.count == self.changes
             and optimizer.engine == self.engine
             and (SCALE in optimizer._step_numbers) == self.is_scaled
-            and not (self.plan.accumulates and is_gathering(optimizer) != self.is_gathering)
+            and not ((self.plan.accumulates or self.plan.eager) and phase(optimizer) != self.phase)
         ):
             return False
         # A loop costs half as much as all() of a generator.

@@ -4,13 +4,14 @@ Each takes tensors (and computes), symbols (and builds the graph) or plain numbe
 one text of `update` serves as reference, as source of kernels and as documentation.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr
+from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr, as_number
 from .matrix import MATRIX_FUNCTIONS, work_dtype
+from .move import plain
 from .number import Number
 from .ops import OPS
 from .rule import Copy, Scalar, Unsigned
@@ -126,16 +127,19 @@ def float16(x: Any) -> Any:
 
 def total(x: Any) -> Any:
     """Sum over the elements of a parameter, in float64 and in an order that depends on nothing but its size."""
-    return Reduction("total", (x,)) if isinstance(x, Expr) else x.double().sum()
+    x = plain(x)
+    return _summed("total", x) if isinstance(x, Expr) else x.double().sum()
 
 
 def total_square(x: Any) -> Any:
     """Sum the squares of a parameter's elements, as `total` does."""
-    return Reduction("total_square", (x,)) if isinstance(x, Expr) else x.double().square().sum()
+    x = plain(x)
+    return _summed("total_square", x) if isinstance(x, Expr) else x.double().square().sum()
 
 
 def block_peak(x: Any) -> Any:
     """Find the largest size among a block of 256 elements, for each of them; of tensors, those in one dimension."""
+    x = plain(x)
     if isinstance(x, Expr):
         return Reduction("block_peak", (x,))
     rows = torch.nn.functional.pad(x.abs(), (0, -x.numel() % BLOCK)).view(-1, BLOCK)
@@ -147,18 +151,27 @@ def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: A
 
     Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together.
     """
-    numbers = (*coefficients, steps, eps, batch_dims)
+    x, numbers = plain(x), (*coefficients, steps, eps, batch_dims)
     if isinstance(x, Expr):
         return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
     kept = work_dtype(x.dtype)
     return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
 
 
+def _summed(how: Literal["total", "total_square"], x: Expr) -> Expr:
+    """Build the node of a sum; of conditions, those that hold are counted."""
+    if not x.varies:
+        raise TypeError(f"{how} sums over the elements of a parameter, but got a number: multiply it by self.numel")
+    return Reduction(how, (as_number(x),))
+
+
 def _varies(value: Any) -> bool:
+    value = plain(value)
     return isinstance(value, Tensor) or (isinstance(value, Expr) and value.varies)
 
 
-def _say(name: str, *operands: Any) -> Any:
+def _say(name: str, *given: Any) -> Any:
+    operands = tuple(map(plain, given))
     if any(isinstance(operand, Expr) for operand in operands):
         return apply(name, *operands)
     on_host = not isinstance(operands[0], Tensor) if name == "where" else not any(map(_varies, operands))

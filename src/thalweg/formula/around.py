@@ -11,10 +11,14 @@ from functools import cache, reduce
 from typing import Any
 
 from . import clamp, lerp, maximum, minimum, sign, sqrt, total, total_square
+from .move import Move, plain
 from .rule import Rule, Update, Values
 
 EMA, ACCUMULATED = "ema", "accumulated"
 """The states that are kept for the averaged parameter and for the sum of gradients."""
+
+MEASURED = ("grad_square", "step_square", "param_square")
+"""What is measured where a step is tracked."""
 
 EDGE = 1e-6
 """Added to a norm that is divided by, as torch's clip_grad_norm_ does."""
@@ -131,22 +135,31 @@ def decayed(inner: Update) -> Update:
 
 
 def cautious(inner: Update) -> Update:
-    """Rest where a step goes against the gradient, and lengthen it elsewhere by as much.
+    """Rest where a step goes against the gradient, and lengthen it elsewhere by as much; decay goes on everywhere.
 
     Liang et al. 2024, "Cautious optimizers: improving training with one line of code", algorithm 1, with the share
     bounded as in the authors' code. https://arxiv.org/abs/2411.16085
     """
 
     def update(self: Any, now: Values) -> Values:
-        new = inner(self, now)
         if not self.cautious:
-            return new
-        step = now["param"] - new["param"]
-        agreement = maximum(sign(step) * sign(now["grad"]), 0)
+            return inner(self, now)
+        moving = Move(now["param"])
+        new = inner(self, now | {"param": moving})
+        base, step = _parts(new["param"], now["param"])
+        agreement = maximum(sign(step) * sign(sum(moving.decay, start=now["grad"])), 0)
         share = maximum(total(agreement) / self.numel, LEAST_SHARE)
-        return new | {"param": now["param"] - step * agreement / share}
+        plainly = {name: plain(value) for name, value in new.items()}
+        return plainly | {"param": base - step * agreement / share}
 
     return update
+
+
+def _parts(new: Any, old: Any) -> tuple[Any, Any]:
+    """Take a new parameter apart; of one that was made in another way, the step is the difference."""
+    if isinstance(new, Move):
+        return new.base, 0 * old if new.step is None else new.step
+    return old, old - new
 
 
 BEFORE = (accumulated, clipped_by_value)
@@ -189,14 +202,25 @@ def gathering(rule: Rule) -> Rule:
 
 
 @cache
-def measuring(rule: Rule) -> Rule:
-    """Only measure the gradients that are to be shortened."""
+def ending(rule: Rule, count: int) -> Rule:
+    """Step along the mean of as many gradients as there are, where `accumulate` was changed since the first of them."""
+
+    def wrap(inner: Update) -> Update:
+        return lambda self, now: inner(self.having(accumulate=count), now)
+
+    return rule.wrapped(wrap)
+
+
+@cache
+def measuring(rule: Rule, is_gathering: bool = False) -> Rule:
+    """Only measure the gradients that are to be shortened, or, where they are only gathered, looked at."""
 
     def measure(self: Any, now: Values) -> Values:
         return {"grad_square": total_square(now["grad"])}
 
     def wrap(inner: Update) -> Update:
-        return lambda self, now: around(measure, BEFORE)(self, now) | _kept(now)
+        wrappers = () if is_gathering else BEFORE
+        return lambda self, now: around(measure, wrappers)(self, now) | _kept(now)
 
     return rule.wrapped(wrap, counts_steps=False)
 

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from .ops import OPS, Kind, Op, wrapped
+from .conditions import kind_of, with_conditions
+from .mistakes import Opaque
+from .move import Move, plain
+from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 
 Scope: TypeAlias = Literal["element", "block", "parameter", "group"]
 """Where a symbol has one value: for each element, for each block of elements, for each parameter, or for each group."""
@@ -14,11 +17,8 @@ Scope: TypeAlias = Literal["element", "block", "parameter", "group"]
 BLOCK = 256
 """Elements of a block, in the order of memory: those that share a scale in 8-bit formats."""
 
-ON_BITS = {"add": "add_bits", "subtract": "subtract_bits", "multiply": "multiply_bits", "where": "where_bits"}
-"""What an operation is where it meets bits."""
 
-
-class Expr:
+class Expr(Opaque):
     """A node of the graph; arithmetic on it makes further nodes."""
 
     varies: bool
@@ -87,6 +87,12 @@ class Expr:
     def __xor__(self, other: Any) -> Expr:
         return apply("bit_xor", self, other)
 
+    # Of `a > 0 & b > 0` Python takes 0 & b first.
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Expr:
+        return apply("invert", self)
+
     def __lshift__(self, other: Any) -> Expr:
         return apply("shift_left", self, other)
 
@@ -105,7 +111,8 @@ class Expr:
             if symbol.scope != "group":
                 raise TypeError(
                     f"a Python `if` cannot depend on {symbol.name!r}, which is not known while the formula "
-                    "is traced: use where(condition, a, b)"
+                    "is traced: use where(condition, a, b), & and | for `and` and `or`, maximum and minimum for max "
+                    "and min"
                 )
         return self._decide()
 
@@ -207,8 +214,13 @@ class MatrixFunction(Expr):
 
 def apply(name: str, *operands: Any) -> Expr:
     """Make a node, numbers becoming constants; refuse what no kernel can compute per element."""
-    if any(isinstance(operand, Expr) and operand.kind == "bits" for operand in operands):
+    if any(isinstance(operand, Move) for operand in operands):
+        return moved(name, *operands)  # type: ignore[no-any-return]
+    kinds = {kind_of(operand) for operand in operands}
+    if "bits" in kinds:
         name = ON_BITS.get(name, name)
+    elif name == "where" or "condition" in kinds or name in ON_CONDITIONS.keys() - OPS.keys():
+        name, operands = with_conditions(name, operands, as_number)
     op = OPS[name]
     nodes = tuple(as_expr(operand, op.takes) for operand in operands)
     varies = any(node.varies for node in nodes)
@@ -220,15 +232,34 @@ def apply(name: str, *operands: Any) -> Expr:
     return Operation(op, nodes, varies)
 
 
+def moved(name: str, *operands: Any) -> Any:
+    """Let a parameter on its way take part in a node's product and sum; to all else it is a number."""
+    reflected = {"multiply": "__rmul__", "add": "__radd__"}.get(name)
+    if reflected and isinstance(operands[1], Move):
+        return getattr(operands[1], reflected)(operands[0])
+    return apply(name, *map(plain, operands))
+
+
+def as_number(value: Any) -> Any:
+    """Take a condition as 1 or 0, and anything else as it is."""
+    is_condition = isinstance(value, Expr) and value.kind == "condition"
+    return Operation(OPS["where"], (value, Constant(1.0), Constant(0.0)), value.varies) if is_condition else value
+
+
 def as_expr(value: Any, kind: Kind = "number") -> Expr:
     """Turn a number into a constant; leave a node as it is."""
     if isinstance(value, Expr):
         return value
+    if isinstance(value, bool) and kind == "condition":
+        return apply("greater", 1.0, 0.0 if value else 1.0)
     if isinstance(value, int) and kind == "bits":
         return Constant(wrapped(value), "bits")
     if isinstance(value, int | float):
         return Constant(float(value))
-    raise TypeError(f"a formula takes numbers and its own arguments, but got {type(value).__name__} {value!r}")
+    raise TypeError(
+        f"a formula takes numbers and its own arguments, but got {type(value).__name__} {value!r}: keep it in a state, "
+        "or declare an option"
+    )
 
 
 def walk(*roots: Expr) -> Iterator[Expr]:

@@ -98,11 +98,11 @@ class Writer:
     def _old(self, symbol: Symbol) -> str:
         letter = letters(symbol.name)
         if symbol.index is not None:
-            return f"{letter}_{symbol.index + 1}"
+            return indexed(letter, str(symbol.index + 1))
         if symbol.name == "grad":
-            return f"{letter}_t"
+            return indexed(letter, "t")
         is_state = symbol.scope == "element" or symbol.name in self.formula.rule.scalars
-        return f"{letter}_{{t-1}}" if is_state else letter
+        return indexed(letter, "t-1") if is_state else letter
 
     def _result(self, node: Expr) -> str:
         assert isinstance(node, Operation)
@@ -110,10 +110,19 @@ class Writer:
             return self._new(self.results[node])
         name = self.named[node]
         # A name that is used again for another value is primed: g' is the gradient with its decay.
-        return self._new(name) if name not in ("param", "grad", *self.formula.rule.states) else f"{letters(name)}'_t"
+        is_new = name not in ("param", "grad", *self.formula.rule.states)
+        return self._new(name) if is_new else indexed(letters(name), "t", prime="'")
 
     def _new(self, name: str) -> str:
-        return f"{letters(name)}_t"
+        return indexed(letters(name), "t")
+
+
+def indexed(letter: str, index: str, prime: str = "") -> str:
+    """Put an index to a letter, beside the one that it may have: TeX takes no second one."""
+    stem, _, own = letter.partition("_")
+    if own and not letter.startswith(r"\mathrm"):
+        return f"{stem}{prime}_{{{own},{index}}}"
+    return f"{letter}{prime}_" + (index if len(index) == 1 else f"{{{index}}}")
 
 
 def letters(name: str) -> str:

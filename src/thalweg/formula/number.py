@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .ops import OPS
@@ -21,6 +22,18 @@ class Number(float):
 
     def __abs__(self) -> Number:
         return Number(abs(float(self)))
+
+
+def exact_sum(numbers: Iterable[float]) -> float:
+    """Add numbers, and round once; to an infinity or NaN where Python raises an error."""
+    listed = list(numbers)
+    try:
+        return math.fsum(listed)
+    except OverflowError:
+        # Of numbers this large, a sum on the way has no place among floats: in other units it has.
+        return math.fsum(number * 2.0**-64 for number in listed) * 2.0**64
+    except ValueError:  # an infinity less another
+        return math.nan
 
 
 def _operator(host: Callable[[float, float], float], is_reflected: bool) -> Callable[[Any, Any], Any]:

@@ -172,6 +172,10 @@ ROWS = [
     Op("less_equal",    operator.le,      operator.le,      "fcmp ole {type} {0}, {1}",                                                     "{0} <= {1}",               r"{0} \le {1}", 0, gives="condition"),
     Op("equal",         operator.eq,      operator.eq,      "fcmp oeq {type} {0}, {1}",                                                     "{0} == {1}",               "{0} = {1}", 0, gives="condition"),
     Op("not_equal",     operator.ne,      operator.ne,      "fcmp une {type} {0}, {1}",                                                     "{0} != {1}",               r"{0} \ne {1}", 0, gives="condition"),
+    Op("both",          operator.and_,    operator.and_,    "and i1 {0}, {1}",                                                              "{0} & {1}",                r"{0} \wedge {1}", 1, takes="condition", gives="condition"),
+    Op("either",        operator.or_,     operator.or_,     "or i1 {0}, {1}",                                                               "{0} | {1}",                r"{0} \vee {1}", 1, takes="condition", gives="condition"),
+    Op("differ",        operator.xor,     operator.xor,     "xor i1 {0}, {1}",                                                              "{0} ^ {1}",                r"{0} \oplus {1}", 1, takes="condition", gives="condition"),
+    Op("opposite",      operator.invert,  operator.not_,    "xor i1 {0}, true",                                                             "{0} == 0",                 r"\neg {0}", 1, takes="condition", gives="condition"),
     Op("power",         operator.pow,     power,            "call {type} %power.of({type} {0}, {type} {1})",                                "power({0}, {1})",          "{0}^{{{1}}}", 3, numbers_only=True),
     Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})",                    "bfloat16({0})",            r"\operatorname{{bfloat16}}\left({0}\right)"),
     Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",                     "float16({0})",             r"\operatorname{{float16}}\left({0}\right)"),
@@ -192,3 +196,22 @@ ROWS = [
 ]  # fmt: skip
 
 OPS = {row.name: row for row in ROWS}
+
+ON_CONDITIONS = {
+    "multiply": "both",
+    "bit_and": "both",
+    "bit_or": "either",
+    "bit_xor": "differ",
+    "not_equal": "differ",
+    "invert": "opposite",
+}
+"""What an operation is where it meets conditions alone."""
+
+COUNTING = {"add", "multiply", "divide", "maximum", "minimum"}
+"""The operations in which a condition counts as 1 or 0 beside a number, as torch has it."""
+
+ON_BITS = {"add": "add_bits", "subtract": "subtract_bits", "multiply": "multiply_bits", "where": "where_bits"}
+"""What an operation is where it meets bits."""
+
+WORDS = ("sqrt", "sign", "maximum", "minimum", "clamp", "lerp", "where", "total", "total_square", "orthogonalize")
+"""What formulas may say beside + - * / and comparisons: the words of `formula/__init__.py` for whoever writes one."""

@@ -127,7 +127,8 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
     outputs = rewrite(outputs, reciprocal)
     outputs = rewrite(outputs, gather_numbers)
     changed = {name: value for name, value in outputs.items() if not is_input(value, name)}
-    reports = {name: value for name, value in changed.items() if isinstance(value, Reduction)}
+    told = formula.measured
+    reports = {name: value for name, value in changed.items() if name in told and isinstance(value, Reduction)}
     # Of a sum that is only told of, what matters here is what is summed.
     changed |= {name: value.operands[0] for name, value in reports.items()}
     before: list[Program] = []
@@ -145,9 +146,9 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
             Program(formula, numbers, {}, stores, places, totals, matrices, work, tuple(before), is_last=False)
         )
         changed = {name: value for name, value in known.items() if name not in done}
-    told = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
+    sums = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
     updates = {name: value for name, value in changed.items() if name in scalars}
-    numbers, stores, totals = hoist({name: value for name, value in changed.items() if name not in updates}, told)
+    numbers, stores, totals = hoist({name: value for name, value in changed.items() if name not in updates}, sums)
     return Program(formula, numbers, updates, stores, places, totals, {}, work, tuple(before))
 
 
@@ -217,7 +218,8 @@ def hoist(
         if node.operands and node.varies:
             new[node] = with_operands(node, tuple(given(operand) for operand in node.operands))
     totals = {name: Reduction(node.how, tuple(map(given, node.operands))) for name, node in sums.items()}
-    return list(slots), {name: given(value) for name, value in outputs.items()}, totals
+    stores = {name: given(value) for name, value in outputs.items()}
+    return list(slots), stores, totals
 
 
 def is_input(value: Expr, name: str) -> bool:

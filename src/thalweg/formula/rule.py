@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeAlias
+
+from ..annotations import evaluated
 
 Scalar = Annotated[Any, "one number a parameter"]
 """Marks a state of `update` that is one number for the whole parameter, as `mu: Scalar`."""
@@ -15,6 +19,8 @@ Unsigned = Annotated[Any, "never negative"]
 
 Copy = Annotated[Any, "starts as the parameter"]
 """Marks a state of `update` that starts as the parameter; it is never kept in a narrow format."""
+
+MARKS = {"Scalar": Scalar, "Unsigned": Unsigned, "Copy": Copy}
 
 Values: TypeAlias = dict[str, Any]
 """The parameter, its gradient and its states, by name."""
@@ -58,15 +64,33 @@ class Group:
     """What `self` is inside `update`: one group's numbers, and the class's own methods."""
 
     def __init__(self, owner: Any, read: Callable[[str], Any], **numbers: Any) -> None:
-        self._owner = owner
-        self._read = read
-        self.__dict__.update(numbers)
+        self.__dict__.update({"_owner": owner, "_read": read} | numbers)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What `super()` asks for: a formula may begin with its parent's."""
+        return self._owner
 
     def __getattr__(self, name: str) -> Any:
         if name in self._owner.options or name in self._owner.learned:
             return self._read(name)
-        attribute = inspect.getattr_static(self._owner, name)
+        try:
+            attribute = inspect.getattr_static(self._owner, name)
+        except AttributeError:
+            raise AttributeError(self._unknown(name)) from None
         return attribute.__get__(self, self._owner) if hasattr(attribute, "__get__") else attribute
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"self.{name} cannot be set by a formula, since `self` is a group that others step with too: use a "
+            f"variable of its own, {name} = ..., or return a state"
+        )
+
+    def _unknown(self, name: str) -> str:
+        own = [*self._owner.options, *self._owner.learned, *self.__dict__, *vars(self._owner)]
+        near = difflib.get_close_matches(name, [other for other in own if not other.startswith("_")], n=1)
+        told = f"did you mean self.{near[0]}?" if near else f"declare it, as {name}: float = 0.1"
+        return f"{self._owner.__name__} has no option {name!r}: {told}"
 
     def having(self, **options: Any) -> Group:
         """Return the same group with some options as given here."""
@@ -84,13 +108,26 @@ def rule_of(owner: Any) -> Rule:
             f"{owner.__name__}.update must take (self, param, grad, *states), but takes "
             f"({', '.join(argument.name for argument in arguments)})"
         )
-    states = arguments[3:]
-    names = tuple(state.name for state in states)
+    for argument in arguments:
+        if argument.kind not in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD):
+            raise TypeError(f"{owner.__name__}.update must name each state, but takes {argument}: write it by its name")
+    marks = {state.name: _marks(state.annotation, text, owner) for state in arguments[3:]}
+    names = tuple(marks)
     scalars, unsigned, copies = (
-        frozenset(state.name for state in states if state.annotation is mark) for mark in (Scalar, Unsigned, Copy)
+        frozenset(name for name in names if mark in marks[name]) for mark in ("Scalar", "Unsigned", "Copy")
     )
     update = _by_name(owner, text, names)
     return Rule(owner, text, update, names, scalars, unsigned, owner.counts_steps, wide=copies, copies=copies)
+
+
+def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:
+    """Find the marks of an argument; one that is known to type checkers alone is known by its name."""
+    try:
+        found = evaluated(annotation, inspect.unwrap(text).__globals__, vars(owner))
+    except NameError:
+        return MARKS.keys() & {re.findall(r"\w+", annotation)[-1]}
+    said = getattr(found, "__metadata__", ())
+    return {name for name, mark in MARKS.items() if mark.__metadata__[0] in said}
 
 
 def _by_name(owner: Any, text: Callable[..., Any], states: tuple[str, ...]) -> Update:
@@ -99,6 +136,8 @@ def _by_name(owner: Any, text: Callable[..., Any], states: tuple[str, ...]) -> U
 
     def update(group: Any, now: Values) -> Values:
         returned = text(group, now["param"], now["grad"], *(now[name] for name in states))
+        if returned is None:
+            raise TypeError(f"{owner.__name__}.update returned nothing: end it with `return {', '.join(names)}`")
         values = returned if isinstance(returned, tuple) else (returned,)
         if len(values) != len(names):
             raise TypeError(

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from . import around
 from .alike import are_alike
-from .expr import Constant, Expr, Operation, Symbol, as_expr, symbols, walk
+from .expr import Constant, Expr, Operation, Symbol, as_expr, as_number, symbols, walk
+from .mistakes import in_one_sentence
 from .rule import Group, Rule
 
 NUMBER = object()
@@ -102,14 +103,25 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 
     group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN)
     inputs = {name: Symbol(name, "parameter" if name in rule.scalars else "element") for name in arguments(rule)}
-    with local_names(rule.text, formula.names):
+    with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
         outputs = rule(group, dict(inputs))
     outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
-    formula.outputs = living({name: as_expr(value) for name, value in outputs.items()}, inputs)
+    formula.outputs = living({name: _output(rule, name, value) for name, value in outputs.items()}, inputs)
     formula.rebinds = Expr.rebound > rebound
     # A formula is kept for ever, and its symbols know who decides: not so the group, with its parameters.
     asked.clear()
     return formula
+
+
+def _output(rule: Rule, name: str, value: Any) -> Expr:
+    """Take what was returned under a name; a state that is one number is none for each element."""
+    new: Expr = as_number(as_expr(value))
+    if name in rule.scalars and new.varies:
+        raise TypeError(
+            f"{rule.owner.__name__}.update returned {name!r} for each element, but it is marked as a Scalar, one "
+            "number a parameter: take a total(), or leave the mark out"
+        )
+    return new
 
 
 GIVEN = {

@@ -11,12 +11,22 @@ import torch
 from ..formula.around import EMA
 
 
+def refuse_within(optimizer: Any, what: str) -> None:
+    """Raise RuntimeError where means stand in for the parameters: what is done to them then would be lost."""
+    if getattr(optimizer.state, "stands_in", False):
+        raise RuntimeError(
+            f"{type(optimizer).__name__} cannot do {what}: the averaged parameters stand in for the parameters, which "
+            "come back at the end of `with optimizer.averaged():`, so go on after it"
+        )
+
+
 @contextmanager
 def swapped_in(optimizer: Any) -> Iterator[None]:
     """Let each parameter be its running mean; afterwards it is what it was, whatever happened.
 
-    Raises RuntimeError if no mean is kept yet.
+    Raises RuntimeError if no mean is kept yet, or if the means are there already.
     """
+    refuse_within(optimizer, "averaged() within averaged()")
     means = {param: state[EMA] for param, state in optimizer.state.items() if isinstance(state, dict) and EMA in state}
     if not means:
         raise RuntimeError(
@@ -26,9 +36,11 @@ def swapped_in(optimizer: Any) -> Iterator[None]:
         kept = {param: (param.clone(), param._version) for param in means}
         for param, mean in means.items():
             param.copy_(mean)
+    optimizer.state.stands_in = True
     try:
         yield
     finally:
+        optimizer.state.stands_in = False
         with torch.no_grad():
             for param, (value, version) in kept.items():
                 param.copy_(value)

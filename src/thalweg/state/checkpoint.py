@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..formula.rule import Rule
 from . import structure
+from .averaged import refuse_within
 from .convert import as_dtype, converted
 from .entries import States, plain
 from .keeping import fault as format_fault
@@ -29,6 +30,7 @@ def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
     matched by name where both sides have names, and states keep the dtype they were saved with. All is checked and
     made before the old is exchanged for it in one move.
     """
+    refuse_within(optimizer, "load_state_dict()")
     saved = _through_hooks(optimizer, state_dict)
     _refuse(optimizer, structure.faults(saved))
     found = match(optimizer.param_groups, saved["param_groups"])

@@ -40,7 +40,9 @@ def _by_name(ours: Groups, theirs: Groups) -> Match:
     if extra := there.keys() - here:
         found.faults.append(f"it has {_list(extra)}, which the optimizer has not")
     for index, group in enumerate(ours):
-        sources = list(dict.fromkeys(there[name][1] for name in group["param_names"] if name in there))
+        sources = list(dict.fromkeys(there[name][1] for name in group.get("param_names", ()) if name in there))
+        if not group["params"]:
+            sources = [place for place in [index] if place < len(theirs) and not theirs[place]["params"]]
         options = [_options(theirs[source]) for source in sources]
         if any(other != options[0] for other in options):
             found.faults.append(
@@ -55,7 +57,7 @@ def _places(groups: Groups) -> dict[str, tuple[Any, int]]:
     return {
         name: (param, index)
         for index, group in enumerate(groups)
-        for name, param in zip(group["param_names"], group["params"], strict=True)
+        for name, param in zip(group.get("param_names", ()), group["params"], strict=True)
     }
 
 

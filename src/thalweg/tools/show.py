@@ -32,9 +32,9 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
         console.print("\n".join(texts), markup=False, highlight=False, soft_wrap=True)
         return
     console.print(f"[bold]{cls.__name__}[/]: {inspect.getdoc(cls) or ''}\n", highlight=False, soft_wrap=True)
-    source = textwrap.dedent(inspect.getsource(cls.update))
-    console.print(Syntax(source, "python", background_color="default", word_wrap=True))
-    console.print("\n[bold]LaTeX[/], under these options\n")
+    if source := _source(cls):
+        console.print(Syntax(source, "python", background_color="default", word_wrap=True), end="\n\n")
+    console.print("[bold]LaTeX[/], under these options\n")
     for line in latex(program.formula):
         console.print(f"  {line} \\\\", markup=False, highlight=False, soft_wrap=True)
     console.print()
@@ -42,6 +42,14 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
     console.print()
     console.print(_memory(program, dtypes))
     console.print(f"\n{_kept(program, dtypes)}", highlight=False)
+
+
+def _source(cls: type[Optimizer]) -> str:
+    """Read the text of a formula, which is nowhere if it was typed in and is no file's."""
+    try:
+        return textwrap.dedent(inspect.getsource(cls.update))
+    except (OSError, TypeError):
+        return ""
 
 
 def _choice(cls: type[Optimizer], options: dict[str, Any]) -> Choice:

@@ -86,7 +86,7 @@ def test_sums_are_taken_in_the_order_that_is_promised(size):
 def scaled(engine, spoil=None, cls=Adam):
     torch.manual_seed(0)
     tensors = params((3, 3), (5,))
-    optimizer = cls(tensors, lr=0.1, engine=engine)
+    optimizer = cls(tensors, lr=0.1, engine=engine, fused=True)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=2.0**10, growth_interval=2)
     for step in range(5):
         optimizer.zero_grad()

@@ -68,3 +68,22 @@ def test_torch_goes_on_from_our_state_and_we_from_torch(task):
     ours.optimizer = back
     assert ours.step().success
     assert back.result.iterations > 25
+
+
+@pytest.mark.parametrize("options", [{}, {"line_search_fn": None, "max_eval": 7}, {"line_search_fn": "more_thuente"}])
+def test_torch_steps_on_from_a_whole_checkpoint_and_our_options_come_back(task, options):
+    """Its LBFGS knows one search, and compares evaluations with a number."""
+    ours = task(LBFGS, max_iter=3, **options)
+    ours.step()
+    theirs = torch.optim.LBFGS([ours.x])
+    theirs.load_state_dict(saved(ours.optimizer))
+    before = float(ours.closure().detach())
+    theirs.step(ours.closure)
+    assert float(ours.closure().detach()) < before
+    back = LBFGS([ours.x])
+    back.load_state_dict(theirs.state_dict())
+    wanted = {"line_search_fn": "hager_zhang", "max_eval": None} | options
+    assert {name: back.param_groups[0][name] for name in wanted} == wanted
+    theirs.param_groups[0]["max_eval"] = 9
+    back.load_state_dict(theirs.state_dict())
+    assert back.max_eval == 9

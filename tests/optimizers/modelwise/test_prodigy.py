@@ -216,3 +216,22 @@ def test_it_cannot_step_in_backward():
 def test_what_it_does_not_take(options, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         thalweg.Prodigy([torch.zeros(3)], **options)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("options", [{}, {"safeguard_warmup": True}, {"weight_decay": 0.1, "decouple": False}], ids=str)
+def test_a_group_whose_rate_is_zero_rests(options, engine):
+    """The authors' package leaves its gradients out of the estimate, and its states alone, until it has a rate."""
+
+    def trained(cls, **more):
+        params = parameters()
+        optimizer = cls([{"params": params[:2]}, {"params": params[2:], "lr": 0.0}], **options, **NO_EPS, **more)
+        walk(optimizer, range(10))
+        optimizer.param_groups[1]["lr"] = 1.0
+        walk(optimizer, range(10, 20))
+        return params, optimizer.param_groups[0]["d"]
+
+    wanted, found = trained(TheirProdigy), trained(thalweg.Prodigy, engine=engine)
+    assert found[1] == pytest.approx(wanted[1], rel=1e-6)
+    # as above, in twenty steps
+    torch.testing.assert_close(found[0], wanted[0], rtol=1e-6, atol=1e-6)

@@ -12,7 +12,7 @@ from .elements import Loop
 from .formats import FORMATS, place_of
 from .packed import PACK, UNPACK
 from .stages import Stages
-from .text import ATTRIBUTES, block
+from .text import ATTRIBUTES, block, name_of
 
 AHEAD = 2
 """So many blocks ahead memory is fetched: left alone, the processor waits for the next while it works on a block."""
@@ -100,16 +100,16 @@ def definitions(it: Stages) -> Iterator[str]:
 def walk_blocks(it: Stages) -> str:
     """Write the walk over the blocks of a chunk."""
     given = [name for name in it.first.tensors if name not in it.buffers]
-    places = {name: f"%{name}.block" for name in given} | {name: f"%{name}.codes" for name in it.packed}
-    places |= {name: f"%{name}.start" for name in it.buffers}
-    arguments = ", ".join([*(f"ptr %{name}.start" for name in given), "ptr %slots", "ptr %sums", "i64 %first"])
+    places = {name: f"{name_of(name)}.block" for name in given} | {name: f"{name_of(name)}.codes" for name in it.packed}
+    places |= {name: f"{name_of(name)}.start" for name in it.buffers}
+    arguments = ", ".join([*(f"ptr {name_of(name)}.start" for name in given), "ptr %slots", "ptr %sums", "i64 %first"])
     return f"""
 define internal void @blocks({arguments}, i64 %length) {ATTRIBUTES} {{
 entry:
-{block(f"%{name}.start = alloca [{BLOCK} x {it.first.compute}], align 64" for name in it.buffers)}
-{block(f"%{name}.codes = alloca [{BLOCK} x i8], align 64" for name in it.packed)}
-{block(f"%{name}.columns = alloca [{BLOCK} x double], align 64" for name in it.first.sums)}
-{block(f"call void @zero(ptr %{name}.columns)" for name in it.first.sums)}
+{block(f"{x}.start = alloca [{BLOCK} x {it.first.compute}], align 64" for x in map(name_of, it.buffers))}
+{block(f"{x}.codes = alloca [{BLOCK} x i8], align 64" for x in map(name_of, it.packed))}
+{block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, it.first.sums))}
+{block(f"call void @zero(ptr {x}.columns)" for x in map(name_of, it.first.sums))}
   br label %loop
 
 loop:
@@ -121,10 +121,10 @@ loop:
   %b.index = lshr i64 %b, {BLOCK.bit_length() - 1}
   %b.pair = lshr i64 %b, 1
 {block(_of_block(it.first, given), _ahead(it.first, given))}
-{block(f"call void @unpack(ptr %{name}.block, ptr %{name}.codes)" for name in it.packed)}
+{block(f"call void @unpack(ptr {x}.block, ptr {x}.codes)" for x in map(name_of, it.packed))}
   {_call(it.first, places)}
 {block(_between(it, places))}
-{block(f"call void @pack(ptr %{name}.block, ptr %{name}.codes)" for name in it.packed if name in it.written)}
+{block(f"call void @pack(ptr {x}.block, ptr {x}.codes)" for x in map(name_of, it.repacked))}
   %next = add i64 %b, {BLOCK}
   %done = icmp uge i64 %next, %length
   br i1 %done, label %exit, label %loop
@@ -141,35 +141,35 @@ def _of_block(first: Loop, given: list[str]) -> Iterator[str]:
     for name in given:
         kind = FORMATS[first.dtypes[name]].type
         place = place_of("%b", name in first.blocks, first.dtypes[name])
-        yield f"%{name}.block = getelementptr {kind}, ptr %{name}.start, i64 {place}"
+        yield f"{name_of(name)}.block = getelementptr {kind}, ptr {name_of(name)}.start, i64 {place}"
 
 
 def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
     """Have what is read come into the cache before its turn."""
     for name in (name for name in given if name in first.loads("element")):
-        form = FORMATS[first.dtypes[name]]
+        form, x = FORMATS[first.dtypes[name]], name_of(name)
         size = BLOCK // form.together * form.bytes
         for line in range(AHEAD * size, (AHEAD + 1) * size, LINE):
-            yield f"%{name}.ahead.{line} = getelementptr i8, ptr %{name}.block, i64 {line}"
-            yield f"call void @llvm.prefetch.p0(ptr %{name}.ahead.{line}, i32 0, i32 3, i32 1)"
+            yield f"{x}.ahead.{line} = getelementptr i8, ptr {x}.block, i64 {line}"
+            yield f"call void @llvm.prefetch.p0(ptr {x}.ahead.{line}, i32 0, i32 3, i32 1)"
 
 
 def _call(it: Loop, places: Mapping[str, str]) -> str:
     tensors = [f"ptr {places[name]}" for name in it.tensors]
-    columns = [f"ptr %{name}.columns" for name in it.sums]
-    peaks = [f"{it.compute} %{name}" for name in it.peaks]
+    columns = [f"ptr {name_of(name)}.columns" for name in it.sums]
+    peaks = [f"{it.compute} {name_of(name)}" for name in it.peaks]
     return f"call void @{it.name}({', '.join([*tensors, *columns, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
 
 
 def _between(it: Stages, places: Mapping[str, str]) -> Iterator[str]:
     for name, buffer in it.peaks.items():
-        yield f"%{name} = call float @peak(ptr %{buffer}.start, i64 %count)"
+        yield f"{name_of(name)} = call float @peak(ptr {name_of(buffer)}.start, i64 %count)"
     if it.second:
         yield _call(it.second, places)
 
 
 def _sums(it: Stages) -> Iterator[str]:
-    for place, name in enumerate(it.first.sums):
-        yield f"%{name} = call double @pairwise(ptr %{name}.columns)"
-        yield f"%{name}.at = getelementptr double, ptr %sums, i64 {place}"
-        yield f"store double %{name}, ptr %{name}.at"
+    for place, x in enumerate(map(name_of, it.first.sums)):
+        yield f"{x} = call double @pairwise(ptr {x}.columns)"
+        yield f"{x}.at = getelementptr double, ptr %sums, i64 {place}"
+        yield f"store double {x}, ptr {x}.at"

@@ -14,7 +14,7 @@ from ...formula.expr import Expr, Operation, Reduction, symbols, walk
 from ...formula.passes import Slot
 from ...formula.random import ELEMENT
 from .formats import COMPUTE, FORMATS, format_of
-from .text import STREAMING, Values, block, is_condition
+from .text import STREAMING, Values, block, is_condition, name_of
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Loop:
     @property
     def arguments(self) -> str:
         """What the function takes."""
-        tensors = [f"ptr noalias %{name}.start" for name in self.tensors]
-        columns = [f"ptr noalias %{name}.columns" for name in self.sums]
-        peaks = [f"{self.compute} %{name}" for name in self.peaks]
+        tensors = [f"ptr noalias {name_of(name)}.start" for name in self.tensors]
+        columns = [f"ptr noalias {name_of(name)}.columns" for name in self.sums]
+        peaks = [f"{self.compute} {name_of(name)}" for name in self.peaks]
         return ", ".join([*tensors, *columns, *peaks, "ptr noalias %slots", "i64 %first", "i64 %length"])
 
     @property
@@ -73,7 +73,7 @@ class Loop:
 def loop(it: Loop) -> str:
     """Write the function."""
     given = dict(it.names) | {value: name for name, value in it.stores.items()}
-    named = {name: f"%{name}" for name in [*it.tensors, *it.peaks]} | {ELEMENT.label: "%element"}
+    named = {name: name_of(name) for name in [*it.tensors, *it.peaks]} | {ELEMENT.label: "%element"}
     values = Values(it.compute, named, given)
     once = [node for node in walk(*it.roots) if isinstance(node, Operation) and not is_per_element(node)]
     of_blocks = {name: value for name, value in it.stores.items() if name in it.blocks}
@@ -128,14 +128,15 @@ def slots(used: Sequence[Slot], compute: str) -> Iterator[str]:
 def addresses(tensors: Iterable[str], dtypes: Mapping[str, torch.dtype], place: str) -> Iterator[str]:
     """Find the element of each tensor."""
     for name in tensors:
-        yield f"%{name}.at = getelementptr inbounds {FORMATS[dtypes[name]].type}, ptr %{name}.start, i64 {place}"
+        kind, x = FORMATS[dtypes[name]].type, name_of(name)
+        yield f"{x}.at = getelementptr inbounds {kind}, ptr {x}.start, i64 {place}"
 
 
 def loads(tensors: Iterable[str], dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
     """Read the elements, widened to the format that is computed in."""
     for name in tensors:
         form = format_of(dtypes[name], COMPUTE[dtypes["compute"]])
-        text = form.load.format(x=f"%{name}", at=f"%{name}.at", type=form.type, bytes=form.bytes)
+        text = form.load.format(x=name_of(name), at=f"{name_of(name)}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()
 
 
@@ -143,7 +144,7 @@ def stores(results: Mapping[str, Expr], dtypes: Mapping[str, torch.dtype], value
     """Write the elements, rounded once."""
     for name, value in results.items():
         form = format_of(dtypes[name], COMPUTE[dtypes["compute"]])
-        text = form.store.format(x=values[value], at=f"%{name}.at", type=form.type, bytes=form.bytes)
+        text = form.store.format(x=values[value], at=f"{name_of(name)}.at", type=form.type, bytes=form.bytes)
         yield from text.strip().splitlines()
 
 
@@ -156,7 +157,7 @@ WIDE = {"float": "fpext float {value} to double", "double": "fadd double {value}
 def sums(it: Loop, values: Values) -> Iterator[str]:
     """Add to the columns, in float64."""
     for name, total in it.sums.items():
-        x = f"%{name}"
+        x = name_of(name)
         yield f"{x}.wide = " + WIDE[it.compute].format(value=values[total.operands[0]])
         yield f"{x}.term = " + TERMS[total.how].format(x=x)
         yield f"{x}.at = getelementptr inbounds double, ptr {x}.columns, i64 %i"

@@ -7,13 +7,13 @@ import torch
 from ...formula.passes import Program
 from .formats import COMPUTE, FORMATS
 from .layout import CONTEXT, RowLayout
-from .text import ATTRIBUTES, Values, block, is_condition, word
+from .text import ATTRIBUTES, Values, block, is_condition, name_of, word
 
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
     """Write the loop over the rows: count the step, then compute the numbers or share those of the row before."""
     values = Values(
-        "double", {symbol.label: option_name(symbol.label) for symbol in program.inputs} | {"step_count": "%step"}
+        "double", {symbol.label: name_of(symbol.label) for symbol in program.inputs} | {"step_count": name_of("step")}
     )
     results = [*program.numbers, *program.updates.values()]
     compute = COMPUTE[dtypes["compute"]]
@@ -21,9 +21,9 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     return f"""
 define dso_local void @prepare(ptr %context) {ATTRIBUTES} {{
 entry:
-{block(word("rows.all", "context", CONTEXT.index("rows")), word("slots", "context", CONTEXT.index("slots")))}
-{block(word("power.of", "context", CONTEXT.index("power")))}
-{block(word("row_count", "context", CONTEXT.index("row_count"), "i64"))}
+{block(word("%rows.all", "context", CONTEXT.index("rows")), word("%slots", "context", CONTEXT.index("slots")))}
+{block(word("%power.of", "context", CONTEXT.index("power")))}
+{block(word("%row_count", "context", CONTEXT.index("row_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
   store i64 0, ptr %taken
   %empty = icmp eq i64 %row_count, 0
@@ -33,11 +33,11 @@ loop:
   %r = phi i64 [ 0, %entry ], [ %next, %kept ]
   %options.before = phi ptr [ null, %entry ], [ %options, %kept ]
   %slots.before = phi ptr [ null, %entry ], [ %slots.row, %kept ]
-{block(f"%{name}.before = phi double [ 0.0, %entry ], [ %{name}.old, %kept ]" for name in names)}
-{block(f"%{name}.shared = phi double [ 0.0, %entry ], [ %{name}.new, %kept ]" for name in names)}
+{block(f"{x}.before = phi double [ 0.0, %entry ], [ {x}.old, %kept ]" for x in map(name_of, names))}
+{block(f"{x}.shared = phi double [ 0.0, %entry ], [ {x}.new, %kept ]" for x in map(name_of, names))}
   %row.start = mul i64 %r, {layout.width}
   %row = getelementptr i64, ptr %rows.all, i64 %row.start
-{block(word("options", "row", layout.options))}
+{block(word("%options", "row", layout.options))}
 {block(line for name in names for line in read(name, layout, dtypes))}
 {block(same(names))}
   br i1 %same, label %kept, label %fresh
@@ -64,45 +64,38 @@ exit:
 """
 
 
-def option_name(label: str) -> str:
-    """Name an option: betas[0] is %betas.0."""
-    return "%" + label.replace("[", ".").replace("]", "")
-
-
 def read(name: str, layout: RowLayout, dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
     """Read a number of the row, in float64; the step is counted as it is read."""
-    kind = FORMATS[dtypes[name]].type
-    yield from word(f"{name}.at", "row", layout.scalar(name))
-    yield f"%{name}.kept = load {kind}, ptr %{name}.at"
-    yield f"%{name}.old = " + (
-        f"fpext {kind} %{name}.kept to double" if kind != "double" else f"fadd double %{name}.kept, -0.0"
-    )
-    yield f"%{name} = fadd double %{name}.old, {'1.0' if name == 'step' else '-0.0'}"
+    kind, x = FORMATS[dtypes[name]].type, name_of(name)
+    yield from word(f"{x}.at", "row", layout.scalar(name))
+    yield f"{x}.kept = load {kind}, ptr {x}.at"
+    yield f"{x}.old = " + (f"fpext {kind} {x}.kept to double" if kind != "double" else f"fadd double {x}.kept, -0.0")
+    yield f"{x} = fadd double {x}.old, {'1.0' if name == 'step' else '-0.0'}"
 
 
 def write(name: str, dtypes: Mapping[str, torch.dtype]) -> Iterator[str]:
     """Write a number of the row back."""
-    kind = FORMATS[dtypes[name]].type
-    rounded = f"fptrunc double %{name}.new to {kind}" if kind != "double" else f"fadd double %{name}.new, -0.0"
-    yield f"%{name}.rounded = {rounded}"
-    yield f"store {kind} %{name}.rounded, ptr %{name}.at"
+    kind, x = FORMATS[dtypes[name]].type, name_of(name)
+    rounded = f"fptrunc double {x}.new to {kind}" if kind != "double" else f"fadd double {x}.new, -0.0"
+    yield f"{x}.rounded = {rounded}"
+    yield f"store {kind} {x}.rounded, ptr {x}.at"
 
 
 def same(names: tuple[str, ...]) -> Iterator[str]:
     """Tell if a row starts from the same numbers as the row before."""
     yield "%same.options = icmp eq ptr %options, %options.before"
     condition = "%same.options"
-    for name in names:
-        yield f"%equal.{name} = fcmp oeq double %{name}.old, %{name}.before"
-        yield f"%same.{name} = and i1 {condition}, %equal.{name}"
-        condition = f"%same.{name}"
+    for x in map(name_of, names):
+        yield f"{x}.is_equal = fcmp oeq double {x}.old, {x}.before"
+        yield f"{x}.is_same = and i1 {condition}, {x}.is_equal"
+        condition = f"{x}.is_same"
     yield f"%same = and i1 {condition}, true"
 
 
 def options(program: Program) -> Iterator[str]:
     """Read the group's options."""
     for index, symbol in enumerate(program.options):
-        name = option_name(symbol.label)
+        name = name_of(symbol.label)
         yield f"{name}.at = getelementptr double, ptr %options, i64 {index}"
         yield f"{name} = load double, ptr {name}.at"
 
@@ -127,5 +120,6 @@ def slots(program: Program, values: Values, compute: str) -> Iterator[str]:
 def updates(program: Program, names: tuple[str, ...], values: Values) -> Iterator[str]:
     """Take the new value of each number: just computed, or shared."""
     for name in names:
-        new = values[program.updates[name]] if name in program.updates else f"%{name}"
-        yield f"%{name}.new = phi double [ %{name}.shared, %loop ], [ {new}, %fresh ]"
+        x = name_of(name)
+        new = values[program.updates[name]] if name in program.updates else x
+        yield f"{x}.new = phi double [ {x}.shared, %loop ], [ {new}, %fresh ]"

@@ -12,7 +12,7 @@ from .formats import COMPUTE, FORMATS, place_of
 from .layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .numbers import prepare
 from .stages import Stages, stages
-from .text import ATTRIBUTES, DEFINITIONS, NARROW, SUFFIX, block, word
+from .text import ATTRIBUTES, DEFINITIONS, NARROW, SUFFIX, block, name_of, word
 
 STEP = f"""
 define dso_local void @step(ptr %context, i32 %threads) {ATTRIBUTES} {{
@@ -57,14 +57,14 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
 def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Stages) -> str:
     """Write what each thread does: take the next chunk until there is none."""
     tables = ("rows", "gradients", "chunks", "sums")
-    passed = ", ".join(f"ptr %{name}.start" for name in program.tensors)
+    passed = ", ".join(f"ptr {name_of(name)}.start" for name in program.tensors)
     call = "@elements" if it.is_whole else "@blocks"
     sums = "" if it.is_whole else " ptr %chunk.sums,"
     return f"""
 define dso_local void @work(ptr %context) {it.first.attributes} {{
 entry:
-{block(*(word(name, "context", CONTEXT.index(name)) for name in tables))}
-{block(word("chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
+{block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in tables))}
+{block(word("%chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
   br label %take
 
@@ -76,7 +76,7 @@ take:
 run:
   %chunk.start = mul i64 %c, {len(CHUNK)}
   %chunk = getelementptr i64, ptr %chunks, i64 %chunk.start
-{block(*(word(name, "chunk", place, "i64") for place, name in enumerate(CHUNK)))}
+{block(*(word(f"%{name}", "chunk", place, "i64") for place, name in enumerate(CHUNK)))}
   %row.start = mul i64 %row.index, {layout.width}
   %row = getelementptr i64, ptr %rows, i64 %row.start
   %first.index = lshr i64 %first, {BLOCK.bit_length() - 1}
@@ -84,7 +84,7 @@ run:
   %sums.start = mul i64 %c, {len(program.totals)}
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
-{block(word("slots", "row", layout.slots))}
+{block(word("%slots", "row", layout.slots))}
   call void {call}({passed}, ptr %slots,{sums} i64 %first, i64 %length)
   br label %take
 
@@ -97,9 +97,9 @@ exit:
 def start(name: str, program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
     """Find where a chunk starts in a tensor."""
     where = ("gradients", "%row.index") if name == "grad" else ("row", layout.tensor(name))
-    kind = FORMATS[dtypes[name]].type
+    kind, x = FORMATS[dtypes[name]].type, name_of(name)
     place = place_of("%first", name in program.blocks, dtypes[name])
-    return [*word(f"{name}.base", *where), f"%{name}.start = getelementptr {kind}, ptr %{name}.base, i64 {place}"]
+    return [*word(f"{x}.base", *where), f"{x}.start = getelementptr {kind}, ptr {x}.base, i64 {place}"]
 
 
 def finish(count: int) -> str:
@@ -109,8 +109,8 @@ def finish(count: int) -> str:
     return f"""
 define dso_local void @finish(ptr %context) {ATTRIBUTES} {{
 entry:
-{block(*(word(name, "context", CONTEXT.index(name)) for name in ("chunks", "sums", "totals")))}
-{block(*(word(name, "context", CONTEXT.index(name), "i64") for name in ("chunk_count", "row_count")))}
+{block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in ("chunks", "sums", "totals")))}
+{block(*(word(f"%{name}", "context", CONTEXT.index(name), "i64") for name in ("chunk_count", "row_count")))}
   %total.count = mul i64 %row_count, {count}
   %no_rows = icmp eq i64 %total.count, 0
   br i1 %no_rows, label %exit, label %clear

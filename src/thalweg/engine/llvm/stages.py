@@ -39,6 +39,11 @@ class Stages:
         return [name for name in self.first.tensors if name in used and FORMATS[self.first.dtypes[name]].together > 1]
 
     @property
+    def repacked(self) -> list[str]:
+        """List those of them that are written."""
+        return [name for name in self.packed if name in self.written]
+
+    @property
     def written(self) -> set[str]:
         """All that the loops write."""
         return {*self.first.stores, *(self.second.stores if self.second else ())}

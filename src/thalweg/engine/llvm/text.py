@@ -129,18 +129,18 @@ class Values:
         if isinstance(node, Slot):
             return f"%slot.{node.index}"
         if node not in self.names:
-            self.names[node] = self._free(self.given.get(node) or self._plain(node))
+            self.names[node] = self._free(name_of(self.given[node]) if node in self.given else self._plain(node))
         return self.names[node]
 
     @staticmethod
     def _plain(node: Expr) -> str:
-        return node.op.name if isinstance(node, Operation) else "number"
+        return f"%{node.op.name}" if isinstance(node, Operation) else "%number"
 
     def _free(self, stem: str) -> str:
-        name, tries = f"%{stem}", 1
+        name, tries = stem, 1
         while name in self.taken:
             tries += 1
-            name = f"%{stem}.{tries}"
+            name = f"{stem}.{tries}"
         self.taken.add(name)
         return name
 
@@ -158,6 +158,15 @@ class Values:
             yield f"{self[node]} = {line}"
 
 
+def name_of(label: str) -> str:
+    """Name a tensor, a number, or an option, betas[0] being %$betas.0: no name of a kernel's own has a $.
+
+    What LLVM has no letters for is written as its number.
+    """
+    plain = label.replace("[", ".").replace("]", "")
+    return "%$" + plain.encode("ascii", "backslashreplace").decode().replace("\\", "-")
+
+
 def literal(value: float, kind: str) -> str:
     """Write a constant exactly, rounded to the type: LLVM reads the bits of a double."""
     rounded = struct.unpack("f", struct.pack("f", value))[0] if kind == "float" else value
@@ -173,8 +182,8 @@ def block(*lines: str | Iterable[str]) -> str:
 def word(name: str, table: str, place: int | str, kind: str = "ptr") -> list[str]:
     """Read a word of a table."""
     return [
-        f"%{name}.word = getelementptr i64, ptr %{table}, i64 {place}",
-        f"%{name} = load {kind}, ptr %{name}.word",
+        f"{name}.word = getelementptr i64, ptr %{table}, i64 {place}",
+        f"{name} = load {kind}, ptr {name}.word",
     ]
 
 

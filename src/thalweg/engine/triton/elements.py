@@ -31,7 +31,8 @@ class Pass:
     def elements(self) -> str:
         """Write what is done to one tile of elements: where its tensors start, how many of its elements there are."""
         program = self.program
-        given = program.formula.names | {value: f"new_{name_of(name)}" for name, value in program.stores.items()}
+        given = {node: name_of(name) for node, name in program.formula.names.items()}
+        given |= {value: f"new_{name_of(name)}" for name, value in program.stores.items()}
         named = {name: name_of(name) for name in program.tensors} | {ELEMENT.label: ELEMENT.name}
         values = Values(self.compute, named, program.results, given)
         return f"""
@@ -117,7 +118,8 @@ def elements(
         for name, (index, number) in zip(self.numbers, enumerate(self.program.numbers), strict=True):
             read = f"tl.load(numbers + {index})"
             kind = "tl.int32" if number.kind == "bits" else self.compute
-            yield f"{name} = {read} != 0" if is_condition(number) else f"{name} = {read}.to({kind})"
+            # Triton's interpreter spreads a truth value over elements as what it was made of: whole numbers have logic.
+            yield f"{name} = {read}.to(tl.int32) != 0" if is_condition(number) else f"{name} = {read}.to({kind})"
 
     def _count(self) -> Iterator[str]:
         """Count the step, where no number waits for it: the first chunk of each row does."""

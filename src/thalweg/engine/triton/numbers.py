@@ -16,7 +16,7 @@ from .text import Values, block, name_of
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
     """Write the kernel that counts the step of each row and computes its numbers, a row to a thread."""
-    symbols = {symbol.label: name_of(symbol.label) for symbol in program.inputs} | {"step_count": "step"}
+    symbols = {symbol.label: name_of(symbol.label) for symbol in program.inputs} | {"step_count": name_of("step")}
     results = [*program.numbers, *program.updates.values()]
     given = {number: f"number_{index}" for index, number in enumerate(program.numbers)}
     values = Values("tl.float64", symbols, results, given)

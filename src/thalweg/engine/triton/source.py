@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from contextlib import suppress
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..cache import directory
+from ..folder import Folder, opened
 
 
 def imported(text: str, name: str) -> ModuleType:
@@ -24,22 +24,16 @@ def imported(text: str, name: str) -> ModuleType:
 
 def _written(text: str, name: str) -> Path:
     """Find the file with this text, or write it: into the cache, or where that cannot be, into a folder of our own."""
-    with suppress(OSError, RuntimeError):
-        return _placed(directory() / "triton" / name, text)
-    return _placed(_own_folder() / name, text)
+    with suppress(OSError, RuntimeError), opened(directory()) as outer, outer.inner("triton") as folder:
+        return _placed(folder, name, text)
+    with opened(_own_folder()) as folder:
+        return _placed(folder, name, text)
 
 
-def _placed(path: Path, text: str) -> Path:
-    """Put a file in place at once, unless the very same is there."""
-    with suppress(OSError, UnicodeDecodeError):
-        if path.read_text() == text:
-            return path
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    os.replace(new, path)
-    return path
+def _placed(folder: Folder, name: str, text: str) -> Path:
+    """Put a file in place, unless the very same is there."""
+    content = text.encode()
+    return folder.path / name if folder.read(name) == content else folder.write(name, content)
 
 
 @cache

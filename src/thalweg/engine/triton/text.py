@@ -135,9 +135,13 @@ def block(*lines: str | Iterable[str]) -> str:
 
 
 def name_of(label: str) -> str:
-    """Name a tensor, a number or an option: betas[0] is betas_0."""
-    name = label.replace("[", "_").replace("]", "").replace(".", "_")
-    return f"{name}_" if name in RESERVED else name
+    """Name a tensor, a number or an option, exp_avg being exp_avg_ and betas[0] betas__0.
+
+    No name of a kernel's own ends in _ or has two of them together. What is cut out of a formula is called sum.0.0.
+    """
+    name, _, place = label.removesuffix("]").partition("[")
+    own = name.replace(".", "_") if "." in name else f"{name}_"
+    return f"{own}_{place}" if place else own
 
 
 def is_condition(number: Expr) -> bool:

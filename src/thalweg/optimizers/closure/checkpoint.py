@@ -16,6 +16,12 @@ from .result import Reason
 
 OWN = "run"
 
+OWN_OPTIONS = "thalweg"
+"""The key of a saved group under which stand the options that torch.optim.LBFGS does not know in this form."""
+
+NO_LIMIT = 2**63 - 1
+"""A number of evaluations that is never reached: torch.optim compares with a number."""
+
 
 def exported(run: Descent) -> dict[str, Any]:
     """Return everything the run needs to go on bit for bit."""
@@ -94,6 +100,35 @@ def memory_of(method: Method) -> LimitedMemory | None:
     """Return the limited memory of L-BFGS, None for another method."""
     direction = method.direction if isinstance(method, LineSearch) else None
     return direction if isinstance(direction, LimitedMemory) else None
+
+
+def with_torch_options(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the options so that torch.optim.LBFGS can step with them; ours stand beside them."""
+    groups = [{**group, **_torch_options(group), OWN_OPTIONS: _differing(group)} for group in saved["param_groups"]]
+    return {**saved, "param_groups": groups}
+
+
+def with_own_options(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Take our options back, except where torch.optim's were changed since."""
+    return {**saved, "param_groups": list(map(_own_group, saved["param_groups"]))}
+
+
+def _own_group(group: Mapping[str, Any]) -> dict[str, Any]:
+    own = group.get(OWN_OPTIONS, {})
+    kept = {name: value for name, value in own.items() if group.get(name) == _torch_options(own)[name]}
+    return {name: value for name, value in group.items() if name != OWN_OPTIONS} | kept
+
+
+def _torch_options(group: Mapping[str, Any]) -> dict[str, Any]:
+    search, limit = group["line_search_fn"], group["max_eval"]
+    return {
+        "line_search_fn": None if search is None else "strong_wolfe",
+        "max_eval": NO_LIMIT if limit is None else limit,
+    }
+
+
+def _differing(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: group[name] for name in ("line_search_fn", "max_eval")}
 
 
 def moved(value: Any, device: torch.device) -> Any:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
+import torch
+
 from ...hyper import Fraction
 from . import trust_region
 from .bounds import Box, check_bound
+from .checkpoint import with_own_options, with_torch_options
 from .closure_function import Closure
 from .descend import Method
 from .directions.broyden import FAMILIES, DenseInverse
@@ -48,6 +51,14 @@ class LBFGS(ClosureOptimizer):
         """L-BFGS directions, any search."""
         direction = LimitedMemory(self.history_size, float(self.damping))
         return LineSearch(direction, search_named(self.line_search_fn, 0.7))
+
+    def state_dict(self, state_dtype: torch.dtype | None = None) -> dict[str, Any]:
+        """Return options and run as plain tensors, numbers, lists and dicts; torch.optim.LBFGS steps on from them."""
+        return with_torch_options(super().state_dict(state_dtype))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+        """Load what `state_dict()` returned, here or in torch.optim; raises ValueError where it does not fit."""
+        super().load_state_dict(with_own_options(state_dict), strict)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""

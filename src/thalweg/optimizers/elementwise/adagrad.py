@@ -33,6 +33,12 @@ class Adagrad(Optimizer):
         rate = self.lr / (1 + (self.step_count - 1) * self.lr_decay)
         return param - rate * grad / (sqrt(sum) + self.eps), sum
 
+    def share_memory(self):
+        """Move the states to memory that processes share: with parameters there, several may step (Hogwild)."""
+        for state in self.state.values():
+            for value in state.values():
+                value.share_memory_()
+
     def initial_sum(self):
         """The sum may start above zero, for smaller first steps."""
         return self.initial_accumulator_value

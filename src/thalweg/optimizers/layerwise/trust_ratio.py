@@ -28,7 +28,7 @@ class LAMB(Optimizer):
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
         m_hat = exp_avg / (1 - beta1**self.step_count)
         v_hat = exp_avg_sq / (1 - beta2**self.step_count)
-        direction = m_hat / (sqrt(v_hat) + self.eps) + self.weight_decay * param
+        direction = self.weight_decay * param + m_hat / (sqrt(v_hat) + self.eps)
         trust = ratio(norm(param), norm(direction))
         return param - self.lr * trust * direction, exp_avg, exp_avg_sq
 

@@ -16,6 +16,7 @@ class Muon(Optimizer):
     Schulz in bfloat16. https://kellerjordan.github.io/posts/muon/
     `adjust_lr_fn="match_rms_adamw"` gives updates the size of AdamW's, so that its lr and weight_decay can stay: Liu et
     al. 2025, "Muon is scalable for LLM training", equation 4. https://arxiv.org/abs/2502.16982
+    "spectral_unclamped" is the root of rows over columns, also below 1: torch.optim has it from version 2.15 on.
     It is for the weights between hidden layers; biases, norms, embeddings and the last layer are AdamW's. Of a tensor
     with more dimensions, as of a convolution, the first one is the rows; `batch_dims` says how many before that only
     count matrices, as of stacked experts or heads.
@@ -29,7 +30,7 @@ class Muon(Optimizer):
     ns_coefficients: Coefficients = (3.4445, -4.7750, 2.0315)
     eps: NonNegative = 1e-7
     ns_steps: Annotated[int, Whole(0, 99)] = 5
-    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw"))] = None
+    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = None
     batch_dims: Annotated[int, Whole(0)] = 0
 
     counts_steps = False
@@ -45,7 +46,8 @@ class Muon(Optimizer):
         """Give the size of an update for matrices of any shape."""
         if self.adjust_lr_fn == "match_rms_adamw":
             return 0.2 * sqrt(maximum(self.rows, self.columns))
-        return sqrt(maximum(1, self.rows / self.columns))
+        ratio = self.rows / self.columns
+        return sqrt(ratio if self.adjust_lr_fn == "spectral_unclamped" else maximum(1, ratio))
 
     @classmethod
     def unfit(cls, param, options):

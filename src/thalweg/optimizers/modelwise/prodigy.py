@@ -17,7 +17,8 @@ class Prodigy(Optimizer):
     options of the authors' code (in which eps meets the d of after the step). https://arxiv.org/abs/2306.06101
     A group's `d` is the estimate, the same for all groups; each group's own lr counts, and lr * d is its learning rate.
     `growth_rate` bounds how many times larger `d` may become in a step; `safeguard_warmup` keeps a warm-up's small lr
-    out of the estimate; `decouple` lets weights decay apart from the gradient.
+    out of the estimate; `decouple` lets weights decay apart from the gradient. A group whose lr is 0 rests, and the
+    estimate leaves it out.
     Tune: leave lr at 1, with a cosine down to zero; d_coef from 0.5 to 2 for smaller or larger estimates.
     """
 
@@ -41,6 +42,9 @@ class Prodigy(Optimizer):
     learned = ("d", "d_max", "d_numerator")
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, s, p0: Copy):
+        if not self.lr:
+            nothing = total(grad < -inf)
+            return param, exp_avg, exp_avg_sq, s, p0, nothing, nothing
         beta1, beta2 = self.betas
         rate = self.lr * self.d
         if self.use_bias_correction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -23,31 +23,66 @@ class InBackward:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
+        self.handles: dict[Tensor, Any] = {}
         self._look_again()
-        hooked = [param for _, param in _all(optimizer) if param.requires_grad]
-        # torch has not typed it.
-        self.handles = [param.register_post_accumulate_grad_hook(self._step) for param in hooked]  # type: ignore[no-untyped-call]
+        self._catching_up = optimizer.register_step_post_hook(self._catch_up)
         optimizer._in_backward = True
 
     def remove(self) -> None:
         """Take the hooks off."""
-        for handle in self.handles:
+        for handle in (*self.handles.values(), self._catching_up):
             handle.remove()
         self.optimizer._in_backward = False
 
     def _look_again(self) -> None:
-        """Make an optimizer of each parameter."""
-        self.groups, self.state = self.optimizer.param_groups, self.optimizer.state
-        self.each = {
-            param: self.optimizer.only(group, param, index) for index, (group, param) in enumerate(_all(self.optimizer))
-        }
+        """Make an optimizer of each parameter, and hook those that have gradients and no hook yet."""
+        optimizer = self.optimizer
+        _refuse_options(optimizer, optimizer.param_groups)
+        self.groups, self.state = optimizer.param_groups, optimizer.state
+        pairs = list(_all(optimizer))
+        self.each = {param: optimizer.only(group, param, index) for index, (group, param) in enumerate(pairs)}
+        self.group_of = {param: (group,) for group, param in pairs}
+        for _, param in pairs:
+            if param.requires_grad and param not in self.handles:
+                # torch has not typed it.
+                self.handles[param] = param.register_post_accumulate_grad_hook(self._step)  # type: ignore[no-untyped-call]
 
     def _step(self, param: Tensor) -> None:
         # A loaded checkpoint brings other groups and states.
         if self.optimizer.param_groups is not self.groups or self.optimizer.state is not self.state:
             self._look_again()
+        _refuse_options(self.optimizer, self.group_of[param])
         plain_step(self.each[param])
         param.grad = None
+
+    def _catch_up(self, *_: Any) -> None:
+        """Let parameters that were added, or unfrozen, be as the others from here: `step()` has just stepped them."""
+        late = [param for _, param in _all(self.optimizer) if param.requires_grad and param not in self.handles]
+        if late:
+            self._look_again()
+        for param in late:
+            param.grad = None
+
+
+def _refuse_options(optimizer: Optimizer, groups: Iterable[dict[str, Any]]) -> None:
+    """Raise ValueError for an option that needs all gradients at once."""
+    for group in groups:
+        for option, why in WHOLE.items():
+            if group.get(option):
+                raise ValueError(
+                    f"{type(optimizer).__name__} cannot step in backward with {option}={group[option]!r}, since {why}: "
+                    "leave it out, or clip each tensor by itself with max_tensor_norm"
+                )
+
+
+def _refuse_replicas(name: str, model: nn.Module) -> None:
+    """Raise ValueError for a model whose gradients are made common only when all of them are there."""
+    for module in model.modules():
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            raise ValueError(
+                f"{name} cannot step in backward of a model in DistributedDataParallel, as gradients there are made "
+                "common after they are complete, and its processes would drift apart: call step() after backward()"
+            )
 
 
 def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
@@ -57,16 +92,13 @@ def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
     calling `optimizer.step()` after each backward: it finds no gradients, runs its hooks, and schedulers count it.
     Gradients of several backwards are gathered with `accumulate=`; `state_dict()` is that of the optimizer.
 
-    Raises ValueError if an option needs all gradients at once, or a parameter of the optimizer is not the model's.
+    Layers that are unfrozen, and groups that are added, are stepped by `step()` the first time, and from then on as all
+    others. Raises ValueError, also later, if an option needs all gradients at once; if a parameter of the optimizer is
+    not the model's; and for a model in DistributedDataParallel.
     """
     name = type(optimizer).__name__
-    for index, group in enumerate(optimizer.param_groups):
-        for option, why in WHOLE.items():
-            if group.get(option):
-                raise ValueError(
-                    f"{name} cannot step in backward with {option}={group[option]!r} (group {index}), since {why}: "
-                    "leave it out, or clip each tensor by itself with max_tensor_norm"
-                )
+    _refuse_replicas(name, model)
+    _refuse_options(optimizer, optimizer.param_groups)
     if optimizer.learned:
         raise ValueError(f"{name} cannot step in backward, since it learns from the sums over all gradients of a step")
     own = set(model.parameters())

@@ -1,0 +1,185 @@
+"""A mistake in a formula: one sentence with its line, what is wrong, and the word that there is for it."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import thalweg.formula
+from thalweg import SGD, Optimizer
+from thalweg.formula import Scalar, maximum, sqrt, total, where
+from thalweg.formula.ops import WORDS
+from thalweg.hyper import NonNegative
+from thalweg.optimizer import registry
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch):
+    monkeypatch.setattr("thalweg.optimizer.registry", dict(registry))
+
+
+def made(body, **fields):
+    """Define an optimizer with this body; `Wrong` is in a file of its own as far as Python can tell."""
+
+    def update(self, param, grad, mean):
+        return body(self, param, grad, mean)
+
+    annotations = {"lr": NonNegative, "n": int} | dict.fromkeys(fields, NonNegative)
+    return type("Wrong", (Optimizer,), {"__annotations__": annotations, "lr": 0.1, "n": 3, "update": update, **fields})
+
+
+def said(cls):
+    """Take a step; return what is said of it, after seeing that nothing has changed."""
+    param = torch.ones(3)
+    param.grad = torch.ones(3)
+    optimizer = cls([param])
+    with pytest.raises(Exception, match=r"^Wrong\.update") as caught:
+        optimizer.step()
+    assert torch.equal(param, torch.ones(3))
+    assert not optimizer.state
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+MISTAKES = [
+    (
+        lambda self, p, g, m: (torch.exp(g), m),
+        "formulas have no torch.exp, whose last bits would depend on the machine",
+    ),
+    (lambda self, p, g, m: (torch.sqrt(g), m), "torch.sqrt cannot see into a formula: write sqrt(x)"),
+    (
+        lambda self, p, g, m: (torch.where(g > 0, g, p), m),
+        "torch.where cannot see into a formula: write where(condition",
+    ),
+    (lambda self, p, g, m: (torch.norm(g), m), "torch.norm cannot see into a formula: write sqrt(total_square(x))"),
+    (lambda self, p, g, m: (np.sqrt(g), m), "np.sqrt cannot see into a formula: write sqrt(x)"),
+    (lambda self, p, g, m: (np.maximum(g, p), m), "np.maximum cannot see into a formula: write maximum(x)"),
+    (lambda self, p, g, m: (math.sqrt(g), m), "math's functions"),
+    (lambda self, p, g, m: (float(self.lr) * p, m), "is not known as a number while it is traced"),
+    (
+        lambda self, p, g, m: (next(p for _ in range(self.n)), m),
+        "declare what never changes as name: ClassVar[int] = 3",
+    ),
+    (lambda self, p, g, m: (g.sum() * p, m), ".sum cannot see into a formula: write total(x)"),
+    (lambda self, p, g, m: (g.sqrt(), m), ".sqrt cannot see into a formula: write sqrt(x)"),
+    (lambda self, p, g, m: (p.add_(g), m), ".add_ cannot see into a formula: write a + b"),
+    (lambda self, p, g, m: (g.cosh(), m), "formulas have no .cosh"),
+    (lambda self, p, g, m: (max(g, m), m), "maximum and minimum for max and min"),
+    (lambda self, p, g, m: (g if g > 0 else p, m), "a Python `if` cannot depend on 'grad'"),
+    (lambda self, p, g, m: (p - self.lrr * g, m), "Wrong has no option 'lrr': did you mean self.lr?"),
+    (lambda self, p, g, m: (p - self.blue * g, m), "Wrong has no option 'blue': declare it, as blue: float = 0.1"),
+    (lambda self, p, g, m: (p - totl(g), m), "'totl' is not defined: did you mean 'total'?"),  # noqa: F821
+    (lambda self, p, g, m: (p - minimum(g, m), m), "'minimum' is not defined: from thalweg.formula import minimum"),  # noqa: F821
+    (lambda self, p, g, m: setattr(self, "lr", 0.1), "self.lr cannot be set by a formula"),
+    (lambda self, p, g, m: None, "Wrong.update returned nothing: end it with `return param, mean`"),
+    (lambda self, p, g, m: p, "returned 1 values, but must return 2: param, mean"),
+    (lambda self, p, g, m: (p[0], m), "'Symbol' object is not subscriptable"),
+    (lambda self, p, g, m: (sum(g), m), "a formula is of one element"),
+    (lambda self, p, g, m: (p - torch.ones(3) * g, m), "but got a tensor: keep it in a state"),
+    (lambda self, p, g, m: (p - g * "1", m), "but got str '1'"),
+    (lambda self, p, g, m: (p % g, m), "unsupported operand"),
+    (lambda self, p, g, m: (where(g, p, m), m), "where(condition, a, b) needs a condition first"),
+    (lambda self, p, g, m: (p - (g > 0) & m, m), "& and | are for conditions on both sides"),
+    (lambda self, p, g, m: (p * (1 - (g > 0)), m), "subtract is for numbers, but got a condition"),
+    (lambda self, p, g, m: (p * ((g > 0) * 2), m), "multiply is for numbers, but got a condition"),
+    (lambda self, p, g, m: (p * total(self.lr), m), "total sums over the elements of a parameter, but got a number"),
+]
+
+
+@pytest.mark.parametrize(("body", "sentence"), MISTAKES, ids=[sentence[:40] for _, sentence in MISTAKES])
+def test_a_mistake_is_told_with_its_line(body, sentence):
+    found = said(made(body))
+    assert sentence in found
+    if "return" not in sentence:
+        line = body.__code__.co_firstlineno
+        assert re.match(rf"Wrong\.update, line {line}, `\(?lambda self", found)
+
+
+def test_a_helpers_line_counts_and_a_library_s_does_not():
+    def helper(x):
+        return x.mean()
+
+    found = said(made(lambda self, p, g, m: (p - helper(g), m)))
+    assert found.startswith(f"Wrong.update, line {helper.__code__.co_firstlineno + 1}, `return x.mean()`")
+
+
+def test_a_formula_without_a_file_is_told_by_its_line_alone():
+    space = {}
+    exec("def body(self, p, g, m):\n    return g.abs(), m\n", space)
+    assert said(made(space["body"])).startswith("Wrong.update, line 2: .abs cannot see into a formula: write abs(x)")
+
+
+def test_a_state_marked_as_one_number_is_one():
+    class Wrong(Optimizer):
+        lr: NonNegative = 0.1
+
+        def update(self, param, grad, mu: Scalar):
+            return param - self.lr * grad, mu + grad
+
+    assert "returned 'mu' for each element, but it is marked as a Scalar" in said_of(Wrong)
+
+
+def said_of(cls):
+    param = torch.ones(3)
+    param.grad = torch.ones(3)
+    with pytest.raises(TypeError) as caught:
+        cls([param]).step()
+    return str(caught.value)
+
+
+def test_a_class_without_a_formula_says_so_when_it_is_made():
+    class Missing(Optimizer):
+        lr: NonNegative = 0.1
+
+    class Misspelled(Optimizer):
+        lr: NonNegative = 0.1
+
+        def upadte(self, param, grad):
+            return param - self.lr * grad
+
+    with pytest.raises(TypeError, match=r"^Missing has no formula: define update\(self, param, grad, \*states\)"):
+        Missing([torch.ones(3)])
+    with pytest.raises(TypeError, match=r"^Misspelled has no formula: did you mean 'upadte'\?"):
+        Misspelled([torch.ones(3)])
+    with pytest.raises(TypeError, match=r"^Optimizer has no formula: define update"):
+        Optimizer([torch.ones(3)])
+
+
+def test_a_formula_may_begin_with_its_parent_s():
+    class Shrinking(SGD):
+        def update(self, param, grad, momentum_buffer):
+            param, momentum_buffer = super().update(param, grad, momentum_buffer)
+            return 0.5 * param, momentum_buffer
+
+    for engine in ("llvm", "eager"):
+        param = torch.ones(3)
+        param.grad = torch.ones(3)
+        Shrinking([param], lr=0.5, engine=engine).step()
+        assert torch.equal(param, torch.full((3,), 0.25))
+
+
+def test_a_sum_may_be_a_state():
+    """For each element, or one for the parameter: it is kept, and not only told of."""
+
+    class Summing(Optimizer):
+        lr: NonNegative = 0.5
+
+        def update(self, param, grad, spread, size: Scalar):
+            return param - self.lr * grad, total(grad), total(grad * grad)
+
+    found = []
+    for engine in ("llvm", "eager"):
+        param = torch.ones(3)
+        param.grad = torch.tensor([1.0, 2.0, 3.0])
+        optimizer = Summing([param], engine=engine)
+        optimizer.step()
+        state = optimizer.state[param]
+        found.append((param.tolist(), state["spread"].tolist(), state["size"].item()))
+    assert found == [([0.5, 0.0, -0.5], [6.0] * 3, 14.0)] * 2
+
+
+def test_the_words_are_those_of_the_vocabulary():
+    assert set(WORDS) <= set(thalweg.formula.__all__)
+    assert all(callable(word) for word in (maximum, sqrt))
