@@ -69,6 +69,8 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
                 f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has "
                 f"{tuple(value.shape)}"
             )
-    crossed = limits(tensor, bound, 0) > limits(tensor, bound, 1)
+    crossed = ~(limits(tensor, bound, 0) <= limits(tensor, bound, 1))
     if bool(crossed.any()):
-        raise ValueError(f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed")
+        raise ValueError(
+            f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed or NaN"
+        )

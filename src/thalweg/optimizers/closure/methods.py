@@ -21,7 +21,9 @@ from .objective import Objective
 from .optimizer import ClosureOptimizer, bounds_of
 from .options import check_choice
 from .residual_function import ResidualFunction
+from .robust import robust_loss
 from .search import NAMES, search_named
+from .sizes import check_sizes, units_of
 from .vector import Vector
 
 FEW = 11
@@ -168,25 +170,51 @@ class LevenbergMarquardt(ClosureOptimizer):
     """Least squares: Gauss and Newton's step, shortened to where the residuals are nearly linear.
 
     Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory". https://doi.org/10.1007/BFb0067700 The
-    closure returns the residuals, any shape, and calls no backward; the loss is half their sum of squares. Up to
-    `dense_size` parameters the Jacobian is formed and decomposed, beyond it conjugate gradients multiply by J'J.
-    Tune: `scaled=True` where parameters differ by many orders of magnitude.
+    closure returns the residuals, any shape, and calls no backward; the loss is half their sum of squares, or a robust
+    `loss` of them with residuals of size `f_scale` still ordinary. Up to `dense_size` parameters the Jacobian is formed
+    and decomposed, beyond it conjugate gradients multiply by J'J, or L-BFGS goes along the walls of `bounds`.
+    Tune: `scaled=True` where parameters differ by many orders of magnitude, or `x_scale`, their sizes, one entry per
+    parameter in a list; `x_scale="jac"` is `scaled=True`.
     """
 
     scaled: bool = False
     dense_size: int = 500
+    _: KW_ONLY
+    bounds: Any = None
+    loss: Any = "linear"
+    f_scale: float = 1.0
+    x_scale: Any = None
 
     takes_residuals: ClassVar[bool] = True
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise TypeError or ValueError for what is no count or no loss."""
+        super().check(options, where)
+        robust_loss(cls.__name__, options["loss"], options["f_scale"])
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; raises TypeError or ValueError for bounds or sizes that do not fit, and adds nothing."""
+        super().add_param_group(param_group)
+        try:
+            check_bounds(type(self).__name__, self.param_groups[-1])
+            check_sizes(type(self).__name__, self.param_groups[-1])
+        except (TypeError, ValueError):
+            del self.param_groups[-1]
+            raise
+
     def method(self) -> Method:
         """A linear model of the residuals within a radius."""
-        if self._size() > self.dense_size:
-            return trust_region.TrustRegion(forcing=0.1)
-        return DenseLevenbergMarquardt(bool(self.scaled))
+        if self._size() <= self.dense_size:
+            return DenseLevenbergMarquardt(bool(self.scaled) or self.x_scale == "jac", units_of(self.param_groups))
+        if any(bound is not None for bound in self._bounds()):
+            return LineSearch(LimitedMemory(100), search_named("hager_zhang", 0.7))
+        return trust_region.TrustRegion(forcing=0.1)
 
     def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
-        """Return half the sum of the squared residuals as a function of one vector."""
+        """Return the loss of the residuals as a function of one vector."""
         if self.maximize:
             raise ValueError("LevenbergMarquardt minimizes squares, which have no maximum: leave out maximize=True")
-        function = ResidualFunction(type(self).__name__, vector, closure)
+        robust = robust_loss(type(self).__name__, self.loss, self.f_scale)
+        function = ResidualFunction(type(self).__name__, vector, closure, robust)
         return Objective(function, budget, function.times, box)

@@ -1,8 +1,9 @@
-"""SciPy's `minimize` and `least_squares` on tensors, lists or dicts of tensors, or a module."""
+"""SciPy's `minimize` on tensors, lists or dicts of tensors, or a module."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,10 +12,13 @@ from torch import Tensor
 from .batched import minimize_batch
 from .closure_function import Closure
 from .descend import Callback
-from .methods import BFGS, CG, LBFGS, LevenbergMarquardt, NewtonCG, SSBroyden, TrustRegion
+from .hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
+from .implicit import differentiable_answer
+from .methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from .optimizer import ClosureOptimizer
 from .options import check_choice
 from .outcome import Outcome, outcome_of
+from .vector import Vector, real_view
 
 METHODS: dict[str, type[ClosureOptimizer]] = {
     "lbfgs": LBFGS,
@@ -32,11 +36,15 @@ def minimize(
     method: str = "lbfgs",
     *,
     jac: Callable[[Any], Any] | None = None,
+    hess: Callable[[Any], Any] | None = None,
+    hessp: Callable[[Any, Any], Any] | None = None,
     bounds: Any = None,
     callback: Callable[[Any], object] | None = None,
     max_iter: int = 15_000,
     max_eval: int | None = None,
     batched: bool = False,
+    hess_inv: bool = False,
+    differentiable: bool = False,
     **options: Any,
 ) -> Outcome:
     """Return the minimum of `fun`, as SciPy's `minimize` does; gradients come from autograd unless `jac` gives them.
@@ -46,38 +54,71 @@ def minimize(
     a list. `callback(x)` is told of each iteration and stops the run by returning True. With `batched=True` x0 has
     shape (batch, n), `fun` returns shape (batch,), and every row is a problem of its own, for BFGS.
 
+    - `hess(x)` is the Hessian, shape (n, n) over the n real numbers of x in their order, or `hessp(x, p)` its product
+      with p, which has x's structure, for the methods that multiply by it; else they differentiate twice.
+    - `hess_inv=True` adds `hess_inv`, the inverse of the Hessian at the answer, of the same shape: by `hess`, `hessp`,
+      autograd, or differences of `jac`. Numbers that a bound stops have zeros. For a negative log likelihood it is the
+      covariance of the answer. Where the Hessian is not positive definite it is infinite, with a warning.
+    - `differentiable=True` makes `x` a function of whatever tensors `fun` depends on: `x.sum().backward()` finds their
+      gradients by implicit differentiation at the answer, not through the iterations.
+
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
     """
     check_choice("minimize", "method", method, METHODS, "")
     if batched:
-        refuse_in_batches(method, jac=jac, bounds=bounds, callback=callback, max_eval=max_eval)
+        given = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, "hess": hess, "hessp": hessp}
+        refuse_in_batches(method, jac=jac, bounds=bounds, callback=callback, max_eval=max_eval, **given)
         return minimize_batch(fun, x0, max_iter=max_iter, **options)
     limits = {} if bounds is None else {"bounds": bounds}
     unknowns = Unknowns(x0)
     optimizer = METHODS[method](unknowns.leaves, max_iter=max_iter, max_eval=max_eval, **limits, **options)
-    closure = gradient_closure(fun, unknowns, jac, leave_to_optimizer=optimizer.second_order)
-    optimizer.descend(closure, told(unknowns, callback))
-    return outcome_of(optimizer, unknowns.answer())
+    check_second_order(optimizer.second_order or hess_inv, method, hess, hessp)
+    differentiates = optimizer.second_order and hess is None and hessp is None
+    closure = gradient_closure(fun, unknowns, jac, leave_to_optimizer=differentiates)
+    optimizer.descend(with_hessian(closure, unknowns, hess, hessp), told(unknowns, callback))
+    outcome = outcome_of(optimizer, unknowns.answer())
+    if hess_inv:
+        closure = with_hessian(gradient_closure(fun, unknowns, jac, leave_to_optimizer=True), unknowns, hess, hessp)
+        hessian = hessian_at(Vector(unknowns.leaves), closure)
+        outcome = replace(outcome, hess_inv=inverse_hessian(hessian, free_at(optimizer)))
+    if differentiable:
+        outcome = replace(outcome, x=unknowns.differentiable(lambda: fun(unknowns.structure), free_at(optimizer)))
+    return outcome
 
 
-def least_squares(
-    residuals: Callable[[Any], Tensor],
-    x0: Any,
-    *,
-    callback: Callable[[Any], object] | None = None,
-    max_iter: int = 15_000,
-    max_eval: int | None = None,
-    **options: Any,
-) -> Outcome:
-    """Return the least sum of squares of `residuals`, by Levenberg and Marquardt; `fun` is half that sum.
+def check_second_order(used: bool, method: str, hess: Any, hessp: Any) -> None:
+    """Raise ValueError for a Hessian given twice, or to a method that has no use for it."""
+    if hess is not None and hessp is not None:
+        raise ValueError("minimize got both hess and hessp: leave one out")
+    if not used and not (hess is None and hessp is None):
+        raise ValueError(
+            f"minimize(method={method!r}) never multiplies by the Hessian: take 'newton-cg' or 'trust-region'"
+        )
 
-    `residuals` takes what `x0` is, as for `minimize`, and returns a tensor of any shape.
-    """
-    unknowns = Unknowns(x0)
-    optimizer = LevenbergMarquardt(unknowns.leaves, max_iter=max_iter, max_eval=max_eval, **options)
-    optimizer.descend(lambda: residuals(unknowns.structure), told(unknowns, callback))
-    return outcome_of(optimizer, unknowns.answer())
+
+def with_hessian(closure: Closure, unknowns: Unknowns, hess: Any, hessp: Any) -> Closure:
+    """Return the closure with the user's Hessian, if there is one."""
+    if hess is not None:
+        size = sum(real_view(leaf.detach()).numel() for leaf in unknowns.leaves)
+        return ClosureWithHessian(closure, by_matrix(lambda: hess(unknowns.answer()), size))
+    if hessp is not None:
+        return ClosureWithHessian(
+            closure, by_products(lambda parts: parts_of(hessp(unknowns.answer(), unknowns.filled(parts))))
+        )
+    return closure
+
+
+def parts_of(structure: Any) -> list[Any]:
+    """Return the tensors of a structure in their order."""
+    parts = list(structure.values()) if isinstance(structure, Mapping) else structure
+    return list(parts) if isinstance(parts, list | tuple) else [parts]
+
+
+def free_at(optimizer: ClosureOptimizer) -> Tensor:
+    """Return one for each number that may move at the answer, zero where a bound stops it."""
+    box, point = optimizer.current.box, optimizer.point
+    return torch.ones_like(point.x) if box is None else box.free(point.x, point.gradient)
 
 
 class Unknowns:
@@ -99,13 +140,28 @@ class Unknowns:
 
     def answer(self) -> Any:
         """Return a copy of the structure without gradients; a module itself."""
+        return self.filled([leaf.detach().clone() for leaf in self.leaves])
+
+    def filled(self, values: list[Tensor]) -> Any:
+        """Return the structure with other tensors in place of its leaves; a module itself."""
         if isinstance(self.structure, torch.nn.Module):
             return self.structure
         if isinstance(self.structure, Mapping):
-            return {name: value.detach().clone() for name, value in self.structure.items()}
-        if isinstance(self.structure, list):
-            return [value.detach().clone() for value in self.structure]
-        return self.structure.detach().clone()
+            return dict(zip(self.structure, values, strict=True))
+        return values if isinstance(self.structure, list) else values[0]
+
+    def differentiable(self, loss: Callable[[], Tensor], free: Tensor) -> Any:
+        """Return the answer as a function of what the loss depends on; raises ValueError for a module."""
+        if isinstance(self.structure, torch.nn.Module):
+            raise ValueError(
+                "differentiable=True needs x0 of tensors, since a module's parameters have no derivative: pass its "
+                "parameters as a dict and call the module by torch.func.functional_call"
+            )
+
+        def gradient() -> list[Tensor]:
+            return list(torch.autograd.grad(loss(), self.leaves, create_graph=True, materialize_grads=True))
+
+        return self.filled(differentiable_answer(gradient, self.leaves, free))
 
 
 def refuse_in_batches(method: str, **given: Any) -> None:
@@ -137,15 +193,15 @@ def gradient_closure(
             tensor.grad = None
         value = fun(unknowns.structure)
         if not leave_to_optimizer and isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad:
-            value.backward()  # type: ignore[no-untyped-call]
+            # What else the loss depends on must get no gradient, and keep its graph.
+            value.backward(inputs=unknowns.leaves)  # type: ignore[no-untyped-call]
         return value
 
     def by_jac() -> Tensor:
         assert jac is not None
         with torch.no_grad():
             value, gradient = fun(unknowns.answer()), jac(unknowns.answer())
-        parts = list(gradient.values()) if isinstance(gradient, Mapping) else gradient
-        for tensor, part in zip(unknowns.leaves, parts if isinstance(parts, list | tuple) else [parts], strict=True):
+        for tensor, part in zip(unknowns.leaves, parts_of(gradient), strict=True):
             tensor.grad = torch.as_tensor(part, dtype=tensor.dtype, device=tensor.device).detach()
         return value
 

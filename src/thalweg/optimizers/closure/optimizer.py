@@ -18,6 +18,7 @@ from .bounds import Box, box_of
 from .checkpoint import exported, imported
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .descend import Callback, Descent, Method
+from .hessian import ClosureWithHessian, given_products
 from .objective import Objective, Point
 from .options import check_choice, check_counts
 from .result import Result
@@ -131,8 +132,9 @@ class ClosureOptimizer(Optimizer):
 
     def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
         """Return the closure as a function of one vector."""
-        if not self.second_order:
-            return Objective(ClosureFunction(type(self).__name__, vector, closure, self.maximize), budget, box=box)
+        plain = ClosureFunction(type(self).__name__, vector, closure, self.maximize)
+        if not self.second_order or isinstance(closure, ClosureWithHessian):
+            return Objective(plain, budget, given_products(plain, closure), box)
         function = TwiceDifferentiable(type(self).__name__, vector, closure, self.maximize)
         return Objective(function, budget, function.times, box)
 

@@ -16,7 +16,8 @@ from .result import Reason
 class Outcome:
     """The answer and how it was found, under the names of scipy.optimize.OptimizeResult.
 
-    `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure.
+    `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure. Asked for by
+    options: `covariance` of a fit, and `hess_inv`, the inverse Hessian, both of shape (n, n).
     """
 
     x: Any
@@ -29,6 +30,8 @@ class Outcome:
     nfev: int
     njev: int
     nhev: int
+    covariance: torch.Tensor | None = None
+    hess_inv: torch.Tensor | None = None
 
 
 def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:

@@ -104,6 +104,11 @@ def largest(vector: Tensor) -> Tensor:
     return torch.linalg.vector_norm(vector, float("inf")) if vector.numel() else vector.sum()
 
 
+def accurate(device: torch.device) -> torch.dtype:
+    """Return the widest dtype a device computes in: float64, except where there is none."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def real_view(tensor: Tensor) -> Tensor:
     """Return `tensor` itself, or a complex one as pairs of reals."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
