@@ -1,6 +1,7 @@
 """Methods that evaluate the loss as often as they need to: for full batches, fits and fields."""
 
 from .check_grad import check_grad as check_grad
+from .curve_fit import curve_fit as curve_fit
 from .least_squares import least_squares as least_squares
 from .methods import BFGS as BFGS
 from .methods import CG as CG

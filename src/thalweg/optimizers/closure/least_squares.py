@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .batches.fits import least_squares_batch
 from .covariance import fit_covariance
 from .methods import LevenbergMarquardt
 from .minimize import Unknowns, free_at, told
@@ -31,7 +32,9 @@ def least_squares(
     max_iter: int = 15_000,
     max_eval: int | None = None,
     covariance: bool = False,
+    absolute_sigma: bool = False,
     differentiable: bool = False,
+    batched: bool = False,
     **options: Any,
 ) -> Outcome:
     """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `fun` is half that sum.
@@ -47,12 +50,31 @@ def least_squares(
     - `x_scale` is the size of each number: a number or tensor (a list or dict of them for several tensors), or "jac"
       to go by the largest norms of the Jacobian's columns.
     - `covariance=True` adds `covariance`, shape (n, n) over the n real numbers in their order: (J'J)^-1 times the
-      variance of a residual, as `curve_fit` has it. Where the data leave it open it is infinite, with a warning.
+      variance of a residual, as `curve_fit` has it; with `absolute_sigma=True` that is one, as the residuals are in
+      units of their standard deviations. Where the data leave it open it is infinite, with a warning.
     - `differentiable=True` makes `x` a function of whatever tensors `residuals` depends on: `x.sum().backward()` finds
       their gradients by implicit differentiation at the answer, not through the iterations.
+    - `batched=True` takes x0 of shape (batch, n), and `residuals` maps (b, n), and b rows of each of `args`, to (b, m):
+      every row is a problem of its own. It is given some of the rows at a time, so what belongs to a row must be in
+      `args`. Options then are `bounds`, `loss`, `f_scale`, `covariance`, `max_iter`, `jac(x, *args)`, shape (b, m, n),
+      and `tolerance`, the share of the loss that one more step may promise at an answer. The outcome has tensors with
+      one entry per problem.
 
     Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
     """
+    if batched:
+        refuse_in_batches(x_scale=x_scale, callback=callback, max_eval=max_eval)
+        return least_squares_batch(
+            residuals,
+            x0,
+            args,
+            bounds=bounds,
+            robust=robust_loss("least_squares", loss, f_scale),
+            covariance=covariance,
+            absolute_sigma=absolute_sigma,
+            max_iter=max_iter,
+            **options,
+        )
     unknowns = Unknowns(x0)
     limits = {} if bounds is None else {"bounds": one_per_leaf(unknowns, "bounds", bounds, low_and_high)}
     sizes = {} if x_scale is None else {"x_scale": one_per_leaf(unknowns, "x_scale", x_scale, lambda size: size)}
@@ -70,10 +92,17 @@ def least_squares(
     outcome = outcome_of(optimizer, unknowns.answer())
     fit = Fit(unknowns, lambda: residuals(unknowns.structure, *args), loss, f_scale)
     if covariance:
-        outcome = replace(outcome, covariance=fit.covariance())
+        outcome = replace(outcome, covariance=fit.covariance(absolute_sigma))
     if differentiable:
         outcome = replace(outcome, x=unknowns.differentiable(fit.cost, free_at(optimizer)))
     return outcome
+
+
+def refuse_in_batches(**given: Any) -> None:
+    """Raise ValueError for what `least_squares(batched=True)` would have to ignore."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"least_squares(batched=True) has no {name}: leave it out, or solve one problem at a time")
 
 
 def one_per_leaf(unknowns: Unknowns, name: str, given: Any, read: Callable[[Any], Any]) -> Any:
@@ -123,14 +152,14 @@ class Fit:
         self.residuals = residuals
         self.robust = robust_loss("least_squares", loss, f_scale)
 
-    def covariance(self) -> Tensor:
+    def covariance(self, absolute_sigma: bool) -> Tensor:
         """Return the covariance of the answer; a robust loss weighs the residuals as SciPy does."""
         function = ResidualFunction("least_squares", Vector(self.unknowns.leaves), self.residuals, self.robust)
         value, _ = function(function.vector.read())
         jacobian = function.raw_jacobian()
         if self.robust is not None:
             jacobian = self.robust.weights(function.raw, torch.finfo(torch.float64).eps).jacobian(jacobian)
-        return fit_covariance(jacobian, 2 * value).to(function.vector.dtype)
+        return fit_covariance(jacobian, 2 * value, absolute_sigma).to(function.vector.dtype)
 
     def cost(self) -> Tensor:
         """Return the loss, differentiable by whatever it depends on."""

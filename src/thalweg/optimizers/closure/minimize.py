@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batched import minimize_batch
+from .batches.bfgs import minimize_batch
 from .closure_function import Closure
 from .descend import Callback
 from .hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian

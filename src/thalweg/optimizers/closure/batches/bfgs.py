@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from .outcome import Outcome
+from ..outcome import Outcome
 
 DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 """Wolfe's constants, and the share of the value that counts as rounding (Hager & Zhang 2005, equation 4.1)."""
