@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from .directions.lbfgs import LimitedMemory
 from .line_search import LineSearch
 from .objective import point_of, point_state
 from .result import Reason
+from .units import Units
 
 OWN = "run"
 
@@ -24,7 +26,9 @@ def exported(run: Descent) -> dict[str, Any]:
     result = run.result
     counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
     method = run.method.state()
-    own = {"here": point_state(run.here), "method": method, "scale": run.method.scale, **counts}
+    units = {"loss_unit": run.units.loss, "lengths": run.units.lengths}
+    losses = {"highest": run.highest, "restarted": run.restarted}
+    own = {"here": point_state(run.here), "method": method, "scale": run.scale, **units, **losses, **counts}
     # No words: torch.optim spells a string it loads letter by letter.
     own["reason"] = list(Reason).index(result.reason)
     return {**in_torch_words(run, method), OWN: own}
@@ -46,13 +50,17 @@ def outdated(state: Mapping[str, Any]) -> bool:
 
 def restore(run: Descent, own: Mapping[str, Any]) -> None:
     """Take back a run of ours."""
-    run.here = point_of(own["here"])
+    run.units = Units(own.get("loss_unit", 1.0), own.get("lengths"))
+    run.here = point_of(own["here"], run.units.lengths)
+    run.highest, run.restarted = own.get("highest", run.here.value), own.get("restarted", math.inf)
     run.method.restore(own["method"])
     run.result.iterations, run.result.evaluations = own["iterations"], own["evaluations"]
     run.result.hessian_products = own["products"]
     run.result.reason = list(Reason)[own["reason"]]
-    run.result.value, run.result.gradient_norm = run.here.value, run.here.steepness
-    run.method.scale = own["scale"]
+    here = run.point_in_users_units
+    run.result.value, run.result.gradient_norm = here.value, here.steepness
+    run.scale = own["scale"]
+    run.measure()
 
 
 def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class DenseLevenbergMarquardt:
     ones if None. The model is solved in float64, whatever the parameters are kept in.
     """
 
+    measured = False
+
     def __init__(self, scaled: bool = False, units: Tensor | None = None) -> None:
         self.scaled = scaled
         self.units = units

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from .along import Along
@@ -17,7 +16,7 @@ from .directions.lbfgs import LimitedMemory
 from .directions.step import Direction, Step
 from .objective import BudgetError, Objective, Point
 from .search import Search, Trial
-from .vector import read_numbers
+from .vector import dot, read_numbers
 
 
 class LineSearch:
@@ -25,6 +24,8 @@ class LineSearch:
 
     `lr` multiplies the step length tried first, `scale` the direction, number by number, where groups differ in lr.
     """
+
+    measured = True
 
     def __init__(self, direction: Direction, search: Search) -> None:
         self.direction = direction
@@ -88,7 +89,7 @@ class LineSearch:
 
     def _descending(self, here: Point, direction: Tensor) -> tuple[Tensor, float]:
         """Return the direction, or the steepest where it does not go down, and its slope."""
-        slope = read_numbers(torch.dot(here.gradient, direction))[0]
+        slope = read_numbers(dot(here.gradient, direction))[0]
         if -math.inf < slope < 0 or self.direction.fresh:
             return direction, slope
         self.direction.forget()
@@ -101,7 +102,7 @@ class LineSearch:
         algorithm 778: L-BFGS-B", https://doi.org/10.1145/2049662.2049669.
         """
         free = box.free(here.x, here.gradient)
-        inner = Point(here.x, here.value, here.gradient * free, here.steepness)
+        inner = Point(here.x, here.value, here.gradient * free, here.steepness, lengths=here.lengths)
         memory = cast(LimitedMemory, self.direction)
         direction, slope = self._descending(inner, self.face.direction(memory, inner, free))
         if not -math.inf < slope < 0:
@@ -110,10 +111,10 @@ class LineSearch:
         direction = direction * (self.lr * first.first_trial(inner, slope))
         scale: Tensor | float = 1.0 if self.scale is None else self.scale
         move = box.project(here.x + direction * scale) - here.x
-        slope = read_numbers(torch.dot(here.gradient, move / scale))[0]
+        slope = read_numbers(dot(here.gradient, move / scale))[0]
         if not slope < 0:
             move = direction * scale * min(1.0, box.room(here.x, direction * scale))
-            slope = read_numbers(torch.dot(here.gradient, move / scale))[0]
+            slope = read_numbers(dot(here.gradient, move / scale))[0]
         if not slope < 0:
             return None, 0.0, 0.0
         return Along(objective, here, move / scale, move, slope, box), 1.0, max(1.0, box.room(here.x, move))

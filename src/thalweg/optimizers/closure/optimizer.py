@@ -95,7 +95,7 @@ class ClosureOptimizer(Optimizer):
     @property
     def point(self) -> Point:
         """The point accepted last, with its gradient."""
-        return self._run().point
+        return self._run().point_in_users_units
 
     @property
     def current(self) -> Method:
@@ -110,8 +110,9 @@ class ClosureOptimizer(Optimizer):
             return torch.as_tensor(closure())
         run = self._continued(vector)
         objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
+        objective.units = run.units
         try:
-            first = self._arrive(run, vector, objective).value
+            first = self._arrive(run, vector, objective).value * run.units.loss
             run.run(objective, self.max_iter, callback and at_the_point(vector, objective, callback))
         finally:
             # Differences of gradients leave the parameters beside the last point.
@@ -144,10 +145,10 @@ class ClosureOptimizer(Optimizer):
         run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
         run.method.lr = max(float(group["lr"]) for group in self.param_groups)
         run.method.box = box_of(vector, self._bounds())
-        if run.here is not None and not (len(run.here.x) == vector.size and alike(run.method.scale, vector.scale)):
-            run.method.forget()
-            run.here = None
-        run.method.scale = vector.scale
+        if run.here is not None and not (fits(run.here.x, vector) and alike(run.scale, vector.scale)):
+            run.set_out()
+        run.scale = vector.scale
+        run.measure()
         return run
 
     def _arrive(self, run: Descent, vector: Vector, objective: Objective) -> Point:
@@ -157,8 +158,11 @@ class ClosureOptimizer(Optimizer):
         if here is not None and self.deterministic and not run.converged and torch.equal(x, here.x):
             return here
         there = objective.at(x)
-        if here is not None:
-            run.method.displaced()
+        if here is None:
+            return run.begin(objective, there)
+        run.method.displaced()
+        if there.value != here.value:
+            run.highest, run.restarted = there.value, math.inf
         run.here = there
         return there
 
@@ -241,6 +245,11 @@ def alike(one: Tensor | None, two: Tensor | None) -> bool:
     if one is None or two is None:
         return one is two
     return torch.equal(one, two)
+
+
+def fits(x: Tensor, vector: Vector) -> bool:
+    """Return whether a point of the run is one of the vector's, in size, dtype and device."""
+    return (x.numel(), x.dtype, x.device) == (vector.size, vector.dtype, vector.device)
 
 
 def bounds_of(group: Mapping[str, Any]) -> list[Any]:

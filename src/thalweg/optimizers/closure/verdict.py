@@ -1,0 +1,86 @@
+"""What it means that nothing falls any more: a minimum within rounding, noise, a wrong gradient, an edge or a kink."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from torch import Tensor
+
+from .objective import Objective, Point, acting
+from .result import Reason
+from .stopping import epsilon_of, is_small
+from .units import lengths_of
+from .vector import dot, largest, read_numbers
+
+EXPONENTS = (0.125, 0.25, 0.375, 0.5)
+"""How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""
+
+HIDDEN = 100.0
+"""Roundings of the loss, and of the numbers, within which a fall that is promised counts as hidden."""
+
+
+class Look(NamedTuple):
+    """One look along the steepest descent: the share of the sizes, the loss's change, what both slopes promise."""
+
+    reach: float
+    change: float
+    here: float
+    there: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether the loss and its slope are numbers there."""
+        return math.isfinite(self.change) and math.isfinite(self.there)
+
+    @property
+    def straight(self) -> bool:
+        """Whether the slope hardly changes on the way."""
+        return abs(self.there - self.here) <= -0.5 * self.here
+
+    @property
+    def lowest(self) -> float:
+        """How many times as far the parabola through both slopes is lowest, infinite where it bends down."""
+        return self.here / (self.here - self.there) if self.there > self.here else math.inf
+
+
+def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, str]:
+    """Return why nothing falls at `here`, and a note; up to five evaluations."""
+    again = objective.at(here.x)
+    if again.value != here.value:
+        unit = objective.units.loss
+        return Reason.NOISE, f"It returned {here.value * unit!r}, then {again.value * unit!r}."
+    if is_small(here.since(here).pull, here, highest):
+        return Reason.ROUNDING, ""
+    return told(looked(objective, here), epsilon_of(here), abs(here.value)), ""
+
+
+def looked(objective: Objective, here: Point) -> list[Look]:
+    """Return what is seen along the steepest descent, each number measured by its size."""
+    sizes = lengths_of(here.x, here.x)
+    measured = sizes if here.lengths is None else sizes / here.lengths
+    direction = -acting(here.x, here.gradient, here.box) * measured
+    direction = direction / largest(direction) * sizes
+    return [look_at(objective, here, direction, epsilon_of(here) ** exponent) for exponent in EXPONENTS]
+
+
+def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) -> Look:
+    """Return one look, at the nearest point inside the box."""
+    x = here.x + reach * direction
+    there = objective.at(x if here.box is None else here.box.project(x))
+    move = there.x - here.x if here.lengths is None else (there.x - here.x) / here.lengths
+    before, after = read_numbers(dot(here.gradient, move), dot(there.gradient, move))
+    return Look(reach, there.value - here.value, before, after)
+
+
+def told(looks: list[Look], epsilon: float, size: float) -> Reason:
+    """Return what the looks tell: whether values and slopes agree, and how deep and how far their parabola is."""
+    looks = [look for look in looks if look.here < 0]
+    finite = [look for look in looks if look.finite]
+    seen = [look for look in finite if look.straight and -look.here > HIDDEN * epsilon * size]
+    if seen and all(look.change > 0.25 * look.here for look in seen):
+        return Reason.WRONG_GRADIENT
+    near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)
+    if near or any(-look.lowest * look.here / 2 <= HIDDEN * epsilon * size for look in finite):
+        return Reason.ROUNDING
+    return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
