@@ -26,6 +26,10 @@ class Box:
         stopped = ((x <= self.lower) & (gradient > 0)) | ((x >= self.upper) & (gradient < 0))
         return (~stopped).to(x.dtype)
 
+    def outward(self, x: Tensor, move: Tensor) -> Tensor:
+        """Return whether a number lies on a limit that `move` would cross."""
+        return ((x <= self.lower) & (move < 0)) | ((x >= self.upper) & (move > 0))
+
     def room(self, x: Tensor, move: Tensor) -> float:
         """Return how many times `move` fits between x and the border."""
         limit = torch.where(move > 0, self.upper, self.lower)

@@ -13,7 +13,8 @@ from .objective import BudgetError, Objective, Point
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of
 from .units import Units, lengths_of, unit_of
-from .verdict import judged
+from .vector import size
+from .verdict import judged, runs_away
 
 
 class Method(Protocol):
@@ -74,7 +75,7 @@ class Descent:
         self.method.forget()
         self.here = None
         self.units = Units()
-        self.highest = self.restarted = math.inf
+        self.highest = self.restarted = self.first_size = math.inf
         self.measure()
 
     def measure(self) -> None:
@@ -87,7 +88,7 @@ class Descent:
         self.units = objective.units = Units(unit_of(here.steepness, here.x.dtype) if self.method.measured else 1.0)
         unit = self.units.loss
         self.here = Point(here.x, here.value / unit, self.units.inward(here.gradient), here.steepness / unit, here.box)
-        self.highest, self.restarted = self.here.value, math.inf
+        self.highest, self.restarted, self.first_size = self.here.value, math.inf, size(here.x) or math.inf
         self.measure()
         return self.here
 
@@ -122,7 +123,7 @@ class Descent:
                     return Reason.CALLBACK
             if reason is Reason.STALLED:
                 reason = self._again(objective, before)
-        return reason
+        return self._doubted(objective, reason)
 
     def _advance(self, objective: Objective, before: Point) -> Reason | None:
         """Move to the method's next point."""
@@ -157,6 +158,12 @@ class Descent:
         self.units.lengths = lengths_of(here.x, before.x)
         self.here = Point(here.x, here.value, self.units.inward(gradient), None, here.box, self.units.lengths)
         self.measure()
+
+    def _doubted(self, objective: Objective, reason: Reason) -> Reason:
+        """Take a success back where the numbers only run away along a valley."""
+        if not reason.success or objective.spent or not runs_away(objective, self.point, self.first_size):
+            return reason
+        return Reason.UNBOUNDED
 
     def _judged(self, objective: Objective) -> Reason:
         """Say what it means that nothing falls any more."""

@@ -21,7 +21,7 @@ class Reason(Enum):
     CALLBACK = "The callback asked to stop."
     RUNNING = "The run has not stopped."
     ROUNDING = "No lower loss was found, and the gradient promises none beyond rounding: the loss is minimal within it."
-    UNBOUNDED = "The loss falls without end, or its parameters grow without end: it is unbounded below."
+    UNBOUNDED = "The loss or the parameters go on without end: it is unbounded below, or has its minimum at infinity."
     WRONG_GRADIENT = "The loss does not fall along the gradient given: compare them with check_grad(closure, params)."
     DOMAIN = "The loss falls right up to where it is not finite: it has no minimum inside its domain."
 

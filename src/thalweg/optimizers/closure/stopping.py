@@ -30,7 +30,7 @@ class Stopping:
       where the gradient is small as well: where a parabola so steep that rises as the run has fallen hides its depth
       in the rounding of the loss.
 
-    Zero switches a test off. What lies below the rounding of the dtype counts as rounding.
+    Zero switches a test off, but for a gradient that is all rounding. Tolerances finer than the dtype count as its own.
     """
 
     tolerance_grad: float = 1e-7
@@ -59,7 +59,7 @@ class Stopping:
             return Reason.UNBOUNDED
         if fall > max(grad, change) * size:
             return None
-        if seen.pull <= grad * min(size, highest - here.value):
+        if seen.pull <= max(grad, epsilon) * min(size, highest - here.value):
             return Reason.GRADIENT
         unmoved = fall <= change * size and seen.moved <= change
         if seen.pull > 0.5 * seen.pulled and (unmoved or (change and self._unseen(fall, seen, epsilon * size))):

@@ -9,15 +9,18 @@ from torch import Tensor
 
 from .objective import Objective, Point, acting
 from .result import Reason
-from .stopping import epsilon_of, is_small
+from .stopping import BELOW_ROUNDING, epsilon_of, is_small
 from .units import lengths_of
-from .vector import dot, largest, read_numbers
+from .vector import dot, largest, read_numbers, size
 
 EXPONENTS = (0.125, 0.25, 0.375, 0.5)
 """How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""
 
+FAR = 1e3
+"""How many times its first size the largest number must have grown before its growth is doubted."""
+
 HIDDEN = 100.0
-"""Roundings of the loss, and of the numbers, within which a fall that is promised counts as hidden."""
+"""Roundings of the loss that a promise must exceed to be held to, and of the numbers that hide a minimum."""
 
 
 class Look(NamedTuple):
@@ -55,6 +58,14 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
     return told(looked(objective, here), epsilon_of(here), abs(here.value)), ""
 
 
+def runs_away(objective: Objective, here: Point, first: float) -> bool:
+    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win."""
+    if not size(here.x) > FAR * first:
+        return False
+    twice = objective.at(2 * here.x if here.box is None else here.box.project(2 * here.x))
+    return twice.value < here.value - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+
+
 def looked(objective: Objective, here: Point) -> list[Look]:
     """Return what is seen along the steepest descent, each number measured by its size."""
     sizes = lengths_of(here.x, here.x)
@@ -73,14 +84,14 @@ def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) 
     return Look(reach, there.value - here.value, before, after)
 
 
-def told(looks: list[Look], epsilon: float, size: float) -> Reason:
+def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     """Return what the looks tell: whether values and slopes agree, and how deep and how far their parabola is."""
     looks = [look for look in looks if look.here < 0]
     finite = [look for look in looks if look.finite]
-    seen = [look for look in finite if look.straight and -look.here > HIDDEN * epsilon * size]
+    seen = [look for look in finite if look.straight and -look.here > HIDDEN * epsilon * loss]
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
     near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)
-    if near or any(-look.lowest * look.here / 2 <= HIDDEN * epsilon * size for look in finite):
+    if near or (finite and -finite[-1].lowest * finite[-1].here / 2 <= BELOW_ROUNDING * epsilon * loss):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN

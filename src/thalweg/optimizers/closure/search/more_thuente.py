@@ -33,6 +33,7 @@ class MoreThuente:
     decrease: float = 1e-3
     curvature: float = 0.9
     width: float = 1e-10
+    level: float = 1e-12
     limit: int = 40
 
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
@@ -59,8 +60,9 @@ class MoreThuente:
         return interval.best if interval.best.value < start.value else None
 
     def accepts(self, start: Trial, trial: Trial) -> bool:
-        """Return whether the strong Wolfe conditions (1.1) and (1.2) hold."""
-        return self.falls(start, trial) and abs(trial.slope) <= -self.curvature * start.slope
+        """Return whether the strong Wolfe conditions (1.1) and (1.2) hold; between equal values slopes decide."""
+        level = trial.value <= start.value + self.level * abs(start.value)
+        return (level or self.falls(start, trial)) and abs(trial.slope) <= -self.curvature * start.slope
 
     def falls(self, start: Trial, trial: Trial) -> bool:
         """Return whether the value has fallen enough (1.1)."""
