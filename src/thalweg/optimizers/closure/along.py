@@ -30,7 +30,7 @@ class Along:
         self.direction = direction
         self.move = move
         self.box = box
-        self.start = Trial(0.0, here.value, slope)
+        self.start = Trial(0.0, here.value, slope, torch.finfo(move.dtype).eps * abs(here.value))
         self.last = self.lowest = (self.start, here)
         self.longest = math.nan
 

@@ -35,11 +35,12 @@ class MoreThuente:
     width: float = 1e-10
     level: float = 1e-12
     limit: int = 40
+    inside: int = 20
 
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
         """Return a trial that meets both conditions, else the lowest met, or None where none lies below `start`."""
         interval, wall = Interval(start, start), longest
-        alpha, widths, auxiliary = min(first, longest), (math.inf, math.inf), True
+        alpha, widths, auxiliary, inside = min(first, longest), (math.inf, math.inf), True, 0
         for _ in range(self.limit):
             trial = phi(alpha)
             if not trial.finite:
@@ -53,6 +54,9 @@ class MoreThuente:
             if math.isnan(alpha) or alpha == trial.alpha:
                 break
             if interval.bracketed:
+                inside += interval.best.value >= start.value
+                if inside >= self.inside or -start.slope * trial.alpha <= start.noise:
+                    break
                 alpha = force_shrinking(interval, alpha, widths[0])
                 widths = (widths[1], interval.width())
                 if interval.width() <= self.width * max(interval.best.alpha, interval.other.alpha):
