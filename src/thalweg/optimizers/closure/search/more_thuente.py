@@ -65,7 +65,7 @@ class MoreThuente:
 
     def accepts(self, start: Trial, trial: Trial) -> bool:
         """Return whether the strong Wolfe conditions (1.1) and (1.2) hold; between equal values slopes decide."""
-        level = trial.value <= start.value + self.level * abs(start.value)
+        level = abs(trial.value - start.value) <= self.level * abs(start.value)
         return (level or self.falls(start, trial)) and abs(trial.slope) <= -self.curvature * start.slope
 
     def falls(self, start: Trial, trial: Trial) -> bool:
