@@ -23,6 +23,10 @@ HIDDEN = 100.0
 """Roundings of the loss that a promise must exceed to be held to, and of the numbers that hide a minimum."""
 
 
+NOISY = 1e-3
+"""The most of a loss that may be noise."""
+
+
 class Look(NamedTuple):
     """One look along the steepest descent: the share of the sizes, the loss's change, what both slopes promise."""
 
@@ -40,6 +44,16 @@ class Look(NamedTuple):
     def straight(self) -> bool:
         """Whether the slope hardly changes on the way."""
         return abs(self.there - self.here) <= -0.5 * self.here
+
+    @property
+    def depth(self) -> float:
+        """How deep the parabola through both slopes is."""
+        return -self.lowest * self.here / 2
+
+    @property
+    def mismatch(self) -> float:
+        """By how much the loss changes otherwise than the mean of both slopes has it."""
+        return abs(self.change - (self.here + self.there) / 2)
 
     @property
     def lowest(self) -> float:
@@ -92,6 +106,15 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
     near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)
-    if near or (finite and -finite[-1].lowest * finite[-1].here / 2 <= BELOW_ROUNDING * epsilon * loss):
+    hidden = max(BELOW_ROUNDING * epsilon * loss, min(noise_of(finite), NOISY * loss))
+    if near or (finite and finite[-1].depth <= hidden):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
+
+
+def noise_of(looks: list[Look]) -> float:
+    """Return the noise of the loss, as wide data in a narrow dtype make: what mismatches near by as it does afar."""
+    if len(looks) < 2:
+        return 0.0
+    farther, nearer = (look.mismatch for look in looks[-2:])
+    return nearer if nearer > 0.1 * farther else 0.0
