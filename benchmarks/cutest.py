@@ -193,9 +193,14 @@ def report(runs: Runs, left_out: dict[str, str], largest: int) -> str:
     lines = [f"n <= {largest}; ratio: evaluations / {REFERENCE}'s over what both solve, geometric mean.", ""]
     lines += [f"| method | {' | '.join(heads)} |", "|---|" + "---|---|" * len(parts)]
     for solver, row in costs.items():
-        cells = [f"{sum(row[n] < math.inf for n in names)} | {ratio(row, costs[REFERENCE], names):.2f}" for names in parts.values()]
+        cells = [
+            f"{sum(row[n] < math.inf for n in names)} | {ratio(row, costs[REFERENCE], names):.2f}"
+            for names in parts.values()
+        ]
         lines.append(f"| {solver} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", "Left out: " + ("; ".join(f"{k} ({v})" for k, v in left_out.items()) or "none") + "."])
+    return "\n".join(
+        [*lines, "", "Left out: " + ("; ".join(f"{k} ({v})" for k, v in left_out.items()) or "none") + "."]
+    )
 
 
 def ratio(row: dict[str, float], reference: dict[str, float], names: list[str]) -> float:

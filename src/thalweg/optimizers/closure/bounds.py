@@ -67,6 +67,11 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
         raise TypeError(f"{owner} needs the bounds of {name} to be a pair (low, high), but got {bound!r}")
     if tensor.is_complex():
         raise ValueError(f"{owner} cannot bound {name}, which is complex: bound its view_as_real instead")
+    if tensor.numel() == 2 and all(isinstance(end, tuple | list) and len(end) == 2 for end in bound):
+        raise ValueError(
+            f"{owner} got {bound!r} for the bounds of the two numbers of {name}, which could be (low, high) or one "
+            "pair for each: pass tensors (low, high)"
+        )
     for side, value in zip(("low", "high"), bound, strict=True):
         if isinstance(value, Tensor) and value.dim() and value.shape != tensor.shape:
             raise ValueError(

@@ -27,7 +27,12 @@ def exported(run: Descent) -> dict[str, Any]:
     counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
     method = run.method.state()
     units = {"loss_unit": run.units.loss, "lengths": run.units.lengths}
-    losses = {"highest": run.highest, "restarted": run.restarted, "first_size": run.first_size}
+    losses = {
+        "highest": run.highest,
+        "restarted": run.restarted,
+        "first_size": run.first_size,
+        "creeping": run.creeping,
+    }
     own = {"here": point_state(run.here), "method": method, "scale": run.scale, **units, **losses, **counts}
     # No words: torch.optim spells a string it loads letter by letter.
     own["reason"] = list(Reason).index(result.reason)
@@ -53,7 +58,7 @@ def restore(run: Descent, own: Mapping[str, Any]) -> None:
     run.units = Units(own.get("loss_unit", 1.0), own.get("lengths"))
     run.here = point_of(own["here"], run.units.lengths)
     run.highest, run.restarted = own.get("highest", run.here.value), own.get("restarted", math.inf)
-    run.first_size = own.get("first_size", math.inf)
+    run.first_size, run.creeping = own.get("first_size", math.inf), own.get("creeping", 0)
     run.method.restore(own["method"])
     run.result.iterations, run.result.evaluations = own["iterations"], own["evaluations"]
     run.result.hessian_products = own["products"]

@@ -55,6 +55,12 @@ class Method(Protocol):
         ...
 
 
+CREEP = 1e-6
+"""The share of the loss by which a step must lower it, to count as more than creeping."""
+
+PATIENCE = 50
+"""Iterations that may creep before the numbers are measured anew."""
+
 Callback = Callable[[Point, Result], object]
 
 
@@ -76,6 +82,7 @@ class Descent:
         self.here = None
         self.units = Units()
         self.highest = self.restarted = self.first_size = math.inf
+        self.creeping = 0
         self.measure()
 
     def measure(self) -> None:
@@ -118,12 +125,24 @@ class Descent:
             if reason is None:
                 iterations += 1
                 self.result.iterations += 1
-                reason = self.stopping.after(before, self.point, self.highest)
+                reason = self.stopping.after(before, self.point, self.highest) or self._crept(before)
                 if callback is not None and self._told(objective, callback):
                     return Reason.CALLBACK
             if reason is Reason.STALLED:
                 reason = self._again(objective, before)
         return self._doubted(objective, reason)
+
+    def _crept(self, before: Point) -> Reason | None:
+        """Return STALLED where the loss has hardly fallen for many iterations, and no start anew was tried since."""
+        here = self.point
+        hardly = before.value - here.value <= CREEP * abs(here.value)
+        self.creeping = self.creeping + 1 if hardly else 0
+        if self.creeping < PATIENCE or not (
+            self.method.measured and here.value < self.restarted - abs(here.value) / 10
+        ):
+            return None
+        self.creeping = 0
+        return Reason.STALLED
 
     def _advance(self, objective: Objective, before: Point) -> Reason | None:
         """Move to the method's next point."""

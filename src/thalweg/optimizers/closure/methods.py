@@ -30,26 +30,15 @@ FEW = 11
 """Numbers up to which CG's directions span the space: the memory of Hager & Zhang 2013."""
 
 
-class LBFGS(ClosureOptimizer):
-    """Newton's method with an inverse Hessian made of the last steps.
+class Bounded(ClosureOptimizer):
+    """A method that searches along lines, and so can keep to a box: lines end at limits, or go along them.
 
-    Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
-    https://doi.org/10.1007/BF01589116
-    Tune: nothing; `history_size=10` where memory is short, `tolerance_grad=0` to go on to the last digit.
+    `bounds` is None or a pair (low, high) of numbers, tensors of the parameter's shape, or None for no limit; a list
+    has one for each parameter of the group.
     """
 
-    history_size: int = 100
-    line_search_fn: str | None = "hager_zhang"
     _: KW_ONLY
-    damping: Fraction = 0.0
     bounds: Any = None
-
-    searches: ClassVar[tuple[str | None, ...]] = (None, *NAMES)
-
-    def method(self) -> Method:
-        """L-BFGS directions, any search."""
-        direction = LimitedMemory(self.history_size, float(self.damping))
-        return LineSearch(direction, search_named(self.line_search_fn, 0.7))
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""
@@ -61,7 +50,28 @@ class LBFGS(ClosureOptimizer):
             raise
 
 
-class CG(ClosureOptimizer):
+class LBFGS(Bounded):
+    """Newton's method with an inverse Hessian made of the last steps.
+
+    Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
+    https://doi.org/10.1007/BF01589116
+    Tune: nothing; `history_size=10` where memory is short, `tolerance_grad=0` to go on to the last digit.
+    """
+
+    history_size: int = 100
+    line_search_fn: str | None = "hager_zhang"
+    _: KW_ONLY
+    damping: Fraction = 0.0
+
+    searches: ClassVar[tuple[str | None, ...]] = (None, *NAMES)
+
+    def method(self) -> Method:
+        """L-BFGS directions, any search."""
+        direction = LimitedMemory(self.history_size, float(self.damping))
+        return LineSearch(direction, search_named(self.line_search_fn, 0.7))
+
+
+class CG(Bounded):
     """Conjugate gradients: two more vectors than steepest descent, and far fewer steps.
 
     Shanno 1978, "Conjugate gradient methods with inexact searches", https://doi.org/10.1287/moor.3.3.244; for up to 11
@@ -86,7 +96,7 @@ class CG(ClosureOptimizer):
         check_choice(cls.__name__, "beta", options["beta"], ("auto", *BETAS), where)
 
 
-class BFGS(ClosureOptimizer):
+class BFGS(Bounded):
     """Newton's method with a dense inverse Hessian learned from every step: n^2 numbers for n parameters.
 
     Broyden, Fletcher, Goldfarb & Shanno 1970; Nocedal & Wright 2006, "Numerical Optimization", section 6.1. With
@@ -105,7 +115,7 @@ class BFGS(ClosureOptimizer):
         return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
 
 
-class SSBroyden(ClosureOptimizer):
+class SSBroyden(Bounded):
     """Broyden's family with a member and a scale chosen at each step: for physics-informed networks.
 
     Urbán, Stefanou & Pons 2024, "Unveiling the optimization process of physics informed neural networks: How accurate
@@ -121,7 +131,7 @@ class SSBroyden(ClosureOptimizer):
         return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
 
 
-class NewtonCG(ClosureOptimizer):
+class NewtonCG(Bounded):
     """Newton's direction by conjugate gradients on the true Hessian, and a search.
 
     Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1. The closure may leave out `loss.backward()`: then

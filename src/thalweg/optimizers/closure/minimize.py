@@ -18,6 +18,7 @@ from .methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from .optimizer import ClosureOptimizer
 from .options import check_choice
 from .outcome import Outcome, outcome_of
+from .scipy_words import bounds_read, callback_read, method_named, options_read
 from .vector import Vector, real_view
 
 METHODS: dict[str, type[ClosureOptimizer]] = {
@@ -35,7 +36,8 @@ def minimize(
     x0: Any,
     method: str = "lbfgs",
     *,
-    jac: Callable[[Any], Any] | None = None,
+    args: Any = (),
+    jac: Callable[..., Any] | bool | None = None,
     hess: Callable[[Any], Any] | None = None,
     hessp: Callable[[Any, Any], Any] | None = None,
     bounds: Any = None,
@@ -45,14 +47,27 @@ def minimize(
     batched: bool = False,
     hess_inv: bool = False,
     differentiable: bool = False,
-    **options: Any,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    **named: Any,
 ) -> Outcome:
     """Return the minimum of `fun`, as SciPy's `minimize` does; gradients come from autograd unless `jac` gives them.
 
     `fun` takes what `x0` is: a tensor, a list or dict of tensors, or a module, and returns one number. Tensors are
-    left as they are, a module is trained in place. `bounds` (L-BFGS only) is a pair (low, high), or one per tensor in
-    a list. `callback(x)` is told of each iteration and stops the run by returning True. With `batched=True` x0 has
-    shape (batch, n), `fun` returns shape (batch,), and every row is a problem of its own, for BFGS.
+    left as they are, a module is trained in place. Where `fun` is infinite or NaN it needs no gradient: such a point
+    lies outside its domain. `callback(x)` is told of each iteration and stops the run by returning True or raising
+    StopIteration. With `batched=True` x0 has shape (batch, n), `fun` returns shape (batch,), and every row is a
+    problem of its own, for BFGS.
+
+    What SciPy's users write is read as SciPy reads it:
+
+    - `method` may have SciPy's names, such as "L-BFGS-B", "TNC" or "trust-ncg".
+    - `args` are passed to `fun`, `jac`, `hess` and `hessp` after x; `jac=True` means that `fun` returns the gradient,
+      too, of x's structure.
+    - `bounds` (methods that search along lines) are a pair (low, high) of numbers, tensors or None, one per tensor in
+      a list or dict, one pair for each number of a single tensor, an array of shape (n, 2), or SciPy's `Bounds`.
+    - `tol` stands for `tolerance_grad` and `tolerance_change`; `options` are a dict of SciPy's options or ours. Here
+      tolerances are shares of the loss. Ours may as well be given by name.
 
     - `hess(x)` is the Hessian, shape (n, n) over the n real numbers of x in their order, or `hessp(x, p)` its product
       with p, which has x's structure, for the methods that multiply by it; else they differentiate twice.
@@ -65,18 +80,28 @@ def minimize(
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
     """
+    method = method_named(method)
     check_choice("minimize", "method", method, METHODS, "")
+    given_options = {"max_iter": max_iter, "max_eval": max_eval, **options_read(tol, options, named)}
     if batched:
         given = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, "hess": hess, "hessp": hessp}
-        refuse_in_batches(method, jac=jac, bounds=bounds, callback=callback, max_eval=max_eval, **given)
-        return minimize_batch(fun, x0, max_iter=max_iter, **options)
-    limits = {} if bounds is None else {"bounds": bounds}
+        refuse_in_batches(method, jac=jac, bounds=bounds, callback=callback, **given)
+        if given_options.pop("max_eval") is not None:
+            refuse_in_batches(method, max_eval=max_eval)
+        return minimize_batch(with_arguments(fun, args), as_batch(x0), **given_options)
+    fun, jac = with_arguments(fun, args), with_arguments(jac, args)
+    hess, hessp = with_arguments(hess, args), with_arguments(hessp, args)
     unknowns = Unknowns(x0)
-    optimizer = METHODS[method](unknowns.leaves, max_iter=max_iter, max_eval=max_eval, **limits, **options)
+    if not sum(leaf.numel() for leaf in unknowns.leaves):
+        return nothing_to_move(fun, unknowns)
+    limits = {} if bounds is None else {"bounds": bounds_read(bounds, x0, unknowns.leaves)}
+    check_bounded(method, limits)
+    optimizer = METHODS[method](unknowns.leaves, **limits, **given_options)
     check_second_order(optimizer.second_order or hess_inv, method, hess, hessp)
     differentiates = optimizer.second_order and hess is None and hessp is None
     closure = gradient_closure(fun, unknowns, jac, leave_to_optimizer=differentiates)
-    optimizer.descend(with_hessian(closure, unknowns, hess, hessp), told(unknowns, callback))
+    sign = -1.0 if optimizer.maximize else 1.0
+    optimizer.descend(with_hessian(closure, unknowns, hess, hessp), told(unknowns, callback, sign))
     outcome = outcome_of(optimizer, unknowns.answer())
     if hess_inv:
         closure = with_hessian(gradient_closure(fun, unknowns, jac, leave_to_optimizer=True), unknowns, hess, hessp)
@@ -85,6 +110,32 @@ def minimize(
     if differentiable:
         outcome = replace(outcome, x=unknowns.differentiable(lambda: fun(unknowns.structure), free_at(optimizer)))
     return outcome
+
+
+def with_arguments(function: Any, args: Any) -> Any:
+    """Return a function with SciPy's `args` after its own; what is no function as it is."""
+    rest = args if isinstance(args, tuple) else (args,)
+    return (lambda *own: function(*own, *rest)) if rest and callable(function) else function
+
+
+def as_batch(x0: Any) -> Tensor:
+    """Return the starts of a batch as a tensor; lists become float64."""
+    return x0 if isinstance(x0, Tensor) else torch.as_tensor(x0, dtype=torch.float64)
+
+
+def check_bounded(method: str, limits: Mapping[str, Any]) -> None:
+    """Raise ValueError for bounds that a method cannot keep."""
+    if limits and "bounds" not in METHODS[method].options:
+        able = ", ".join(repr(name) for name, made in METHODS.items() if "bounds" in made.options)
+        raise ValueError(f"minimize(method={method!r}) has no bounds: take one of {able}")
+
+
+def nothing_to_move(fun: Callable[[Any], Tensor], unknowns: Unknowns) -> Outcome:
+    """Return the outcome for an x0 of no numbers: it is the answer."""
+    with torch.no_grad():
+        value = fun(unknowns.answer())
+    empty = torch.zeros(0, dtype=torch.float64)
+    return Outcome(unknowns.answer(), float(value), empty, True, 0, "There is no number to move.", 0, 1, 1, 0)
 
 
 def check_second_order(used: bool, method: str, hess: Any, hessp: Any) -> None:
@@ -183,31 +234,33 @@ def leaf(value: Any) -> Tensor:
     return tensor.detach().clone().requires_grad_()
 
 
-def gradient_closure(
-    fun: Callable[[Any], Tensor], unknowns: Unknowns, jac: Callable[[Any], Any] | None, leave_to_optimizer: bool
-) -> Closure:
+def gradient_closure(fun: Callable[[Any], Any], unknowns: Unknowns, jac: Any, leave_to_optimizer: bool) -> Closure:
     """Return the closure that evaluates `fun` and leaves its gradient."""
 
     def by_autograd() -> Tensor:
         for tensor in unknowns.leaves:
             tensor.grad = None
-        value = fun(unknowns.structure)
+        value: Tensor = fun(unknowns.structure)
         if not leave_to_optimizer and isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad:
             # What else the loss depends on must get no gradient, and keep its graph.
             value.backward(inputs=unknowns.leaves)  # type: ignore[no-untyped-call]
         return value
 
     def by_jac() -> Tensor:
-        assert jac is not None
         with torch.no_grad():
-            value, gradient = fun(unknowns.answer()), jac(unknowns.answer())
+            x = unknowns.answer()
+            value: Tensor
+            value, gradient = fun(x) if jac is True else (fun(x), jac(x))
         for tensor, part in zip(unknowns.leaves, parts_of(gradient), strict=True):
             tensor.grad = torch.as_tensor(part, dtype=tensor.dtype, device=tensor.device).detach()
         return value
 
-    return by_autograd if jac is None else by_jac
+    return by_jac if jac else by_autograd
 
 
-def told(unknowns: Unknowns, callback: Callable[[Any], object] | None) -> Callback | None:
+def told(unknowns: Unknowns, callback: Callable[..., object] | None, sign: float = 1.0) -> Callback | None:
     """Return the loop's callback for the user's, which wants the unknowns."""
-    return None if callback is None else lambda here, result: callback(unknowns.answer())
+    if callback is None:
+        return None
+    read = callback_read(callback)
+    return lambda here, result: read(unknowns.answer(), sign * result.value)

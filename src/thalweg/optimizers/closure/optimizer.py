@@ -61,7 +61,8 @@ class ClosureOptimizer(Optimizer):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        closure_methods[cls.__name__] = cls
+        if cls.method is not ClosureOptimizer.method:
+            closure_methods[cls.__name__] = cls
 
     def method(self) -> Method:
         """Return the method at its start."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -32,6 +32,19 @@ class Outcome:
     nhev: int
     covariance: torch.Tensor | None = None
     hess_inv: torch.Tensor | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field by its name, as in SciPy's dict."""
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def keys(self) -> list[str]:
+        """Return the names of the fields."""
+        return [field.name for field in fields(self)]
 
 
 def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:

@@ -190,7 +190,7 @@ def outcome(answers: Rows, calls: int) -> Outcome:
         success=success,
         status=0 if count == len(success) else 1,
         message=f"{count} of {len(success)} problems reached their gradient tolerance.",
-        nit=int(answers.iterations.max()),
+        nit=max(answers.iterations.tolist(), default=0),
         nfev=calls,
         njev=calls,
         nhev=0,
