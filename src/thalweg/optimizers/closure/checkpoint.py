@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,8 @@ from .result import Reason
 from .units import Units
 
 OWN = "run"
+WATCHED = ("highest", "lowest", "restarted", "first_size", "creeping", "idle")
+"""What a run watches beside its point: losses, a size, and counts."""
 
 
 def exported(run: Descent) -> dict[str, Any]:
@@ -27,12 +28,7 @@ def exported(run: Descent) -> dict[str, Any]:
     counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
     method = run.method.state()
     units = {"loss_unit": run.units.loss, "lengths": run.units.lengths}
-    losses = {
-        "highest": run.highest,
-        "restarted": run.restarted,
-        "first_size": run.first_size,
-        "creeping": run.creeping,
-    }
+    losses = {name: getattr(run, name) for name in WATCHED}
     own = {"here": point_state(run.here), "method": method, "scale": run.scale, **units, **losses, **counts}
     # No words: torch.optim spells a string it loads letter by letter.
     own["reason"] = list(Reason).index(result.reason)
@@ -57,8 +53,8 @@ def restore(run: Descent, own: Mapping[str, Any]) -> None:
     """Take back a run of ours."""
     run.units = Units(own.get("loss_unit", 1.0), own.get("lengths"))
     run.here = point_of(own["here"], run.units.lengths)
-    run.highest, run.restarted = own.get("highest", run.here.value), own.get("restarted", math.inf)
-    run.first_size, run.creeping = own.get("first_size", math.inf), own.get("creeping", 0)
+    for name in WATCHED:
+        setattr(run, name, own.get(name, getattr(run, name)))
     run.method.restore(own["method"])
     run.result.iterations, run.result.evaluations = own["iterations"], own["evaluations"]
     run.result.hessian_products = own["products"]
@@ -79,7 +75,8 @@ def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if memory.fresh:
         return {"func_evals": run.result.evaluations, "n_iter": 0}
-    *stored, (s, y) = [(method["s"][place], method["y"][place]) for place in memory.places]
+    *stored, (s, y) = [run.units.pair(method["s"][place], method["y"][place]) for place in memory.places]
+    here = run.point_in_users_units
     return {
         "func_evals": run.result.evaluations,
         "n_iter": run.result.iterations,
@@ -88,9 +85,9 @@ def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
         "old_dirs": [y for _, y in stored],
         "old_stps": [s for s, _ in stored],
         "ro": [1.0 / torch.dot(s, y) for s, y in stored],
-        "H_diag": 1 / memory.y_y,
-        "prev_flat_grad": run.here.gradient - y,
-        "prev_loss": run.here.value,
+        "H_diag": 1 / torch.dot(y, y),
+        "prev_flat_grad": here.gradient - y,
+        "prev_loss": here.value,
     }
 
 

@@ -61,6 +61,9 @@ CREEP = 1e-6
 PATIENCE = 50
 """Iterations that may creep before the numbers are measured anew."""
 
+IDLE = 20
+"""Iterations that may pass without a loss lower than all before."""
+
 Callback = Callable[[Point, Result], object]
 
 
@@ -81,8 +84,8 @@ class Descent:
         self.method.forget()
         self.here = None
         self.units = Units()
-        self.highest = self.restarted = self.first_size = math.inf
-        self.creeping = 0
+        self.highest = self.lowest = self.restarted = self.first_size = math.inf
+        self.creeping = self.idle = 0
         self.measure()
 
     def measure(self) -> None:
@@ -133,15 +136,15 @@ class Descent:
         return self._doubted(objective, reason)
 
     def _crept(self, before: Point) -> Reason | None:
-        """Return STALLED where the loss has hardly fallen for many iterations, and no start anew was tried since."""
+        """Return STALLED where the loss has hardly fallen for many iterations, or not at all for some."""
         here = self.point
-        hardly = before.value - here.value <= CREEP * abs(here.value)
-        self.creeping = self.creeping + 1 if hardly else 0
-        if self.creeping < PATIENCE or not (
-            self.method.measured and here.value < self.restarted - abs(here.value) / 10
-        ):
+        self.creeping = self.creeping + 1 if before.value - here.value <= CREEP * abs(here.value) else 0
+        self.idle = 0 if here.value < self.lowest else self.idle + 1
+        self.lowest = min(self.lowest, here.value)
+        worth = self.method.measured and here.value < self.restarted - abs(here.value) / 10
+        if self.idle < IDLE and not (worth and self.creeping >= PATIENCE):
             return None
-        self.creeping = 0
+        self.creeping = self.idle = 0
         return Reason.STALLED
 
     def _advance(self, objective: Objective, before: Point) -> Reason | None:

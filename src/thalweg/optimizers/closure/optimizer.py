@@ -47,7 +47,7 @@ class ClosureOptimizer(Optimizer):
     lr: NonNegative = 1.0
     max_iter: int = 20
     max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
+    tolerance_grad: NonNegative = 1e-8
     tolerance_change: NonNegative = 1e-9
     _: KW_ONLY
     deterministic: bool = True
@@ -163,7 +163,7 @@ class ClosureOptimizer(Optimizer):
             return run.begin(objective, there)
         run.method.displaced()
         if there.value != here.value:
-            run.highest, run.restarted = there.value, math.inf
+            run.highest, run.restarted, run.lowest = there.value, math.inf, math.inf
         run.here = there
         return there
 

@@ -33,7 +33,7 @@ class Stopping:
     Zero switches a test off, but for a gradient that is all rounding. Tolerances finer than the dtype count as its own.
     """
 
-    tolerance_grad: float = 1e-7
+    tolerance_grad: float = 1e-8
     tolerance_change: float = 1e-9
 
     def at_start(self, here: Point) -> Reason | None:

@@ -34,6 +34,13 @@ class Units:
             gradient = gradient / self.lengths
         return gradient if self.loss == 1.0 else gradient * self.loss
 
+    def pair(self, s: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a pair with s'y = 1 in the units of the user's loss and parameters, where that is so as well."""
+        if self.lengths is not None:
+            s, y = s * self.lengths, y / self.lengths
+        root = math.sqrt(self.loss)
+        return (s, y) if root == 1.0 else (s / root, y * root)
+
 
 def unit_of(steepness: float, dtype: torch.dtype) -> float:
     """Return the unit of a loss whose first gradient is so steep: one unless squares of it could leave the dtype."""

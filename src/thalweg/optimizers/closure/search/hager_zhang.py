@@ -22,7 +22,7 @@ class HagerZhang:
     sigma: float = 0.7
     epsilon: float = 1e-6
     limit: int = 40
-    inside: int = 16
+    inside: int = 10
 
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
         """Return an acceptable trial, else the lowest one met, or None where none lies below `start`."""

@@ -35,7 +35,7 @@ class MoreThuente:
     width: float = 1e-10
     level: float = 1e-12
     limit: int = 40
-    inside: int = 20
+    inside: int = 12
 
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
         """Return a trial that meets both conditions, else the lowest met, or None where none lies below `start`."""
