@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from .batches.bfgs import minimize_batch
+from .batches.lbfgs import minimize_batch_lbfgs
+from .batches.members import starts_of, walls_of
 from .closure_function import Closure
 from .descend import Callback
 from .hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
@@ -56,8 +58,9 @@ def minimize(
     `fun` takes what `x0` is: a tensor, a list or dict of tensors, or a module, and returns one number. Tensors are
     left as they are, a module is trained in place. Where `fun` is infinite or NaN it needs no gradient: such a point
     lies outside its domain. `callback(x)` is told of each iteration and stops the run by returning True or raising
-    StopIteration. With `batched=True` x0 has shape (batch, n), `fun` returns shape (batch,), and every row is a
-    problem of its own, for BFGS.
+    StopIteration. With `batched=True` x0 has shape (batch, n), `fun` returns shape (batch,), and every row is a problem
+    of its own, for 'lbfgs', with bounds (low, high) that may differ from row to row, or for 'bfgs', which is faster for
+    a few numbers and keeps n^2 of them for each row.
 
     What SciPy's users write is read as SciPy reads it:
 
@@ -85,10 +88,8 @@ def minimize(
     given_options = {"max_iter": max_iter, "max_eval": max_eval, **options_read(tol, options, named)}
     if batched:
         given = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, "hess": hess, "hessp": hessp}
-        refuse_in_batches(method, jac=jac, bounds=bounds, callback=callback, **given)
-        if given_options.pop("max_eval") is not None:
-            refuse_in_batches(method, max_eval=max_eval)
-        return minimize_batch(with_arguments(fun, args), as_batch(x0), **given_options)
+        refuse_in_batches(method, jac=jac, callback=callback, max_eval=given_options.pop("max_eval"), **given)
+        return minimize_rows(with_arguments(fun, args), x0, method, bounds, **given_options)
     fun, jac = with_arguments(fun, args), with_arguments(jac, args)
     hess, hessp = with_arguments(hess, args), with_arguments(hessp, args)
     unknowns = Unknowns(x0)
@@ -116,11 +117,6 @@ def with_arguments(function: Any, args: Any) -> Any:
     """Return a function with SciPy's `args` after its own; what is no function as it is."""
     rest = args if isinstance(args, tuple) else (args,)
     return (lambda *own: function(*own, *rest)) if rest and callable(function) else function
-
-
-def as_batch(x0: Any) -> Tensor:
-    """Return the starts of a batch as a tensor; lists become float64."""
-    return x0 if isinstance(x0, Tensor) else torch.as_tensor(x0, dtype=torch.float64)
 
 
 def check_bounded(method: str, limits: Mapping[str, Any]) -> None:
@@ -215,10 +211,22 @@ class Unknowns:
         return self.filled(differentiable_answer(gradient, self.leaves, free))
 
 
+def minimize_rows(fun: Callable[[Tensor], Tensor], x0: Any, method: str, bounds: Any, **options: Any) -> Outcome:
+    """Minimize every row of x0."""
+    starts = starts_of("minimize", x0)
+    walls = walls_of("minimize", bounds, starts)
+    if method == "lbfgs":
+        return minimize_batch_lbfgs(fun, starts, walls, **options)
+    refuse_in_batches(method, bounds=bounds)
+    return minimize_batch(fun, starts, **options)
+
+
 def refuse_in_batches(method: str, **given: Any) -> None:
     """Raise ValueError for what `minimize(batched=True)` would have to ignore."""
     if method not in ("lbfgs", "bfgs"):
-        raise ValueError(f"minimize(batched=True) runs BFGS on every row, but got method={method!r}: leave it out")
+        raise ValueError(
+            f"minimize(batched=True) runs 'lbfgs' or 'bfgs' on every row, but got method={method!r}: leave it out"
+        )
     for name, value in given.items():
         if value is not None:
             raise ValueError(f"minimize(batched=True) has no {name}: leave it out, or solve one problem at a time")

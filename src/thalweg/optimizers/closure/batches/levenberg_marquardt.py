@@ -13,8 +13,11 @@ from ..vector import accurate
 from .boxed_step import boxed_step
 from .linearize import Linearized
 
-NUMBERS_AT_ONCE = 800_000
-"""Residuals evaluated at once: fewer would mean many small operations, more would need more memory for no gain."""
+NUMBERS_AT_ONCE = 100_000
+"""Residuals evaluated at once on a CPU, so that they and their derivatives stay in its caches."""
+
+NUMBERS_IN_POOL = 800_000
+"""Residuals of all rows in the pool; what is done once per row takes longer than its data where there are few rows."""
 
 SHARE = 0.125
 """The share of rows that have ended at which others take their places."""
@@ -124,10 +127,18 @@ class BatchedLevenbergMarquardt:
 
     def room(self, x: Tensor) -> int:
         """Return how many rows are evaluated at once."""
-        return max(64, NUMBERS_AT_ONCE // max(1, self.count(x)))
+        return max(64, NUMBERS_IN_POOL // max(1, self.count(x)))
 
     def squares(self, x: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
         """Return the loss, and the gram matrix of J and the residuals, in float64 where there is one."""
+        block = len(x) if x.device.type != "cpu" else max(8, NUMBERS_AT_ONCE * len(x) // NUMBERS_IN_POOL)
+        if len(x) <= block:
+            return self._squares(x, args, floor)
+        blocks = zip(x.split(block), *(arg.split(block) for arg in args), strict=True)  # type: ignore[no-untyped-call]
+        costs, grams = zip(*(self._squares(block[0], block[1:], floor) for block in blocks), strict=True)
+        return torch.cat(costs), torch.cat(grams)
+
+    def _squares(self, x: Tensor, args: Sequence[Tensor], floor: float) -> tuple[Tensor, Tensor]:
         values, columns = self.linearized(x, args)
         cost = None
         if self.robust is not None:
