@@ -82,7 +82,7 @@ def test_a_pool_with_little_room_changes_nothing(monkeypatch):
     """Rows come and go 64 at a time; each arrives where it does with all at once."""
     starts, y = START.repeat(5, 1), Y.repeat(5, 1) + 0.01 * torch.randn(300, 30, generator=GENERATOR)
     whole = least_squares(missed, starts, args=(y,), batched=True, tolerance=1e-13)
-    monkeypatch.setattr(batched, "NUMBERS_AT_ONCE", 64)
+    monkeypatch.setattr(batched, "NUMBERS_IN_POOL", 64)
     pooled = least_squares(missed, starts, args=(y,), batched=True, tolerance=1e-13)
     assert bool(pooled.success.all())
     assert pooled.nfev > whole.nfev

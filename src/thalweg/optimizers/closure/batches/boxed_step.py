@@ -19,7 +19,11 @@ def boxed_step(matrix: Tensor, slope: Tensor, damping: Tensor, room: Room | None
     damped = matrix.expand(len(damping), *matrix.shape).clone()
     damped.diagonal(dim1=-2, dim2=-1).add_(damping[..., None])
     slope = slope.expand(damped.shape[:-1])
-    p = -solve(damped, slope) if room is None else along_walls(damped, slope, room)
+    p = -solve(damped, slope)
+    if room is not None:
+        low, high = (side.expand_as(p) for side in room)
+        out = ((p < low) | (p > high)).any(-1)
+        p[out] = along_walls(damped[out], slope[out], (low[out], high[out]))
     return p, -(p * (slope + 0.5 * times(matrix, p))).sum(-1)
 
 
@@ -32,7 +36,7 @@ def along_walls(matrix: Tensor, slope: Tensor, room: Room) -> Tensor:
     """
     low, high = room
     p = torch.zeros_like(slope)
-    for _ in range(3 * slope.shape[-1]):
+    for _ in range(3 * slope.shape[-1] if len(slope) else 0):
         steep = slope + times(matrix, p)
         fixed = ((p <= low) & (steep > 0)) | ((p >= high) & (steep < 0))
         move = answer(matrix, steep, fixed)

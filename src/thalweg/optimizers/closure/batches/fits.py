@@ -35,7 +35,7 @@ def least_squares_batch(
 
     Rows that have stopped leave, and others take their places, so `residuals` is given some of the rows at a time: what
     belongs to a row must be in `args`, and nothing may depend on a row's place. Fields of the outcome are tensors with
-    one entry per problem; nfev counts calls of `residuals`.
+    one entry per problem; nfev counts how often rows were evaluated, as many as there was room for.
     """
     starts = starts_of("least_squares", x0)
     rows = rows_of("least_squares", args, len(starts))

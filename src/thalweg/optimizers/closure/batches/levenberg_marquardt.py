@@ -93,6 +93,7 @@ class BatchedLevenbergMarquardt:
         self.robust = robust
         self.tolerance = tolerance
         self.max_iter = max_iter
+        self.residuals: int | None = None
 
     @torch.no_grad()
     def run(self, x0: Tensor) -> Answers:
@@ -122,8 +123,10 @@ class BatchedLevenbergMarquardt:
                 return
 
     def count(self, x: Tensor) -> int:
-        """Return how many residuals a row has."""
-        return self.linearized(x[:1], [arg[:1] for arg in self.args])[0].shape[1] if len(x) else 0
+        """Return how many residuals a row has; the first call evaluates a row."""
+        if self.residuals is None and len(x):
+            self.residuals = self.linearized(x[:1], [arg[:1] for arg in self.args])[0].shape[1]
+        return self.residuals or 0
 
     def room(self, x: Tensor) -> int:
         """Return how many rows are evaluated at once."""
@@ -131,8 +134,8 @@ class BatchedLevenbergMarquardt:
 
     def squares(self, x: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
         """Return the loss, and the gram matrix of J and the residuals, in float64 where there is one."""
-        block = len(x) if x.device.type != "cpu" else max(8, NUMBERS_AT_ONCE * len(x) // NUMBERS_IN_POOL)
-        if len(x) <= block:
+        block = max(64, NUMBERS_AT_ONCE // max(1, self.count(x)))
+        if len(x) <= block or x.device.type != "cpu":
             return self._squares(x, args, floor)
         blocks = zip(x.split(block), *(arg.split(block) for arg in args), strict=True)  # type: ignore[no-untyped-call]
         costs, grams = zip(*(self._squares(block[0], block[1:], floor) for block in blocks), strict=True)
