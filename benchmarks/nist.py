@@ -97,12 +97,24 @@ def main(folder: Path) -> None:
         print(row(name, [measured(solver, problem, start) for problem in problems for start in problem.starts], right))
     for name, digits in PUBLISHED.items():
         print(f"| {name}, as published by Ceres | {digits} | | | | | |")
+    right = {problem.name: deviations(problem) for problem in problems}
+    print(
+        "Right digits of the standard deviations:", ", ".join(f"{name} {digits:.1f}" for name, digits in right.items())
+    )
 
 
 def measured(solver: Solver, problem: Certified, start: Tensor) -> Run:
     with np.errstate(all="ignore"):
         answer, success, evaluations = solver(problem, start)
     return Run(problem.name, problem.digits(answer), bool(success), evaluations)
+
+
+def deviations(problem: Certified) -> float:
+    """Return the least number of right digits among the standard deviations of the parameters."""
+    options = {"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 200}
+    fit = least_squares(problem.residuals, problem.starts[1], covariance=True, **options)
+    error = (fit.covariance.diagonal().sqrt() / problem.deviations - 1).abs().max()
+    return float(-error.clamp_min(1e-11).log10())
 
 
 def row(name: str, runs: list[Run], right: int) -> str:
