@@ -180,6 +180,11 @@ def test_float32_finds_what_float64_finds():
         assert least_squares(lambda p, s=size: s * (p - 3), torch.zeros(2)).x.tolist() == [3.0, 3.0]
 
 
+def test_no_numbers_are_their_own_answer():
+    found = least_squares(lambda p: p.sum() - 3, torch.zeros(0))
+    assert (found.success, found.fun) == (True, 4.5)
+
+
 def test_arguments_are_passed_on():
     found = least_squares(lambda p, a, b: a * p - b, [0.0], args=(2.0, torch.tensor([6.0])))
     assert found.x.item() == pytest.approx(3.0)

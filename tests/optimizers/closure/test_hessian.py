@@ -68,6 +68,11 @@ def test_the_inverse_hessian(options):
     assert minimize(valley, START).hess_inv is None
 
 
+def test_a_maximum_bends_down():
+    found = minimize(lambda x: -valley(x), START, hess_inv=True, maximize=True)
+    assert_close(found.hess_inv, minimize(valley, START, hess_inv=True).hess_inv, rtol=1e-3, atol=1e-3)
+
+
 def test_numbers_at_a_bound_are_sure():
     found = minimize(valley, START, bounds=(-2.0, 0.5), hess_inv=True)
     assert_close(found.hess_inv, torch.tensor([[0.0, 0.0], [0.0, 1 / 200]], dtype=torch.float64))

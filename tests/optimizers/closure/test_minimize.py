@@ -153,6 +153,7 @@ def test_levenberg_marquardt_goes_on_from_a_checkpoint():
     [
         (lambda p: 3.0, TypeError, "residuals as a real tensor, but got float"),
         (lambda p: torch.ones(3), RuntimeError, "no parameter has a gradient"),
+        (lambda p: p[:0], ValueError, "at least one residual, but got none"),
     ],
 )
 def test_bad_residuals_are_named(closure, error, words):

@@ -149,8 +149,17 @@ def guessed(f: Model, p0: Any, bounds: Any) -> Tensor:
     if count < 2:
         raise ValueError("curve_fit cannot tell how many parameters f has: give their first guesses as p0")
     low, high = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds or (-math.inf, math.inf)
-    ones = torch.ones(count - 1, dtype=torch.float64)
-    return within(*(torch.as_tensor(side, dtype=torch.float64).expand_as(ones) for side in (low, high)))
+    return within(*(limits(side, count - 1) for side in (low, high)))
+
+
+def limits(side: Any, count: int) -> Tensor:
+    """Return the limits on one side, one for each parameter; raises ValueError for another number of them."""
+    given = torch.as_tensor(side, dtype=torch.float64)
+    if given.dim() and given.shape != (count,):
+        raise ValueError(
+            f"curve_fit needs bounds for the {count} parameters of f, but got {tuple(given.shape)} on a side"
+        )
+    return given.expand(count)
 
 
 def stacked_or_flat(p0: Any) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from .batches.fits import least_squares_batch
 from .covariance import fit_covariance
 from .methods import LevenbergMarquardt
-from .minimize import Unknowns, free_at, told
+from .minimize import Unknowns, free_at, nothing_to_move, told
 from .outcome import Outcome, outcome_of
 from .residual_function import ResidualFunction
 from .robust import Rho, robust_loss
@@ -76,6 +76,8 @@ def least_squares(
             **options,
         )
     unknowns = Unknowns(x0)
+    if not sum(leaf.numel() for leaf in unknowns.leaves):
+        return nothing_to_move(lambda x: 0.5 * residuals(x, *args).square().sum(), unknowns)
     limits = {} if bounds is None else {"bounds": one_per_leaf(unknowns, "bounds", bounds, low_and_high)}
     sizes = {} if x_scale is None else {"x_scale": one_per_leaf(unknowns, "x_scale", x_scale, lambda size: size)}
     optimizer = LevenbergMarquardt(

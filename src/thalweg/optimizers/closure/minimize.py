@@ -106,7 +106,7 @@ def minimize(
     outcome = outcome_of(optimizer, unknowns.answer())
     if hess_inv:
         closure = with_hessian(gradient_closure(fun, unknowns, jac, leave_to_optimizer=True), unknowns, hess, hessp)
-        hessian = hessian_at(Vector(unknowns.leaves), closure)
+        hessian = sign * hessian_at(Vector(unknowns.leaves), closure)
         outcome = replace(outcome, hess_inv=inverse_hessian(hessian, free_at(optimizer)))
     if differentiable:
         outcome = replace(outcome, x=unknowns.differentiable(lambda: fun(unknowns.structure), free_at(optimizer)))

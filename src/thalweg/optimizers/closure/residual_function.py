@@ -64,6 +64,8 @@ class ResidualFunction:
             )
         if not residuals.requires_grad:
             raise no_gradient(self.owner)
+        if not residuals.numel():
+            raise ValueError(f"{self.owner}.step needs a closure that returns at least one residual, but got none")
         return residuals.reshape(-1)
 
     @property

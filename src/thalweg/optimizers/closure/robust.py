@@ -82,7 +82,7 @@ def robust_loss(owner: str, loss: str | Rho, f_scale: float) -> Robust | None:
 
     Raises ValueError for a name that is not known, or a scale that is no positive number.
     """
-    if not (isinstance(f_scale, int | float) and 0 < f_scale < float("inf")):
+    if isinstance(f_scale, bool) or not 0 < float(f_scale) < float("inf"):
         raise ValueError(f"{owner} needs f_scale, the size of an ordinary residual, to be above 0, but got {f_scale!r}")
     if callable(loss):
         return Robust(loss, float(f_scale))
