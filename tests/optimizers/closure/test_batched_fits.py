@@ -146,6 +146,14 @@ def test_no_false_success():
     assert math.isnan(found.fun[2]) or found.fun[2] == math.inf
 
 
+def test_a_wrong_jacobian_is_no_success():
+    """Nothing is lower along its steps, though they promise much."""
+    found = least_squares(
+        missed, START, args=(Y,), batched=True, jac=lambda p, y: p.new_ones(len(p), 30, 3) * torch.tensor([1.0, 2, -1])
+    )
+    assert not bool(found.success.any())
+
+
 def test_no_rows_give_no_answers():
     found = least_squares(missed, START[:0], args=(Y[:0],), batched=True)
     assert (found.x.shape, found.success.shape, found.nfev) == ((0, 3), (0,), 0)
