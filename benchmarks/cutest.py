@@ -151,9 +151,8 @@ def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
             left_out[problem[0]] = problem[1]
         elif index % arguments.every == 0:
             for name, solver in solvers.items():
-                rows = runs.setdefault(name, {})
-                if arguments.only in name and problem.name not in rows:
-                    rows[problem.name] = falls(solver, problem, arguments)
+                if arguments.only in name and problem.name not in runs.setdefault(name, {}):
+                    runs[name][problem.name] = falls(solver, problem, arguments)
             path.write_text(json.dumps(runs))
     return runs, left_out
 
@@ -168,6 +167,7 @@ def falls(solver: Callable[[Any], None], problem: CutestProblem, arguments: argp
 
 def solved(runs: Runs) -> dict[str, dict[str, float]]:
     """Return after how many evaluations each solver had solved each problem, infinite where it had not."""
+    runs = {solver: rows for solver, rows in runs.items() if rows}
     problems = sorted(set.intersection(*(set(rows) for rows in runs.values())))
     goals = {}
     for name in problems:
