@@ -13,6 +13,9 @@ from .result import Reason
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""
 
+GENTLE = 64.0
+"""How many times the root of the rounding a small pull may be, as a share of the loss."""
+
 EXPONENT = 0.75
 """The share of the dtype's range of exponents beyond which a loss or a number counts as infinite."""
 
@@ -82,7 +85,7 @@ def is_small(pull: float, here: Point, highest: float) -> bool:
     """
     epsilon, size, fallen = epsilon_of(here), abs(here.value), highest - here.value
     hidden = BELOW_ROUNDING * epsilon * size * fallen
-    return (pull <= 64 * epsilon**0.5 * size and pull * pull <= hidden) or pull <= epsilon * epsilon * fallen
+    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or pull <= epsilon * epsilon * fallen
 
 
 def epsilon_of(point: Point) -> float:

@@ -101,6 +101,8 @@ def read_numbers(*scalars: Tensor) -> list[float]:
 
 def dot(one: Tensor, two: Tensor) -> Tensor:
     """Return the scalar product, in float64: in float32 it could leave the range, and slopes lose half their digits."""
+    if one.dtype is torch.float64:
+        return torch.dot(one, two)
     wide = accurate(one.device)
     return torch.dot(one.to(wide), two.to(wide))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .objective import Objective, Point, acting
 from .result import Reason
-from .stopping import BELOW_ROUNDING, epsilon_of, is_small
+from .stopping import BELOW_ROUNDING, GENTLE, epsilon_of, is_small
 from .units import lengths_of
 from .vector import dot, largest, read_numbers, size
 
@@ -106,10 +106,18 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
     near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)
-    hidden = max(BELOW_ROUNDING * epsilon * loss, min(noise_of(finite), NOISY * loss))
-    if near or (finite and finite[-1].depth <= hidden):
+    if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
+
+
+def is_hidden(look: Look, epsilon: float, loss: float, noise: float) -> bool:
+    """Return whether the parabola's depth is lost in the noise, or in the rounding of the loss while the slope is small.
+
+    A steep parabola hides a valley: along its floor much more may be won.
+    """
+    gentle = -look.here / look.reach <= GENTLE * epsilon**0.5 * loss
+    return look.depth <= noise or (gentle and look.depth <= BELOW_ROUNDING * epsilon * loss)
 
 
 def noise_of(looks: list[Look]) -> float:
