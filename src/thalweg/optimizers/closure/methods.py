@@ -75,9 +75,10 @@ class CG(Bounded):
     """Conjugate gradients: two more vectors than steepest descent, and far fewer steps.
 
     Shanno 1978, "Conjugate gradient methods with inexact searches", https://doi.org/10.1287/moor.3.3.244; for up to 11
-    numbers Dai & Yuan 2001, "An efficient hybrid conjugate gradient method for unconstrained optimization",
-    https://doi.org/10.1023/A:1012930416777. `beta` names these and other formulas: Nocedal & Wright 2006, "Numerical
-    Optimization", section 5.2. The search is nearly exact, since conjugacy rests on it.
+    numbers Polak & Ribière 1969, kept from going negative as by Gilbert & Nocedal 1992, "Global convergence properties
+    of conjugate gradient methods for optimization", https://doi.org/10.1137/0802003. `beta` names these and other
+    formulas: Nocedal & Wright 2006, "Numerical Optimization", section 5.2. The search is nearly exact, since conjugacy
+    rests on it.
     Tune: `beta="hs-dy"` where it stalls.
     """
 
@@ -86,7 +87,7 @@ class CG(Bounded):
 
     def method(self) -> Method:
         """Conjugate directions, a nearly exact search."""
-        beta = self.beta if self.beta != "auto" else ("shanno" if self._size() > FEW else "hs-dy")
+        beta = self.beta if self.beta != "auto" else ("shanno" if self._size() > FEW else "pr+")
         return LineSearch(ConjugateGradient(BETAS[beta]), search_named(self.line_search_fn, 0.1))
 
     @classmethod

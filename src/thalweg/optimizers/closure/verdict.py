@@ -112,7 +112,7 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
 
 
 def is_hidden(look: Look, epsilon: float, loss: float, noise: float) -> bool:
-    """Return whether the parabola's depth is lost in the noise, or in the rounding of the loss while the slope is small.
+    """Return whether the depth is lost in the noise, or in the rounding of the loss while the slope is small as well.
 
     A steep parabola hides a valley: along its floor much more may be won.
     """
