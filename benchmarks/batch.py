@@ -30,9 +30,9 @@ def main() -> None:
     generator = torch.Generator().manual_seed(0)
     noise = 0.1 * torch.randn(PROBLEMS, 2, dtype=torch.float64, generator=generator)
     starts = torch.tensor([-1.2, 1.0], dtype=torch.float64) + noise
-    minimize(valley, starts[:10], batched=True)
+    minimize(valley, starts[:10], "bfgs", batched=True)
     begin = time.thread_time()
-    found = minimize(valley, starts, batched=True)
+    found = minimize(valley, starts, "bfgs", batched=True)
     ours = time.thread_time() - begin
     begin = time.thread_time()
     for start in starts[:SAMPLE]:

@@ -8,6 +8,7 @@ from .closure import NewtonCG as NewtonCG
 from .closure import SSBroyden as SSBroyden
 from .closure import TrustRegion as TrustRegion
 from .closure import check_grad as check_grad
+from .closure import curve_fit as curve_fit
 from .closure import least_squares as least_squares
 from .closure import minimize as minimize
 from .elementwise import *

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure import LBFGS
+from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden
 from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.directions.face import Face
 from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.directions.restricted import newton_on_face
 from thalweg.optimizers.closure.line_search import LineSearch
 from thalweg.optimizers.closure.objective import Objective, Point
 from thalweg.optimizers.closure.search import search_named
@@ -89,6 +90,33 @@ def test_coupled_numbers_end_where_no_limit_could_be_left(task, seed, line_searc
     gradient = hessian @ x - linear
     assert_close(torch.clamp(x - gradient, -0.2, 0.2), x, rtol=1e-6, atol=1e-6)
     assert len(set(visited)) > 2
+
+
+@pytest.mark.parametrize("seed", [3, 7])
+@pytest.mark.parametrize("make", [BFGS, CG, NewtonCG, SSBroyden])
+def test_every_line_search_keeps_to_the_box_and_finds_its_minimum(task, make, seed):
+    function, hessian, linear = convex(seed=seed)
+    seen = []
+
+    def loss(x):
+        seen.append(float(x.detach().abs().max()))
+        return function(x)
+
+    run = task(make, loss, torch.full((12,), 0.2, dtype=torch.float64), bounds=(-0.2, 0.2), max_iter=300)
+    assert run.step().success
+    # Differences of gradients, which NewtonCG takes here, look beside the line.
+    assert max(seen) <= 0.2 if make is not NewtonCG else run.x.abs().max() <= 0.2
+    x = run.x.detach()
+    assert_close(torch.clamp(x - hessian @ x + linear, -0.2, 0.2), x, rtol=1e-6, atol=1e-6)
+
+
+def test_a_block_of_a_dense_inverse_is_inverted_anew():
+    _, hessian, _ = convex(6)
+    free = torch.tensor([1.0, 1.0, 0.0, 1.0, 0.0, 0.0], dtype=torch.float64)
+    kept, gradient = free.bool(), torch.linspace(1, 2, 6, dtype=torch.float64) * free
+    found = newton_on_face(torch.linalg.inv(hessian), gradient, free)
+    assert_close(found[kept], -torch.linalg.solve(hessian[kept][:, kept], gradient[kept]))
+    assert found[~kept].tolist() == [0, 0, 0]
 
 
 def test_on_a_face_the_direction_is_newtons_there():

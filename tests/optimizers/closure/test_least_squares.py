@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LevenbergMarquardt
 from thalweg.optimizers.closure.directions.bend import Bend, measured
+from thalweg.optimizers.closure.directions.boxed_least_squares import BoxedModel
 from thalweg.optimizers.closure.directions.damped_least_squares import LinearModel
 from thalweg.optimizers.closure.levenberg_marquardt import DenseLevenbergMarquardt
 
@@ -44,6 +45,36 @@ def test_a_column_of_zeros_moves_nothing():
     jacobian = torch.tensor([[1.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
     step = LinearModel(jacobian, torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)).step(10.0)
     assert_close(step.p, torch.tensor([-0.6, 0.0], dtype=torch.float64))
+
+
+def walled(seed):
+    """A model with walls close by, and the most that any step within them promises, by SciPy's exact method."""
+    scipy = pytest.importorskip("scipy.optimize")
+    generator = torch.Generator().manual_seed(seed)
+    jacobian, residuals = (torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in ((9, 6), (9,)))
+    low = -0.3 * torch.rand(6, dtype=torch.float64, generator=generator)
+    model = LinearModel(jacobian, residuals, torch.ones(6, dtype=torch.float64))
+    best = scipy.lsq_linear(jacobian.numpy(), -residuals.numpy(), bounds=(low.numpy(), -low.numpy()), method="bvls")
+    return model, low, 0.5 * float(residuals.square().sum()) - best.cost
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_step_along_the_walls_promises_half_of_what_can_be_and_more(seed):
+    model, low, most = walled(seed)
+    step = BoxedModel(model, low, -low, torch.zeros(6, dtype=torch.bool)).step(1e9)
+    assert bool(((step.p >= low) & (step.p <= -low)).all())
+    left = model.residuals + model.jacobian @ step.p
+    assert step.promised == pytest.approx(0.5 * float(model.residuals.square().sum() - left.square().sum()))
+    assert 0.5 * most < step.promised < most * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_the_walls_make_a_poor_step_the_gradient_leads(seed, monkeypatch):
+    """Convergence rests on a share of what the projected gradient's path promises, whatever the other step is."""
+    model, low, _ = walled(seed)
+    boxed = BoxedModel(model, low, -low, torch.zeros(6, dtype=torch.bool))
+    monkeypatch.setattr(boxed, "_along_walls", lambda radius: boxed._judged(torch.zeros(6).double(), 0.0))
+    assert boxed.step(1e9).promised == boxed._steepest(1e9).promised > 0
 
 
 def parabolic(x):

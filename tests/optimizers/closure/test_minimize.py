@@ -153,6 +153,7 @@ def test_levenberg_marquardt_goes_on_from_a_checkpoint():
     [
         (lambda p: 3.0, TypeError, "residuals as a real tensor, but got float"),
         (lambda p: torch.ones(3), RuntimeError, "no parameter has a gradient"),
+        (lambda p: p[:0], ValueError, "at least one residual, but got none"),
     ],
 )
 def test_bad_residuals_are_named(closure, error, words):
@@ -161,12 +162,13 @@ def test_bad_residuals_are_named(closure, error, words):
 
 
 class TestBatch:
-    def test_each_row_is_a_problem_of_its_own(self):
+    @pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+    def test_each_row_is_a_problem_of_its_own(self, method):
         starts = START + 0.3 * torch.randn(200, 2, dtype=torch.float64)
-        found = minimize(valley, starts, batched=True)
+        found = minimize(valley, starts, method, batched=True)
         assert bool(found.success.all())
         assert_close(found.x, torch.ones(200, 2, dtype=torch.float64), rtol=1e-3, atol=1e-3)
-        alone = minimize(valley, starts[17:18], batched=True)
+        alone = minimize(valley, starts[17:18], method, batched=True)
         assert torch.equal(alone.x[0], found.x[17])
 
     def test_rows_stop_at_different_times_and_bad_ones_fail(self):
@@ -176,7 +178,8 @@ class TestBatch:
         assert "2 of 3" in found.message
 
     @pytest.mark.parametrize(
-        "options", [{"bounds": (0, 1)}, {"jac": valley}, {"callback": print}, {"max_eval": 9}, {"method": "cg"}]
+        "options",
+        [{"bounds": (0, 1), "method": "bfgs"}, {"jac": valley}, {"callback": print}, {"max_eval": 9}, {"method": "cg"}],
     )
     def test_what_a_batch_has_no_use_for_is_refused(self, options):
         with pytest.raises(ValueError, match=f"minimize.batched=True.*{next(iter(options))}.*leave it out"):

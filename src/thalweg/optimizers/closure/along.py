@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from .bounds import Box
 from .objective import Objective, Point
 from .search.trial import Trial
+from .vector import size
+
+ORDINARY = 1e3
+"""Step lengths beyond this are looked at first: may they be taken at all?"""
 
 
 class Along:
@@ -24,12 +30,15 @@ class Along:
         self.direction = direction
         self.move = move
         self.box = box
-        self.start = Trial(0.0, here.value, slope)
+        self.start = Trial(0.0, here.value, slope, torch.finfo(move.dtype).eps * abs(here.value))
         self.last = self.lowest = (self.start, here)
+        self.longest = math.nan
 
     def __call__(self, alpha: float) -> Trial:
-        """Return value and slope at x + alpha d."""
-        x = torch.add(self.here.x, self.move, alpha=alpha)
+        """Return value and slope at x + alpha d; beyond the dtype's range no numbers, and no evaluation."""
+        if alpha > ORDINARY and not alpha <= self._reach():
+            return Trial(alpha, math.inf, math.nan)
+        x = self._at(alpha)
         if self.box is not None:
             x = self.box.project(x)
         there, slope = self.objective.along(x, self.direction)
@@ -38,6 +47,19 @@ class Along:
         if trial.finite and trial.value < self.lowest[0].value:
             self.lowest = self.last
         return trial
+
+    def _reach(self) -> float:
+        """Return the step length up to which no number of x leaves the dtype's range."""
+        if math.isnan(self.longest):
+            limit = torch.finfo(self.move.dtype).max / 4
+            self.longest = limit / max(size(self.move), 1 / limit)
+        return self.longest
+
+    def _at(self, alpha: float) -> Tensor:
+        """Return x + alpha d; in float64 where the step length itself may leave the range of a narrower dtype."""
+        if alpha <= ORDINARY:
+            return torch.add(self.here.x, self.move, alpha=alpha)
+        return torch.add(self.here.x.double(), self.move.double(), alpha=alpha).to(self.here.x.dtype)
 
     def point(self, trial: Trial) -> Point:
         """Return the point of a trial that the search has chosen: the last or the lowest."""

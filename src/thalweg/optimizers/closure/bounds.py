@@ -26,6 +26,10 @@ class Box:
         stopped = ((x <= self.lower) & (gradient > 0)) | ((x >= self.upper) & (gradient < 0))
         return (~stopped).to(x.dtype)
 
+    def outward(self, x: Tensor, move: Tensor) -> Tensor:
+        """Return whether a number lies on a limit that `move` would cross."""
+        return ((x <= self.lower) & (move < 0)) | ((x >= self.upper) & (move > 0))
+
     def room(self, x: Tensor, move: Tensor) -> float:
         """Return how many times `move` fits between x and the border."""
         limit = torch.where(move > 0, self.upper, self.lower)
@@ -63,12 +67,19 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
         raise TypeError(f"{owner} needs the bounds of {name} to be a pair (low, high), but got {bound!r}")
     if tensor.is_complex():
         raise ValueError(f"{owner} cannot bound {name}, which is complex: bound its view_as_real instead")
+    if tensor.numel() == 2 and all(isinstance(end, tuple | list) and len(end) == 2 for end in bound):
+        raise ValueError(
+            f"{owner} got {bound!r} for the bounds of the two numbers of {name}, which could be (low, high) or one "
+            "pair for each: pass tensors (low, high)"
+        )
     for side, value in zip(("low", "high"), bound, strict=True):
         if isinstance(value, Tensor) and value.dim() and value.shape != tensor.shape:
             raise ValueError(
                 f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has "
                 f"{tuple(value.shape)}"
             )
-    crossed = limits(tensor, bound, 0) > limits(tensor, bound, 1)
+    crossed = ~(limits(tensor, bound, 0) <= limits(tensor, bound, 1))
     if bool(crossed.any()):
-        raise ValueError(f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed")
+        raise ValueError(
+            f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed or NaN"
+        )

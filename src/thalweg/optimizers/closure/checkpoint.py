@@ -13,8 +13,11 @@ from .directions.lbfgs import LimitedMemory
 from .line_search import LineSearch
 from .objective import point_of, point_state
 from .result import Reason
+from .units import Units
 
 OWN = "run"
+WATCHED = ("highest", "lowest", "restarted", "first_size", "creeping", "idle")
+"""What a run watches beside its point: losses, a size, and counts."""
 
 OWN_OPTIONS = "thalweg"
 """The key of a saved group under which stand the options that torch.optim.LBFGS does not know in this form."""
@@ -30,7 +33,9 @@ def exported(run: Descent) -> dict[str, Any]:
     result = run.result
     counts = {"iterations": result.iterations, "evaluations": result.evaluations, "products": result.hessian_products}
     method = run.method.state()
-    own = {"here": point_state(run.here), "method": method, "scale": run.method.scale, **counts}
+    units = {"loss_unit": run.units.loss, "lengths": run.units.lengths}
+    losses = {name: getattr(run, name) for name in WATCHED}
+    own = {"here": point_state(run.here), "method": method, "scale": run.scale, **units, **losses, **counts}
     # No words: torch.optim spells a string it loads letter by letter.
     own["reason"] = list(Reason).index(result.reason)
     return {**in_torch_words(run, method), OWN: own}
@@ -52,13 +57,18 @@ def outdated(state: Mapping[str, Any]) -> bool:
 
 def restore(run: Descent, own: Mapping[str, Any]) -> None:
     """Take back a run of ours."""
-    run.here = point_of(own["here"])
+    run.units = Units(own.get("loss_unit", 1.0), own.get("lengths"))
+    run.here = point_of(own["here"], run.units.lengths)
+    for name in WATCHED:
+        setattr(run, name, own.get(name, getattr(run, name)))
     run.method.restore(own["method"])
     run.result.iterations, run.result.evaluations = own["iterations"], own["evaluations"]
     run.result.hessian_products = own["products"]
     run.result.reason = list(Reason)[own["reason"]]
-    run.result.value, run.result.gradient_norm = run.here.value, run.here.steepness
-    run.method.scale = own["scale"]
+    here = run.point_in_users_units
+    run.result.value, run.result.gradient_norm = here.value, here.steepness
+    run.scale = own["scale"]
+    run.measure()
 
 
 def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +81,8 @@ def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if memory.fresh:
         return {"func_evals": run.result.evaluations, "n_iter": 0}
-    *stored, (s, y) = [(method["s"][place], method["y"][place]) for place in memory.places]
+    *stored, (s, y) = [run.units.pair(method["s"][place], method["y"][place]) for place in memory.places]
+    here = run.point_in_users_units
     return {
         "func_evals": run.result.evaluations,
         "n_iter": run.result.iterations,
@@ -80,9 +91,9 @@ def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
         "old_dirs": [y for _, y in stored],
         "old_stps": [s for s, _ in stored],
         "ro": [1.0 / torch.dot(s, y) for s, y in stored],
-        "H_diag": 1 / memory.y_y,
-        "prev_flat_grad": run.here.gradient - y,
-        "prev_loss": run.here.value,
+        "H_diag": 1 / torch.dot(y, y),
+        "prev_flat_grad": here.gradient - y,
+        "prev_loss": here.value,
     }
 
 

@@ -46,9 +46,13 @@ class ClosureFunction:
         return loss if loss.dim() == 0 else scalar(loss)
 
     def _gradient(self, loss: Tensor) -> Tensor:
-        if not self.vector.has_gradient():
+        return self.vector.gradient() if self.vector.has_gradient() else self._outside(loss)
+
+    def _outside(self, loss: Tensor) -> Tensor:
+        """Return a gradient of no numbers where the loss is none either: the point lies outside its domain."""
+        if bool(loss.detach().isfinite()):
             raise no_gradient(self.owner)
-        return self.vector.gradient()
+        return torch.full((self.vector.size,), float("nan"), dtype=self.vector.dtype, device=self.vector.device)
 
 
 class TwiceDifferentiable(ClosureFunction):
@@ -68,16 +72,26 @@ class TwiceDifferentiable(ClosureFunction):
         return value, gradient
 
     def _gradient(self, loss: Tensor) -> Tensor:
+        self.slopes = ()
         if self.vector.has_gradient():
-            self.slopes = ()
-            return self.vector.gradient()
+            return self._given()
         if not loss.requires_grad:
-            raise no_gradient(self.owner)
+            return self._outside(loss)
         with torch.enable_grad():
             self.slopes = torch.autograd.grad(
                 loss, self.vector.tensors, create_graph=True, allow_unused=True, materialize_grads=True
             )
         return self.vector.flatten(self.slopes)
+
+    def _given(self) -> Tensor:
+        """Return the gradient that the closure left, and keep its graph if it has one (`create_graph=True`)."""
+        gradients = [tensor.grad for tensor in self.vector.tensors]
+        if any(gradient is not None and gradient.requires_grad for gradient in gradients):
+            pairs = zip(gradients, self.vector.tensors, strict=True)
+            self.slopes = [torch.zeros_like(tensor) if grad is None else grad for grad, tensor in pairs]
+            for tensor in self.vector.tensors:
+                tensor.grad = None if tensor.grad is None else tensor.grad.detach()
+        return self.vector.gradient()
 
     def times(self, vector: Tensor) -> Tensor:
         """Return the Hessian at the last point times `vector`."""

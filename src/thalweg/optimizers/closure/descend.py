@@ -11,15 +11,20 @@ from torch import Tensor
 from .bounds import Box
 from .objective import BudgetError, Objective, Point
 from .result import Reason, Result
-from .stopping import Stopping
+from .stopping import BELOW_ROUNDING, Stopping, epsilon_of
+from .units import Units, lengths_of, unit_of
+from .vector import size
+from .verdict import judged, runs_away
 
 
 class Method(Protocol):
     """A way from one point to a lower one: a direction with a search, or a model with a trust region.
 
-    `lr` multiplies the first step tried, `scale` the direction number by number, and `box` bounds the vector.
+    `lr` multiplies the first step tried, `scale` the direction number by number, and `box` bounds the vector. Where
+    `measured`, the method sees everything in the units of the run.
     """
 
+    measured: bool
     lr: float
     scale: Tensor | None
     box: Box | None
@@ -50,18 +55,52 @@ class Method(Protocol):
         ...
 
 
+CREEP = 1e-6
+"""The share of the loss by which a step must lower it, to count as more than creeping."""
+
+PATIENCE = 50
+"""Iterations that may creep before the numbers are measured anew."""
+
+IDLE = 20
+"""Iterations that may pass without a loss lower than all before."""
+
 Callback = Callable[[Point, Result], object]
 
 
 class Descent:
-    """A run that can be stopped and gone on with: where it is, and what it cost so far."""
+    """A run that can be stopped and gone on with: where it is, how it measures, and what it cost so far."""
 
     def __init__(self, method: Method, stopping: Stopping) -> None:
         self.method = method
         self.stopping = stopping
         self.here: Point | None = None
+        self.scale: Tensor | None = None
         self.result = Result()
         self.before = (0, 0)
+        self.set_out()
+
+    def set_out(self) -> None:
+        """Forget everything: the next point is the start of a run."""
+        self.method.forget()
+        self.here = None
+        self.units = Units()
+        self.highest = self.lowest = self.restarted = self.first_size = math.inf
+        self.creeping = self.idle = 0
+        self.measure()
+
+    def measure(self) -> None:
+        """Tell the method how long a unit of each number is: the groups' scale times the run's lengths."""
+        scales = [scale for scale in (self.scale, self.units.lengths) if scale is not None]
+        self.method.scale = math.prod(scales[1:], start=scales[0]) if scales else None
+
+    def begin(self, objective: Objective, here: Point) -> Point:
+        """Take `here` for the start: its loss is the highest, and its gradient gives the unit of the loss."""
+        self.units = objective.units = Units(unit_of(here.steepness, here.x.dtype) if self.method.measured else 1.0)
+        unit = self.units.loss
+        self.here = Point(here.x, here.value / unit, self.units.inward(here.gradient), here.steepness / unit, here.box)
+        self.highest, self.restarted, self.first_size = self.here.value, math.inf, size(here.x) or math.inf
+        self.measure()
+        return self.here
 
     @property
     def converged(self) -> bool:
@@ -83,44 +122,80 @@ class Descent:
         iterations = 0
         while reason is None:
             if iterations >= max_iterations:
-                reason = Reason.ITERATIONS
-                break
+                return Reason.ITERATIONS
             before = self.point
             reason = self._advance(objective, before)
             if reason is None:
                 iterations += 1
                 self.result.iterations += 1
-                reason = self.stopping.after(before, self.point)
-            if callback is not None and self._told(objective, callback):
-                reason = Reason.CALLBACK
-        return reason
+                reason = self.stopping.after(before, self.point, self.highest) or self._crept(before)
+                if callback is not None and self._told(objective, callback):
+                    return Reason.CALLBACK
+            if reason is Reason.STALLED:
+                reason = self._again(objective, before)
+        return self._doubted(objective, reason)
+
+    def _crept(self, before: Point) -> Reason | None:
+        """Return STALLED where the loss has hardly fallen for many iterations, or not at all for some."""
+        here = self.point
+        self.creeping = self.creeping + 1 if before.value - here.value <= CREEP * abs(here.value) else 0
+        self.idle = 0 if here.value < self.lowest else self.idle + 1
+        self.lowest = min(self.lowest, here.value)
+        worth = self.method.measured and here.value < self.restarted - abs(here.value) / 10
+        if self.idle < IDLE and not (worth and self.creeping >= PATIENCE):
+            return None
+        self.creeping = self.idle = 0
+        return Reason.STALLED
 
     def _advance(self, objective: Objective, before: Point) -> Reason | None:
-        """Move to the method's next point; where it finds none, forget and go along the steepest descent once."""
+        """Move to the method's next point."""
         if objective.spent:
             return Reason.EVALUATIONS
         try:
             there = self.method.advance(objective, before)
-            if there is None and before.steepness == 0:
-                return Reason.GRADIENT
-            if there is None and not self.method.fresh:
-                self._note("A search failed and the memory was dropped.")
-                self.method.forget()
-                there = self.method.advance(objective, before)
-            if there is None:
-                return self._stalled(objective, before)
         except BudgetError:
             return Reason.EVALUATIONS
+        if there is None:
+            return Reason.GRADIENT if before.steepness == 0 else Reason.STALLED
         self.here = there
         return None
 
-    def _stalled(self, objective: Objective, here: Point) -> Reason:
-        """Tell a minimum from noise: the same point must give the same loss."""
-        again = objective.at(here.x)
-        if again.value == here.value:
-            return Reason.STALLED
-        self._note(f"It returned {here.value!r}, then {again.value!r}.")
-        return Reason.NOISE
+    def _again(self, objective: Objective, before: Point) -> Reason | None:
+        """Start anew, each number measured by its size, where the loss has fallen since that was last done."""
+        here = self.point
+        if not here.value < self.restarted - BELOW_ROUNDING * epsilon_of(here) * abs(here.value):
+            return self._judged(objective)
+        self.restarted = here.value
+        if self.method.measured:
+            self._remeasure(objective, here, before)
+        elif self.method.fresh:
+            return self._judged(objective)
+        self._note("A search failed and the memory was dropped.")
+        self.method.forget()
+        return None
+
+    def _remeasure(self, objective: Objective, here: Point, before: Point) -> None:
+        """Measure each number by its size from now on."""
+        gradient = self.units.outward(here.gradient)
+        self.units.lengths = lengths_of(here.x, before.x)
+        self.here = Point(here.x, here.value, self.units.inward(gradient), None, here.box, self.units.lengths)
+        self.measure()
+
+    def _doubted(self, objective: Objective, reason: Reason) -> Reason:
+        """Take a success back where the numbers only run away along a valley."""
+        if not reason.success or objective.spent or not runs_away(objective, self.point, self.first_size):
+            return reason
+        return Reason.UNBOUNDED
+
+    def _judged(self, objective: Objective) -> Reason:
+        """Say what it means that nothing falls any more."""
+        try:
+            reason, note = judged(objective, self.point, self.highest)
+        except BudgetError:
+            return Reason.EVALUATIONS
+        if note:
+            self._note(note)
+        return reason
 
     def _note(self, note: str) -> None:
         if note not in self.result.notes:
@@ -141,4 +216,13 @@ class Descent:
         """Bring the result up to date; the objective has counted since this run began."""
         self.result.evaluations = self.before[0] + objective.evaluations
         self.result.hessian_products = self.before[1] + objective.products
-        self.result.value, self.result.gradient_norm = self.point.value, self.point.steepness
+        here = self.point_in_users_units
+        self.result.value, self.result.gradient_norm = here.value, here.steepness
+
+    @property
+    def point_in_users_units(self) -> Point:
+        """The point accepted last, as the closure would have it."""
+        here, units = self.point, self.units
+        if units.loss == 1.0 and units.lengths is None:
+            return here
+        return Point(here.x, here.value * units.loss, units.outward(here.gradient), None, here.box)

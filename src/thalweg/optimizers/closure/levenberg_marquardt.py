@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .bounds import Box
 from .directions.bend import Bend, measured
-from .directions.damped_least_squares import LinearModel
+from .directions.boxed_least_squares import BoxedModel, Model
+from .directions.damped_least_squares import DampedStep, LinearModel
 from .objective import Objective, Point
 from .residual_function import ResidualFunction
 from .trust_region import agreement
@@ -23,11 +24,15 @@ class DenseLevenbergMarquardt:
 
     Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory", algorithm 7.1. A trial also tells how
     the residuals bend along it: the next step of that direction is bent alike, and where the model and the loss part,
-    the radius shrinks to where the bent residuals are shortest.
+    the radius shrinks to where the bent residuals are shortest. `units` are the lengths that numbers are measured in,
+    ones if None. The model is solved in float64, whatever the parameters are kept in.
     """
 
-    def __init__(self, scaled: bool = False) -> None:
+    measured = False
+
+    def __init__(self, scaled: bool = False, units: Tensor | None = None) -> None:
         self.scaled = scaled
+        self.units = units
         self.lr = 1.0
         self.scale: Tensor | None = None
         self.box: Box | None = None
@@ -61,39 +66,67 @@ class DenseLevenbergMarquardt:
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
         """Return the first trial that falls as promised, None where the radius has shrunk away."""
-        model, scaling = self._model(objective, here)
-        size = read_numbers(torch.linalg.vector_norm(scaling * here.x))[0]
+        model = self._model(objective, here)
+        size = read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]
         while True:
             step = model.step(self.radius)
             if not step.promised > 0 or step.length <= torch.finfo(here.x.dtype).eps * size:
                 return None
-            move = step.p if self.bend is None else self.bend.corrected(model, step)
-            there = objective.at(here.x + (move if self.scale is None else move * self.scale))
+            move = self._bent(model, step)
+            there = objective.at(self._moved(here, model, move))
             ratio = agreement(here, there, step.promised)
-            self.bend = measured(model, move, residuals_of(objective)) if there.finite else None
+            self.bend = self._measured(objective, model, move) if there.finite else None
             self._resize(ratio, step.length, model.residuals)
             if ratio > 1e-4:
                 return there
 
-    def _model(self, objective: Objective, here: Point) -> tuple[LinearModel, Tensor]:
+    def _model(self, objective: Objective, here: Point) -> Model:
         """Linearize at `here`."""
         if objective.last is not here.x:
             objective.at(here.x)
-        jacobian = cast(ResidualFunction, objective.function).jacobian()
+        function = residual_function(objective)
+        jacobian = function.jacobian()
         self.jacobians += 1
         self.scaling = self._rescaled(jacobian)
         if math.isnan(self.radius):
             self.radius = read_numbers(torch.linalg.vector_norm(self.scaling * here.x))[0] or 1.0
-        return LinearModel(jacobian, residuals_of(objective), self.scaling), self.scaling
+        model = LinearModel(jacobian, function.residuals, self.scaling)
+        return model if self.box is None else self._boxed(self.box, model, here)
+
+    def _boxed(self, box: Box, model: LinearModel, here: Point) -> BoxedModel:
+        """Return the model that stays in the box, measured from `here` in the model's units of length."""
+        scale: Tensor | float = 1.0 if self.scale is None else self.scale
+        low, high = (((wall - here.x) / scale).to(model.jacobian) for wall in (box.lower, box.upper))
+        return BoxedModel(model, low, high, box.free(here.x, here.gradient) == 0)
 
     def _rescaled(self, jacobian: Tensor) -> Tensor:
-        """Return the unit of each number: one, or its column's largest norm so far."""
+        """Return the inverse unit of each number: one, as given, or its column's largest norm so far."""
         norms = torch.linalg.vector_norm(jacobian, dim=0)
         if not self.scaled:
-            return torch.ones_like(norms)
+            return torch.ones_like(norms) if self.units is None else 1 / self.units.to(norms)
         if self.scaling is None:
             return torch.where(norms > 0, norms, torch.ones_like(norms))
-        return torch.maximum(self.scaling, norms)
+        return torch.maximum(self.scaling.to(norms), norms)
+
+    def _bent(self, model: Model, step: DampedStep) -> Tensor:
+        """Return the step, bent as the residuals bent before where the box leaves room for it."""
+        if self.bend is None:
+            return step.p
+        move = self.bend.corrected(model, step)
+        return move if isinstance(model, LinearModel) or model.inside(move) else step.p
+
+    def _moved(self, here: Point, model: Model, move: Tensor) -> Tensor:
+        """Return the trial; a number that goes as far as a wall lies on it exactly."""
+        moved = here.x + (move if self.scale is None else move * self.scale).to(here.x)
+        if self.box is None or isinstance(model, LinearModel):
+            return moved
+        moved = torch.where(move <= model.low, self.box.lower, moved)
+        return self.box.project(torch.where(move >= model.high, self.box.upper, moved))
+
+    def _measured(self, objective: Objective, model: Model, move: Tensor) -> Bend | None:
+        """Return how the residuals bent; weights that change on the way would be taken for bending."""
+        function = residual_function(objective)
+        return None if function.weights is not None else measured(model, move, function.residuals)
 
     def _resize(self, ratio: float, length: float, residuals: Tensor) -> None:
         """Shrink where the model promised too much, grow where it was right."""
@@ -104,6 +137,6 @@ class DenseLevenbergMarquardt:
             self.radius = max(self.radius, 2 * length)
 
 
-def residuals_of(objective: Objective) -> Tensor:
-    """Return the residuals at the last point."""
-    return cast(ResidualFunction, objective.function).residuals
+def residual_function(objective: Objective) -> ResidualFunction:
+    """Return the residuals that the objective is made of."""
+    return cast(ResidualFunction, objective.function)

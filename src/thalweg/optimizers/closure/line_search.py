@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .along import Along
 from .bounds import Box
-from .directions.face import Face
-from .directions.lbfgs import LimitedMemory
+from .directions.krylov import Operator
+from .directions.restricted import Restricted
 from .directions.step import Direction, Step
 from .objective import BudgetError, Objective, Point
 from .search import Search, Trial
-from .vector import read_numbers
+from .vector import dot, read_numbers
+
+FACES = 5
+"""The most faces that one iteration looks at."""
 
 
 class LineSearch:
@@ -26,13 +29,15 @@ class LineSearch:
     `lr` multiplies the step length tried first, `scale` the direction, number by number, where groups differ in lr.
     """
 
+    measured = True
+
     def __init__(self, direction: Direction, search: Search) -> None:
         self.direction = direction
         self.search = search
         self.lr = 1.0
         self.scale: Tensor | None = None
         self.box: Box | None = None
-        self.face = Face()
+        self.restricted = Restricted(direction)
         self.shortened = math.inf
 
     @property
@@ -50,14 +55,14 @@ class LineSearch:
 
     def state(self) -> dict[str, Any]:
         """Return what a run needs to go on."""
-        face = {} if self.box is None else {"face": self.face.state()}
+        face = {} if self.box is None else {"face": self.restricted.state()}
         return {"shortened": self.shortened, **face, **self.direction.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
         self.shortened = state["shortened"]
         if "face" in state:
-            self.face.restore(state["face"])
+            self.restricted.restore(state["face"])
         self.direction.restore(state)
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
@@ -88,7 +93,7 @@ class LineSearch:
 
     def _descending(self, here: Point, direction: Tensor) -> tuple[Tensor, float]:
         """Return the direction, or the steepest where it does not go down, and its slope."""
-        slope = read_numbers(torch.dot(here.gradient, direction))[0]
+        slope = read_numbers(dot(here.gradient, direction))[0]
         if -math.inf < slope < 0 or self.direction.fresh:
             return direction, slope
         self.direction.forget()
@@ -100,23 +105,38 @@ class LineSearch:
         Where the projection would not go down, the line ends at the first limit: Morales & Nocedal 2011, "Remark on
         algorithm 778: L-BFGS-B", https://doi.org/10.1145/2049662.2049669.
         """
-        free = box.free(here.x, here.gradient)
-        inner = Point(here.x, here.value, here.gradient * free, here.steepness)
-        memory = cast(LimitedMemory, self.direction)
-        direction, slope = self._descending(inner, self.face.direction(memory, inner, free))
-        if not -math.inf < slope < 0:
+        direction = self._on_face(box, here, partial(objective.hessian_times, here))
+        if direction is None:
             return None, 0.0, 0.0
-        first = self.face.memory if not self.direction.fresh else memory
-        direction = direction * (self.lr * first.first_trial(inner, slope))
         scale: Tensor | float = 1.0 if self.scale is None else self.scale
-        move = box.project(here.x + direction * scale) - here.x
-        slope = read_numbers(torch.dot(here.gradient, move / scale))[0]
+        # A little longer, so that rounding leaves no number just short of the limit it goes to.
+        longer = 1 + 4 * torch.finfo(here.x.dtype).eps
+        move = (box.project(here.x + direction * scale) - here.x) * longer
+        slope = read_numbers(dot(here.gradient, move / scale))[0]
         if not slope < 0:
-            move = direction * scale * min(1.0, box.room(here.x, direction * scale))
-            slope = read_numbers(torch.dot(here.gradient, move / scale))[0]
+            move = direction * scale * (min(1.0, box.room(here.x, direction * scale)) * longer)
+            slope = read_numbers(dot(here.gradient, move / scale))[0]
         if not slope < 0:
             return None, 0.0, 0.0
-        return Along(objective, here, move / scale, move, slope, box), 1.0, max(1.0, box.room(here.x, move))
+        return Along(objective, here, move / scale, move, slope, box), 1.0, max(1.0, longer * box.room(here.x, move))
+
+    def _on_face(self, box: Box, here: Point, hessian: Operator) -> Tensor | None:
+        """Return the step tried first, on the face of the numbers that neither the gradient nor it drives outward.
+
+        A number that lies on its limit and would be driven out of the box joins those that are stopped: Bertsekas
+        1982, "Projected Newton methods for optimization problems with simple constraints".
+        """
+        free = box.free(here.x, here.gradient)
+        for _ in range(FACES):
+            inner, direction = self.restricted(here, free, hessian)
+            direction, slope = self._descending(inner, direction)
+            if not -math.inf < slope < 0:
+                return None
+            outward = box.outward(here.x, direction) & free.bool()
+            if self.direction.fresh or not bool(outward.any()):
+                break
+            free = free * ~outward
+        return direction * (self.lr * self.restricted.first_trial(inner, slope))
 
     def _accept(self, along: Along, trial: Trial) -> Point:
         there = along.point(trial)

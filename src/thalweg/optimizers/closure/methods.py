@@ -24,14 +24,36 @@ from .objective import Objective
 from .optimizer import ClosureOptimizer, bounds_of
 from .options import check_choice
 from .residual_function import ResidualFunction
+from .robust import robust_loss
 from .search import NAMES, search_named
+from .sizes import check_sizes, units_of
 from .vector import Vector
 
 FEW = 11
 """Numbers up to which CG's directions span the space: the memory of Hager & Zhang 2013."""
 
 
-class LBFGS(ClosureOptimizer):
+class Bounded(ClosureOptimizer):
+    """A method that searches along lines, and so can keep to a box: lines end at limits, or go along them.
+
+    `bounds` is None or a pair (low, high) of numbers, tensors of the parameter's shape, or None for no limit; a list
+    has one for each parameter of the group.
+    """
+
+    _: KW_ONLY
+    bounds: Any = None
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""
+        super().add_param_group(param_group)
+        try:
+            check_bounds(type(self).__name__, self.param_groups[-1])
+        except (TypeError, ValueError):
+            del self.param_groups[-1]
+            raise
+
+
+class LBFGS(Bounded):
     """Newton's method with an inverse Hessian made of the last steps.
 
     Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
@@ -43,7 +65,6 @@ class LBFGS(ClosureOptimizer):
     line_search_fn: str | None = "hager_zhang"
     _: KW_ONLY
     damping: Fraction = 0.0
-    bounds: Any = None
 
     searches: ClassVar[tuple[str | None, ...]] = (None, *NAMES)
 
@@ -60,23 +81,15 @@ class LBFGS(ClosureOptimizer):
         """Load what `state_dict()` returned, here or in torch.optim; raises ValueError where it does not fit."""
         super().load_state_dict(with_own_options(state_dict), strict)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""
-        super().add_param_group(param_group)
-        try:
-            check_bounds(type(self).__name__, self.param_groups[-1])
-        except (TypeError, ValueError):
-            del self.param_groups[-1]
-            raise
 
-
-class CG(ClosureOptimizer):
+class CG(Bounded):
     """Conjugate gradients: two more vectors than steepest descent, and far fewer steps.
 
     Shanno 1978, "Conjugate gradient methods with inexact searches", https://doi.org/10.1287/moor.3.3.244; for up to 11
-    numbers Dai & Yuan 2001, "An efficient hybrid conjugate gradient method for unconstrained optimization",
-    https://doi.org/10.1023/A:1012930416777. `beta` names these and other formulas: Nocedal & Wright 2006, "Numerical
-    Optimization", section 5.2. The search is nearly exact, since conjugacy rests on it.
+    numbers Polak & Ribière 1969, kept from going negative as by Gilbert & Nocedal 1992, "Global convergence properties
+    of conjugate gradient methods for optimization", https://doi.org/10.1137/0802003. `beta` names these and other
+    formulas: Nocedal & Wright 2006, "Numerical Optimization", section 5.2. The search is nearly exact, since conjugacy
+    rests on it.
     Tune: `beta="hs-dy"` where it stalls.
     """
 
@@ -85,7 +98,7 @@ class CG(ClosureOptimizer):
 
     def method(self) -> Method:
         """Conjugate directions, a nearly exact search."""
-        beta = self.beta if self.beta != "auto" else ("shanno" if self._size() > FEW else "hs-dy")
+        beta = self.beta if self.beta != "auto" else ("shanno" if self._size() > FEW else "pr+")
         return LineSearch(ConjugateGradient(BETAS[beta]), search_named(self.line_search_fn, 0.1))
 
     @classmethod
@@ -95,7 +108,7 @@ class CG(ClosureOptimizer):
         check_choice(cls.__name__, "beta", options["beta"], ("auto", *BETAS), where)
 
 
-class BFGS(ClosureOptimizer):
+class BFGS(Bounded):
     """Newton's method with a dense inverse Hessian learned from every step: n^2 numbers for n parameters.
 
     Broyden, Fletcher, Goldfarb & Shanno 1970; Nocedal & Wright 2006, "Numerical Optimization", section 6.1. With
@@ -114,7 +127,7 @@ class BFGS(ClosureOptimizer):
         return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
 
 
-class SSBroyden(ClosureOptimizer):
+class SSBroyden(Bounded):
     """Broyden's family with a member and a scale chosen at each step: for physics-informed networks.
 
     Urbán, Stefanou & Pons 2024, "Unveiling the optimization process of physics informed neural networks: How accurate
@@ -130,7 +143,7 @@ class SSBroyden(ClosureOptimizer):
         return LineSearch(DenseInverse(family), search_named(self.line_search_fn, 0.7))
 
 
-class NewtonCG(ClosureOptimizer):
+class NewtonCG(Bounded):
     """Newton's direction by conjugate gradients on the true Hessian, and a search.
 
     Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1. The closure may leave out `loss.backward()`: then
@@ -179,25 +192,51 @@ class LevenbergMarquardt(ClosureOptimizer):
     """Least squares: Gauss and Newton's step, shortened to where the residuals are nearly linear.
 
     Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory". https://doi.org/10.1007/BFb0067700 The
-    closure returns the residuals, any shape, and calls no backward; the loss is half their sum of squares. Up to
-    `dense_size` parameters the Jacobian is formed and decomposed, beyond it conjugate gradients multiply by J'J.
-    Tune: `scaled=True` where parameters differ by many orders of magnitude.
+    closure returns the residuals, any shape, and calls no backward; the loss is half their sum of squares, or a robust
+    `loss` of them with residuals of size `f_scale` still ordinary. Up to `dense_size` parameters the Jacobian is formed
+    and decomposed, beyond it conjugate gradients multiply by J'J, or L-BFGS goes along the walls of `bounds`.
+    Tune: `scaled=True` where parameters differ by many orders of magnitude, or `x_scale`, their sizes, one entry per
+    parameter in a list; `x_scale="jac"` is `scaled=True`.
     """
 
     scaled: bool = False
     dense_size: int = 500
+    _: KW_ONLY
+    bounds: Any = None
+    loss: Any = "linear"
+    f_scale: float = 1.0
+    x_scale: Any = None
 
     takes_residuals: ClassVar[bool] = True
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise TypeError or ValueError for what is no count or no loss."""
+        super().check(options, where)
+        robust_loss(cls.__name__, options["loss"], options["f_scale"])
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; raises TypeError or ValueError for bounds or sizes that do not fit, and adds nothing."""
+        super().add_param_group(param_group)
+        try:
+            check_bounds(type(self).__name__, self.param_groups[-1])
+            check_sizes(type(self).__name__, self.param_groups[-1])
+        except (TypeError, ValueError):
+            del self.param_groups[-1]
+            raise
+
     def method(self) -> Method:
         """A linear model of the residuals within a radius."""
-        if self._size() > self.dense_size:
-            return trust_region.TrustRegion(forcing=0.1)
-        return DenseLevenbergMarquardt(bool(self.scaled))
+        if self._size() <= self.dense_size:
+            return DenseLevenbergMarquardt(bool(self.scaled) or self.x_scale == "jac", units_of(self.param_groups))
+        if any(bound is not None for bound in self._bounds()):
+            return LineSearch(LimitedMemory(100), search_named("hager_zhang", 0.7))
+        return trust_region.TrustRegion(forcing=0.1)
 
     def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
-        """Return half the sum of the squared residuals as a function of one vector."""
+        """Return the loss of the residuals as a function of one vector."""
         if self.maximize:
             raise ValueError("LevenbergMarquardt minimizes squares, which have no maximum: leave out maximize=True")
-        function = ResidualFunction(type(self).__name__, vector, closure)
+        robust = robust_loss(type(self).__name__, self.loss, self.f_scale)
+        function = ResidualFunction(type(self).__name__, vector, closure, robust)
         return Objective(function, budget, function.times, box)

@@ -4,30 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .bounds import Box
-from .vector import largest, read_numbers
+from .units import Units
+from .vector import dot, largest, read_numbers
 
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]
 Curvature = Callable[[Tensor], Tensor]
 
 
-class Point:
-    """A vector x with the value and the gradient there."""
+class Change(NamedTuple):
+    """What a step has changed, each number measured by its own size.
 
-    __slots__ = ("_steepness", "box", "gradient", "value", "x")
+    `pull` is the most that the loss would change if one number moved by its size, as its slope has it, `pulled` the
+    same before the step; `moved` the largest move, `before` and `here` what the slopes at both ends say of the whole
+    step, `size` the largest number.
+    """
+
+    pull: float
+    pulled: float
+    moved: float
+    before: float
+    here: float
+    size: float
+
+
+class Point:
+    """A vector x with the value and the gradient there, both in the units of the run."""
+
+    __slots__ = ("_steepness", "box", "gradient", "lengths", "value", "x")
 
     def __init__(
-        self, x: Tensor, value: float, gradient: Tensor, steepness: float | None = None, box: Box | None = None
+        self,
+        x: Tensor,
+        value: float,
+        gradient: Tensor,
+        steepness: float | None = None,
+        box: Box | None = None,
+        lengths: Tensor | None = None,
     ) -> None:
         self.x = x
         self.value = value
         self.gradient = gradient
         self.box = box
+        self.lengths = lengths
         self._steepness = steepness
 
     @property
@@ -37,11 +61,27 @@ class Point:
             self._steepness = read_numbers(largest(acting(self.x, self.gradient, self.box)))[0]
         return self._steepness
 
-    def since(self, before: Point) -> tuple[float, float, float]:
-        """Return the largest number, the largest change since `before`, and the steepness, in one wait."""
-        steep = largest(acting(self.x, self.gradient, self.box))
-        size, change, self._steepness = read_numbers(largest(self.x), largest(self.x - before.x), steep)
-        return size, change, self._steepness
+    @property
+    def measured(self) -> Tensor:
+        """The vector in the units of the gradient."""
+        return self.x if self.lengths is None else self.x / self.lengths
+
+    def since(self, before: Point) -> Change:
+        """Return what the step from `before` has changed, in one wait."""
+        step, sizes = self.x - before.x, torch.maximum(self.x.abs(), before.x.abs())
+        moved = torch.where(sizes > 0, step.abs() / sizes, sizes)
+        if self.box is not None:
+            sizes = torch.minimum(sizes, self.box.upper - self.box.lower)
+        largest_size = largest(sizes)
+        if self.lengths is not None:
+            step, sizes = step / self.lengths, sizes / self.lengths
+        acts = acting(self.x, self.gradient, self.box)
+        slopes = dot(before.gradient, step), dot(self.gradient, step)
+        pulled = largest(acting(before.x, before.gradient, self.box) * sizes)
+        self._steepness, *rest = read_numbers(
+            largest(acts), largest(acts * sizes), pulled, largest(moved), *slopes, largest_size
+        )
+        return Change(*rest)
 
     @property
     def finite(self) -> bool:
@@ -54,9 +94,10 @@ def point_state(point: Point) -> list[Any]:
     return [point.x, point.value, point.gradient, point.steepness]
 
 
-def point_of(state: list[Any]) -> Point:
+def point_of(state: list[Any], lengths: Tensor | None = None) -> Point:
     """Return the point that `point_state` made plain."""
-    return Point(*state)
+    x, value, gradient, steepness = state
+    return Point(x, value, gradient, steepness, lengths=lengths)
 
 
 def acting(x: Tensor, gradient: Tensor, box: Box | None) -> Tensor:
@@ -75,10 +116,16 @@ class Objective:
     """
 
     def __init__(
-        self, function: Function, budget: float = math.inf, curvature: Curvature | None = None, box: Box | None = None
+        self,
+        function: Function,
+        budget: float = math.inf,
+        curvature: Curvature | None = None,
+        box: Box | None = None,
+        units: Units | None = None,
     ) -> None:
         self.function = function
         self.box = box
+        self.units = units or Units()
         self.curvature = curvature
         self.budget = budget
         self.evaluations = 0
@@ -94,7 +141,7 @@ class Objective:
         """Return the point at `x`, its steepness known."""
         value, gradient = self._evaluate(x)
         number, steepness = read_numbers(value, largest(acting(x, gradient, self.box)))
-        return Point(x, number, gradient, steepness, self.box)
+        return Point(x, number / self.units.loss, gradient, steepness, self.box, self.units.lengths)
 
     def along(self, x: Tensor, direction: Tensor) -> tuple[Point, float]:
         """Return the point at `x` and the slope along `direction`, in one wait for the device.
@@ -102,15 +149,16 @@ class Objective:
         The slope is a number only if the gradient is: a product of zero and no number is none.
         """
         value, gradient = self._evaluate(x)
-        number, slope = read_numbers(value, torch.dot(gradient, direction))
-        return Point(x, number, gradient, None, self.box), slope
+        number, slope = read_numbers(value, dot(gradient, direction))
+        return Point(x, number / self.units.loss, gradient, None, self.box, self.units.lengths), slope
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.spent:
             raise BudgetError
         self.evaluations += 1
         self.last = x
-        return self.function(x)
+        value, gradient = self.function(x)
+        return value, self.units.inward(gradient)
 
     def hessian_times(self, here: Point, vector: Tensor) -> Tensor:
         """Return the product of the Hessian at `here` with `vector`; evaluates there again if it was not the last."""
@@ -121,4 +169,5 @@ class Objective:
         if self.spent:
             raise BudgetError
         self.products += 1
-        return self.curvature(vector)
+        lengths = self.units.lengths
+        return self.units.inward(self.curvature(vector if lengths is None else vector * lengths))

@@ -18,6 +18,7 @@ from .bounds import Box, box_of
 from .checkpoint import exported, imported
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .descend import Callback, Descent, Method
+from .hessian import ClosureWithHessian, given_products
 from .objective import Objective, Point
 from .options import check_choice, check_counts
 from .result import Result
@@ -46,7 +47,7 @@ class ClosureOptimizer(Optimizer):
     lr: NonNegative = 1.0
     max_iter: int = 20
     max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-7
+    tolerance_grad: NonNegative = 1e-8
     tolerance_change: NonNegative = 1e-9
     _: KW_ONLY
     deterministic: bool = True
@@ -60,7 +61,8 @@ class ClosureOptimizer(Optimizer):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        closure_methods[cls.__name__] = cls
+        if cls.method is not ClosureOptimizer.method:
+            closure_methods[cls.__name__] = cls
 
     def method(self) -> Method:
         """Return the method at its start."""
@@ -94,7 +96,7 @@ class ClosureOptimizer(Optimizer):
     @property
     def point(self) -> Point:
         """The point accepted last, with its gradient."""
-        return self._run().point
+        return self._run().point_in_users_units
 
     @property
     def current(self) -> Method:
@@ -109,8 +111,9 @@ class ClosureOptimizer(Optimizer):
             return torch.as_tensor(closure())
         run = self._continued(vector)
         objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
+        objective.units = run.units
         try:
-            first = self._arrive(run, vector, objective).value
+            first = self._arrive(run, vector, objective).value * run.units.loss
             run.run(objective, self.max_iter, callback and at_the_point(vector, objective, callback))
         finally:
             # Differences of gradients leave the parameters beside the last point.
@@ -131,8 +134,9 @@ class ClosureOptimizer(Optimizer):
 
     def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
         """Return the closure as a function of one vector."""
-        if not self.second_order:
-            return Objective(ClosureFunction(type(self).__name__, vector, closure, self.maximize), budget, box=box)
+        plain = ClosureFunction(type(self).__name__, vector, closure, self.maximize)
+        if not self.second_order or isinstance(closure, ClosureWithHessian):
+            return Objective(plain, budget, given_products(plain, closure), box)
         function = TwiceDifferentiable(type(self).__name__, vector, closure, self.maximize)
         return Objective(function, budget, function.times, box)
 
@@ -142,10 +146,10 @@ class ClosureOptimizer(Optimizer):
         run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
         run.method.lr = max(float(group["lr"]) for group in self.param_groups)
         run.method.box = box_of(vector, self._bounds())
-        if run.here is not None and not (len(run.here.x) == vector.size and alike(run.method.scale, vector.scale)):
-            run.method.forget()
-            run.here = None
-        run.method.scale = vector.scale
+        if run.here is not None and not (fits(run.here.x, vector) and alike(run.scale, vector.scale)):
+            run.set_out()
+        run.scale = vector.scale
+        run.measure()
         return run
 
     def _arrive(self, run: Descent, vector: Vector, objective: Objective) -> Point:
@@ -155,8 +159,11 @@ class ClosureOptimizer(Optimizer):
         if here is not None and self.deterministic and not run.converged and torch.equal(x, here.x):
             return here
         there = objective.at(x)
-        if here is not None:
-            run.method.displaced()
+        if here is None:
+            return run.begin(objective, there)
+        run.method.displaced()
+        if there.value != here.value:
+            run.highest, run.restarted, run.lowest = there.value, math.inf, math.inf
         run.here = there
         return there
 
@@ -239,6 +246,11 @@ def alike(one: Tensor | None, two: Tensor | None) -> bool:
     if one is None or two is None:
         return one is two
     return torch.equal(one, two)
+
+
+def fits(x: Tensor, vector: Vector) -> bool:
+    """Return whether a point of the run is one of the vector's, in size, dtype and device."""
+    return (x.numel(), x.dtype, x.device) == (vector.size, vector.dtype, vector.device)
 
 
 def bounds_of(group: Mapping[str, Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -16,7 +16,8 @@ from .result import Reason
 class Outcome:
     """The answer and how it was found, under the names of scipy.optimize.OptimizeResult.
 
-    `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure.
+    `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure. Asked for by
+    options: `covariance` of a fit, and `hess_inv`, the inverse Hessian, both of shape (n, n).
     """
 
     x: Any
@@ -29,6 +30,21 @@ class Outcome:
     nfev: int
     njev: int
     nhev: int
+    covariance: torch.Tensor | None = None
+    hess_inv: torch.Tensor | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field by its name, as in SciPy's dict."""
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def keys(self) -> list[str]:
+        """Return the names of the fields."""
+        return [field.name for field in fields(self)]
 
 
 def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:

@@ -14,17 +14,21 @@ class Reason(Enum):
     CHANGE = "The last step changed neither the loss nor a parameter by more than tolerance_change."
     ITERATIONS = "The iterations allowed by max_iter are done; call again to go on."
     EVALUATIONS = "The evaluations allowed by max_eval are spent; call again to go on."
-    STALLED = "No lower loss was found, not even along the steepest descent: the loss is minimal within rounding."
+    STALLED = "No lower loss was found, though the gradient is not small: the loss has a kink, a jump or noise there."
     NOT_FINITE = "The loss or its gradient is not finite at the start: give finite parameters."
     NOISE = "The closure returned different losses at one point: it is noisy; use one batch, no dropout, per step."
     NO_GRADIENT = "No parameter got a gradient, so none was moved."
     CALLBACK = "The callback asked to stop."
     RUNNING = "The run has not stopped."
+    ROUNDING = "No lower loss was found, and the gradient promises none beyond rounding: the loss is minimal within it."
+    UNBOUNDED = "The loss or the parameters go on without end: it is unbounded below, or has its minimum at infinity."
+    WRONG_GRADIENT = "The loss does not fall along the gradient given: compare them with check_grad(closure, params)."
+    DOMAIN = "The loss falls right up to where it is not finite: it has no minimum inside its domain."
 
     @property
     def success(self) -> bool:
         """Whether the run ended at a minimum, as far as it can tell."""
-        return self in (Reason.GRADIENT, Reason.CHANGE, Reason.STALLED)
+        return self in (Reason.GRADIENT, Reason.CHANGE, Reason.ROUNDING)
 
 
 @dataclass(slots=True)

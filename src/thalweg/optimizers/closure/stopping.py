@@ -1,24 +1,42 @@
-"""When to stop: relative tests, so that a scaled function takes the same steps."""
+"""What counts as a minimum, and when to stop: no test has a unit, and none knows what was added to the loss."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from .objective import Point
+import torch
+
+from .objective import Change, Point
 from .result import Reason
+
+BELOW_ROUNDING = 4.0
+"""Roundings of the loss that a change must exceed to be seen."""
+
+GENTLE = 64.0
+"""How many times the root of the rounding a small pull may be, as a share of the loss."""
+
+EXPONENT = 0.75
+"""The share of the dtype's range of exponents beyond which a loss or a number counts as infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
     """The tolerances of a run; each is a share, none has a unit.
 
-    Both tests wait for a step that hardly lowers the loss. Then the gradient counts as zero if moving every number
-    by the largest one would change the loss by less than `tolerance_grad` of itself; and the run has stopped moving
-    if no number changed by more than `tolerance_change` of the largest. A loss that falls to zero meets neither.
+    All tests wait for a step that hardly lowers the loss, and measure each number by its own size. Then
+
+    - the gradient is zero within `tolerance_grad` if moving any one number by its size would change the loss by less
+      than that share of itself, or of what it has fallen since the start, whichever is less;
+    - the run has stopped moving if neither the loss nor any number changed by more than `tolerance_change`, or if
+      nothing of the step can be seen in the loss, while the gradient does not fall either. That is a minimum only
+      where the gradient is small as well: where a parabola so steep that rises as the run has fallen hides its depth
+      in the rounding of the loss.
+
+    Zero switches a test off, but for a gradient that is all rounding. Tolerances finer than the dtype count as its own.
     """
 
-    tolerance_grad: float = 1e-7
+    tolerance_grad: float = 1e-8
     tolerance_change: float = 1e-9
 
     def at_start(self, here: Point) -> Reason | None:
@@ -27,12 +45,54 @@ class Stopping:
             return Reason.NOT_FINITE
         return Reason.GRADIENT if here.steepness == 0 or self.tolerance_grad == math.inf else None
 
-    def after(self, before: Point, here: Point) -> Reason | None:
-        """Return why to stop after the step between two points, if so."""
-        if before.value - here.value > max(self.tolerance_grad, self.tolerance_change) * abs(here.value):
+    def after(self, before: Point, here: Point, highest: float) -> Reason | None:
+        """Return why to stop after the step between two points, if so; STALLED where that may be no minimum.
+
+        `highest` is the loss at the start of the run.
+        """
+        size, epsilon = abs(here.value), epsilon_of(here)
+        grad, change = (max(tolerance, epsilon) if tolerance else 0.0 for tolerance in self._tolerances(epsilon))
+        fall = before.value - here.value
+        if fall > max(grad, change) * size and here.value > 0:
             return None
-        size, moved, steepness = here.since(before)
-        if steepness * size <= self.tolerance_grad * abs(here.value):
+        if here.value < -beyond(here):
+            return Reason.UNBOUNDED
+        seen = here.since(before)
+        if seen.size > beyond(here):
+            return Reason.UNBOUNDED
+        if fall > max(grad, change) * size:
+            return None
+        if seen.pull <= max(grad, epsilon) * min(size, highest - here.value):
             return Reason.GRADIENT
-        small = before.value - here.value <= self.tolerance_change * abs(here.value)
-        return Reason.CHANGE if small and moved <= self.tolerance_change * size else None
+        unmoved = fall <= change * size and seen.moved <= change
+        if seen.pull > 0.5 * seen.pulled and (unmoved or (change and self._unseen(fall, seen, epsilon * size))):
+            return Reason.CHANGE if is_small(seen.pull, here, highest) else Reason.STALLED
+        return None
+
+    def _tolerances(self, epsilon: float) -> tuple[float, float]:
+        """Return both tolerances, no finer than what the dtype can tell."""
+        return max(self.tolerance_grad, 64 * epsilon * (self.tolerance_grad > 0)), self.tolerance_change
+
+    def _unseen(self, fall: float, seen: Change, rounding: float) -> bool:
+        """Return whether neither the loss nor its slopes at both ends tell of the step beyond rounding."""
+        return max(fall, abs(seen.before), abs(seen.here)) <= BELOW_ROUNDING * rounding
+
+
+def is_small(pull: float, here: Point, highest: float) -> bool:
+    """Return whether so large a pull leaves less to win than rounding hides.
+
+    The parabola of slope p that rises by the loss's range r over the same length falls by p^2 / 2r.
+    """
+    epsilon, size, fallen = epsilon_of(here), abs(here.value), highest - here.value
+    hidden = BELOW_ROUNDING * epsilon * size * fallen
+    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or pull <= epsilon * epsilon * fallen
+
+
+def epsilon_of(point: Point) -> float:
+    """Return the rounding of a number next to one."""
+    return torch.finfo(point.x.dtype).eps
+
+
+def beyond(point: Point) -> float:
+    """Return the number beyond which anything counts as infinite."""
+    return float(torch.finfo(point.x.dtype).max ** EXPONENT)

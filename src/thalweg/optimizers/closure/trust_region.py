@@ -13,7 +13,7 @@ from .bounds import Box
 from .directions import krylov
 from .directions.steepest import first_trial
 from .objective import Objective, Point
-from .vector import read_numbers
+from .vector import dot, read_numbers
 
 
 class TrustRegion:
@@ -22,6 +22,8 @@ class TrustRegion:
     Nocedal & Wright 2006, "Numerical Optimization", algorithm 4.1, with algorithm 7.2 for the model. A rejected step
     cuts the same path at a smaller radius, so it costs one evaluation and no product of the Hessian.
     """
+
+    measured = True
 
     def __init__(self, accept: float = 1e-4, forcing: float = 0.5) -> None:
         self.accept = accept
@@ -60,7 +62,7 @@ class TrustRegion:
         while True:
             step, product, cut = path.within(self.radius)
             length, slope, bend = read_numbers(
-                torch.linalg.vector_norm(step), torch.dot(here.gradient, step), torch.dot(step, product)
+                torch.linalg.vector_norm(step, dtype=torch.float64), dot(here.gradient, step), dot(step, product)
             )
             promised = -(slope + 0.5 * bend)
             if not promised > 0 or length <= torch.finfo(step.dtype).eps * self._size(here):
@@ -73,7 +75,7 @@ class TrustRegion:
 
     def _path(self, objective: Objective, here: Point) -> krylov.Path:
         if self.fresh:
-            squared = read_numbers(torch.dot(here.gradient, here.gradient))[0]
+            squared = read_numbers(dot(here.gradient, here.gradient))[0]
             self.radius = 10 * first_trial(here, -squared) * math.sqrt(squared)
             self.first_steepness = here.steepness
         tolerance = min(self.forcing, math.sqrt(here.steepness / self.first_steepness))
@@ -88,7 +90,7 @@ class TrustRegion:
             self.radius = max(self.radius, (4 if ratio > 0.9 else 2) * length)
 
     def _size(self, here: Point) -> float:
-        return read_numbers(torch.linalg.vector_norm(here.x))[0]
+        return read_numbers(torch.linalg.vector_norm(here.measured))[0]
 
 
 def agreement(here: Point, there: Point, promised: float) -> float:

@@ -99,9 +99,27 @@ def read_numbers(*scalars: Tensor) -> list[float]:
     return numbers
 
 
+def dot(one: Tensor, two: Tensor) -> Tensor:
+    """Return the scalar product, in float64: in float32 it could leave the range, and slopes lose half their digits."""
+    if one.dtype is torch.float64:
+        return torch.dot(one, two)
+    wide = accurate(one.device)
+    return torch.dot(one.to(wide), two.to(wide))
+
+
 def largest(vector: Tensor) -> Tensor:
     """Return the largest magnitude in `vector`, zero where it is empty."""
     return torch.linalg.vector_norm(vector, float("inf")) if vector.numel() else vector.sum()
+
+
+def size(vector: Tensor) -> float:
+    """Return the largest magnitude in `vector` as a number; waits for the device."""
+    return read_numbers(largest(vector))[0]
+
+
+def accurate(device: torch.device) -> torch.dtype:
+    """Return the widest dtype a device computes in: float64, except where there is none."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def real_view(tensor: Tensor) -> Tensor:

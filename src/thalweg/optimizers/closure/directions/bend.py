@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..vector import read_numbers
-from .damped_least_squares import DampedStep, LinearModel
+from .boxed_least_squares import Model
+from .damped_least_squares import DampedStep
 
 ALIKE = 0.9
 """The least cosine between two steps of which the second bends as the first did."""
@@ -30,7 +31,7 @@ class Bend(NamedTuple):
     change: Tensor
     second: Tensor
 
-    def corrected(self, model: LinearModel, step: DampedStep) -> Tensor:
+    def corrected(self, model: Model, step: DampedStep) -> Tensor:
         """Return the step with half the acceleration a that answers r'', J a = -r'' damped as the step is."""
         second = self._along(model, step)
         if second is None:
@@ -39,7 +40,7 @@ class Bend(NamedTuple):
         share = read_numbers(torch.linalg.vector_norm(model.scaling * correction))[0] / step.length
         return step.p + correction if share <= LARGEST else step.p
 
-    def _along(self, model: LinearModel, step: DampedStep) -> Tensor | None:
+    def _along(self, model: Model, step: DampedStep) -> Tensor | None:
         """Return r'' along another step, None where that points elsewhere or there are other residuals."""
         if self.second.shape != model.residuals.shape:
             return None
@@ -59,7 +60,7 @@ class Bend(NamedTuple):
         return min((k / 100 for k in range(10, 51)), key=squares)
 
 
-def measured(model: LinearModel, step: Tensor, there: Tensor) -> Bend | None:
+def measured(model: Model, step: Tensor, there: Tensor) -> Bend | None:
     """Return how the residuals bent on the way to `there`, None where they are not finite or others."""
     length = read_numbers(torch.linalg.vector_norm(model.scaling * step))[0]
     if there.shape != model.residuals.shape or not length > 0:

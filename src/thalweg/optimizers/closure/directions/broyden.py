@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..objective import Point
-from ..vector import read_numbers
+from ..vector import dot, read_numbers
 from .curvature import gradient_change
 from .krylov import Operator
 from .lbfgs import LimitedMemory
@@ -127,7 +127,7 @@ class DenseInverse:
         y, factor, curvature = gradient_change(step)
         y.mul_(factor)
         h_y = torch.mv(inverse, y)
-        y_h_y = read_numbers(torch.dot(y, h_y))[0]
+        y_h_y = read_numbers(dot(y, h_y))[0]
         ratios = Ratios(step.modelled / curvature, y_h_y / curvature, y.numel())
         bend(inverse, step.direction * step.alpha, h_y, curvature, y_h_y, self.family(ratios))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..objective import Point, point_of, point_state
-from ..vector import read_numbers
+from ..vector import dot, read_numbers
 from .curvature import value_correction
 from .krylov import Operator
 from .steepest import first_trial
@@ -166,9 +166,7 @@ class ConjugateGradient:
 
     def _products(self, step: Step) -> Products:
         new, old, d = step.here.gradient, step.before.gradient, step.direction
-        g_g, g_old, old_old, d_d = read_numbers(
-            torch.dot(new, new), torch.dot(new, old), torch.dot(old, old), torch.dot(d, d)
-        )
+        g_g, g_old, old_old, d_d = read_numbers(dot(new, new), dot(new, old), dot(old, old), dot(d, d))
         change = step.slope_here - step.slope_before
         y_y = g_g - 2 * g_old + old_old
         slopes = (step.slope_here, d_d, old_old, step.slope_before)

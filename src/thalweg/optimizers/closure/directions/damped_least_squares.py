@@ -31,6 +31,7 @@ class LinearModel:
         self.residuals = residuals
         self.scaling = scaling
         self.tall, r = torch.linalg.qr(jacobian / scaling)
+        self.triangle = r
         self.left, self.singular, self.right = torch.linalg.svd(r, full_matrices=False)
         self.along = self._components(residuals)
         largest = read_numbers(self.singular.max())[0] if self.singular.numel() else 0.0
@@ -43,6 +44,10 @@ class LinearModel:
         promised = 0.5 * (self.along.square() - (self.along - self.singular * weights).square()).sum()
         length, decrease = read_numbers(torch.linalg.vector_norm(weights), promised)
         return DampedStep(self._combined(weights), damping, length, decrease)
+
+    def reduced(self) -> tuple[Tensor, Tensor]:
+        """Return R D and Q'r, at most n rows with the same products as J and r."""
+        return self.triangle * self.scaling, torch.mv(self.tall.t(), self.residuals)
 
     def answer(self, residuals: Tensor, damping: float) -> Tensor:
         """Return the step that answers other residuals, damped as given."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..vector import read_numbers
+from ..vector import dot, read_numbers
 
 Operator = Callable[[Tensor], Tensor]
 
@@ -57,9 +57,9 @@ class Path:
 
 def to_boundary(stage: Stage, radius: float) -> float:
     """Return how far along the stage's direction the sphere of this radius lies."""
-    if radius == math.inf:
-        return math.inf
     p_p, p_d, d_d = stage.metric
+    if radius == math.inf or d_d == 0:
+        return math.inf
     root = math.sqrt(max(p_d * p_d + d_d * (radius * radius - p_p), 0.0))
     return (root - p_d) / d_d
 
@@ -82,11 +82,11 @@ def solve(
     point, product = torch.zeros_like(gradient), torch.zeros_like(gradient)
     residual, z = gradient.clone(), apply(gradient)
     direction = z.neg()
-    r_z, r_r = read_numbers(torch.dot(residual, z), torch.dot(residual, residual))
+    r_z, r_r = read_numbers(dot(residual, z), dot(residual, residual))
     goal, p_p, p_d, d_d = tolerance * tolerance * r_r, 0.0, 0.0, r_z
     for _ in range(limit):
         curved = multiply(direction)
-        bend = read_numbers(torch.dot(direction, curved))[0]
+        bend = read_numbers(dot(direction, curved))[0]
         length = r_z / bend if bend > 0 else math.inf
         path.stages.append(Stage(point, product, direction, curved, length, bend, r_z, (p_p, p_d, d_d)))
         if not bend > 0 or length >= to_boundary(path.stages[-1], radius):
@@ -94,7 +94,7 @@ def solve(
         point, product = (torch.add(a, b, alpha=length) for a, b in ((point, direction), (product, curved)))
         residual = torch.add(residual, curved, alpha=length)
         z, before = apply(residual), r_z
-        r_z, r_r = read_numbers(torch.dot(residual, z), torch.dot(residual, residual))
+        r_z, r_r = read_numbers(dot(residual, z), dot(residual, residual))
         p_p += length * (2 * p_d + length * d_d)
         if r_r <= goal or not r_z > 0:
             break

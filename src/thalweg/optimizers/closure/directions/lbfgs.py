@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..objective import Point
+from ..vector import dot
 from .curvature import gradient_change
 from .krylov import Operator
 from .steepest import first_trial
@@ -104,7 +105,7 @@ class LimitedMemory:
         products = torch.mv(self.s, z)
         self.turned[2][place].copy_(torch.addmv(products, self.above, products))
         torch.mul(direction, alpha, out=self.s[place])
-        self.y_y = torch.dot(z, z)
+        self.y_y = dot(z, z)
         self.learned += 1
 
     def _make_room(self, vector: Tensor) -> None:

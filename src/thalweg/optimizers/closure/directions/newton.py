@@ -24,6 +24,7 @@ class TruncatedNewton:
         self.forcing = forcing
         self.first_steepness = math.nan
         self.newton = False
+        self.bends_up = False
 
     @property
     def fresh(self) -> bool:
@@ -50,8 +51,8 @@ class TruncatedNewton:
         self.newton = True
 
     def first_trial(self, here: Point, slope: float) -> float:
-        """Return 1, the Newton step; at first a step of guessed length."""
-        return 1.0 if self.newton else first_trial(here, slope)
+        """Return 1, the Newton step; a step of guessed length at first, and where nothing bends upwards."""
+        return 1.0 if self.newton and self.bends_up else first_trial(here, slope)
 
     def __call__(self, here: Point, hessian: krylov.Operator) -> Tensor:
         """Return the direction, the steepest until a first step has shown the scale."""
@@ -60,4 +61,5 @@ class TruncatedNewton:
             return -here.gradient
         tolerance = min(self.forcing, math.sqrt(here.steepness / self.first_steepness))
         path = krylov.solve(hessian, here.gradient, tolerance, 2 * here.x.numel())
+        self.bends_up = path.stages[0].bend > 0
         return path.before_negative_curvature()

@@ -22,12 +22,13 @@ class HagerZhang:
     sigma: float = 0.7
     epsilon: float = 1e-6
     limit: int = 40
+    inside: int = 10
 
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
         """Return an acceptable trial, else the lowest one met, or None where none lies below `start`."""
         low, high, best = start, None, start
         before, alpha = start, min(first, longest)
-        widths = (math.inf, math.inf)
+        widths, inside = (math.inf, math.inf), 0
         for _ in range(self.limit):
             trial = phi(alpha)
             if self.accepts(start, trial):
@@ -42,6 +43,9 @@ class HagerZhang:
             if high is None:
                 alpha = min(beyond(before, low), longest)
                 continue
+            inside += best is start
+            if inside >= self.inside or -start.slope * high.alpha <= start.noise:
+                break
             width = abs(high.alpha - low.alpha)
             slow = width > 0.66 * widths[0]
             alpha = 0.5 * (low.alpha + high.alpha) if slow and high.finite else self.between(start, low, high)

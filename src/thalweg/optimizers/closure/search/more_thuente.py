@@ -33,12 +33,14 @@ class MoreThuente:
     decrease: float = 1e-3
     curvature: float = 0.9
     width: float = 1e-10
+    level: float = 1e-12
     limit: int = 40
+    inside: int = 12
 
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
         """Return a trial that meets both conditions, else the lowest met, or None where none lies below `start`."""
         interval, wall = Interval(start, start), longest
-        alpha, widths, auxiliary = min(first, longest), (math.inf, math.inf), True
+        alpha, widths, auxiliary, inside = min(first, longest), (math.inf, math.inf), True, 0
         for _ in range(self.limit):
             trial = phi(alpha)
             if not trial.finite:
@@ -52,6 +54,9 @@ class MoreThuente:
             if math.isnan(alpha) or alpha == trial.alpha:
                 break
             if interval.bracketed:
+                inside += interval.best.value >= start.value
+                if inside >= self.inside or -start.slope * trial.alpha <= start.noise:
+                    break
                 alpha = force_shrinking(interval, alpha, widths[0])
                 widths = (widths[1], interval.width())
                 if interval.width() <= self.width * max(interval.best.alpha, interval.other.alpha):
@@ -59,8 +64,9 @@ class MoreThuente:
         return interval.best if interval.best.value < start.value else None
 
     def accepts(self, start: Trial, trial: Trial) -> bool:
-        """Return whether the strong Wolfe conditions (1.1) and (1.2) hold."""
-        return self.falls(start, trial) and abs(trial.slope) <= -self.curvature * start.slope
+        """Return whether the strong Wolfe conditions (1.1) and (1.2) hold; between equal values slopes decide."""
+        level = abs(trial.value - start.value) <= self.level * abs(start.value)
+        return (level or self.falls(start, trial)) and abs(trial.slope) <= -self.curvature * start.slope
 
     def falls(self, start: Trial, trial: Trial) -> bool:
         """Return whether the value has fallen enough (1.1)."""

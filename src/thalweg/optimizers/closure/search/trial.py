@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 
 class Trial(NamedTuple):
-    """The function phi(alpha) = f(x + alpha d) at one step length."""
+    """The function phi(alpha) = f(x + alpha d) at one step length; `noise` is what rounding may do to the value."""
 
     alpha: float
     value: float
     slope: float
+    noise: float = 0.0
 
     @property
     def finite(self) -> bool:

@@ -8,12 +8,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from .outcome import Outcome
-
-DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
-"""Wolfe's constants, and the share of the value that counts as rounding (Hager & Zhang 2005, equation 4.1)."""
-
-MOST_TRIALS = 30
+from ..outcome import Outcome
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, evaluate, narrow
 
 
 @dataclass(slots=True)
@@ -49,10 +45,10 @@ def minimize_batch(
     lower. Rows that have stopped leave the batch, so `fun` must not depend on a row's place. Fields of the outcome
     are tensors of shape (batch,); nfev counts calls of `fun`.
 
-    Raises ValueError for another shape, of `x0` or of what `fun` returns.
+    Raises ValueError for another shape of what `fun` returns.
     """
-    if x0.dim() != 2:
-        raise ValueError(f"minimize(batched=True) needs x0 of shape (batch, n), but got {tuple(x0.shape)}")
+    if not len(x0):
+        return empty_outcome(x0)
     rows = started(fun, x0.detach().clone(), tolerance_grad)
     answers = rows.kept(rows.index)
     calls = 1
@@ -90,20 +86,6 @@ def started(fun: Callable[[Tensor], Tensor], x: Tensor, tolerance: float) -> Row
     )
 
 
-def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return value and gradient of every row; one backward pass, since no row sees another."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        value = fun(x)
-        if value.shape != x.shape[:1]:
-            raise ValueError(
-                f"minimize(batched=True) needs fun to return one number per row, shape {tuple(x.shape[:1])}, but got "
-                f"{tuple(value.shape)}"
-            )
-        (gradient,) = torch.autograd.grad(value.sum(), x)
-    return value.detach(), gradient
-
-
 def going(rows: Rows) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
     arrived = rows.gradient.abs().amax(1) <= rows.target
@@ -134,20 +116,6 @@ def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
     accepted = finite & falls & (slope >= SIGMA * rows.slope) & (rows.slope < 0)
     narrow(rows, ~accepted, finite & (slope < 0) & falls, value)
     advance(rows, accepted, x, value, gradient)
-
-
-def narrow(rows: Rows, rejected: Tensor, short: Tensor, value: Tensor) -> None:
-    """Raise the lower end where the step was too short, lower the upper end where it was too long; choose between."""
-    rows.trials += rejected
-    rows.low = torch.where(rejected & short, rows.alpha, rows.low)
-    rows.high = torch.where(rejected & ~short, rows.alpha, rows.high)
-    bend = 2 * (value - rows.value - rows.slope * rows.alpha)
-    parabola = (-rows.slope * rows.alpha.square() / bend).nan_to_num(0.0)
-    width = rows.high - rows.low
-    inner = torch.where(rows.low == 0, parabola, rows.low + 0.5 * width)
-    inner = torch.minimum(torch.maximum(inner, rows.low + 0.1 * width), rows.low + 0.5 * width)
-    chosen = torch.where(rows.high.isfinite(), inner, 4 * rows.alpha)
-    rows.alpha = torch.where(rejected, chosen, rows.alpha)
 
 
 def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
@@ -190,8 +158,16 @@ def outcome(answers: Rows, calls: int) -> Outcome:
         success=success,
         status=0 if count == len(success) else 1,
         message=f"{count} of {len(success)} problems reached their gradient tolerance.",
-        nit=int(answers.iterations.max()),
+        nit=max(answers.iterations.tolist(), default=0),
         nfev=calls,
         njev=calls,
         nhev=0,
+    )
+
+
+def empty_outcome(x0: Tensor) -> Outcome:
+    """Return the outcome of no rows."""
+    none = x0.new_zeros(0)
+    return Outcome(
+        x0, none, x0.clone(), none.bool(), 0, "0 of 0 problems reached their gradient tolerance.", 0, 0, 0, 0
     )

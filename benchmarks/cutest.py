@@ -1,0 +1,235 @@
+"""CUTEst's unconstrained and bounded problems, run by us, SciPy and torch: `python benchmarks/cutest.py`.
+
+A problem is solved at f - f* <= 1e-8 (f0 - f*), f* being the least that any of the solvers has found; a product of the
+Hessian with a vector counts as one evaluation. Names from A to M may be tuned on; those from N to Z are told apart.
+Written to --out: cutest-KIND.json (every run, kept and reused), cutest-KIND.md, and the profiles as pictures: data
+profiles (Moré & Wild 2009) over evaluations, performance profiles (Dolan & Moré 2002) over evaluations / fewest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent))
+from counted import Done
+from problems.cutest import CutestProblem, cutest
+from solvers import FOREVER, TIGHT, closure_of, scipy_hessian, scipy_method, thalweg, thalweg_second_order, torch_lbfgs
+
+import thalweg.optimizers.closure as ours
+
+REFERENCE = "SciPy L-BFGS-B"
+SHARE = 1e-8
+Falls = list[tuple[int, float]]
+"""The evaluations at which the loss fell, and to what."""
+
+
+class Watched:
+    """A problem whose falls are written down, up to its budget."""
+
+    def __init__(self, problem: CutestProblem, budget: int, seconds: float) -> None:
+        self.problem = problem
+        self.budget = budget
+        self.deadline = time.thread_time() + seconds
+        self.evaluations = 0
+        self.falls: Falls = []
+        self.x = problem.start
+
+    def count(self) -> None:
+        if self.evaluations >= self.budget or time.thread_time() > self.deadline:
+            raise Done
+        self.evaluations += 1
+
+    def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.count()
+        value, gradient = self.problem.value_and_gradient(x)
+        self.x = x.detach().clone()
+        if math.isfinite(value) and (not self.falls or float(value) < self.falls[-1][1]):
+            self.falls.append((self.evaluations, float(value)))
+        return value, gradient
+
+    with_graph = value_and_gradient
+
+    def hessian_times(self, direction: Tensor) -> Tensor:
+        self.count()
+        return self.problem.hessian_times(self.x, direction)
+
+
+def scipy_bounded(method: str, **options: Any) -> Callable[[Watched], None]:
+    def solve(watched: Watched) -> None:
+        def both(x: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = watched.value_and_gradient(torch.from_numpy(x.copy()))
+            return float(value), gradient.numpy()
+
+        problem = watched.problem
+        limits = scipy.optimize.Bounds(problem.lower.numpy(), problem.upper.numpy())
+        start = np.clip(problem.start.numpy(), limits.lb, limits.ub)
+        scipy.optimize.minimize(both, start, jac=True, method=method, bounds=limits, options=options)
+
+    return solve
+
+
+def thalweg_bounded(method: Any, **options: Any) -> Callable[[Watched], None]:
+    def solve(watched: Watched) -> None:
+        x = torch.nn.Parameter(watched.problem.start.clone())
+        limits = (watched.problem.lower, watched.problem.upper)
+        zero = {"tolerance_grad": 0, "tolerance_change": 0}
+        method([x], max_iter=FOREVER, bounds=limits, **zero, **options).step(closure_of(watched, x))
+
+    return solve
+
+
+UNCONSTRAINED = {
+    REFERENCE: scipy_method("L-BFGS-B", ftol=0, gtol=0, maxfun=FOREVER),
+    "SciPy BFGS": scipy_method("BFGS", gtol=0),
+    "SciPy CG": scipy_method("CG", gtol=0),
+    "SciPy trust-ncg": scipy_hessian("trust-ncg", gtol=0),
+    "torch LBFGS, strong Wolfe": torch_lbfgs(**TIGHT),
+    "thalweg LBFGS": thalweg(ours.LBFGS),
+    "thalweg BFGS": thalweg(ours.BFGS),
+    "thalweg SSBroyden": thalweg(ours.SSBroyden),
+    "thalweg CG": thalweg(ours.CG),
+    **{f"thalweg CG, {beta}": thalweg(ours.CG, beta=beta) for beta in ("shanno", "hz", "pr+", "hs", "hs-dy")},
+    "thalweg TrustRegion": thalweg_second_order(ours.TrustRegion),
+    "thalweg NewtonCG": thalweg_second_order(ours.NewtonCG),
+}
+BOUNDED = {
+    REFERENCE: scipy_bounded("L-BFGS-B", ftol=0, gtol=0, maxfun=FOREVER, maxiter=FOREVER),
+    "SciPy TNC": scipy_bounded("TNC", ftol=0, gtol=0, xtol=0, maxfun=FOREVER),
+    "thalweg LBFGS": thalweg_bounded(ours.LBFGS),
+    "thalweg BFGS": thalweg_bounded(ours.BFGS),
+    "thalweg CG": thalweg_bounded(ours.CG),
+}
+KINDS = {"unconstrained": ("u", UNCONSTRAINED), "bounded": ("b", BOUNDED)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=KINDS, default="unconstrained")
+    parser.add_argument("--largest", type=int, default=12, help="unknowns that a problem may have")
+    parser.add_argument("--every", type=int, default=1, help="take only every so many of the problems")
+    parser.add_argument("--budget", type=int, default=1000, help="evaluations for a problem")
+    parser.add_argument("--seconds", type=float, default=10.0, help="processor time for a problem and a solver")
+    parser.add_argument("--only", default="", help="run solvers whose name contains this; the others are read back")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    runs, left_out = measured(arguments)
+    text = report(runs, left_out, arguments.largest)
+    (arguments.out / f"cutest-{arguments.kind}.md").write_text(text + "\n")
+    profiles(runs, arguments.out / f"cutest-{arguments.kind}.png")
+    print(text)
+
+
+Runs = dict[str, dict[str, Falls]]
+
+
+def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
+    """Return every run that was asked for or is on record, and the problems left out with the reason."""
+    kind, solvers = KINDS[arguments.kind]
+    path = arguments.out / f"cutest-{arguments.kind}.json"
+    runs: Runs = json.loads(path.read_text()) if path.exists() else {}
+    left_out = {}
+    for index, problem in enumerate(cutest(kind, arguments.largest)):
+        if isinstance(problem, tuple):
+            left_out[problem[0]] = problem[1]
+        elif index % arguments.every == 0:
+            for name, solver in solvers.items():
+                if arguments.only in name and problem.name not in runs.setdefault(name, {}):
+                    runs[name][problem.name] = falls(solver, problem, arguments)
+            path.write_text(json.dumps(runs))
+    return runs, left_out
+
+
+def falls(solver: Callable[[Any], None], problem: CutestProblem, arguments: argparse.Namespace) -> Falls:
+    """Let a solver loose on a problem."""
+    watched = Watched(problem, arguments.budget, arguments.seconds)
+    with suppress(Done, IndexError, ValueError, FloatingPointError, OverflowError, np.linalg.LinAlgError):
+        solver(watched)
+    return watched.falls
+
+
+def solved(runs: Runs) -> dict[str, dict[str, float]]:
+    """Return after how many evaluations each solver had solved each problem, infinite where it had not."""
+    runs = {solver: rows for solver, rows in runs.items() if rows}
+    problems = sorted(set.intersection(*(set(rows) for rows in runs.values())))
+    goals = {}
+    for name in problems:
+        least = min(rows[name][-1][1] for rows in runs.values() if rows[name])
+        first = next(rows[name][0][1] for rows in runs.values() if rows[name])
+        goals[name] = least + SHARE * (first - least)
+    return {
+        solver: {name: next((k for k, f in rows[name] if f <= goals[name]), math.inf) for name in problems}
+        for solver, rows in runs.items()
+    }
+
+
+def report(runs: Runs, left_out: dict[str, str], largest: int) -> str:
+    """Return the table: all, those that may have been tuned on, and those that were not."""
+    costs = solved(runs)
+    everything = list(costs[REFERENCE])
+    parts = {
+        "N to Z, never tuned on": [name for name in everything if name[0] >= "N"],
+        "A to M": [name for name in everything if name[0] < "N"],
+        "all": everything,
+    }
+    heads = [f"{part} ({len(names)}): solved | ratio" for part, names in parts.items()]
+    lines = [f"n <= {largest}; ratio: evaluations / {REFERENCE}'s over what both solve, geometric mean.", ""]
+    lines += [f"| method | {' | '.join(heads)} |", "|---|" + "---|---|" * len(parts)]
+    for solver, row in costs.items():
+        cells = [
+            f"{sum(row[n] < math.inf for n in names)} | {ratio(row, costs[REFERENCE], names):.2f}"
+            for names in parts.values()
+        ]
+        lines.append(f"| {solver} | {' | '.join(cells)} |")
+    return "\n".join(
+        [*lines, "", "Left out: " + ("; ".join(f"{k} ({v})" for k, v in left_out.items()) or "none") + "."]
+    )
+
+
+def ratio(row: dict[str, float], reference: dict[str, float], names: list[str]) -> float:
+    """Return the geometric mean of the evaluations, over the problems that both solve."""
+    both = [name for name in names if max(row[name], reference[name]) < math.inf]
+    return math.exp(statistics.fmean(math.log(row[name] / reference[name]) for name in both)) if both else math.nan
+
+
+def profiles(runs: Runs, path: Path) -> None:
+    """Draw the share of problems solved, over evaluations and over evaluations / fewest."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    costs = solved(runs)
+    names = list(costs[REFERENCE])
+    fewest = {name: min(row[name] for row in costs.values()) for name in names}
+    figure, (data, performance) = plt.subplots(1, 2, figsize=(13, 5), constrained_layout=True, sharey=True)
+    for solver, row in costs.items():
+        style = "-" if solver.startswith("thalweg") else ":"
+        for axes, unit in ((data, dict.fromkeys(names, 1.0)), (performance, fewest)):
+            reached = sorted(row[name] / unit[name] for name in names if row[name] < math.inf)
+            axes.step(reached, [(i + 1) / len(names) for i in range(len(reached))], style, where="post", label=solver)
+    data.set(xscale="log", xlabel="evaluations", ylabel="share of problems solved", title="data profile")
+    performance.set(xscale="log", xlim=(1, 32), xlabel="evaluations / fewest", title="performance profile")
+    performance.legend(fontsize=7, loc="lower right")
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

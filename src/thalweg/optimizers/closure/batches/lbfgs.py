@@ -1,0 +1,246 @@
+"""Many small problems at once: L-BFGS on every row of a batch, within each row's bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from ..outcome import Outcome
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, evaluate, narrow
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows still at work, b of them: where each is, its last steps, and the state of its search.
+
+    `s` and `y` have shape (b, k, n), the newest pair last; a pair that is missing has a `rho` of zero.
+    """
+
+    index: Tensor
+    x: Tensor
+    value: Tensor
+    gradient: Tensor
+    first: Tensor
+    highest: Tensor
+    iterations: Tensor
+    direction: Tensor
+    slope: Tensor
+    alpha: Tensor
+    low: Tensor
+    high: Tensor
+    trials: Tensor
+    s: Tensor
+    y: Tensor
+    lower: Tensor
+    upper: Tensor
+
+    def kept(self, rows: Tensor) -> Rows:
+        """Return some of the rows."""
+        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+MEMORY = ("s", "y")
+
+
+@torch.no_grad()
+def minimize_batch_lbfgs(
+    fun: Callable[[Tensor], Tensor],
+    x0: Tensor,
+    walls: tuple[Tensor, Tensor] | None,
+    *,
+    max_iter: int = 1000,
+    history_size: int = 10,
+    tolerance_grad: float = 1e-8,
+) -> Outcome:
+    """Minimize every row of `x0`, shape (batch, n), where `fun` maps (b, n) to (b,), row by row.
+
+    A row has arrived where the largest gradient that no bound stops is down to `tolerance_grad` of its first, or to 64
+    units in the last place. Where its search finds nothing lower, it has arrived if moving each number by its size
+    would change the loss by no more than rounding hides. Rows that have stopped leave the batch, so `fun` must not
+    depend on a row's place.
+
+    Schmidt, Kim & Sra 2011, "Projected Newton-type methods in machine learning", has the way along the walls: pairs are
+    restricted to the numbers that no bound stops. Raises ValueError for another shape of what `fun` returns.
+    """
+    tolerance_grad = max(tolerance_grad, 64 * torch.finfo(x0.dtype).eps)
+    rows = started(fun, x0, walls, history_size)
+    answers = rows.kept(rows.index)
+    calls = 1 if len(x0) else 0
+    active = going(rows, tolerance_grad)
+    while bool(active.any()) and calls < 2 * max_iter:
+        rows = settled(rows, answers, active)
+        try_step(fun, rows)
+        calls += 1
+        active = going(rows, tolerance_grad) & (rows.iterations < max_iter)
+    settled(rows, answers, active)
+    return outcome(answers, calls, tolerance_grad)
+
+
+def started(
+    fun: Callable[[Tensor], Tensor], x0: Tensor, walls: tuple[Tensor, Tensor] | None, history_size: int
+) -> Rows:
+    """Return every row at its start, or at the nearest point within its bounds."""
+    batch, n = x0.shape
+    lower, upper = walls or (torch.full_like(x0, -torch.inf), torch.full_like(x0, torch.inf))
+    x = x0.detach().clamp(lower, upper)
+    value, gradient = evaluate(fun, x)
+    zeros, count = torch.zeros_like(value), torch.zeros(batch, dtype=torch.long, device=x.device)
+    rows = Rows(
+        index=torch.arange(batch, device=x.device),
+        x=x,
+        value=value,
+        gradient=gradient,
+        first=zeros,
+        highest=value.clone(),
+        iterations=count,
+        direction=torch.zeros_like(x),
+        slope=zeros.clone(),
+        alpha=zeros.clone(),
+        low=zeros.clone(),
+        high=torch.full_like(value, torch.inf),
+        trials=count.clone(),
+        s=x.new_zeros(batch, history_size, n),
+        y=x.new_zeros(batch, history_size, n),
+        lower=lower,
+        upper=upper,
+    )
+    rows.first = largest(rows)
+    set_out(rows, torch.ones_like(value, dtype=torch.bool))
+    return rows
+
+
+def free(rows: Rows) -> Tensor:
+    """Return where a number may move against its gradient."""
+    stopped = ((rows.x <= rows.lower) & (rows.gradient > 0)) | ((rows.x >= rows.upper) & (rows.gradient < 0))
+    return (~stopped).to(rows.x)
+
+
+def largest(rows: Rows) -> Tensor:
+    """Return the largest gradient of each row that no bound stops."""
+    return (rows.gradient * free(rows)).abs().amax(1) if rows.x.numel() else rows.value.clone()
+
+
+def going(rows: Rows, tolerance: float) -> Tensor:
+    """Return which rows have neither arrived nor run out of trials."""
+    return (largest(rows) > tolerance * rows.first) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
+
+
+def settled(rows: Rows, answers: Rows, active: Tensor) -> Rows:
+    """Write what the rows have reached into the answers; drop the idle ones where they are a quarter."""
+    share = float(active.double().mean()) if len(active) else 1.0
+    if 0.75 < share < 1:
+        rows.alpha[~active] = 0.0
+        return rows
+    for field in fields(rows):
+        if field.name not in ("index", *MEMORY):
+            getattr(answers, field.name)[rows.index] = getattr(rows, field.name)
+    return rows if share == 1 else rows.kept(active)
+
+
+def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
+    """Evaluate one trial of every row on its path, bent along the walls; accept it or move the row's bracket."""
+    straight = rows.x + rows.alpha[:, None] * rows.direction
+    x = torch.minimum(torch.maximum(straight, rows.lower), rows.upper)
+    value, gradient = evaluate(fun, x)
+    cut = x != straight
+    slope = (gradient * rows.direction).masked_fill(cut, 0.0).sum(1)
+    promised = (rows.gradient * (x - rows.x)).sum(1)
+    finite = value.isfinite() & gradient.isfinite().all(1)
+    enough = value <= rows.value + DELTA * promised
+    level = (value <= rows.value + EPSILON * rows.value.abs()) & (slope <= (2 * DELTA - 1) * rows.slope)
+    falls = (enough | level) & (promised < 0)
+    accepted = finite & falls & ((slope >= SIGMA * rows.slope) | cut.any(1))
+    narrow(rows, ~accepted, finite & (slope < 0) & falls, value)
+    advance(rows, accepted, x, value, gradient)
+
+
+def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
+    """Move the accepted rows, remember their steps, and set out along their new directions.
+
+    A step that only looks lower by its slopes counts as three trials: in narrow dtypes there may be any number of them.
+    """
+    column = accepted[:, None]
+    remember(rows, accepted, x - rows.x, gradient - rows.gradient)
+    rows.trials = torch.where(accepted, torch.where(value < rows.value, 0, rows.trials + 3), rows.trials)
+    rows.x = torch.where(column, x, rows.x)
+    rows.value = torch.where(accepted, value, rows.value)
+    rows.gradient = torch.where(column, gradient, rows.gradient)
+    rows.iterations += accepted
+    set_out(rows, accepted)
+
+
+def remember(rows: Rows, accepted: Tensor, s: Tensor, y: Tensor) -> None:
+    """Store the pairs that bend upwards beyond rounding, in place of the oldest."""
+    rounding = torch.finfo(s.dtype).eps
+    lengths = torch.linalg.vector_norm(s, dim=1) * torch.linalg.vector_norm(y, dim=1)
+    bends = (accepted & ((s * y).sum(1) > rounding * lengths))[:, None, None]
+    rows.s = torch.where(bends, torch.cat((rows.s[:, 1:], s[:, None]), 1), rows.s)
+    rows.y = torch.where(bends, torch.cat((rows.y[:, 1:], y[:, None]), 1), rows.y)
+
+
+def set_out(rows: Rows, moved: Tensor) -> None:
+    """Give the rows that have moved a direction, and a search that has not begun."""
+    mask = free(rows)
+    down = -rows.gradient * mask
+    newton, known = two_loops(rows, -down, mask)
+    slope = (rows.gradient * newton).sum(1)
+    good = known & (slope < 0) & newton.isfinite().all(1)
+    direction = torch.where(good[:, None], newton, down)
+    size = rows.x.abs().amax(1) if rows.x.numel() else rows.value
+    steep = down.abs().amax(1).clamp_min(torch.finfo(down.dtype).tiny) if rows.x.numel() else rows.value
+    first = torch.where(size > 0, 0.1 * size, 0.1) / steep
+    rows.direction = torch.where(moved[:, None], direction, rows.direction)
+    rows.slope = torch.where(moved, torch.where(good, slope, -down.square().sum(1)), rows.slope)
+    rows.alpha = torch.where(moved, torch.where(good, 1.0, first), rows.alpha)
+    rows.low = torch.where(moved, 0.0, rows.low)
+    rows.high = torch.where(moved, torch.inf, rows.high)
+
+
+def two_loops(rows: Rows, gradient: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return -H g on the free numbers, and for which rows a pair is known: Nocedal & Wright 2006, algorithm 7.4."""
+    y = rows.y * mask[:, None]
+    s_y = (rows.s * y).sum(2)
+    lengths = torch.linalg.vector_norm(rows.s, dim=2) * torch.linalg.vector_norm(y, dim=2)
+    bends = s_y > torch.finfo(s_y.dtype).eps * lengths
+    rho = torch.where(bends, 1 / s_y, 0.0)
+    q, alphas = gradient, []
+    for k in reversed(range(s_y.shape[1])):
+        alphas.append(rho[:, k] * (rows.s[:, k] * q).sum(1))
+        q = q - alphas[-1][:, None] * y[:, k]
+    q = q * newest_scale(s_y, y, bends)[:, None]
+    for k in range(s_y.shape[1]):
+        beta = rho[:, k] * (y[:, k] * q).sum(1)
+        q = q + (alphas[-1 - k] - beta)[:, None] * rows.s[:, k] * mask
+    return -q * mask, bends.any(1)
+
+
+def newest_scale(s_y: Tensor, y: Tensor, bends: Tensor) -> Tensor:
+    """Return s'y / y'y of the newest pair that bends upwards on the free numbers."""
+    scales = torch.where(bends, s_y / y.square().sum(2), 0.0)
+    places = torch.arange(1, bends.shape[1] + 1, device=bends.device) * bends
+    return scales.gather(1, places.argmax(1, keepdim=True))[:, 0]
+
+
+def outcome(answers: Rows, calls: int, tolerance: float) -> Outcome:
+    """Return SciPy's fields, one entry per row."""
+    steep = largest(answers)
+    size = answers.x.abs().amax(1) if answers.x.numel() else answers.value
+    scale = answers.value.abs() + (answers.highest - answers.value).abs()
+    hidden = (answers.trials >= MOST_TRIALS) & (steep * size <= torch.finfo(size.dtype).eps ** 0.5 * scale)
+    success = answers.value.isfinite() & ((steep <= tolerance * answers.first) | hidden)
+    count = int(success.sum())
+    return Outcome(
+        x=answers.x,
+        fun=answers.value,
+        jac=answers.gradient,
+        success=success,
+        status=0 if count == len(success) else 1,
+        message=f"{count} of {len(success)} problems arrived at a minimum.",
+        nit=int(answers.iterations.max()) if len(success) else 0,
+        nfev=calls,
+        njev=calls,
+        nhev=0,
+    )

@@ -1,0 +1,76 @@
+"""What the problems of a batch are given: starts, data, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def starts_of(owner: str, x0: Any) -> Tensor:
+    """Return the starts, shape (batch, n); raises TypeError or ValueError for another shape, or no floats."""
+    starts = stacked(owner, "x0", x0)
+    if starts.dim() != 2:
+        raise ValueError(f"{owner}(batched=True) needs x0 of shape (batch, n), but got {tuple(starts.shape)}")
+    if not starts.is_floating_point():
+        raise TypeError(f"{owner}(batched=True) needs x0 of real floats, but its dtype is {starts.dtype}: x0.double()")
+    return starts.detach()
+
+
+def stacked(owner: str, name: str, members: Any) -> Tensor:
+    """Return members of a batch as one tensor; raises ValueError where they differ in shape."""
+    if isinstance(members, Tensor):
+        return members
+    if not isinstance(members, list | tuple):
+        return torch.as_tensor(members)
+    rows = [row if isinstance(row, Tensor) else torch.as_tensor(row, dtype=torch.float64) for row in members]
+    shapes = list(dict.fromkeys(tuple(row.shape) for row in rows))
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{owner}(batched=True) needs all members of {name} to have one shape, but got {shapes[0]} and {shapes[1]}"
+            ": fill the short ones up, with sigma=inf where there are no data, or solve each shape by itself"
+        )
+    return torch.stack(rows) if rows else torch.zeros(0, 0, dtype=torch.float64)
+
+
+def rows_of(owner: str, args: Sequence[Any], batch: int) -> list[Tensor]:
+    """Return the arguments, one row per problem each; raises ValueError where there are more or fewer."""
+    tensors = [stacked(owner, f"args[{i}]", arg) for i, arg in enumerate(args)]
+    for i, tensor in enumerate(tensors):
+        if tensor.dim() == 0 or tensor.shape[0] != batch:
+            raise ValueError(
+                f"{owner}(batched=True) needs a row of args[{i}] for each of the {batch} problems, but its shape is "
+                f"{tuple(tensor.shape)}: let the function close over what all problems share"
+            )
+    return tensors
+
+
+def walls_of(owner: str, bounds: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Return lower and upper limits, shape (batch, n) or (n,); None where nothing is bounded.
+
+    Raises ValueError for what is no pair, does not fit x, or is crossed.
+    """
+    if bounds is None:
+        return None
+    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
+    if not isinstance(pair, tuple | list) or len(pair) != 2 or (x.shape[1] == 2 and isinstance(pair, list)):
+        raise ValueError(f"{owner}(batched=True) needs bounds as a tuple (low, high), but got {bounds!r}")
+    low, high = (wall(owner, name, side, x) for name, side in zip(("low", "high"), pair, strict=True))
+    crossed = int((~(low <= high)).sum())
+    if crossed:
+        raise ValueError(f"{owner}(batched=True) needs low <= high in the bounds, but {crossed} are crossed or NaN")
+    return low, high
+
+
+def wall(owner: str, name: str, side: Any, x: Tensor) -> Tensor:
+    """Return the limits on one side, one for each number of x."""
+    infinite = float("inf") if name == "high" else -float("inf")
+    limit = torch.as_tensor(infinite if side is None else side, dtype=x.dtype, device=x.device)
+    if limit.dim() and limit.shape not in (x.shape, x.shape[1:]):
+        raise ValueError(
+            f"{owner}(batched=True) needs the {name} bound to be a number, of shape {tuple(x.shape[1:])} for all "
+            f"problems or {tuple(x.shape)}, but got {tuple(limit.shape)}"
+        )
+    return limit.expand_as(x)

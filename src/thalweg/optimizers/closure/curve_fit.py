@@ -1,0 +1,216 @@
+"""SciPy's `curve_fit` on tensors: a model, data, and how sure its parameters are; also for many data sets at once."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .batches.linearize import pointwise
+from .batches.members import stacked
+from .least_squares import least_squares
+from .outcome import Outcome
+
+Model = Callable[..., Tensor]
+
+
+def curve_fit(
+    f: Model,
+    xdata: Any,
+    ydata: Any,
+    p0: Any = None,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    bounds: Any = None,
+    *,
+    full_output: bool = False,
+    batched: bool = False,
+    **options: Any,
+) -> tuple[Any, ...]:
+    """Return the parameters p that bring f(xdata, *p) closest to `ydata`, and their covariance: (popt, pcov).
+
+    - `f(x, *p)` is written with torch's functions and returns values of the shape of `ydata`; `xdata` is passed on.
+    - `p0` are the n first guesses; by default ones, or the middle of the bounds, as many as `f` has parameters.
+    - `sigma` is the standard deviation of the data, one number or one for each of the m points, inf for a point that is
+      not to count; or their covariance, shape (m, m).
+    - `absolute_sigma=True` takes it in the units of `ydata`; else only its proportions count, and the covariance of the
+      parameters is multiplied by the variance that the residuals show.
+    - `bounds` is a pair (low, high) of numbers or sequences of n.
+    - `full_output=True` adds a dict with `nfev` and the weighted residuals `fvec`, the message, and 1, as SciPy does.
+    - `batched=True`: `ydata` has shape (batch, m), `xdata` (m,) or (batch, m), `p0` (n,) or (batch, n), `sigma` is a
+      number, (m,) or (batch, m). `f` is called with parameters of shape (b, m), each point with its own copy, or (b, 1)
+      where its value at one point depends on other points. popt has shape (batch, n), pcov (batch, n, n), infinite for
+      a fit that found no minimum.
+    - `options` go on to `least_squares`: loss, f_scale, x_scale, max_iter, differentiable and others.
+
+    Lists, arrays and whole numbers become float64. Where the data leave the parameters open, the covariance is
+    infinite, with a RuntimeWarning. Raises RuntimeError where no minimum was found, ValueError for data that are not
+    finite, or shapes that do not fit.
+    """
+    y = numbers("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
+    x = predictors(xdata)
+    guess = guessed(f, p0, bounds).to(y)
+    if batched:
+        return fit_batch(f, x, y, guess, sigma, absolute_sigma, bounds, full_output, options)
+    weigh = weights_of(sigma, y)
+
+    def residuals(p: Tensor) -> Tensor:
+        return weigh(fitting(f(x, *p.unbind()), y) - y)
+
+    fit = least_squares(residuals, guess, bounds=bounds, covariance=True, absolute_sigma=absolute_sigma, **options)
+    if not fit.success:
+        raise RuntimeError(f"curve_fit found no parameters: {fit.message}")
+    if not full_output:
+        return fit.x, fit.covariance
+    with torch.no_grad():
+        information = {"nfev": fit.nfev, "fvec": residuals(fit.x.detach())}
+    return fit.x, fit.covariance, information, fit.message, 1
+
+
+def fit_batch(
+    f: Model,
+    x: Any,
+    y: Tensor,
+    guess: Tensor,
+    sigma: Any,
+    absolute_sigma: bool,
+    bounds: Any,
+    full_output: bool,
+    options: dict[str, Any],
+) -> tuple[Any, ...]:
+    """Return popt and pcov of every row of `y`."""
+    if y.dim() != 2:
+        raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
+    batch, m = y.shape
+    starts = guess.expand(batch, -1)
+    deviations = torch.ones((), dtype=y.dtype) if sigma is None else positive(numbers("sigma", sigma, finite=False))
+    if deviations.dim() and deviations.shape not in ((m,), (batch, m)):
+        raise ValueError(
+            f"curve_fit(batched=True) needs sigma as a number, of shape ({m},) or ({batch}, {m}), but got "
+            f"{tuple(deviations.shape)}"
+        )
+    own = isinstance(x, Tensor) and x.shape == (batch, m) and x.dim() == 2
+    rows = [y, *([x] if own else []), *([deviations] if deviations.dim() == 2 else [])]
+
+    def model(columns: Any, rows: Any) -> Tensor:
+        missed: Tensor = f(rows[1] if own else x, *columns) - rows[0]
+        return missed / (rows[-1] if deviations.dim() == 2 else deviations)
+
+    fit: Outcome = least_squares(
+        lambda p, *rows: model([column[:, None] for column in p.unbind(1)], rows),
+        starts,
+        args=tuple(rows),
+        bounds=bounds,
+        batched=True,
+        linearized=pointwise(model),
+        covariance=True,
+        absolute_sigma=absolute_sigma,
+        **options,
+    )
+    if not full_output:
+        return fit.x, fit.covariance
+    return fit.x, fit.covariance, {"nfev": fit.nfev, "success": fit.success}, fit.message, 1
+
+
+def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
+    """Return data as floats; raises ValueError for data that are not finite, or none."""
+    tensor = given if isinstance(given, Tensor) else torch.as_tensor(given, dtype=torch.float64)
+    tensor = tensor if tensor.is_floating_point() else tensor.double()
+    if not tensor.numel():
+        raise ValueError(f"curve_fit needs {name} with at least one point, but it is empty")
+    bad = int((~tensor.detach().isfinite()).sum())
+    if finite and bad:
+        raise ValueError(
+            f"curve_fit needs finite {name}, but {bad} of its {tensor.numel()} are not: leave them out, or give "
+            " them finite values and sigma=inf"
+        )
+    return tensor
+
+
+def predictors(xdata: Any) -> Any:
+    """Return what the model is given, its numbers as tensors."""
+    if isinstance(xdata, list | tuple) and any(isinstance(column, Tensor) for column in xdata):
+        return tuple(numbers("xdata", column) for column in xdata)
+    is_data = isinstance(xdata, Tensor | list | tuple) or hasattr(xdata, "__array__")
+    return numbers("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
+
+
+def guessed(f: Model, p0: Any, bounds: Any) -> Tensor:
+    """Return the first guesses: as given, else ones or numbers within the bounds."""
+    if p0 is not None:
+        guess = p0 if isinstance(p0, Tensor) else stacked_or_flat(p0)
+        return guess.detach().reshape(1) if guess.dim() == 0 else guess.detach()
+    kinds = [parameter.kind for parameter in inspect.signature(f).parameters.values()]
+    count = sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+    if count < 2:
+        raise ValueError("curve_fit cannot tell how many parameters f has: give their first guesses as p0")
+    low, high = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds or (-math.inf, math.inf)
+    return within(*(limits(side, count - 1) for side in (low, high)))
+
+
+def limits(side: Any, count: int) -> Tensor:
+    """Return the limits on one side, one for each parameter; raises ValueError for another number of them."""
+    given = torch.as_tensor(side, dtype=torch.float64)
+    if given.dim() and given.shape != (count,):
+        raise ValueError(
+            f"curve_fit needs bounds for the {count} parameters of f, but got {tuple(given.shape)} on a side"
+        )
+    return given.expand(count)
+
+
+def stacked_or_flat(p0: Any) -> Tensor:
+    """Return guesses given as numbers, or as rows of a batch."""
+    rows = list(p0) if isinstance(p0, list | tuple) else p0
+    nested = isinstance(rows, list) and any(isinstance(row, list | tuple | Tensor) for row in rows)
+    return stacked("curve_fit", "p0", rows) if nested else torch.as_tensor(rows, dtype=torch.float64)
+
+
+def within(low: Tensor, high: Tensor) -> Tensor:
+    """Return one where nothing is bounded, the middle between two limits, one beyond a single one; as SciPy starts."""
+    middle = torch.where(high.isfinite(), 0.5 * (low + high), low + 1)
+    return torch.where(low.isfinite(), middle, torch.where(high.isfinite(), high - 1, 1.0))
+
+
+def weights_of(sigma: Any, y: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the function that measures residuals in their standard deviations.
+
+    Raises ValueError for a sigma of another length, that is not above zero, or no covariance.
+    """
+    if sigma is None:
+        return lambda residuals: residuals
+    given = numbers("sigma", sigma, finite=False).to(y)
+    m = y.numel()
+    if given.numel() == 1 or given.shape == y.shape:
+        deviations = positive(given)
+        return lambda residuals: residuals / deviations
+    if given.shape != (m, m):
+        raise ValueError(
+            f"curve_fit needs sigma as a number, of the shape {tuple(y.shape)} of ydata, or as a covariance of shape "
+            f"{(m, m)}, but got {tuple(given.shape)}"
+        )
+    lower, wrong = torch.linalg.cholesky_ex(given)
+    if int(wrong) or not bool(given.isfinite().all()):
+        raise ValueError("curve_fit needs a sigma of two dimensions to be positive definite, as covariances are")
+    return lambda residuals: torch.linalg.solve_triangular(lower, residuals.reshape(-1, 1), upper=False)[:, 0]
+
+
+def positive(sigma: Tensor) -> Tensor:
+    """Return standard deviations; raises ValueError where one is not above zero."""
+    bad = int((~(sigma > 0)).sum())
+    if bad:
+        raise ValueError(f"curve_fit needs sigma above 0, but {bad} of its {sigma.numel()} numbers are not")
+    return sigma
+
+
+def fitting(values: Any, y: Tensor) -> Tensor:
+    """Return the model's values; raises ValueError where they do not fit the data."""
+    tensor = torch.as_tensor(values)
+    if tensor.dim() and tensor.shape != y.shape:
+        raise ValueError(
+            f"curve_fit needs f to return values of the shape {tuple(y.shape)} of ydata, but got {tuple(tensor.shape)}"
+        )
+    return tensor

@@ -1,0 +1,169 @@
+"""SciPy's `least_squares` on tensors, lists or dicts of tensors, or a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .batches.fits import least_squares_batch
+from .covariance import fit_covariance
+from .methods import LevenbergMarquardt
+from .minimize import Unknowns, free_at, nothing_to_move, told
+from .outcome import Outcome, outcome_of
+from .residual_function import ResidualFunction
+from .robust import Rho, robust_loss
+from .vector import Vector
+
+
+def least_squares(
+    residuals: Callable[..., Tensor],
+    x0: Any,
+    *,
+    bounds: Any = None,
+    loss: str | Rho = "linear",
+    f_scale: float = 1.0,
+    x_scale: Any = None,
+    args: tuple[Any, ...] = (),
+    callback: Callable[[Any], object] | None = None,
+    max_iter: int = 15_000,
+    max_eval: int | None = None,
+    covariance: bool = False,
+    absolute_sigma: bool = False,
+    differentiable: bool = False,
+    batched: bool = False,
+    **options: Any,
+) -> Outcome:
+    """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `fun` is half that sum.
+
+    `residuals(x, *args)` takes what `x0` is, as for `minimize`, and returns a real tensor of any shape.
+
+    - `bounds` is a pair (low, high) of numbers, sequences or tensors, SciPy's `Bounds`, or for several tensors a list
+      or dict of such pairs, one per tensor; None bounds nothing.
+    - `loss` is "linear", the squares themselves, or says what large residuals count for: "huber", "soft_l1", "cauchy",
+      "arctan", or a function of the squares z that returns rho(z), rho'(z) and rho''(z). Then `fun` is
+      f_scale^2 / 2 sum rho((residual / f_scale)^2).
+    - `f_scale` is the size of a residual that is still ordinary.
+    - `x_scale` is the size of each number: a number or tensor (a list or dict of them for several tensors), or "jac"
+      to go by the largest norms of the Jacobian's columns.
+    - `covariance=True` adds `covariance`, shape (n, n) over the n real numbers in their order: (J'J)^-1 times the
+      variance of a residual, as `curve_fit` has it; with `absolute_sigma=True` that is one, as the residuals are in
+      units of their standard deviations. Where the data leave it open it is infinite, with a warning.
+    - `differentiable=True` makes `x` a function of whatever tensors `residuals` depends on: `x.sum().backward()` finds
+      their gradients by implicit differentiation at the answer, not through the iterations.
+    - `batched=True` takes x0 of shape (batch, n), and `residuals` maps (b, n), and b rows of each of `args`, to (b, m):
+      every row is a problem of its own. It is given some of the rows at a time, so what belongs to a row must be in
+      `args`. Options then are `bounds`, `loss`, `f_scale`, `covariance`, `max_iter`, `jac(x, *args)`, shape (b, m, n),
+      and `tolerance`, the share of the loss that one more step may promise at an answer. The outcome has tensors with
+      one entry per problem.
+
+    Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
+    """
+    if batched:
+        refuse_in_batches(x_scale=x_scale, callback=callback, max_eval=max_eval)
+        return least_squares_batch(
+            residuals,
+            x0,
+            args,
+            bounds=bounds,
+            robust=robust_loss("least_squares", loss, f_scale),
+            covariance=covariance,
+            absolute_sigma=absolute_sigma,
+            max_iter=max_iter,
+            **options,
+        )
+    unknowns = Unknowns(x0)
+    if not sum(leaf.numel() for leaf in unknowns.leaves):
+        return nothing_to_move(lambda x: 0.5 * residuals(x, *args).square().sum(), unknowns)
+    limits = {} if bounds is None else {"bounds": one_per_leaf(unknowns, "bounds", bounds, low_and_high)}
+    sizes = {} if x_scale is None else {"x_scale": one_per_leaf(unknowns, "x_scale", x_scale, lambda size: size)}
+    optimizer = LevenbergMarquardt(
+        unknowns.leaves,
+        max_iter=max_iter,
+        max_eval=max_eval,
+        loss=loss,
+        f_scale=f_scale,
+        **limits,
+        **sizes,
+        **options,
+    )
+    optimizer.descend(lambda: residuals(unknowns.structure, *args), told(unknowns, callback))
+    outcome = outcome_of(optimizer, unknowns.answer())
+    fit = Fit(unknowns, lambda: residuals(unknowns.structure, *args), loss, f_scale)
+    if covariance:
+        outcome = replace(outcome, covariance=fit.covariance(absolute_sigma))
+    if differentiable:
+        outcome = replace(outcome, x=unknowns.differentiable(fit.cost, free_at(optimizer)))
+    return outcome
+
+
+def refuse_in_batches(**given: Any) -> None:
+    """Raise ValueError for what `least_squares(batched=True)` would have to ignore."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"least_squares(batched=True) has no {name}: leave it out, or solve one problem at a time")
+
+
+def one_per_leaf(unknowns: Unknowns, name: str, given: Any, read: Callable[[Any], Any]) -> Any:
+    """Return one value per tensor; raises ValueError where their number or names are others."""
+    if isinstance(unknowns.structure, Tensor) or given == "jac":
+        return [read(given)] if isinstance(unknowns.structure, Tensor) and given != "jac" else given
+    if isinstance(unknowns.structure, Mapping) and isinstance(given, Mapping):
+        strange = set(given) - set(unknowns.structure)
+        if strange:
+            raise ValueError(f"least_squares got {name} for {sorted(strange)}, which x0 does not have")
+        return [read(given[key]) if key in given else None for key in unknowns.structure]
+    if not isinstance(given, list) or len(given) != len(unknowns.leaves):
+        raise ValueError(
+            f"least_squares needs {name} as a list or dict with one entry for each of the {len(unknowns.leaves)} "
+            f"tensors, but got {given!r}"
+        )
+    return [read(value) for value in given]
+
+
+def low_and_high(bounds: Any) -> Any:
+    """Return the bounds of one tensor as a pair of tensors, numbers or None.
+
+    Raises ValueError for a list of two pairs, which `minimize` would read as one pair per number.
+    """
+    if bounds is None:
+        return None
+    if hasattr(bounds, "lb"):
+        return low_and_high((bounds.lb, bounds.ub))
+    if isinstance(bounds, list) and len(bounds) == 2 and all(isinstance(side, tuple) for side in bounds):
+        raise ValueError(
+            "least_squares cannot tell whether a list of two pairs means (low, high) or one pair per number: pass the "
+            f"tuple (low, high), but got {bounds!r}"
+        )
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"least_squares needs bounds as a pair (low, high), but got {bounds!r}")
+    return tuple(
+        side if side is None or isinstance(side, Tensor) else torch.as_tensor(side, dtype=torch.float64)
+        for side in bounds
+    )
+
+
+class Fit:
+    """What can be said about a fit at its answer, where the unknowns are now."""
+
+    def __init__(self, unknowns: Unknowns, residuals: Callable[[], Tensor], loss: str | Rho, f_scale: float) -> None:
+        self.unknowns = unknowns
+        self.residuals = residuals
+        self.robust = robust_loss("least_squares", loss, f_scale)
+
+    def covariance(self, absolute_sigma: bool) -> Tensor:
+        """Return the covariance of the answer; a robust loss weighs the residuals as SciPy does."""
+        function = ResidualFunction("least_squares", Vector(self.unknowns.leaves), self.residuals, self.robust)
+        value, _ = function(function.vector.read())
+        jacobian = function.raw_jacobian()
+        if self.robust is not None:
+            jacobian = self.robust.weights(function.raw, torch.finfo(torch.float64).eps).jacobian(jacobian)
+        return fit_covariance(jacobian, 2 * value, absolute_sigma).to(function.vector.dtype)
+
+    def cost(self) -> Tensor:
+        """Return the loss, differentiable by whatever it depends on."""
+        residuals = self.residuals().reshape(-1)
+        return 0.5 * residuals.square().sum() if self.robust is None else self.robust.cost(residuals)

@@ -1,0 +1,194 @@
+"""What SciPy's users write, in our words: methods, options, bounds, callbacks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+METHODS = {
+    "l-bfgs-b": "lbfgs",
+    "l-bfgs": "lbfgs",
+    "trust-ncg": "trust-region",
+    "trust-krylov": "trust-region",
+    "tnc": "newton-cg",
+}
+"""SciPy's names of methods that have others here; its case does not matter."""
+
+OPTIONS = {
+    "maxiter": "max_iter",
+    "maxfun": "max_eval",
+    "maxfev": "max_eval",
+    "gtol": "tolerance_grad",
+    "ftol": "tolerance_change",
+    "xtol": "tolerance_change",
+    "maxcor": "history_size",
+    "c2": None,
+    "c1": None,
+    "maxls": None,
+    "iprint": None,
+    "disp": None,
+    "eps": None,
+    "norm": None,
+}
+"""SciPy's options, and ours for them; None where nothing here answers to one, so that it is left out."""
+
+
+def method_named(method: str) -> str:
+    """Return our name for a method."""
+    lower = method.lower() if isinstance(method, str) else method
+    return METHODS.get(lower, lower)
+
+
+def options_read(tol: float | None, options: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the optimizer: those in a dict under SciPy's names or ours, and those given by name.
+
+    `tol` stands for both tolerances. Raises TypeError for one option given twice.
+    """
+    read: dict[str, Any] = {} if tol is None else {"tolerance_grad": tol, "tolerance_change": tol}
+    for word, value in (options or {}).items():
+        name = OPTIONS.get(word, word)
+        if name is not None:
+            read[name] = value
+    for name, value in named.items():
+        if name in read and tol is None:
+            raise TypeError(f"minimize got {name} twice, by name and in options: leave one out")
+        read[name] = value
+    return read
+
+
+class Intermediate(NamedTuple):
+    """What SciPy hands to a callback whose only parameter is called `intermediate_result`."""
+
+    x: Any
+    fun: float
+
+
+def callback_read(callback: Callable[..., object]) -> Callable[[Any, float], object]:
+    """Return the user's callback as a function of x and the loss that returns True to stop.
+
+    It stops by returning True or raising StopIteration; one whose only parameter is `intermediate_result` gets a
+    result, as in SciPy, any other the vector.
+    """
+    whole = wants_result(callback)
+
+    def told(x: Any, value: float) -> object:
+        try:
+            return callback(intermediate_result=Intermediate(x, value)) if whole else callback(x)
+        except StopIteration:
+            return True
+
+    return told
+
+
+def wants_result(callback: Callable[..., object]) -> bool:
+    """Return whether a callback's only parameter is called `intermediate_result`."""
+    try:
+        return list(inspect.signature(callback).parameters) == ["intermediate_result"]
+    except (TypeError, ValueError):
+        return False
+
+
+def bounds_read(bounds: Any, x0: Any, leaves: Sequence[Tensor]) -> Any:
+    """Return bounds as optimizers take them: a pair (low, high), or a list of one per tensor.
+
+    Read are SciPy's `Bounds`, one pair (low, high) per number of a single tensor, with None for no limit, an array of
+    shape (n, 2), and, for a dict of tensors, a dict of pairs. Raises ValueError where a pair of tensors or an array
+    could mean both.
+    """
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        return scipy_bounds(bounds, leaves)
+    if isinstance(bounds, Mapping):
+        return listed(bounds, x0)
+    if len(leaves) != 1 or isinstance(x0, torch.nn.Module | Mapping) or has_tensor(x0):
+        return bounds
+    if not isinstance(bounds, Sequence):
+        return array_read(bounds, leaves[0])
+    return pairs_read(bounds, leaves[0])
+
+
+def scipy_bounds(bounds: Any, leaves: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return SciPy's `Bounds` as a pair; raises ValueError for several tensors, whose numbers have no common order."""
+    if len(leaves) != 1:
+        raise ValueError(
+            f"minimize got SciPy's Bounds for {len(leaves)} tensors: pass a list of one pair (low, high) per tensor"
+        )
+    return sided(bounds.lb, leaves[0]), sided(bounds.ub, leaves[0])
+
+
+def listed(bounds: Mapping[str, Any], x0: Any) -> list[Any]:
+    """Return the bounds of a dict in the order of its tensors."""
+    if not isinstance(x0, Mapping) or not set(bounds) <= set(x0):
+        known = ", ".join(map(repr, x0)) if isinstance(x0, Mapping) else "no names"
+        raise ValueError(f"minimize got bounds for {', '.join(map(repr, bounds))}, but x0 has {known}")
+    return [bounds.get(name) for name in x0]
+
+
+def array_read(bounds: Any, leaf: Tensor) -> Any:
+    """Return an array of shape (n, 2), one row (low, high) per number."""
+    rows = torch.as_tensor(bounds, dtype=torch.float64)
+    if rows.shape != (leaf.numel(), 2):
+        raise ValueError(
+            f"minimize needs bounds as a pair (low, high), or one row (low, high) per number, shape "
+            f"({leaf.numel()}, 2), but got shape {tuple(rows.shape)}"
+        )
+    if leaf.numel() == 2:
+        raise two_ways("an array of shape (2, 2)")
+    return sided(rows[:, 0], leaf), sided(rows[:, 1], leaf)
+
+
+def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
+    """Return a sequence: SciPy's, if it holds one pair of numbers per number, else ours."""
+    kinds = tuple | list if leaf.numel() == 2 else object
+    if len(bounds) == leaf.numel() and all(isinstance(pair, kinds) and is_pair(pair) for pair in bounds):
+        sides = zip(*bounds, strict=True)
+        low, high = (
+            [infinite if end is None else float(end) for end in side]
+            for side, infinite in zip(sides, (-float("inf"), float("inf")), strict=True)
+        )
+        return sided(low, leaf), sided(high, leaf)
+    if len(bounds) == 1 and leaf.numel() != 1:
+        return list(bounds)
+    if len(bounds) == leaf.numel() == 2 and all(hasattr(end, "__len__") and len(end) == 2 for end in bounds):
+        if all(isinstance(end, Tensor) for end in bounds):
+            return tuple(bounds)
+        raise two_ways("two rows of two")
+    if len(bounds) != 2:
+        raise ValueError(
+            f"minimize needs bounds as a pair (low, high), or one pair per number, {leaf.numel()} in all, but got "
+            f"{len(bounds)} entries"
+        )
+    return tuple(bounds)
+
+
+def two_ways(what: str) -> ValueError:
+    """Return the error for bounds that could be a pair (low, high) of all, or one pair for each of two numbers."""
+    return ValueError(
+        f"minimize got {what} for the bounds of two numbers, which could be (low, high) or one pair for each: pass "
+        "scipy.optimize.Bounds(low, high), or a list of pairs [(low, high), (low, high)] of numbers"
+    )
+
+
+def has_tensor(values: Any) -> bool:
+    """Return whether something is a sequence of tensors rather than of numbers."""
+    return isinstance(values, list | tuple) and any(isinstance(value, Tensor) for value in values)
+
+
+def is_pair(pair: Any) -> bool:
+    """Return whether an entry is (low, high) of numbers or None."""
+    if isinstance(pair, Tensor) or not hasattr(pair, "__len__") or len(pair) != 2:
+        return False
+    return all(end is None or not getattr(end, "shape", hasattr(end, "__len__")) for end in pair)
+
+
+def sided(side: Any, leaf: Tensor) -> Tensor:
+    """Return one side's limits in the shape of the tensor; one number holds for all."""
+    numbers = torch.as_tensor(side, dtype=torch.float64)
+    if numbers.numel() == 1:
+        return numbers.reshape(()).expand(leaf.shape)
+    if numbers.numel() != leaf.numel():
+        raise ValueError(f"minimize needs one bound per number, {leaf.numel()} in all, but got {numbers.numel()}")
+    return numbers.reshape(leaf.shape)

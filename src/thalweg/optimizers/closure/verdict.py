@@ -1,0 +1,128 @@
+"""What it means that nothing falls any more: a minimum within rounding, noise, a wrong gradient, an edge or a kink."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from torch import Tensor
+
+from .objective import Objective, Point, acting
+from .result import Reason
+from .stopping import BELOW_ROUNDING, GENTLE, epsilon_of, is_small
+from .units import lengths_of
+from .vector import dot, largest, read_numbers, size
+
+EXPONENTS = (0.125, 0.25, 0.375, 0.5)
+"""How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""
+
+FAR = 1e3
+"""How many times its first size the largest number must have grown before its growth is doubted."""
+
+HIDDEN = 100.0
+"""Roundings of the loss that a promise must exceed to be held to, and of the numbers that hide a minimum."""
+
+
+NOISY = 1e-3
+"""The most of a loss that may be noise."""
+
+
+class Look(NamedTuple):
+    """One look along the steepest descent: the share of the sizes, the loss's change, what both slopes promise."""
+
+    reach: float
+    change: float
+    here: float
+    there: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether the loss and its slope are numbers there."""
+        return math.isfinite(self.change) and math.isfinite(self.there)
+
+    @property
+    def straight(self) -> bool:
+        """Whether the slope hardly changes on the way."""
+        return abs(self.there - self.here) <= -0.5 * self.here
+
+    @property
+    def depth(self) -> float:
+        """How deep the parabola through both slopes is."""
+        return -self.lowest * self.here / 2
+
+    @property
+    def mismatch(self) -> float:
+        """By how much the loss changes otherwise than the mean of both slopes has it."""
+        return abs(self.change - (self.here + self.there) / 2)
+
+    @property
+    def lowest(self) -> float:
+        """How many times as far the parabola through both slopes is lowest, infinite where it bends down."""
+        return self.here / (self.here - self.there) if self.there > self.here else math.inf
+
+
+def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, str]:
+    """Return why nothing falls at `here`, and a note; up to five evaluations."""
+    again = objective.at(here.x)
+    if again.value != here.value:
+        unit = objective.units.loss
+        return Reason.NOISE, f"It returned {here.value * unit!r}, then {again.value * unit!r}."
+    if is_small(here.since(here).pull, here, highest):
+        return Reason.ROUNDING, ""
+    return told(looked(objective, here), epsilon_of(here), abs(here.value)), ""
+
+
+def runs_away(objective: Objective, here: Point, first: float) -> bool:
+    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win."""
+    if not size(here.x) > FAR * first:
+        return False
+    twice = objective.at(2 * here.x if here.box is None else here.box.project(2 * here.x))
+    return twice.value < here.value - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+
+
+def looked(objective: Objective, here: Point) -> list[Look]:
+    """Return what is seen along the steepest descent, each number measured by its size."""
+    sizes = lengths_of(here.x, here.x)
+    measured = sizes if here.lengths is None else sizes / here.lengths
+    direction = -acting(here.x, here.gradient, here.box) * measured
+    direction = direction / largest(direction) * sizes
+    return [look_at(objective, here, direction, epsilon_of(here) ** exponent) for exponent in EXPONENTS]
+
+
+def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) -> Look:
+    """Return one look, at the nearest point inside the box."""
+    x = here.x + reach * direction
+    there = objective.at(x if here.box is None else here.box.project(x))
+    move = there.x - here.x if here.lengths is None else (there.x - here.x) / here.lengths
+    before, after = read_numbers(dot(here.gradient, move), dot(there.gradient, move))
+    return Look(reach, there.value - here.value, before, after)
+
+
+def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
+    """Return what the looks tell: whether values and slopes agree, and how deep and how far their parabola is."""
+    looks = [look for look in looks if look.here < 0]
+    finite = [look for look in looks if look.finite]
+    seen = [look for look in finite if look.straight and -look.here > HIDDEN * epsilon * loss]
+    if seen and all(look.change > 0.25 * look.here for look in seen):
+        return Reason.WRONG_GRADIENT
+    near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)
+    if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
+        return Reason.ROUNDING
+    return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
+
+
+def is_hidden(look: Look, epsilon: float, loss: float, noise: float) -> bool:
+    """Return whether the depth is lost in the noise, or in the rounding of the loss while the slope is small as well.
+
+    A steep parabola hides a valley: along its floor much more may be won.
+    """
+    gentle = -look.here / look.reach <= GENTLE * epsilon**0.5 * loss
+    return look.depth <= noise or (gentle and look.depth <= BELOW_ROUNDING * epsilon * loss)
+
+
+def noise_of(looks: list[Look]) -> float:
+    """Return the noise of the loss, as wide data in a narrow dtype make: what mismatches near by as it does afar."""
+    if len(looks) < 2:
+        return 0.0
+    farther, nearer = (look.mismatch for look in looks[-2:])
+    return nearer if nearer > 0.1 * farther else 0.0

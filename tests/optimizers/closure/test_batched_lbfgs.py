@@ -1,0 +1,129 @@
+"""Batches of L-BFGS with bounds: every row ends where SciPy's L-BFGS-B does."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from thalweg.optimizers.closure import minimize
+from thalweg.optimizers.closure.batches.lbfgs import Rows, started, two_loops
+from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.objective import Point
+
+scipy = pytest.importorskip("scipy.optimize")
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def chain(x):
+    return (100 * (x[..., 1:] - x[..., :-1] ** 2) ** 2 + (1 - x[..., :-1]) ** 2).sum(-1)
+
+
+def random(*shape):
+    return torch.rand(*shape, dtype=torch.float64, generator=GENERATOR)
+
+
+def rows_of(x, pairs):
+    rows = started(chain, x, None, len(pairs))
+    rows.s, rows.y = (torch.stack([pair[i] for pair in pairs], 1) for i in (0, 1))
+    return rows
+
+
+def test_the_direction_is_that_of_a_single_run():
+    x = random(3, 5)
+    pairs = []
+    for _ in range(4):
+        s = random(3, 5) - 0.5
+        pairs.append((s, s + 0.3 * random(3, 5) * s.sign()))
+    rows = rows_of(x, pairs)
+    direction, known = two_loops(rows, rows.gradient, torch.ones_like(x))
+    assert bool(known.all())
+    for i in range(3):
+        memory = LimitedMemory(4)
+        for s, y in pairs:
+            memory.remember(s[i], y[i], float(torch.dot(s[i], y[i])))
+        point = Point(x[i], 0.0, rows.gradient[i])
+        assert_close(direction[i], memory(point, None))
+
+
+def test_stopped_numbers_have_no_direction():
+    x = random(2, 4)
+    s = random(2, 4)
+    rows = rows_of(x, [(s, 2 * s)])
+    mask = torch.tensor([[1.0, 0, 1, 1], [0.0, 0, 0, 0]], dtype=torch.float64)
+    direction, known = two_loops(rows, rows.gradient * mask, mask)
+    assert_close(direction, -0.5 * rows.gradient * mask)
+    assert known.tolist() == [True, False]
+    assert isinstance(rows, Rows)
+
+
+@pytest.mark.parametrize("n", [2, 10])
+def test_rows_with_bounds_of_their_own_end_where_scipys_do(n):
+    low, high = -0.5 - random(40, n), 0.2 + random(40, n)
+    found = minimize(chain, torch.zeros(40, n, dtype=torch.float64), batched=True, bounds=(low, high))
+    assert bool(found.success.all())
+    assert bool(((found.x >= low) & (found.x <= high)).all())
+    gradient = torch.autograd.functional.jacobian(lambda x: chain(x).sum(), found.x)
+    assert_close(torch.clamp(found.x - gradient, low, high), found.x, rtol=0.0, atol=1e-5)
+    for i in range(0, 40, 8):
+        theirs = scipy.minimize(
+            lambda x: float(chain(torch.tensor(x))),
+            [0.0] * n,
+            bounds=scipy.Bounds(low[i].numpy(), high[i].numpy()),
+            options={"ftol": 1e-14, "maxfun": 10_000},
+        )
+        assert float(found.fun[i]) == pytest.approx(theirs.fun, rel=1e-5)
+
+
+def test_one_box_for_all_rows_and_starts_outside():
+    found = minimize(chain, [[-5.0, 5.0], [0.1, 0.2]], batched=True, bounds=(-2.0, [0.5, math.inf]))
+    assert_close(found.x, torch.tensor([[0.5, 0.25]] * 2, dtype=torch.float64), rtol=1e-6, atol=1e-6)
+
+
+def test_scales_change_nothing():
+    """Losses times 1e-100 and 1e100 take the same calls."""
+    starts = random(20, 4)
+    calls = {
+        minimize(lambda x, s=scale: s * chain(x), starts, batched=True).nfev for scale in (2.0**-330, 1.0, 2.0**330)
+    }
+    assert len(calls) == 1
+
+
+def test_float32_stops():
+    found = minimize(chain, random(40, 6).float(), batched=True)
+    assert found.nfev < 200
+    assert float(found.success.double().mean()) > 0.9
+    assert float(found.fun.max()) < 1e-6
+
+
+def test_no_false_success():
+    """One row has no minimum, one no number at its start, one is a bowl."""
+    weights = torch.tensor([[1.0, 0.0], [math.nan, 0.0], [0.0, 1.0]], dtype=torch.float64)
+
+    def loss(x):
+        if len(x) == 3:
+            return (weights[:, 0] * x.sum(1)) + weights[:, 1] * x.square().sum(1)
+        return x.sum(1)
+
+    found = minimize(loss, random(3, 2), batched=True, max_iter=40)
+    assert not bool(found.success[:2].any())
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_no_rows(method):
+    found = minimize(chain, torch.zeros(0, 3), method, batched=True)
+    assert (found.x.shape, found.fun.shape, found.success.shape, found.nfev) == ((0, 3), (0,), (0,), 0)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((1.0, 0.0), "but 6 are crossed or NaN"),
+        ((torch.zeros(3, 3), 1.0), r"low bound to be a number, of shape \(2,\)"),
+        ([(0, 1), (0, 1)], r"bounds as a tuple \(low, high\)"),
+    ],
+)
+def test_bad_bounds_are_named(bounds, words):
+    with pytest.raises(ValueError, match=words):
+        minimize(chain, random(3, 2), batched=True, bounds=bounds)

@@ -1,0 +1,169 @@
+"""A success is one: at every scale, in every dtype, in every box; what is none says why."""
+
+import pytest
+import torch
+
+from thalweg.optimizers.closure import LBFGS, minimize
+from thalweg.optimizers.closure.minimize import METHODS
+from thalweg.optimizers.closure.result import Reason
+
+from .test_bounds import convex
+
+START = torch.tensor([-1.2, 1.0], dtype=torch.float64)
+every_method = pytest.mark.parametrize("method", METHODS)
+
+
+def bowl(x):
+    return (x - 1).square().sum()
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("dtype", "factor"),
+    [(torch.float32, 1e-30), (torch.float32, 1e30), (torch.float64, 1e-150), (torch.float64, 1e150)],
+    ids=str,
+)
+def test_scales_of_the_loss(method, dtype, factor, rosenbrock):
+    for loss, start in ((bowl, [5.0, 3.0]), (rosenbrock, [-1.2, 1.0])):
+        found = minimize(lambda x, loss=loss: factor * loss(x), torch.tensor(start, dtype=dtype), method, max_eval=1000)
+        assert found.success, found.message
+        assert found.x.tolist() == pytest.approx([1, 1], abs=1e-3 if dtype == torch.float32 else 1e-7)
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "trust-region"])
+@pytest.mark.parametrize("exponent", [-90, 90])
+def test_a_power_of_two_changes_no_step(method, exponent, rosenbrock):
+    plain = minimize(rosenbrock, START.float(), method)
+    scaled = minimize(lambda x: 2.0**exponent * rosenbrock(x), START.float(), method)
+    assert abs(scaled.nfev - plain.nfev) <= 6  # the last steps end in denormals
+    assert scaled.x.tolist() == pytest.approx(plain.x.tolist(), abs=1e-4)
+
+
+@every_method
+@pytest.mark.parametrize("sizes", [(1e-40, 1e-40), (1e40, 1e40), (1.0, 1e-6), (1.0, 1e6)], ids=str)
+def test_sizes_of_the_parameters(method, sizes, rosenbrock):
+    size = torch.tensor(sizes, dtype=torch.float64)
+    found = minimize(lambda x: rosenbrock(x / size), START * size, method, max_eval=20_000)
+    assert found.success, found.message
+    assert (found.x / size).tolist() == pytest.approx([1, 1], abs=1e-5)
+
+
+@every_method
+@pytest.mark.parametrize("constant", [1.0, 1e4, -1e4])
+def test_an_added_constant(method, constant, rosenbrock):
+    found = minimize(lambda x: rosenbrock(x) + constant, START, method)
+    assert found.success
+    # The loss itself is rounded to 1e-12, which hides errors of some 1e-5 from values, though not from slopes.
+    assert found.x.tolist() == pytest.approx([1, 1], abs=3e-5)
+
+
+@pytest.mark.parametrize("seed", [7, 48, 51, 118, 239, 341, 396])
+@pytest.mark.parametrize("search", ["hager_zhang", "more_thuente"])
+def test_boxes_that_once_ended_too_early(task, seed, search):
+    loss, hessian, linear = convex(seed=seed)
+    options = {"bounds": (-0.2, 0.2), "max_iter": 300, "tolerance_grad": 0, "line_search_fn": search}
+    run = task(LBFGS, loss, torch.full((12,), 0.2, dtype=torch.float64), **options)
+    assert run.step().success
+    x = run.x.detach()
+    assert (x - torch.clamp(x - hessian @ x + linear, -0.2, 0.2)).abs().max() < 1e-8
+
+
+MISRA_X = [77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0]
+MISRA_Y = [10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.40, 75.47, 81.78]
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "cg"])
+def test_parameters_of_very_different_sizes(method):
+    """NIST's Misra1a from its first start: (500, 1e-4) to (238.9, 5.5e-4), sum of squares 0.12455138894."""
+    x, y = torch.tensor(MISRA_X, dtype=torch.float64), torch.tensor(MISRA_Y, dtype=torch.float64)
+    found = minimize(lambda b: (b[0] * (1 - torch.exp(-b[1] * x)) - y).square().sum(), [500.0, 1e-4], method)
+    assert found.success == (abs(found.fun - 0.12455138894) < 1e-9)
+    assert found.success or method == "cg"
+
+
+UNBOUNDED = {
+    "linear": lambda x: x.sum(),
+    "logarithm": lambda x: -x.log().sum(),
+    "concave": lambda x: -x.square().sum(),
+}
+
+
+@every_method
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_unbounded_losses(method, name):
+    found = minimize(UNBOUNDED[name], torch.tensor([1.0, 2.0]), method, max_eval=1000)
+    assert not found.success
+    assert "unbounded below" in found.message
+    assert bool(found.x.isfinite().all())
+    assert found.nfev < 500
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "cg", "ssbroyden"])
+def test_a_gradient_of_the_wrong_sign(method, rosenbrock):
+    found = minimize(rosenbrock, START, method, jac=lambda x: -torch.func.grad(rosenbrock)(x))
+    assert not found.success
+    assert "check_grad" in found.message
+    assert found.x.tolist() == START.tolist()
+
+
+@every_method
+def test_an_edge_that_the_loss_falls_to(method):
+    found = minimize(lambda x: torch.where(x > 1, x, torch.nan).sum(), torch.tensor([1.3, 2.0]), method)
+    assert not found.success
+    assert "not finite" in found.message
+
+
+@every_method
+def test_a_start_at_the_minimum(method, rosenbrock):
+    found = minimize(lambda x: rosenbrock(x) + 1, torch.ones(2, dtype=torch.float64) + 1e-9, method)
+    assert found.success, found.message
+
+
+def test_a_valley_to_infinity_is_no_minimum():
+    """1 / (1 + x^2) + exp(-y): both numbers grow for ever, ever more slowly."""
+    found = minimize(lambda x: 1 + 1e-3 / (1 + x.abs()).sum(), torch.tensor([1.0, 2.0], dtype=torch.float64))
+    assert not found.success
+    assert "infinity" in found.message
+
+
+class TestFloat32:
+    def test_two_cycles_end(self, rosenbrock):
+        high = torch.tensor([0.7, 5.0, 5.0])
+        options = {"bounds": (torch.full((3,), -5.0), high), "max_iter": 4000}
+        found = minimize(rosenbrock, torch.tensor([-0.3, -0.6, 0.2]), **options)
+        assert found.success
+        assert found.nfev < 100
+
+    @pytest.mark.parametrize("method", ["lbfgs", "bfgs", "cg", "ssbroyden"])
+    def test_the_end_comes_soon_after_the_best(self, method):
+        generator = torch.Generator().manual_seed(0)
+        data, start = torch.randn(20, 15, generator=generator), torch.randn(35, 3, generator=generator)
+        losses = []
+
+        def loss(x):
+            value = (x[:20] @ x[20:].T - data).square().sum()
+            losses.append(float(value.detach()))
+            return value
+
+        found = minimize(loss, start, method, max_iter=4000)
+        assert found.success
+        best = min(losses)
+        first = next(i for i, value in enumerate(losses, 1) if value <= best * (1 + 1e-6))
+        assert len(losses) <= 1.3 * first
+
+
+def test_reasons_keep_their_places():
+    """Checkpoints hold a reason's place among the reasons."""
+    assert list(Reason)[:10] == [
+        Reason.GRADIENT,
+        Reason.CHANGE,
+        Reason.ITERATIONS,
+        Reason.EVALUATIONS,
+        Reason.STALLED,
+        Reason.NOT_FINITE,
+        Reason.NOISE,
+        Reason.NO_GRADIENT,
+        Reason.CALLBACK,
+        Reason.RUNNING,
+    ]
+    assert {reason for reason in Reason if reason.success} == {Reason.GRADIENT, Reason.CHANGE, Reason.ROUNDING}
