@@ -4,6 +4,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin
 OUT ?= benchmarks/results
 BUDGET ?= 300
+JOBS ?= 2
 
 .PHONY: demo test test-gpu bench-gpu fuzz check setup clean
 
@@ -11,7 +12,7 @@ demo: setup ## train the digit classifier once with each optimizer
 	$(RUN)/thalweg compare --out demo
 
 test: setup check ## everything that must hold
-	$(RUN)/pytest
+	$(RUN)/pytest -n $(JOBS) --dist worksteal
 
 fuzz: setup ## search on at random where `make test` has fixed examples; what is found becomes one
 	$(RUN)/python -m tests.state.mutations 20000

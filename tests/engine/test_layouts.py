@@ -164,7 +164,9 @@ class Labelled(torch.Tensor):
     """A subclass that changes nothing."""
 
 
-@pytest.mark.parametrize("wrap", [lambda x: x.as_subclass(Labelled), lambda x: TwoTensor(x, 2 * x)], ids=str)
+@pytest.mark.parametrize(
+    "wrap", [lambda x: x.as_subclass(Labelled), lambda x: TwoTensor(x, 2 * x)], ids=["labelled", "two"]
+)
 def test_subclasses_run_on_the_eager_engine(cls, wrap, lockstep, launches):
     pair = lockstep(lambda engine: cls([torch.nn.Parameter(wrap(torch.randn(5)))], lr=0.05, engine=engine))
     pair.step(laid_out=wrap)

@@ -22,6 +22,9 @@ from ..state.entries import Entries
 
 Change: TypeAlias = Callable[[], Any]
 
+SET_HANDLER, GET_HANDLER = (getattr(ask, "__wrapped__", ask) for ask in (signal.signal, signal.getsignal))
+"""C's own functions, without what makes enumerations of numbers: that would take as long as a launch."""
+
 
 def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
     """Make changes, one after the other."""
@@ -36,15 +39,15 @@ def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
 def interrupts_waiting() -> Iterator[None]:
     """Answer an interrupt from the keyboard only afterwards; no other thread than the main one gets any."""
     # A handler that is None was put there by a library in C, and could not be put back.
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+    if threading.current_thread() is not threading.main_thread() or GET_HANDLER(signal.SIGINT) is None:
         yield
         return
     came: list[Any] = []
-    handler = signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    handler = SET_HANDLER(signal.SIGINT, lambda *arguments: came.append(arguments))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        SET_HANDLER(signal.SIGINT, handler)
         if came and callable(handler):
             handler(*came[0])
 

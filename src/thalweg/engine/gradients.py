@@ -145,5 +145,6 @@ def _fault(param: Tensor, grad: Tensor) -> str | None:
 
 def _wanted_dtype(param: Tensor, grad: Tensor) -> Any:
     """Say in what dtype the user wants a parameter's gradients; torch's None stands for any."""
-    wanted = getattr(param, "grad_dtype", param.dtype)
+    # Only a leaf of the graph may be asked.
+    wanted = getattr(param, "grad_dtype", param.dtype) if param.is_leaf else param.dtype
     return grad.dtype if wanted is None and grad.is_floating_point() == param.is_floating_point() else wanted

@@ -45,6 +45,8 @@ class Watch:
         self.room = Room(self.written)
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
         self.runs_at_once = self.plan.is_plain and all(launch.is_small for launch in self.plan.launches)
+        # One call needs nothing held; and memory of a device is freed in the order of its work.
+        self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
         grads = {id(item.param): item.grad for item in items}
         self.has_grad = [id(param) in grads for param in self.params]
@@ -78,9 +80,9 @@ class Watch:
         if not self._fits(optimizer):
             return False
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
-        grads = list(map(GRAD, self.compiled))
+        grads = list(map(GRAD, self.held))
         drop(optimizer, self.residues)
-        if self.look() and (self.runs_at_once or _same(list(map(GRAD, self.compiled)), grads)):
+        if self.look() and _same(list(map(GRAD, self.held)), grads):
             if not self.runs_at_once:
                 self.changes += self.plan.run(optimizer)
             note(optimizer, self.residues)

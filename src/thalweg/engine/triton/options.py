@@ -26,7 +26,7 @@ class DeviceOptions(Options):
     @property
     def has_tensors(self) -> bool:
         """True if some option is a tensor on the device."""
-        return any(self.tensors.values())
+        return bool(self.tensors)
 
     def place(self, address: int) -> int:
         """Turn the address of a group's numbers into the place of the first."""
@@ -35,7 +35,9 @@ class DeviceOptions(Options):
     def _fill(self, column: int, numbers: Sequence[Any]) -> None:
         """Take over a column: tensors on a device are noted, everything else is read."""
         found = [(row, number) for row, number in enumerate(numbers) if is_on_device(number)]
-        self.tensors[column] = found
+        self.tensors.pop(column, None)
+        if found:
+            self.tensors[column] = found
         for row, number in enumerate(numbers):
             self.table[row, column] = 0.0 if is_on_device(number) else as_float(number)
 
