@@ -22,7 +22,8 @@ from ..state.entries import Entries
 
 Change: TypeAlias = Callable[[], Any]
 
-SET_HANDLER, GET_HANDLER = (getattr(ask, "__wrapped__", ask) for ask in (signal.signal, signal.getsignal))
+SET_HANDLER: Callable[..., Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+GET_HANDLER: Callable[..., Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 """C's own functions, without what makes enumerations of numbers: that would take as long as a launch."""
 
 

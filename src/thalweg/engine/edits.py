@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 from ..state.loaded import as_meant
 
 
@@ -23,4 +25,12 @@ def check_values(owner: Any, name: str, values: Sequence[Any]) -> None:
     option = owner.options.get(name)
     if option is not None:
         for value in values:
-            option.check(as_meant(value), owner.__name__, " in a parameter group")
+            if not _is_waited_for(value):
+                option.check(as_meant(value), owner.__name__, " in a parameter group")
+
+
+def _is_waited_for(value: Any) -> bool:
+    """Tell if the host would have to wait for a device to know a value: nobody does, and graphs can be captured."""
+    if isinstance(value, tuple | list):
+        return any(map(_is_waited_for, value))
+    return isinstance(value, Tensor) and value.device.type != "cpu"
