@@ -72,7 +72,7 @@ class Lockstep:
         for index, params in enumerate(zip(*map(all_params, self.pair), strict=True)):
             gradient = torch.randn(params[0].shape, dtype=params[0].dtype) if chosen(index) else None
             for param in params:
-                param.grad = None if gradient is None else laid_out(gradient)
+                param.grad = None if gradient is None else laid_out(gradient.to(param.device))
         self.step_again()
 
     def step_again(self):
@@ -89,7 +89,10 @@ class Lockstep:
         """
         for params in zip(*map(all_params, self.pair), strict=True):
             found, wanted = (
-                {"param": param.detach(), **optimizer.state.get(param, {})}
+                {
+                    name: value.cpu()
+                    for name, value in ({"param": param.detach()} | optimizer.state.get(param, {})).items()
+                }
                 for optimizer, param in zip(self.pair, params, strict=True)
             )
             assert found.keys() == wanted.keys()

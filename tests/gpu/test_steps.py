@@ -95,6 +95,8 @@ def test_two_devices_in_one_optimizer():
     torch.testing.assert_close([p.cpu() for p in one], [p.cpu() for p in other], rtol=0, atol=0)
 
 
+# torch.compile uses parts of torch that torch itself warns of.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_training_step():
     net = torch.nn.Linear(8, 8, device="cuda")
     optimizer = thalweg.Adam(net.parameters(), lr=0.1)

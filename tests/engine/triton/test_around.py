@@ -56,8 +56,9 @@ def test_a_step_that_is_not_finite_changes_nothing(spoil):
     assert {state["step"].item() for state in found.state.values()} == {3}
 
 
+@pytest.mark.filterwarnings("ignore:.*runs on the eager engine, as its elements overlap")
 def test_a_norm_over_launches_and_engines():
-    """Two dtypes are two launches, and a parameter with gaps is the eager engine's."""
+    """Two dtypes are two launches, and a parameter with gaps is the eager engine's: on a GPU a warning says so."""
 
     def make(engine):
         torch.manual_seed(0)
@@ -99,7 +100,8 @@ def scaled(engine, spoil=None, cls=Adam):
 @pytest.mark.parametrize("spoil", [None, 0, 3])
 def test_a_scaler(spoil):
     found, wanted = scaled("triton", spoil), scaled("eager", spoil)
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    # The eager engine keeps counts on the CPU.
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6, check_device=False)
 
 
 def test_what_a_scaler_has_found_is_left_to_the_device(counted):
@@ -110,6 +112,7 @@ def test_what_a_scaler_has_found_is_left_to_the_device(counted):
     assert all(torch.isfinite(param).all() for param in tensors)
 
 
+@pytest.mark.filterwarnings("ignore:.*runs on the eager engine, as its elements overlap")
 def test_a_mixed_plan_asks_the_host(counted):
     """Where the eager engine or the CPU's kernels take part, an overflow must be known to them."""
     gap = torch.nn.Parameter(torch.ones(3, 2, device=DEVICE)[:, 0])

@@ -10,6 +10,8 @@ from thalweg import SGD, Adam
 from thalweg.engine import kernels
 from thalweg.engine.triton import available, kernel
 
+from .conftest import DEVICE
+
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch):
@@ -59,7 +61,9 @@ def test_a_kernel_that_cannot_be_built(lockstep, monkeypatch):
         raise RuntimeError("Triton has a bad day")
 
     monkeypatch.setattr(kernel, "render", broken)
-    pair = lockstep(lambda engine: Adam([torch.ones(3)], engine="triton" if engine == "auto" else engine))
+    pair = lockstep(
+        lambda engine: Adam([torch.ones(3, device=DEVICE)], engine="triton" if engine == "auto" else engine)
+    )
     with pytest.warns(RuntimeWarning, match="Adam runs on the eager engine, .* Triton has a bad day"):
         pair.step()
     pair.step()
