@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 import torch
 
+from thalweg.optimizer import registry
+
 hypothesis.settings.register_profile(
     "thalweg",
     deadline=None,  # the machine is shared
@@ -38,3 +40,12 @@ def _same_every_time():
     """Each test starts from the same seed; one thread leaves the other cores to other tests."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _same_registry_every_time():
+    """An optimizer that a test defines is gone when the next one starts."""
+    before = dict(registry)
+    yield
+    registry.clear()
+    registry.update(before)

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from thalweg.formula import Copy
 
 
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch):
-    monkeypatch.setattr("thalweg.optimizer.registry", dict(registry))
-
-
 def of_states(*names):
     """Define an optimizer with these states."""
     space = {}

@@ -191,19 +191,16 @@ def test_the_users_own_optimizer_is_one_class():
             peak = maximum(peak, abs(grad)) if self.floor else peak
             return param - self.lr * grad / maximum(abs(grad), 1), peak
 
-    try:
-        param = torch.tensor([1.0, 2.0])
-        param.grad = torch.tensor([0.5, -8.0])
-        optimizer = Clipped([param], 1.0)
-        optimizer.step()
-        assert param.tolist() == [0.5, 3.0]
-        assert list(optimizer.state[param]) == ["step"]
-        optimizer.param_groups[0]["floor"] = 1.0
-        optimizer.step()
-        assert optimizer.state[param]["peak"].tolist() == [0.5, 8.0]
-        assert registry["Clipped"] is Clipped
-    finally:
-        del registry["Clipped"]
+    param = torch.tensor([1.0, 2.0])
+    param.grad = torch.tensor([0.5, -8.0])
+    optimizer = Clipped([param], 1.0)
+    optimizer.step()
+    assert param.tolist() == [0.5, 3.0]
+    assert list(optimizer.state[param]) == ["step"]
+    optimizer.param_groups[0]["floor"] = 1.0
+    optimizer.step()
+    assert optimizer.state[param]["peak"].tolist() == [0.5, 8.0]
+    assert registry["Clipped"] is Clipped
 
 
 def test_update_must_say_what_it_takes():
@@ -222,26 +219,20 @@ def test_update_must_return_what_it_takes():
         def update(self, param, grad, mean):
             return param - grad
 
-    try:
-        param = torch.zeros(1)
-        param.grad = torch.ones(1)
-        with pytest.raises(TypeError, match=r"^Short\.update returned 1 values, but must return 2: param, mean$"):
-            Short([param]).step()
-        assert param.item() == 0
-    finally:
-        del registry["Short"]
+    param = torch.zeros(1)
+    param.grad = torch.ones(1)
+    with pytest.raises(TypeError, match=r"^Short\.update returned 1 values, but must return 2: param, mean$"):
+        Short([param]).step()
+    assert param.item() == 0
 
 
 def test_subclasses_inherit_options_and_formula():
     class Fast(optim.Adam):
         lr: NonNegative = 1.0
 
-    try:
-        assert str(inspect.signature(Fast).parameters["lr"]) == "lr=1.0"
-        assert list(inspect.signature(Fast).parameters) == list(inspect.signature(optim.Adam).parameters)
-        assert optim.Adam([torch.zeros(1)]).lr == 0.01
-    finally:
-        del registry["Fast"]
+    assert str(inspect.signature(Fast).parameters["lr"]) == "lr=1.0"
+    assert list(inspect.signature(Fast).parameters) == list(inspect.signature(optim.Adam).parameters)
+    assert optim.Adam([torch.zeros(1)]).lr == 0.01
 
 
 def test_optimizers_can_be_referred_to_weakly_and_die():

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.optimizer import registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -37,14 +36,10 @@ def names(tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 @pytest.mark.filterwarnings("ignore:Some parameters share memory")
 def test_every_piece_runs(page, tmp_path):
-    space, before = names(tmp_path), dict(registry)
+    space = names(tmp_path)
     exec(IMPORTS, space)
-    try:
-        for piece in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-            exec(compile(piece, str(page), "exec"), space)
-    finally:
-        registry.clear()
-        registry.update(before)
+    for piece in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(piece, str(page), "exec"), space)
 
 
 def test_the_formula_on_the_first_page_is_the_librarys(tmp_path):

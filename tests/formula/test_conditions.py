@@ -6,7 +6,6 @@ import torch
 from thalweg import Optimizer
 from thalweg.formula import maximum, total, where
 from thalweg.hyper import NonNegative
-from thalweg.optimizer import registry
 
 FORMULAS = {
     "and": lambda self, p, g, m: (where((g > 0) & (m > 0), p - g, p), m + g),
@@ -30,11 +29,6 @@ FORMULAS = {
     "an if": lambda self, p, g, m: (p - g if (self.lr > 0) & (self.lr < 1) else p, m + g),
     "counted": lambda self, p, g, m: (p - g * total(g > 0), m + g),
 }
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch):
-    monkeypatch.setattr("thalweg.optimizer.registry", dict(registry))
 
 
 @pytest.mark.parametrize("engine", ["llvm", "triton"])

@@ -12,12 +12,6 @@ from thalweg import SGD, Optimizer
 from thalweg.formula import Scalar, maximum, sqrt, total, where
 from thalweg.formula.ops import WORDS
 from thalweg.hyper import NonNegative
-from thalweg.optimizer import registry
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch):
-    monkeypatch.setattr("thalweg.optimizer.registry", dict(registry))
 
 
 def made(body, **fields):

@@ -59,7 +59,7 @@ def test_small_steps_are_seen_as_they_are():
     assert torch.equal(param[1:], weights[1:])
 
 
-class Odd(Optimizer):
+class Roundabout(Optimizer):
     """Says the same thing in other ways, none of which is plain subtraction."""
 
     lr: NonNegative = 0.1
@@ -76,7 +76,7 @@ def test_however_a_formula_is_written_engines_agree():
     torch.manual_seed(0)
     grad = torch.randn(3, 4)
     for cautious in (False, True):
-        found, wanted = (stepped(Odd, grad, engine, cautious=cautious) for engine in ("llvm", "eager"))
+        found, wanted = (stepped(Roundabout, grad, engine, cautious=cautious) for engine in ("llvm", "eager"))
         torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-6)  # a formula's sums are regrouped
 
 

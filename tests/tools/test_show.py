@@ -5,7 +5,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from thalweg import Optimizer
-from thalweg.optimizer import registry
 from thalweg.tools.commands import app
 from thalweg.tools.show import show as print_formula
 
@@ -40,7 +39,6 @@ def test_a_compiler_that_is_missing(monkeypatch):
 
 def test_a_class_that_was_typed_in_has_no_text_to_show(capsys, monkeypatch):
     """As in a notebook, or through exec: the rest is shown all the same."""
-    monkeypatch.setattr("thalweg.optimizer.registry", dict(registry))
     space = {"Optimizer": Optimizer}
     exec(
         "class Typed(Optimizer):\n    lr: float = 0.1\n\n    def update(self, param, grad):\n        "

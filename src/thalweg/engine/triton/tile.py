@@ -46,17 +46,19 @@ def block_peak(x, inside, ALIGNED: tl.constexpr):
     sizes = tl.abs(x)
     if not ALIGNED:
         sizes = tl.where(inside, sizes, 0.0)
-    # Neighbours, which are in one thread, are compared first: the warp then has one number a thread.
-    fours = tl.reshape(sizes, (2, sizes.shape[1], 32, 4))
-    peaks = tl.reduce(tl.reduce(fours, 0, larger, keep_dims=True), 3, larger)
-    peaks = tl.max(peaks.to(tl.int32, bitcast=True), 2, keep_dims=True)
-    return peaks.to(tl.float32, bitcast=True)
+    # Halves and neighbours, which are in one thread, are compared first: the warp then has one number a thread.
+    halves = larger_of_two(tl.permute(sizes, (1, 2, 0)))
+    pairs = larger_of_two(tl.reshape(halves, (sizes.shape[1], 64, 2)))
+    fours = larger_of_two(tl.reshape(pairs, (sizes.shape[1], 32, 2)))
+    peaks = tl.max(fours.to(tl.int32, bitcast=True), 1)
+    return peaks.to(tl.float32, bitcast=True)[None, :, None]
 
 
 @triton.jit
-def larger(a, b):
-    """Take the larger of two sizes; NaN if either is."""
-    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+def larger_of_two(sizes):
+    """Take the larger of the two in the last dimension; NaN if either is."""
+    first, second = tl.split(sizes)
+    return tl.maximum(first, second, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
