@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -30,8 +31,9 @@ def choices(option):
     return (0.05 if option.default is REQUIRED else option.default or 0.25), 0
 
 
+@cache
 def variants(cls):
-    """Find options for each formula that a class has."""
+    """Find options for each formula that a class has; every test of all of them asks."""
     names = [name for name in cls.options if name not in {*Optimizer.options, *Optimizer.around}] + ["maximize"]
     found = {}
     for values in product(*(choices(cls.options[name]) for name in names)):
@@ -41,9 +43,12 @@ def variants(cls):
         except ValueError:
             continue
         found.setdefault(formula_of(cls.rule, group), options)
-    for options in found.values():
-        changed = [name for name, value in options.items() if value and not cls.options[name].default]
-        yield pytest.param(cls, options, id="-".join((cls.__name__, *changed)))
+    return [pytest.param(cls, options, id=_told(cls, options)) for options in found.values()]
+
+
+def _told(cls, options):
+    changed = [name for name, value in options.items() if value and not cls.options[name].default]
+    return "-".join((cls.__name__, *changed))
 
 
 def pytest_generate_tests(metafunc):
