@@ -195,6 +195,8 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
             raise ValueError(
                 f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
             )
+        if value.device.type == "meta":
+            raise TypeError(f"{owner} needs {name} to be a number{where}, but got a Tensor on meta, which holds none")
         # A number that lives on a device is not waited for.
         if value.device.type == "cpu" and float(value.detach()) not in allowed:
             raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
