@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from numbers import Real
@@ -141,7 +141,7 @@ class Option:
         """
         if value is None and self.may_be_none:
             return None
-        if isinstance(self.rule, OneOf) and value not in self.rule.values:
+        if isinstance(self.rule, OneOf) and not is_among(value, self.rule.values):
             raise ValueError(
                 f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {value!r}"
             )
@@ -179,6 +179,14 @@ class Option:
                 f"{self.name}[1]"
             )
         return numbers
+
+
+def is_among(value: Any, values: Collection[Any]) -> bool:
+    """Tell if a value is one of several; an array compares with nothing as a whole."""
+    try:
+        return value in values
+    except (TypeError, ValueError, RuntimeError):
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -28,11 +28,13 @@ def require(fits: bool, name: str, wanted: str, value: Any) -> None:
         raise MisfitError(f"needs {name} to be {wanted}, but that is {described(value)}")
 
 
+def _at_least(low: float) -> str:
+    return "above 0" if low == SMALLEST else f"at least {low:g}"
+
+
 def number(low: float = -math.inf, high: float = math.inf, may_be_nan: bool = False) -> Kind:
     """Want one real number, of Python or as a tensor, and make it Python's."""
-    limits = (
-        "a number" if low == -math.inf else "a number above 0" if low == SMALLEST else f"a number, at least {low:g}"
-    )
+    limits = "a number" if low == -math.inf else f"a number, {_at_least(low)}"
 
     def of(name: str, value: Any) -> float:
         is_real = isinstance(value, float | int) and not isinstance(value, bool)
@@ -63,14 +65,16 @@ def flag(name: str, value: Any) -> Any:
     return value
 
 
-def tensor(like: Tensor, *shape: int, above_zero: bool = False) -> Kind:
+def tensor(like: Tensor, *shape: int, low: float = -math.inf) -> Kind:
     """Want a dense real tensor of a shape, and make it of the dtype and on the device of another one."""
 
     def of(name: str, value: Any) -> Tensor:
         fits = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
         fits = fits and tuple(value.shape) == shape and value.is_floating_point()
         require(fits, name, f"a dense tensor of real numbers, of shape {shape}", value)
-        require(not above_zero or bool((value > 0).all()), name, "above 0 throughout", value)
+        # The least number above zero is zero in float32.
+        is_high = low == -math.inf or bool((value > 0 if low == SMALLEST else value >= low).all())
+        require(is_high, name, f"{_at_least(low)} throughout", value)
         new: Tensor = value.detach().to(like, copy=True)
         return new
 

@@ -26,6 +26,9 @@ OWN = "run"
 WATCHED = ("highest", "lowest", "restarted", "first_size", "creeping", "idle")
 """What a run watches beside its point: losses, a size, and counts."""
 
+TAKEN = (OWN, "n_iter", "func_evals", "old_dirs", "old_stps")
+"""What is taken over: our own part, else torch.optim.LBFGS's counts and pairs."""
+
 OWN_OPTIONS = "thalweg"
 """The key of a saved group under which stand the options that torch.optim.LBFGS does not know in this form."""
 
@@ -53,7 +56,7 @@ def exported(run: Descent) -> dict[str, Any]:
 
 def imported(run: Descent, state: Mapping[str, Any], device: torch.device) -> None:
     """Take back what `exported` returned here, or what torch.optim.LBFGS keeps."""
-    placed = moved(state, device)
+    placed = moved({name: state[name] for name in TAKEN if name in state}, device)
     if OWN in placed and not outdated(placed):
         restore(run, placed[OWN])
     elif "old_dirs" in placed:

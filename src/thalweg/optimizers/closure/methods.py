@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from ...hyper import Fraction
+from ...hyper import Fraction, Positive
 from . import trust_region
 from .bounds import Box, check_bound
 from .checkpoint import with_own_options, with_torch_options
@@ -202,7 +202,7 @@ class LevenbergMarquardt(ClosureOptimizer):
     _: KW_ONLY
     bounds: Any = None
     loss: Any = "linear"
-    f_scale: float = 1.0
+    f_scale: Positive = 1.0
     x_scale: Any = None
 
     takes_residuals: ClassVar[bool] = True
@@ -211,7 +211,7 @@ class LevenbergMarquardt(ClosureOptimizer):
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
         """Raise TypeError or ValueError for what is no count, no loss, or does not fit a group's parameters."""
         super().check(options, where)
-        robust_loss(cls.__name__, options["loss"], options["f_scale"])
+        robust_loss(cls.__name__, options["loss"], float(options["f_scale"]))
         if "params" in options:
             check_bounds(cls.__name__, options)
             check_sizes(cls.__name__, options)

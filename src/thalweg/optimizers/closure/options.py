@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ...hyper import is_among
+
 LEAST = {"max_iter": 1, "max_eval": 1, "history_size": 0, "dense_size": 0}
 """The options that count something, with the least that each may be; `max_eval` may be None."""
 
@@ -23,6 +25,6 @@ def check_counts(owner: str, options: Mapping[str, Any], where: str) -> None:
 
 def check_choice(owner: str, name: str, value: Any, known: Collection[Any], where: str) -> None:
     """Raise ValueError for a word that is not known."""
-    if value not in known:
+    if not is_among(value, known):
         words = ", ".join(repr(word) for word in known)
         raise ValueError(f"{owner} needs {name} to be one of {words}{where}, but got {value!r}")

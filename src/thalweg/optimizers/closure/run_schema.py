@@ -57,7 +57,7 @@ class RunSchema:
         counts = {name: whole() for name in ("iterations", "evaluations", "products")}
         units = {"loss_unit": number(SMALLEST), "lengths": optional(self.vector_above_zero)}
         losses = dict.fromkeys(("highest", "lowest", "restarted", "first_size"), ANY_NUMBER)
-        own = {"here": self.point, "method": self.steps, "scale": optional(self.vector_above_zero)}
+        own = {"here": self.point, "method": self.steps, "scale": optional(self.vector)}
         reason = {"reason": whole(0, len(Reason) - 1)}
         return record({**own, **counts, **reason}, {**units, **losses, "creeping": whole(), "idle": whole()})
 
@@ -69,7 +69,7 @@ class RunSchema:
     @property
     def vector_above_zero(self) -> Kind:
         """Lengths."""
-        return tensor(self.x, self.x.numel(), above_zero=True)
+        return tensor(self.x, self.x.numel(), low=SMALLEST)
 
     @property
     def point(self) -> Kind:
@@ -113,7 +113,7 @@ class RunSchema:
                 return {"learned": 0}
             pairs = tensor(self.x, rows, self.x.numel())
             wide = self.x.new_zeros((), dtype=accurate(self.x.device))
-            small = {"above": tensor(self.x, rows, rows), "y_y": tensor(wide, above_zero=True)}
+            small = {"above": tensor(self.x, rows, rows), "y_y": tensor(wide, low=SMALLEST)}
             counts = {"learned": whole(), "room": whole(rows, history_size)}
             return record({**counts, "s": pairs, "y": pairs, **small})(name, value)
 
@@ -143,7 +143,7 @@ class RunSchema:
     def least_squares(self, name: str, value: Any) -> dict[str, Any]:
         """A radius, the lengths that it is measured in, and how the residuals bent; a radius comes with its lengths."""
         wide = self.x.to(accurate(self.x.device))
-        lengths = optional(tensor(wide, self.x.numel(), above_zero=True))
+        lengths = optional(tensor(wide, self.x.numel(), low=SMALLEST))
         kinds = {"radius": NAN_AT_FIRST, "scaling": lengths, "bend": self.bend, "jacobians": whole()}
         found = record(kinds)(name, value)
         knows = found["scaling"] is not None
