@@ -52,6 +52,23 @@ TABLE = [
     Authority("NAdamW",     TIMM + "nadamw", "NAdamW",           {"lr": 1e-2, "weight_decay": 0.1}),
     Authority("RMSpropTF",  TIMM + "rmsprop_tf", "RMSpropTF",        {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}),
     Authority("RMSpropTF",  TIMM + "rmsprop_tf", "RMSpropTF",        {"lr": 1e-2, "momentum": 0.9, "centered": True}),
+    Authority("AdEMAMix",   PO,             "AdEMAMix",         {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("AdEMAMix",   PO,             "AdEMAMix",         {"lr": 1e-2, "betas": (0.9, 0.999, 0.99)},      {"t_alpha": 15, "t_beta3": 15}, {"t_alpha_beta3": 15}, tolerance=1e-7, why="they add 1e-8 to a decay before its logarithm"),
+    Authority("MADGRAD",    TIMM + "madgrad", "MADGRAD",        {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("MADGRAD",    PO,             "MADGRAD",          {"lr": 1e-2, "momentum": 0.5}),
+    Authority("AdamAtan2",  "adam_atan2_pytorch", "AdamAtan2",  {"lr": 1e-2, "weight_decay": 0.1}, {}, {"cautious_factor": 1.0}),
+    Authority("AdamC",      PO,             "AdamC",            {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-7, why="they add 1e-15 inside of the root"),
+    Authority("NovoGrad",   TIMM + "nvnovograd", "NvNovoGrad",  {"lr": 1e-2, "weight_decay": 0.1, "betas": (0.95, 0.98)}),
+    Authority("NovoGrad",   TIMM + "nvnovograd", "NvNovoGrad",  {"lr": 1e-2, "grad_averaging": True, "betas": (0.9, 0.99)}),
+    Authority("StableAdamW", OPTIMI,        "StableAdamW",      {"lr": 1e-2, "weight_decay": 0.1}, {}, {"triton": False}),
+    Authority("Fromage",    PO,             "Fromage",          {"lr": 1e-2}),
+    Authority("MARS",       TIMM + "mars",  "Mars",             {"lr": 1e-2, "weight_decay": 0.1, "betas": (0.95, 0.99)}, least_dims=2),
+    Authority("Aida",       PO,             "Aida",             {"lr": 1e-2, "eps": 1e-12}, tolerance=1e-9, why="they correct eps for bias too"),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.1}, {}, {"max_grad_norm": None}),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.1, "trust_clip": True}, DECOUPLED, {"max_grad_norm": None, "decoupled_decay": True}),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.0, "always_adapt": False}, {}, {"max_grad_norm": None}),
+    Authority("LARS",       TIMM + "lars",  "Lars",             {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}, {"trust_coefficient": 1e-3}, {"trust_coeff": 1e-3, "eps": 0.0}),
+    Authority("LARS",       TIMM + "lars",  "Lars",             {"lr": 1e-4, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True, "trust_clip": True}, {}, {"eps": 0.0}),
 ]  # fmt: skip
 
 

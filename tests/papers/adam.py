@@ -216,3 +216,12 @@ def grams(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_dec
         theta *= 1 - lr * weight_decay
         theta -= lr * ((g > 0) - (g < 0)) * size
         yield theta
+
+
+@of("AdamC")
+def adamc(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, maximize=False):
+    """Corrected decay, lr squared over its peak: where lr never changes, AdamW.
+
+    Defazio 2025, "Why Gradients Rapidly Increase Near the End of Training". https://arxiv.org/abs/2506.02285
+    """
+    return adamw(theta, gradients, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)

@@ -5,6 +5,9 @@ from .adam import *
 from .adamax import *
 from .adan import *
 from .normalized import *
+from .ademamix import *
+from .bounded import *
+from .madgrad import *
 from .rprop import *
 from .sgd import *
 from .signs import *
