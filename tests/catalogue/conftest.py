@@ -1,25 +1,30 @@
-"""A test that asks for `cls` runs for each optimizer; one that asks for `options` too, with each switch on and off.
+"""A test that asks for `cls` runs for one optimizer of each set of traits; marked `every`, for each optimizer.
 
-The marks `elementwise` and `layerwise` leave out those that need more. One that asks for `sparse_cls` runs for those
-that take sparse gradients; `cls` are those that take dense ones.
+One that asks for `torchs`, the class of the same name in torch.optim, runs for all that torch.optim has.
+One that asks for `options` too runs with the class's switches on and off, any two of them together. The marks
+`elementwise` and `layerwise` leave out those that need more. One that asks for `sparse_cls` runs for those that take
+sparse gradients; `cls` are those that take dense ones.
 
 `required` are the options that a class cannot do without.
 """
 
-from itertools import chain, combinations
+from itertools import chain
 
 import pytest
 import torch
 
-import thalweg  # noqa: F401  (fills the registry)
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
+
+from ..covering import covering
+from ..traits import kind, one_of_each
 
 KINDS = ("elementwise", "layerwise", "modelwise")
 """Each may need more than the one before: its own element, the whole parameter, all parameters."""
 
 OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.")]
-CATALOGUE = [cls for cls in OURS if torch.strided in cls.layouts and cls.__module__.split(".")[2] in KINDS]
+CATALOGUE = [cls for cls in OURS if torch.strided in cls.layouts and kind(cls) in KINDS]
+TORCHS = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__}
 SPARSE = [cls for cls in OURS if torch.sparse_coo in cls.layouts]
 
 
@@ -28,30 +33,39 @@ def needed(cls):
 
 
 def variants(cls):
-    """Every combination of the options that are off by default, where the class accepts it."""
+    """Combine the options that are off by default, where the class accepts it."""
     switches = {
-        name: True if option.default is False else 0.25
+        name: (False, True) if option.default is False else (0, 0.25)
         for name, option in cls.options.items()
         if name not in {*Optimizer.options, *Optimizer.around} and option.default in (0, False)
     }
-    for names in chain.from_iterable(combinations(switches, size) for size in range(len(switches) + 1)):
-        options = needed(cls) | {name: switches[name] for name in names}
-        try:
-            cls([torch.zeros(1)], **options)
-        except ValueError:
-            continue
-        yield pytest.param(cls, options, id="-".join((cls.__name__, *names)))
+    for values in covering(switches, lambda values: is_accepted(cls, needed(cls) | on(values))):
+        yield pytest.param(cls, needed(cls) | on(values), id="-".join((cls.__name__, *on(values))))
 
 
-def concerned(test):
-    """List the optimizers that a test is for: those that a mark names, or all."""
-    marked = [place for place, kind in enumerate(KINDS) if test.get_closest_marker(kind)]
-    kinds = KINDS[: marked[0] + 1] if marked else KINDS
-    return [cls for cls in CATALOGUE if cls.__module__.split(".")[2] in kinds]
+def on(values):
+    return {name: value for name, value in values.items() if value}
+
+
+def is_accepted(cls, options):
+    try:
+        cls([torch.zeros(1)], **options)
+    except ValueError:
+        return False
+    return True
+
+
+def concerned(test, asked):
+    """List the optimizers that a test is for: those of the kinds that a mark names, or of all."""
+    if "torchs" in asked:
+        return [cls for cls in CATALOGUE if cls.__name__.lower() in TORCHS]
+    marked = [place for place, name in enumerate(KINDS) if test.get_closest_marker(name)]
+    found = [cls for cls in CATALOGUE if kind(cls) in (KINDS[: marked[0] + 1] if marked else KINDS)]
+    return found if test.get_closest_marker("every") else one_of_each(found)
 
 
 def pytest_generate_tests(metafunc):
-    classes = concerned(metafunc.definition)
+    classes = concerned(metafunc.definition, metafunc.fixturenames)
     if {"cls", "options"} <= set(metafunc.fixturenames):
         metafunc.parametrize("cls, options", list(chain.from_iterable(map(variants, classes))))
     elif "cls" in metafunc.fixturenames:
@@ -66,3 +80,8 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def required(cls):
     return needed(cls)
+
+
+@pytest.fixture
+def torchs(cls):
+    return TORCHS[cls.__name__.lower()]

@@ -112,6 +112,7 @@ def test_ema_is_a_running_mean_from_the_start_on(loop):
     assert all(map(torch.equal, current, it.params))
 
 
+@pytest.mark.every
 def test_cautious_is_one_line_of_code(cls, loop):
     """`mask = (u * g > 0); u *= mask / mask.mean().clamp(min=1e-3)`, as the paper's authors have it."""
     # decay that stands apart from the gradient is not masked
@@ -129,6 +130,7 @@ def test_cautious_is_one_line_of_code(cls, loop):
     it.check()
 
 
+@pytest.mark.every
 def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
     if "weight_decay" not in cls.options or "decouple" in cls.options:
         pytest.skip("it decays no weights, or in its own way")
@@ -189,6 +191,7 @@ def test_what_is_tracked_is_what_torch_computes(loop):
     assert it.optimizer.metrics == pytest.approx({name: float(value) for name, value in wanted.items()}, rel=1e-11)
 
 
+@pytest.mark.every
 def test_all_together_with_groups_and_missing_gradients(cls, required, engine):
     """Two groups with options of their own, one parameter that rests: the engines agree."""
     torch.manual_seed(0)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .test_torch import shared, torchs  # noqa: F401  (a fixture)
+from .test_torch import shared
 
 SHAPES = [(3, 2), (4,), ()]
 
@@ -37,7 +37,7 @@ def taken_over(optimizer, make):
 
 
 @given(program=programs)
-def test_any_number_of_times(cls, options, torchs, program):  # noqa: F811
+def test_any_number_of_times(cls, options, torchs, program):
     torch.manual_seed(4)
     start, gradients = [torch.randn(shape) for shape in SHAPES], [torch.randn(shape) for shape in SHAPES]
 

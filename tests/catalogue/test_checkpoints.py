@@ -43,6 +43,7 @@ def assert_same(one, other):
     torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("transfer", [by_state_dict, by_file])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_stopped_and_continued_as_if_never_stopped(cls, options, dtype, transfer):

@@ -92,6 +92,7 @@ def test_any_number_of_threads_and_any_pieces(cls, required, kept, monkeypatch):
         assert_same(once, trained(made(cls, required, **kept), 3))
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_eager_engine_gives_the_same_numbers(cls, required, kept, dtype):
     """It draws the same bits; a formula regrouped by a last place now and then rounds to the other neighbour."""
@@ -111,6 +112,7 @@ def test_another_seed_rounds_otherwise(cls, required):
     assert not all(map(torch.equal, params(one), params(other)))
 
 
+@pytest.mark.every
 def test_master_is_float32_to_the_bit(cls, required):
     """With its low bits a bfloat16 parameter is what a float32 one would be, given the same gradients."""
     torch.manual_seed(0)
@@ -163,21 +165,19 @@ def test_loading_converts_into_the_loading_optimizers_format(cls, required, kept
     trained(loading, 1)
 
 
-def test_torch_loads_what_is_written_in_float32(cls, required, kept):
-    theirs = {name.lower(): value for name, value in vars(torch.optim).items() if isinstance(value, type)}
-    if cls.__name__.lower() not in theirs:
-        pytest.skip(f"torch.optim has no {cls.__name__}")
+def test_torch_loads_what_is_written_in_float32(cls, required, kept, torchs):
     ours = trained(made(cls, required, dtype=torch.float32, **kept), 3)
-    torchs = theirs[cls.__name__.lower()]([value.requires_grad_() for value in params(ours)], **required)
-    torchs.load_state_dict(ours.state_dict(state_dtype=torch.float32))
-    for state, mine in zip(torchs.state.values(), moments(ours), strict=True):
+    theirs = torchs([value.requires_grad_() for value in params(ours)], **required)
+    theirs.load_state_dict(ours.state_dict(state_dtype=torch.float32))
+    for state, mine in zip(theirs.state.values(), moments(ours), strict=True):
         for name, value in mine.items():
             torch.testing.assert_close(state[name], value, rtol=0, atol=0)
-    for param in torchs.param_groups[0]["params"]:
+    for param in theirs.param_groups[0]["params"]:
         param.grad = torch.randn_like(param)
-    torchs.step()
+    theirs.step()
 
 
+@pytest.mark.every
 def test_means_are_never_driven_to_zero_where_steps_are_divided_by_them(cls, required, kept):
     """Tiny gradients in a block with a huge one: no step explodes."""
     optimizer = made(cls, required | {"lr": 1e-3}, dtype=torch.float32, **kept)

@@ -67,6 +67,7 @@ def sampled_gradients(rng):
     return gradients
 
 
+@pytest.mark.every
 @pytest.mark.elementwise
 @pytest.mark.parametrize("engine", ["eager", "auto"])
 @pytest.mark.parametrize("seed", range(80))

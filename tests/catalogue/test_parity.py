@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from .test_schedulers import MADE, stepped_schedule
-from .test_torch import shared, torchs  # noqa: F401  (a fixture)
+from .test_torch import shared
 
 STEPS = 100
 SHAPES = [(3, 2), (5,), ()]
@@ -16,7 +16,7 @@ def _single_numbers_as_precise_as_tensors():
     torch.set_default_dtype(torch.float32)
 
 
-def pair(cls, options, torchs, dtype):  # noqa: F811
+def pair(cls, options, torchs, dtype):
     """The same start under both libraries: two groups, of which the second learns faster."""
     torch.manual_seed(0)
     torch.set_default_dtype(dtype.to_real())
@@ -48,7 +48,7 @@ def walk(optimizer, dtype, steps, schedule=lambda: None):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128], ids=str)
-def test_a_hundred_steps(cls, options, torchs, dtype):  # noqa: F811
+def test_a_hundred_steps(cls, options, torchs, dtype):
     ours, theirs = pair(cls, options, torchs, dtype)
     # A step rounds some ten times by half an ulp; errors of a hundred steps add up at worst, and numbers are about 1.
     tolerance = 1000 * torch.finfo(dtype).eps
@@ -57,7 +57,7 @@ def test_a_hundred_steps(cls, options, torchs, dtype):  # noqa: F811
 
 
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
-def test_under_every_schedule(cls, required, torchs, make):  # noqa: F811
+def test_under_every_schedule(cls, required, torchs, make):
     ours, theirs = pair(cls, required, torchs, torch.float64)
     ends = [walk(optimizer, torch.float64, 10, stepped_schedule(make(optimizer))) for optimizer in (ours, theirs)]
     torch.testing.assert_close(*ends, rtol=1e-12, atol=1e-12)

@@ -9,6 +9,8 @@ from thalweg.formula.expr import Constant, Operation, Symbol, walk
 from thalweg.formula.passes import Slot, program_of
 from thalweg.formula.trace import evaluate, formula_of
 
+pytestmark = pytest.mark.every
+
 
 @pytest.fixture
 def defaults(cls, options):

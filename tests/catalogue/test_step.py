@@ -29,6 +29,7 @@ def start():
     return torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("maximize", [False, True])
 def test_learns(cls, options, maximize):
     param = start()
@@ -37,6 +38,7 @@ def test_learns(cls, options, maximize):
     assert sum(after < before for before, after in pairwise(losses)) > STEPS / 2
 
 
+@pytest.mark.every
 def test_maximize_is_the_negative_gradient(cls, options):
     up, down = start(), start()
     descend(cls([up], **options, maximize=True), up)

@@ -11,15 +11,6 @@ from thalweg.optimizer import Optimizer
 
 FLAGS = {*Optimizer.options, *Optimizer.around}
 """The options of every optimizer."""
-TORCHS = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__}
-
-
-@pytest.fixture
-def torchs(cls):
-    """torch.optim's class of the same name."""
-    if cls.__name__.lower() not in TORCHS:
-        pytest.skip(f"torch.optim has no {cls.__name__}")
-    return TORCHS[cls.__name__.lower()]
 
 
 def shared(optimizer):

@@ -1,8 +1,10 @@
-"""A test that asks for `cls` and `options` runs for each formula of each optimizer."""
+"""A test that asks for `cls` runs for one optimizer of each set of traits; marked `every`, for each optimizer.
+
+One that asks for `options` too runs with any two of the class's options on, off and together, once a formula.
+"""
 
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from thalweg.engine.llvm import memory
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
+
+from ..covering import covering
+from ..traits import one_of_each
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,24 +38,26 @@ def choices(option):
 def variants(cls):
     """Find options for each formula that a class has."""
     names = [name for name in cls.options if name not in {*Optimizer.options, *Optimizer.around}] + ["maximize"]
-    found = {}
-    for values in product(*(choices(cls.options[name]) for name in names)):
-        options = dict(zip(names, values, strict=True))
-        try:
-            group = cls([torch.zeros(1)], **options).param_groups[0]
-        except ValueError:
-            continue
-        found.setdefault(formula_of(cls.rule, group), options)
-    for options in found.values():
+    together = covering({name: choices(cls.options[name]) for name in names}, lambda values: group_of(cls, values))
+    for options in {formula_of(cls.rule, group_of(cls, options)): options for options in together}.values():
         changed = [name for name, value in options.items() if value and not cls.options[name].default]
         yield pytest.param(cls, options, id="-".join((cls.__name__, *changed)))
 
 
+def group_of(cls, options):
+    """Make a group with these options; None where the class does not accept them together."""
+    try:
+        return cls([torch.zeros(1)], **options).param_groups[0]
+    except ValueError:
+        return None
+
+
 def pytest_generate_tests(metafunc):
+    classes = CATALOGUE if metafunc.definition.get_closest_marker("every") else one_of_each(CATALOGUE)
     if {"cls", "options"} <= set(metafunc.fixturenames):
-        metafunc.parametrize("cls, options", [variant for cls in CATALOGUE for variant in variants(cls)])
+        metafunc.parametrize("cls, options", [variant for cls in classes for variant in variants(cls)])
     elif "cls" in metafunc.fixturenames:
-        metafunc.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+        metafunc.parametrize("cls", classes, ids=lambda cls: cls.__name__)
 
 
 class Lockstep:

@@ -55,6 +55,7 @@ def check_steps(cls, options, dtype, sizes=SIZES, values=any_bits):
         step_and_check(optimizer)
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("dtype", REAL, ids=str)
 def test_every_formula_and_format(cls, options, dtype):
     check_steps(cls, options, dtype)
@@ -114,6 +115,7 @@ def test_blocks_of_numbers_with_any_end(cls, state_dtype, length, monkeypatch):
     check_steps(cls, {"lr": 0.05, "state_dtype": state_dtype}, torch.float32, ENDS, finite)
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
 def test_everything_at_once(cls, state_dtype):
     check_steps(
@@ -121,6 +123,7 @@ def test_everything_at_once(cls, state_dtype):
     )
 
 
+@pytest.mark.every
 @pytest.mark.parametrize("dtype", COMPLEX, ids=str)
 def test_complex_numbers_are_pairs_of_reals(cls, dtype):
     check_steps(cls, {"lr": 0.05}, dtype)

@@ -1,0 +1,39 @@
+"""What a rule is to its surroundings: two rules with the same traits meet the same code, whatever they compute."""
+
+import inspect
+import math
+
+from thalweg.formula.rule import rule_of
+from thalweg.optimizer import Optimizer
+
+METHODS = ("check", "learn", "start", "touches_only_gradients", "unfit")
+DECLARED = ("counts_steps", "keeps_state_from_start", "layouts", "step_type")
+
+
+def kind(cls):
+    """Name the directory that a rule is in: what its update needs."""
+    return cls.__module__.split(".")[2]
+
+
+def traits(cls):
+    """Tell what there is besides arithmetic: kinds of states, and what the class says of itself."""
+    rule = rule_of(cls)
+    elements = set(rule.states) - rule.scalars
+    states = bool(elements), bool(rule.scalars), bool(rule.unsigned), bool(rule.copies), bool(starts(cls))
+    written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
+    said = tuple(getattr(cls, name) for name in DECLARED)
+    return kind(cls), states, written, said, bool(cls.measures)
+
+
+def starts(cls):
+    """Name the states that start as a number other than zero."""
+    return [name for name in dir(cls) if name.startswith("initial_")]
+
+
+def is_own(cls, name):
+    return inspect.getattr_static(cls, name) is not inspect.getattr_static(Optimizer, name, math.nan)
+
+
+def one_of_each(classes):
+    """Choose the first of those that have the same traits."""
+    return list({traits(cls): cls for cls in reversed(classes)}.values())[::-1]
