@@ -133,6 +133,11 @@ def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: st
             raise RuntimeError(f"{words}, but {owner.__name__} got both{where}: leave one out")
     if not hasattr(owner, "update"):
         return
+    for name, why in owner.refuses.items():
+        if options[name] not in (None, False):
+            raise ValueError(
+                f"{owner.__name__} does not take {name}={options[name]!r}{where}, since {why}: leave it out"
+            )
     if options["decoupled_weight_decay"] and "weight_decay" not in owner.options:
         raise ValueError(f"{owner.__name__} has no weight_decay, so it cannot be decoupled{where}: leave it out")
     undifferentiated = [name for name in ("max_grad_norm", "state_dtype", "rounding") if options[name] is not None]

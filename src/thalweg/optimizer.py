@@ -93,6 +93,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """The kinds of gradients that the rule is for: dense, sparse or both."""
     step_type: ClassVar[type] = Tensor
     """What `step` is in torch.optim's counterpart: a tensor, or an int."""
+    torchs_numbers: ClassVar[frozenset[str]] = frozenset()
+    """The states of one number that torch.optim's counterpart has: in torch's default dtype, others in float64."""
+    refuses: ClassVar[Mapping[str, str]] = {}
+    """The options around a formula with which the rule would be another method, and why, in words that follow `since`."""
     measures: ClassVar[tuple[str, ...]] = ()
     """What `update` returns after the states: sums over the parameter, to learn from."""
     learned: ClassVar[tuple[str, ...]] = ()

@@ -25,6 +25,7 @@ NUMPY = {
     "negate": np.negative,
     "absolute": np.abs,
     "sqrt": np.sqrt,
+    "floor": np.floor,
     "sign": lambda x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype),
     "maximum": lambda a, b: np.where((a > b) | np.isnan(a), a, b),
     "minimum": lambda a, b: np.where((a < b) | np.isnan(a), a, b),

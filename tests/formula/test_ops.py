@@ -18,6 +18,7 @@ NUMPY = {
     "negate": np.negative,
     "absolute": np.abs,
     "sqrt": np.sqrt,
+    "floor": np.floor,
     "sign": lambda x: np.where(np.isnan(x), 0.0, np.sign(x)),
     "maximum": np.maximum,
     "minimum": np.minimum,

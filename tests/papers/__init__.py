@@ -5,23 +5,12 @@ torch.optim settled on something other than the paper, these follow torch and sa
 Python's: what overflows becomes an infinity, but 0 / 0 raises ZeroDivisionError instead of giving a NaN.
 """
 
-from .adagrad import adadelta, adagrad
-from .adam import adam, adamax, adamw, nadam, radam, sparse_adam, torch_adamax
-from .rprop import rmsprop, rprop
-from .sgd import asgd, sgd
+import importlib
+import pkgutil
 
-REFERENCES = {
-    "ASGD": asgd,
-    "AdaDelta": adadelta,
-    "AdaMax": adamax,
-    "Adagrad": adagrad,
-    "Adam": adam,
-    "AdamW": adamw,
-    "Adamax": torch_adamax,
-    "NAdam": nadam,
-    "RAdam": radam,
-    "RMSProp": rmsprop,
-    "RProp": rprop,
-    "SGD": sgd,
-    "SparseAdam": sparse_adam,
-}
+from .reference import OF_A_PARAMETER, REFERENCES
+
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")
+
+__all__ = ["OF_A_PARAMETER", "REFERENCES"]

@@ -2,7 +2,10 @@
 
 import math
 
+from .reference import of
 
+
+@of("Adagrad")
 def adagrad(
     theta,
     gradients,
@@ -28,6 +31,7 @@ def adagrad(
         yield theta
 
 
+@of("AdaDelta")
 def adadelta(theta, gradients, *, rho=0.9, eps=1e-6, weight_decay=0.0, lr=1.0, maximize=False):
     """AdaDelta, whose steps have the unit of theta.
 
@@ -41,4 +45,34 @@ def adadelta(theta, gradients, *, rho=0.9, eps=1e-6, weight_decay=0.0, lr=1.0, m
         dx = -math.sqrt(u + eps) / math.sqrt(v + eps) * g
         u = rho * u + (1 - rho) * dx * dx
         theta += lr * dx
+        yield theta
+
+
+@of("RMSpropTF")
+def rmsprop_tf(
+    theta,
+    gradients,
+    *,
+    lr=1e-2,
+    alpha=0.9,
+    eps=1e-10,
+    weight_decay=0.0,
+    momentum=0.0,
+    centered=False,
+    decoupled_weight_decay=False,
+    maximize=False,
+):
+    """RMSProp as TensorFlow 1 had it: tf.train.RMSPropOptimizer, whose accumulators start at one."""
+    v, mean, b = 1.0, 0.0, 0.0
+    for g in gradients:
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            theta *= 1 - lr * weight_decay
+        else:
+            g += weight_decay * theta
+        v = alpha * v + (1 - alpha) * g * g
+        mean = alpha * mean + (1 - alpha) * g
+        variance = max(v - mean * mean, 0.0) if centered else v
+        b = momentum * b + lr * g / math.sqrt(variance + eps)
+        theta -= b
         yield theta

@@ -2,7 +2,10 @@
 
 import math
 
+from .reference import of
 
+
+@of("Adam")
 def adam(
     theta,
     gradients,
@@ -39,6 +42,7 @@ def adam(
         yield theta
 
 
+@of("AdamW")
 def adamw(
     theta,
     gradients,
@@ -68,6 +72,7 @@ def adamw(
         yield theta
 
 
+@of("AdaMax")
 def adamax(theta, gradients, *, lr=1e-2, betas=(0.9, 0.999), eps=1e-38, weight_decay=0.0, maximize=False):
     """AdaMax: Adam with the infinity norm.
 
@@ -83,6 +88,7 @@ def adamax(theta, gradients, *, lr=1e-2, betas=(0.9, 0.999), eps=1e-38, weight_d
         yield theta
 
 
+@of("SparseAdam")
 def sparse_adam(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
     """Adam for gradients that are mostly absent (None): then nothing moves but the time.
 
@@ -99,11 +105,13 @@ def sparse_adam(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maxi
         yield theta
 
 
+@of("Adamax")
 def torch_adamax(theta, gradients, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, maximize=False):
     """AdaMax with the defaults of torch.optim.Adamax."""
     return adamax(theta, gradients, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
 
 
+@of("NAdam")
 def nadam(
     theta,
     gradients,
@@ -137,6 +145,7 @@ def nadam(
         yield theta
 
 
+@of("RAdam")
 def radam(
     theta,
     gradients,
@@ -172,3 +181,47 @@ def radam(
         else:
             theta -= lr * m_hat
         yield theta
+
+
+@of("NAdamW")
+def nadamw(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, maximize=False):
+    """AdamW whose momentum has the gradient mixed in twice, both corrected by the same power.
+
+    Dahl et al. 2023, "Benchmarking Neural Network Training Algorithms", https://arxiv.org/abs/2306.07179, baseline.
+    """
+    (beta1, beta2), m, v = betas, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        ahead = beta1 * m + (1 - beta1) * g
+        theta *= 1 - lr * weight_decay
+        theta -= lr * ahead / (1 - beta1**t) / (math.sqrt(v / (1 - beta2**t)) + eps)
+        yield theta
+
+
+@of("Grams")
+def grams(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0, maximize=False):
+    """Adam's size, the gradient's sign.
+
+    Cao, Li & Song 2024, "Grams: Gradient Descent with Adaptive Momentum Scaling", algorithm 1.
+    https://arxiv.org/abs/2412.17107
+    """
+    (beta1, beta2), m, v = betas, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        size = abs(m / (1 - beta1**t)) / (math.sqrt(v / (1 - beta2**t)) + eps)
+        theta *= 1 - lr * weight_decay
+        theta -= lr * ((g > 0) - (g < 0)) * size
+        yield theta
+
+
+@of("AdamC")
+def adamc(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, maximize=False):
+    """Corrected decay, lr squared over its peak: where lr never changes, AdamW.
+
+    Defazio 2025, "Why Gradients Rapidly Increase Near the End of Training". https://arxiv.org/abs/2506.02285
+    """
+    return adamw(theta, gradients, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)

@@ -2,7 +2,10 @@
 
 import math
 
+from .reference import of
 
+
+@of("RProp")
 def rprop(theta, gradients, *, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0), maximize=False):
     """Resilient propagation: iRprop⁻, in which a gradient that changed its sign counts as zero.
 
@@ -23,6 +26,7 @@ def rprop(theta, gradients, *, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)
         yield theta
 
 
+@of("RMSProp")
 def rmsprop(
     theta,
     gradients,

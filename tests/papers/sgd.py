@@ -1,6 +1,9 @@
 """Stochastic gradient descent: with momentum, and with averaging."""
 
+from .reference import of
 
+
+@of("SGD")
 def sgd(theta, gradients, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
     """Heavy ball, and Nesterov's accelerated gradient.
 
@@ -19,6 +22,7 @@ def sgd(theta, gradients, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, 
         yield theta
 
 
+@of("ASGD")
 def asgd(theta, gradients, *, lr=1e-2, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False):
     """Averaged SGD: the iterate, which does not depend on the average, nor therefore on t0.
 

@@ -16,7 +16,7 @@ from ..formula.trace import Formula, formula_of
 from ..state.blocks import SCALE
 from ..state.convert import in_line
 from ..state.formats import Format, compute_dtype
-from ..state.initial import count_dtype, number_dtype
+from ..state.initial import count_dtype, scalar_dtype
 from ..state.keeping import BESIDE, draws, formats
 from ..state.keeping import fault as format_fault
 from ..state.layout import overlapping
@@ -149,7 +149,7 @@ def _dtypes(program: Program, kept: Mapping[str, Format], item: Ready, state: Ma
     rule, param = program.formula.rule, item.param
     # A count that is no state is the launch's own, in float64, and so is all else that it knows of a parameter.
     count = count_dtype(draws(item.group)) if rule.counts_steps else torch.float64
-    new = {"step": count} | dict.fromkeys(rule.scalars, number_dtype())
+    new = {"step": count} | {name: scalar_dtype(rule, name) for name in rule.scalars}
     names = dict.fromkeys(name for each in passes(program) for name in each.scalars)
     numbers = {name: new.get(name, torch.float64) for name in names}
     numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}

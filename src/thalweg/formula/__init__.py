@@ -20,15 +20,20 @@ __all__ = [
     "Copy",
     "Scalar",
     "Unsigned",
+    "atan2",
     "bfloat16",
     "bits",
     "block_peak",
+    "cbrt",
     "clamp",
+    "exp",
     "float16",
+    "floor",
     "from_bits",
     "from_scaled_bits",
     "integer",
     "lerp",
+    "log",
     "maximum",
     "minimum",
     "orthogonalize",
@@ -36,6 +41,7 @@ __all__ = [
     "shift_right",
     "sign",
     "sqrt",
+    "tanh",
     "total",
     "total_square",
     "where",
@@ -50,6 +56,11 @@ def sqrt(x: Any) -> Any:
 def sign(x: Any) -> Any:
     """-1, 0 or 1; 0 for NaN."""
     return _say("sign", x)
+
+
+def floor(x: Any) -> Any:
+    """Round down to a whole number."""
+    return _say("floor", x)
 
 
 def maximum(a: Any, b: Any) -> Any:
@@ -177,3 +188,7 @@ def _say(name: str, *given: Any) -> Any:
     on_host = not isinstance(operands[0], Tensor) if name == "where" else not any(map(_varies, operands))
     value = OPS[name].host(*operands) if on_host else OPS[name].torch(*operands)
     return Number(value) if isinstance(value, float) else value
+
+
+# Made of the words above.
+from .elementary import atan2, cbrt, exp, log, tanh  # noqa: E402

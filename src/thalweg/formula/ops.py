@@ -68,6 +68,11 @@ def square_root(a: float) -> float:
     return math.sqrt(a) if a >= 0 else math.nan
 
 
+def floor(a: float) -> float:
+    """Round down, also what has no whole number."""
+    return math.copysign(math.floor(a), a) if math.isfinite(a) else a
+
+
 def power(a: float, b: float) -> float:
     """Raise to a power as C does: to an infinity or NaN where Python raises an error or leaves the real numbers."""
     try:
@@ -163,6 +168,7 @@ ROWS = [
     Op("absolute",      torch.abs,        abs,              "call {type} @llvm.fabs.{suffix}({type} {0})",                                  "tl.abs({0})",              r"\left|{0}\right|"),
     Op("sqrt",          torch.sqrt,       square_root,      "call {type} @llvm.sqrt.{suffix}({type} {0})",                                  "square_root({0})",         r"\sqrt{{{0}}}"),
     Op("sign",          torch.sign,       sign,             "call {type} @sign.{suffix}({type} {0})",                                       "sign({0})",                r"\operatorname{{sign}}\left({0}\right)"),
+    Op("floor",         torch.floor,      floor,            "call {type} @llvm.floor.{suffix}({type} {0})",                                 "tl.floor({0})",            r"\left\lfloor{0}\right\rfloor"),
     Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",                        "maximum({0}, {1})",        r"\max\left({0}, {1}\right)"),
     Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",                        "minimum({0}, {1})",        r"\min\left({0}, {1}\right)"),
     Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",                                        "tl.where({0}, {1}, {2})",  r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
@@ -213,5 +219,8 @@ COUNTING = {"add", "multiply", "divide", "maximum", "minimum"}
 ON_BITS = {"add": "add_bits", "subtract": "subtract_bits", "multiply": "multiply_bits", "where": "where_bits"}
 """What an operation is where it meets bits."""
 
-WORDS = ("sqrt", "sign", "maximum", "minimum", "clamp", "lerp", "where", "total", "total_square", "orthogonalize")
+WORDS = (
+    *("sqrt", "cbrt", "exp", "log", "tanh", "atan2", "sign", "floor", "maximum", "minimum", "clamp", "lerp", "where"),
+    *("total", "total_square", "orthogonalize"),
+)
 """What formulas may say beside + - * / and comparisons: the words of `formula/__init__.py` for whoever writes one."""

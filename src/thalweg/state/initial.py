@@ -29,7 +29,7 @@ def complete(
         state["step"] = counted(rule, 0, draws({name: read(name) for name in ("rounding", "state_dtype")}))
     for name in formula.states:
         if name in rule.scalars and state.get(name) is None:
-            state[name] = number(initial_value(rule, name, read))
+            state[name] = number(initial_value(rule, name, read), scalar_dtype(rule, name))
     for name, form in kept.items():
         missing = [part for part in form.symbols(name) if part != "param" and state.get(part) is None]
         if missing:
@@ -55,8 +55,13 @@ def number(value: Any, dtype: torch.dtype | None = None) -> Tensor:
     return torch.tensor(value, dtype=dtype, device="cpu")
 
 
+def scalar_dtype(rule: Rule, name: str) -> torch.dtype:
+    """Return the format of a state that is one number: float64, which sums of many steps need, or what torch has."""
+    return number_dtype() if name in rule.owner.torchs_numbers else torch.float64
+
+
 def number_dtype() -> torch.dtype:
-    """Return the format of such numbers."""
+    """Return the format of the numbers that torch.optim keeps."""
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 

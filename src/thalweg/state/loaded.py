@@ -12,7 +12,7 @@ from torch import Tensor
 from ..formula.rule import Rule
 from ..formula.trace import formula_of
 from .blocks import SCALE
-from .initial import counted, number
+from .initial import counted, number, scalar_dtype
 from .keeping import BESIDE, draws
 from .misfit import described, misfits
 from .noted import GATHERED
@@ -53,7 +53,9 @@ def with_tensors(rule: Rule, state: dict[str, Any], group: Mapping[str, Any]) ->
             wide = value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float64)
             new[name] = wide.reshape(())
         elif value is not None:
-            new[name] = counted(rule, value, draws(group)) if name == "step" else number(float(value))
+            new[name] = (
+                counted(rule, value, draws(group)) if name == "step" else number(float(value), scalar_dtype(rule, name))
+            )
     return new
 
 

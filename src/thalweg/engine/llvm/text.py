@@ -21,6 +21,7 @@ STREAMING = '"prefer-vector-width"="256" "no-builtins"'
 DEFINITIONS = """
 declare {type} @llvm.sqrt.{suffix}({type})
 declare {type} @llvm.fabs.{suffix}({type})
+declare {type} @llvm.floor.{suffix}({type})
 
 define internal {type} @sign.{suffix}({type} %x) alwaysinline {{
   %positive = fcmp ogt {type} %x, 0.0

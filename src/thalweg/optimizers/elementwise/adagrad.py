@@ -7,7 +7,7 @@ from ...hyper import Fraction, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["AdaDelta", "Adagrad", "RMSProp"]
+__all__ = ["AdaDelta", "Adagrad", "RMSProp", "RMSpropTF"]
 
 
 class Adagrad(Optimizer):
@@ -72,6 +72,40 @@ class RMSProp(Optimizer):
             momentum_buffer = self.momentum * momentum_buffer + step
             step = momentum_buffer
         return param - self.lr * step, square_avg, grad_avg, momentum_buffer
+
+
+class RMSpropTF(Optimizer):
+    """RMSProp as TensorFlow has it: eps inside of the root, mean squares that start at 1, and lr inside the momentum.
+
+    Tieleman & Hinton 2012, "Lecture 6.5: RMSProp", https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf;
+    the details are those of https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/train/RMSPropOptimizer, which
+    recipes for EfficientNet and MobileNet are tuned for.
+    Tune: keep a recipe's numbers; its eps, under the root, is often 1e-3.
+    """
+
+    lr: NonNegative = 1e-2
+    alpha: Fraction = 0.9
+    eps: NonNegative = 1e-10
+    weight_decay: NonNegative = 0
+    momentum: NonNegative = 0
+    centered: bool = False
+
+    def update(self, param, grad, square_avg: Unsigned, grad_avg, momentum_buffer):
+        grad = l2(self, param, grad)
+        square_avg = self.alpha * square_avg + (1 - self.alpha) * grad * grad
+        variance = square_avg
+        if self.centered:
+            grad_avg = self.alpha * grad_avg + (1 - self.alpha) * grad
+            variance = maximum(square_avg - grad_avg * grad_avg, 0)  # rounding can take it below zero
+        step = self.lr * grad / sqrt(variance + self.eps)
+        if self.momentum:
+            momentum_buffer = self.momentum * momentum_buffer + step
+            step = momentum_buffer
+        return param - step, square_avg, grad_avg, momentum_buffer
+
+    def initial_square_avg(self):
+        """As if a gradient of 1 had been seen."""
+        return 1
 
 
 class AdaDelta(Optimizer):

@@ -5,12 +5,12 @@ from typing import Literal
 
 from torch import Tensor
 
-from ...formula import Unsigned, maximum, sqrt
-from ...hyper import Betas, NonNegative
+from ...formula import Scalar, Unsigned, maximum, sign, sqrt, where
+from ...hyper import Betas, NonNegative, Positive
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["Adam", "AdamW"]
+__all__ = ["Adam", "AdamC", "AdamW", "Grams", "NAdamW"]
 
 
 class Adam(Optimizer):
@@ -71,3 +71,84 @@ class AdamW(Adam):
     weight_decay: NonNegative = 1e-2
     _: KW_ONLY
     decoupled_weight_decay: Literal[True] = True
+
+
+class AdamC(Optimizer):
+    """AdamW whose decay falls with the square of the learning rate, so that norms stay steady as a schedule ends.
+
+    Defazio 2025, "Why gradients rapidly increase near the end of training", algorithm 1. https://arxiv.org/abs/2506.02285
+    Weights shrink by lr**2 / peak_lr * weight_decay. `peak_lr` is the largest rate of the schedule; None takes the
+    largest one so far, which is the same from there on.
+    Tune: as AdamW; the paper decays so what a norm follows, and other weights as AdamW does.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 1e-2
+    peak_lr: Positive | None = None
+
+    refuses = {"decoupled_weight_decay": "its weights decay apart from the gradient already, by a share of their own"}
+
+    def update(self, param, grad, largest_lr: Scalar, exp_avg, exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        m_hat = exp_avg / (1 - beta1**self.step_count)
+        v_hat = exp_avg_sq / (1 - beta2**self.step_count)
+        if self.weight_decay:
+            peak = self.peak_lr
+            if peak is None:
+                largest_lr = maximum(largest_lr, self.lr)
+                peak = largest_lr
+            param = param * (1 - where(peak > 0, self.lr * self.lr / peak, 0) * self.weight_decay)
+        return param - self.lr * m_hat / (sqrt(v_hat) + self.eps), largest_lr, exp_avg, exp_avg_sq
+
+
+class NAdamW(Optimizer):
+    """AdamW with Nesterov's momentum: the newest gradient enters the mean of a step once more.
+
+    Dozat 2016, "Incorporating Nesterov momentum into Adam", https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, as
+    Dahl et al. 2023, "Benchmarking neural network training algorithms", have it as their baseline, with one bias
+    correction and no schedule of the momentum. https://arxiv.org/abs/2306.07179
+    Tune: as AdamW.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 1e-2
+    _: KW_ONLY
+    decoupled_weight_decay: Literal[True] = True
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        m_hat = (beta1 * exp_avg + (1 - beta1) * grad) / (1 - beta1**self.step_count)
+        v_hat = exp_avg_sq / (1 - beta2**self.step_count)
+        return param - self.lr * m_hat / (sqrt(v_hat) + self.eps), exp_avg, exp_avg_sq
+
+
+class Grams(Optimizer):
+    """The size of Adam's step, in the direction that the gradient itself has now.
+
+    Cao et al. 2024, "Grams: Gradient descent with adaptive momentum scaling", algorithm 1.
+    https://arxiv.org/abs/2412.17107
+    Tune: as AdamW.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-6
+    weight_decay: NonNegative = 0
+    _: KW_ONLY
+    decoupled_weight_decay: Literal[True] = True
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        m_hat = exp_avg / (1 - beta1**self.step_count)
+        v_hat = exp_avg_sq / (1 - beta2**self.step_count)
+        return param - self.lr * sign(grad) * abs(m_hat / (sqrt(v_hat) + self.eps)), exp_avg, exp_avg_sq

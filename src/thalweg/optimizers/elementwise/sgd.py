@@ -67,6 +67,8 @@ class ASGD(Optimizer):
     t0: AnyNumber = 1e6
     weight_decay: NonNegative = 0
 
+    torchs_numbers = frozenset({"eta", "mu"})
+
     def update(self, param, grad, eta: Scalar, mu: Scalar, ax):
         grad = l2(self, param, grad)
         param = param * (1 - self.lambd * eta) - eta * grad

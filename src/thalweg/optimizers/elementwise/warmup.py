@@ -23,6 +23,8 @@ class NAdam(Optimizer):
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
 
+    torchs_numbers = frozenset({"mu_product"})
+
     def update(self, param, grad, mu_product: Scalar, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
         grad = l2(self, param, grad)

@@ -1,3 +1,5 @@
 """Rules that need sums over the whole parameter: its norm."""
 
+from .norms import *
+from .steady import *
 from .trust_ratio import *

@@ -1,6 +1,6 @@
 """Each parameter moves by a share of its own norm: for large batches, whose learning rates are large."""
 
-from ...formula import Unsigned, sqrt, total_square, where
+from ...formula import Unsigned, minimum, sqrt, total_square, where
 from ...hyper import Betas, Decay, NonNegative
 from ...optimizer import Optimizer
 
@@ -14,6 +14,8 @@ class LAMB(Optimizer):
     phi(z) = z. https://arxiv.org/abs/1904.00962
     A parameter, or a direction, of zeros has no norm to go by: it is Adam's step then. The authors clip the gradients'
     common norm at 1: `max_grad_norm=1`.
+    `trust_clip` takes no longer steps than Adam's: LAMBC. With `always_adapt=False` parameters without decay, as biases
+    and norms often are, take Adam's steps, as in NVIDIA's code.
     Tune: lr grows with the root of the batch size, from 2e-3 for batches of 512; no decay for biases and norms.
     """
 
@@ -21,6 +23,8 @@ class LAMB(Optimizer):
     betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 1e-2
+    trust_clip: bool = False
+    always_adapt: bool = True
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
@@ -29,7 +33,10 @@ class LAMB(Optimizer):
         m_hat = exp_avg / (1 - beta1**self.step_count)
         v_hat = exp_avg_sq / (1 - beta2**self.step_count)
         direction = self.weight_decay * param + m_hat / (sqrt(v_hat) + self.eps)
-        trust = ratio(norm(param), norm(direction))
+        trust = 1
+        if self.always_adapt or self.weight_decay:
+            trust = ratio(norm(param), norm(direction))
+            trust = minimum(trust, 1) if self.trust_clip else trust
         return param - self.lr * trust * direction, exp_avg, exp_avg_sq
 
 
@@ -39,6 +46,8 @@ class LARS(Optimizer):
     You, Gitman & Ginsburg 2017, "Large batch training of convolutional networks", algorithm 1.
     https://arxiv.org/abs/1708.03888
     A parameter or gradient of zeros has no norm to go by: it is momentum's step then.
+    `trust_clip` takes no larger rates than lr, as LARC does; `nesterov` looks ahead along the momentum. With
+    `always_adapt=False` parameters without decay take momentum's steps.
     Tune: lr as for SGD, times the batch size over 256, after a warm-up; trust_coefficient 1e-3; no decay for biases and
     norms.
     """
@@ -47,14 +56,21 @@ class LARS(Optimizer):
     momentum: Decay = 0.9
     weight_decay: NonNegative = 5e-4
     trust_coefficient: NonNegative = 1e-3
+    nesterov: bool = False
+    trust_clip: bool = False
+    always_adapt: bool = True
 
     counts_steps = False
 
     def update(self, param, grad, momentum_buffer):
-        size, slope = norm(param), norm(grad)
-        trust = ratio(self.trust_coefficient * size, slope + self.weight_decay * size)
-        momentum_buffer = self.momentum * momentum_buffer + self.lr * trust * (grad + self.weight_decay * param)
-        return param - momentum_buffer, momentum_buffer
+        trust = 1
+        if self.always_adapt or self.weight_decay:
+            size, slope = norm(param), norm(grad)
+            trust = ratio(self.trust_coefficient * size, slope + self.weight_decay * size)
+            trust = minimum(trust / self.lr, 1) if self.trust_clip else trust
+        step = self.lr * trust * (grad + self.weight_decay * param)
+        momentum_buffer = self.momentum * momentum_buffer + step
+        return param - (step + self.momentum * momentum_buffer if self.nesterov else momentum_buffer), momentum_buffer
 
 
 def norm(x):

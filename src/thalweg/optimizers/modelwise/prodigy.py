@@ -40,6 +40,7 @@ class Prodigy(Optimizer):
 
     measures = ("progress", "distance")
     learned = ("d", "d_max", "d_numerator")
+    refuses = {"decoupled_weight_decay": "it would leave d out of the decay, which decouple=True has"}
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, s, p0: Copy):
         if not self.lr:
@@ -63,16 +64,6 @@ class Prodigy(Optimizer):
     def retention(self):
         """Give the share of old gradients in the estimate."""
         return sqrt(self.betas[1]) if self.beta3 is None else self.beta3
-
-    @classmethod
-    def check(cls, options, where=""):
-        """Refuse a decay that knows nothing of d."""
-        super().check(options, where)
-        if options["decoupled_weight_decay"]:
-            raise ValueError(
-                f"Prodigy's weights decay by lr * d * weight_decay{where}, but decoupled_weight_decay=True would leave "
-                "d out: set decouple=True"
-            )
 
     @classmethod
     def start(cls, options):

@@ -1,0 +1,84 @@
+"""Steps of one size for every weight, in the direction of a momentum."""
+
+from dataclasses import KW_ONLY
+from typing import Literal
+
+from ...formula import sign
+from ...hyper import Betas, Decay, NonNegative
+from ...optimizer import Optimizer
+from .parts import l2
+
+__all__ = ["Lion", "SignSGD", "Signum", "Tiger"]
+
+
+class Lion(Optimizer):
+    """The sign of a momentum that the newest gradient counts for more in than in what is remembered.
+
+    Chen et al. 2023, "Symbolic discovery of optimization algorithms", program 1. https://arxiv.org/abs/2302.06675
+    `betas[0]` is the share of the momentum in the step, `betas[1]` its share in the next momentum; weights decay apart
+    from the gradient. One state for each weight.
+    Tune: coming from AdamW, lr 3 to 10 times smaller and weight_decay as much larger.
+    """
+
+    lr: NonNegative = 1e-4
+    betas: Betas = (0.9, 0.99)
+    weight_decay: NonNegative = 0
+    _: KW_ONLY
+    decoupled_weight_decay: Literal[True] = True
+
+    counts_steps = False
+
+    def update(self, param, grad, exp_avg):
+        beta1, beta2 = self.betas
+        direction = sign(beta1 * exp_avg + (1 - beta1) * grad)
+        return param - self.lr * direction, beta2 * exp_avg + (1 - beta2) * grad
+
+
+class SignSGD(Optimizer):
+    """The sign of the gradient, or of its running mean where `momentum` is above zero.
+
+    Bernstein et al. 2018, "signSGD: Compressed optimisation for non-convex problems", algorithms 1 and 2, with the mean
+    taken by 1 - momentum. https://arxiv.org/abs/1802.04434
+    Tune: lr as for Adam, or a little smaller; with decay, set decoupled_weight_decay=True, or it only turns signs.
+    """
+
+    lr: NonNegative = 1e-3
+    momentum: Decay = 0
+    weight_decay: NonNegative = 0
+
+    counts_steps = False
+
+    def update(self, param, grad, momentum_buffer):
+        grad = l2(self, param, grad)
+        if self.momentum:
+            momentum_buffer = self.momentum * momentum_buffer + (1 - self.momentum) * grad
+            grad = momentum_buffer
+        return param - self.lr * sign(grad), momentum_buffer
+
+    @classmethod
+    def touches_only_gradients(cls, options):
+        """Momentum moves on by itself."""
+        return not options["momentum"]
+
+
+class Signum(SignSGD):
+    """SignSGD with momentum.
+
+    Bernstein et al. 2018, "signSGD: Compressed optimisation for non-convex problems", algorithm 2.
+    https://arxiv.org/abs/1802.04434
+    """
+
+    momentum: Decay = 0.9
+
+
+class Tiger(SignSGD):
+    """Signum with a longer memory, and weights that decay apart from the gradient: one state, for tight budgets.
+
+    Su 2023, "Tiger: A tight-fisted optimizer". https://github.com/bojone/tiger
+    Tune: as Lion.
+    """
+
+    momentum: Decay = 0.965
+    weight_decay: NonNegative = 1e-2
+    _: KW_ONLY
+    decoupled_weight_decay: Literal[True] = True

@@ -1,0 +1,93 @@
+"""Who else has written a rule: one row for each implementation that ours is compared with.
+
+A tolerance is of the largest number, after twenty steps in float64; one above 1e-12 has its reason beside it.
+"""
+
+import importlib
+import sys
+from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
+from types import ModuleType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Authority:
+    """One row: our class, their package and class, what both are called with, and how near they must come."""
+
+    ours: str
+    package: str
+    theirs: str
+    common: dict[str, Any] = field(default_factory=dict)
+    """Options that both call the same."""
+    our: dict[str, Any] = field(default_factory=dict)
+    their: dict[str, Any] = field(default_factory=dict)
+    tolerance: float = 1e-12
+    why: str = ""
+    least_dims: int = 0
+    """Where they treat vectors in another way: how many dimensions the parameters that are compared have."""
+
+
+PO, OPTIMI = "pytorch_optimizer", "optimi"
+TIMM = "timm.optim."
+DECOUPLED = {"decoupled_weight_decay": True}
+
+TABLE = [
+    #         ours          package         theirs              common                                          ours more / theirs more
+    Authority("Lion",       "lion_pytorch", "Lion",             {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("Lion",       OPTIMI,         "Lion",             {"lr": 1e-2, "betas": (0.8, 0.9)},              {}, {"decouple_lr": False, "triton": False}),
+    Authority("Lion",       TIMM + "lion", "Lion",             {"lr": 1e-2, "weight_decay": 0.1},              {"cautious": True}, {"caution": True}),
+    Authority("SignSGD",    PO,             "SignSGD",          {"lr": 1e-2, "momentum": 0.0}),
+    Authority("Signum",     PO,             "SignSGD",          {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}, DECOUPLED),
+    Authority("Tiger",      PO,             "Tiger",            {"lr": 1e-2, "weight_decay": 0.1},              {"momentum": 0.965}, {"beta": 0.965}),
+    Authority("AdaBelief",  PO,             "AdaBelief",        {"lr": 1e-2, "weight_decay": 0.1},              DECOUPLED),
+    Authority("AdaBelief",  TIMM + "adabelief", "AdaBelief",        {"lr": 1e-2, "weight_decay": 0.1, "rectify": True}, DECOUPLED),
+    Authority("Yogi",       PO,             "Yogi",             {"lr": 1e-2, "weight_decay": 0.1},              DECOUPLED),
+    Authority("ADOPT",      TIMM + "adopt", "Adopt",            {"lr": 1e-2},                                   {}, {"clip_exp": 0.25}),
+    Authority("LaProp",     TIMM + "laprop", "LaProp",           {"lr": 1e-2}),
+    Authority("Adan",       TIMM + "adan", "Adan",             {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("Adan",       TIMM + "adan", "Adan",             {"lr": 1e-2, "weight_decay": 0.1},              DECOUPLED, {"no_prox": True}),
+    Authority("Adan",       PO,             "Adan",             {"lr": 1e-2, "weight_decay": 0.1},              {}, {"weight_decouple": False}),
+    Authority("Grams",      PO,             "Grams",            {"lr": 1e-2, "weight_decay": 0.1, "eps": 1e-6}),
+    Authority("NAdamW",     TIMM + "nadamw", "NAdamW",           {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("RMSpropTF",  TIMM + "rmsprop_tf", "RMSpropTF",        {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}),
+    Authority("RMSpropTF",  TIMM + "rmsprop_tf", "RMSpropTF",        {"lr": 1e-2, "momentum": 0.9, "centered": True}),
+    Authority("AdEMAMix",   PO,             "AdEMAMix",         {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("AdEMAMix",   PO,             "AdEMAMix",         {"lr": 1e-2, "betas": (0.9, 0.999, 0.99)},      {"t_alpha": 15, "t_beta3": 15}, {"t_alpha_beta3": 15}, tolerance=1e-7, why="they add 1e-8 to a decay before its logarithm"),
+    Authority("MADGRAD",    TIMM + "madgrad", "MADGRAD",        {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("MADGRAD",    PO,             "MADGRAD",          {"lr": 1e-2, "momentum": 0.5}),
+    Authority("AdamAtan2",  "adam_atan2_pytorch", "AdamAtan2",  {"lr": 1e-2, "weight_decay": 0.1}, {}, {"cautious_factor": 1.0}),
+    Authority("AdamC",      PO,             "AdamC",            {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-7, why="they add 1e-15 inside of the root"),
+    Authority("NovoGrad",   TIMM + "nvnovograd", "NvNovoGrad",  {"lr": 1e-2, "weight_decay": 0.1, "betas": (0.95, 0.98)}),
+    Authority("NovoGrad",   TIMM + "nvnovograd", "NvNovoGrad",  {"lr": 1e-2, "grad_averaging": True, "betas": (0.9, 0.99)}),
+    Authority("StableAdamW", OPTIMI,        "StableAdamW",      {"lr": 1e-2, "weight_decay": 0.1}, {}, {"triton": False}),
+    Authority("Fromage",    PO,             "Fromage",          {"lr": 1e-2}),
+    Authority("MARS",       TIMM + "mars",  "Mars",             {"lr": 1e-2, "weight_decay": 0.1, "betas": (0.95, 0.99)}, least_dims=2),
+    Authority("Aida",       PO,             "Aida",             {"lr": 1e-2, "eps": 1e-12}, tolerance=1e-9, why="they correct eps for bias too"),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.1}, {}, {"max_grad_norm": None}),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.1, "trust_clip": True}, DECOUPLED, {"max_grad_norm": None, "decoupled_decay": True}),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.0, "always_adapt": False}, {}, {"max_grad_norm": None}),
+    Authority("LARS",       TIMM + "lars",  "Lars",             {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}, {"trust_coefficient": 1e-3}, {"trust_coeff": 1e-3, "eps": 0.0}),
+    Authority("LARS",       TIMM + "lars",  "Lars",             {"lr": 1e-4, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True, "trust_clip": True}, {}, {"eps": 0.0}),
+]  # fmt: skip
+
+
+def their_class(row: Authority) -> Any:
+    """Import what a row compares with; raises ImportError where its package is not installed."""
+    *parents, module = row.package.split(".")
+    for depth in range(1, len(parents) + 1):
+        _stand_in(".".join(parents[:depth]))
+    return getattr(importlib.import_module(row.package), row.theirs)
+
+
+def _stand_in(package: str) -> None:
+    """Let a module be imported without the packages around it: timm's want torchvision."""
+    if package in sys.modules:
+        return
+    parent, _, _ = package.rpartition(".")
+    found = PathFinder.find_spec(package, sys.modules[parent].__path__ if parent else None)
+    if found is None or found.submodule_search_locations is None:
+        raise ImportError(package)
+    bare = ModuleType(package)
+    bare.__path__ = list(found.submodule_search_locations)
+    sys.modules[package] = bare

@@ -1,0 +1,140 @@
+"""Rules that look at a whole parameter: lists of numbers, and sums of Python's own."""
+
+import math
+
+from .reference import of_a_parameter
+
+
+def length(vector):
+    return math.sqrt(math.fsum(x * x for x in vector))
+
+
+def mean(old, beta, new):
+    return [beta * a + (1 - beta) * b for a, b in zip(old, new, strict=True)]
+
+
+def squares(vector):
+    return [x * x for x in vector]
+
+
+@of_a_parameter("Fromage", {"lr": 0.3})
+def fromage(w, gradients, lr=0.01):
+    """Bernstein, Vahdat, Yue & Liu 2020, algorithm 1. https://arxiv.org/abs/2002.03432"""
+    for g in gradients:
+        trust = length(w) / length(g) if length(w) and length(g) else 1.0
+        w = [(x - lr * trust * a) / math.sqrt(1 + lr * lr) for x, a in zip(w, g, strict=True)]
+        yield w
+
+
+@of_a_parameter(
+    "NovoGrad", {"lr": 0.1, "weight_decay": 0.1}, {"betas": (0.5, 0.75), "grad_averaging": True, "eps": 0.1}
+)
+def novograd(w, gradients, lr=1e-3, betas=(0.95, 0.98), eps=1e-8, weight_decay=0.0, grad_averaging=False):
+    """Ginsburg et al. 2019, algorithm 1. https://arxiv.org/abs/1905.11286"""
+    m, v = [0.0] * len(w), None
+    for g in gradients:
+        square = length(g) ** 2
+        v = square if v is None else betas[1] * v + (1 - betas[1]) * square
+        share = 1 - betas[0] if grad_averaging else 1
+        d = [a / (math.sqrt(v) + eps) + weight_decay * x for a, x in zip(g, w, strict=True)]
+        m = [betas[0] * a + share * b for a, b in zip(m, d, strict=True)]
+        w = [x - lr * a for x, a in zip(w, m, strict=True)]
+        yield w
+
+
+@of_a_parameter("StableAdamW", {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-3}, {"weight_decay": 0})
+def stable_adamw(w, gradients, lr=1e-3, betas=(0.9, 0.99), eps=1e-6, weight_decay=0.01):
+    """Wortsman et al. 2023, algorithm 2. https://arxiv.org/abs/2304.13013"""
+    m, v = [0.0] * len(w), [0.0] * len(w)
+    for t, g in enumerate(gradients, 1):
+        beta1, beta2 = (b * (1 - b ** (t - 1)) / (1 - b**t) for b in betas)
+        m, v = mean(m, beta1, g), mean(v, beta2, squares(g))
+        rms = math.sqrt(math.fsum(a * a / max(b, eps * eps) for a, b in zip(g, v, strict=True)) / len(g))
+        eta = lr / max(1.0, rms)
+        w = [x - eta * weight_decay * x - eta * a / (math.sqrt(b) + eps) for x, a, b in zip(w, m, v, strict=True)]
+        yield w
+
+
+@of_a_parameter("MARS", {"lr": 0.1, "gamma": 0.5, "betas": (0.5, 0.75)}, {"weight_decay": 0.1})
+def mars(w, gradients, lr=3e-3, betas=(0.95, 0.99), eps=1e-8, weight_decay=0.0, gamma=0.025):
+    """Yuan et al. 2024, algorithm 2, approximate. https://arxiv.org/abs/2411.10438"""
+    m, v, last = [0.0] * len(w), [0.0] * len(w), gradients[0]
+    for t, g in enumerate(gradients, 1):
+        c = [a + gamma * betas[0] / (1 - betas[0]) * (a - b) for a, b in zip(g, last, strict=True)]
+        c = [a / max(1.0, length(c)) for a in c]
+        m, v = mean(m, betas[0], c), mean(v, betas[1], squares(c))
+        u = [a / (1 - betas[0] ** t) / (math.sqrt(b / (1 - betas[1] ** t)) + eps) for a, b in zip(m, v, strict=True)]
+        w = [x - lr * weight_decay * x - lr * a for x, a in zip(w, u, strict=True)]
+        last = g
+        yield w
+
+
+@of_a_parameter("Aida", {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1}, {"eps": 1e-3, "xi": 1e-3})
+def aida(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, xi=1e-20):
+    """Zhang, Niwa & Kleijn 2023, algorithm 1, K = 2. https://arxiv.org/abs/2302.01029"""
+    m, s = [0.0] * len(w), [0.0] * len(w)
+    for t, g in enumerate(gradients, 1):
+        g = [a + weight_decay * x for a, x in zip(g, w, strict=True)]
+        m = mean(m, betas[0], g)
+        on_g, on_m = g, m
+        for _ in range(2):
+            product = math.fsum(a * b for a, b in zip(on_g, on_m, strict=True))
+            shares = product / (length(on_g) ** 2 + xi), product / (length(on_m) ** 2 + xi)
+            on_g, on_m = [shares[0] * a for a in on_g], [shares[1] * a for a in on_m]
+        s = [betas[1] * a + (1 - betas[1]) * (b - c) ** 2 + eps for a, b, c in zip(s, on_m, on_g, strict=True)]
+        step = [a / (1 - betas[0] ** t) / (math.sqrt(b / (1 - betas[1] ** t)) + eps) for a, b in zip(m, s, strict=True)]
+        w = [x - lr * a for x, a in zip(w, step, strict=True)]
+        yield w
+
+
+@of_a_parameter(
+    "LAMB",
+    {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-3},
+    {"weight_decay": 0},
+    {"lr": 2.0, "trust_clip": True},
+    {"always_adapt": False, "weight_decay": 0},
+)
+def lamb(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=1e-2, trust_clip=False, always_adapt=True):
+    """You et al. 2020, algorithm 2, for one layer. https://arxiv.org/abs/1904.00962"""
+    m, v = [0.0] * len(w), [0.0] * len(w)
+    for t, g in enumerate(gradients, 1):
+        m, v = mean(m, betas[0], g), mean(v, betas[1], squares(g))
+        r = [a / (1 - betas[0] ** t) / (math.sqrt(b / (1 - betas[1] ** t)) + eps) for a, b in zip(m, v, strict=True)]
+        u = [a + weight_decay * x for a, x in zip(r, w, strict=True)]
+        trust = length(w) / length(u) if length(w) and length(u) else 1.0
+        trust = min(trust, 1.0) if trust_clip else trust
+        trust = trust if always_adapt or weight_decay else 1.0
+        w = [x - lr * trust * a for x, a in zip(w, u, strict=True)]
+        yield w
+
+
+@of_a_parameter(
+    "LARS",
+    {"lr": 2.0, "momentum": 0, "trust_coefficient": 0.1},
+    {"weight_decay": 0},
+    {"lr": 1e-4, "trust_clip": True},
+    {"nesterov": True, "trust_coefficient": 0.1},
+    {"always_adapt": False, "weight_decay": 0},
+)
+def lars(
+    w,
+    gradients,
+    lr=0.1,
+    momentum=0.9,
+    weight_decay=5e-4,
+    trust_coefficient=1e-3,
+    nesterov=False,
+    trust_clip=False,
+    always_adapt=True,
+):
+    """You, Gitman & Ginsburg 2017, algorithm 1, for one layer. https://arxiv.org/abs/1708.03888"""
+    v = [0.0] * len(w)
+    for g in gradients:
+        size, slope = trust_coefficient * length(w), length(g) + weight_decay * length(w)
+        local = size / slope if size and slope else 1.0
+        local = min(local / lr, 1.0) if trust_clip else local
+        local = local if always_adapt or weight_decay else 1.0
+        step = [lr * local * (b + weight_decay * x) for b, x in zip(g, w, strict=True)]
+        v = [momentum * a + b for a, b in zip(v, step, strict=True)]
+        w = [x - (b + momentum * a if nesterov else a) for x, a, b in zip(w, v, step, strict=True)]
+        yield w
