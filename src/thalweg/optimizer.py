@@ -18,6 +18,8 @@ from .definition import check_options, check_rule, check_steps
 from .engine.choose import checked_engine
 from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
+from .formula.sides import Sides, first_against_rest
+from .given import Given
 from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, OneOf, Option, Positive, Seed, declared, signature
 from .state import checkpoint
@@ -44,14 +46,16 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, torch.optim.Optimizer):
+class Optimizer(_Typed, Given, torch.optim.Optimizer):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
     grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options) or parameter
-    (`step_count`, `is_first_step`, `numel`, and `rows` and `columns` where it is a matrix); what is returned is the new
-    parameter and the new states, in the order received. States start as zeros, or as the number that a method
-    `initial_<state>` returns, and are kept only under the options that need them.
+    (`step_count`, `is_first_step`); what is returned is the new parameter and the new states, in the order received.
+    A Python `if` decides on options, and on what is known of a parameter: `shape`, `ndim`, `numel`, `is_matrix`, `rows`
+    and `columns`, and its dtype's `machine_epsilon`; which dimensions are rows, `sides` says. `range(self.n)` takes a
+    whole number of the options. States start as zeros, or as the number that a method `initial_<state>` returns, and
+    are kept only under the options that need them.
 
     Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
     evaluated in float32 for bfloat16 and float16 parameters, else in the parameter's own precision.
@@ -104,11 +108,6 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     update: ClassVar[Callable[..., Any]]
     learn: ClassVar[Callable[..., dict[str, Any]]]
     """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
-    step_count: ClassVar[Any]
-    is_first_step: ClassVar[Any]
-    numel: ClassVar[Any]
-    rows: ClassVar[Any]
-    columns: ClassVar[Any]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -136,6 +135,11 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
         return None
+
+    @classmethod
+    def sides(cls, shape: tuple[int, ...], options: Mapping[str, Any]) -> Sides | None:
+        """Say which dimensions of a parameter are rows, and which columns; None if it has no such."""
+        return first_against_rest(len(shape), options["batch_dims"] if "batch_dims" in cls.options else 0)
 
     @classmethod
     def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "arguments": {"hyper"},
     "groups": {"state", "hyper", "arguments"},
     "definition": {"formula", "state", "hyper", "groups"},
-    "optimizer": {"formula", "state", "engine", "hyper", "arguments", "groups", "definition"},
+    "given": set(),
+    "optimizer": {"formula", "state", "engine", "hyper", "arguments", "given", "groups", "definition"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer"},
     "takeover": {"optimizer", "optimizers"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be; `groups`
-says what a group may hold, and `definition` what a class may define. A rule knows no state and no engine."""
+says what a group may hold, `given` what a formula has besides, `definition` what a class may define. A rule knows no state and no engine."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

@@ -3,6 +3,7 @@
 from threading import RLock
 from typing import Any
 
+from ..formula.facts import known
 from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
@@ -80,8 +81,8 @@ def _forget(optimizer: Any) -> None:
 
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:
     """Make the states of a group's parameters before their first step."""
-    formula = formula_of(optimizer.rule, group)
     access = InGraph if group["differentiable"] else InPlace
     for param in group["params"]:
+        formula = formula_of(optimizer.rule, known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, {}))
         complete(optimizer.state[param], formula, param, kept, access.reader(group))

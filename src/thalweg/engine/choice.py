@@ -100,13 +100,13 @@ def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
 
 def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     rule, param, group = rule_for(optimizer, item.group), item.param, item.group
-    formula, held = formula_of(rule, group), optimizer.state.get(param, {})
+    formula, held = formula_of(rule, item.options), optimizer.state.get(param, {})
     fault = state_fault(rule, param, group, held)
     state = held if fault else in_line(rule, held, param, group)
     kept = _kept(formula, item, state)
     program, measure = program_of(formula, _unusual(kept)), None
     if measures:
-        looking = formula_of(measuring_rule_for(optimizer, group), group)
+        looking = formula_of(measuring_rule_for(optimizer, group), item.options)
         measure = program_of(looking, _unusual(_kept(looking, item, state)))
     reason = why_eager(optimizer.engine, item, formula, kept, state)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)

@@ -66,7 +66,7 @@ def step(optimizer: Any, items: Sequence[Ready]) -> int:
 def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     """Compute what a step makes of parameters, and write nothing."""
     # Every formula is found first: what cannot be traced costs no computing.
-    formulas = [formula_of(rule_for(optimizer, item.group), item.group) for item in items]
+    formulas = [formula_of(rule_for(optimizer, item.group), item.options) for item in items]
     return [_computed(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
 
 
@@ -93,7 +93,7 @@ def note(optimizer: Any, updates: Sequence[Update]) -> None:
 
 def grad_square(optimizer: Any, item: Ready) -> Any:
     """Sum the squares of a gradient, as it will be used."""
-    formula = formula_of(measuring_rule_for(optimizer, item.group), item.group)
+    formula = formula_of(measuring_rule_for(optimizer, item.group), item.options)
     return whole(_computed(optimizer, item, formula).outputs["grad_square"])
 
 
@@ -103,7 +103,7 @@ class Update:
     def __init__(self, formula: Formula, item: Ready, state: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         self.formula, self.item, self.param, self.given = formula, item, item.param, given
         self.access = access_to(formula, item)
-        self.read = self.access.reader(item.group)
+        self.read = self.access.reader(item.options)
         self.count = _count(state, formula)
         self.kept: dict[str, Format] = dict(formats(formula.rule, formula.states, self.param, item.group, state))
         self.full = dict(state)

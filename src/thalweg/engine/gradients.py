@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..formula.matrix import matrix_shape
+from ..formula.facts import FACTS, Known, known, size_name
 from ..state.keeping import CODED
 from ..state.names import name_in
 
@@ -23,13 +24,19 @@ class Ready:
     grad: Tensor
     index: int
     """Its place among all parameters of the optimizer."""
+    owner: Any
+    """The class of the optimizer."""
+
+    @cached_property
+    def options(self) -> Known:
+        """What a formula may ask while it is traced: the options of the group, and what is known of the parameter."""
+        return known(self.owner, self.param, self.group)
 
     @property
     def numbers(self) -> dict[str, float]:
-        """What formulas may ask of a parameter: its place, how many real numbers it has, and its matrices' shape."""
-        numel = self.param.numel() * (2 if self.param.is_complex() else 1)
-        rows, columns = matrix_shape(self.param.shape, self.group.get("batch_dims", 0))
-        return {"param_index": float(self.index), "numel": float(numel), "rows": float(rows), "columns": float(columns)}
+        """What formulas may ask of a parameter, as numbers: its place, and what is known of it."""
+        sizes = map(size_name, range(self.param.dim()))
+        return {"param_index": float(self.index)} | {name: self.options[name] for name in (*FACTS, *sizes)}
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Left:
 def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
     """Look again at the gradients of parameters that had some; another thread may just have taken one away."""
     pairs = [(one, one.param.grad) for one in left]
-    items = [Ready(one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
+    items = [Ready(one.group, one.param, grad, one.index, type(optimizer)) for one, grad in pairs if grad is not None]
     for item in items:
         _refuse(optimizer, item)
     return items
@@ -53,17 +60,17 @@ def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
 
 def ready(optimizer: Any) -> list[Ready]:
     """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
-    found = list(_with_gradient(optimizer.param_groups, optimizer._first_index))
+    found = list(_with_gradient(optimizer))
     for item in found:
         _refuse(optimizer, item)
     return found
 
 
-def _with_gradient(groups: list[dict[str, Any]], first: int) -> Iterator[Ready]:
-    for index, (group, param) in enumerate(numbered(groups), first):
+def _with_gradient(optimizer: Any) -> Iterator[Ready]:
+    for index, (group, param) in enumerate(numbered(optimizer.param_groups), optimizer._first_index):
         grad = param.grad
         if grad is not None:
-            yield Ready(group, param, grad, index)
+            yield Ready(group, param, grad, index, type(optimizer))
 
 
 def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Tensor]]:

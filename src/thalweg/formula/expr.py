@@ -108,7 +108,7 @@ class Expr(Opaque):
     def __bool__(self) -> bool:
         """Answer a Python `if` on an option, and remember the answer; refuse one on anything that varies."""
         for symbol in symbols(self):
-            if symbol.scope != "group":
+            if symbol.decide is None:
                 raise TypeError(
                     f"a Python `if` cannot depend on {symbol.name!r}, which is not known while the formula "
                     "is traced: use where(condition, a, b), & and | for `and` and `or`, maximum and minimum for max "
@@ -118,9 +118,19 @@ class Expr(Opaque):
 
     def _decide(self) -> bool:
         first = next(symbols(self), None)
-        if first is None or first.decide is None:
+        if first is None:
             raise TypeError("a Python `if` on a constant of the formula: decide it outside the formula")
         return bool(first.decide(self))
+
+    def __index__(self) -> int:
+        """Give range() a whole number of the options, and remember it; refuse what is not known yet."""
+        found = list(symbols(self))
+        if not found or any(symbol.decide is None for symbol in found):
+            return super().__index__()
+        number = found[0].decide(self, float)
+        if number % 1:
+            raise TypeError(f"range() wants a whole number, but {found[0].label!r} makes it {number:g}")
+        return int(number)
 
 
 def _rebinding(name: str) -> Callable[[Expr, Any], Any]:

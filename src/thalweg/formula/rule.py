@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeAlias
 
 from ..annotations import evaluated
+from .facts import SHAPE
 
 Scalar = Annotated[Any, "one number a parameter"]
 """Marks a state of `update` that is one number for the whole parameter, as `mu: Scalar`."""
@@ -72,7 +73,7 @@ class Group:
         return self._owner
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._owner.options or name in self._owner.learned:
+        if name in self._owner.options or name in self._owner.learned or name == SHAPE:
             return self._read(name)
         try:
             attribute = inspect.getattr_static(self._owner, name)

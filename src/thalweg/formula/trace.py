@@ -11,7 +11,8 @@ from torch import Tensor
 
 from . import around
 from .alike import are_alike
-from .expr import Constant, Expr, Operation, Symbol, as_expr, as_number, symbols, walk
+from .expr import Constant, Expr, Operation, Symbol, apply, as_expr, as_number, symbols, walk
+from .facts import FACTS, SHAPE, size_name
 from .mistakes import in_one_sentence
 from .rule import Group, Rule
 
@@ -29,7 +30,7 @@ class Formula:
     structure: dict[str, Any]
     """Each option that the formula read: its value, or NUMBER where it stays a symbol."""
     decisions: list[tuple[Expr, bool]] = field(default_factory=list)
-    """Each Python `if` on the options, and how it was answered."""
+    """Each Python `if` on the options or on what is known of the parameter, and how it was answered."""
     names: dict[Expr, str] = field(default_factory=dict)
     """What the text of `update` calls a node."""
     rebinds: bool = False
@@ -40,6 +41,12 @@ class Formula:
         return all(shape_of(options[name]) == shape for name, shape in self.structure.items()) and all(
             bool(evaluate(condition, options)) == answer for condition, answer in self.decisions
         )
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """What was asked of the parameter."""
+        asked = (symbol.name for condition, _ in self.decisions for symbol in symbols(condition))
+        return frozenset(name for name in (*asked, *self.structure) if name in FACTS or name.startswith(SHAPE))
 
     @property
     def states(self) -> list[str]:
@@ -92,16 +99,18 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
     formula = Formula(rule, {}, {})
     asked, rebound = [options], Expr.rebound
 
-    def decide(condition: Expr) -> bool:
-        answer = bool(evaluate(condition, *asked))
-        formula.decisions.append((condition, answer))
+    def decide(number: Expr, kind: type = bool) -> Any:
+        answer = kind(evaluate(number, *asked))
+        condition = number if kind is bool else apply("equal", number, answer)
+        formula.decisions.append((condition, bool(answer) if kind is bool else True))
         return answer
 
     def read(name: str) -> Any:
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
-    group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN)
+    facts = {name: Symbol(name, "parameter", None, decide) for name in FACTS}
+    group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN, **facts)
     inputs = {name: Symbol(name, "parameter" if name in rule.scalars else "element") for name in arguments(rule)}
     with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
         outputs = rule(group, dict(inputs))
@@ -126,13 +135,10 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
 
 GIVEN = {
     "step_count": Symbol("step_count", "parameter"),
-    "numel": Symbol("numel", "parameter"),
-    "rows": Symbol("rows", "parameter"),
-    "columns": Symbol("columns", "parameter"),
     "grad_scale": Symbol("grad_scale", "group"),
     "grad_norm": Symbol("grad_norm", "group"),
 }
-"""The numbers that no option names: of the step, and of the parameter."""
+"""The numbers of the step, which no option names."""
 
 
 def arguments(rule: Rule) -> tuple[str, ...]:
@@ -145,10 +151,13 @@ def first_step(rule: Rule) -> Expr:
     return Symbol("step_count", "parameter") <= 1
 
 
-def symbolic(name: str, value: Any, decide: Callable[[Expr], bool]) -> Any:
+def symbolic(name: str, value: Any, decide: Callable[..., Any]) -> Any:
     """Turn a number into a symbol, a tuple of numbers into a tuple of symbols; leave the rest."""
+    if name == SHAPE:
+        return tuple(Symbol(size_name(place), "parameter", None, decide) for place in range(len(value)))
     if isinstance(value, tuple | list):
-        return tuple(Symbol(name, "group", index, decide) for index in range(len(value)))
+        numbers = (Symbol(name, "group", index, decide) for index in range(len(value)))
+        return tuple(symbol if is_number(item) else item for symbol, item in zip(numbers, value, strict=True))
     return Symbol(name, "group", None, decide) if is_number(value) else value
 
 
@@ -179,7 +188,7 @@ def evaluate(expr: Expr, options: Mapping[str, Any], **numbers: float) -> Any:
         if isinstance(node, Constant):
             values[node] = node.value
         elif isinstance(node, Symbol):
-            values[node] = numbers[node.name] if node.scope != "group" else option(options, node)
+            values[node] = numbers[node.name] if node.name in numbers else option(options, node)
         elif isinstance(node, Operation):
             values[node] = node.op.host(*(values[operand] for operand in node.operands))
     return values[expr]
