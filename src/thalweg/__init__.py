@@ -28,6 +28,7 @@ __all__ = [
     "AdaDelta",
     "AdaMax",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",

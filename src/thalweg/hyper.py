@@ -22,11 +22,12 @@ SMALLEST = 5e-324
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from low up to high; `below` leaves high itself out."""
+    """The numbers from low up to high; `below` leaves high itself out, and `or_none` lets there be none."""
 
     low: float = -inf
     high: float = inf
     below: bool = False
+    or_none: bool = False
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value and (value < self.high if self.below else value <= self.high)
@@ -34,6 +35,8 @@ class Range:
     def __str__(self) -> str:
         if self.low == SMALLEST:
             return "above 0"
+        if self.low == -inf and self.high < inf:
+            return f"at most {self.high:g}"
         if self.high == inf:
             return "a number" if self.low == -inf else f"at least {self.low:g}"
         return f"in [{self.low:g}, {self.high:g}{')' if self.below else ']'}"
@@ -79,9 +82,11 @@ class Fixed:
 
 AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
+NonPositive: TypeAlias = Annotated[Number, Range(high=0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
 Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
 Betas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(0, 1, below=True)))]
+Epsilons: TypeAlias = Annotated[tuple[Number | None, Number], Several((Range(0, or_none=True), Range(0)))]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]
 Coefficients: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(), Range(), Range()))]
@@ -188,6 +193,8 @@ def _plain(value: Any) -> Any:
 
 def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: str) -> Any:
     """Check one number; `got` is what to call it, with its value, in torch.optim's words."""
+    if value is None and allowed.or_none:
+        return None
     if isinstance(value, Tensor):
         if isinstance(allowed, Whole):
             raise TypeError(f"{owner} needs {name} to be {allowed}{where}, but got a Tensor: pass int(...) of it")

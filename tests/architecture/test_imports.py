@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be; `groups`
-says what a group may hold, `given` what a formula has besides, `definition` what a class may define. A rule knows no state and no engine."""
+says what a group may hold, `given` what a formula has besides, `definition` what a class may define. A rule knows no
+state and no engine."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

@@ -6,7 +6,7 @@ import torch
 import thalweg as optim
 from thalweg.formula import lerp
 from thalweg.formula.facts import known
-from thalweg.formula.sides import Sides, first_against_rest, last_two
+from thalweg.formula.sides import Sides, first_against_rest, largest_two, last_two, leading_two
 
 SHAPES = ((3, 4), (2, 4), (5,), (3, 4, 2), ())
 
@@ -94,7 +94,10 @@ def test_facts_of_a_parameter():
 def test_a_tensor_is_seen_as_matrices_and_back():
     tensor = torch.arange(2.0 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     for sides, shape in {
-        last_two(4): (2, 3, 4, 5),
+        last_two(tensor.shape): (2, 3, 4, 5),
+        largest_two(tensor.shape): (2, 3, 4, 5),
+        leading_two(tensor.shape, 2): (4, 5, 2, 3),
+        leading_two(tensor.shape, 3): (2, 3, 4, 5),
         first_against_rest(4): (2, 60),
         first_against_rest(4, 1): (2, 3, 20),
         Sides((0,), (1,), 4): (4, 5, 2, 3),
@@ -104,4 +107,7 @@ def test_a_tensor_is_seen_as_matrices_and_back():
         assert sides.count(tensor.shape)[1:] == shape[-2:]
         assert torch.equal(sides.as_tensor(seen, tensor.shape), tensor)
     assert first_against_rest(2, 1) is None
-    assert last_two(1) is None
+    assert last_two((5,)) is None
+    assert largest_two((5,)) is None
+    assert last_two((5, 3), 4) is None
+    assert largest_two((9, 2, 8)) == Sides((0,), (2,), 3)

@@ -72,7 +72,7 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
 
 def _computed(optimizer: Any, item: Ready, formula: Formula) -> Update:
     held = optimizer.state.get(item.param, {})
-    refuse(optimizer, item, state_fault(formula.rule, item.param, item.group, held))
+    refuse(optimizer, item, state_fault(formula, item, held))
     drop(optimizer, residues([(item.param, held)]))
     with torch.set_grad_enabled(bool(item.group["differentiable"])):
         return Update(formula, item, in_line(formula.rule, held, item.param, item.group), optimizer._step_numbers)
@@ -110,11 +110,11 @@ class Update:
         """What will be kept of the parameter."""
         complete(self.full, formula, self.param, self.kept, self.read)
         written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
-        values = self._values()
+        values = self._seen(self._values())
         if formula.rebinds:
             values = {name: rebinding(value) for name, value in values.items()}
-        outputs = formula.rule(self._group(), values)
-        self.outputs = {name: self.access.apart(plain(value), written) for name, value in outputs.items()}
+        outputs = {name: plain(value) for name, value in formula.rule(self._group(), values).items()}
+        self.outputs = {name: self.access.apart(value, written) for name, value in self._as_kept(outputs).items()}
         self.changes = list(self._changes())
 
     def _changes(self) -> Iterator[Change]:
@@ -145,6 +145,25 @@ class Update:
         for name, form in self.kept.items():
             values[name] = self.access.read(form, self._parts(name), self.param)
         return {"param": values.pop("param"), "grad": self.access.grad, **values}
+
+    def _seen(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Let a formula that speaks of rows and columns see them as the last two dimensions."""
+        if not self.formula.has_lines:
+            return values
+        sides: Any = self.item.options.sides
+        return {name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() else x for name, x in values.items()}
+
+    def _as_kept(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Give what a formula has returned the shapes in which it is kept."""
+        if not self.formula.has_lines:
+            return outputs
+        sides: Any = self.item.options.sides
+        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs}
+        return outputs | {
+            name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
+            for name, shape in kept.items()
+            if isinstance(outputs[name], Tensor)
+        }
 
     def _parts(self, name: str) -> list[Tensor]:
         tensors = self.full | {"param": self.param}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .matrix import matrix_shape
+from .sides import Sides
 
 FACTS = ("numel", "ndim", "is_matrix", "rows", "columns", "machine_epsilon")
 """The numbers: its elements and dimensions, whether it has rows and columns, and how many; its dtype's epsilon."""
@@ -23,6 +24,8 @@ class Known(dict[str, Any]):
     def __init__(self, group: Mapping[str, Any]) -> None:
         super().__init__()
         self.group, self.asked = group, set[str]()
+        self.sides: Sides | None = None
+        """Which of its dimensions are rows, and which columns."""
         self.shaping: frozenset[str] = frozenset()
         """The options that facts follow from."""
 
@@ -34,7 +37,7 @@ class Known(dict[str, Any]):
 def known(owner: Any, param: Tensor, group: Mapping[str, Any]) -> Known:
     """Find what a formula may ask while it is traced for a parameter."""
     found = Known(group)
-    sides = owner.sides(tuple(param.shape), found)
+    sides = found.sides = owner.sides(tuple(param.shape), found)
     found.shaping = frozenset(found.asked)
     rows, columns = sides.count(param.shape)[1:] if sides else matrix_shape(param.shape, 0)
     numel = param.numel() * (2 if param.is_complex() else 1)

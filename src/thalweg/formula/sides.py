@@ -52,6 +52,11 @@ class Sides:
         back = sorted(range(self.dims), key=self.order.__getitem__)
         return matrices.reshape([shape[place] for place in self.order]).permute(back)
 
+    def spread(self, matrices: Tensor, shape: Sequence[int]) -> Tensor:
+        """Repeat what differs in fewer places than a tensor of some shape has."""
+        sizes = [prod(shape[place] for place in places) for places in (self.rows, self.columns)]
+        return matrices.expand(*(shape[place] for place in self.others), *sizes)
+
 
 def first_against_rest(dims: int, batch_dims: int = 0) -> Sides | None:
     """Take the first dimension as rows, after some that only count matrices, and all others together as columns."""
@@ -60,6 +65,24 @@ def first_against_rest(dims: int, batch_dims: int = 0) -> Sides | None:
     return Sides((batch_dims,), tuple(range(batch_dims + 1, dims)), dims)
 
 
-def last_two(dims: int) -> Sides | None:
-    """Take the last two dimensions as rows and columns."""
-    return Sides((dims - 2,), (dims - 1,), dims) if dims >= 2 else None
+def two(shape: Sequence[int], rows: int, columns: int, least: int) -> Sides | None:
+    """Take two dimensions as rows and columns, where they are large enough; all others count matrices."""
+    is_there = 0 <= rows < columns and min(shape[rows], shape[columns]) >= least
+    return Sides((rows,), (columns,), len(shape)) if is_there else None
+
+
+def last_two(shape: Sequence[int], least: int = 0) -> Sides | None:
+    """Take the last two dimensions."""
+    return two(shape, len(shape) - 2, len(shape) - 1, least)
+
+
+def leading_two(shape: Sequence[int], least: int = 0) -> Sides | None:
+    """Take the first two of more than two, where they are large enough, else the last two."""
+    leading = two(shape, 0, 1, least) if len(shape) > 2 else None
+    return leading or last_two(shape, least)
+
+
+def largest_two(shape: Sequence[int], least: int = 0) -> Sides | None:
+    """Take the two largest dimensions, of equal ones the last."""
+    places = sorted(range(len(shape)), key=lambda place: (shape[place], place))[-2:]
+    return two(shape, min(places), max(places), least) if len(shape) >= 2 else None

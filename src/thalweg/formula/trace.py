@@ -11,10 +11,11 @@ from torch import Tensor
 
 from . import around
 from .alike import are_alike
-from .expr import Constant, Expr, Operation, Symbol, apply, as_expr, as_number, symbols, walk
+from .expr import Constant, Expr, Operation, Reduction, Symbol, apply, as_expr, as_number, symbols, walk
 from .facts import FACTS, SHAPE, size_name
 from .mistakes import in_one_sentence
 from .rule import Group, Rule
+from .scopes import joined, scope_of
 
 NUMBER = object()
 """Stands for any number where a formula's structure is compared."""
@@ -41,6 +42,13 @@ class Formula:
         return all(shape_of(options[name]) == shape for name, shape in self.structure.items()) and all(
             bool(evaluate(condition, options)) == answer for condition, answer in self.decisions
         )
+
+    @property
+    def has_lines(self) -> bool:
+        """True if it speaks of rows or columns."""
+        nodes = walk(*self.outputs.values())
+        kept = self.rule.rows | self.rule.columns
+        return any(isinstance(node, Reduction) and node.side for node in nodes) or not kept.isdisjoint(self.states)
 
     @property
     def facts(self) -> frozenset[str]:
@@ -111,7 +119,7 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 
     facts = {name: Symbol(name, "parameter", None, decide) for name in FACTS}
     group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN, **facts)
-    inputs = {name: Symbol(name, "parameter" if name in rule.scalars else "element") for name in arguments(rule)}
+    inputs = {name: Symbol(name, rule.scope(name)) for name in arguments(rule)}
     with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
         outputs = rule(group, dict(inputs))
     outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
@@ -125,10 +133,14 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 def _output(rule: Rule, name: str, value: Any) -> Expr:
     """Take what was returned under a name; a state that is one number is none for each element."""
     new: Expr = as_number(as_expr(value))
-    if name in rule.scalars and new.varies:
+    found, wanted = scope_of(new), rule.scope(name)
+    if joined([found, wanted]) != wanted:
+        mark, word = {"row": ("Rows", "row_mean"), "column": ("Columns", "column_mean")}.get(
+            wanted, ("a Scalar", "total")
+        )
         raise TypeError(
-            f"{rule.owner.__name__}.update returned {name!r} for each element, but it is marked as a Scalar, one "
-            "number a parameter: take a total(), or leave the mark out"
+            f"{rule.owner.__name__}.update returned {name!r} for each {found}, but it is marked as {mark}, one "
+            f"number a {wanted}: take a {word}(), or leave the mark out"
         )
     return new
 

@@ -118,10 +118,10 @@ def _group(
 
 
 def _missing(optimizer: Any, index: int, group: Mapping[str, Any]) -> Iterator[str]:
-    """Find the options that an optimizer of this kind would have saved, but are not there."""
+    """Find the options that an optimizer of this kind would have saved, but are not there; torch lacks some of ours."""
     owner = type(optimizer)
     names = [name for name, option in owner.options.items() if name not in group and not option.is_switch]
-    missing = [name for name in names if name not in owner.around]
+    missing = [name for name in names if name not in owner.around and not owner.options[name].keyword_only]
     if missing:
         yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 
