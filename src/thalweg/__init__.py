@@ -27,6 +27,7 @@ __all__ = [
     "SGD",
     "AdaDelta",
     "AdaMax",
+    "AdaMuon",
     "Adadelta",
     "Adafactor",
     "Adagrad",

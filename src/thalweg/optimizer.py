@@ -28,6 +28,7 @@ from .state.entries import States
 from .state.keeping import ROUNDINGS, STATE_DTYPES
 from .state.memory import Memory, memory_of
 from .state.noted import Log, NotedGroup, OneParameter
+from .traits import Traits
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -46,7 +47,7 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, Given, torch.optim.Optimizer):
+class Optimizer(_Typed, Given, Traits, torch.optim.Optimizer):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
@@ -89,21 +90,6 @@ class Optimizer(_Typed, Given, torch.optim.Optimizer):
     options: ClassVar[dict[str, Option]] = {}
     around: ClassVar[dict[str, Option]] = {}
     """What every formula has besides: it is put around it."""
-    spellings: ClassVar[Mapping[str, str]] = {}
-    """Other names under which an option is accepted."""
-    counts_steps: ClassVar[bool] = True
-    """False for the rules whose torch.optim counterpart keeps no `step`."""
-    layouts: ClassVar[frozenset[torch.layout]] = frozenset({torch.strided})
-    """The kinds of gradients that the rule is for: dense, sparse or both."""
-    step_type: ClassVar[type] = Tensor
-    """What `step` is in torch.optim's counterpart: a tensor, or an int."""
-    measures: ClassVar[tuple[str, ...]] = ()
-    """What `update` returns after the states: sums over the parameter, to learn from."""
-    learned: ClassVar[tuple[str, ...]] = ()
-    """The numbers of a group that are no options: `start` gives the first ones, and `learn` those after a step."""
-    keeps_state_from_start: ClassVar[bool] = False
-    """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
-
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
     learn: ClassVar[Callable[..., dict[str, Any]]]
@@ -140,6 +126,11 @@ class Optimizer(_Typed, Given, torch.optim.Optimizer):
     def sides(cls, shape: tuple[int, ...], options: Mapping[str, Any]) -> Sides | None:
         """Say which dimensions of a parameter are rows, and which columns; None if it has no such."""
         return first_against_rest(len(shape), options["batch_dims"] if "batch_dims" in cls.options else 0)
+
+    @classmethod
+    def rule_in(cls, group: Mapping[str, Any]) -> Rule:
+        """Return the rule that a group follows: a class may have another one for what its own is not for."""
+        return cls.rule
 
     @classmethod
     def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +264,7 @@ class Optimizer(_Typed, Given, torch.optim.Optimizer):
         # All is made by now, and put in place at once, as the first thing that torch does.
         super().__setstate__(
             state
-            | {"state": checkpoint.modernized_states(self.rule, own["state"], groups)}
+            | {"state": checkpoint.modernized_states(self, own["state"], groups)}
             | {"param_groups": [NotedGroup(log, group) for group in groups]}
             | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
             | {"_in_backward": own.get("_in_backward", False)}

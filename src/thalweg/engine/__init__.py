@@ -83,6 +83,6 @@ def create_states(optimizer: Any, group: dict[str, Any]) -> None:
     """Make the states of a group's parameters before their first step."""
     access = InGraph if group["differentiable"] else InPlace
     for param in group["params"]:
-        formula = formula_of(optimizer.rule, known(type(optimizer), param, group))
+        formula = formula_of(optimizer.rule_in(group), known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, {}))
         complete(optimizer.state[param], formula, param, kept, access.reader(group))

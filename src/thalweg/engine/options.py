@@ -35,8 +35,9 @@ class Options:
         """The options that say which dimensions are rows: what follows from them is known of each parameter."""
         self.table = np.zeros((len(groups), max(len(columns), 1)))
         # No matter of the formula, but of what is made of it: a group may have its own.
-        self.chosen = {name: [shape_of(group[name]) for group in groups] for name in CHOICES}
-        self.names = [*dict.fromkeys([*formula.structure, *self.shaping, *CHOICES])]
+        choices = (*CHOICES, *formula.rule.owner.routes)
+        self.chosen = {name: [shape_of(group[name]) for group in groups] for name in choices}
+        self.names = [*dict.fromkeys([*formula.structure, *self.shaping, *choices])]
         self.names = [name for name in self.names if name != SHAPE]
         self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
         self.known: dict[str, list[Any]] = {}

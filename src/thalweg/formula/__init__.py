@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr, as_number
 from .lines import along
-from .matrix import MATRIX_FUNCTIONS, work_dtype
+from .matrix import COEFFICIENTS, MATRIX_FUNCTIONS, work_dtype
 from .move import plain
 from .number import Number
 from .ops import OPS
@@ -19,6 +19,7 @@ from .rule import Columns, Copy, Rows, Scalar, Unsigned
 from .scopes import ALONG, scope_of
 
 __all__ = [
+    "COEFFICIENTS",
     "Columns",
     "Copy",
     "Rows",
@@ -186,12 +187,15 @@ def block_peak(x: Any) -> Any:
     return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()]
 
 
-def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0) -> Any:
+def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0, blocks: Any = 1) -> Any:
     """Bring the singular values of a tensor's matrices near 1, by steps of Newton and Schulz's iteration.
 
-    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together.
+    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together. Each
+    of as many blocks of rows is a matrix of its own. Coefficients are three numbers, or three for each step in one row,
+    or a name of `COEFFICIENTS`.
     """
-    x, numbers = plain(x), (*coefficients, steps, eps, batch_dims)
+    given = COEFFICIENTS[coefficients] if isinstance(coefficients, str) else coefficients
+    x, numbers = plain(x), (steps, eps, batch_dims, blocks, *given)
     if isinstance(x, Expr):
         return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
     kept = work_dtype(x.dtype)

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ..formula.rule import Rule
 from . import structure
 from .averaged import refuse_within
 from .convert import as_dtype, converted
@@ -51,7 +50,7 @@ def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str,
         for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
             for param, key in zip(group["params"], numbers["params"], strict=True):
                 if key in states:
-                    states[key] = as_dtype(optimizer.rule, states[key], param, group, state_dtype)
+                    states[key] = as_dtype(optimizer.rule_in(group), states[key], param, group, state_dtype)
     return packed | {"state": states}
 
 
@@ -63,13 +62,13 @@ def modernized(optimizer: Any, defaults: Mapping[str, Any], group: Mapping[str, 
     return {**optimizer.start(complete), **complete}
 
 
-def modernized_states(rule: Rule, states: Mapping[Any, Any], groups: Sequence[Mapping[str, Any]]) -> States:
+def modernized_states(optimizer: Any, states: Mapping[Any, Any], groups: Sequence[Mapping[str, Any]]) -> States:
     """Make numbers that older versions kept as Python's the tensors that they are now."""
     new = dict(states)
     for group in groups:
         for param in group["params"]:
             if isinstance(new.get(param), dict):
-                new[param] = with_tensors(rule, new[param], group)
+                new[param] = with_tensors(optimizer.rule_in(group), new[param], group)
     return States(new)
 
 
@@ -96,7 +95,7 @@ def _groups(optimizer: Any, found: Match, strict: bool) -> tuple[list[dict[str, 
         # What is wrong stays as it is, so that states can be looked at all the same.
         groups.append(modernized(optimizer, optimizer.defaults, dict(old)) if strict and wrong else group)
         faults += wrong
-    return groups, faults or list(_clashes(groups))
+    return groups, faults or list(_clashes(type(optimizer), groups))
 
 
 def _group(
@@ -126,13 +125,13 @@ def _missing(optimizer: Any, index: int, group: Mapping[str, Any]) -> Iterator[s
         yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 
 
-def _clashes(groups: list[dict[str, Any]]) -> Iterator[str]:
+def _clashes(owner: Any, groups: list[dict[str, Any]]) -> Iterator[str]:
     """Find groups that do not go together, and parameters that do not go with what is asked for them."""
     for index, options in enumerate(groups):
         if options["accumulate"] != groups[0]["accumulate"]:
             yield f"accumulate must be the same in all groups, but group {index} has {options['accumulate']!r}"
     for name, param, group in _members(groups):
-        fault = format_fault(param, group)
+        fault = owner.unfit(param, group) or format_fault(param, group)
         if fault:
             yield f"{fault[0]}, but {name} {fault[1]}"
 
@@ -158,10 +157,11 @@ def _states(
         except CannotCopyError as error:
             faults.append(f"{name} has a state of type {error}")
             continue
-        wrong = state_faults(optimizer.rule, new, param, group, others)
+        rule = optimizer.rule_in(group)
+        wrong = state_faults(rule, new, param, group, others)
         faults += [f"{name} {fault}" for fault in wrong]
         if not wrong:
-            states[param] = converted(optimizer.rule, with_tensors(optimizer.rule, new, group), param, group)
+            states[param] = converted(rule, with_tensors(rule, new, group), param, group)
     return {**_foreign(saved, found, faults), **states}, faults
 
 

@@ -63,7 +63,7 @@ def memory_of(optimizer: Any) -> Memory:
 def _shares(optimizer: Any, group: Mapping[str, Any]) -> Iterator[Share]:
     for param in group["params"]:
         state = optimizer.state.get(param, {})
-        formula = formula_of(optimizer.rule, known(type(optimizer), param, group))
+        formula = formula_of(optimizer.rule_in(group), known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, state))
         sizes = {
             part.of(name): _size(part, param, state.get(part.of(name)))
