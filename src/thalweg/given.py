@@ -9,6 +9,8 @@ class Given:
     step_count: ClassVar[Any]
     """How many steps the parameter has taken, with this one."""
     is_first_step: ClassVar[Any]
+    phase: ClassVar[Any]
+    """Which of the class's `phases` the step is."""
     shape: ClassVar[Any]
     """The size of each of its dimensions."""
     ndim: ClassVar[Any]

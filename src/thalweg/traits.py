@@ -26,3 +26,10 @@ class Traits:
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
     routes: ClassVar[Mapping[str, Any]] = {}
     """The options of a group by which `rule_in` chooses its rule, each as it is in torch.optim's counterpart."""
+    phases: ClassVar[tuple[str, ...]] = ()
+    """What `self.phase` may be in `update`, the usual one last: `phase_of` says which one a step is."""
+
+    @classmethod
+    def phase_of(cls, options: Mapping[str, Any], step: int) -> str:
+        """Say which phase a parameter's step is, its first being 1; for a class that has `phases`."""
+        return cls.phases[-1]

@@ -12,7 +12,7 @@ from ..state.noted import Log
 from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
-from .gradients import ready
+from .gradients import phases, ready
 from .metrics import Metrics
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
 from .watch import Watch
@@ -56,7 +56,7 @@ def _step_otherwise(optimizer: Any) -> Watch:
     take_at_once_if_primed(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
-    key = has_grad, phase(optimizer)
+    key = has_grad, phase(optimizer), phases(optimizer)
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
         items = ready(optimizer)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import products
 from .choice import Choice, choose
-from .gradients import Ready, numbered
+from .gradients import Ready, numbered, ready_to
 from .kernels import as_far_as_known
 from .operands import PLAIN
 from .triton import available
@@ -30,7 +30,7 @@ def explain(optimizer: Any) -> str:
 def _all(optimizer: Any) -> list[Ready]:
     """Take every parameter as if it had a gradient."""
     return [
-        Ready(group, param, _like(param) if param.grad is None else param.grad, index, type(optimizer))
+        ready_to(optimizer, group, param, _like(param) if param.grad is None else param.grad, index)
         for index, (group, param) in enumerate(numbered(optimizer.param_groups))
     ]
 

@@ -26,11 +26,14 @@ class Ready:
     """Its place among all parameters of the optimizer."""
     owner: Any
     """The class of the optimizer."""
+    phase: str | None = None
+    """Which phase of its work this step is, where the class has any."""
 
     @cached_property
     def options(self) -> Known:
         """What a formula may ask while it is traced: the options of the group, and what is known of the parameter."""
-        return known(self.owner, self.param, self.group)
+        found = known(self.owner, self.param, self.group)
+        return found if self.phase is None else found.at(self.phase)
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -52,7 +55,7 @@ class Left:
 def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
     """Look again at the gradients of parameters that had some; another thread may just have taken one away."""
     pairs = [(one, one.param.grad) for one in left]
-    items = [Ready(one.group, one.param, grad, one.index, type(optimizer)) for one, grad in pairs if grad is not None]
+    items = [ready_to(optimizer, one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
     for item in items:
         _refuse(optimizer, item)
     return items
@@ -70,7 +73,29 @@ def _with_gradient(optimizer: Any) -> Iterator[Ready]:
     for index, (group, param) in enumerate(numbered(optimizer.param_groups), optimizer._first_index):
         grad = param.grad
         if grad is not None:
-            yield Ready(group, param, grad, index, type(optimizer))
+            yield ready_to(optimizer, group, param, grad, index)
+
+
+def ready_to(optimizer: Any, group: dict[str, Any], param: Tensor, grad: Tensor, index: int) -> Ready:
+    """Say of a parameter what its next step will be."""
+    return Ready(group, param, grad, index, type(optimizer), phase_of(optimizer, group, param))
+
+
+def phase_of(optimizer: Any, group: Mapping[str, Any], param: Tensor) -> str | None:
+    """Say which phase a parameter's next step is; None where the class has no phases."""
+    owner = type(optimizer)
+    if not owner.phases:
+        return None
+    taken = optimizer.state[param].get("step") if param in optimizer.state else None
+    return str(owner.phase_of(group, 1 if taken is None else int(taken) + 1))
+
+
+def phases(optimizer: Any) -> tuple[str | None, ...]:
+    """Say which phase the next step of each parameter that has a gradient is; nothing where there are no phases."""
+    if not type(optimizer).phases:
+        return ()
+    pairs = numbered(optimizer.param_groups)
+    return tuple(phase_of(optimizer, group, param) for group, param in pairs if param.grad is not None)
 
 
 def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Tensor]]:

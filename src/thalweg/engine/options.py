@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..formula.expr import Symbol, symbols
 from ..formula.facts import SHAPE, Known
+from ..formula.phases import PHASE
 from ..formula.trace import NUMBER, Formula, as_float, shape_of
 from ..state.noted import Log, NotedGroup
 from .edits import check_values
@@ -38,7 +39,7 @@ class Options:
         choices = (*CHOICES, *formula.rule.owner.routes)
         self.chosen = {name: [shape_of(group[name]) for group in groups] for name in choices}
         self.names = [*dict.fromkeys([*formula.structure, *self.shaping, *choices])]
-        self.names = [name for name in self.names if name != SHAPE]
+        self.names = [name for name in self.names if name not in (SHAPE, PHASE)]
         self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
         self.known: dict[str, list[Any]] = {}
         self.volatile: list[str] = []

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .matrix import matrix_shape
 from .sides import Sides
+from .phases import PHASE
 
 FACTS = ("numel", "ndim", "is_matrix", "rows", "columns", "machine_epsilon")
 """The numbers: its elements and dimensions, whether it has rows and columns, and how many; its dtype's epsilon."""
@@ -28,6 +29,11 @@ class Known(dict[str, Any]):
         """Which of its dimensions are rows, and which columns."""
         self.shaping: frozenset[str] = frozenset()
         """The options that facts follow from."""
+
+    def at(self, phase: str) -> Known:
+        """Add which phase of its work a step is."""
+        self[PHASE] = phase
+        return self
 
     def __missing__(self, name: str) -> Any:
         self.asked.add(name)

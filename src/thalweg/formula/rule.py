@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from ..annotations import evaluated
 from .expr import Scope
 from .facts import SHAPE
+from .phases import PHASE
 
 Scalar = Annotated[Any, "one number a parameter"]
 """Marks a state of `update` that is one number for the whole parameter, as `mu: Scalar`."""
@@ -92,7 +93,7 @@ class Group:
         return self._owner
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._owner.options or name in self._owner.learned or name == SHAPE:
+        if name in self._owner.options or name in self._owner.learned or name in (SHAPE, PHASE):
             return self._read(name)
         try:
             attribute = inspect.getattr_static(self._owner, name)

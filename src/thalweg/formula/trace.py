@@ -1,7 +1,7 @@
 """Call `update` with symbols, and get its graph."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -14,6 +14,7 @@ from .alike import are_alike
 from .expr import Constant, Expr, Operation, Reduction, Symbol, apply, as_expr, as_number, symbols, walk
 from .facts import FACTS, SHAPE, size_name
 from .mistakes import in_one_sentence
+from .phases import PHASE, Usual, phase_in, usual
 from .rule import Group, Rule
 from .scopes import joined, scope_of
 
@@ -39,9 +40,12 @@ class Formula:
 
     def fits(self, options: Mapping[str, Any]) -> bool:
         """Tell if a group with these options has this very formula."""
-        return all(shape_of(options[name]) == shape for name, shape in self.structure.items()) and all(
+        return all(self._read(options, name) == shape for name, shape in self.structure.items()) and all(
             bool(evaluate(condition, options)) == answer for condition, answer in self.decisions
         )
+
+    def _read(self, options: Mapping[str, Any], name: str) -> Any:
+        return phase_in(self.rule.owner, options) if name == PHASE else shape_of(options[name])
 
     @property
     def has_lines(self) -> bool:
@@ -114,6 +118,8 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         return answer
 
     def read(name: str) -> Any:
+        if name == PHASE:
+            return formula.structure.setdefault(name, phase_in(rule.owner, options))
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
@@ -123,11 +129,20 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
     with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
         outputs = rule(group, dict(inputs))
     outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
-    formula.outputs = living({name: _output(rule, name, value) for name, value in outputs.items()}, inputs)
+    outputs = {name: _output(rule, name, value) for name, value in outputs.items()}
+    formula.outputs = living(outputs, inputs, _kept_always(formula, options))
     formula.rebinds = Expr.rebound > rebound
     # A formula is kept for ever, and its symbols know who decides: not so the group, with its parameters.
     asked.clear()
     return formula
+
+
+def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:
+    """Name the states of the usual phase: they are kept in all phases, whether these change them or not."""
+    owner, phase = formula.rule.owner, formula.structure.get(PHASE)
+    if phase is None or phase == usual(owner):
+        return []
+    return formula_of(formula.rule, Usual(owner, options)).states
 
 
 def _output(rule: Rule, name: str, value: Any) -> Expr:
@@ -185,11 +200,11 @@ def shape_of(value: Any) -> Any:
     return NUMBER if is_number(value) else value
 
 
-def living(outputs: dict[str, Expr], inputs: dict[str, Symbol]) -> dict[str, Expr]:
+def living(outputs: dict[str, Expr], inputs: dict[str, Symbol], always: Collection[str] = ()) -> dict[str, Expr]:
     """Leave out the states that are neither read nor changed: these options do not need them."""
     unchanged = {name for name, value in outputs.items() if value is inputs.get(name)}
     read = set(symbols(*(outputs[name] for name in outputs if name not in unchanged)))
-    dead = {name for name in unchanged if inputs[name] not in read} - {"param"}
+    dead = {name for name in unchanged if inputs[name] not in read} - {"param", *always}
     return {name: value for name, value in outputs.items() if name not in dead}
 
 
