@@ -11,12 +11,14 @@ PHASE = "phase"
 
 def usual(owner: Any) -> str | None:
     """Name the phase of a class that is asked of where no step is about to be taken: the last of its `phases`."""
-    return owner.phases[-1] if owner.phases else None
+    phases: tuple[str, ...] = owner.phases
+    return phases[-1] if phases else None
 
 
 def phase_in(owner: Any, options: Mapping[str, Any]) -> str | None:
     """Read the phase that a formula is asked for; mere options of a group know none."""
-    return options.get(PHASE, usual(owner))
+    phase: str | None = options.get(PHASE, usual(owner))
+    return phase
 
 
 class Usual(dict[str, Any]):
