@@ -38,6 +38,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "NewtonCG",
+    "NorMuon",
     "Optimizer",
     "Prodigy",
     "RAdam",

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from .matrix import matrix_shape
-from .sides import Sides
 from .phases import PHASE
+from .sides import Sides
 
 FACTS = ("numel", "ndim", "is_matrix", "rows", "columns", "machine_epsilon")
 """The numbers: its elements and dimensions, whether it has rows and columns, and how many; its dtype's epsilon."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ...formula import COEFFICIENTS, Unsigned, lerp, maximum, orthogonalize, sign, sqrt, total_square
+from ...formula import COEFFICIENTS, Rows, Unsigned, lerp, maximum, orthogonalize, row_mean, sign, sqrt, total_square
 from ...hyper import Decay, NonNegative, OneOf, Threes, Whole
 from ..routing.whole_model import WholeModel
 
-__all__ = ["AdaMuon", "Muon"]
+__all__ = ["AdaMuon", "Muon", "NorMuon"]
 
 
 class Orthogonalized(WholeModel):
@@ -72,7 +72,23 @@ class Muon(Orthogonalized):
         return param - self.lr * self.size() * step, momentum_buffer
 
 
-class AdaMuon(Orthogonalized):
+class Adapted(Orthogonalized):
+    """What AdaMuon and NorMuon have in common: the mean squares of orthogonal directions, and the length of a step."""
+
+    nesterov: bool = False
+    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = (
+        "match_rms_adamw"
+    )
+    beta2: Decay = 0.95
+    denominator_eps: NonNegative = 1e-8
+
+    def lengthened(self, step):
+        """Give a step the length of an orthogonal matrix, or of as many as the parameter has."""
+        length = sqrt(self.numel / maximum(self.rows / self.blocks, self.columns))
+        return length * step / (sqrt(total_square(step)) + self.denominator_eps)
+
+
+class AdaMuon(Adapted):
     """Muon's directions over the root of their mean squares, element by element, with the length that Muon's have.
 
     Si, Zhang & Shen 2025, "AdaMuon: Adaptive Muon optimizer", algorithm 1. https://arxiv.org/abs/2507.11005
@@ -81,12 +97,6 @@ class AdaMuon(Orthogonalized):
     Tune: AdamW's lr and weight_decay, as updates have the size of AdamW's.
     """
 
-    nesterov: bool = False
-    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = (
-        "match_rms_adamw"
-    )
-    beta2: Decay = 0.95
-    adamuon_eps: NonNegative = 1e-8
     sign_stabilized: bool = True
 
     def update(self, param, grad, momentum_buffer, exp_avg_sq: Unsigned):
@@ -94,11 +104,26 @@ class AdaMuon(Orthogonalized):
         direction = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
         made = self.orthogonal(sign(direction) if self.sign_stabilized else direction)
         exp_avg_sq = self.beta2 * exp_avg_sq + (1 - self.beta2) * made * made
-        step = made / (sqrt(exp_avg_sq) + self.adamuon_eps)
+        step = made / (sqrt(exp_avg_sq) + self.denominator_eps)
         param = param * (1 - self.lr * self.weight_decay)
         return param - self.lr * self.size() * self.lengthened(step), momentum_buffer, exp_avg_sq
 
-    def lengthened(self, step):
-        """Give a step the length of an orthogonal matrix, or of as many as the parameter has."""
-        length = sqrt(self.numel / maximum(self.rows / self.blocks, self.columns))
-        return length * step / (sqrt(total_square(step)) + self.adamuon_eps)
+
+class NorMuon(Adapted):
+    """Muon's directions over the root of their mean squares, row by row: each neuron's weights move as far.
+
+    Li et al. 2025, "NorMuon: Making Muon more efficient and scalable", algorithm 1. https://arxiv.org/abs/2510.05491
+    All else is as for Muon.
+    Tune: AdamW's lr and weight_decay, as updates have the size of AdamW's.
+    """
+
+    nesterov: bool = True
+
+    def update(self, param, grad, momentum_buffer, second_momentum_buffer: Rows):
+        momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
+        direction = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
+        made = self.orthogonal(direction)
+        second_momentum_buffer = lerp(second_momentum_buffer, row_mean(made * made), 1 - self.beta2)
+        step = made / (sqrt(second_momentum_buffer) + self.denominator_eps)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.size() * self.lengthened(step), momentum_buffer, second_momentum_buffer
