@@ -36,11 +36,13 @@ def swapped_in(optimizer: Any) -> Iterator[None]:
         kept = {param: (param.clone(), param._version) for param in means}
         for param, mean in means.items():
             param.copy_(mean)
-    optimizer.state.stands_in = True
+    states = optimizer.state
+    # As long as this counts as a change, no plan of a step fits.
+    states.stands_in, states.changes.count = True, states.changes.count + 1
     try:
         yield
     finally:
-        optimizer.state.stands_in = False
+        states.stands_in, states.changes.count = False, states.changes.count - 1
         with torch.no_grad():
             for param, (value, version) in kept.items():
                 param.copy_(value)

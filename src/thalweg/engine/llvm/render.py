@@ -6,6 +6,7 @@ import torch
 
 from ...formula.expr import BLOCK
 from ...formula.passes import Program
+from . import power
 from .blocks import definitions, walk_blocks
 from .elements import loop
 from .formats import COMPUTE, FORMATS, place_of
@@ -39,6 +40,7 @@ shared:
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
     layout, it = row_layout(program), stages(program, dtypes)
+    numbers = prepare(program, dtypes, layout)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
@@ -46,10 +48,11 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         loop(it.first),
         *([loop(it.second)] if it.second else []),
         *([] if it.is_whole else [*definitions(it), walk_blocks(it)]),
-        prepare(program, dtypes, layout),
+        numbers,
         work(program, dtypes, layout, it),
         finish(len(program.totals)),
         STEP,
+        *([power.definition()] if "@power(" in numbers else []),
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
