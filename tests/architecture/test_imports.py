@@ -24,13 +24,15 @@ MAY_IMPORT = {
     "optimizer": {"formula", "state", "engine", "hyper", "arguments", "groups", "definition"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer"},
+    "optimizers/closure": {"engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be; `groups`
-says what a group may hold, and `definition` what a class may define. A rule knows no state and no engine."""
+says what a group may hold, and `definition` what a class may define. A rule knows no state and no engine; a closure
+method is none, and multiplies vectors by the engine's compiled rows."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",
@@ -45,7 +47,8 @@ ONLY_IN = {
 
 
 def part_of(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+    parts = path.relative_to(ROOT).parts
+    return "/".join(parts[:2]) if parts[:2] == ("optimizers", "closure") else parts[0].removesuffix(".py")
 
 
 def imports(path, tree=None):
