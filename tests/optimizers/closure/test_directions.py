@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure.directions import lbfgs
+from thalweg.optimizers.closure.directions import limited_memory
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse, Member, Ratios, bend
 from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS, ConjugateGradient
 from thalweg.optimizers.closure.directions.curvature import value_correction
-from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
 from thalweg.optimizers.closure.objective import Point
@@ -67,11 +67,11 @@ def test_compact_form_is_the_two_loop_recursion(size, count):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("small", [0, lbfgs.SMALL])
+@pytest.mark.parametrize("small", [0, limited_memory.SMALL])
 @pytest.mark.parametrize("n", [1, 7, 50])
 def test_learned_steps_are_the_two_loop_recursion(dtype, small, n, monkeypatch):
     """By torch's products and by compiled ones, while the history grows and when it goes round."""
-    monkeypatch.setattr(lbfgs, "SMALL", small)
+    monkeypatch.setattr(limited_memory, "SMALL", small)
     memory, history, before = LimitedMemory(18), [], vector(n, 99).to(dtype)
     for s, y in ((s.to(dtype), y.to(dtype)) for s, y in pairs(n, 40)):
         # A step of 1/2 along 2 s, whose values correct nothing.

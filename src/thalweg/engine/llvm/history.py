@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from ..operands import address
-from .load import load
-from .rows import KINDS, rows
 from .text import ATTRIBUTES, block, word
+from .vectors import KINDS, definitions
 
 TABLE = ("s", "z", "above", "y_y", "zeros", "u", "v", "w", "n", "room")
 """The words that both functions are called with: addresses, and the lengths of the rows of s and z, and of `above`."""
@@ -24,7 +23,7 @@ LEARN = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes
 
 
 class History:
-    """The rows of a history where the compiled functions find them; `directions/lbfgs.py` says what they are."""
+    """A history where the compiled functions find it; `directions/limited_memory.py` says what its rows are."""
 
     def __init__(self, s: Tensor, z: Tensor, above: Tensor, y_y: Tensor) -> None:
         room, n = s.shape
@@ -55,6 +54,9 @@ class History:
 @cache
 def functions(dtype: torch.dtype) -> tuple[Any, Any, Any]:
     """Compile both functions; what is returned third keeps their code alive."""
+    # Only now is LLVM needed, and imported.
+    from .load import load
+
     library = load(text(KINDS[dtype]), ["direction", "learn"])
     return DIRECTION(library["direction"]), LEARN(library["learn"]), library
 
@@ -65,7 +67,7 @@ def text(kind: str) -> str:
     arguments = (
         "ptr %table, i64 %count, i64 %place, ptr %before, ptr %here, ptr %direction, double %factor, double %alpha"
     )
-    return f"""{rows(kind)}
+    return f"""{definitions(kind)}
 define dso_local void @direction(ptr %table, i64 %count, ptr %g, ptr %d) {ATTRIBUTES} {{
 {table}
   %y_y.number = load double, ptr %y_y

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .descend import Descent, Method
-from .directions.lbfgs import LimitedMemory
+from .directions.limited_memory import LimitedMemory
 from .line_search import LineSearch
 from .objective import point_of, point_state
 from .result import Reason

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ....engine.llvm.gram import grams as compiled_grams
-from ....engine.llvm.rows import KINDS
+from ....engine.llvm.grams import grams as compiled_grams
+from ....engine.llvm.vectors import KINDS
 from ..vector import accurate
 
 BY_HAND = 10
@@ -17,7 +17,7 @@ unknowns takes ten times as long."""
 
 
 def grams(columns: Sequence[Tensor]) -> Tensor:
-    """Return the products of columns, each of shape (b, m), for every row: shape (b, k, k), in float64 if there is one."""
+    """Return the products of k columns, each of shape (b, m), for every row: (b, k, k), in float64 if there is one."""
     first = columns[0]
     if first.is_cpu and first.dtype in KINDS and all(column.dtype is first.dtype for column in columns):
         return compiled_grams([column.contiguous() for column in columns])

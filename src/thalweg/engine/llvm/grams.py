@@ -1,4 +1,4 @@
-"""Scalar products of all columns of many small matrices, compiled: a library's products take ten times their arithmetic."""
+"""Scalar products of the columns of many small matrices, compiled: a library takes several times their arithmetic."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from ..operands import address
-from .load import load
-from .rows import KINDS, rows
 from .text import ATTRIBUTES
+from .vectors import KINDS, definitions
 
 GRAM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p)
 
@@ -35,13 +34,16 @@ def grams(columns: Sequence[Tensor]) -> Tensor:
 @cache
 def compiled(dtype: torch.dtype) -> tuple[Any, Any]:
     """Compile the function; what is returned second keeps its code alive."""
+    # Only now is LLVM needed, and imported.
+    from .load import load
+
     library = load(text(KINDS[dtype]), ["grams"])
     return GRAM(library["grams"]), library
 
 
 def text(kind: str) -> str:
     """Write the function: for each row all pairs of columns, each product stored on both sides of the diagonal."""
-    return f"""{rows(kind)}
+    return f"""{definitions(kind)}
 define dso_local void @grams(ptr %columns, i64 %k, i64 %b, i64 %m, ptr %out) {ATTRIBUTES} {{
 entry:
   %square = mul i64 %k, %k

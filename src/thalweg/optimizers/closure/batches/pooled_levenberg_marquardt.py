@@ -17,7 +17,7 @@ from .systems import grams
 NUMBERS_AT_ONCE = 100_000
 """Residuals evaluated at once on a CPU, so that they and their derivatives stay in its caches."""
 
-NUMBERS_IN_POOL = 800_000
+NUMBERS_IN_POOL = 1_600_000
 """Residuals of all rows in the pool; what is done once per row takes longer than its data where there are few rows."""
 
 SHARE = 0.125
@@ -69,6 +69,7 @@ class Answers:
     calls: int = 0
 
 
+@dataclass(slots=True)
 class BatchedLevenbergMarquardt:
     """J'J + lambda D with D the diagonal of J'J, lambda after Nielsen; rows that have stopped make room for the next.
 
@@ -79,22 +80,13 @@ class BatchedLevenbergMarquardt:
     any more, it has arrived only if that step promises no more than rounding could hide.
     """
 
-    def __init__(
-        self,
-        linearized: Linearized,
-        args: Sequence[Tensor],
-        walls: tuple[Tensor, Tensor] | None,
-        robust: Robust | None,
-        tolerance: float,
-        max_iter: int,
-    ) -> None:
-        self.linearized = linearized
-        self.args = args
-        self.walls = walls
-        self.robust = robust
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.residuals: int | None = None
+    linearized: Linearized
+    args: Sequence[Tensor]
+    walls: tuple[Tensor, Tensor] | None
+    robust: Robust | None
+    tolerance: float
+    max_iter: int
+    residuals: int | None = None
 
     @torch.no_grad()
     def run(self, x0: Tensor) -> Answers:

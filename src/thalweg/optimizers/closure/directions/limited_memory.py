@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ....engine.llvm.history import History
-from ....engine.llvm.rows import KINDS
+from ....engine.llvm.vectors import KINDS
 from ..objective import Point
 from ..vector import accurate, dot
 from .curvature import gradient_change, value_correction

@@ -1,4 +1,4 @@
-"""Plain arithmetic on rows of numbers, as LLVM text: products, sums, and matrices that are rows one after the other.
+"""Plain arithmetic on vectors, as LLVM text: products, sums, and matrices that are rows one after the other.
 
 Products are summed in float64, in an order that only the processor's vector width decides.
 """
@@ -16,7 +16,7 @@ WIDEN = {"float": "fpext float {} to double", "double": "fadd double {}, -0.0"}
 NARROW = {"float": "fptrunc double {} to float", "double": "fadd double {}, -0.0"}
 
 
-def rows(kind: str) -> str:
+def definitions(kind: str) -> str:
     """Write the functions for numbers of a kind, "float" or "double".
 
     - `dot(a, b, n)`: the scalar product.
