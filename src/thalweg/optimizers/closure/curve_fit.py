@@ -98,7 +98,7 @@ def fit_batch(
 
     def model(columns: Any, rows: Any) -> Tensor:
         missed: Tensor = f(rows[1] if own else x, *columns) - rows[0]
-        return missed / (rows[-1] if deviations.dim() == 2 else deviations)
+        return missed if sigma is None else missed / (rows[-1] if deviations.dim() == 2 else deviations)
 
     fit: Outcome = least_squares(
         lambda p, *rows: model([column[:, None] for column in p.unbind(1)], rows),

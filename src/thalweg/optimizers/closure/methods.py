@@ -13,12 +13,12 @@ from . import trust_region
 from .bounds import Box, check_bound
 from .checkpoint import with_own_options, with_torch_options
 from .closure_function import Closure
+from .dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .descend import Method
 from .directions.broyden import FAMILIES, DenseInverse
 from .directions.conjugate_gradient import BETAS, ConjugateGradient
-from .directions.lbfgs import LimitedMemory
+from .directions.limited_memory import LimitedMemory
 from .directions.newton import TruncatedNewton
-from .levenberg_marquardt import DenseLevenbergMarquardt
 from .line_search import LineSearch
 from .objective import Objective
 from .optimizer import ClosureOptimizer, bounds_of
