@@ -11,6 +11,7 @@ from .formula.rule import Rule
 from .formula.trace import GIVEN
 from .groups import FOREIGN
 from .hyper import Fixed, Option, nearest
+from .state.averaged import EVALUATES
 from .state.blocks import SCALE
 from .state.keeping import BESIDE
 from .state.noted import GATHERED
@@ -30,7 +31,7 @@ RESERVED = {
 }
 """The names that formulas and checkpoints have, and what they are."""
 
-RESERVED_IN_GROUPS = {"params", "engine", "param_groups", "state", "defaults", GATHERED, *FOREIGN}
+RESERVED_IN_GROUPS = {"params", "engine", "param_groups", "state", "defaults", GATHERED, EVALUATES, *FOREIGN}
 """What optimizers and their groups have that is no option of a rule."""
 
 

@@ -33,7 +33,7 @@ class Range:
 
     def __str__(self) -> str:
         if self.low == SMALLEST:
-            return "above 0"
+            return "above 0" + (f" and below {self.high:g}" if self.below else "")
         if self.high == inf:
             return "a number" if self.low == -inf else f"at least {self.low:g}"
         return f"in [{self.low:g}, {self.high:g}{')' if self.below else ']'}"
@@ -80,8 +80,12 @@ class Fixed:
 AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
+Between: TypeAlias = Annotated[Number, Range(SMALLEST, 1, below=True)]
 Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
 Betas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(0, 1, below=True)))]
+OpenBetas: TypeAlias = Annotated[
+    tuple[Number, Number], Several((Range(SMALLEST, 1, below=True), Range(0, 1, below=True)))
+]
 ThreeBetas: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(0, 1, below=True),) * 3)]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]

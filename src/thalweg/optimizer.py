@@ -96,7 +96,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     torchs_numbers: ClassVar[frozenset[str]] = frozenset()
     """The states of one number that torch.optim's counterpart has: in torch's default dtype, others in float64."""
     refuses: ClassVar[Mapping[str, str]] = {}
-    """The options around a formula with which the rule would be another method, and why, in words that follow `since`."""
+    """The options around a formula with which the rule would be another method, and why: what follows `since`."""
     measures: ClassVar[tuple[str, ...]] = ()
     """What `update` returns after the states: sums over the parameter, to learn from."""
     learned: ClassVar[tuple[str, ...]] = ()
@@ -232,7 +232,9 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         return memory_of(self)
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Put the averaged parameters (`ema_decay`) in the place of the parameters: `with optimizer.averaged(): ...`.
+        """Put the averaged parameters in the place of the parameters: `with optimizer.averaged(): ...`.
+
+        They are the running means that `ema_decay` keeps, or the average that is the result of a Schedule-Free rule.
 
         Raises RuntimeError if there are none.
         """

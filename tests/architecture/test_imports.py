@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "groups": {"state", "hyper", "arguments"},
     "definition": {"formula", "state", "hyper", "groups"},
     "optimizer": {"formula", "state", "engine", "hyper", "arguments", "groups", "definition"},
+    "two_points": {"state", "optimizer"},
     "distributed": {"formula", "state", "engine", "optimizer"},
-    "optimizers": {"formula", "hyper", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer", "two_points"},
     "takeover": {"optimizer", "optimizers"},
     "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
@@ -95,7 +96,7 @@ def test_a_rule_knows_the_vocabulary_alone():
     for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
         family = f"thalweg.optimizers.{path.parent.name}."
-        allowed = ("thalweg.formula.", "thalweg.hyper.", "thalweg.optimizer.", family)
+        allowed = ("thalweg.formula.", "thalweg.hyper.", "thalweg.optimizer.", "thalweg.two_points.", family)
         assert all(module.startswith(allowed) for module in own), path
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path
 

@@ -132,7 +132,7 @@ def test_cautious_is_one_line_of_code(cls, loop):
 
 @pytest.mark.every
 def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
-    if "weight_decay" not in cls.options or "decouple" in cls.options:
+    if "weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses:
         pytest.skip("it decays no weights, or in its own way")
     it = loop(weight_decay=0.1, decoupled_weight_decay=True)
     plain = type(it.plain)(it.others, lr=it.optimizer.lr, weight_decay=0.0, engine=it.plain.engine)

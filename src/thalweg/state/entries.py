@@ -53,12 +53,12 @@ class Entries(dict[str, Any]):
 
 @counting
 class States(defaultdict[Any, Any]):
-    """The states of all parameters: a defaultdict, by parameter; `stands_in` is set while averages are swapped in."""
+    """The states of all parameters: a defaultdict; `stands_in` says how parameters come back from their averages."""
 
     __slots__ = ("changes", "stands_in")
 
     def __init__(self, states: Mapping[Any, Any]) -> None:
-        self.changes, self.stands_in = Changes(), False
+        self.changes, self.stands_in = Changes(), None
         super().__init__(dict, {key: self._own(value) for key, value in states.items()})
 
     def __missing__(self, key: Any) -> Any:

@@ -3,3 +3,4 @@
 from .norms import *
 from .steady import *
 from .trust_ratio import *
+from .variance_reduced import *
