@@ -16,6 +16,7 @@ test: setup check ## everything that must hold
 
 fuzz: setup ## search on at random where `make test` has fixed examples; what is found becomes one
 	$(RUN)/python -m tests.state.mutations 20000
+	$(RUN)/python -m tests.optimizers.closure.mutations 10000
 	$(RUN)/pytest -m fuzz --hypothesis-profile=fuzz
 
 test-gpu: ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from numbers import Real
@@ -146,7 +146,7 @@ class Option:
         """
         if value is None and self.may_be_none:
             return None
-        if isinstance(self.rule, OneOf) and value not in self.rule.values:
+        if isinstance(self.rule, OneOf) and not is_among(value, self.rule.values):
             raise ValueError(
                 f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {value!r}"
             )
@@ -186,6 +186,14 @@ class Option:
         return numbers
 
 
+def is_among(value: Any, values: Collection[Any]) -> bool:
+    """Tell if a value is one of several; an array compares with nothing as a whole."""
+    try:
+        return value in values
+    except (TypeError, ValueError, RuntimeError):
+        return False
+
+
 def _plain(value: Any) -> Any:
     """Take a one-element tensor's number for a message."""
     return value.item() if isinstance(value, Tensor) and value.numel() == 1 and value.device.type == "cpu" else value
@@ -200,6 +208,8 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
             raise ValueError(
                 f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
             )
+        if value.device.type == "meta":
+            raise TypeError(f"{owner} needs {name} to be a number{where}, but got a Tensor on meta, which holds none")
         # A number that lives on a device is not waited for.
         if value.device.type == "cpu" and float(value.detach()) not in allowed:
             raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")

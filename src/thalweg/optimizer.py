@@ -222,7 +222,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
         Raises ValueError, with every difference named, if it does not fit; then nothing has changed.
         """
-        checkpoint.load(self, state_dict, strict)
+        checkpoint.load(self, state_dict, strict, checkpoint.states_of_rule)
 
     def memory(self) -> Memory:
         """Count the bytes of parameters, gradients, states and compensation, in each group and in all.

@@ -25,13 +25,15 @@ MAY_IMPORT = {
     "two_points": {"state", "optimizer"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points"},
+    "closure": {"formula", "state", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be; `groups`
-says what a group may hold, and `definition` what a class may define. A rule knows no state and no engine."""
+says what a group may hold, and `definition` what a class may define. A rule knows no state and no engine; a closure
+method has no formula that tells what it keeps, so it says itself what a saved run must be like."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",
@@ -46,6 +48,8 @@ ONLY_IN = {
 
 
 def part_of(path):
+    if path.is_relative_to(ROOT / "optimizers" / "closure"):
+        return "closure"
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 

@@ -5,6 +5,7 @@ One that asks for `options` too runs with any two of the class's options on, off
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,18 @@ def choices(option):
     return (0.05 if option.default is REQUIRED else option.default or 0.25), 0
 
 
+@cache
 def variants(cls):
-    """Find options for each formula that a class has."""
+    """Find options for each formula that a class has; every test of all of them asks."""
     names = [name for name in cls.options if name not in {*Optimizer.options, *Optimizer.around}] + ["maximize"]
     together = covering({name: choices(cls.options[name]) for name in names}, lambda values: group_of(cls, values))
-    for options in {formula_of(cls.rule, group_of(cls, options)): options for options in together}.values():
-        changed = [name for name, value in options.items() if value and not cls.options[name].default]
-        yield pytest.param(cls, options, id="-".join((cls.__name__, *changed)))
+    found = {formula_of(cls.rule, group_of(cls, options)): options for options in together}
+    return [pytest.param(cls, options, id=_told(cls, options)) for options in found.values()]
+
+
+def _told(cls, options):
+    changed = [name for name, value in options.items() if value and not cls.options[name].default]
+    return "-".join((cls.__name__, *changed))
 
 
 def group_of(cls, options):

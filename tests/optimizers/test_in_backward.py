@@ -188,14 +188,46 @@ def test_an_option_that_comes_later_is_refused_too(how):
     torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
 
 
-def test_replicas_are_refused(monkeypatch):
-    """Their gradients are made common after the hooks; a stand-in, since the real one wants other processes."""
+@pytest.fixture(name="processes")
+def _processes():
+    """A group of one process: enough for replicas to be made, and to average over."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
 
-    class Replicated(torch.nn.parallel.DistributedDataParallel):
-        def __init__(self, module):
-            torch.nn.Module.__init__(self)
-            self.module = module
 
+REFUSED = "^AdamW cannot step in backward of a model in DistributedDataParallel"
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("passed", ["the replica", "the model in it", "a module around it"])
+def test_replicas_are_refused(passed):
+    """Their gradients are made common after the hooks, whatever module is passed."""
     model = net()
-    with pytest.raises(ValueError, match="cannot step in backward of a model in DistributedDataParallel"):
-        optim.in_backward(Replicated(model), optim.AdamW(model.parameters()))
+    replica = nn.parallel.DistributedDataParallel(model)
+    optimizer = optim.AdamW(model.parameters())
+    module = {"the replica": replica, "the model in it": model, "a module around it": nn.Sequential(replica)}[passed]
+    with pytest.raises(ValueError, match=REFUSED):
+        optim.in_backward(module, optimizer)
+    assert not model[0].weight._post_accumulate_grad_hooks
+
+
+@pytest.mark.usefixtures("processes")
+def test_replicas_that_are_made_afterwards_are_refused_before_anything_changes():
+    model = net()
+    optim.in_backward(model, optim.AdamW(model.parameters()))
+    before = copy.deepcopy(dict(model.state_dict()))
+    replica = nn.parallel.DistributedDataParallel(model)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=REFUSED):
+            replica(torch.ones(1, 10)).sum().backward()
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+
+
+@pytest.mark.usefixtures("processes")
+def test_other_replicas_are_no_reason_to_refuse():
+    model, other = net(), nn.parallel.DistributedDataParallel(net())
+    optim.in_backward(model, optim.AdamW(model.parameters()))
+    model(torch.ones(1, 10)).sum().backward()
+    assert model[0].weight.grad is None
+    assert other.module[0].weight.grad is None

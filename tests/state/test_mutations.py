@@ -4,7 +4,7 @@ import pytest
 
 from .mutations import check
 
-FOUND = (54, 59, 149, 186, 195, 236, 290, 1048, 1709, 1833, 2605, 2660, 3111, 11601, 12444, 22442)
+FOUND = (54, 59, 149, 186, 195, 236, 290, 1048, 1709, 1833, 2605, 2660, 3111, 11601, 12444, 22442, 301438, 301650)
 
 
 @pytest.mark.parametrize("seeds", [FOUND, range(20)], ids=["found", "first"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -22,13 +22,23 @@ from .names import named
 FORMATS = ("state_dtype", "rounding")
 """The options that belong to the optimizer, and not to what it has learned."""
 
+Groups: TypeAlias = list[dict[str, Any]]
+Fitting: TypeAlias = Callable[[dict[str, Any], Tensor, Mapping[str, Any]], tuple[dict[str, Any], list[str]]]
+"""Takes a copy of what was saved of a parameter, the parameter and its new group; returns what is to be kept of it, and
+what is wrong with it, in words that follow the parameter's name."""
 
-def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
+
+def load(
+    optimizer: Any,
+    state_dict: Mapping[str, Any],
+    strict: bool,
+    fitting: Callable[[Any, Match, Groups], Fitting],
+) -> None:
     """Replace an optimizer's options and states by saved ones; raises ValueError if they do not fit.
 
     If it need not be strict, what fits is taken, and the rest stays as it is. Unlike in torch.optim, parameters are
     matched by name where both sides have names, and states keep the dtype they were saved with. All is checked and
-    made before the old is exchanged for it in one move.
+    made before the old is exchanged for it in one move. `fitting` makes, for all new groups, what checks the states.
     """
     refuse_within(optimizer, "load_state_dict()")
     saved = _through_hooks(optimizer, state_dict)
@@ -36,7 +46,7 @@ def load(optimizer: Any, state_dict: Mapping[str, Any], strict: bool) -> None:
     found = match(optimizer.param_groups, saved["param_groups"])
     _refuse(optimizer, found.faults if strict else [])
     groups, faults = _groups(optimizer, found, strict)
-    states, misfits = _states(optimizer, saved["state"], found, groups)
+    states, misfits = _states(saved["state"], found, groups, fitting(optimizer, found, groups))
     if strict:
         _refuse(optimizer, [*faults, *misfits])
     optimizer.__setstate__({"state": states if strict else {**optimizer.state, **states}, "param_groups": groups})
@@ -87,16 +97,16 @@ def _through_hooks(optimizer: Any, state_dict: Any) -> Any:
     return given
 
 
-def _groups(optimizer: Any, found: Match, strict: bool) -> tuple[list[dict[str, Any]], list[str]]:
+def _groups(optimizer: Any, found: Match, strict: bool) -> tuple[Groups, list[str]]:
     """Make the new groups, and say what is wrong with the saved ones; if need be, that is left out."""
-    groups: list[dict[str, Any]] = []
+    groups: Groups = []
     faults: list[str] = []
     for index, (old, new) in enumerate(zip(optimizer.param_groups, found.groups, strict=True)):
         group, wrong = _group(optimizer, index, old, new, strict)
         # What is wrong stays as it is, so that states can be looked at all the same.
         groups.append(modernized(optimizer, optimizer.defaults, dict(old)) if strict and wrong else group)
         faults += wrong
-    return groups, faults or list(_clashes(groups))
+    return groups, faults or list(_clashes(optimizer, groups))
 
 
 def _group(
@@ -118,51 +128,68 @@ def _group(
 
 
 def _missing(optimizer: Any, index: int, group: Mapping[str, Any]) -> Iterator[str]:
-    """Find the options that an optimizer of this kind would have saved, but are not there."""
+    """Find the options that an optimizer of this kind would have saved, but are not there.
+
+    Versions that did not know an option left it at its default: what is chosen, or given by name alone.
+    """
     owner = type(optimizer)
     names = [name for name, option in owner.options.items() if name not in group and not option.is_switch]
-    missing = [name for name in names if name not in owner.around]
+    missing = [name for name in names if name not in owner.around and not owner.options[name].keyword_only]
     if missing:
         yield f"group {index} has no {', '.join(missing)}, so another optimizer saved it"
 
 
-def _clashes(groups: list[dict[str, Any]]) -> Iterator[str]:
+def _clashes(optimizer: Any, groups: Groups) -> Iterator[str]:
     """Find groups that do not go together, and parameters that do not go with what is asked for them."""
     for index, options in enumerate(groups):
-        if options["accumulate"] != groups[0]["accumulate"]:
+        if options.get("accumulate") != groups[0].get("accumulate"):
             yield f"accumulate must be the same in all groups, but group {index} has {options['accumulate']!r}"
     for name, param, group in _members(groups):
-        fault = format_fault(param, group)
+        fault = format_fault(param, group) if hasattr(optimizer, "rule") else None
         if fault:
             yield f"{fault[0]}, but {name} {fault[1]}"
+        # An optimizer that was made to be differentiable may get other parameters before its step.
+        is_new = group["differentiable"] and not optimizer.defaults["differentiable"]
+        if is_new and param.is_leaf and param.requires_grad:
+            yield f"differentiable=True is for parameters that are no leaves, but {name} is one: pass param.clone()"
 
 
-def _members(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor, Mapping[str, Any]]]:
+def _members(groups: Groups) -> Iterator[tuple[str, Tensor, Mapping[str, Any]]]:
     """Walk over all parameters, each with what it is called, and its group."""
     owners = (group for group in groups for _ in group["params"])
     return ((name, param, group) for (name, param), group in zip(named(groups), owners, strict=True))
 
 
 def _states(
-    optimizer: Any, saved: Mapping[Any, Any], found: Match, groups: list[dict[str, Any]]
+    saved: Mapping[Any, Any], found: Match, groups: Groups, fitted: Fitting
 ) -> tuple[dict[Any, Any], list[str]]:
-    """Make the new states, in the formats that are asked for, and say what is wrong with those that do not fit."""
-    others, keys = _known_states(optimizer), {id(param): key for key, param in found.params.items()}
-    states, faults = {}, []
+    """Make the new states of all parameters, and say what is wrong with those that do not fit."""
+    states: dict[Any, Any] = {}
+    faults: list[str] = []
+    keys = {id(param): key for key, param in found.params.items()}
     for name, param, group in _members(groups):
         state = saved.get(keys.get(id(param)))
         if state is None:
             continue
         try:
-            new = copied(state, param)
+            new, wrong = fitted(copied(state, param), param, group)
         except CannotCopyError as error:
-            faults.append(f"{name} has a state of type {error}")
-            continue
-        wrong = state_faults(optimizer.rule, new, param, group, others)
+            wrong = [f"has a state of type {error}"]
         faults += [f"{name} {fault}" for fault in wrong]
         if not wrong:
-            states[param] = converted(optimizer.rule, with_tensors(optimizer.rule, new, group), param, group)
+            states[param] = new
     return {**_foreign(saved, found, faults), **states}, faults
+
+
+def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
+    """Hold saved states to a formula, and make them of the formats that are asked for."""
+    rule, others = optimizer.rule, _known_states(optimizer)
+
+    def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        wrong = state_faults(rule, state, param, group, others)
+        return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong
+
+    return fitted
 
 
 def _foreign(saved: Mapping[Any, Any], found: Match, faults: list[str]) -> dict[Any, Any]:

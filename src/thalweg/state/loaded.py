@@ -139,7 +139,8 @@ def _said(value: Any, check: Any, *arguments: Any) -> list[str]:
     try:
         check(*arguments)
     except Exception as error:
-        return [" ".join(str(error).replace(repr(value), described(value)).split())]
+        words = str(error) if value is None else str(error).replace(repr(value), described(value))
+        return [" ".join(words.split())]
     return []
 
 

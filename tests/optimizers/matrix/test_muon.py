@@ -98,6 +98,28 @@ def test_the_paper_in_numpy():
     np.testing.assert_allclose(weight.detach().numpy(), mine, rtol=0, atol=5 * 0.1 * lr * 2**0.5)
 
 
+SIZES = {
+    None: lambda rows, columns: max(1, rows / columns) ** 0.5,
+    "original": lambda rows, columns: max(1, rows / columns) ** 0.5,
+    "match_rms_adamw": lambda rows, columns: 0.2 * max(rows, columns) ** 0.5,
+    "spectral_unclamped": lambda rows, columns: (rows / columns) ** 0.5,
+}
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("shape", [(12, 48), (48, 12), (20, 20)], ids=str)
+@pytest.mark.parametrize("name", SIZES)
+def test_the_size_of_an_update_is_the_formulas(name, shape, engine):
+    """The first update in NumPy's float64: lr s O, for s by its definition in torch 2.15's documentation."""
+    weight = nn.Parameter(torch.zeros(shape, dtype=torch.float64))
+    weight.grad = torch.randn(shape, dtype=torch.float64)
+    thalweg.Muon([weight], lr=0.5, weight_decay=0, adjust_lr_fn=name, engine=engine).step()
+    wanted = -0.5 * SIZES[name](*shape) * by_numpy(weight.grad.numpy(), JORDAN, 5, 1e-7)
+    # bfloat16's roundings, of up to 1/256 each, meet in the norm at random: any other size would be 40% off
+    np.testing.assert_allclose(np.linalg.norm(weight.detach().numpy()), np.linalg.norm(wanted), rtol=0.02)
+    np.testing.assert_allclose(weight.detach().numpy(), wanted, rtol=0, atol=0.1 * np.abs(wanted).max())
+
+
 def test_convolutions_are_matrices_with_a_row_for_each_filter():
     kernel, flat = nn.Parameter(torch.randn(6, 3, 2, 2)), None
     flat = nn.Parameter(kernel.detach().flatten(1).clone())

@@ -73,6 +73,10 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
             "pair for each: pass tensors (low, high)"
         )
     for side, value in zip(("low", "high"), bound, strict=True):
+        if not is_limit(value):
+            raise TypeError(
+                f"{owner} needs the {side} bound of {name} to be a number, a tensor or None, but got {value!r}"
+            )
         if isinstance(value, Tensor) and value.dim() and value.shape != tensor.shape:
             raise ValueError(
                 f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has "
@@ -83,3 +87,11 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
         raise ValueError(
             f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed or NaN"
         )
+
+
+def is_limit(value: Any) -> bool:
+    """Return whether something is None or can be a tensor of real numbers."""
+    try:
+        return value is None or not torch.as_tensor(value).is_complex()
+    except (TypeError, ValueError, RuntimeError):
+        return False

@@ -8,19 +8,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...state import structure
+from ...state.checkpoint import Fitting
+from ...state.matching import Match
+from ...state.misfit import described
+from ...state.schema import MisfitError
 from .descend import Descent, Method
 from .directions.lbfgs import LimitedMemory
 from .line_search import LineSearch
 from .objective import point_of, point_state
 from .result import Reason
+from .run_schema import RunSchema
 from .units import Units
+from .vector import Vector
 
 OWN = "run"
 WATCHED = ("highest", "lowest", "restarted", "first_size", "creeping", "idle")
 """What a run watches beside its point: losses, a size, and counts."""
 
+TAKEN = (OWN, "n_iter", "func_evals", "old_dirs", "old_stps")
+"""What is taken over: our own part, else torch.optim.LBFGS's counts and pairs."""
+
 OWN_OPTIONS = "thalweg"
 """The key of a saved group under which stand the options that torch.optim.LBFGS does not know in this form."""
+
+OPTIONS = ("line_search_fn", "max_eval")
+"""Those options."""
 
 NO_LIMIT = 2**63 - 1
 """A number of evaluations that is never reached: torch.optim compares with a number."""
@@ -43,11 +56,40 @@ def exported(run: Descent) -> dict[str, Any]:
 
 def imported(run: Descent, state: Mapping[str, Any], device: torch.device) -> None:
     """Take back what `exported` returned here, or what torch.optim.LBFGS keeps."""
-    placed = moved(state, device)
+    placed = moved({name: state[name] for name in TAKEN if name in state}, device)
     if OWN in placed and not outdated(placed):
         restore(run, placed[OWN])
     elif "old_dirs" in placed:
         restore_torch(run, placed)
+
+
+def runs_of(optimizer: Any, found: Match, groups: list[dict[str, Any]]) -> Fitting:
+    """Hold a saved run to what this optimizer's method can go on from, with its new groups; others' states are kept."""
+    other = optimizer.with_groups(groups)
+    params = [param for group in groups for param in group["params"]]
+    # What wants no gradient now may want one again before the next step.
+    schema = RunSchema(other.method(), (other.vector() or Vector(params)).read())
+    keys = [key for key in found.params if isinstance(key, int)]
+
+    def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        if param is not params[0] and keys == sorted(keys):
+            return state, []
+        if keys != sorted(keys) and (OWN in state or "old_dirs" in state):
+            return {}, ["has a run over parameters in another order: give them in the order that they were saved in"]
+        try:
+            return state | _fitted(state, schema), []
+        except MisfitError as error:
+            return {}, [str(error)]
+
+    return fitted
+
+
+def _fitted(state: Mapping[str, Any], schema: RunSchema) -> dict[str, Any]:
+    """Make a new run of a saved one, or take the pairs of torch.optim.LBFGS, if there are any."""
+    new = {OWN: schema.run(f"its {OWN}", state[OWN])} if OWN in state else {}
+    if "old_dirs" in state and memory_of(schema.method) is not None:
+        new |= schema.torch_pairs("its state", state)
+    return new
 
 
 def outdated(state: Mapping[str, Any]) -> bool:
@@ -100,7 +142,7 @@ def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
 def restore_torch(run: Descent, state: Mapping[str, Any]) -> None:
     """Take the pairs of torch.optim.LBFGS, as many as there is room for; the last one it had not stored yet is lost."""
     memory = memory_of(run.method)
-    if memory is None:
+    if memory is None or memory.history_size == 0:
         return
     run.result.iterations, run.result.evaluations = int(state["n_iter"]), int(state["func_evals"])
     for s, y in list(zip(state["old_stps"], state["old_dirs"], strict=True))[-memory.history_size :]:
@@ -119,14 +161,23 @@ def with_torch_options(saved: Mapping[str, Any]) -> dict[str, Any]:
     return {**saved, "param_groups": groups}
 
 
-def with_own_options(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Take our options back, except where torch.optim's were changed since."""
-    return {**saved, "param_groups": list(map(_own_group, saved["param_groups"]))}
+def with_own_options(saved: Any) -> Any:
+    """Take our options back, except where torch.optim's were changed since; what is no state_dict stays as it is."""
+    return saved if structure.faults(saved) else {**saved, "param_groups": list(map(_own_group, saved["param_groups"]))}
 
 
 def _own_group(group: Mapping[str, Any]) -> dict[str, Any]:
-    own = group.get(OWN_OPTIONS, {})
-    kept = {name: value for name, value in own.items() if group.get(name) == _torch_options(own)[name]}
+    if OWN_OPTIONS not in group:
+        return dict(group)
+    own = group[OWN_OPTIONS]
+    if not isinstance(own, Mapping) or own.keys() != set(OPTIONS):
+        raise ValueError(
+            f"cannot load this state_dict into LBFGS: a group needs its {OWN_OPTIONS!r} to be a dict of "
+            f"{' and '.join(OPTIONS)}, but got {described(own)}"
+        )
+    theirs = _torch_options(own)
+    is_kept = {name: type(group.get(name)) is type(theirs[name]) and group[name] == theirs[name] for name in OPTIONS}
+    kept = {name: own[name] for name in OPTIONS if is_kept[name]}
     return {name: value for name, value in group.items() if name != OWN_OPTIONS} | kept
 
 
@@ -139,7 +190,7 @@ def _torch_options(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differing(group: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: group[name] for name in ("line_search_fn", "max_eval")}
+    return {name: group[name] for name in OPTIONS}
 
 
 def moved(value: Any, device: torch.device) -> Any:

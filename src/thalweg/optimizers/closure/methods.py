@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from ...hyper import Fraction
+from ...hyper import Fraction, Positive
 from . import trust_region
 from .bounds import Box, check_bound
 from .checkpoint import with_own_options, with_torch_options
@@ -43,14 +43,12 @@ class Bounded(ClosureOptimizer):
     _: KW_ONLY
     bounds: Any = None
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters; raises TypeError or ValueError for bounds that do not fit them, and adds nothing."""
-        super().add_param_group(param_group)
-        try:
-            check_bounds(type(self).__name__, self.param_groups[-1])
-        except (TypeError, ValueError):
-            del self.param_groups[-1]
-            raise
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise TypeError or ValueError for what is no count, no search, or no bound of a group's parameters."""
+        super().check(options, where)
+        if "params" in options:
+            check_bounds(cls.__name__, options)
 
 
 class LBFGS(Bounded):
@@ -204,26 +202,19 @@ class LevenbergMarquardt(ClosureOptimizer):
     _: KW_ONLY
     bounds: Any = None
     loss: Any = "linear"
-    f_scale: float = 1.0
+    f_scale: Positive = 1.0
     x_scale: Any = None
 
     takes_residuals: ClassVar[bool] = True
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for what is no count or no loss."""
+        """Raise TypeError or ValueError for what is no count, no loss, or does not fit a group's parameters."""
         super().check(options, where)
-        robust_loss(cls.__name__, options["loss"], options["f_scale"])
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters; raises TypeError or ValueError for bounds or sizes that do not fit, and adds nothing."""
-        super().add_param_group(param_group)
-        try:
-            check_bounds(type(self).__name__, self.param_groups[-1])
-            check_sizes(type(self).__name__, self.param_groups[-1])
-        except (TypeError, ValueError):
-            del self.param_groups[-1]
-            raise
+        robust_loss(cls.__name__, options["loss"], float(options["f_scale"]))
+        if "params" in options:
+            check_bounds(cls.__name__, options)
+            check_sizes(cls.__name__, options)
 
     def method(self) -> Method:
         """A linear model of the residuals within a radius."""

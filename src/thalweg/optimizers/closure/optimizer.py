@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import KW_ONLY
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from ...hyper import NonNegative
 from ...optimizer import Optimizer
+from ...state import checkpoint
 from .bounds import Box, box_of
-from .checkpoint import exported, imported
+from .checkpoint import exported, imported, runs_of
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .descend import Callback, Descent, Method
 from .hessian import ClosureWithHessian, given_products
@@ -68,9 +68,18 @@ class ClosureOptimizer(Optimizer):
         """Return the method at its start."""
         raise NotImplementedError(f"{type(self).__name__} must say its method.")
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; raises TypeError or ValueError for options that do not fit them, and adds nothing."""
+        super().add_param_group(param_group)
+        try:
+            self.check(self.param_groups[-1])
+        except (TypeError, ValueError):
+            del self.param_groups[-1]
+            raise
+
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for what is no count or no search."""
+        """Raise TypeError or ValueError for what is no count, no search, or does not fit a group's parameters."""
         super().check(options, where)
         check_counts(cls.__name__, options, where)
         if "line_search_fn" in options:
@@ -106,7 +115,7 @@ class ClosureOptimizer(Optimizer):
     @torch.no_grad()
     def descend(self, closure: Closure, callback: Callback | None = None) -> Tensor:
         """Make one step, tell `callback` of each iteration, return the loss at the start."""
-        vector = self._vector()
+        vector = self.vector()
         if vector is None:
             return torch.as_tensor(closure())
         run = self._continued(vector)
@@ -121,7 +130,13 @@ class ClosureOptimizer(Optimizer):
                 vector.write(run.here.x)
         return torch.tensor(-first if self.maximize else first, dtype=vector.dtype, device=vector.device)
 
-    def _vector(self) -> Vector | None:
+    def with_groups(self, groups: list[dict[str, Any]]) -> Self:
+        """Return this optimizer as it would be with other groups, and no run; this one stays as it is."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__ | {"param_groups": groups, "_kept": None})
+        return other
+
+    def vector(self) -> Vector | None:
         """Return the parameters that want a gradient as one vector, in the units of their groups; None without any."""
         longest = max(float(group["lr"]) for group in self.param_groups) or 1.0
         scaled = [
@@ -208,22 +223,19 @@ class ClosureOptimizer(Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict()` returned, here or, for LBFGS, in torch.optim; numbers keep their precision.
 
-        A run fits whole or not at all, strict or not. Raises ValueError, before anything changes, where groups or
-        parameters do not fit.
+        A run fits whole or not at all, strict or not. Raises ValueError, with every difference named, if it does not
+        fit; then nothing has changed.
         """
-        torch.optim.Optimizer.load_state_dict(self, dict(state_dict))
-        self.__dict__["_kept"] = None
-        # torch casts states to the first parameter's dtype; a vector of several dtypes is wider.
-        if state_dict["state"]:
-            self.state[self._first()] = deepcopy(next(iter(state_dict["state"].values())))
+        self._keep()
+        checkpoint.load(self, state_dict, strict, runs_of)
+        self._run()
 
     def __getstate__(self) -> dict[str, Any]:
         self._keep()
         return super().__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        torch.optim.Optimizer.__setstate__(self, state)
-        self.__dict__["_kept"] = None
+        torch.optim.Optimizer.__setstate__(self, state | {"_kept": None})
         for group in self.param_groups:
             for name, option in type(self).options.items():
                 group.setdefault(name, self.defaults.get(name, option.default))

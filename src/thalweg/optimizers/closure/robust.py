@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...hyper import is_among
+
 Rho = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """rho(z) of squared residuals z, with its first and second derivative, each of the shape of z."""
 
@@ -86,7 +88,7 @@ def robust_loss(owner: str, loss: str | Rho, f_scale: float) -> Robust | None:
         raise ValueError(f"{owner} needs f_scale, the size of an ordinary residual, to be above 0, but got {f_scale!r}")
     if callable(loss):
         return Robust(loss, float(f_scale))
-    if loss not in ("linear", *LOSSES):
+    if not is_among(loss, ("linear", *LOSSES)):
         words = ", ".join(repr(word) for word in ("linear", *LOSSES))
         raise ValueError(f"{owner} needs loss to be one of {words} or a function of z, but got {loss!r}")
     return None if loss == "linear" else Robust(LOSSES[loss], float(f_scale))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ...optimizer import Optimizer, plain_step
@@ -26,6 +28,7 @@ class InBackward:
         self.handles: dict[Tensor, Any] = {}
         self._look_again()
         self._catching_up = optimizer.register_step_post_hook(self._catch_up)
+        self._has_begun = False
         optimizer._in_backward = True
 
     def remove(self) -> None:
@@ -52,6 +55,9 @@ class InBackward:
         if self.optimizer.param_groups is not self.groups or self.optimizer.state is not self.state:
             self._look_again()
         _refuse_options(self.optimizer, self.group_of[param])
+        if not self._has_begun:
+            _refuse_replicas(self.optimizer)
+            self._has_begun = True
         plain_step(self.each[param])
         param.grad = None
 
@@ -75,14 +81,27 @@ def _refuse_options(optimizer: Optimizer, groups: Iterable[dict[str, Any]]) -> N
                 )
 
 
-def _refuse_replicas(name: str, model: nn.Module) -> None:
-    """Raise ValueError for a model whose gradients are made common only when all of them are there."""
-    for module in model.modules():
-        if isinstance(module, nn.parallel.DistributedDataParallel):
+def _refuse_replicas(optimizer: Optimizer) -> None:
+    """Raise ValueError for parameters whose gradients are made common only when all of them are there.
+
+    Nothing in a parameter, or in a model, tells that it was wrapped, so it is looked for among all replicas there are.
+    """
+    own = {id(param) for _, param in _all(optimizer)}
+    for module in _replicas():
+        if any(id(param) in own for param in module.parameters()):
             raise ValueError(
-                f"{name} cannot step in backward of a model in DistributedDataParallel, as gradients there are made "
-                "common after they are complete, and its processes would drift apart: call step() after backward()"
+                f"{type(optimizer).__name__} cannot step in backward of a model in DistributedDataParallel, as "
+                "gradients there are made common after they are complete, and its processes would drift apart: call "
+                "step() after backward()"
             )
+
+
+def _replicas() -> list[nn.Module]:
+    """Find everything that averages gradients over processes; without other processes there is nothing."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return []
+    kind = nn.parallel.DistributedDataParallel
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), kind)]
 
 
 def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
@@ -94,10 +113,10 @@ def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
 
     Layers that are unfrozen, and groups that are added, are stepped by `step()` the first time, and from then on as all
     others. Raises ValueError, also later, if an option needs all gradients at once; if a parameter of the optimizer is
-    not the model's; and for a model in DistributedDataParallel.
+    not the model's; and for parameters in DistributedDataParallel, whether it is made before or after.
     """
     name = type(optimizer).__name__
-    _refuse_replicas(name, model)
+    _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
     if optimizer.learned:
         raise ValueError(f"{name} cannot step in backward, since it learns from the sums over all gradients of a step")
