@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .formula.around import ACCUMULATED, EMA, MEASURED
+from .formula.around import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW
 from .formula.rule import Rule
 from .formula.trace import GIVEN
 from .groups import FOREIGN
@@ -21,10 +21,11 @@ RESERVED = {
     "grad": "is the gradient",
     "step": "counts a parameter's steps in checkpoints",
     "is_first_step": "says if a step is the first",
-    "param_index": "is a parameter's place",
     "element_index": "is an element's place",
     EMA: "is the mean that ema_decay keeps",
     ACCUMULATED: "is the sum that accumulate keeps",
+    SLOW: "is where lookahead walks from",
+    FILTERED: "is the mean that grokfast keeps",
     **dict.fromkeys(BESIDE, "is what rounding keeps beside a parameter"),
     **dict.fromkeys(GIVEN, "is a number that formulas are given"),
     **dict.fromkeys(MEASURED, "is measured by track"),

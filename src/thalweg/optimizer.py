@@ -19,7 +19,7 @@ from .engine.choose import checked_engine
 from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
 from .groups import check_together, checked_group, iterable
-from .hyper import Count, Fraction, OneOf, Option, Positive, Seed, declared, signature
+from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared, signature
 from .state import checkpoint
 from .state.averaged import swapped_in
 from .state.entries import States
@@ -49,9 +49,9 @@ class Optimizer(_Typed, torch.optim.Optimizer):
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
     grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options) or parameter
-    (`step_count`, `is_first_step`, `numel`, and `rows` and `columns` where it is a matrix); what is returned is the new
-    parameter and the new states, in the order received. States start as zeros, or as the number that a method
-    `initial_<state>` returns, and are kept only under the options that need them.
+    (`step_count`, `is_first_step`, `param_index`, `numel`, and `rows` and `columns` where it is a matrix); what is
+    returned is the new parameter and the new states, in the order received. States start as zeros, or as the number
+    that a method `initial_<state>` returns, and are kept only under the options that need them.
 
     Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
     evaluated in float32 for bfloat16 and float16 parameters, else in the parameter's own precision.
@@ -74,6 +74,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     decoupled_weight_decay: bool = False
     cautious: bool = False
     ema_decay: Fraction | None = None
+    lookahead: Count | None = None
+    lookahead_alpha: Fraction = 0.5
+    grokfast: NonNegative | None = None
+    grokfast_decay: Fraction = 0.98
     state_dtype: StateDtype = None
     rounding: Rounding = None
     seed: Seed = 0
@@ -110,6 +114,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
     step_count: ClassVar[Any]
     is_first_step: ClassVar[Any]
+    param_index: ClassVar[Any]
     numel: ClassVar[Any]
     rows: ClassVar[Any]
     columns: ClassVar[Any]

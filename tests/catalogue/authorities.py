@@ -74,6 +74,8 @@ TABLE = [
     Authority("ScheduleFreeAdamW", PO,      "ScheduleFreeAdamW", {"lr": 1e-2}),
     Authority("ScheduleFreeRAdam", "schedulefree", "RAdamScheduleFree", {"lr": 1e-2, "weight_decay": 0.1}),
     Authority("ScheduleFreeRAdam", "schedulefree", "RAdamScheduleFree", {"lr": 1e-2, "silent_sgd_phase": False}),
+    Authority("GrokAdamW",  "grokadamw",    "GrokAdamW",        {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
 ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def parameters(least_dims):
     return [torch.nn.Parameter(torch.randn(shape, dtype=torch.float64, generator=generator)) for shape in shapes]
 
 
+@pytest.mark.filterwarnings("ignore")  # of theirs
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.ours}-{row.package}")
 def test_agrees_with_others(row):
     try:

@@ -138,3 +138,34 @@ def lars(
         v = [momentum * a + b for a, b in zip(v, step, strict=True)]
         w = [x - (b + momentum * a if nesterov else a) for x, a, b in zip(w, v, step, strict=True)]
         yield w
+
+
+@of_a_parameter(
+    "GrokAdamW",
+    {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1, "max_tensor_norm": 1e9},
+    {"alpha_init": 0.5, "grokking_signal": 0.75, "grokking_signal_decay_rate": 2.0, "lamb": 1.0},
+)
+def grok_adamw(
+    w,
+    gradients,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=1e-2,
+    alpha_init=0.98,
+    lamb=2.0,
+    grokking_signal=0.0,
+    grokking_signal_decay_rate=0.1,
+    max_tensor_norm=1.0,
+):
+    """Hartford 2024, https://github.com/cognitivecomputations/grokadamw, for the first parameter of a group."""
+    m, v, slow = [0.0] * len(w), [0.0] * len(w), [0.0] * len(w)
+    alpha = alpha_init * math.exp(-grokking_signal_decay_rate * grokking_signal)
+    for t, g in enumerate(gradients, 1):
+        g = [a * min(1.0, max_tensor_norm / (length(g) + 1e-6)) for a in g]
+        slow = mean(slow, alpha, g)
+        g = [a + lamb * b for a, b in zip(g, slow, strict=True)]
+        m, v = mean(m, betas[0], g), mean(v, betas[1], squares(g))
+        size = lr * math.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t)
+        w = [x - lr * weight_decay * x - size * a / (math.sqrt(b) + eps) for x, a, b in zip(w, m, v, strict=True)]
+        yield w

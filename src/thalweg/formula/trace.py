@@ -126,6 +126,7 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
 
 GIVEN = {
     "step_count": Symbol("step_count", "parameter"),
+    "param_index": Symbol("param_index", "parameter"),
     "numel": Symbol("numel", "parameter"),
     "rows": Symbol("rows", "parameter"),
     "columns": Symbol("columns", "parameter"),

@@ -79,6 +79,8 @@ AROUND = {
     "cautious": {"cautious": True},
     "ema": {"ema_decay": 0.75},
     "track": {"track": True},
+    "lookahead": {"lookahead": 2},
+    "grokfast": {"grokfast": 2.0, "state_dtype": torch.float32},
     "accumulate": {"accumulate": 2},
     "all": {"max_tensor_norm": 0.5, "clip_value": 0.25, "cautious": True, "ema_decay": 0.75, "track": True},
 }

@@ -136,7 +136,9 @@ def test_a_copy_of_what_is_at_the_mean_is_there_too(kind):
 
 
 @each
-@pytest.mark.parametrize("option", [{"decoupled_weight_decay": True}, {"cautious": True}, {"ema_decay": 0.9}], ids=str)
+@pytest.mark.parametrize(
+    "option", [{"decoupled_weight_decay": True}, {"cautious": True}, {"ema_decay": 0.9}, {"lookahead": 5}], ids=str
+)
 def test_what_would_make_it_another_method_is_refused(kind, option):
     (name,) = option
     with pytest.raises(ValueError, match=f"{kind.__name__} does not take {name}=.*, since .*: leave it out"):

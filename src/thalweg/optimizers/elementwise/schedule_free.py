@@ -10,6 +10,7 @@ __all__ = ["GPAAdamW", "ScheduleFreeAdamW", "ScheduleFreeRAdam", "ScheduleFreeSG
 OTHERWISE = {
     "decoupled_weight_decay": "decay belongs to both of its points: weight_decay alone does that",
     "cautious": "a step of its parameters is the difference of two points, and no step along a gradient",
+    "lookahead": "walks of one of two points say nothing of the other",
     "ema_decay": "eval() puts an average in place already",
 }
 """What would make another method of rules with two points."""
