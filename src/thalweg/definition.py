@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .formula.around import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW
+from .formula.facts import FACTS, SHAPE
+from .formula.phases import PHASE
 from .formula.rule import Rule
 from .formula.trace import GIVEN
 from .groups import FOREIGN
@@ -27,7 +29,7 @@ RESERVED = {
     SLOW: "is where lookahead walks from",
     FILTERED: "is the mean that grokfast keeps",
     **dict.fromkeys(BESIDE, "is what rounding keeps beside a parameter"),
-    **dict.fromkeys(GIVEN, "is a number that formulas are given"),
+    **dict.fromkeys((*GIVEN, *FACTS, SHAPE, PHASE), "is a number that formulas are given"),
     **dict.fromkeys(MEASURED, "is measured by track"),
 }
 """The names that formulas and checkpoints have, and what they are."""

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_o
 from torch import Tensor
 
 from .annotations import evaluated
+from .lists import Patterns as Patterns
+from .lists import Threes as Threes
 
 Number: TypeAlias = float | Tensor
 
@@ -22,11 +24,12 @@ SMALLEST = 5e-324
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from low up to high; `below` leaves high itself out."""
+    """The numbers from low up to high; `below` leaves high itself out, and `or_none` lets there be none."""
 
     low: float = -inf
     high: float = inf
     below: bool = False
+    or_none: bool = False
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value and (value < self.high if self.below else value <= self.high)
@@ -34,6 +37,8 @@ class Range:
     def __str__(self) -> str:
         if self.low == SMALLEST:
             return "above 0" + (f" and below {self.high:g}" if self.below else "")
+        if self.low == -inf and self.high < inf:
+            return f"at most {self.high:g}"
         if self.high == inf:
             return "a number" if self.low == -inf else f"at least {self.low:g}"
         return f"in [{self.low:g}, {self.high:g}{')' if self.below else ']'}"
@@ -79,6 +84,7 @@ class Fixed:
 
 AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
+NonPositive: TypeAlias = Annotated[Number, Range(high=0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
 Between: TypeAlias = Annotated[Number, Range(SMALLEST, 1, below=True)]
 Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
@@ -87,9 +93,9 @@ OpenBetas: TypeAlias = Annotated[
     tuple[Number, Number], Several((Range(SMALLEST, 1, below=True), Range(0, 1, below=True)))
 ]
 ThreeBetas: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(0, 1, below=True),) * 3)]
+Epsilons: TypeAlias = Annotated[tuple[Number | None, Number], Several((Range(0, or_none=True), Range(0)))]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]
-Coefficients: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(), Range(), Range()))]
 
 Positive: TypeAlias = Annotated[Number, Range(SMALLEST)]
 Count: TypeAlias = Annotated[int, Whole(1)]
@@ -112,7 +118,7 @@ class Option:
     """A hyper-parameter as a class declares it: name, range, default. On an instance it reads the first group."""
 
     name: str
-    rule: Range | Several | OneOf | Fixed | type | None
+    rule: Range | Several | Threes | Patterns | OneOf | Fixed | type | None
     default: Any
     keyword_only: bool = False
     may_be_none: bool = False
@@ -128,7 +134,7 @@ class Option:
     @property
     def is_switch(self) -> bool:
         """True for what is chosen and not tuned; versions that did not know it left it as it is by default."""
-        return self.rule is bool or isinstance(self.rule, Fixed | OneOf | Whole) or self.may_be_none
+        return self.rule is bool or isinstance(self.rule, Fixed | OneOf | Whole | Patterns) or self.may_be_none
 
     @property
     def is_required(self) -> bool:
@@ -155,6 +161,8 @@ class Option:
             return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
         if isinstance(self.rule, Several):
             return self._several(value, self.rule, owner, where)
+        if isinstance(self.rule, Threes | Patterns):
+            return self.rule.checked(value, self.name, owner, where)
         if isinstance(self.rule, Fixed) and value != self.rule.value:
             raise ValueError(f"{owner} is what has {self.name}={self.rule.value}{where}, but got {value!r}")
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
@@ -201,6 +209,8 @@ def _plain(value: Any) -> Any:
 
 def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: str) -> Any:
     """Check one number; `got` is what to call it, with its value, in torch.optim's words."""
+    if value is None and allowed.or_none:
+        return None
     if isinstance(value, Tensor):
         if isinstance(allowed, Whole):
             raise TypeError(f"{owner} needs {name} to be {allowed}{where}, but got a Tensor: pass int(...) of it")
@@ -263,14 +273,14 @@ def _is_class_variable(hint: Any) -> bool:
     return hint is ClassVar or get_origin(hint) is ClassVar
 
 
-def _range(hint: Any) -> Range | Several | OneOf | Fixed | type | None:
+def _range(hint: Any) -> Range | Several | Threes | Patterns | OneOf | Fixed | type | None:
     """Find what a field's type says of its values."""
     if get_origin(hint) is Literal:
         return Fixed(*get_args(hint)) if len(get_args(hint)) == 1 else OneOf(get_args(hint))
     if _may_be_none(hint):
         (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
     for mark in getattr(hint, "__metadata__", ()):
-        if isinstance(mark, Range | Several | OneOf):
+        if isinstance(mark, Range | Several | Threes | Patterns | OneOf):
             return mark
     return bool if hint is bool or bool in get_args(hint) else None
 

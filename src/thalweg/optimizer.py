@@ -18,6 +18,8 @@ from .definition import check_options, check_rule, check_steps
 from .engine.choose import checked_engine
 from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
+from .formula.sides import Sides, first_against_rest
+from .given import Given
 from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared, signature
 from .state import checkpoint
@@ -26,6 +28,7 @@ from .state.entries import States
 from .state.keeping import ROUNDINGS, STATE_DTYPES
 from .state.memory import Memory, memory_of
 from .state.noted import Log, NotedGroup, OneParameter
+from .traits import Traits
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -44,13 +47,15 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, torch.optim.Optimizer):
+class Optimizer(_Typed, Given, Traits, torch.optim.Optimizer):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
     grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options) or parameter
-    (`step_count`, `is_first_step`, `param_index`, `numel`, and `rows` and `columns` where it is a matrix); what is
-    returned is the new parameter and the new states, in the order received. States start as zeros, or as the number
+    (`step_count`, `is_first_step`, `param_index`, its place in the optimizer); what is returned is the new parameter
+    and the new states, in the order received. A Python `if` decides on options, and on what is known of a parameter:
+    `shape`, `ndim`, `numel`, `is_matrix`, `rows` and `columns`, and its dtype's `machine_epsilon`; which dimensions are
+    rows, `sides` says. `range(self.n)` takes a whole number of the options. States start as zeros, or as the number
     that a method `initial_<state>` returns, and are kept only under the options that need them.
 
     Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
@@ -89,35 +94,10 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     options: ClassVar[dict[str, Option]] = {}
     around: ClassVar[dict[str, Option]] = {}
     """What every formula has besides: it is put around it."""
-    spellings: ClassVar[Mapping[str, str]] = {}
-    """Other names under which an option is accepted."""
-    counts_steps: ClassVar[bool] = True
-    """False for the rules whose torch.optim counterpart keeps no `step`."""
-    layouts: ClassVar[frozenset[torch.layout]] = frozenset({torch.strided})
-    """The kinds of gradients that the rule is for: dense, sparse or both."""
-    step_type: ClassVar[type] = Tensor
-    """What `step` is in torch.optim's counterpart: a tensor, or an int."""
-    torchs_numbers: ClassVar[frozenset[str]] = frozenset()
-    """The states of one number that torch.optim's counterpart has: in torch's default dtype, others in float64."""
-    refuses: ClassVar[Mapping[str, str]] = {}
-    """The options around a formula with which the rule would be another method, and why: what follows `since`."""
-    measures: ClassVar[tuple[str, ...]] = ()
-    """What `update` returns after the states: sums over the parameter, to learn from."""
-    learned: ClassVar[tuple[str, ...]] = ()
-    """The numbers of a group that are no options: `start` gives the first ones, and `learn` those after a step."""
-    keeps_state_from_start: ClassVar[bool] = False
-    """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
-
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
     learn: ClassVar[Callable[..., dict[str, Any]]]
     """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
-    step_count: ClassVar[Any]
-    is_first_step: ClassVar[Any]
-    param_index: ClassVar[Any]
-    numel: ClassVar[Any]
-    rows: ClassVar[Any]
-    columns: ClassVar[Any]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -145,6 +125,16 @@ class Optimizer(_Typed, torch.optim.Optimizer):
     def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
         return None
+
+    @classmethod
+    def sides(cls, shape: tuple[int, ...], options: Mapping[str, Any]) -> Sides | None:
+        """Say which dimensions of a parameter are rows, and which columns; None if it has no such."""
+        return first_against_rest(len(shape), options["batch_dims"] if "batch_dims" in cls.options else 0)
+
+    @classmethod
+    def rule_in(cls, group: Mapping[str, Any]) -> Rule:
+        """Return the rule that a group follows: a class may have another one for what its own is not for."""
+        return cls.rule
 
     @classmethod
     def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,7 +270,7 @@ class Optimizer(_Typed, torch.optim.Optimizer):
         # All is made by now, and put in place at once, as the first thing that torch does.
         super().__setstate__(
             state
-            | {"state": checkpoint.modernized_states(self.rule, own["state"], groups)}
+            | {"state": checkpoint.modernized_states(self, own["state"], groups)}
             | {"param_groups": [NotedGroup(log, group) for group in groups]}
             | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
             | {"_in_backward": own.get("_in_backward", False)}

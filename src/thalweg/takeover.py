@@ -26,7 +26,7 @@ def from_torch(optimizer: torch.optim.Optimizer) -> Optimizer:
         raise TypeError(f"cannot take over this {type(optimizer).__name__}: {'; '.join(unknown)}")
     owner = _counterparts()[type(optimizer)]
     defaults = {name: value for name, value in optimizer.defaults.items() if name in owner.options}
-    new = owner([_group(group) for group in optimizer.param_groups], **defaults)
+    new = owner([{**_group(group), **owner.routes} for group in optimizer.param_groups], **defaults)
     new.load_state_dict(optimizer.state_dict())
     return new
 

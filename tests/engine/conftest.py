@@ -41,7 +41,7 @@ def variants(cls):
     """Find options for each formula that a class has; every test of all of them asks."""
     names = [name for name in cls.options if name not in {*Optimizer.options, *Optimizer.around}] + ["maximize"]
     together = covering({name: choices(cls.options[name]) for name in names}, lambda values: group_of(cls, values))
-    found = {formula_of(cls.rule, group_of(cls, options)): options for options in together}
+    found = {formula_of(cls.rule, group_of(cls, options)): options for options in reversed(together)}
     return [pytest.param(cls, options, id=_told(cls, options)) for options in found.values()]
 
 

@@ -47,7 +47,7 @@ def texts(cls, **options):
     """Write the kernels of an optimizer in both languages."""
     param = torch.zeros(64, 128)
     optimizer = cls([param], **options)
-    choice = choose(optimizer, [Ready(optimizer.param_groups[0], param, param, 0)])[0]
+    choice = choose(optimizer, [Ready(optimizer.param_groups[0], param, param, 0, type(optimizer))])[0]
     for item in passes(choice.program):
         yield llvm.render(item, dict(choice.dtypes)), triton.render(item, dict(choice.dtypes))
 

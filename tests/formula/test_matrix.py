@@ -79,7 +79,7 @@ def test_a_stack_is_as_many_matrices(count):
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3)])
 def test_nothing_gives_nothing(shape):
     assert orthogonalize(torch.zeros(shape), JORDAN, 5, 1e-7).shape == shape
-    assert newton_schulz(torch.zeros(2, *shape), *JORDAN, 5, 1e-7, 0).shape == (2, *shape)
+    assert newton_schulz(torch.zeros(2, *shape), 5, 1e-7, 0, 1, *JORDAN).shape == (2, *shape)
 
 
 @pytest.mark.parametrize(

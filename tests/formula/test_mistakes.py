@@ -53,7 +53,7 @@ MISTAKES = [
     (lambda self, p, g, m: (math.sqrt(g), m), "math's functions"),
     (lambda self, p, g, m: (float(self.lr) * p, m), "is not known as a number while it is traced"),
     (
-        lambda self, p, g, m: (next(p for _ in range(self.n)), m),
+        lambda self, p, g, m: (next(p for _ in range(self.step_count)), m),
         "declare what never changes as name: ClassVar[int] = 3",
     ),
     (lambda self, p, g, m: (g.sum() * p, m), ".sum cannot see into a formula: write total(x)"),

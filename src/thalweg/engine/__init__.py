@@ -3,6 +3,7 @@
 from threading import RLock
 from typing import Any
 
+from ..formula.facts import known
 from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
@@ -11,7 +12,7 @@ from ..state.noted import Log
 from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
-from .gradients import ready
+from .gradients import phases, ready
 from .metrics import Metrics
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
 from .watch import Watch
@@ -55,7 +56,7 @@ def _step_otherwise(optimizer: Any) -> Watch:
     take_at_once_if_primed(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
-    key = has_grad, phase(optimizer)
+    key = has_grad, phase(optimizer), phases(optimizer)
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
         items = ready(optimizer)
@@ -80,8 +81,8 @@ def _forget(optimizer: Any) -> None:
 
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:
     """Make the states of a group's parameters before their first step."""
-    formula = formula_of(optimizer.rule, group)
     access = InGraph if group["differentiable"] else InPlace
     for param in group["params"]:
+        formula = formula_of(optimizer.rule_in(group), known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, {}))
         complete(optimizer.state[param], formula, param, kept, access.reader(group))

@@ -100,26 +100,41 @@ def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
 
 def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     rule, param, group = rule_for(optimizer, item.group), item.param, item.group
-    formula, held = formula_of(rule, group), optimizer.state.get(param, {})
-    fault = state_fault(rule, param, group, held)
+    formula, held = formula_of(rule, item.options), optimizer.state.get(param, {})
+    fault = state_fault(formula, item, held)
     state = held if fault else in_line(rule, held, param, group)
     kept = _kept(formula, item, state)
     program, measure = program_of(formula, _unusual(kept)), None
     if measures:
-        looking = formula_of(measuring_rule_for(optimizer, group), group)
+        looking = formula_of(measuring_rule_for(optimizer, group), item.options)
         measure = program_of(looking, _unusual(_kept(looking, item, state)))
     reason = why_eager(optimizer.engine, item, formula, kept, state)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
     return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
 
 
-def state_fault(rule: Rule, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> str | None:
+def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str | None:
     """Say why a parameter, its options and its states do not go together, on any engine."""
+    rule, param, group = formula.rule, item.param, item.group
+    if formula.has_lines and (fault := _line_fault(item)):
+        return fault
     unfit = format_fault(param, group)
     if unfit:
         return f"{unfit[0]}, but it {unfit[1]}"
     fault = next(misfits(rule, param, group, state), None)
     return f"it {fault}: {ANEW}" if fault else _elsewhere(rule, param, state)
+
+
+def _line_fault(item: Ready) -> str | None:
+    """Say why a parameter has no rows and columns for a formula that speaks of them."""
+    if item.param.is_complex():
+        return f"its rule speaks of rows and columns of real numbers, but it is {item.param.dtype}: pass it to AdamW"
+    if item.options.sides is None:
+        return (
+            f"its rule speaks of rows and columns, but it has shape {tuple(item.param.shape)}: pass it to AdamW, or "
+            "let the rule ask `if self.is_matrix`"
+        )
+    return None
 
 
 def _elsewhere(rule: Rule, param: Tensor, state: Mapping[str, Any]) -> str | None:

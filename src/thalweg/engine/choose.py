@@ -19,6 +19,7 @@ COMPILERS = ("llvm", "triton")
 EAGER = "engine='eager' was asked for"
 DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
+LINES = "there are no kernels for rows and columns yet"
 WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
 """The reasons for the eager engine that are what the user wanted."""
 
@@ -40,6 +41,8 @@ def why_eager(
         return DIFFERENTIABLE
     if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:
         return SPARSE
+    if formula.has_lines:
+        return LINES
     return (
         why_not_device(engine, item.param)
         or why_not_tensors(item.param, item.grad)

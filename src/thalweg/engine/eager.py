@@ -66,13 +66,13 @@ def step(optimizer: Any, items: Sequence[Ready]) -> int:
 def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     """Compute what a step makes of parameters, and write nothing."""
     # Every formula is found first: what cannot be traced costs no computing.
-    formulas = [formula_of(rule_for(optimizer, item.group), item.group) for item in items]
+    formulas = [formula_of(rule_for(optimizer, item.group), item.options) for item in items]
     return [_computed(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
 
 
 def _computed(optimizer: Any, item: Ready, formula: Formula) -> Update:
     held = optimizer.state.get(item.param, {})
-    refuse(optimizer, item, state_fault(formula.rule, item.param, item.group, held))
+    refuse(optimizer, item, state_fault(formula, item, held))
     drop(optimizer, residues([(item.param, held)]))
     with torch.set_grad_enabled(bool(item.group["differentiable"])):
         return Update(formula, item, in_line(formula.rule, held, item.param, item.group), optimizer._step_numbers)
@@ -93,7 +93,7 @@ def note(optimizer: Any, updates: Sequence[Update]) -> None:
 
 def grad_square(optimizer: Any, item: Ready) -> Any:
     """Sum the squares of a gradient, as it will be used."""
-    formula = formula_of(measuring_rule_for(optimizer, item.group), item.group)
+    formula = formula_of(measuring_rule_for(optimizer, item.group), item.options)
     return whole(_computed(optimizer, item, formula).outputs["grad_square"])
 
 
@@ -103,18 +103,18 @@ class Update:
     def __init__(self, formula: Formula, item: Ready, state: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         self.formula, self.item, self.param, self.given = formula, item, item.param, given
         self.access = access_to(formula, item)
-        self.read = self.access.reader(item.group)
+        self.read = self.access.reader(item.options)
         self.count = _count(state, formula)
         self.kept: dict[str, Format] = dict(formats(formula.rule, formula.states, self.param, item.group, state))
         self.full = dict(state)
         """What will be kept of the parameter."""
         complete(self.full, formula, self.param, self.kept, self.read)
         written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
-        values = self._values()
+        values = self._seen(self._values())
         if formula.rebinds:
             values = {name: rebinding(value) for name, value in values.items()}
-        outputs = formula.rule(self._group(), values)
-        self.outputs = {name: self.access.apart(plain(value), written) for name, value in outputs.items()}
+        outputs = {name: plain(value) for name, value in formula.rule(self._group(), values).items()}
+        self.outputs = {name: self.access.apart(value, written) for name, value in self._as_kept(outputs).items()}
         self.changes = list(self._changes())
 
     def _changes(self) -> Iterator[Change]:
@@ -145,6 +145,25 @@ class Update:
         for name, form in self.kept.items():
             values[name] = self.access.read(form, self._parts(name), self.param)
         return {"param": values.pop("param"), "grad": self.access.grad, **values}
+
+    def _seen(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Let a formula that speaks of rows and columns see them as the last two dimensions."""
+        if not self.formula.has_lines:
+            return values
+        sides: Any = self.item.options.sides
+        return {name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() else x for name, x in values.items()}
+
+    def _as_kept(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Give what a formula has returned the shapes in which it is kept."""
+        if not self.formula.has_lines:
+            return outputs
+        sides: Any = self.item.options.sides
+        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs}
+        return outputs | {
+            name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
+            for name, shape in kept.items()
+            if isinstance(outputs[name], Tensor)
+        }
 
     def _parts(self, name: str) -> list[Tensor]:
         tensors = self.full | {"param": self.param}

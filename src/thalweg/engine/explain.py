@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import products
 from .choice import Choice, choose
-from .gradients import Ready, numbered
+from .gradients import Ready, numbered, ready_to
 from .kernels import as_far_as_known
 from .operands import PLAIN
 from .triton import available
@@ -19,7 +19,7 @@ from .triton import available
 def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
     sets: dict[Any, list[Choice]] = {}
-    for choice in map(as_far_as_known, choose(optimizer, list(_all(optimizer.param_groups)))):
+    for choice in map(as_far_as_known, choose(optimizer, list(_all(optimizer)))):
         kind = choice.fault or choice.why_eager or (*choice.kernels, _between(choice))
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
     lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
@@ -27,11 +27,11 @@ def explain(optimizer: Any) -> str:
     return "\n".join(lines + _flags(optimizer.param_groups))
 
 
-def _all(groups: Sequence[dict[str, Any]]) -> list[Ready]:
+def _all(optimizer: Any) -> list[Ready]:
     """Take every parameter as if it had a gradient."""
     return [
-        Ready(group, param, _like(param) if param.grad is None else param.grad, index)
-        for index, (group, param) in enumerate(numbered(groups))
+        ready_to(optimizer, group, param, _like(param) if param.grad is None else param.grad, index)
+        for index, (group, param) in enumerate(numbered(optimizer.param_groups))
     ]
 
 

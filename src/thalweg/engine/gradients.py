@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..formula.matrix import matrix_shape
+from ..formula.facts import FACTS, Known, known, size_name
 from ..state.keeping import CODED
 from ..state.names import name_in
 
@@ -23,13 +24,22 @@ class Ready:
     grad: Tensor
     index: int
     """Its place among all parameters of the optimizer."""
+    owner: Any
+    """The class of the optimizer."""
+    phase: str | None = None
+    """Which phase of its work this step is, where the class has any."""
+
+    @cached_property
+    def options(self) -> Known:
+        """What a formula may ask while it is traced: the options of the group, and what is known of the parameter."""
+        found = known(self.owner, self.param, self.group)
+        return found if self.phase is None else found.at(self.phase)
 
     @property
     def numbers(self) -> dict[str, float]:
-        """What formulas may ask of a parameter: its place, how many real numbers it has, and its matrices' shape."""
-        numel = self.param.numel() * (2 if self.param.is_complex() else 1)
-        rows, columns = matrix_shape(self.param.shape, self.group.get("batch_dims", 0))
-        return {"param_index": float(self.index), "numel": float(numel), "rows": float(rows), "columns": float(columns)}
+        """What formulas may ask of a parameter, as numbers: its place, and what is known of it."""
+        sizes = map(size_name, range(self.param.dim()))
+        return {"param_index": float(self.index)} | {name: self.options[name] for name in (*FACTS, *sizes)}
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Left:
 def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
     """Look again at the gradients of parameters that had some; another thread may just have taken one away."""
     pairs = [(one, one.param.grad) for one in left]
-    items = [Ready(one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
+    items = [ready_to(optimizer, one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
     for item in items:
         _refuse(optimizer, item)
     return items
@@ -53,17 +63,39 @@ def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
 
 def ready(optimizer: Any) -> list[Ready]:
     """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
-    found = list(_with_gradient(optimizer.param_groups, optimizer._first_index))
+    found = list(_with_gradient(optimizer))
     for item in found:
         _refuse(optimizer, item)
     return found
 
 
-def _with_gradient(groups: list[dict[str, Any]], first: int) -> Iterator[Ready]:
-    for index, (group, param) in enumerate(numbered(groups), first):
+def _with_gradient(optimizer: Any) -> Iterator[Ready]:
+    for index, (group, param) in enumerate(numbered(optimizer.param_groups), optimizer._first_index):
         grad = param.grad
         if grad is not None:
-            yield Ready(group, param, grad, index)
+            yield ready_to(optimizer, group, param, grad, index)
+
+
+def ready_to(optimizer: Any, group: dict[str, Any], param: Tensor, grad: Tensor, index: int) -> Ready:
+    """Say of a parameter what its next step will be."""
+    return Ready(group, param, grad, index, type(optimizer), phase_of(optimizer, group, param))
+
+
+def phase_of(optimizer: Any, group: Mapping[str, Any], param: Tensor) -> str | None:
+    """Say which phase a parameter's next step is; None where the class has no phases."""
+    owner = type(optimizer)
+    if not owner.phases:
+        return None
+    taken = optimizer.state[param].get("step") if param in optimizer.state else None
+    return str(owner.phase_of(group, 1 if taken is None else int(taken) + 1))
+
+
+def phases(optimizer: Any) -> tuple[str | None, ...]:
+    """Say which phase the next step of each parameter that has a gradient is; nothing where there are no phases."""
+    if not type(optimizer).phases:
+        return ()
+    pairs = numbered(optimizer.param_groups)
+    return tuple(phase_of(optimizer, group, param) for group, param in pairs if param.grad is not None)
 
 
 def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Tensor]]:

@@ -150,7 +150,7 @@ class Launch:
             "chunks": np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3),
             # A rule that keeps no count still knows its first step: the one that made its states.
             "step": np.array([0.0 if row.is_fresh else 1.0 for row in rows]),
-        } | {name: np.array([row.numbers[name] for row in rows]) for name in rows[0].numbers}
+        } | {name: np.array([row.numbers[name] for row in rows]) for name in shared_numbers(rows)}
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[Call] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
@@ -213,6 +213,11 @@ class Launch:
     def _lay_out(self) -> None:
         for place, grad in self.relaid:
             place.copy_(grad)
+
+
+def shared_numbers(rows: Sequence[Row]) -> list[str]:
+    """Name what is known of all parameters: sizes only of as many dimensions as each has."""
+    return [name for name in rows[0].numbers if all(name in row.numbers for row in rows)]
 
 
 def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:

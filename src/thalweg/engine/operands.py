@@ -90,6 +90,8 @@ def _why_not_part(param: Tensor, part: Part, name: str, value: Any) -> str | Non
         return f"there are no kernels for a state of {value.dtype}"
     if value.shape != part.shape(param):
         return f"its state {name!r} has another shape"
+    if part.is_smaller:
+        return None if value.is_contiguous() else f"its state {name!r} has gaps in memory"
     if part.is_flat:
         return _why_not_flat(param, part, name, value)
     if value.is_complex() != param.is_complex() or not lie_alike(value, param):

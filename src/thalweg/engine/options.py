@@ -1,6 +1,6 @@
 """The options of the groups of a launch as numbers for its kernel: read again only where something may have changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from ..formula.expr import Symbol, symbols
+from ..formula.facts import SHAPE, Known
+from ..formula.phases import PHASE
 from ..formula.trace import NUMBER, Formula, as_float, shape_of
 from ..state.noted import Log, NotedGroup
 from .edits import check_values
@@ -20,13 +22,24 @@ class Options:
     """A table with a row for each group and a column for each number, at an address that stays."""
 
     def __init__(
-        self, groups: Sequence[dict[str, Any]], formula: Formula, columns: Sequence[Symbol], more: Mapping[str, Any]
+        self,
+        groups: Sequence[dict[str, Any]],
+        formula: Formula,
+        columns: Sequence[Symbol],
+        more: Mapping[str, Any],
+        members: Sequence[Known],
     ) -> None:
         self.groups, self.formula, self.columns, self.more = groups, formula, columns, more
+        self.asked = _apart(members, formula.facts)
+        """The groups again, with what is known of their parameters where the formula has asked for it."""
+        self.shaping = frozenset[str]().union(*(member.shaping for member in members))
+        """The options that say which dimensions are rows: what follows from them is known of each parameter."""
         self.table = np.zeros((len(groups), max(len(columns), 1)))
         # No matter of the formula, but of what is made of it: a group may have its own.
-        self.chosen = {name: [shape_of(group[name]) for group in groups] for name in CHOICES}
-        self.names = [*dict.fromkeys([*formula.structure, *CHOICES])]
+        choices = (*CHOICES, *formula.rule.owner.routes)
+        self.chosen = {name: [shape_of(group[name]) for group in groups] for name in choices}
+        self.names = [*dict.fromkeys([*formula.structure, *self.shaping, *choices])]
+        self.names = [name for name in self.names if name not in (SHAPE, PHASE)]
         self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
         self.known: dict[str, list[Any]] = {}
         self.volatile: list[str] = []
@@ -88,11 +101,13 @@ class Options:
 
     def _fits(self, name: str, values: list[Any]) -> bool:
         """Tell if these values of an option still select the formula."""
+        if name in self.shaping and values != self.known.get(name, values):
+            return False
         if name in self.decided:
-            return all(map(self.formula.fits, self.groups))
+            return all(map(self.formula.fits, self.asked))
         if name in self.chosen:
             return list(map(shape_of, values)) == self.chosen[name]
-        shape = self.formula.structure[name]
+        shape = self.formula.structure.get(name, NUMBER)
         return (shape is NUMBER and _are_plain(values)) or all(shape_of(value) == shape for value in values)
 
     def fill_in_numbers_of_the_step(self) -> None:
@@ -100,6 +115,11 @@ class Options:
         for column, symbol in enumerate(self.columns):
             if symbol.name in self.more:
                 self._fill(column, [self.more[symbol.name]] * len(self.groups))
+
+
+def _apart(members: Sequence[Known], facts: Collection[str]) -> list[Known]:
+    """Take one of all parameters of a group of which the same is known."""
+    return list({(id(member.group), *(member[name] for name in facts)): member for member in members}.values())
 
 
 def _common_log(groups: Sequence[dict[str, Any]]) -> Log | None:

@@ -186,7 +186,8 @@ def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict
     measure = None if first.measure is None else (first.measure, kernel_for(*first.kernel(first.measure)))
     columns = [symbol for program in (*passes(first.program), first.measure) if program for symbol in program.options]
     groups = {id(choice.item.group): choice.item.group for choice in choices}
-    options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers)
+    members = [choice.item.options for choice in choices]
+    options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers, members)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
     matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None

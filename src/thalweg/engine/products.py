@@ -63,7 +63,7 @@ def why_torch(made: Made) -> str | None:
         return "there is no kernel for them"
     return (
         _why_not_device(made.like.device)
-        or _why_not_matrices(made.like, int(made.numbers[-1]))
+        or _why_not_matrices(made.like, *map(int, made.numbers[2:4]))
         or _failures.get(made.like.device)
     )
 
@@ -79,8 +79,8 @@ def _why_not_device(device: torch.device) -> str | None:
     return None if found in TILES else f"the kernel for symmetric ones is not for compute capability {found}"
 
 
-def _why_not_matrices(like: Tensor, batch_dims: int) -> str | None:
-    shape = matrix_shape(like.shape, batch_dims)
+def _why_not_matrices(like: Tensor, batch_dims: int, blocks: int) -> str | None:
+    shape = matrix_shape(like.shape, batch_dims, blocks)
     if work_dtype(like.dtype) is not torch.bfloat16:
         return f"the kernel for symmetric ones is not for {like.dtype}"
     if min(shape) < LEAST or shape[0] * shape[1] >= 2**31:

@@ -37,7 +37,7 @@ def _leaves_it_to_the_device(optimizer: Any) -> bool:
 
 def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     """Return the rule of this step: gradients may be scaled, or only be gathered."""
-    rule = _counting(optimizer.rule, group)
+    rule = _counting(optimizer.rule_in(group), group)
     if is_gathering(optimizer):
         rule = gathering(rule)
     return _as_they_come(optimizer, rule)
@@ -45,7 +45,7 @@ def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
 
 def measuring_rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     """Return the rule that measures the gradients of this step."""
-    return _as_they_come(optimizer, measuring(_counting(optimizer.rule, group), is_gathering(optimizer)))
+    return _as_they_come(optimizer, measuring(_counting(optimizer.rule_in(group), group), is_gathering(optimizer)))
 
 
 def _as_they_come(optimizer: Any, rule: Rule) -> Rule:

@@ -13,7 +13,7 @@ from torch.autograd.graph import increment_version
 
 from ..state.entries import States
 from ..state.layout import extent, spans
-from .gradients import Ready
+from .gradients import Ready, phases
 from .launch import Launch
 from .operands import facts
 from .plan import plan
@@ -33,7 +33,7 @@ class Watch:
             optimizer.state = States(optimizer.state)
         self.plan = plan(optimizer, items)
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
-        self.phase = phase(optimizer)
+        self.phase, self.phases = phase(optimizer), phases(optimizer)
         self.groups = list(optimizer.param_groups)
         self.params = list(_params(self.groups))
         self.options = [launch.options for launch in self.plan.launches]
@@ -100,6 +100,7 @@ class Watch:
             and optimizer.engine == self.engine
             and (SCALE in optimizer._step_numbers) == self.is_scaled
             and not ((self.plan.accumulates or self.plan.eager) and phase(optimizer) != self.phase)
+            and not (self.phases and phases(optimizer) != self.phases)
         ):
             return False
         # A loop costs half as much as all() of a generator.

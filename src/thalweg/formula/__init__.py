@@ -4,20 +4,25 @@ Each takes tensors (and computes), symbols (and builds the graph) or plain numbe
 one text of `update` serves as reference, as source of kernels and as documentation.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr, as_number
-from .matrix import MATRIX_FUNCTIONS, work_dtype
+from .lines import along
+from .matrix import COEFFICIENTS, MATRIX_FUNCTIONS, work_dtype
 from .move import plain
 from .number import Number
 from .ops import OPS
-from .rule import Copy, Scalar, Unsigned
+from .rule import Columns, Copy, Rows, Scalar, Unsigned
+from .scopes import ALONG, scope_of
 
 __all__ = [
+    "COEFFICIENTS",
+    "Columns",
     "Copy",
+    "Rows",
     "Scalar",
     "Unsigned",
     "atan2",
@@ -26,6 +31,9 @@ __all__ = [
     "block_peak",
     "cbrt",
     "clamp",
+    "column_max",
+    "column_mean",
+    "column_total",
     "exp",
     "float16",
     "floor",
@@ -37,6 +45,9 @@ __all__ = [
     "maximum",
     "minimum",
     "orthogonalize",
+    "row_max",
+    "row_mean",
+    "row_total",
     "scaled_bits",
     "shift_right",
     "sign",
@@ -148,6 +159,36 @@ def total_square(x: Any) -> Any:
     return _summed("total_square", x) if isinstance(x, Expr) else x.double().square().sum()
 
 
+def row_total(x: Any) -> Any:
+    """Sum along each row of a parameter's matrices, in float64, rounded once; the class's `sides` says which."""
+    return _along("row_total", x)
+
+
+def row_mean(x: Any) -> Any:
+    """Take the mean of each row, as `row_total` takes the sum."""
+    return _along("row_mean", x)
+
+
+def row_max(x: Any) -> Any:
+    """Take the largest of each row; NaN if one is."""
+    return _along("row_max", x)
+
+
+def column_total(x: Any) -> Any:
+    """Sum along each column of a parameter's matrices, in float64, rounded once."""
+    return _along("column_total", x)
+
+
+def column_mean(x: Any) -> Any:
+    """Take the mean of each column, as `column_total` takes the sum."""
+    return _along("column_mean", x)
+
+
+def column_max(x: Any) -> Any:
+    """Take the largest of each column; NaN if one is."""
+    return _along("column_max", x)
+
+
 def block_peak(x: Any) -> Any:
     """Find the largest size among a block of 256 elements, for each of them; of tensors, those in one dimension."""
     x = plain(x)
@@ -157,19 +198,33 @@ def block_peak(x: Any) -> Any:
     return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()]
 
 
-def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0) -> Any:
+def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0, blocks: Any = 1) -> Any:
     """Bring the singular values of a tensor's matrices near 1, by steps of Newton and Schulz's iteration.
 
-    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together.
+    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together. Each
+    of as many blocks of rows is a matrix of its own. Coefficients are three numbers, or three for each step in one row,
+    or a name of `COEFFICIENTS`.
     """
-    x, numbers = plain(x), (*coefficients, steps, eps, batch_dims)
+    given = COEFFICIENTS[coefficients] if isinstance(coefficients, str) else coefficients
+    x, numbers = plain(x), (steps, eps, batch_dims, blocks, *given)
     if isinstance(x, Expr):
         return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
     kept = work_dtype(x.dtype)
     return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
 
 
-def _summed(how: Literal["total", "total_square"], x: Expr) -> Expr:
+def _along(how: str, x: Any) -> Any:
+    """Go along rows or columns; what does not differ there stays as it is."""
+    x = plain(x)
+    if isinstance(x, Tensor):
+        return along(how, x)
+    if not varies(x):
+        raise TypeError(f"{how} goes along a parameter's {how.partition('_')[0]}s, but got a number: use it as it is")
+    node = Reduction(how, (as_number(x),))
+    return node if (node.side, scope_of(node.operands[0])) in ALONG else node.operands[0]
+
+
+def _summed(how: str, x: Expr) -> Expr:
     """Build the node of a sum; of conditions, those that hold are counted."""
     if not x.varies:
         raise TypeError(f"{how} sums over the elements of a parameter, but got a number: multiply it by self.numel")

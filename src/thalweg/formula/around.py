@@ -6,13 +6,14 @@ the outermost inwards, as they stand in `WRAPPERS`; the new parameter passes the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, reduce
 from typing import Any
 
 from . import clamp, floor, lerp, maximum, minimum, sign, sqrt, total, total_square, where
 from .move import Move, plain
-from .rule import Rule, Update, Values
+from .rule import Rule, Update, Values, rule_of
 
 EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
 """The states that are kept for the averaged parameter, the sum of gradients, `lookahead` and `grokfast`."""
@@ -216,6 +217,20 @@ def surrounded(rule: Rule) -> Rule:
     more = (EMA, ACCUMULATED, SLOW, FILTERED)
     wide = {EMA, ACCUMULATED, SLOW}
     return rule.wrapped(around, states=(*rule.states, *more), wide=rule.wide | wide, copies=rule.copies | {EMA, SLOW})
+
+
+def lent(other: Any, owner: Any, names: Mapping[str, str], **decided: Any) -> Rule:
+    """Let another class's formula update some parameters of an optimizer; `names` are what its options are there."""
+    rule = surrounded(replace(rule_of(other), owner=owner))
+
+    def wrap(inner: Update) -> Update:
+        def update(self: Any, now: Values) -> Values:
+            options = {name: getattr(self, own) for name, own in names.items()}
+            return inner(self.having(**options, **decided), now)
+
+        return update
+
+    return rule.wrapped(wrap)
 
 
 @cache

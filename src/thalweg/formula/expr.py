@@ -11,8 +11,9 @@ from .mistakes import Opaque
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 
-Scope: TypeAlias = Literal["element", "block", "parameter", "group"]
-"""Where a symbol has one value: for each element, for each block of elements, for each parameter, or for each group."""
+Scope: TypeAlias = Literal["element", "block", "row", "column", "matrix", "parameter", "group"]
+"""Where a symbol has one value: for each element, for each block of elements, for each row or column of a parameter's
+matrices, for each of them, for each parameter, or for each group."""
 
 BLOCK = 256
 """Elements of a block, in the order of memory: those that share a scale in 8-bit formats."""
@@ -108,7 +109,7 @@ class Expr(Opaque):
     def __bool__(self) -> bool:
         """Answer a Python `if` on an option, and remember the answer; refuse one on anything that varies."""
         for symbol in symbols(self):
-            if symbol.scope != "group":
+            if symbol.decide is None:
                 raise TypeError(
                     f"a Python `if` cannot depend on {symbol.name!r}, which is not known while the formula "
                     "is traced: use where(condition, a, b), & and | for `and` and `or`, maximum and minimum for max "
@@ -118,9 +119,19 @@ class Expr(Opaque):
 
     def _decide(self) -> bool:
         first = next(symbols(self), None)
-        if first is None or first.decide is None:
+        if first is None:
             raise TypeError("a Python `if` on a constant of the formula: decide it outside the formula")
         return bool(first.decide(self))
+
+    def __index__(self) -> int:
+        """Give range() a whole number of the options, and remember it; refuse what is not known yet."""
+        found = list(symbols(self))
+        if not found or any(symbol.decide is None for symbol in found):
+            return super().__index__()
+        number = found[0].decide(self, float)
+        if number % 1:
+            raise TypeError(f"range() wants a whole number, but {found[0].label!r} makes it {number:g}")
+        return int(number)
 
 
 def _rebinding(name: str) -> Callable[[Expr, Any], Any]:
@@ -153,7 +164,7 @@ class Symbol(Expr):
     @property
     def varies(self) -> bool:  # type: ignore[override]
         """True for tensors."""
-        return self.scope in ("element", "block")
+        return self.scope not in ("parameter", "group")
 
     @property
     def label(self) -> str:
@@ -187,15 +198,23 @@ class Operation(Expr):
 
 @dataclass(eq=False, frozen=True)
 class Reduction(Expr):
-    """One number of many: the sum or the sum of squares over a parameter, or the largest size in a block."""
+    """One number of many: a sum over a parameter, along its rows or columns, or the largest size in a block.
 
-    how: Literal["total", "total_square", "block_peak"]
+    `how` is total, total_square or block_peak; or row or column, and total, mean or max: row_mean.
+    """
+
+    how: str
     operands: tuple[Expr, ...]
 
     @property
     def varies(self) -> bool:  # type: ignore[override]
-        """True for what differs from block to block."""
-        return self.how == "block_peak"
+        """True for what differs from block to block, or from row to row."""
+        return not self.how.startswith("total")
+
+    @property
+    def side(self) -> str:
+        """Along what it goes: row, column, or nothing of the two."""
+        return self.how.partition("_")[0] if self.how.startswith(("row", "column")) else ""
 
 
 @dataclass(eq=False, frozen=True)

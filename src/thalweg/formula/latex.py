@@ -79,6 +79,8 @@ class Writer:
         if node in self.named or node in self.results:
             return self._result(node)
         if isinstance(node, Reduction):
+            if node.side:
+                return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({self.text(node.operands[0])}\right)"
             power = "^2" if node.how == "total_square" else ""
             return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
         if isinstance(node, MatrixFunction):
@@ -101,7 +103,7 @@ class Writer:
             return indexed(letter, str(symbol.index + 1))
         if symbol.name == "grad":
             return indexed(letter, "t")
-        is_state = symbol.scope == "element" or symbol.name in self.formula.rule.scalars
+        is_state = symbol.varies or symbol.name in self.formula.rule.scalars
         return indexed(letter, "t-1") if is_state else letter
 
     def _result(self, node: Expr) -> str:

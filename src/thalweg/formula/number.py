@@ -17,6 +17,11 @@ class Number(float):
 
     __slots__ = ()
 
+    def __index__(self) -> int:
+        if not self.is_integer():
+            raise TypeError(f"range() wants a whole number, but got {float(self):g}")
+        return int(self)
+
     def __neg__(self) -> Number:
         return Number(-float(self))
 

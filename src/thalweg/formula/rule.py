@@ -10,9 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeAlias
 
 from ..annotations import evaluated
+from .expr import Scope
+from .facts import SHAPE
+from .phases import PHASE
 
 Scalar = Annotated[Any, "one number a parameter"]
 """Marks a state of `update` that is one number for the whole parameter, as `mu: Scalar`."""
+
+Rows = Annotated[Any, "one number a row"]
+"""Marks a state of `update` that is one number for each row of the parameter's matrices, as `row_var: Rows`."""
+
+Columns = Annotated[Any, "one number a column"]
+"""Marks a state of `update` that is one number for each column."""
 
 Unsigned = Annotated[Any, "never negative"]
 """Marks a state of `update` that is never negative, as a mean of squares is: formats keep it so."""
@@ -20,7 +29,7 @@ Unsigned = Annotated[Any, "never negative"]
 Copy = Annotated[Any, "starts as the parameter"]
 """Marks a state of `update` that starts as the parameter; it is never kept in a narrow format."""
 
-MARKS = {"Scalar": Scalar, "Unsigned": Unsigned, "Copy": Copy}
+MARKS = {"Scalar": Scalar, "Rows": Rows, "Columns": Columns, "Unsigned": Unsigned, "Copy": Copy}
 
 Values: TypeAlias = dict[str, Any]
 """The parameter, its gradient and its states, by name."""
@@ -50,6 +59,18 @@ class Rule:
     """Those that are kept in the format that is computed in, whatever the parameter's."""
     copies: frozenset[str] = field(default=frozenset())
     """Those that start as the parameter."""
+    rows: frozenset[str] = field(default=frozenset())
+    """Those that are one number for each row."""
+    columns: frozenset[str] = field(default=frozenset())
+    """Those that are one number for each column."""
+
+    def scope(self, state: str) -> Scope:
+        """Say where a state has one value."""
+        if state in self.scalars:
+            return "parameter"
+        if state in self.rows:
+            return "row"
+        return "column" if state in self.columns else "element"
 
     def __call__(self, group: Group, now: Values) -> Values:
         """Compute the new parameter and states, and what is measured on the way, by name."""
@@ -72,7 +93,7 @@ class Group:
         return self._owner
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._owner.options or name in self._owner.learned:
+        if name in self._owner.options or name in self._owner.learned or name in (SHAPE, PHASE):
             return self._read(name)
         try:
             attribute = inspect.getattr_static(self._owner, name)
@@ -113,11 +134,15 @@ def rule_of(owner: Any) -> Rule:
             raise TypeError(f"{owner.__name__}.update must name each state, but takes {argument}: write it by its name")
     marks = {state.name: _marks(state.annotation, text, owner) for state in arguments[3:]}
     names = tuple(marks)
-    scalars, unsigned, copies = (
-        frozenset(name for name in names if mark in marks[name]) for mark in ("Scalar", "Unsigned", "Copy")
+    for name in names:
+        if len(marks[name] - {"Unsigned"}) > 1:
+            said = " and ".join(mark for mark in MARKS if mark in marks[name])
+            raise TypeError(f"{owner.__name__}.update marks {name!r} as {said}: a state can be one of them")
+    scalars, rows, columns, unsigned, copies = (
+        frozenset(name for name in names if mark in marks[name]) for mark in MARKS
     )
-    update = _by_name(owner, text, names)
-    return Rule(owner, text, update, names, scalars, unsigned, owner.counts_steps, wide=copies, copies=copies)
+    update, counts = _by_name(owner, text, names), owner.counts_steps
+    return Rule(owner, text, update, names, scalars, unsigned, counts, copies, copies, rows, columns)
 
 
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:

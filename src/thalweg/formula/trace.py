@@ -1,7 +1,7 @@
 """Call `update` with symbols, and get its graph."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -11,9 +11,12 @@ from torch import Tensor
 
 from . import around
 from .alike import are_alike
-from .expr import Constant, Expr, Operation, Symbol, as_expr, as_number, symbols, walk
+from .expr import Constant, Expr, Operation, Reduction, Symbol, apply, as_expr, as_number, symbols, walk
+from .facts import FACTS, SHAPE, size_name
 from .mistakes import in_one_sentence
+from .phases import PHASE, Usual, phase_in, usual
 from .rule import Group, Rule
+from .scopes import joined, scope_of
 
 NUMBER = object()
 """Stands for any number where a formula's structure is compared."""
@@ -29,7 +32,7 @@ class Formula:
     structure: dict[str, Any]
     """Each option that the formula read: its value, or NUMBER where it stays a symbol."""
     decisions: list[tuple[Expr, bool]] = field(default_factory=list)
-    """Each Python `if` on the options, and how it was answered."""
+    """Each Python `if` on the options or on what is known of the parameter, and how it was answered."""
     names: dict[Expr, str] = field(default_factory=dict)
     """What the text of `update` calls a node."""
     rebinds: bool = False
@@ -37,9 +40,25 @@ class Formula:
 
     def fits(self, options: Mapping[str, Any]) -> bool:
         """Tell if a group with these options has this very formula."""
-        return all(shape_of(options[name]) == shape for name, shape in self.structure.items()) and all(
+        return all(self._read(options, name) == shape for name, shape in self.structure.items()) and all(
             bool(evaluate(condition, options)) == answer for condition, answer in self.decisions
         )
+
+    def _read(self, options: Mapping[str, Any], name: str) -> Any:
+        return phase_in(self.rule.owner, options) if name == PHASE else shape_of(options[name])
+
+    @property
+    def has_lines(self) -> bool:
+        """True if it speaks of rows or columns."""
+        nodes = walk(*self.outputs.values())
+        kept = self.rule.rows | self.rule.columns
+        return any(isinstance(node, Reduction) and node.side for node in nodes) or not kept.isdisjoint(self.states)
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """What was asked of the parameter."""
+        asked = (symbol.name for condition, _ in self.decisions for symbol in symbols(condition))
+        return frozenset(name for name in (*asked, *self.structure) if name in FACTS or name.startswith(SHAPE))
 
     @property
     def states(self) -> list[str]:
@@ -92,34 +111,51 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
     formula = Formula(rule, {}, {})
     asked, rebound = [options], Expr.rebound
 
-    def decide(condition: Expr) -> bool:
-        answer = bool(evaluate(condition, *asked))
-        formula.decisions.append((condition, answer))
+    def decide(number: Expr, kind: type = bool) -> Any:
+        answer = kind(evaluate(number, *asked))
+        condition = number if kind is bool else apply("equal", number, answer)
+        formula.decisions.append((condition, bool(answer) if kind is bool else True))
         return answer
 
     def read(name: str) -> Any:
+        if name == PHASE:
+            return formula.structure.setdefault(name, phase_in(rule.owner, options))
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
-    group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN)
-    inputs = {name: Symbol(name, "parameter" if name in rule.scalars else "element") for name in arguments(rule)}
+    facts = {name: Symbol(name, "parameter", None, decide) for name in FACTS}
+    group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN, **facts)
+    inputs = {name: Symbol(name, rule.scope(name)) for name in arguments(rule)}
     with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
         outputs = rule(group, dict(inputs))
     outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
-    formula.outputs = living({name: _output(rule, name, value) for name, value in outputs.items()}, inputs)
+    outputs = {name: _output(rule, name, value) for name, value in outputs.items()}
+    formula.outputs = living(outputs, inputs, _kept_always(formula, options))
     formula.rebinds = Expr.rebound > rebound
     # A formula is kept for ever, and its symbols know who decides: not so the group, with its parameters.
     asked.clear()
     return formula
 
 
+def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:
+    """Name the states of the usual phase: they are kept in all phases, whether these change them or not."""
+    owner, phase = formula.rule.owner, formula.structure.get(PHASE)
+    if phase is None or phase == usual(owner):
+        return []
+    return formula_of(formula.rule, Usual(owner, options)).states
+
+
 def _output(rule: Rule, name: str, value: Any) -> Expr:
     """Take what was returned under a name; a state that is one number is none for each element."""
     new: Expr = as_number(as_expr(value))
-    if name in rule.scalars and new.varies:
+    found, wanted = scope_of(new), rule.scope(name)
+    if joined([found, wanted]) != wanted:
+        mark, word = {"row": ("Rows", "row_mean"), "column": ("Columns", "column_mean")}.get(
+            wanted, ("a Scalar", "total")
+        )
         raise TypeError(
-            f"{rule.owner.__name__}.update returned {name!r} for each element, but it is marked as a Scalar, one "
-            "number a parameter: take a total(), or leave the mark out"
+            f"{rule.owner.__name__}.update returned {name!r} for each {found}, but it is marked as {mark}, one "
+            f"number a {wanted}: take a {word}(), or leave the mark out"
         )
     return new
 
@@ -127,13 +163,10 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
 GIVEN = {
     "step_count": Symbol("step_count", "parameter"),
     "param_index": Symbol("param_index", "parameter"),
-    "numel": Symbol("numel", "parameter"),
-    "rows": Symbol("rows", "parameter"),
-    "columns": Symbol("columns", "parameter"),
     "grad_scale": Symbol("grad_scale", "group"),
     "grad_norm": Symbol("grad_norm", "group"),
 }
-"""The numbers that no option names: of the step, and of the parameter."""
+"""The numbers of the step, which no option names."""
 
 
 def arguments(rule: Rule) -> tuple[str, ...]:
@@ -146,10 +179,13 @@ def first_step(rule: Rule) -> Expr:
     return Symbol("step_count", "parameter") <= 1
 
 
-def symbolic(name: str, value: Any, decide: Callable[[Expr], bool]) -> Any:
+def symbolic(name: str, value: Any, decide: Callable[..., Any]) -> Any:
     """Turn a number into a symbol, a tuple of numbers into a tuple of symbols; leave the rest."""
+    if name == SHAPE:
+        return tuple(Symbol(size_name(place), "parameter", None, decide) for place in range(len(value)))
     if isinstance(value, tuple | list):
-        return tuple(Symbol(name, "group", index, decide) for index in range(len(value)))
+        numbers = (Symbol(name, "group", index, decide) for index in range(len(value)))
+        return tuple(symbol if is_number(item) else item for symbol, item in zip(numbers, value, strict=True))
     return Symbol(name, "group", None, decide) if is_number(value) else value
 
 
@@ -165,11 +201,11 @@ def shape_of(value: Any) -> Any:
     return NUMBER if is_number(value) else value
 
 
-def living(outputs: dict[str, Expr], inputs: dict[str, Symbol]) -> dict[str, Expr]:
+def living(outputs: dict[str, Expr], inputs: dict[str, Symbol], always: Collection[str] = ()) -> dict[str, Expr]:
     """Leave out the states that are neither read nor changed: these options do not need them."""
     unchanged = {name for name, value in outputs.items() if value is inputs.get(name)}
     read = set(symbols(*(outputs[name] for name in outputs if name not in unchanged)))
-    dead = {name for name in unchanged if inputs[name] not in read} - {"param"}
+    dead = {name for name in unchanged if inputs[name] not in read} - {"param", *always}
     return {name: value for name, value in outputs.items() if name not in dead}
 
 
@@ -180,7 +216,7 @@ def evaluate(expr: Expr, options: Mapping[str, Any], **numbers: float) -> Any:
         if isinstance(node, Constant):
             values[node] = node.value
         elif isinstance(node, Symbol):
-            values[node] = numbers[node.name] if node.scope != "group" else option(options, node)
+            values[node] = numbers[node.name] if node.name in numbers else option(options, node)
         elif isinstance(node, Operation):
             values[node] = node.op.host(*(values[operand] for operand in node.operands))
     return values[expr]

@@ -15,4 +15,5 @@ from .elementwise import *
 from .layerwise import *
 from .matrix import *
 from .modelwise import *
+from .rows import *
 from .wrappers import in_backward as in_backward

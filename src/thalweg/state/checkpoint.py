@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
-from ..formula.rule import Rule
 from . import structure
 from .averaged import refuse_within
 from .convert import as_dtype, converted
@@ -61,7 +60,7 @@ def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str,
         for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
             for param, key in zip(group["params"], numbers["params"], strict=True):
                 if key in states:
-                    states[key] = as_dtype(optimizer.rule, states[key], param, group, state_dtype)
+                    states[key] = as_dtype(optimizer.rule_in(group), states[key], param, group, state_dtype)
     return packed | {"state": states}
 
 
@@ -73,13 +72,13 @@ def modernized(optimizer: Any, defaults: Mapping[str, Any], group: Mapping[str, 
     return {**optimizer.start(complete), **complete}
 
 
-def modernized_states(rule: Rule, states: Mapping[Any, Any], groups: Sequence[Mapping[str, Any]]) -> States:
+def modernized_states(optimizer: Any, states: Mapping[Any, Any], groups: Sequence[Mapping[str, Any]]) -> States:
     """Make numbers that older versions kept as Python's the tensors that they are now."""
     new = dict(states)
     for group in groups:
         for param in group["params"]:
             if isinstance(new.get(param), dict):
-                new[param] = with_tensors(rule, new[param], group)
+                new[param] = with_tensors(optimizer.rule_in(group), new[param], group)
     return States(new)
 
 
@@ -145,7 +144,7 @@ def _clashes(optimizer: Any, groups: Groups) -> Iterator[str]:
         if options.get("accumulate") != groups[0].get("accumulate"):
             yield f"accumulate must be the same in all groups, but group {index} has {options['accumulate']!r}"
     for name, param, group in _members(groups):
-        fault = format_fault(param, group) if hasattr(optimizer, "rule") else None
+        fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
         if fault:
             yield f"{fault[0]}, but {name} {fault[1]}"
         # An optimizer that was made to be differentiable may get other parameters before its step.
@@ -183,9 +182,10 @@ def _states(
 
 def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
     """Hold saved states to a formula, and make them of the formats that are asked for."""
-    rule, others = optimizer.rule, _known_states(optimizer)
+    others = _known_states(optimizer)
 
     def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        rule = optimizer.rule_in(group)
         wrong = state_faults(rule, state, param, group, others)
         return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong
 

@@ -7,7 +7,7 @@ a quantity is kept, and two formulas in the words of every other formula, so tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -64,6 +64,8 @@ class Part:
     """True if formulas see the bits of a narrow number, and not the number."""
     is_packed: bool = False
     """True if a byte has two whole numbers of 4 bits."""
+    single: tuple[int, ...] = field(default=(), compare=False)
+    """The dimensions that have one element, whatever the parameter's have."""
 
     def of(self, quantity: str) -> str:
         """Name the tensor."""
@@ -82,6 +84,11 @@ class Part:
         return torch.int16 if self.is_raw else self.dtype
 
     @property
+    def is_smaller(self) -> bool:
+        """True if there is an element for each row, or column, of the parameter."""
+        return self.scope in ("row", "column")
+
+    @property
     def is_flat(self) -> bool:
         """True if the tensor has one dimension, whatever the parameter's: that of blocks."""
         return self.is_packed or self.scope == "block"
@@ -91,7 +98,9 @@ class Part:
         blocks = -(-param.numel() // BLOCK)
         if self.is_packed:
             return (blocks * BLOCK // 2,)
-        return (blocks,) if self.is_flat else tuple(param.shape)
+        if self.is_flat:
+            return (blocks,)
+        return tuple(1 if place in self.single else size for place, size in enumerate(param.shape))
 
     def seen(self, tensor: Tensor) -> Tensor:
         """View the tensor so."""
@@ -103,11 +112,14 @@ class Format:
     """How a quantity is kept: its tensors, and the formulas that read and write them. This one is the plain one."""
 
     dtype: torch.dtype
+    scope: Scope = field(default="element", kw_only=True)
+    single: tuple[int, ...] = field(default=(), kw_only=True, compare=False)
+    """The dimensions of which there is one element, where it is kept for each row or column."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The tensors, the one with the quantity's own name first."""
-        return (Part("", self.dtype),)
+        return (Part("", self.dtype, self.scope, single=self.single),)
 
     @property
     def is_plain(self) -> bool:

@@ -74,7 +74,8 @@ def initial(rule: Rule, name: str, form: Format, param: Tensor, read: Callable[[
     if form.is_plain and not isinstance(value, float) and name not in rule.copies:
         return [filled(parts[0], value)]
     if name in rule.copies or value:
-        write_nearest(form, parts, value + torch.zeros_like(load(param.detach())), param)
+        like = param if form.scope == "element" else parts[0]
+        write_nearest(form, parts, value + torch.zeros_like(load(like.detach())), param)
     return parts
 
 

@@ -35,6 +35,8 @@ def param_format(param: Tensor, rounding: str | None) -> Format:
 def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> Format:
     """Say how a state is kept: as it is, if it is there, else as the options ask."""
     kept = state.get(name)
+    if rule.scope(name) in ("row", "column"):
+        return _line_format(rule, name, param, group, kept)
     if isinstance(kept, Tensor):
         is_coded = kept.dtype is torch.uint8 and state.get(name + SCALE) is not None
         dtype: Any = _coded(kept, param) if is_coded else kept.dtype
@@ -47,6 +49,15 @@ def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any],
     if dtype in NARROW and (is_stochastic or (is_unsigned and dtype is torch.float16)):
         return Rounded(dtype, is_stochastic, is_unsigned)
     return Format(dtype)
+
+
+def _line_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], kept: Any) -> Format:
+    """Say how a state of rows or columns is kept: there are few of them, so no codes are worth their while."""
+    dtype = kept.dtype if isinstance(kept, Tensor) else wanted_dtype(rule, name, param, group)
+    sides = rule.owner.sides(tuple(param.shape), group)
+    scope = rule.scope(name)
+    single = () if sides is None else sides.columns if scope == "row" else sides.rows
+    return Format(torch.float32 if dtype in CODED else dtype, scope=scope, single=single)
 
 
 def _coded(codes: Tensor, param: Tensor) -> str:

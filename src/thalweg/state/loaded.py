@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.facts import known
 from ..formula.rule import Rule
 from ..formula.trace import formula_of
 from .blocks import SCALE
@@ -68,7 +69,7 @@ def state_faults(
     kept = ", ".join(name for name in rule.states if name not in rule.wide) or "none"
     found = [f"has a state {name!r}, but {rule.owner.__name__} keeps {kept}" for name in strange]
     found += misfits(rule, param, group, state)
-    return found or [*_values(state), *_missing(rule, state, group)]
+    return found or [*_values(state), *_missing(rule, state, param, group)]
 
 
 def _values(state: Mapping[str, Any]) -> Iterator[str]:
@@ -78,13 +79,14 @@ def _values(state: Mapping[str, Any]) -> Iterator[str]:
         yield f"needs its step to be a whole number, at least 0, but that is {value:g}"
 
 
-def _missing(rule: Rule, state: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[str]:
+def _missing(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any]) -> Iterator[str]:
     """Find what every optimizer of this kind keeps, where it keeps anything: it got lost, and is not made anew."""
     own = [name for name in rule.states if name not in rule.wide and state.get(name) is not None]
     if not own:
         return
-    always = formula_of(rule, {**group, **_defaults(rule, group)})
-    wanted = [name for name in formula_of(rule, group).states if name in always.states and name not in rule.wide]
+    formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
+    always, now = (formula_of(rule, options) for options in formulas)
+    wanted = [name for name in now.states if name in always.states and name not in rule.wide]
     wanted += ["step"] if rule.counts_steps else []
     for name in wanted:
         if name not in state:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..formula.facts import known
 from ..formula.trace import formula_of
 from .formats import Part
 from .keeping import BESIDE, formats
@@ -62,7 +63,7 @@ def memory_of(optimizer: Any) -> Memory:
 def _shares(optimizer: Any, group: Mapping[str, Any]) -> Iterator[Share]:
     for param in group["params"]:
         state = optimizer.state.get(param, {})
-        formula = formula_of(optimizer.rule, group)
+        formula = formula_of(optimizer.rule_in(group), known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, state))
         sizes = {
             part.of(name): _size(part, param, state.get(part.of(name)))

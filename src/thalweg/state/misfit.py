@@ -63,7 +63,7 @@ def _kind_missed(value: Tensor, form: Format, part: Part, param: Tensor) -> str 
     """Say what numbers a state should be of, if it is not; a coarser or finer kind of the same is converted."""
     if (form.has_blocks and not part.name) or part.dtype is torch.int16:
         return None if value.dtype is part.dtype else f"codes of {part.dtype}"
-    if param.is_complex() and not part.is_flat:
+    if param.is_complex() and not (part.is_flat or part.is_smaller):
         return None if value.is_complex() else "complex numbers"
     return None if value.is_floating_point() else "floating-point numbers"
 

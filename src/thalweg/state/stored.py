@@ -68,7 +68,7 @@ def empty(form: Format, param: Tensor) -> list[Tensor]:
     """Make the tensors for a quantity of a parameter, all zeros."""
     return [
         torch.zeros(part.shape(param), dtype=part.dtype, device=param.device)
-        if part.is_flat
+        if part.is_flat or part.is_smaller
         else torch.zeros_like(
             param, dtype=_like(param, part.dtype), memory_format=torch.preserve_format, requires_grad=False
         )

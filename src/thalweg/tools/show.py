@@ -57,7 +57,7 @@ def _choice(cls: type[Optimizer], options: dict[str, Any]) -> Choice:
     required = {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
     param = torch.zeros(8, 8, 8, 8)
     optimizer = cls([param], **required | options)
-    return choose(optimizer, [Ready(optimizer.param_groups[0], param, param, 0)])[0]
+    return choose(optimizer, [Ready(optimizer.param_groups[0], param, param, 0, cls)])[0]
 
 
 def _options_table(group: dict[str, Any], cls: type[Optimizer]) -> Table:

@@ -67,8 +67,8 @@ def test_it_is_as_near_to_the_truth_as_torchs_products_in_bfloat16(shape):
     # a tall matrix is a wide one that lies otherwise: two of the five are enough
     stack = matrices(*shape)[: 2 if shape[0] > shape[1] else 5]
     truth = wanted(stack)
-    theirs = errors(newton_schulz(stack, *JORDAN, 5, 1e-7, 0), truth)
-    newton_schulz_(stack, *JORDAN, 5, 1e-7, 0)
+    theirs = errors(newton_schulz(stack, 5, 1e-7, 0, 1, *JORDAN), truth)
+    newton_schulz_(stack, 5, 1e-7, 0, 1, *JORDAN)
     ours = errors(stack, truth)
     # theirs is from .01 to .2; the interpreter rounds to bfloat16 towards zero, by up to 1/256 each of the five times
     assert (ours <= 1.1 * theirs + (0.02 if DEVICE.type == "cpu" else 0)).all(), (ours, theirs)
@@ -80,7 +80,7 @@ def test_all_steps_at_once_would_be_far_from_it(monkeypatch):
     """Why they are gathered in parts: small singular values explode."""
     monkeypatch.setattr(iteration, "lengths", lambda steps, gathers: [steps])
     stack = matrices(ROWS, 4 * ROWS)[2:3]
-    newton_schulz_(stack, *JORDAN, 5, 1e-7, 0)
+    newton_schulz_(stack, 5, 1e-7, 0, 1, *JORDAN)
     assert torch.linalg.svdvals(stack.double()).max() > 1.5
 
 
@@ -89,22 +89,22 @@ def test_all_steps_at_once_would_be_far_from_it(monkeypatch):
 def test_any_number_of_steps(steps, coefficients):
     stack = matrices(ROWS, 2 * ROWS)[:1]
     truth = wanted(stack, coefficients, steps)
-    newton_schulz_(stack, *coefficients, steps, 1e-7, 0)
+    newton_schulz_(stack, steps, 1e-7, 0, 1, *coefficients)
     assert errors(stack, truth).max() < 0.01 + 0.005 * steps
 
 
 def test_more_dimensions_are_columns_and_batch_dims_count_matrices():
     stack = matrices(ROWS, 2 * ROWS)[:2]
     other = stack.clone().view(1, 2, ROWS, 2, ROWS)
-    newton_schulz_(stack, *JORDAN, 1, 1e-7, 0)
-    newton_schulz_(other, *JORDAN, 1, 1e-7, 1)
+    newton_schulz_(stack, 1, 1e-7, 0, 1, *JORDAN)
+    newton_schulz_(other, 1, 1e-7, 1, 1, *JORDAN)
     assert torch.equal(other.view_as(stack), stack)
 
 
 def test_zeros_stay_zeros_and_what_is_not_finite_is_seen():
     stack = matrices(ROWS, 2 * ROWS)[:3]
     stack[0], stack[1, 0, 0] = 0, torch.nan
-    newton_schulz_(stack, *JORDAN, 2, 1e-7, 0)
+    newton_schulz_(stack, 2, 1e-7, 0, 1, *JORDAN)
     assert not stack[0].any()
     assert stack[1].isnan().any()
     assert stack[2].isfinite().all()

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import thalweg
+from thalweg.formula.matrix import COEFFICIENTS, threes
 
 from ...formula.test_matrix import JORDAN, by_numpy
 
@@ -120,6 +121,42 @@ def test_the_size_of_an_update_is_the_formulas(name, shape, engine):
     np.testing.assert_allclose(weight.detach().numpy(), wanted, rtol=0, atol=0.1 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("name", COEFFICIENTS)
+def test_coefficients_by_name(name):
+    """Each set in NumPy, and what it is for: singular values come near 1."""
+    rows = threes(COEFFICIENTS[name], 10 if name == "deepseekv4" else 5)
+    gradient = torch.randn(12, 8, dtype=torch.float64)
+    wanted = gradient.numpy() / np.linalg.norm(gradient)
+    for row in rows:
+        wanted = one_step(wanted, *row)
+    weight = nn.Parameter(torch.zeros(12, 8, dtype=torch.float64))
+    weight.grad = gradient
+    options = {"nesterov": False, "momentum": 0.0, "weight_decay": 0, "ns_steps": len(rows)}
+    thalweg.Muon([weight], lr=1.0, adjust_lr_fn="original", ns_coefficients=name, **options).step()
+    made = -weight.detach().numpy() / 1.5**0.5
+    # products in bfloat16, whose errors a step multiplies by up to 8.5
+    np.testing.assert_allclose(made, wanted, rtol=0, atol=0.1)
+    values = np.linalg.svd(wanted, compute_uv=False)
+    assert 0.4 < values.min() <= values.max() < 1.6
+
+
+def one_step(x, a, b, c):
+    gram = x @ x.T
+    return a * x + b * gram @ x + c * gram @ gram @ x
+
+
+def test_three_numbers_for_each_step():
+    rows = [(3.0, -3.0, 1.0), (2.0, -1.5, 0.5)]
+    weights = [nn.Parameter(torch.zeros(4, 6)) for _ in range(2)]
+    gradient = torch.randn(4, 6)
+    for weight, given in zip(weights, (rows, [number for row in rows for number in row]), strict=True):
+        weight.grad = gradient
+        optimizer = thalweg.Muon([weight], ns_coefficients=given, ns_steps=3)
+        optimizer.step()
+        assert optimizer.ns_coefficients == (3.0, -3.0, 1.0, 2.0, -1.5, 0.5)
+    assert torch.equal(*weights)
+
+
 def test_convolutions_are_matrices_with_a_row_for_each_filter():
     kernel, flat = nn.Parameter(torch.randn(6, 3, 2, 2)), None
     flat = nn.Parameter(kernel.detach().flatten(1).clone())
@@ -160,7 +197,7 @@ WRONG = [
         torch.zeros(3, 3),
         {"ns_coefficients": (1, 2)},
         TypeError,
-        "needs ns_coefficients to be three numbers, but got (1",
+        "needs ns_coefficients to be three numbers, a list of threes, or one of 'simple'",
     ),
     (torch.zeros(3, 3), {"momentum": -1}, ValueError, "Invalid momentum value: -1"),
 ]
@@ -169,7 +206,7 @@ WRONG = [
 @pytest.mark.parametrize(("param", "options", "kind", "sentence"), WRONG, ids=lambda value: str(value)[:30])
 def test_what_it_does_not_take(param, options, kind, sentence):
     with pytest.raises(kind, match=re.escape(sentence)):
-        thalweg.Muon([("weight", param)], **options)
+        thalweg.Muon([param], **options)
 
 
 def test_a_sparse_gradient_changes_nothing():

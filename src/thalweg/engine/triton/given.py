@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from ...formula.facts import FACTS, SHAPE
 from ...formula.passes import Program
 from ...formula.trace import evaluate
 from ..launch import Row
 
-FACTS = ("param_index", "numel", "rows", "columns")
-"""What is known of a parameter once and for all."""
+
+def is_fact(name: str) -> bool:
+    """Tell if a number is known of a parameter once and for all."""
+    return name == "param_index" or name in FACTS or name.startswith(SHAPE)
 
 
 def is_given(program: Program) -> bool:
     """Tell if numbers change with the options alone, but for the first step of a rule without a count."""
-    known = {*FACTS, *(() if program.formula.rule.counts_steps else ["step_count"])}
-    return not program.updates and all(item.scope == "group" or item.name in known for item in program.inputs)
+    known = () if program.formula.rule.counts_steps else ("step_count",)
+    return not program.updates and all(
+        item.scope == "group" or item.name in known or is_fact(item.name) for item in program.inputs
+    )
 
 
 class GivenNumbers:
@@ -27,7 +32,7 @@ class GivenNumbers:
     def __init__(self, program: Program, rows: Sequence[Row], places: Sequence[int]) -> None:
         self.program, self.rows, self.places = program, rows, places
         self.table = np.zeros((len(rows), max(len(program.numbers), 1)))
-        self.facts = [item.name for item in program.inputs if item.name in FACTS]
+        self.facts = [item.name for item in program.inputs if item.scope == "parameter" and is_fact(item.name)]
         """What is asked of a parameter."""
         self.is_new = True
         """True before the first step: a rule without a count asks for it."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...formula.passes import Program
 from ..commit import Change
-from ..launch import Row, place_gradient
+from ..launch import Row, place_gradient, shared_numbers
 from ..matrices import Matrices
 from . import device as devices
 from .available import quiet
@@ -151,7 +151,7 @@ class DeviceLaunch:
         columns = {
             # A rule that keeps no count still knows its first step: the one that made its states.
             "step": [0.0 if row.is_fresh else 1.0 for row in self.rows],
-        } | {name: [row.numbers[name] for row in self.rows] for name in self.rows[0].numbers}
+        } | {name: [row.numbers[name] for row in self.rows] for name in shared_numbers(self.rows)}
         self.shared = {
             name: torch.tensor(column, dtype=torch.float64, device=self.device) for name, column in columns.items()
         }

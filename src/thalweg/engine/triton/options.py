@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...formula.expr import Symbol
+from ...formula.facts import Known
 from ...formula.trace import Formula, as_float
 from ..options import Options
 
@@ -17,11 +18,16 @@ class DeviceOptions(Options):
     """A table with a row for each group and a column for each number; tensors are copied into it on the device."""
 
     def __init__(
-        self, groups: Sequence[dict[str, Any]], formula: Formula, columns: Sequence[Symbol], more: Mapping[str, Any]
+        self,
+        groups: Sequence[dict[str, Any]],
+        formula: Formula,
+        columns: Sequence[Symbol],
+        more: Mapping[str, Any],
+        members: Sequence[Known],
     ) -> None:
         self.tensors: dict[int, list[tuple[int, Tensor]]] = {}
         """For each column the rows that are filled from a tensor."""
-        super().__init__(groups, formula, columns, more)
+        super().__init__(groups, formula, columns, more, members)
 
     @property
     def has_tensors(self) -> bool:

@@ -228,6 +228,6 @@ class LevenbergMarquardt(ClosureOptimizer):
         """Return the loss of the residuals as a function of one vector."""
         if self.maximize:
             raise ValueError("LevenbergMarquardt minimizes squares, which have no maximum: leave out maximize=True")
-        robust = robust_loss(type(self).__name__, self.loss, self.f_scale)
+        robust = robust_loss(type(self).__name__, self.loss, float(self.f_scale))
         function = ResidualFunction(type(self).__name__, vector, closure, robust)
         return Objective(function, budget, function.times, box)

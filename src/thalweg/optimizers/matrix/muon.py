@@ -1,15 +1,44 @@
 """Momentum whose matrices are made orthogonal: every direction that they have counts as much as the largest."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
-from ...formula import lerp, maximum, orthogonalize, sqrt
-from ...hyper import Coefficients, Decay, NonNegative, OneOf, Whole
-from ...optimizer import Optimizer
+from ...formula import COEFFICIENTS, Rows, Unsigned, lerp, maximum, orthogonalize, row_mean, sign, sqrt, total_square
+from ...hyper import Decay, NonNegative, OneOf, Threes, Whole
+from ..routing.whole_model import WholeModel
 
-__all__ = ["Muon"]
+__all__ = ["AdaMuon", "Muon", "NorMuon"]
 
 
-class Muon(Optimizer):
+class Orthogonalized(WholeModel):
+    """What Muon and its family have in common: the options, an orthogonal direction, and the size of an update."""
+
+    lr: NonNegative = 1e-3
+    weight_decay: NonNegative = 0.1
+    momentum: Decay = 0.95
+    nesterov: bool = True
+    ns_coefficients: Annotated[object, Threes(tuple(COEFFICIENTS))] = (3.4445, -4.7750, 2.0315)
+    eps: NonNegative = 1e-7
+    ns_steps: Annotated[int, Whole(0, 99)] = 5
+    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = None
+
+    counts_steps = False
+
+    def orthogonal(self, direction):
+        """Make a direction orthogonal, matrix by matrix."""
+        return orthogonalize(direction, self.ns_coefficients, self.ns_steps, self.eps, self.batch_dims, self.blocks)
+
+    def size(self):
+        """Give the size of an update for matrices of any shape."""
+        rows = self.rows / self.blocks
+        if self.adjust_lr_fn == "match_rms_adamw":
+            return 0.2 * sqrt(maximum(rows, self.columns))
+        ratio = rows / self.columns
+        return sqrt(ratio if self.adjust_lr_fn == "spectral_unclamped" else maximum(1, ratio))
+
+
+class Muon(Orthogonalized):
     """Momentum with the singular values of each matrix brought near 1: small directions learn as fast as large ones.
 
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with the iteration of Newton and
@@ -17,47 +46,84 @@ class Muon(Optimizer):
     `adjust_lr_fn="match_rms_adamw"` gives updates the size of AdamW's, so that its lr and weight_decay can stay: Liu et
     al. 2025, "Muon is scalable for LLM training", equation 4. https://arxiv.org/abs/2502.16982
     "spectral_unclamped" is the root of rows over columns, also below 1: torch.optim has it from version 2.15 on.
-    It is for the weights between hidden layers; biases, norms, embeddings and the last layer are AdamW's. Of a tensor
-    with more dimensions, as of a convolution, the first one is the rows; `batch_dims` says how many before that only
-    count matrices, as of stacked experts or heads.
+    `ns_coefficients` are three numbers for every step, three for each, or the name of such: "polar_express" (Amsel et
+    al. 2025, https://arxiv.org/abs/2505.16932), "quintic", "cans", "aol", "deepseekv4" and "cubic5" beside "simple",
+    Jordan's own; where there are more `ns_steps`, the last three go on.
+
+    `Muon(model.named_parameters())` takes a whole model: the weights between hidden layers are Muon's, and embeddings,
+    heads, norms, biases and whatever is no fit matrix (fewer than 4 rows or columns, 128 times as long as wide, 1 among
+    its first two sizes) are AdamW's, in a group of their own, whose lr is `adamw_lr` and whose weight_decay is
+    `adamw_weight_decay` when it is made; `adamw_lr` is 1e-3 by default, or lr itself with "match_rms_adamw".
+    `adamw_names` are the names that are AdamW's, in which `*` stands for anything: one without a dot is for any part of
+    a name. A group may decide by `use_muon`; parameters without names are all Muon's, as in torch.optim. `explain()`
+    says what went where, and why.
+
+    Of a tensor with more dimensions, as of a convolution, the first one is the rows; `batch_dims` says how many before
+    that only count matrices, as of stacked experts. `blocks` cuts the rows into as many matrices of one size: 3 for a
+    fused projection of queries, keys and values, the number of heads for one of heads.
     Tune: lr about 0.02, and AdamW's lr with "match_rms_adamw"; momentum 0.95.
     """
-
-    lr: NonNegative = 1e-3
-    weight_decay: NonNegative = 0.1
-    momentum: Decay = 0.95
-    nesterov: bool = True
-    ns_coefficients: Coefficients = (3.4445, -4.7750, 2.0315)
-    eps: NonNegative = 1e-7
-    ns_steps: Annotated[int, Whole(0, 99)] = 5
-    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = None
-    batch_dims: Annotated[int, Whole(0)] = 0
-
-    counts_steps = False
 
     def update(self, param, grad, momentum_buffer):
         momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
         direction = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
-        step = orthogonalize(direction, self.ns_coefficients, self.ns_steps, self.eps, self.batch_dims)
+        step = self.orthogonal(direction)
         param = param * (1 - self.lr * self.weight_decay)
         return param - self.lr * self.size() * step, momentum_buffer
 
-    def size(self):
-        """Give the size of an update for matrices of any shape."""
-        if self.adjust_lr_fn == "match_rms_adamw":
-            return 0.2 * sqrt(maximum(self.rows, self.columns))
-        ratio = self.rows / self.columns
-        return sqrt(ratio if self.adjust_lr_fn == "spectral_unclamped" else maximum(1, ratio))
 
-    @classmethod
-    def unfit(cls, param, options):
-        """A matrix is needed."""
-        if param.is_complex():
-            return "Muon does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        least = 2 + options["batch_dims"]
-        if param.dim() < least:
-            counted = f" beside the {options['batch_dims']} of batch_dims" if least > 2 else ""
-            return f"Muon only supports 2D parameters, or more dimensions{counted}", (
-                f"is a parameter with size {tuple(param.shape)}: pass it to an optimizer of its own, as AdamW"
-            )
-        return None
+class Adapted(Orthogonalized):
+    """What AdaMuon and NorMuon have in common: the mean squares of orthogonal directions, and the length of a step."""
+
+    nesterov: bool = False
+    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = (
+        "match_rms_adamw"
+    )
+    beta2: Decay = 0.95
+    denominator_eps: NonNegative = 1e-8
+
+    def lengthened(self, step):
+        """Give a step the length of an orthogonal matrix, or of as many as the parameter has."""
+        length = sqrt(self.numel / maximum(self.rows / self.blocks, self.columns))
+        return length * step / (sqrt(total_square(step)) + self.denominator_eps)
+
+
+class AdaMuon(Adapted):
+    """Muon's directions over the root of their mean squares, element by element, with the length that Muon's have.
+
+    Si, Zhang & Shen 2025, "AdaMuon: Adaptive Muon optimizer", algorithm 1. https://arxiv.org/abs/2507.11005
+    The signs of the momentum are made orthogonal; `sign_stabilized=False` takes the momentum itself, as timm and
+    pytorch_optimizer do. All else is as for Muon.
+    Tune: AdamW's lr and weight_decay, as updates have the size of AdamW's.
+    """
+
+    sign_stabilized: bool = True
+
+    def update(self, param, grad, momentum_buffer, exp_avg_sq: Unsigned):
+        momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
+        direction = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
+        made = self.orthogonal(sign(direction) if self.sign_stabilized else direction)
+        exp_avg_sq = self.beta2 * exp_avg_sq + (1 - self.beta2) * made * made
+        step = made / (sqrt(exp_avg_sq) + self.denominator_eps)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.size() * self.lengthened(step), momentum_buffer, exp_avg_sq
+
+
+class NorMuon(Adapted):
+    """Muon's directions over the root of their mean squares, row by row: each neuron's weights move as far.
+
+    Li et al. 2025, "NorMuon: Making Muon more efficient and scalable", algorithm 1. https://arxiv.org/abs/2510.05491
+    All else is as for Muon.
+    Tune: AdamW's lr and weight_decay, as updates have the size of AdamW's.
+    """
+
+    nesterov: bool = True
+
+    def update(self, param, grad, momentum_buffer, second_momentum_buffer: Rows):
+        momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
+        direction = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
+        made = self.orthogonal(direction)
+        second_momentum_buffer = lerp(second_momentum_buffer, row_mean(made * made), 1 - self.beta2)
+        step = made / (sqrt(second_momentum_buffer) + self.denominator_eps)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.size() * self.lengthened(step), momentum_buffer, second_momentum_buffer

@@ -1,0 +1,60 @@
+"""What is known of a parameter once and for all: numbers for a formula, of which a Python `if` may ask, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .matrix import matrix_shape
+from .phases import PHASE
+from .sides import Sides
+
+FACTS = ("numel", "ndim", "is_matrix", "rows", "columns", "machine_epsilon")
+"""The numbers: its elements and dimensions, whether it has rows and columns, and how many; its dtype's epsilon."""
+
+SHAPE = "shape"
+"""The size of each dimension: as many numbers as there are."""
+
+
+class Known(dict[str, Any]):
+    """The facts of a parameter, and behind them the options of its group, live."""
+
+    def __init__(self, group: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.group, self.asked = group, set[str]()
+        self.sides: Sides | None = None
+        """Which of its dimensions are rows, and which columns."""
+        self.shaping: frozenset[str] = frozenset()
+        """The options that facts follow from."""
+
+    def at(self, phase: str) -> Known:
+        """Add which phase of its work a step is."""
+        self[PHASE] = phase
+        return self
+
+    def __missing__(self, name: str) -> Any:
+        self.asked.add(name)
+        return self.group[name]
+
+
+def known(owner: Any, param: Tensor, group: Mapping[str, Any]) -> Known:
+    """Find what a formula may ask while it is traced for a parameter."""
+    found = Known(group)
+    sides = found.sides = owner.sides(tuple(param.shape), found)
+    found.shaping = frozenset(found.asked)
+    rows, columns = sides.count(param.shape)[1:] if sides else matrix_shape(param.shape, 0)
+    numel = param.numel() * (2 if param.is_complex() else 1)
+    epsilon = torch.finfo(param.dtype).eps
+    values = (numel, param.dim(), sides is not None, rows, columns, epsilon)
+    found.update(zip(FACTS, map(float, values), strict=True))
+    found[SHAPE] = tuple(map(float, param.shape))
+    found.update({size_name(place): size for place, size in enumerate(found[SHAPE])})
+    return found
+
+
+def size_name(place: int) -> str:
+    """Name the size of a dimension."""
+    return f"{SHAPE}[{place}]"

@@ -1,0 +1,32 @@
+"""Which phase of its work a step is, where a rule does some of it only every few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+PHASE = "phase"
+"""What formulas call it: a Python `if` asks for it while they are traced, so each phase has a formula of its own."""
+
+
+def usual(owner: Any) -> str | None:
+    """Name the phase of a class that is asked of where no step is about to be taken: the last of its `phases`."""
+    phases: tuple[str, ...] = owner.phases
+    return phases[-1] if phases else None
+
+
+def phase_in(owner: Any, options: Mapping[str, Any]) -> str | None:
+    """Read the phase that a formula is asked for; mere options of a group know none."""
+    phase: str | None = options.get(PHASE, usual(owner))
+    return phase
+
+
+class Usual(dict[str, Any]):
+    """The same options and facts in the usual phase."""
+
+    def __init__(self, owner: Any, options: Mapping[str, Any]) -> None:
+        super().__init__({PHASE: usual(owner)})
+        self.options = options
+
+    def __missing__(self, name: str) -> Any:
+        return self.options[name]

@@ -1,0 +1,1 @@
+"""Which rule updates which parameters of a model."""

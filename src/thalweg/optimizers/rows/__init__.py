@@ -1,0 +1,3 @@
+"""Rules that need means, sums or maxima along rows and columns."""
+
+from .adafactor import *

@@ -1,0 +1,39 @@
+"""What a class of optimizer says of itself, beside its options and its formula."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+
+class Traits:
+    """What most classes leave as it is."""
+
+    spellings: ClassVar[Mapping[str, str]] = {}
+    """Other names under which an option is accepted."""
+    counts_steps: ClassVar[bool] = True
+    """False for the rules whose torch.optim counterpart keeps no `step`."""
+    layouts: ClassVar[frozenset[torch.layout]] = frozenset({torch.strided})
+    """The kinds of gradients that the rule is for: dense, sparse or both."""
+    step_type: ClassVar[type] = Tensor
+    """What `step` is in torch.optim's counterpart: a tensor, or an int."""
+    torchs_numbers: ClassVar[frozenset[str]] = frozenset()
+    """The states of one number that torch.optim's counterpart has: in torch's default dtype, others in float64."""
+    refuses: ClassVar[Mapping[str, str]] = {}
+    """The options around a formula with which it would be another method, and why, in words that follow `since`."""
+    measures: ClassVar[tuple[str, ...]] = ()
+    """What `update` returns after the states: sums over the parameter, to learn from."""
+    learned: ClassVar[tuple[str, ...]] = ()
+    """The numbers of a group that are no options: `start` gives the first ones, and `learn` those after a step."""
+    keeps_state_from_start: ClassVar[bool] = False
+    """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
+    routes: ClassVar[Mapping[str, Any]] = {}
+    """The options of a group by which `rule_in` chooses its rule, each as it is in torch.optim's counterpart."""
+    phases: ClassVar[tuple[str, ...]] = ()
+    """What `self.phase` may be in `update`, the usual one last: `phase_of` says which one a step is."""
+
+    @classmethod
+    def phase_of(cls, options: Mapping[str, Any], step: int) -> str:
+        """Say which phase a parameter's step is, its first being 1; for a class that has `phases`."""
+        return cls.phases[-1]
