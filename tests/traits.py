@@ -6,7 +6,7 @@ import math
 from thalweg.formula.rule import rule_of
 from thalweg.optimizer import Optimizer
 
-METHODS = ("check", "learn", "start", "touches_only_gradients", "unfit")
+METHODS = ("average", "check", "learn", "start", "touches_only_gradients", "unfit")
 DECLARED = ("counts_steps", "keeps_state_from_start", "layouts", "step_type")
 
 
@@ -21,7 +21,7 @@ def traits(cls):
     elements = set(rule.states) - rule.scalars
     states = bool(elements), bool(rule.scalars), bool(rule.unsigned), bool(rule.copies), bool(starts(cls))
     written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
-    said = tuple(getattr(cls, name) for name in DECLARED)
+    said = *(getattr(cls, name) for name in DECLARED), frozenset(cls.refuses)
     return kind(cls), states, written, said, bool(cls.measures)
 
 

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .formula.around import ACCUMULATED, EMA, MEASURED
+from .formula.around import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW
 from .formula.facts import FACTS, SHAPE
 from .formula.phases import PHASE
 from .formula.rule import Rule
 from .formula.trace import GIVEN
 from .groups import FOREIGN
 from .hyper import Fixed, Option, nearest
+from .state.averaged import EVALUATES
 from .state.blocks import SCALE
 from .state.keeping import BESIDE
 from .state.noted import GATHERED
@@ -22,17 +23,18 @@ RESERVED = {
     "grad": "is the gradient",
     "step": "counts a parameter's steps in checkpoints",
     "is_first_step": "says if a step is the first",
-    "param_index": "is a parameter's place",
     "element_index": "is an element's place",
     EMA: "is the mean that ema_decay keeps",
     ACCUMULATED: "is the sum that accumulate keeps",
+    SLOW: "is where lookahead walks from",
+    FILTERED: "is the mean that grokfast keeps",
     **dict.fromkeys(BESIDE, "is what rounding keeps beside a parameter"),
     **dict.fromkeys((*GIVEN, *FACTS, SHAPE, PHASE), "is a number that formulas are given"),
     **dict.fromkeys(MEASURED, "is measured by track"),
 }
 """The names that formulas and checkpoints have, and what they are."""
 
-RESERVED_IN_GROUPS = {"params", "engine", "param_groups", "state", "defaults", GATHERED, *FOREIGN}
+RESERVED_IN_GROUPS = {"params", "engine", "param_groups", "state", "defaults", GATHERED, EVALUATES, *FOREIGN}
 """What optimizers and their groups have that is no option of a rule."""
 
 

@@ -9,6 +9,8 @@ class Given:
     step_count: ClassVar[Any]
     """How many steps the parameter has taken, with this one."""
     is_first_step: ClassVar[Any]
+    param_index: ClassVar[Any]
+    """The place of the parameter among all of the optimizer's."""
     phase: ClassVar[Any]
     """Which of the class's `phases` the step is."""
     shape: ClassVar[Any]

@@ -36,7 +36,7 @@ class Range:
 
     def __str__(self) -> str:
         if self.low == SMALLEST:
-            return "above 0"
+            return "above 0" + (f" and below {self.high:g}" if self.below else "")
         if self.low == -inf and self.high < inf:
             return f"at most {self.high:g}"
         if self.high == inf:
@@ -86,8 +86,12 @@ AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
 NonPositive: TypeAlias = Annotated[Number, Range(high=0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
+Between: TypeAlias = Annotated[Number, Range(SMALLEST, 1, below=True)]
 Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
 Betas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(0, 1, below=True)))]
+OpenBetas: TypeAlias = Annotated[
+    tuple[Number, Number], Several((Range(SMALLEST, 1, below=True), Range(0, 1, below=True)))
+]
 ThreeBetas: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(0, 1, below=True),) * 3)]
 Epsilons: TypeAlias = Annotated[tuple[Number | None, Number], Several((Range(0, or_none=True), Range(0)))]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]

@@ -21,7 +21,7 @@ from .formula.rule import Rule, rule_of
 from .formula.sides import Sides, first_against_rest
 from .given import Given
 from .groups import check_together, checked_group, iterable
-from .hyper import Count, Fraction, OneOf, Option, Positive, Seed, declared, signature
+from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared, signature
 from .state import checkpoint
 from .state.averaged import swapped_in
 from .state.entries import States
@@ -52,11 +52,11 @@ class Optimizer(_Typed, Given, Traits, torch.optim.Optimizer):
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
     grad, *states)`: arguments vary per element; `self` holds what is one number per group (the options) or parameter
-    (`step_count`, `is_first_step`); what is returned is the new parameter and the new states, in the order received.
-    A Python `if` decides on options, and on what is known of a parameter: `shape`, `ndim`, `numel`, `is_matrix`, `rows`
-    and `columns`, and its dtype's `machine_epsilon`; which dimensions are rows, `sides` says. `range(self.n)` takes a
-    whole number of the options. States start as zeros, or as the number that a method `initial_<state>` returns, and
-    are kept only under the options that need them.
+    (`step_count`, `is_first_step`, `param_index`, its place in the optimizer); what is returned is the new parameter
+    and the new states, in the order received. A Python `if` decides on options, and on what is known of a parameter:
+    `shape`, `ndim`, `numel`, `is_matrix`, `rows` and `columns`, and its dtype's `machine_epsilon`; which dimensions are
+    rows, `sides` says. `range(self.n)` takes a whole number of the options. States start as zeros, or as the number
+    that a method `initial_<state>` returns, and are kept only under the options that need them.
 
     Shapes, dtypes and layouts are those of torch.optim: states have the parameter's shape and dtype; formulas are
     evaluated in float32 for bfloat16 and float16 parameters, else in the parameter's own precision.
@@ -79,6 +79,10 @@ class Optimizer(_Typed, Given, Traits, torch.optim.Optimizer):
     decoupled_weight_decay: bool = False
     cautious: bool = False
     ema_decay: Fraction | None = None
+    lookahead: Count | None = None
+    lookahead_alpha: Fraction = 0.5
+    grokfast: NonNegative | None = None
+    grokfast_decay: Fraction = 0.98
     state_dtype: StateDtype = None
     rounding: Rounding = None
     seed: Seed = 0
@@ -223,7 +227,9 @@ class Optimizer(_Typed, Given, Traits, torch.optim.Optimizer):
         return memory_of(self)
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Put the averaged parameters (`ema_decay`) in the place of the parameters: `with optimizer.averaged(): ...`.
+        """Put the averaged parameters in the place of the parameters: `with optimizer.averaged(): ...`.
+
+        They are the running means that `ema_decay` keeps, or the average that is the result of a Schedule-Free rule.
 
         Raises RuntimeError if there are none.
         """

@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "given": set(),
     "traits": set(),
     "optimizer": {"formula", "state", "engine", "hyper", "arguments", "given", "traits", "groups", "definition"},
+    "two_points": {"state", "optimizer"},
     "distributed": {"formula", "state", "engine", "optimizer"},
-    "optimizers": {"formula", "hyper", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer", "two_points"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
@@ -103,8 +104,8 @@ def test_a_rule_knows_the_vocabulary_alone():
     for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
         family = f"thalweg.optimizers.{path.parent.name}."
-        # What takes a whole model is a class that others inherit from, as from `Optimizer`.
-        parents = ("thalweg.optimizer.", "thalweg.optimizers.routing.")
+        # What takes a whole model, or has two points, is a class that others inherit from, as from `Optimizer`.
+        parents = ("thalweg.optimizer.", "thalweg.two_points.", "thalweg.optimizers.routing.")
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)
         assert all(module.startswith(allowed) for module in own), path
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path

@@ -69,12 +69,19 @@ TABLE = [
     Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.0, "always_adapt": False}, {}, {"max_grad_norm": None}),
     Authority("LARS",       TIMM + "lars",  "Lars",             {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}, {"trust_coefficient": 1e-3}, {"trust_coeff": 1e-3, "eps": 0.0}),
     Authority("LARS",       TIMM + "lars",  "Lars",             {"lr": 1e-4, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True, "trust_clip": True}, {}, {"eps": 0.0}),
+    Authority("ScheduleFreeSGD", "schedulefree", "SGDScheduleFree", {"lr": 0.1, "weight_decay": 0.1, "warmup_steps": 5, "r": 0.5}),
+    Authority("ScheduleFreeAdamW", "schedulefree", "AdamWScheduleFree", {"lr": 1e-2, "weight_decay": 0.1, "warmup_steps": 5}),
+    Authority("ScheduleFreeAdamW", PO,      "ScheduleFreeAdamW", {"lr": 1e-2}),
+    Authority("ScheduleFreeRAdam", "schedulefree", "RAdamScheduleFree", {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("ScheduleFreeRAdam", "schedulefree", "RAdamScheduleFree", {"lr": 1e-2, "silent_sgd_phase": False}),
+    Authority("GrokAdamW",  "grokadamw",    "GrokAdamW",        {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
 ]  # fmt: skip
 
 
 def their_class(row: Authority) -> Any:
     """Import what a row compares with; raises ImportError where its package is not installed."""
-    *parents, module = row.package.split(".")
+    *parents, _ = row.package.split(".")
     for depth in range(1, len(parents) + 1):
         _stand_in(".".join(parents[:depth]))
     return getattr(importlib.import_module(row.package), row.theirs)

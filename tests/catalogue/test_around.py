@@ -113,6 +113,36 @@ def test_ema_is_a_running_mean_from_the_start_on(loop):
 
 
 @pytest.mark.every
+def test_lookahead_goes_half_the_way_of_every_third_walk(cls, loop):
+    if "lookahead" in cls.refuses:
+        pytest.skip("it is refused")
+    it = loop(lookahead=3)
+    slow = [other.detach().clone() for other in it.others]
+    for step in range(1, 2 * STEPS):
+        it.gradients()
+        it.optimizer.step()
+        it.plain.step()
+        if step % 3 == 0:
+            with torch.no_grad():
+                for start, other in zip(slow, it.others, strict=True):
+                    other.copy_(start.lerp_(other, 0.5))
+    it.check()
+
+
+def test_grokfast_adds_the_slow_gradient(loop):
+    it = loop(grokfast=2.0, grokfast_decay=0.75)
+    means = [None] * len(SHAPES)
+    for _ in range(STEPS):
+        it.gradients()
+        for place, other in enumerate(it.others):
+            mean = other.grad.clone() if means[place] is None else 0.75 * means[place] + 0.25 * other.grad
+            means[place] = mean
+            other.grad += 2.0 * mean
+        it.optimizer.step()
+        it.plain.step()
+    it.check()
+
+
 def test_cautious_is_one_line_of_code(cls, loop):
     """`mask = (u * g > 0); u *= mask / mask.mean().clamp(min=1e-3)`, as the paper's authors have it."""
     # decay that stands apart from the gradient is not masked
@@ -132,7 +162,7 @@ def test_cautious_is_one_line_of_code(cls, loop):
 
 @pytest.mark.every
 def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
-    if "weight_decay" not in cls.options or "decouple" in cls.options:
+    if "weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses:
         pytest.skip("it decays no weights, or in its own way")
     it = loop(weight_decay=0.1, decoupled_weight_decay=True)
     plain = type(it.plain)(it.others, lr=it.optimizer.lr, weight_decay=0.0, engine=it.plain.engine)
@@ -217,7 +247,7 @@ def test_none_of_it_leaves_anything_behind(cls, required):
     optimizer.param_groups[0]["params"][0].grad = torch.ones(3)
     optimizer.step()
     for state in optimizer.state.values():
-        assert not {"ema", "accumulated", "compensation", "low_bits"} & state.keys()
+        assert not {"ema", "accumulated", "slow_param", "slow_grad", "compensation", "low_bits"} & state.keys()
     assert all(
         optimizer.param_groups[0][name] == option.default
         for name, option in Optimizer.around.items()

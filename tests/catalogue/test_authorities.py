@@ -20,11 +20,16 @@ def _double_precision():
 
 
 def walk(optimizer, params):
+    """Step along the same gradients, and give what is to be judged."""
+    if hasattr(optimizer, "train"):
+        optimizer.train()
     for step in range(STEPS):
         generator = torch.Generator().manual_seed(step)
         for param in params:
             param.grad = torch.randn(param.shape, dtype=torch.float64, generator=generator)
         optimizer.step()
+    if hasattr(optimizer, "eval"):
+        optimizer.eval()
     return [param.detach() for param in params]
 
 
@@ -34,6 +39,7 @@ def parameters(least_dims):
     return [torch.nn.Parameter(torch.randn(shape, dtype=torch.float64, generator=generator)) for shape in shapes]
 
 
+@pytest.mark.filterwarnings("ignore")  # of theirs
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.ours}-{row.package}")
 def test_agrees_with_others(row):
     try:

@@ -4,7 +4,7 @@ REFERENCES = {}
 """Of rules for one element: by the optimizer's name, a function of a number and its gradients."""
 
 OF_A_PARAMETER = {}
-"""Of rules for a whole parameter: a function of a list of numbers and lists of gradients, and options to try it with."""
+"""Of rules for a whole parameter: a function of lists of numbers and of gradients, and options to try it with."""
 
 
 def of(name, tolerance=1e-12):

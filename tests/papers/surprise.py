@@ -62,8 +62,8 @@ def yogi(
 ):
     """Move the second moment by a share of the square, whatever it is.
 
-    Zaheer, Reddi, Sachan, Kale & Kumar 2018, "Adaptive Methods for Nonconvex Optimization", algorithm 2, and Adam's bias
-    corrections. https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
+    Zaheer, Reddi, Sachan, Kale & Kumar 2018, "Adaptive Methods for Nonconvex Optimization", algorithm 2, and Adam's
+    bias corrections. https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
     """
     (beta1, beta2), m, v = betas, initial_accumulator, initial_accumulator
     for t, g in enumerate(gradients, 1):

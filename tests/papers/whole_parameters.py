@@ -19,7 +19,7 @@ def squares(vector):
 
 @of_a_parameter("Fromage", {"lr": 0.3})
 def fromage(w, gradients, lr=0.01):
-    """Bernstein, Vahdat, Yue & Liu 2020, algorithm 1. https://arxiv.org/abs/2002.03432"""
+    """Bernstein, Vahdat, Yue & Liu 2020, algorithm 1. https://arxiv.org/abs/2002.03432."""
     for g in gradients:
         trust = length(w) / length(g) if length(w) and length(g) else 1.0
         w = [(x - lr * trust * a) / math.sqrt(1 + lr * lr) for x, a in zip(w, g, strict=True)]
@@ -30,7 +30,7 @@ def fromage(w, gradients, lr=0.01):
     "NovoGrad", {"lr": 0.1, "weight_decay": 0.1}, {"betas": (0.5, 0.75), "grad_averaging": True, "eps": 0.1}
 )
 def novograd(w, gradients, lr=1e-3, betas=(0.95, 0.98), eps=1e-8, weight_decay=0.0, grad_averaging=False):
-    """Ginsburg et al. 2019, algorithm 1. https://arxiv.org/abs/1905.11286"""
+    """Ginsburg et al. 2019, algorithm 1. https://arxiv.org/abs/1905.11286."""
     m, v = [0.0] * len(w), None
     for g in gradients:
         square = length(g) ** 2
@@ -44,7 +44,7 @@ def novograd(w, gradients, lr=1e-3, betas=(0.95, 0.98), eps=1e-8, weight_decay=0
 
 @of_a_parameter("StableAdamW", {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-3}, {"weight_decay": 0})
 def stable_adamw(w, gradients, lr=1e-3, betas=(0.9, 0.99), eps=1e-6, weight_decay=0.01):
-    """Wortsman et al. 2023, algorithm 2. https://arxiv.org/abs/2304.13013"""
+    """Wortsman et al. 2023, algorithm 2. https://arxiv.org/abs/2304.13013."""
     m, v = [0.0] * len(w), [0.0] * len(w)
     for t, g in enumerate(gradients, 1):
         beta1, beta2 = (b * (1 - b ** (t - 1)) / (1 - b**t) for b in betas)
@@ -57,7 +57,7 @@ def stable_adamw(w, gradients, lr=1e-3, betas=(0.9, 0.99), eps=1e-6, weight_deca
 
 @of_a_parameter("MARS", {"lr": 0.1, "gamma": 0.5, "betas": (0.5, 0.75)}, {"weight_decay": 0.1})
 def mars(w, gradients, lr=3e-3, betas=(0.95, 0.99), eps=1e-8, weight_decay=0.0, gamma=0.025):
-    """Yuan et al. 2024, algorithm 2, approximate. https://arxiv.org/abs/2411.10438"""
+    """Yuan et al. 2024, algorithm 2, approximate. https://arxiv.org/abs/2411.10438."""
     m, v, last = [0.0] * len(w), [0.0] * len(w), gradients[0]
     for t, g in enumerate(gradients, 1):
         c = [a + gamma * betas[0] / (1 - betas[0]) * (a - b) for a, b in zip(g, last, strict=True)]
@@ -71,7 +71,7 @@ def mars(w, gradients, lr=3e-3, betas=(0.95, 0.99), eps=1e-8, weight_decay=0.0, 
 
 @of_a_parameter("Aida", {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1}, {"eps": 1e-3, "xi": 1e-3})
 def aida(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, xi=1e-20):
-    """Zhang, Niwa & Kleijn 2023, algorithm 1, K = 2. https://arxiv.org/abs/2302.01029"""
+    """Zhang, Niwa & Kleijn 2023, algorithm 1, K = 2. https://arxiv.org/abs/2302.01029."""
     m, s = [0.0] * len(w), [0.0] * len(w)
     for t, g in enumerate(gradients, 1):
         g = [a + weight_decay * x for a, x in zip(g, w, strict=True)]
@@ -95,7 +95,7 @@ def aida(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, 
     {"always_adapt": False, "weight_decay": 0},
 )
 def lamb(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=1e-2, trust_clip=False, always_adapt=True):
-    """You et al. 2020, algorithm 2, for one layer. https://arxiv.org/abs/1904.00962"""
+    """You et al. 2020, algorithm 2, for one layer. https://arxiv.org/abs/1904.00962."""
     m, v = [0.0] * len(w), [0.0] * len(w)
     for t, g in enumerate(gradients, 1):
         m, v = mean(m, betas[0], g), mean(v, betas[1], squares(g))
@@ -127,7 +127,7 @@ def lars(
     trust_clip=False,
     always_adapt=True,
 ):
-    """You, Gitman & Ginsburg 2017, algorithm 1, for one layer. https://arxiv.org/abs/1708.03888"""
+    """You, Gitman & Ginsburg 2017, algorithm 1, for one layer. https://arxiv.org/abs/1708.03888."""
     v = [0.0] * len(w)
     for g in gradients:
         size, slope = trust_coefficient * length(w), length(g) + weight_decay * length(w)
@@ -137,4 +137,35 @@ def lars(
         step = [lr * local * (b + weight_decay * x) for b, x in zip(g, w, strict=True)]
         v = [momentum * a + b for a, b in zip(v, step, strict=True)]
         w = [x - (b + momentum * a if nesterov else a) for x, a, b in zip(w, v, step, strict=True)]
+        yield w
+
+
+@of_a_parameter(
+    "GrokAdamW",
+    {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1, "max_tensor_norm": 1e9},
+    {"alpha_init": 0.5, "grokking_signal": 0.75, "grokking_signal_decay_rate": 2.0, "lamb": 1.0},
+)
+def grok_adamw(
+    w,
+    gradients,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=1e-2,
+    alpha_init=0.98,
+    lamb=2.0,
+    grokking_signal=0.0,
+    grokking_signal_decay_rate=0.1,
+    max_tensor_norm=1.0,
+):
+    """Hartford 2024, https://github.com/cognitivecomputations/grokadamw, for the first parameter of a group."""
+    m, v, slow = [0.0] * len(w), [0.0] * len(w), [0.0] * len(w)
+    alpha = alpha_init * math.exp(-grokking_signal_decay_rate * grokking_signal)
+    for t, g in enumerate(gradients, 1):
+        g = [a * min(1.0, max_tensor_norm / (length(g) + 1e-6)) for a in g]
+        slow = mean(slow, alpha, g)
+        g = [a + lamb * b for a, b in zip(g, slow, strict=True)]
+        m, v = mean(m, betas[0], g), mean(v, betas[1], squares(g))
+        size = lr * math.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t)
+        w = [x - lr * weight_decay * x - size * a / (math.sqrt(b) + eps) for x, a, b in zip(w, m, v, strict=True)]
         yield w

@@ -57,8 +57,9 @@ def _as_they_come(optimizer: Any, rule: Rule) -> Rule:
 
 
 def _counting(rule: Rule, group: Mapping[str, Any]) -> Rule:
-    """Have steps counted where random numbers are drawn."""
-    return counting(rule) if draws(group) and not rule.counts_steps else rule
+    """Have steps counted where random numbers are drawn, or where some steps are not like others."""
+    needs_count = draws(group) or group["lookahead"] is not None
+    return counting(rule) if needs_count and not rule.counts_steps else rule
 
 
 def is_measured(optimizer: Any) -> bool:

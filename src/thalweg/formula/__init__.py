@@ -96,7 +96,7 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """A where the condition holds, else b: the `if` of formulas."""
-    if _varies(condition) and not (_varies(a) or _varies(b)):
+    if varies(condition) and not (varies(a) or varies(b)):
         raise TypeError(
             "where(condition, a, b) with two numbers has no dtype: let a tensor take part, as in "
             "where(condition, 2 * x, x) instead of where(condition, 2, 1) * x"
@@ -218,7 +218,7 @@ def _along(how: str, x: Any) -> Any:
     x = plain(x)
     if isinstance(x, Tensor):
         return along(how, x)
-    if not _varies(x):
+    if not varies(x):
         raise TypeError(f"{how} goes along a parameter's {how.partition('_')[0]}s, but got a number: use it as it is")
     node = Reduction(how, (as_number(x),))
     return node if (node.side, scope_of(node.operands[0])) in ALONG else node.operands[0]
@@ -231,7 +231,8 @@ def _summed(how: str, x: Expr) -> Expr:
     return Reduction(how, (as_number(x),))
 
 
-def _varies(value: Any) -> bool:
+def varies(value: Any) -> bool:
+    """Tell if a value differs between the elements of a parameter: no word, as formulas know that themselves."""
     value = plain(value)
     return isinstance(value, Tensor) or (isinstance(value, Expr) and value.varies)
 
@@ -240,7 +241,7 @@ def _say(name: str, *given: Any) -> Any:
     operands = tuple(map(plain, given))
     if any(isinstance(operand, Expr) for operand in operands):
         return apply(name, *operands)
-    on_host = not isinstance(operands[0], Tensor) if name == "where" else not any(map(_varies, operands))
+    on_host = not isinstance(operands[0], Tensor) if name == "where" else not any(map(varies, operands))
     value = OPS[name].host(*operands) if on_host else OPS[name].torch(*operands)
     return Number(value) if isinstance(value, float) else value
 

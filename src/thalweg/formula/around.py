@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import cache, reduce
 from typing import Any
 
-from . import clamp, lerp, maximum, minimum, sign, sqrt, total, total_square
+from . import clamp, floor, lerp, maximum, minimum, sign, sqrt, total, total_square, where
 from .move import Move, plain
 from .rule import Rule, Update, Values, rule_of
 
-EMA, ACCUMULATED = "ema", "accumulated"
-"""The states that are kept for the averaged parameter and for the sum of gradients."""
+EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
+"""The states that are kept for the averaged parameter, the sum of gradients, `lookahead` and `grokfast`."""
 
 MEASURED = ("grad_square", "step_square", "param_square")
 """What is measured where a step is tracked."""
@@ -103,6 +103,41 @@ def maximized(inner: Update) -> Update:
     return update
 
 
+def filtered(inner: Update) -> Update:
+    """Add a multiple of the gradient's running mean to it: what changes slowly counts for more.
+
+    Lee et al. 2024, "Grokfast: Accelerated grokking by amplifying slow gradients", algorithm 2, where the mean starts
+    as the first gradient. https://arxiv.org/abs/2405.20233
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        if self.grokfast is None:
+            return inner(self, now)
+        grad = now["grad"]
+        slow = where(self.is_first_step, grad, self.grokfast_decay * now[FILTERED] + (1 - self.grokfast_decay) * grad)
+        return inner(self, now | {"grad": grad + self.grokfast * slow}) | {FILTERED: slow}
+
+    return update
+
+
+def looking_ahead(inner: Update) -> Update:
+    """Walk several steps ahead, then go a share of that way from where the walk began, and walk on from there.
+
+    Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back", algorithm 1.
+    https://arxiv.org/abs/1907.08610
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        new = inner(self, now)
+        if self.lookahead is None:
+            return new
+        is_due = floor(self.step_count / self.lookahead) * self.lookahead == self.step_count
+        slow = where(is_due, lerp(now[SLOW], new["param"], self.lookahead_alpha), now[SLOW])
+        return new | {"param": where(is_due, slow, new["param"]), SLOW: slow}
+
+    return update
+
+
 def averaged(inner: Update) -> Update:
     """Keep a running mean of the parameter beside it.
 
@@ -166,7 +201,10 @@ def _parts(new: Any, old: Any) -> tuple[Any, Any]:
 BEFORE = (accumulated, clipped_by_value)
 """What makes the gradient that is measured."""
 
-WRAPPERS = (*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, averaged, decayed, cautious)
+WRAPPERS = (
+    *(*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, filtered),
+    *(averaged, looking_ahead, decayed, cautious),
+)
 
 
 def around(update: Update, wrappers: tuple[Callable[[Update], Update], ...] = WRAPPERS) -> Update:
@@ -176,10 +214,9 @@ def around(update: Update, wrappers: tuple[Callable[[Update], Update], ...] = WR
 
 def surrounded(rule: Rule) -> Rule:
     """Return the rule as it is used in training, with all that options may put around it."""
-    more = {EMA, ACCUMULATED}
-    return rule.wrapped(
-        around, states=(*rule.states, EMA, ACCUMULATED), wide=rule.wide | more, copies=rule.copies | {EMA}
-    )
+    more = (EMA, ACCUMULATED, SLOW, FILTERED)
+    wide = {EMA, ACCUMULATED, SLOW}
+    return rule.wrapped(around, states=(*rule.states, *more), wide=rule.wide | wide, copies=rule.copies | {EMA, SLOW})
 
 
 def lent(other: Any, owner: Any, names: Mapping[str, str], **decided: Any) -> Rule:
@@ -242,7 +279,7 @@ def measuring(rule: Rule, is_gathering: bool = False) -> Rule:
 
 @cache
 def counting(rule: Rule) -> Rule:
-    """Count steps also where the formula needs no count: random numbers do."""
+    """Count steps also where the formula needs no count: random numbers do, and `lookahead`."""
     return rule.wrapped(lambda inner: inner, counts_steps=True)
 
 

@@ -6,7 +6,7 @@ what it is given, and is off by no more units in the last place than it says, wh
 
 from typing import Any
 
-from . import floor, maximum, minimum, sign, sqrt, where
+from . import floor, maximum, minimum, sign, sqrt, varies, where
 from .number import Number
 
 LOG_2_HIGH, LOG_2_LOW = 355 / 512, -0.00021219444005469057
@@ -17,6 +17,9 @@ HALF_PI_HIGH, HALF_PI_LOW = 0x1921F / 0x10000, 1.0804333959119231e-05
 
 OCTAVES = (64,) * 17 + (32, 16, 8, 4, 2, 1)
 """The steps in which powers of two are taken off and put on: they reach all exponents, and each is a float32."""
+
+OCTAVES_OF_NUMBERS = (512, 256, 128, 64, 64, 32, 16, 8, 4, 2, 1)
+"""The same for what is one number a parameter: that is a float64."""
 
 
 def exp(x: Any) -> Any:
@@ -111,6 +114,9 @@ def _polynomial(x: Any, coefficients: list[float]) -> Any:
 
 
 def _times_power_of_two(x: Any, octaves: Any) -> Any:
+    if not varies(x):
+        half = floor(octaves / 2)
+        return x * 2.0**half * 2.0 ** (octaves - half)
     for step in OCTAVES:
         x = where(octaves >= step, x * 2.0**step, where(octaves <= -step, x * 2.0**-step, x))
         octaves = where(octaves >= step, octaves - step, where(octaves <= -step, octaves + step, octaves))
@@ -120,7 +126,7 @@ def _times_power_of_two(x: Any, octaves: Any) -> Any:
 def _taken_apart(x: Any) -> tuple[Any, Any]:
     """Write a positive number as one around 1, between the roots of 1/2 and 2, times a power of two."""
     octaves = 0 * sign(x)
-    for step in OCTAVES:
+    for step in OCTAVES if varies(x) else OCTAVES_OF_NUMBERS:
         is_large, is_small = x >= 2.0**step, x < 2.0 ** (1 - step)
         x = where(is_large, x * 2.0**-step, where(is_small, x * 2.0**step, x))
         octaves = where(is_large, octaves + step, where(is_small, octaves - step, octaves))

@@ -162,6 +162,7 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
 
 GIVEN = {
     "step_count": Symbol("step_count", "parameter"),
+    "param_index": Symbol("param_index", "parameter"),
     "grad_scale": Symbol("grad_scale", "group"),
     "grad_norm": Symbol("grad_norm", "group"),
 }

@@ -1,50 +1,124 @@
-"""The averaged parameters in the place of the parameters, for a while."""
+"""Averaged parameters in the place of the parameters: for a while, or until training goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..formula.around import EMA
+from ..formula.rule import Group
+
+EVALUATES = "evaluates"
+"""The key of a group whose parameters are the averaged ones, in checkpoints too."""
+
+WITHIN, UNTIL_TRAINED = "at the end of `with optimizer.averaged():`, so go on after it", "with optimizer.train()"
+"""How the parameters come back: what is said where a step would be lost."""
 
 
 def refuse_within(optimizer: Any, what: str) -> None:
     """Raise RuntimeError where means stand in for the parameters: what is done to them then would be lost."""
-    if getattr(optimizer.state, "stands_in", False):
+    way_back = getattr(optimizer.state, "stands_in", None)
+    if way_back:
         raise RuntimeError(
             f"{type(optimizer).__name__} cannot do {what}: the averaged parameters stand in for the parameters, which "
-            "come back at the end of `with optimizer.averaged():`, so go on after it"
+            f"come back {way_back}"
         )
 
 
 @contextmanager
 def swapped_in(optimizer: Any) -> Iterator[None]:
-    """Let each parameter be its running mean; afterwards it is what it was, whatever happened.
+    """Let each parameter be its average; afterwards it is what it was, whatever happened.
 
     Raises RuntimeError if no mean is kept yet, or if the means are there already.
     """
     refuse_within(optimizer, "averaged() within averaged()")
-    means = {param: state[EMA] for param, state in optimizer.state.items() if isinstance(state, dict) and EMA in state}
+    means = _means(optimizer)
     if not means:
         raise RuntimeError(
             f"{type(optimizer).__name__} has no averaged parameters yet: give it ema_decay=0.999, say, and take a step"
         )
-    with torch.no_grad():
-        kept = {param: (param.clone(), param._version) for param in means}
-        for param, mean in means.items():
-            param.copy_(mean)
-    states = optimizer.state
-    # As long as this counts as a change, no plan of a step fits.
-    states.stands_in, states.changes.count = True, states.changes.count + 1
+    kept = _put_in(means)
+    optimizer.state.stand_in(WITHIN)
     try:
         yield
     finally:
-        states.stands_in, states.changes.count = False, states.changes.count - 1
-        with torch.no_grad():
-            for param, (value, version) in kept.items():
-                param.copy_(value)
-                # It is what it was, and what is kept beside it still belongs to it.
-                torch._C._autograd._unsafe_set_version_counter((param,), (version,))
+        optimizer.state.stand_in(None)
+        _put_back(kept)
+
+
+def evaluate(optimizer: Any) -> dict[Tensor, tuple[Tensor, int, int]] | None:
+    """Let each parameter be its average until `go_on`; return what it was. None if that is so already."""
+    if getattr(optimizer.state, "stands_in", None) == UNTIL_TRAINED:
+        return None
+    refuse_within(optimizer, "eval() within averaged()")
+    kept = {param: (*was, param._version) for param, was in _put_in(_means(optimizer)).items()}
+    _mark(optimizer, True)
+    return kept
+
+
+def go_on(optimizer: Any, kept: Mapping[Tensor, tuple[Tensor, int, int]]) -> None:
+    """Let each parameter be the point to train at: what it was, or, where it was loaded or changed since, computed."""
+    if getattr(optimizer.state, "stands_in", None) != UNTIL_TRAINED:
+        return
+    same = {param: was[:2] for param, was in kept.items() if param._version == was[2]}
+    computed = _by_formula(optimizer, type(optimizer).training_point)
+    _put_in({param: point for param, point in computed.items() if param not in same})
+    _put_back(same)
+    _mark(optimizer, False)
+
+
+def stands_in_again(optimizer: Any) -> None:
+    """Take over what groups that were loaded say of their parameters: that they are the averaged ones."""
+    if any(group.get(EVALUATES) for group in optimizer.param_groups):
+        optimizer.state.stand_in(UNTIL_TRAINED)
+
+
+def _mark(optimizer: Any, evaluates: bool) -> None:
+    for group in optimizer.param_groups:
+        group[EVALUATES] = evaluates
+    optimizer.state.stand_in(UNTIL_TRAINED if evaluates else None)
+
+
+def _means(optimizer: Any) -> dict[Tensor, Tensor]:
+    """Give each averaged parameter: as the class computes it, or the running mean that is kept."""
+    formula = getattr(type(optimizer), "average", None)
+    if formula is not None:
+        return _by_formula(optimizer, formula)
+    return {param: state[EMA] for param, state in optimizer.state.items() if isinstance(state, dict) and EMA in state}
+
+
+def _by_formula(optimizer: Any, formula: Callable[..., Any]) -> dict[Tensor, Tensor]:
+    """Compute a point from the parameter and those of its states that the formula names."""
+    _, _, *names = inspect.signature(formula).parameters
+    found = {}
+    with torch.no_grad():
+        for group in optimizer.param_groups:
+            for param in group["params"]:
+                state = optimizer.state.get(param, {})
+                if all(isinstance(state.get(name), Tensor) for name in names):
+                    states = [state[name] for name in names]
+                    own = Group(type(optimizer), group.__getitem__)
+                    found[param] = formula(own, param.detach().to(states[0].dtype), *states)
+    return found
+
+
+def _put_in(points: Mapping[Tensor, Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
+    """Write other numbers into parameters; return what was there."""
+    with torch.no_grad():
+        kept = {param: (param.clone(), param._version) for param in points}
+        for param, point in points.items():
+            param.copy_(point)
+    return kept
+
+
+def _put_back(kept: Mapping[Tensor, tuple[Tensor, int]]) -> None:
+    with torch.no_grad():
+        for param, (value, version) in kept.items():
+            param.copy_(value)
+            # It is what it was, and what is kept beside it still belongs to it.
+            torch._C._autograd._unsafe_set_version_counter((param,), (version,))

@@ -79,6 +79,8 @@ AROUND = {
     "cautious": {"cautious": True},
     "ema": {"ema_decay": 0.75},
     "track": {"track": True},
+    "lookahead": {"lookahead": 2},
+    "grokfast": {"grokfast": 2.0, "state_dtype": torch.float32},
     "accumulate": {"accumulate": 2},
     "all": {"max_tensor_norm": 0.5, "clip_value": 0.25, "cautious": True, "ema_decay": 0.75, "track": True},
 }
@@ -99,7 +101,7 @@ def test_single_precision_states_of_double_parameters(cls):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 def test_everything_around_a_formula(cls, around, dtype):
-    if "weight_decay" in around and ("weight_decay" not in cls.options or "decouple" in cls.options):
+    if "weight_decay" in around and ("weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses):
         pytest.skip("it decays no weights, or in its own way")
     check_steps(cls, {"lr": 0.05, **around}, dtype)
 

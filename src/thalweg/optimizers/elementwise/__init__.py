@@ -4,11 +4,12 @@ from .adagrad import *
 from .adam import *
 from .adamax import *
 from .adan import *
-from .normalized import *
 from .ademamix import *
 from .bounded import *
 from .madgrad import *
+from .normalized import *
 from .rprop import *
+from .schedule_free import *
 from .sgd import *
 from .signs import *
 from .sparse import *

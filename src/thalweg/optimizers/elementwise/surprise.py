@@ -12,8 +12,8 @@ __all__ = ["AdaBelief", "Yogi"]
 class AdaBelief(Optimizer):
     """Adam that divides by how far gradients are from their mean: long steps where they are as expected.
 
-    Zhuang et al. 2020, "AdaBelief optimizer: Adapting stepsizes by the belief in observed gradients", algorithm 2, which
-    adds eps to the mean square in each step, too. https://arxiv.org/abs/2010.07468
+    Zhuang et al. 2020, "AdaBelief optimizer: Adapting stepsizes by the belief in observed gradients", algorithm 2, with
+    eps added to the mean square in each step, too. https://arxiv.org/abs/2010.07468
     `rectify` waits with the division until the mean square is known well, as RAdam does.
     Tune: as Adam; eps counts here: 1e-16 for float32, 1e-8 where training is unstable.
     """

@@ -1,0 +1,93 @@
+"""Exponentials, roots and angles: near the truth as Python's decimals have it, and with the same bits everywhere."""
+
+import math
+from decimal import Decimal, getcontext
+
+import numpy as np
+import pytest
+import torch
+
+from tests.engine.llvm.test_bits import check_steps
+from thalweg import Optimizer
+from thalweg.formula import atan2, cbrt, exp, log, tanh
+from thalweg.hyper import NonNegative
+
+RNG = np.random.default_rng(0)
+SIGNS = RNG.choice([-1.0, 1.0], 300)
+REACH = {torch.float32: 80.0, torch.float64: 700.0}
+"""How far the logarithms of numbers may be from zero, so that they are normal."""
+
+
+def exact_tanh(x):
+    grown = (2 * x).exp()
+    return (grown - 1) / (grown + 1)
+
+
+def exact_root(x):
+    return (abs(x) ** (Decimal(1) / 3)).copy_sign(x)
+
+
+WORDS = {
+    "exp": (exp, lambda x: x.exp(), lambda reach: RNG.uniform(-reach, reach, 300), 2),
+    "log": (log, lambda x: x.ln(), lambda reach: np.exp(RNG.uniform(-reach, reach, 300)), 2),
+    "log near 1": (log, lambda x: x.ln(), lambda reach: RNG.uniform(0.6, 1.6, 300), 2),
+    "tanh": (tanh, exact_tanh, lambda reach: SIGNS * np.exp(RNG.uniform(-20, 3, 300)), 4),
+    "cbrt": (cbrt, exact_root, lambda reach: SIGNS * np.exp(RNG.uniform(-reach, reach, 300)), 1),
+}
+
+
+@pytest.mark.parametrize("dtype", REACH, ids=str)
+@pytest.mark.parametrize(("word", "exact", "sample", "units"), WORDS.values(), ids=WORDS)
+def test_a_word_is_as_near_as_it_says(word, exact, sample, units, dtype):
+    getcontext().prec = 40
+    x = torch.from_numpy(sample(REACH[dtype])).to(dtype)
+    got = word(x)
+    assert got.dtype is dtype
+    for ours, number in zip(got.tolist(), x.tolist(), strict=True):
+        truth = exact(Decimal(number))
+        last_place = np.spacing(np.array(abs(float(truth))).astype(got.numpy().dtype))
+        assert abs(Decimal(ours) - truth) <= units * Decimal(float(last_place)), number
+
+
+@pytest.mark.parametrize("dtype", REACH, ids=str)
+def test_an_angle_is_as_near_as_it_says(dtype):
+    y, x = (torch.from_numpy(RNG.normal(size=2000) * np.exp(RNG.uniform(-9, 9, 2000))).to(dtype) for _ in range(2))
+    truth = np.array([math.atan2(a, b) for a, b in zip(y.tolist(), x.tolist(), strict=True)])
+    last_place = np.spacing(np.abs(truth).astype(y.numpy().dtype)).astype(float)
+    # Python's own is off by half a unit of a float64
+    assert (np.abs(atan2(y, x).numpy() - truth) <= 3 * last_place + 0.5 * np.spacing(np.abs(truth))).all()
+
+
+SPECIAL = [
+    (exp, [0.0, 1e4, -1e4, math.inf, -math.inf], [1.0, math.inf, 0.0, math.inf, 0.0]),
+    (log, [0.0, 1.0, math.inf], [-math.inf, 0.0, math.inf]),
+    (tanh, [0.0, 1e-30, 99.0, math.inf, -math.inf], [0.0, 1e-30, 1.0, 1.0, -1.0]),
+    (cbrt, [0.0, -8.0, 27.0, math.inf, -math.inf], [0.0, -2.0, 3.0, math.inf, -math.inf]),
+]
+
+
+@pytest.mark.parametrize(("word", "given", "wanted"), SPECIAL)
+def test_ends_are_the_limits(word, given, wanted):
+    for dtype in REACH:
+        assert torch.equal(word(torch.tensor(given, dtype=dtype)), torch.tensor(wanted, dtype=dtype))
+    assert [word(number) for number in given] == wanted
+    assert math.isnan(word(math.nan))
+    assert math.isnan(log(-1.0))
+
+
+def test_angles_at_the_axes():
+    given = [(0.0, 0.0), (0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0), (math.inf, math.inf), (1.0, -math.inf)]
+    assert [atan2(y, x) for y, x in given] == [math.atan2(y, x) for y, x in given]
+    assert math.isnan(atan2(math.nan, 1.0))
+    assert math.isnan(atan2(1.0, math.nan))
+
+
+@pytest.mark.parametrize("dtype", REACH, ids=str)
+def test_a_kernels_bits_are_numpys(dtype):
+    class Elementary(Optimizer):
+        lr: NonNegative = 0.1
+
+        def update(self, param, grad):
+            return param - exp(self.lr) * (exp(param) + log(grad) + tanh(param) + cbrt(grad) + atan2(grad, param))
+
+    check_steps(Elementary, {}, dtype, sizes=(1, 300))
