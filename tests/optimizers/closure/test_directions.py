@@ -295,3 +295,14 @@ def test_whether_a_step_bends_up_has_no_unit(scale):
     up, level = Step(point(g), point(g), g, 0.5, -scale, -0.9 * scale), Step(point(g), point(g), g, 0.5, -scale, -scale)
     assert up.bends_up
     assert not level.bends_up
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_a_step_that_changes_no_gradient_starts_anew(beta):
+    """Sums of squares near 1e20 hide a change of 1: g'g - 2 g'h + h'h comes to zero, and formulas divide by it."""
+    old, direction = torch.tensor([1e10, 1.0]).double(), torch.tensor([0.0, -1.0]).double()
+    cg, new = ConjugateGradient(BETAS[beta]), torch.tensor([1e10, 0.5]).double()
+    ends = Point(old, 1.0, old), Point(old, 0.5, new)
+    cg.learn(Step(*ends, direction, 0.5, -1.0, -0.5))
+    assert cg(ends[1], None).tolist() == (-new).tolist()
+    assert cg.fresh

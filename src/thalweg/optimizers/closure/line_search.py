@@ -53,6 +53,10 @@ class LineSearch:
         """Forget what holds only for the point left."""
         self.direction.displaced()
 
+    def promise(self, objective: Objective, here: Point) -> float:
+        """Return zero: the slopes tell everything."""
+        return 0.0
+
     def state(self) -> dict[str, Any]:
         """Return what a run needs to go on."""
         face = {} if self.box is None else {"face": self.restricted.state()}

@@ -94,8 +94,8 @@ BETAS: dict[str, Formula] = {
 class ConjugateGradient:
     """The direction -g + beta d, restarted where it stops being conjugate.
 
-    Restarts: after 6 n steps (Hager & Zhang), where the function does not bend upwards, or where the direction does not
-    descend (the line says so and forgets).
+    Restarts: after 6 n steps (Hager & Zhang), where the function does not bend upwards beyond rounding, or where the
+    direction does not descend (the line says so and forgets).
     """
 
     def __init__(self, formula: Formula) -> None:
@@ -159,7 +159,12 @@ class ConjugateGradient:
         step = self.step
         if step is None:
             return -here.gradient
-        beta, gradient, change = self.formula(self._products(step))
+        products = self._products(step)
+        if not min(products.y_y, products.old_g_g, products.d_y) > 0:
+            # So short a step that the change of the gradient is lost in rounding teaches nothing.
+            self.forget()
+            return -here.gradient
+        beta, gradient, change = self.formula(products)
         if change == 0.0:
             return torch.sub(step.direction * beta, here.gradient, alpha=gradient)
         direction = torch.add(step.direction * beta, here.gradient, alpha=change - gradient)
