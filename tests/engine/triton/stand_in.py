@@ -1,6 +1,6 @@
 """Triton's real JIT over a stand-in for the driver: kernels are built for a card and launched, and nothing is computed.
 
-    PYTHONPATH=src python tests/engine/triton/stand_in.py [--processes 1] [--whole]
+    PYTHONPATH=src python -m tests.engine.triton.stand_in [--processes 1] [--whole]
 
 The interpreter goes another way: what the JIT's binder refuses, what is compiled in the middle of training and whether
 a launch has all its arguments is seen here alone. CPU tensors stand in a device's place. Each kernel is compiled to
@@ -155,6 +155,7 @@ def fault(name, form):
     """Step twice, and say what is wrong."""
     import torch
 
+    from thalweg.engine.choose import LINES
     from thalweg.optimizer import registry
 
     dtype, options = FORMATS[form]
@@ -171,6 +172,8 @@ def fault(name, form):
         LAUNCHED.clear()
     if told := [str(item.message) for item in said if item.category is RuntimeWarning]:
         return told[0]
+    if LINES in optimizer.explain():
+        return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()
     if "update" not in first or first != second:
@@ -178,20 +181,24 @@ def fault(name, form):
     return f"the second step still built {BUILT}" if BUILT else None
 
 
-def names():
-    """List the optimizers that have kernels."""
+def jobs():
+    """List each optimizer that has kernels: one of each set of traits in all formats, others where two have to do."""
     import torch
 
+    from tests.traits import one_of_each
     from thalweg.optimizer import registry
 
     kinds = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise", "matrix"))
-    return [name for name, cls in registry.items() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
+    found = [cls for cls in registry.values() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
+    thorough = one_of_each(found)
+    return [(cls.__name__, tuple(FORMATS) if cls in thorough else ("8bit",)) for cls in found]
 
 
-def try_one(name):
-    """Try one optimizer in all formats."""
+def try_one(job):
+    """Try one optimizer in some formats."""
+    name, forms = job
     lines = []
-    for form in FORMATS:
+    for form in forms:
         try:
             lines.append((name, form, fault(name, form)))
         except Exception as error:
@@ -203,10 +210,10 @@ def tried(processes, whole):
     """Try all optimizers; one process knows what it has lowered, several are quicker."""
     if processes == 1:
         stand_in(whole)
-        yield from map(try_one, names())
+        yield from map(try_one, jobs())
         return
     with ProcessPoolExecutor(processes, get_context("spawn"), stand_in, (whole,)) as pool:
-        yield from pool.map(try_one, names())
+        yield from pool.map(try_one, jobs())
 
 
 def main():
