@@ -36,8 +36,11 @@ def domains(
     made: Container[str],
     stage: int,
     is_last: bool,
-) -> list[Domain]:
-    """Sort what a stage stores and sums by where it differs; `kept` says it of states, `made` names vectors there."""
+) -> tuple[list[Domain], dict[Expr, Expr]]:
+    """Sort what a stage stores and sums by where it differs; `kept` says it of states, `made` names vectors there.
+
+    Gives also what later stages need not compute again, and the vector in which it waits.
+    """
     found = scopes(*stores.values(), *sums.values())
     sorted_ = {scope: Domain(scope) for scope in ("row", "column", "matrix", "element")}
     for name, value in stores.items():
@@ -46,14 +49,16 @@ def domains(
         sorted_[found[total.operands[0]]].sums[name] = total
     last = sorted_["element"]
     waiting = _waiting(last, found, made)
-    names = {node: f"{WAITING}{stage}.{place}" for place, node in enumerate(waiting)}
-    for node, name in names.items():
-        sorted_[_of_lines(found[node])].stores[name] = node
-    read: dict[Expr, Expr] = {node: Symbol(name, _of_lines(found[node])) for node, name in names.items()}
+    read: dict[Expr, Expr] = {}
+    for place, node in enumerate(waiting):
+        scope = _of_lines(found[node])
+        read[node] = Symbol(f"{WAITING}{stage}.{place}", scope)
+        sorted_[scope].stores[f"{WAITING}{stage}.{place}"] = node
     last.stores = replaced(last.stores, read)
     operands = replaced({name: total.operands[0] for name, total in last.sums.items()}, read)
     last.sums = {name: replace(total, operands=(operands[name],)) for name, total in last.sums.items()}
-    return [domain for domain in sorted_.values() if domain.stores or domain.sums or (is_last and domain is last)]
+    wanted = [domain for domain in sorted_.values() if domain.stores or domain.sums or (is_last and domain is last)]
+    return wanted, {node: symbol for node, symbol in read.items() if found[node] == _of_lines(found[node])}
 
 
 def _of_lines(scope: Scope) -> Scope:

@@ -163,7 +163,7 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
         done = settled(changed, known, scalars | reports.keys() | {"param"}) if matrices else {}
         stores = done | {name: node.operands[0] for name, node in matrices.items()}
         stages.add(stores, sums, matrices=matrices)
-        changed = {name: value for name, value in known.items() if name not in done}
+        changed = replaced({name: value for name, value in known.items() if name not in done}, stages.waiting)
     sums = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
     updates = {name: value for name, value in changed.items() if name in scalars}
     stages.add({name: value for name, value in changed.items() if name not in updates}, sums, updates=updates)
@@ -178,6 +178,8 @@ class Stages:
         self.before: list[Program] = []
         self.work: tuple[str, ...] = ()
         self.vectors: dict[str, Scope] = {}
+        self.waiting: dict[Expr, Expr] = {}
+        """What was computed once a row or column, and the vector that it is in."""
 
     def note(self, cuts: Mapping[str, Expr]) -> None:
         """Note what will be there once the next passes are done."""
@@ -190,7 +192,8 @@ class Stages:
         """Add the passes of one stage; what goes over elements goes last, and more belongs to it."""
         is_last = "updates" in more
         scopes = {name: self.formula.rule.scope(name) for name in stores}
-        for domain in domains(stores, sums, scopes, self.vectors, len(self.before), is_last):
+        found, self.waiting = domains(stores, sums, scopes, self.vectors, len(self.before), is_last)
+        for domain in found:
             numbers, kept, taken = hoist(domain.stores, domain.sums)
             self.vectors |= {name: domain.scope for name in kept if name.startswith(WAITING)}
             own = {"is_last": is_last, **more} if domain.scope == "element" else {}
