@@ -41,7 +41,7 @@ def came(w, *, is_matrix, lr=2e-4, betas=(0.9, 0.999, 0.9999), eps=(1e-30, 1e-16
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
-@pytest.mark.parametrize("shape", [(4, 7), (1, 3), (6,), (30, 300)])
+@pytest.mark.parametrize("shape", [(4, 7), (1, 3), (6,), (8, 260)])
 def test_the_papers_box(shape, engine):
     compare(thalweg.CAME, came, shape, {}, engine)
 

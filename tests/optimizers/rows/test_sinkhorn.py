@@ -24,7 +24,7 @@ def sinkhorn(w, *, is_matrix, lr=1e-3, scale=0.05, iterations=5, decay=0.0):
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
-@pytest.mark.parametrize("shape", [(4, 7), (3, 1), (30, 300)])
+@pytest.mark.parametrize("shape", [(4, 7), (3, 1), (8, 260)])
 def test_the_papers_box(shape, engine):
     options = {} if engine == "eager" else {"iterations": 2}
     assert not compare(thalweg.SinkGD, sinkhorn, shape, options, engine, **options).state

@@ -30,7 +30,7 @@ def sm3(w, *, is_matrix, lr=0.1, beta=0.0, momentum=0.0, eps=1e-30):
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
-@pytest.mark.parametrize("shape", [(4, 7), (1, 3), (6,), (30, 300)])
+@pytest.mark.parametrize("shape", [(4, 7), (1, 3), (6,), (8, 260)])
 @pytest.mark.parametrize("options", [{}, {"lr": 0.5, "beta": 0.75, "momentum": 0.5, "eps": 1e-3}], ids=str)
 def test_the_papers_box(shape, options, engine):
     compare(thalweg.SM3, sm3, shape, options, engine, **options)
