@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take only every so many of the problems")
     parser.add_argument("--budget", type=int, default=1000, help="evaluations for a problem")
     parser.add_argument("--seconds", type=float, default=10.0, help="processor time for a problem and a solver")
-    parser.add_argument("--only", default="", help="run solvers whose name contains this; the others are read back")
+    parser.add_argument("--only", nargs="*", default=[""], help="run solvers whose names contain one of these")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -151,7 +151,8 @@ def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
             left_out[problem[0]] = problem[1]
         elif index % arguments.every == 0:
             for name, solver in solvers.items():
-                if arguments.only in name and problem.name not in runs.setdefault(name, {}):
+                asked = any(part in name for part in arguments.only)
+                if asked and problem.name not in runs.setdefault(name, {}):
                     runs[name][problem.name] = falls(solver, problem, arguments)
             path.write_text(json.dumps(runs))
     return runs, left_out

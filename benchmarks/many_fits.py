@@ -17,7 +17,7 @@ from torch import Tensor
 
 from thalweg.optimizers.closure import curve_fit
 
-POINTS, SAMPLE = 100, 500
+POINTS, SAMPLE = 100, 300
 T = torch.linspace(0, 4, POINTS, dtype=torch.float64)
 START = [1.0, 1.0, 1.0]
 

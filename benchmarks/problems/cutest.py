@@ -61,18 +61,21 @@ def folder() -> Path:
     return Path(package.origin).parent / "problem_libs" / "s2mpj"
 
 
-def names(kind: str, largest: int) -> list[str]:
-    """Return the problems of a kind, "u" for unconstrained and "b" for bounds, of at most `largest` unknowns."""
+def sizes(kind: str) -> dict[str, int]:
+    """Return the unknowns of each problem of a kind, "u" for unconstrained and "b" for bounds, the fewest first."""
     with (folder() / "probinfo_python.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return sorted(row["problem_name"] for row in rows if row["ptype"] == kind and float(row["dim"]) <= largest)
+        rows = [row for row in csv.DictReader(file) if row["ptype"] == kind]
+    return dict(sorted(((row["problem_name"], int(float(row["dim"]))) for row in rows), key=lambda row: row[::-1]))
 
 
 def cutest(kind: str, largest: int) -> Iterator[CutestProblem | tuple[str, str]]:
     """Yield each problem, or its name and why it is left out."""
     source = folder() / "src"
     sys.path[:0] = [str(source), str(source / "python_problems")]
-    for name in names(kind, largest):
+    for name, size in sizes(kind).items():
+        if size > largest:
+            yield name, f"{size} unknowns"
+            continue
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 yield loaded(name, kind)

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "two_points": {"state", "optimizer"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points"},
-    "closure": {"formula", "state", "hyper", "optimizer", "optimizers"},
+    "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
@@ -36,8 +36,8 @@ MAY_IMPORT = {
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,
 `lists` what a list; `groups` what a group may hold, `given` what a formula has besides, `traits` what a class says of
-itself, and `definition` what it may define. A rule knows no state and no engine; a closure method has no formula that
-tells what it keeps, so it says itself what a saved run must be like."""
+itself, and `definition` what it may define. A rule knows no state and no engine; a closure method is none: it says
+itself what a saved run must be like, and multiplies vectors by the engine's compiled rows."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

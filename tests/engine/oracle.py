@@ -243,16 +243,18 @@ def of_blocks(values):
 
 
 def summed(values, how):
-    """Sum in columns of 256, each piece of 32,768 by itself, columns pairwise: the order that is promised."""
+    """Sum in the order that is promised: each piece of 32,768 by itself, its elements in columns, and pieces likewise."""
     terms = values.astype(np.float64)
     terms = terms * terms if how == "total_square" else terms
-    total = np.float64(0)
-    for first in range(0, len(terms), 32_768):
-        columns = np.zeros(256)
-        for block in range(first, min(first + 32_768, len(terms)), 256):
-            row = terms[block : block + 256]
-            columns[: len(row)] += row
-        while len(columns) > 1:
-            columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
-        total += columns[0]
-    return float(total)
+    pieces = [in_columns(terms[first : first + 32_768]) for first in range(0, len(terms), 32_768)]
+    return float(in_columns(np.array(pieces)))
+
+
+def in_columns(terms):
+    """Add in 256 columns, one row after the other, and the columns pairwise."""
+    columns = np.zeros(256)
+    for row in np.split(terms, range(256, len(terms), 256)):
+        columns[: len(row)] += row
+    while len(columns) > 1:
+        columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
+    return columns[0]

@@ -31,12 +31,10 @@ def without_plans(log: Log) -> dict[str, Any]:
 def step(optimizer: Any) -> None:
     """Update each parameter that has a gradient: by the plan of last time if it still fits."""
     own = optimizer.__dict__
-    if getattr(own["state"], "stands_in", False):
-        refuse_within(optimizer, "a step")
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     watch = own["_watch"]
-    if not (watch is not None and watch.runs_at_once and watch.step_at_once(optimizer)):
+    if watch is None or not watch.runs_at_once or not watch.step_at_once(optimizer):
         # Of two threads one waits: tables of addresses, and what they lead to, are those of one step at a time.
         with own["_lock"]:
             _step(optimizer)
@@ -53,6 +51,7 @@ def _step(optimizer: Any) -> None:
 
 def _step_otherwise(optimizer: Any) -> Watch:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
+    refuse_within(optimizer, "a step")
     take_at_once_if_primed(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])

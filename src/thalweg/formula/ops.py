@@ -16,6 +16,8 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from .power import power
+
 Column = Callable[..., Any]
 Kind: TypeAlias = Literal["number", "condition", "bits"]
 
@@ -71,14 +73,6 @@ def square_root(a: float) -> float:
 def floor(a: float) -> float:
     """Round down, also what has no whole number."""
     return math.copysign(math.floor(a), a) if math.isfinite(a) else a
-
-
-def power(a: float, b: float) -> float:
-    """Raise to a power as C does: to an infinity or NaN where Python raises an error or leaves the real numbers."""
-    try:
-        return math.pow(a, b)
-    except (OverflowError, ValueError):
-        return math.nan if a < 0 and b % 1 else math.copysign(math.inf, a if b % 2 == 1 else 1)
 
 
 def larger(a: float, b: float) -> float:
@@ -182,7 +176,7 @@ ROWS = [
     Op("either",        operator.or_,     operator.or_,     "or i1 {0}, {1}",                                                               "{0} | {1}",                r"{0} \vee {1}", 1, takes="condition", gives="condition"),
     Op("differ",        operator.xor,     operator.xor,     "xor i1 {0}, {1}",                                                              "{0} ^ {1}",                r"{0} \oplus {1}", 1, takes="condition", gives="condition"),
     Op("opposite",      operator.invert,  operator.not_,    "xor i1 {0}, true",                                                             "{0} == 0",                 r"\neg {0}", 1, takes="condition", gives="condition"),
-    Op("power",         operator.pow,     power,            "call {type} %power.of({type} {0}, {type} {1})",                                "power({0}, {1})",          "{0}^{{{1}}}", 3, numbers_only=True),
+    Op("power",         operator.pow,     power,            "call {type} @power({type} {0}, {type} {1})",                                   "power({0}, {1})",          "{0}^{{{1}}}", 3, numbers_only=True),
     Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})",                    "bfloat16({0})",            r"\operatorname{{bfloat16}}\left({0}\right)"),
     Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",                     "float16({0})",             r"\operatorname{{float16}}\left({0}\right)"),
     Op("bits",          lambda a: a.view(torch.int32),    bits_of,   "bitcast float {0} to i32",                                            "bits({0})",                r"\operatorname{{bits}}\left({0}\right)", gives="bits"),

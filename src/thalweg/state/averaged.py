@@ -43,11 +43,11 @@ def swapped_in(optimizer: Any) -> Iterator[None]:
             f"{type(optimizer).__name__} has no averaged parameters yet: give it ema_decay=0.999, say, and take a step"
         )
     kept = _put_in(means)
-    optimizer.state.stands_in = WITHIN
+    optimizer.state.stand_in(WITHIN)
     try:
         yield
     finally:
-        optimizer.state.stands_in = None
+        optimizer.state.stand_in(None)
         _put_back(kept)
 
 
@@ -75,13 +75,13 @@ def go_on(optimizer: Any, kept: Mapping[Tensor, tuple[Tensor, int, int]]) -> Non
 def stands_in_again(optimizer: Any) -> None:
     """Take over what groups that were loaded say of their parameters: that they are the averaged ones."""
     if any(group.get(EVALUATES) for group in optimizer.param_groups):
-        optimizer.state.stands_in = UNTIL_TRAINED
+        optimizer.state.stand_in(UNTIL_TRAINED)
 
 
 def _mark(optimizer: Any, evaluates: bool) -> None:
     for group in optimizer.param_groups:
         group[EVALUATES] = evaluates
-    optimizer.state.stands_in = UNTIL_TRAINED if evaluates else None
+    optimizer.state.stand_in(UNTIL_TRAINED if evaluates else None)
 
 
 def _means(optimizer: Any) -> dict[Tensor, Tensor]:

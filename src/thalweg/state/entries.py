@@ -58,8 +58,14 @@ class States(defaultdict[Any, Any]):
     __slots__ = ("changes", "stands_in")
 
     def __init__(self, states: Mapping[Any, Any]) -> None:
-        self.changes, self.stands_in = Changes(), None
+        self.changes = Changes()
+        self.stands_in: str | None = None
         super().__init__(dict, {key: self._own(value) for key, value in states.items()})
+
+    def stand_in(self, way_back: str | None) -> None:
+        """Note how parameters come back; as long as that counts as a change, no plan of a step fits."""
+        self.changes.count += bool(way_back) - bool(self.stands_in)
+        self.stands_in = way_back
 
     def __missing__(self, key: Any) -> Any:
         """Start with no states; a factory that knew these would be a circle, and keep all alive for a while."""

@@ -149,7 +149,7 @@ def test_the_oracle_rounds_to_nearest_even():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("size", [1, 255, 4099, 32_768, 70_001])
+@pytest.mark.parametrize("size", [1, 255, 4099, 32_768, 70_001, 300 * 32_768 + 5])
 def test_sums_are_taken_in_the_promised_order(size, threads, monkeypatch):
     monkeypatch.setattr(launch, "ALONE", 0)
     torch.set_num_threads(threads)

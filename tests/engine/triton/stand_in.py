@@ -1,13 +1,15 @@
 """Triton's real JIT over a stand-in for the driver: kernels are built for a card and launched, and nothing is computed.
 
-    PYTHONPATH=src python tests/engine/triton/stand_in.py [--processes 2] [--whole]
+    PYTHONPATH=src python -m tests.engine.triton.stand_in [--processes 1] [--whole]
 
 The interpreter goes another way: what the JIT's binder refuses, what is compiled in the middle of training and whether
-a launch has all its arguments is seen here alone. CPU tensors stand in a device's place. Kernels are compiled down to
-LLVM's code; `--whole` goes on to machine code. Prints a line for each optimizer and format; exit status 1 for a fault.
+a launch has all its arguments is seen here alone. CPU tensors stand in a device's place. Each kernel is compiled to
+Triton's own code, and goes on to LLVM's if something in it is done for the first time; with `--whole` each becomes
+machine code. Prints a line for each optimizer and format; exit status 1 for a fault.
 """
 
 import argparse
+import gc
 import os
 import re
 import sys
@@ -16,7 +18,10 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+# Time goes into compiling alone: not into looking for garbage, lines of sources, and files that nobody reads.
+gc.disable()
 os.environ.pop("TRITON_INTERPRET", None)
+os.environ |= {"TRITON_DISABLE_LINE_INFO": "1", "TRITON_STORE_BINARY_ONLY": "1"}
 
 FORMATS = {
     "float32": ("float32", {}),
@@ -57,10 +62,43 @@ class Utils:
         """Nothing was loaded."""
 
 
-def named(source, metadata):
-    """Stand for what turns LLVM's code into PTX: it notes the kernel's name."""
-    metadata["name"] = re.search(r"define[^@]* void @(\w+)\(", str(source)).group(1)
-    return ""
+class Lowering:
+    """Stands for the stages from Triton's code to the card's: what is new goes as far as LLVM's code, all else nowhere.
+
+    An operation is lowered by its name and types alone; one that moves elements about, by what it takes them from, too.
+    """
+
+    line = re.compile(r"^\s*(?:(%\w+)(?::\d+)? = )?\"?([a-z]+\.[\w.]+)(.*?)(?: loc\(.*)?$", re.MULTILINE)
+    value = re.compile(r"%[\w#]+")
+    constant = re.compile(r"(?<=constant )[^:]*|dense<[^>]*>")
+
+    def __init__(self, lower, lower_further):
+        self.lower, self.lower_further = lower, lower_further
+        self.known = set()
+
+    def to_ttgir(self, module, metadata, options, capability):
+        """Lower a kernel if it does something new."""
+        text = str(module)
+        metadata["name"] = re.search(r"tt.func public @(\w+)", text).group(1)
+        done = set(self.things_done(text))
+        if done <= self.known:
+            metadata |= {"shared": 0, "tmem_size": 0, "global_scratch_size": 0, "global_scratch_align": 1}
+            metadata |= {"profile_scratch_size": 0, "profile_scratch_align": 1}
+            return ""
+        self.known |= done
+        return self.lower(module, metadata, options, capability)
+
+    def to_llir(self, backend, module, *rest):
+        """Go on with what is lowered."""
+        return module and self.lower_further(backend, module, *rest)
+
+    def things_done(self, text):
+        """List operations with their types, and where those that move elements have them from."""
+        made_by = {}
+        for made, operation, rest in self.line.findall(text):
+            made_by[made] = operation
+            takes = self.value.findall(rest) if operation.startswith("tt.") else ()
+            yield operation, self.constant.sub("", self.value.sub("%", rest)), *(made_by.get(item) for item in takes)
 
 
 def stand_in(whole):
@@ -87,8 +125,10 @@ def stand_in(whole):
 
     driver.set_active(Driver())
     if not whole:
-        CUDABackend.make_ptx = lambda self, source, metadata, *rest: named(source, metadata)
-        CUDABackend.make_cubin = lambda self, source, metadata, *rest: b""
+        lowering = Lowering(CUDABackend.make_ttgir, CUDABackend.make_llir)
+        CUDABackend.make_ttgir = staticmethod(lowering.to_ttgir)
+        CUDABackend.make_llir = lambda self, *rest: lowering.to_llir(self, *rest)
+        CUDABackend.make_ptx = CUDABackend.make_cubin = lambda self, *rest: b""
     assert power.FUSES.value
     function.interprets = available.interprets = lambda: False
     available.runs_on = lambda device: True
@@ -115,6 +155,7 @@ def fault(name, form):
     """Step twice, and say what is wrong."""
     import torch
 
+    from thalweg.engine.choose import LINES
     from thalweg.optimizer import registry
 
     dtype, options = FORMATS[form]
@@ -131,6 +172,8 @@ def fault(name, form):
         LAUNCHED.clear()
     if told := [str(item.message) for item in said if item.category is RuntimeWarning]:
         return told[0]
+    if LINES in optimizer.explain():
+        return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()
     if "update" not in first or first != second:
@@ -138,22 +181,24 @@ def fault(name, form):
     return f"the second step still built {BUILT}" if BUILT else None
 
 
-def names():
-    """List the optimizers that have kernels."""
+def jobs():
+    """List each optimizer that has kernels: one of each set of traits in all formats, others where two have to do."""
     import torch
 
+    from tests.traits import one_of_each
     from thalweg.optimizer import registry
 
     kinds = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise", "matrix"))
-    return [name for name, cls in registry.items() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
+    found = [cls for cls in registry.values() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
+    thorough = one_of_each(found)
+    return [(cls.__name__, tuple(FORMATS) if cls in thorough else ("8bit",)) for cls in found]
 
 
 def try_one(job):
-    """Try one optimizer in all formats; in a process of its own."""
-    name, whole = job
-    stand_in(whole)
+    """Try one optimizer in some formats."""
+    name, forms = job
     lines = []
-    for form in FORMATS:
+    for form in forms:
         try:
             lines.append((name, form, fault(name, form)))
         except Exception as error:
@@ -161,20 +206,28 @@ def try_one(job):
     return lines
 
 
+def tried(processes, whole):
+    """Try all optimizers; one process knows what it has lowered, several are quicker."""
+    if processes == 1:
+        stand_in(whole)
+        yield from map(try_one, jobs())
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), stand_in, (whole,)) as pool:
+        yield from pool.map(try_one, jobs())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--whole", action="store_true", help="assemble to machine code")
     arguments = parser.parse_args()
     faults = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRITON_CACHE_DIR"] = os.environ["THALWEG_CACHE"] = folder
-        jobs = [(name, arguments.whole) for name in names()]
-        with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
-            for lines in pool.map(try_one, jobs):
-                for name, form, wrong in lines:
-                    print(f"{name:10} {form:18} {wrong or 'built and launched'}", flush=True)
-                    faults += wrong is not None
+        for lines in tried(arguments.processes, arguments.whole):
+            for name, form, wrong in lines:
+                print(f"{name:10} {form:18} {wrong or 'built and launched'}", flush=True)
+                faults += wrong is not None
     sys.exit(1 if faults else 0)
 
 

@@ -6,8 +6,17 @@ import triton
 import triton.language as tl
 
 from thalweg.engine.triton.settings import exact
-from thalweg.engine.triton.tile import added_in_order, block_peak, load_packed, pairwise, places, store_packed
+from thalweg.engine.triton.tile import (
+    added_in_order,
+    block_peak,
+    load_packed,
+    pairwise,
+    places,
+    store_packed,
+    sum_of_pieces,
+)
 
+from ..oracle import in_columns
 from .conftest import DEVICE
 
 BLOCKS = 4
@@ -34,6 +43,11 @@ def packed_kernel(codes, packed, unpacked, count, ALIGNED: tl.constexpr, BLOCKS:
 def sum_kernel(x, result, BLOCKS: tl.constexpr):
     columns = added_in_order(tl.zeros((2, 128), tl.float64), tl.load(x + places(BLOCKS)), BLOCKS)
     tl.store(result, pairwise(columns))
+
+
+@triton.jit
+def pieces_kernel(sums, result, count):
+    tl.store(result, sum_of_pieces(sums + 1, 3, count))
 
 
 @pytest.mark.parametrize("is_aligned", [False, True])
@@ -68,9 +82,13 @@ def test_blocks_are_added_in_order_and_columns_pairwise(blocks):
     x = torch.randn(blocks * 256, dtype=torch.float64, device=DEVICE) * sizes
     result = torch.empty(1, dtype=torch.float64, device=DEVICE)
     sum_kernel[(1,)](x, result, BLOCKS=blocks, num_warps=1, **EXACT)
-    columns = torch.zeros(256, dtype=torch.float64)
-    for terms in x.cpu().view(blocks, 256):
-        columns = columns + terms
-    while len(columns) > 1:
-        columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
-    assert result.item() == columns.item()
+    assert result.item() == in_columns(x.cpu().numpy())
+
+
+@pytest.mark.parametrize("count", [1, 2, 100, 256, 257, 3000])
+def test_sums_of_pieces_are_added_as_elements_are(count):
+    sums = torch.randn(count, 3, dtype=torch.float64, device=DEVICE)
+    sums *= 10.0 ** torch.randint(-8, 8, (count, 3), device=DEVICE)
+    result = torch.empty(1, dtype=torch.float64, device=DEVICE)
+    pieces_kernel[(1,)](sums, result, count, num_warps=1, **EXACT)
+    assert result.item() == in_columns(sums[:, 1].cpu().numpy())

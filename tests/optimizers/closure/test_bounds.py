@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden
 from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.directions.face import Face
-from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.restricted import newton_on_face
 from thalweg.optimizers.closure.line_search import LineSearch
 from thalweg.optimizers.closure.objective import Objective, Point

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from thalweg.optimizers.closure.directions import limited_memory
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse, Member, Ratios, bend
 from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS, ConjugateGradient
 from thalweg.optimizers.closure.directions.curvature import value_correction
-from thalweg.optimizers.closure.directions.lbfgs import LimitedMemory
+from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
 from thalweg.optimizers.closure.objective import Point
@@ -63,6 +64,28 @@ def test_compact_form_is_the_two_loop_recursion(size, count):
         unit = torch.dot(s, y).rsqrt()
         assert_close(s * unit, s_kept)
         assert_close(y * unit, y_kept)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("small", [0, limited_memory.SMALL])
+@pytest.mark.parametrize("n", [1, 7, 50])
+def test_learned_steps_are_the_two_loop_recursion(dtype, small, n, monkeypatch):
+    """By torch's products and by compiled ones, while the history grows and when it goes round."""
+    monkeypatch.setattr(limited_memory, "SMALL", small)
+    memory, history, before = LimitedMemory(18), [], vector(n, 99).to(dtype)
+    for s, y in ((s.to(dtype), y.to(dtype)) for s, y in pairs(n, 40)):
+        # A step of 1/2 along 2 s, whose values correct nothing.
+        here, slopes = before + y, (float(2 * s @ before), float(2 * s @ (before + y)))
+        fall = -0.25 * sum(slopes)
+        ends = Point(s, fall, before), Point(s, 0.0, here)
+        memory.learn(Step(*ends, 2 * s, 0.5, *slopes))
+        history, before = [*history, (s.double(), y.double())], here
+        rounding = 1e4 * torch.finfo(dtype).eps  # 18 pairs, each some roundings off, and curvatures of 1 to 9
+        expected = two_loops(history[-18:], before.double())
+        assert_close(
+            memory(point(before), None).double(), expected, rtol=rounding, atol=rounding * float(expected.norm())
+        )
+    assert (memory.compiled is None) == (small == 0)
 
 
 def test_memory_keeps_the_secant_equation_of_the_last_pair():
@@ -272,3 +295,14 @@ def test_whether_a_step_bends_up_has_no_unit(scale):
     up, level = Step(point(g), point(g), g, 0.5, -scale, -0.9 * scale), Step(point(g), point(g), g, 0.5, -scale, -scale)
     assert up.bends_up
     assert not level.bends_up
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_a_step_that_changes_no_gradient_starts_anew(beta):
+    """Sums of squares near 1e20 hide a change of 1: g'g - 2 g'h + h'h comes to zero, and formulas divide by it."""
+    old, direction = torch.tensor([1e10, 1.0]).double(), torch.tensor([0.0, -1.0]).double()
+    cg, new = ConjugateGradient(BETAS[beta]), torch.tensor([1e10, 0.5]).double()
+    ends = Point(old, 1.0, old), Point(old, 0.5, new)
+    cg.learn(Step(*ends, direction, 0.5, -1.0, -0.5))
+    assert cg(ends[1], None).tolist() == (-new).tolist()
+    assert cg.fresh

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thalweg.optimizers.closure import LBFGS, minimize
+from thalweg.optimizers.closure import LBFGS, least_squares, minimize
 from thalweg.optimizers.closure.minimize import METHODS
 from thalweg.optimizers.closure.result import Reason
 
@@ -167,3 +167,22 @@ def test_reasons_keep_their_places():
         Reason.RUNNING,
     ]
     assert {reason for reason in Reason if reason.success} == {Reason.GRADIENT, Reason.CHANGE, Reason.ROUNDING}
+
+
+OSBORNE = [844, 908, 932, 936, 925, 908, 881, 850, 818, 784, 751, 718, 685, 658, 628, 603, 580, 558, 538, 522, 506]
+OSBORNE += [490, 478, 467, 457, 448, 438, 431, 424, 420, 414, 411, 406]
+
+
+@pytest.mark.parametrize("bounds", [None, (-1000, 1000)])
+def test_a_fit_whose_model_promises_much_is_no_success(bounds):
+    """Osborne 1972, NIST's MGH17: in float32 columns of J nearly cancel at a loss of 0.51, where 3e-5 can be had."""
+    x, y = torch.arange(0.0, 330.0, 10.0), torch.tensor(OSBORNE) / 1000
+
+    def residuals(b):
+        return b[0] + b[1] * torch.exp(-x * b[3]) + b[2] * torch.exp(-x * b[4]) - y
+
+    far, near = torch.tensor([50.0, 150.0, -100.0, 1.0, 2.0]), torch.tensor([0.5, 1.5, -1.0, 0.01, 0.02])
+    for start in (far, near):
+        fit = least_squares(residuals, start, bounds=bounds, max_iter=200)
+        assert fit.success == (fit.fun < 1e-4), fit
+    assert fit.success

@@ -1,21 +1,22 @@
 """Machine code as a block of bytes that runs wherever it is put.
 
 An object file becomes such a block when its sections are set one after the other and the distances between them are
-filled in. The block is what the disk cache keeps: bringing it to life takes a copy, and no LLVM.
+filled in (`distances.py`). The block is what the disk cache keeps: bringing it to life takes a copy, and no LLVM.
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+import platform
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .distances import WAYS, Way
+
 SECTION, SYMBOL, RELOCATION = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ"), struct.Struct("<QQq")
 IN_MEMORY, RELOCATIONS, SYMBOLS = 0x2, 4, 2
-RELATIVE = (2, 4)
-"""The kinds of relocation that are plain distances: R_X86_64_PC32 and R_X86_64_PLT32."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class Section:
 
 
 def image(code: bytes, names: Sequence[str]) -> bytes:
-    """Make a block of an x86-64 ELF object: the places of the named functions, then the code.
+    """Make a block of an ELF object for x86-64 or aarch64: the places of the named functions, then the code.
 
-    Raises ValueError if the object needs anything from outside or any other kind of relocation.
+    Raises ValueError if the object needs anything from outside or any kind of relocation that is not known.
     """
+    ways = _ways(code)
     sections = list(_sections(code))
     symbols = list(_symbols(code, sections))
     block = bytearray(max(section.start + section.size for section in sections))
@@ -44,15 +46,21 @@ def image(code: bytes, names: Sequence[str]) -> bytes:
             block[section.start : section.start + section.size] = code[section.offset : section.offset + section.size]
     for section in sections:
         if section.kind == RELOCATIONS and sections[section.target].flags & IN_MEMORY:
-            _relocate(code, block, section, sections, symbols)
+            _relocate(code, block, section, sections, symbols, ways)
     places = dict(symbols)
     return struct.pack(f"<{len(names)}Q", *(places[name] for name in names)) + bytes(block)
 
 
+def _ways(code: bytes) -> Mapping[int, Way]:
+    """Find how the object's processor has distances filled in."""
+    processor = struct.unpack_from("<H", code, 18)[0] if code[:6] == b"\x7fELF\x02\x01" else 0
+    if processor not in WAYS:
+        raise ValueError("no ELF object for x86-64 or aarch64")
+    return WAYS[processor]
+
+
 def _sections(code: bytes) -> Iterator[Section]:
     """Read the table of sections, setting those that belong in memory one after the other."""
-    if code[:5] != b"\x7fELF\x02" or struct.unpack_from("<H", code, 18)[0] != 62:
-        raise ValueError("no x86-64 ELF object")
     (table,) = struct.unpack_from("<Q", code, 40)
     size, count = struct.unpack_from("<HH", code, 58)
     end = 0
@@ -80,15 +88,17 @@ def _relocate(
     table: Section,
     sections: Sequence[Section],
     symbols: Sequence[tuple[str, int | None]],
+    ways: Mapping[int, Way],
 ) -> None:
     """Fill in the distances that one section needs."""
     for at in range(table.offset, table.offset + table.size, RELOCATION.size):
         offset, info, addend = RELOCATION.unpack_from(code, at)
         name, goal = symbols[info >> 32]
-        if goal is None or info & 0xFFFFFFFF not in RELATIVE:
+        way = ways.get(info & 0xFFFFFFFF)
+        if goal is None or way is None:
             raise ValueError(f"the code refers to {name or 'something'} in a way that depends on where it is")
         place = sections[table.target].start + offset
-        struct.pack_into("<i", block, place, goal + addend - place)
+        way(block, place, goal + addend)
 
 
 class Code:
@@ -102,6 +112,7 @@ class Code:
         )
         self.memory.write(content)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        _let_be_fetched(start, start + len(content))
         # Never writable and executable at once.
         protect = ctypes.CDLL(None, use_errno=True).mprotect
         if protect(ctypes.c_void_p(start), ctypes.c_size_t(len(content)), mmap.PROT_READ | mmap.PROT_EXEC):
@@ -110,3 +121,10 @@ class Code:
 
     def __getitem__(self, name: str) -> int:
         return self.addresses[name]
+
+
+def _let_be_fetched(start: int, end: int) -> None:
+    """Let the processor forget what it has fetched from here before: on aarch64, writing does not tell it."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        clear = getattr(ctypes.CDLL("libgcc_s.so.1"), "__clear_cache")
+        clear(ctypes.c_void_p(start), ctypes.c_void_p(end))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ class Kernel:
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
         self.layout, self.dtypes = row_layout(program), dtypes
         self.context = CONTEXT
-        self.externals = {"power": power_address(), "run_parallel": threads.run_parallel_address()}
+        self.externals = {"run_parallel": threads.run_parallel_address()}
         self.library: Any = load(render(program, dtypes), ("step", "prepare", "work", "finish"))
         self.address = int(self.library["step"])
         self.step, self.step_alone = Function(self.address), Alone(self.address)
@@ -53,13 +53,6 @@ class Kernel:
         for other in others:
             other.result()
         self.finish(context)
-
-
-@cache
-def power_address() -> int:
-    """Find the C library's pow, which Python's ** calls too."""
-    library = ctypes.CDLL(None) if hasattr(ctypes.CDLL(None), "pow") else ctypes.CDLL("libm.so.6")
-    return ctypes.cast(library.pow, ctypes.c_void_p).value or 0
 
 
 _kernels: dict[tuple[Any, ...], Kernel] = {}

@@ -14,7 +14,6 @@ CONTEXT = (
     "slots",
     "sums",
     "totals",
-    "power",
     "run_parallel",
 )
 """The words that a kernel is called with: addresses of tables, and counts."""

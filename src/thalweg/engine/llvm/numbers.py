@@ -22,7 +22,6 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
 define dso_local void @prepare(ptr %context) {ATTRIBUTES} {{
 entry:
 {block(word("%rows.all", "context", CONTEXT.index("rows")), word("%slots", "context", CONTEXT.index("slots")))}
-{block(word("%power.of", "context", CONTEXT.index("power")))}
 {block(word("%row_count", "context", CONTEXT.index("row_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
   store i64 0, ptr %taken

@@ -205,17 +205,20 @@ def update(
 
 
 def finish(count: int, layout: RowLayout) -> str:
-    """Write the kernel that adds the sums of each row's chunks, one after the other."""
-    totals = [f"total_{index}" for index in range(count)]
+    """Write the kernel that adds the sums of each row's chunks."""
     return f"""
 @triton.jit
 def finish(overflowed, rows, sums, totals, LENGTH: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     at = rows + row * {layout.width}
-    first = tl.load(at + {layout.chunk})
-    length = tl.load(at + {layout.length})
-{block(f"{name} = tl.full((), 0.0, tl.float64)" for name in totals)}
-    for index in tl.range(first, first + tl.cdiv(length, LENGTH), loop_unroll_factor=8):
-{block(block(f"{name} += tl.load(sums + index * {count} + {place})" for place, name in enumerate(totals)))}
-{block(f"tl.store(totals + row * {count} + {place}, {name})" for place, name in enumerate(totals))}
+    sums += tl.load(at + {layout.chunk}) * {count}
+    # A parameter without elements has a chunk, too.
+    pieces = tl.maximum(tl.cdiv(tl.load(at + {layout.length}), LENGTH), 1)
+{block(_finished(count))}
 """
+
+
+def _finished(count: int) -> Iterator[str]:
+    """Add up each sum of a row."""
+    for place in range(count):
+        yield f"tl.store(totals + row * {count} + {place}, sum_of_pieces(sums + {place}, {count}, pieces))"

@@ -18,7 +18,7 @@ FUNCTIONS = (
 
 TILE = (
     *("added_in_order", "block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed"),
-    "there",
+    *("sum_of_pieces", "there"),
 )
 """Those of `tile`."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from .bounds import Box
 from .objective import Objective, Point
 from .search.trial import Trial
-from .vector import size
+from .vector import machine_epsilon, size
 
 ORDINARY = 1e3
 """Step lengths beyond this are looked at first: may they be taken at all?"""
@@ -30,7 +30,7 @@ class Along:
         self.direction = direction
         self.move = move
         self.box = box
-        self.start = Trial(0.0, here.value, slope, torch.finfo(move.dtype).eps * abs(here.value))
+        self.start = Trial(0.0, here.value, slope, machine_epsilon(move.dtype) * abs(here.value))
         self.last = self.lowest = (self.start, here)
         self.longest = math.nan
 

@@ -14,7 +14,7 @@ from ...state.matching import Match
 from ...state.misfit import described
 from ...state.schema import MisfitError
 from .descend import Descent, Method
-from .directions.lbfgs import LimitedMemory
+from .directions.limited_memory import LimitedMemory
 from .line_search import LineSearch
 from .objective import point_of, point_state
 from .result import Reason

@@ -24,6 +24,7 @@ class ClosureFunction:
         self.vector = vector
         self.closure = closure
         self.maximize = maximize
+        self.differentiating = torch.enable_grad()
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and its gradient at x."""
@@ -33,7 +34,7 @@ class ClosureFunction:
         return (-loss.detach(), gradient.neg_()) if self.maximize else (loss.detach(), gradient)
 
     def _evaluate(self) -> Tensor:
-        with torch.enable_grad():
+        with self.differentiating:
             loss = self.closure()
         if loss is None:
             raise TypeError(f"{self.owner}.step got a closure that returned None: end it with `return loss`")

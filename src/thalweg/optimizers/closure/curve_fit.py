@@ -83,30 +83,14 @@ def fit_batch(
     options: dict[str, Any],
 ) -> tuple[Any, ...]:
     """Return popt and pcov of every row of `y`."""
-    if y.dim() != 2:
-        raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
-    batch, m = y.shape
-    starts = guess.expand(batch, -1)
-    deviations = torch.ones((), dtype=y.dtype) if sigma is None else positive(numbers("sigma", sigma, finite=False))
-    if deviations.dim() and deviations.shape not in ((m,), (batch, m)):
-        raise ValueError(
-            f"curve_fit(batched=True) needs sigma as a number, of shape ({m},) or ({batch}, {m}), but got "
-            f"{tuple(deviations.shape)}"
-        )
-    own = isinstance(x, Tensor) and x.shape == (batch, m) and x.dim() == 2
-    rows = [y, *([x] if own else []), *([deviations] if deviations.dim() == 2 else [])]
-
-    def model(columns: Any, rows: Any) -> Tensor:
-        missed: Tensor = f(rows[1] if own else x, *columns) - rows[0]
-        return missed / (rows[-1] if deviations.dim() == 2 else deviations)
-
+    data = DataSets(f, x, y, sigma)
     fit: Outcome = least_squares(
-        lambda p, *rows: model([column[:, None] for column in p.unbind(1)], rows),
-        starts,
-        args=tuple(rows),
+        lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
+        guess.expand(len(y), -1),
+        args=data.rows,
         bounds=bounds,
         batched=True,
-        linearized=pointwise(model),
+        linearized=pointwise(data.residuals),
         covariance=True,
         absolute_sigma=absolute_sigma,
         **options,
@@ -114,6 +98,38 @@ def fit_batch(
     if not full_output:
         return fit.x, fit.covariance
     return fit.x, fit.covariance, {"nfev": fit.nfev, "success": fit.success}, fit.message, 1
+
+
+class DataSets:
+    """Many data sets of one model: `rows` are those of its tensors that have a row for each, `y` first.
+
+    Raises ValueError for data or deviations of another shape.
+    """
+
+    def __init__(self, f: Model, x: Any, y: Tensor, sigma: Any) -> None:
+        if y.dim() != 2:
+            raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
+        self.f, self.x = f, x
+        self.sigma = None if sigma is None else deviations_of(sigma, y)
+        self.own_x = isinstance(x, Tensor) and x.dim() == 2 and x.shape == y.shape
+        self.own_sigma = self.sigma is not None and self.sigma.dim() == 2
+        self.rows = (y, *([x] if self.own_x else []), *([self.sigma] if self.own_sigma else []))
+
+    def residuals(self, columns: Any, rows: Any) -> Tensor:
+        """Return what some of the data sets miss, in standard deviations; `rows` are theirs."""
+        missed: Tensor = self.f(rows[1] if self.own_x else self.x, *columns) - rows[0]
+        return missed if self.sigma is None else missed / (rows[-1] if self.own_sigma else self.sigma)
+
+
+def deviations_of(sigma: Any, y: Tensor) -> Tensor:
+    """Return the standard deviations of data sets; raises ValueError for another shape, or one not above zero."""
+    deviations = positive(numbers("sigma", sigma, finite=False))
+    if deviations.dim() and deviations.shape not in (y.shape[1:], y.shape):
+        raise ValueError(
+            f"curve_fit(batched=True) needs sigma as a number, of shape {tuple(y.shape[1:])} or {tuple(y.shape)}, but "
+            f"got {tuple(deviations.shape)}"
+        )
+    return deviations
 
 
 def numbers(name: str, given: Any, finite: bool = True) -> Tensor:

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from .batches.fits import least_squares_batch
-from .covariance import fit_covariance
+from .batches.members import refuse
+from .fit import Fit
 from .methods import LevenbergMarquardt
-from .minimize import Unknowns, free_at, nothing_to_move, told
 from .outcome import Outcome, outcome_of
-from .residual_function import ResidualFunction
-from .robust import Rho, robust_loss
-from .vector import Vector
+from .robust import Rho
+from .unknowns import Unknowns
 
 
 def least_squares(
@@ -63,48 +62,28 @@ def least_squares(
     Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
     """
     if batched:
-        refuse_in_batches(x_scale=x_scale, callback=callback, max_eval=max_eval)
-        return least_squares_batch(
-            residuals,
-            x0,
-            args,
-            bounds=bounds,
-            robust=robust_loss("least_squares", loss, f_scale),
-            covariance=covariance,
-            absolute_sigma=absolute_sigma,
-            max_iter=max_iter,
-            **options,
-        )
-    unknowns = Unknowns(x0)
-    if not sum(leaf.numel() for leaf in unknowns.leaves):
-        return nothing_to_move(lambda x: 0.5 * residuals(x, *args).square().sum(), unknowns)
-    limits = {} if bounds is None else {"bounds": one_per_leaf(unknowns, "bounds", bounds, low_and_high)}
-    sizes = {} if x_scale is None else {"x_scale": one_per_leaf(unknowns, "x_scale", x_scale, lambda size: size)}
-    optimizer = LevenbergMarquardt(
-        unknowns.leaves,
-        max_iter=max_iter,
-        max_eval=max_eval,
-        loss=loss,
-        f_scale=f_scale,
-        **limits,
-        **sizes,
-        **options,
-    )
-    optimizer.descend(lambda: residuals(unknowns.structure, *args), told(unknowns, callback))
-    outcome = outcome_of(optimizer, unknowns.answer())
-    fit = Fit(unknowns, lambda: residuals(unknowns.structure, *args), loss, f_scale)
+        refuse("least_squares", x_scale=x_scale, callback=callback, max_eval=max_eval)
+        weighed: dict[str, Any] = {"loss": loss, "f_scale": f_scale, "absolute_sigma": absolute_sigma}
+        rest: dict[str, Any] = {"bounds": bounds, "covariance": covariance, "max_iter": max_iter, **options}
+        return least_squares_batch(residuals, x0, args, **weighed, **rest)
+    fit = Fit(Unknowns(x0), residuals, args, loss, f_scale)
+    if not fit.unknowns.size:
+        return fit.unknowns.nothing_to_move(fit.cost_at)
+    settings = {"max_iter": max_iter, "max_eval": max_eval, "loss": loss, "f_scale": f_scale, **options}
+    limits = limits_of(fit.unknowns, bounds, x_scale)
+    optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings, **limits)
+    optimizer.descend(fit.residuals, fit.unknowns.told(callback))
+    outcome = outcome_of(optimizer, fit.unknowns.answer())
     if covariance:
         outcome = replace(outcome, covariance=fit.covariance(absolute_sigma))
-    if differentiable:
-        outcome = replace(outcome, x=unknowns.differentiable(fit.cost, free_at(optimizer)))
-    return outcome
+    return replace(outcome, x=fit.differentiable_answer(optimizer)) if differentiable else outcome
 
 
-def refuse_in_batches(**given: Any) -> None:
-    """Raise ValueError for what `least_squares(batched=True)` would have to ignore."""
-    for name, value in given.items():
-        if value is not None:
-            raise ValueError(f"least_squares(batched=True) has no {name}: leave it out, or solve one problem at a time")
+def limits_of(unknowns: Unknowns, bounds: Any, x_scale: Any) -> dict[str, Any]:
+    """Return bounds and sizes as the optimizer takes them, one per tensor; what is not given is left out."""
+    limits = {} if bounds is None else {"bounds": one_per_leaf(unknowns, "bounds", bounds, low_and_high)}
+    sizes = {} if x_scale is None else {"x_scale": one_per_leaf(unknowns, "x_scale", x_scale, lambda size: size)}
+    return limits | sizes
 
 
 def one_per_leaf(unknowns: Unknowns, name: str, given: Any, read: Callable[[Any], Any]) -> Any:
@@ -144,26 +123,3 @@ def low_and_high(bounds: Any) -> Any:
         side if side is None or isinstance(side, Tensor) else torch.as_tensor(side, dtype=torch.float64)
         for side in bounds
     )
-
-
-class Fit:
-    """What can be said about a fit at its answer, where the unknowns are now."""
-
-    def __init__(self, unknowns: Unknowns, residuals: Callable[[], Tensor], loss: str | Rho, f_scale: float) -> None:
-        self.unknowns = unknowns
-        self.residuals = residuals
-        self.robust = robust_loss("least_squares", loss, f_scale)
-
-    def covariance(self, absolute_sigma: bool) -> Tensor:
-        """Return the covariance of the answer; a robust loss weighs the residuals as SciPy does."""
-        function = ResidualFunction("least_squares", Vector(self.unknowns.leaves), self.residuals, self.robust)
-        value, _ = function(function.vector.read())
-        jacobian = function.raw_jacobian()
-        if self.robust is not None:
-            jacobian = self.robust.weights(function.raw, torch.finfo(torch.float64).eps).jacobian(jacobian)
-        return fit_covariance(jacobian, 2 * value, absolute_sigma).to(function.vector.dtype)
-
-    def cost(self) -> Tensor:
-        """Return the loss, differentiable by whatever it depends on."""
-        residuals = self.residuals().reshape(-1)
-        return 0.5 * residuals.square().sum() if self.robust is None else self.robust.cost(residuals)

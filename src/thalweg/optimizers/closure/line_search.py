@@ -17,7 +17,7 @@ from .directions.restricted import Restricted
 from .directions.step import Direction, Step
 from .objective import BudgetError, Objective, Point
 from .search import Search, Trial
-from .vector import dot, read_numbers
+from .vector import product
 
 FACES = 5
 """The most faces that one iteration looks at."""
@@ -52,6 +52,10 @@ class LineSearch:
     def displaced(self) -> None:
         """Forget what holds only for the point left."""
         self.direction.displaced()
+
+    def promise(self, objective: Objective, here: Point) -> float:
+        """Return zero: the slopes tell everything."""
+        return 0.0
 
     def state(self) -> dict[str, Any]:
         """Return what a run needs to go on."""
@@ -93,7 +97,7 @@ class LineSearch:
 
     def _descending(self, here: Point, direction: Tensor) -> tuple[Tensor, float]:
         """Return the direction, or the steepest where it does not go down, and its slope."""
-        slope = read_numbers(dot(here.gradient, direction))[0]
+        slope = product(here.gradient, direction)
         if -math.inf < slope < 0 or self.direction.fresh:
             return direction, slope
         self.direction.forget()
@@ -112,10 +116,10 @@ class LineSearch:
         # A little longer, so that rounding leaves no number just short of the limit it goes to.
         longer = 1 + 4 * torch.finfo(here.x.dtype).eps
         move = (box.project(here.x + direction * scale) - here.x) * longer
-        slope = read_numbers(dot(here.gradient, move / scale))[0]
+        slope = product(here.gradient, move / scale)
         if not slope < 0:
             move = direction * scale * (min(1.0, box.room(here.x, direction * scale)) * longer)
-            slope = read_numbers(dot(here.gradient, move / scale))[0]
+            slope = product(here.gradient, move / scale)
         if not slope < 0:
             return None, 0.0, 0.0
         return Along(objective, here, move / scale, move, slope, box), 1.0, max(1.0, longer * box.room(here.x, move))

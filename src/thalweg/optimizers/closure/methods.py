@@ -13,12 +13,12 @@ from . import trust_region
 from .bounds import Box, check_bound
 from .checkpoint import with_own_options, with_torch_options
 from .closure_function import Closure
+from .dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .descend import Method
 from .directions.broyden import FAMILIES, DenseInverse
 from .directions.conjugate_gradient import BETAS, ConjugateGradient
-from .directions.lbfgs import LimitedMemory
+from .directions.limited_memory import LimitedMemory
 from .directions.newton import TruncatedNewton
-from .levenberg_marquardt import DenseLevenbergMarquardt
 from .line_search import LineSearch
 from .objective import Objective
 from .optimizer import ClosureOptimizer, bounds_of
@@ -211,6 +211,8 @@ class LevenbergMarquardt(ClosureOptimizer):
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
         """Raise TypeError or ValueError for what is no count, no loss, or does not fit a group's parameters."""
         super().check(options, where)
+        if options["maximize"]:
+            raise ValueError(f"{cls.__name__} minimizes squares, which have no maximum: leave out maximize=True{where}")
         robust_loss(cls.__name__, options["loss"], float(options["f_scale"]))
         if "params" in options:
             check_bounds(cls.__name__, options)
@@ -226,8 +228,6 @@ class LevenbergMarquardt(ClosureOptimizer):
 
     def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
         """Return the loss of the residuals as a function of one vector."""
-        if self.maximize:
-            raise ValueError("LevenbergMarquardt minimizes squares, which have no maximum: leave out maximize=True")
         robust = robust_loss(type(self).__name__, self.loss, float(self.f_scale))
         function = ResidualFunction(type(self).__name__, vector, closure, robust)
         return Objective(function, budget, function.times, box)

@@ -108,6 +108,12 @@ class ClosureOptimizer(Optimizer):
         return self._run().point_in_users_units
 
     @property
+    def free(self) -> Tensor:
+        """One for each number that may move at the point accepted last, zero where a bound stops it."""
+        box, point = self.current.box, self.point
+        return torch.ones_like(point.x) if box is None else box.free(point.x, point.gradient)
+
+    @property
     def current(self) -> Method:
         """The method at work, with what it remembers."""
         return self._run().method

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .levenberg_marquardt import DenseLevenbergMarquardt
+from .dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .optimizer import ClosureOptimizer
 from .result import Reason
 
@@ -71,3 +71,18 @@ def status_of(reason: Reason) -> int:
     if reason.success:
         return 0
     return 1 if reason in (Reason.ITERATIONS, Reason.EVALUATIONS, Reason.CALLBACK) else 2
+
+
+def rows_outcome(what: str, success: torch.Tensor, iterations: torch.Tensor, calls: int, **fields: Any) -> Outcome:
+    """Return the outcome of a batch, one entry per row; the message says how many `what`."""
+    count = int(success.sum())
+    return Outcome(
+        **fields,
+        success=success,
+        status=0 if count == len(success) else 1,
+        message=f"{count} of {len(success)} {what}.",
+        nit=max(iterations.tolist(), default=0),
+        nfev=calls,
+        njev=calls,
+        nhev=0,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .closure_function import Closure, no_gradient
+from .closure_function import Closure
 from .robust import Robust, Weights
 from .vector import Vector, accurate, real_view
 
@@ -57,13 +57,16 @@ class ResidualFunction:
 
     def _evaluate(self) -> Tensor:
         residuals = self.closure()
-        if not isinstance(residuals, Tensor) or residuals.is_complex():
+        if not isinstance(residuals, Tensor) or not residuals.is_floating_point():
             raise TypeError(
                 f"{self.owner}.step needs a closure that returns the residuals as a real tensor, but got "
                 f"{residuals.dtype if isinstance(residuals, Tensor) else type(residuals).__name__}"
             )
         if not residuals.requires_grad:
-            raise no_gradient(self.owner)
+            raise RuntimeError(
+                f"{self.owner}.step got residuals through which no parameter has a gradient: compute them from the "
+                "parameters with torch's functions, without detach(), .item() or NumPy"
+            )
         if not residuals.numel():
             raise ValueError(f"{self.owner}.step needs a closure that returns at least one residual, but got none")
         return residuals.reshape(-1)

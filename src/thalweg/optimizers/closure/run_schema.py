@@ -23,12 +23,12 @@ from ...state.schema import (
     tensor,
     whole,
 )
+from .dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .descend import Method
 from .directions.broyden import DenseInverse
 from .directions.conjugate_gradient import ConjugateGradient
-from .directions.lbfgs import LimitedMemory
+from .directions.limited_memory import LimitedMemory
 from .directions.newton import TruncatedNewton
-from .levenberg_marquardt import DenseLevenbergMarquardt
 from .line_search import LineSearch
 from .result import Reason
 from .trust_region import TrustRegion

@@ -9,6 +9,7 @@ import torch
 
 from .objective import Change, Point
 from .result import Reason
+from .vector import machine_epsilon
 
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""
@@ -51,7 +52,7 @@ class Stopping:
         `highest` is the loss at the start of the run.
         """
         size, epsilon = abs(here.value), epsilon_of(here)
-        grad, change = (max(tolerance, epsilon) if tolerance else 0.0 for tolerance in self._tolerances(epsilon))
+        grad, change = self._tolerances(epsilon)
         fall = before.value - here.value
         if fall > max(grad, change) * size and here.value > 0:
             return None
@@ -70,8 +71,9 @@ class Stopping:
         return None
 
     def _tolerances(self, epsilon: float) -> tuple[float, float]:
-        """Return both tolerances, no finer than what the dtype can tell."""
-        return max(self.tolerance_grad, 64 * epsilon * (self.tolerance_grad > 0)), self.tolerance_change
+        """Return both tolerances, no finer than what the dtype can tell; zero stays zero."""
+        grad = self.tolerance_grad and max(self.tolerance_grad, 64 * epsilon)
+        return grad, self.tolerance_change and max(self.tolerance_change, epsilon)
 
     def _unseen(self, fall: float, seen: Change, rounding: float) -> bool:
         """Return whether neither the loss nor its slopes at both ends tell of the step beyond rounding."""
@@ -90,7 +92,7 @@ def is_small(pull: float, here: Point, highest: float) -> bool:
 
 def epsilon_of(point: Point) -> float:
     """Return the rounding of a number next to one."""
-    return torch.finfo(point.x.dtype).eps
+    return machine_epsilon(point.x.dtype)
 
 
 def beyond(point: Point) -> float:

@@ -46,6 +46,10 @@ class TrustRegion:
     def displaced(self) -> None:
         """Keep the radius."""
 
+    def promise(self, objective: Objective, here: Point) -> float:
+        """Return zero: the slopes tell everything."""
+        return 0.0
+
     def state(self) -> dict[str, Any]:
         """Return the radius, and the first gradient for the forcing term."""
         return {"radius": self.radius, "first_steepness": self.first_steepness}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ class Vector:
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
-        if self._alone and gradients[0] is not None and not odd(gradients[0]):
+        if self._alone and gradients[0] is not None and not self._odd(gradients[0]):
             flat = gradients[0].flatten().clone()
         else:
             flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
@@ -66,18 +67,23 @@ class Vector:
 
     def has_gradient(self) -> bool:
         """Return whether any parameter holds a gradient."""
-        return any(tensor.grad is not None for tensor in self.tensors)
+        return self.tensors[0].grad is not None or any(tensor.grad is not None for tensor in self.tensors)
 
     def clear_gradients(self) -> None:
         """Forget the parameters' gradients."""
         for tensor in self.tensors:
             tensor.grad = None
 
+    def _odd(self, gradient: Tensor) -> bool:
+        """Return whether a gradient needs more than flattening."""
+        return gradient.dtype is not self.dtype or gradient.is_sparse
+
     def _part(self, index: int, gradient: Tensor | None) -> Tensor:
         if gradient is None:
             return torch.zeros(self.sizes[index], dtype=self.dtype, device=self.device)
         dense_gradient = gradient.to_dense() if gradient.is_sparse else gradient
-        return real_view(dense_gradient.detach()).reshape(-1)
+        real = real_view(dense_gradient.detach()).reshape(-1)
+        return real.to(self.dtype) if self._alike else real
 
     def _join(self, parts: list[Tensor]) -> Tensor:
         if not self._alike:
@@ -99,12 +105,23 @@ def read_numbers(*scalars: Tensor) -> list[float]:
     return numbers
 
 
+@cache
+def machine_epsilon(dtype: torch.dtype) -> float:
+    """Return the rounding of a number next to one."""
+    return torch.finfo(dtype).eps
+
+
 def dot(one: Tensor, two: Tensor) -> Tensor:
     """Return the scalar product, in float64: in float32 it could leave the range, and slopes lose half their digits."""
     if one.dtype is torch.float64:
         return torch.dot(one, two)
     wide = accurate(one.device)
     return torch.dot(one.to(wide), two.to(wide))
+
+
+def product(one: Tensor, two: Tensor) -> float:
+    """Return the scalar product as a number; waits for the device."""
+    return float(dot(one, two).item())
 
 
 def largest(vector: Tensor) -> Tensor:
@@ -137,11 +154,6 @@ def like(part: Tensor, tensor: Tensor) -> Tensor:
 def dense(tensor: Tensor) -> bool:
     """Return whether `tensor` lies in memory in the order of its indices."""
     return tensor.is_contiguous()
-
-
-def odd(gradient: Tensor) -> bool:
-    """Return whether a gradient needs more than flattening."""
-    return gradient.is_sparse or gradient.is_complex()
 
 
 def widest(dtypes: Iterable[torch.dtype]) -> torch.dtype:

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..outcome import Outcome
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, evaluate, narrow
+from ..outcome import Outcome, rows_outcome
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, evaluate, narrow
 
 
 @dataclass(slots=True)
-class Rows:
-    """The rows still at work, b of them: where each is, its model, and the state of its search."""
+class Rows(Searching):
+    """Rows with an inverse Hessian each, shape (b, n, n), and the gradient at which they have arrived."""
 
-    index: Tensor
-    x: Tensor
-    value: Tensor
-    gradient: Tensor
+    memory: ClassVar[tuple[str, ...]] = ("inverse",)
+
     inverse: Tensor
     target: Tensor
-    iterations: Tensor
-    direction: Tensor
-    slope: Tensor
-    alpha: Tensor
-    low: Tensor
-    high: Tensor
-    trials: Tensor
-
-    def kept(self, rows: Tensor) -> Rows:
-        """Return some of the rows."""
-        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @torch.no_grad()
@@ -54,54 +42,29 @@ def minimize_batch(
     calls = 1
     active = going(rows)
     while bool(active.any()) and calls < 2 * max_iter:
-        rows = settled(rows, answers, active)
+        rows = rows.settled(answers, active)
         try_step(fun, rows)
         calls += 1
         active = going(rows) & (rows.iterations < max_iter)
-    settled(rows, answers, active)
+    rows.settled(answers, active)
     return outcome(answers, calls)
 
 
 def started(fun: Callable[[Tensor], Tensor], x: Tensor, tolerance: float) -> Rows:
     """Return every row at its start, looking along its steepest descent."""
     batch, n = x.shape
-    value, gradient = evaluate(fun, x)
-    zeros, steep = torch.zeros_like(value), gradient.abs().amax(1)
-    size = x.abs().amax(1)
+    begun = at_start(fun, x)
+    steep, size = begun["gradient"].abs().amax(1), x.abs().amax(1)
+    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n), target=tolerance * steep)
     first = torch.where(size > 0, 0.1 * size, 0.1) / steep.clamp_min(1e-300)
-    return Rows(
-        index=torch.arange(batch, device=x.device),
-        x=x,
-        value=value,
-        gradient=gradient,
-        inverse=torch.zeros(batch, n, n, dtype=x.dtype, device=x.device),
-        target=tolerance * steep,
-        iterations=torch.zeros(batch, dtype=torch.long, device=x.device),
-        direction=-gradient,
-        slope=-gradient.square().sum(1),
-        alpha=first,
-        low=zeros.clone(),
-        high=torch.full_like(value, float("inf")),
-        trials=torch.zeros(batch, dtype=torch.long, device=x.device),
-    )
+    rows.set_out(torch.ones_like(steep, dtype=torch.bool), -rows.gradient, -rows.gradient.square().sum(1), first)
+    return rows
 
 
 def going(rows: Rows) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
     arrived = rows.gradient.abs().amax(1) <= rows.target
     return ~arrived & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
-
-
-def settled(rows: Rows, answers: Rows, active: Tensor) -> Rows:
-    """Write what the rows have reached into the answers; drop the idle ones where they are a quarter."""
-    share = float(active.double().mean())
-    if 0.75 < share < 1:
-        rows.direction[~active] = 0.0
-        return rows
-    for field in fields(rows):
-        if field.name not in ("index", "inverse"):
-            getattr(answers, field.name)[rows.index] = getattr(rows, field.name)
-    return rows if share == 1 else rows.kept(active)
 
 
 def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
@@ -121,19 +84,11 @@ def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
 def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
     """Move the accepted rows, bend their inverse Hessians, and set out along their new directions."""
     s, y = x - rows.x, gradient - rows.gradient
-    column = accepted[:, None]
-    rows.inverse = torch.where(column[:, None], bent(rows, s, y), rows.inverse)
-    rows.x = torch.where(column, x, rows.x)
-    rows.value = torch.where(accepted, value, rows.value)
-    rows.gradient = torch.where(column, gradient, rows.gradient)
+    rows.inverse = torch.where(accepted[:, None, None], bent(rows, s, y), rows.inverse)
+    rows.move(accepted, x, value, gradient)
     newton = -(rows.inverse @ rows.gradient[:, :, None])[:, :, 0]
-    rows.direction = torch.where(column, newton, rows.direction)
-    rows.slope = torch.where(accepted, (rows.gradient * rows.direction).sum(1), rows.slope)
-    rows.alpha = torch.where(accepted, 1.0, rows.alpha)
-    rows.low = torch.where(accepted, 0.0, rows.low)
-    rows.high = torch.where(accepted, float("inf"), rows.high)
+    rows.set_out(accepted, newton, (rows.gradient * newton).sum(1), torch.ones_like(value))
     rows.trials = torch.where(accepted, 0, rows.trials)
-    rows.iterations += accepted
 
 
 def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
@@ -150,24 +105,12 @@ def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
 def outcome(answers: Rows, calls: int) -> Outcome:
     """Return SciPy's fields, one entry per row."""
     success = answers.value.isfinite() & (answers.gradient.abs().amax(1) <= answers.target.clamp_min(0))
-    count = int(success.sum())
-    return Outcome(
-        x=answers.x,
-        fun=answers.value,
-        jac=answers.gradient,
-        success=success,
-        status=0 if count == len(success) else 1,
-        message=f"{count} of {len(success)} problems reached their gradient tolerance.",
-        nit=max(answers.iterations.tolist(), default=0),
-        nfev=calls,
-        njev=calls,
-        nhev=0,
-    )
+    fields = {"x": answers.x, "fun": answers.value, "jac": answers.gradient}
+    return rows_outcome("problems reached their gradient tolerance", success, answers.iterations, calls, **fields)
 
 
 def empty_outcome(x0: Tensor) -> Outcome:
     """Return the outcome of no rows."""
     none = x0.new_zeros(0)
-    return Outcome(
-        x0, none, x0.clone(), none.bool(), 0, "0 of 0 problems reached their gradient tolerance.", 0, 0, 0, 0
-    )
+    fields = {"x": x0, "fun": none, "jac": x0.clone()}
+    return rows_outcome("problems reached their gradient tolerance", none.bool(), none.long(), 0, **fields)

@@ -20,10 +20,12 @@ def boxed_step(matrix: Tensor, slope: Tensor, damping: Tensor, room: Room | None
     damped.diagonal(dim1=-2, dim2=-1).add_(damping[..., None])
     slope = slope.expand(damped.shape[:-1])
     p = -solve(damped, slope)
-    if room is not None:
-        low, high = (side.expand_as(p) for side in room)
-        out = ((p < low) | (p > high)).any(-1)
-        p[out] = along_walls(damped[out], slope[out], (low[out], high[out]))
+    if room is None:
+        # Where (S + lambda) p = -s, Sp needs no product.
+        return p, -0.5 * (p * (slope - damping[..., None] * p)).sum(-1)
+    low, high = (side.expand_as(p) for side in room)
+    out = ((p < low) | (p > high)).any(-1)
+    p[out] = along_walls(damped[out], slope[out], (low[out], high[out]))
     return p, -(p * (slope + 0.5 * times(matrix, p))).sum(-1)
 
 

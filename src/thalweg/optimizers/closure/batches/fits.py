@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..outcome import Outcome
-from ..robust import Robust
-from .levenberg_marquardt import Answers, BatchedLevenbergMarquardt
+from ..outcome import Outcome, rows_outcome
+from ..robust import Rho, robust_loss
 from .linearize import Linearized, Residuals, by_autograd, by_given
 from .members import rows_of, starts_of, walls_of
+from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
 from .systems import solve
 
 
@@ -25,7 +26,8 @@ def least_squares_batch(
     jac: Callable[..., Any] | None = None,
     linearized: Linearized | None = None,
     bounds: Any = None,
-    robust: Robust | None = None,
+    loss: str | Rho = "linear",
+    f_scale: float = 1.0,
     covariance: bool = False,
     absolute_sigma: bool = False,
     tolerance: float = 1e-9,
@@ -37,6 +39,7 @@ def least_squares_batch(
     belongs to a row must be in `args`, and nothing may depend on a row's place. Fields of the outcome are tensors with
     one entry per problem; nfev counts how often rows were evaluated, as many as there was room for.
     """
+    robust = robust_loss("least_squares", loss, f_scale)
     starts = starts_of("least_squares", x0)
     rows = rows_of("least_squares", args, len(starts))
     walls = walls_of("least_squares", bounds, starts)
@@ -79,17 +82,6 @@ def scipys_grams(method: BatchedLevenbergMarquardt, x: Tensor) -> Tensor:
 def outcome(answers: Answers, covariance: Tensor | None) -> Outcome:
     """Return SciPy's fields, one entry per row."""
     n = answers.x.shape[1]
-    count = int(answers.success.sum())
-    return Outcome(
-        x=answers.x,
-        fun=answers.cost.to(answers.x),
-        jac=answers.gram[:, :n, n].to(answers.x),
-        success=answers.success,
-        status=0 if count == len(answers.x) else 1,
-        message=f"{count} of {len(answers.x)} fits arrived at a minimum.",
-        nit=int(answers.iterations.max()) if len(answers.x) else 0,
-        nfev=answers.calls,
-        njev=answers.calls,
-        nhev=0,
-        covariance=covariance,
-    )
+    fields = {"x": answers.x, "fun": answers.cost.to(answers.x), "jac": answers.gram[:, :n, n].to(answers.x)}
+    arrived = rows_outcome("fits arrived at a minimum", answers.success, answers.iterations, answers.calls, **fields)
+    return replace(arrived, covariance=covariance)

@@ -3,46 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..outcome import Outcome
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, evaluate, narrow
+from ..outcome import Outcome, rows_outcome
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, evaluate, narrow
 
 
 @dataclass(slots=True)
-class Rows:
-    """The rows still at work, b of them: where each is, its last steps, and the state of its search.
+class Rows(Searching):
+    """Rows with their last steps `s` and `y`, shape (b, k, n), the newest last; their first gradient and loss; walls.
 
-    `s` and `y` have shape (b, k, n), the newest pair last; a pair that is missing has a `rho` of zero.
+    A pair that is missing is zero.
     """
 
-    index: Tensor
-    x: Tensor
-    value: Tensor
-    gradient: Tensor
+    memory: ClassVar[tuple[str, ...]] = ("s", "y")
+
     first: Tensor
     highest: Tensor
-    iterations: Tensor
-    direction: Tensor
-    slope: Tensor
-    alpha: Tensor
-    low: Tensor
-    high: Tensor
-    trials: Tensor
     s: Tensor
     y: Tensor
     lower: Tensor
     upper: Tensor
-
-    def kept(self, rows: Tensor) -> Rows:
-        """Return some of the rows."""
-        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-
-MEMORY = ("s", "y")
 
 
 @torch.no_grad()
@@ -71,11 +56,11 @@ def minimize_batch_lbfgs(
     calls = 1 if len(x0) else 0
     active = going(rows, tolerance_grad)
     while bool(active.any()) and calls < 2 * max_iter:
-        rows = settled(rows, answers, active)
+        rows = rows.settled(answers, active)
         try_step(fun, rows)
         calls += 1
         active = going(rows, tolerance_grad) & (rows.iterations < max_iter)
-    settled(rows, answers, active)
+    rows.settled(answers, active)
     return outcome(answers, calls, tolerance_grad)
 
 
@@ -85,25 +70,14 @@ def started(
     """Return every row at its start, or at the nearest point within its bounds."""
     batch, n = x0.shape
     lower, upper = walls or (torch.full_like(x0, -torch.inf), torch.full_like(x0, torch.inf))
-    x = x0.detach().clamp(lower, upper)
-    value, gradient = evaluate(fun, x)
-    zeros, count = torch.zeros_like(value), torch.zeros(batch, dtype=torch.long, device=x.device)
+    begun = at_start(fun, x0.detach().clamp(lower, upper))
+    value, pairs = begun["value"], torch.zeros(2, batch, history_size, n, dtype=x0.dtype, device=x0.device)
     rows = Rows(
-        index=torch.arange(batch, device=x.device),
-        x=x,
-        value=value,
-        gradient=gradient,
-        first=zeros,
+        **begun,
+        first=torch.zeros_like(value),
         highest=value.clone(),
-        iterations=count,
-        direction=torch.zeros_like(x),
-        slope=zeros.clone(),
-        alpha=zeros.clone(),
-        low=zeros.clone(),
-        high=torch.full_like(value, torch.inf),
-        trials=count.clone(),
-        s=x.new_zeros(batch, history_size, n),
-        y=x.new_zeros(batch, history_size, n),
+        s=pairs[0],
+        y=pairs[1],
         lower=lower,
         upper=upper,
     )
@@ -128,18 +102,6 @@ def going(rows: Rows, tolerance: float) -> Tensor:
     return (largest(rows) > tolerance * rows.first) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
 
 
-def settled(rows: Rows, answers: Rows, active: Tensor) -> Rows:
-    """Write what the rows have reached into the answers; drop the idle ones where they are a quarter."""
-    share = float(active.double().mean()) if len(active) else 1.0
-    if 0.75 < share < 1:
-        rows.alpha[~active] = 0.0
-        return rows
-    for field in fields(rows):
-        if field.name not in ("index", *MEMORY):
-            getattr(answers, field.name)[rows.index] = getattr(rows, field.name)
-    return rows if share == 1 else rows.kept(active)
-
-
 def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
     """Evaluate one trial of every row on its path, bent along the walls; accept it or move the row's bracket."""
     straight = rows.x + rows.alpha[:, None] * rows.direction
@@ -162,13 +124,9 @@ def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Te
 
     A step that only looks lower by its slopes counts as three trials: in narrow dtypes there may be any number of them.
     """
-    column = accepted[:, None]
     remember(rows, accepted, x - rows.x, gradient - rows.gradient)
     rows.trials = torch.where(accepted, torch.where(value < rows.value, 0, rows.trials + 3), rows.trials)
-    rows.x = torch.where(column, x, rows.x)
-    rows.value = torch.where(accepted, value, rows.value)
-    rows.gradient = torch.where(column, gradient, rows.gradient)
-    rows.iterations += accepted
+    rows.move(accepted, x, value, gradient)
     set_out(rows, accepted)
 
 
@@ -192,11 +150,8 @@ def set_out(rows: Rows, moved: Tensor) -> None:
     size = rows.x.abs().amax(1) if rows.x.numel() else rows.value
     steep = down.abs().amax(1).clamp_min(torch.finfo(down.dtype).tiny) if rows.x.numel() else rows.value
     first = torch.where(size > 0, 0.1 * size, 0.1) / steep
-    rows.direction = torch.where(moved[:, None], direction, rows.direction)
-    rows.slope = torch.where(moved, torch.where(good, slope, -down.square().sum(1)), rows.slope)
-    rows.alpha = torch.where(moved, torch.where(good, 1.0, first), rows.alpha)
-    rows.low = torch.where(moved, 0.0, rows.low)
-    rows.high = torch.where(moved, torch.inf, rows.high)
+    slope = torch.where(good, slope, -down.square().sum(1))
+    rows.set_out(moved, direction, slope, torch.where(good, 1.0, first))
 
 
 def two_loops(rows: Rows, gradient: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,16 +186,5 @@ def outcome(answers: Rows, calls: int, tolerance: float) -> Outcome:
     scale = answers.value.abs() + (answers.highest - answers.value).abs()
     hidden = (answers.trials >= MOST_TRIALS) & (steep * size <= torch.finfo(size.dtype).eps ** 0.5 * scale)
     success = answers.value.isfinite() & ((steep <= tolerance * answers.first) | hidden)
-    count = int(success.sum())
-    return Outcome(
-        x=answers.x,
-        fun=answers.value,
-        jac=answers.gradient,
-        success=success,
-        status=0 if count == len(success) else 1,
-        message=f"{count} of {len(success)} problems arrived at a minimum.",
-        nit=int(answers.iterations.max()) if len(success) else 0,
-        nfev=calls,
-        njev=calls,
-        nhev=0,
-    )
+    fields = {"x": answers.x, "fun": answers.value, "jac": answers.gradient}
+    return rows_outcome("problems arrived at a minimum", success, answers.iterations, calls, **fields)

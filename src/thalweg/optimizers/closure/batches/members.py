@@ -9,6 +9,13 @@ import torch
 from torch import Tensor
 
 
+def refuse(owner: str, **given: Any) -> None:
+    """Raise ValueError for what a batch would have to ignore."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{owner}(batched=True) has no {name}: leave it out, or solve one problem at a time")
+
+
 def starts_of(owner: str, x0: Any) -> Tensor:
     """Return the starts, shape (batch, n); raises TypeError or ValueError for another shape, or no floats."""
     starts = stacked(owner, "x0", x0)

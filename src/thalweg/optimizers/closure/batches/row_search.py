@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -14,15 +15,75 @@ DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 MOST_TRIALS = 30
 
 
-class Searching(Protocol):
-    """Rows with a search each: where it starts, and the bracket that it has so far."""
+@dataclass(slots=True)
+class Searching:
+    """The rows still at work, b of them: where each is, its direction, and the bracket that its search has so far.
 
+    Fields have b rows each; those of `memory` hold what has been learned, which no answer needs.
+    """
+
+    memory: ClassVar[tuple[str, ...]] = ()
+
+    index: Tensor
+    x: Tensor
     value: Tensor
+    gradient: Tensor
+    iterations: Tensor
+    direction: Tensor
     slope: Tensor
     alpha: Tensor
     low: Tensor
     high: Tensor
     trials: Tensor
+
+    def kept(self, rows: Tensor) -> Self:
+        """Return some of the rows."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def settled(self, answers: Self, active: Tensor) -> Self:
+        """Write what the rows have reached into the answers; drop the idle ones where they are a quarter."""
+        share = float(active.double().mean()) if len(active) else 1.0
+        if 0.75 < share < 1:
+            self.alpha[~active] = 0.0
+            return self
+        for field in fields(self):
+            if field.name not in ("index", *self.memory):
+                getattr(answers, field.name)[self.index] = getattr(self, field.name)
+        return self if share == 1 else self.kept(active)
+
+    def move(self, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
+        """Take the accepted rows to their trials."""
+        column = accepted[:, None]
+        self.x = torch.where(column, x, self.x)
+        self.value = torch.where(accepted, value, self.value)
+        self.gradient = torch.where(column, gradient, self.gradient)
+        self.iterations += accepted
+
+    def set_out(self, moved: Tensor, direction: Tensor, slope: Tensor, first: Tensor) -> None:
+        """Give the rows that have moved a direction, and a search that has not begun."""
+        self.direction = torch.where(moved[:, None], direction, self.direction)
+        self.slope = torch.where(moved, slope, self.slope)
+        self.alpha = torch.where(moved, first, self.alpha)
+        self.low = torch.where(moved, 0.0, self.low)
+        self.high = torch.where(moved, torch.inf, self.high)
+
+
+def at_start(fun: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, Tensor]:
+    """Return the fields of rows that have no direction yet."""
+    value, gradient = evaluate(fun, x)
+    count = torch.zeros(len(x), dtype=torch.long, device=x.device)
+    zeros = {name: torch.zeros_like(value) for name in ("slope", "alpha", "low")}
+    return {
+        "index": torch.arange(len(x), device=x.device),
+        "x": x,
+        "value": value,
+        "gradient": gradient,
+        "iterations": count,
+        "direction": torch.zeros_like(x),
+        **zeros,
+        "high": torch.full_like(value, torch.inf),
+        "trials": count.clone(),
+    }
 
 
 def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:

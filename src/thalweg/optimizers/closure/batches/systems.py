@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from ....engine.llvm.grams import grams as compiled_grams
+from ....engine.llvm.vectors import KINDS
+from ..vector import accurate
 
 BY_HAND = 10
 """Unknowns up to which every step of the elimination is one operation on all rows; a library's loop over rows of two
 unknowns takes ten times as long."""
+
+
+def grams(columns: Sequence[Tensor]) -> Tensor:
+    """Return the products of k columns, each of shape (b, m), for every row: (b, k, k), in float64 if there is one."""
+    first = columns[0]
+    if first.is_cpu and first.dtype in KINDS and all(column.dtype is first.dtype for column in columns):
+        return compiled_grams([column.contiguous() for column in columns])
+    rows = torch.stack(list(columns), 1).to(accurate(first.device))
+    return rows @ rows.mT
 
 
 def solve(matrix: Tensor, right: Tensor) -> Tensor:

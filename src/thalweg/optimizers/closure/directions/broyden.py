@@ -13,7 +13,7 @@ from ..objective import Point
 from ..vector import dot, read_numbers
 from .curvature import gradient_change
 from .krylov import Operator
-from .lbfgs import LimitedMemory
+from .limited_memory import LimitedMemory
 from .step import Step
 
 

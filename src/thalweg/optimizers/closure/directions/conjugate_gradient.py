@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..objective import Point, point_of, point_state
-from ..vector import dot, read_numbers
+from ..vector import dot, product, read_numbers
 from .curvature import value_correction
 from .krylov import Operator
 from .steepest import first_trial
@@ -27,9 +27,9 @@ class Products(NamedTuple):
     y_y: float
     d_y: float
     d_g: float
-    d_d: float
     old_g_g: float
     old_d_g: float
+    d_d: Callable[[], float]
     alpha: float = 1.0
     correction: float = 1.0
 
@@ -65,7 +65,7 @@ def hybrid(p: Products) -> Weights:
 def hager_zhang(p: Products) -> Weights:
     """Hager & Zhang 2013, "The limited memory conjugate gradient method", equations 1.3 and 1.4 (eta 0.4)."""
     beta = (p.g_y - 2 * p.y_y * p.d_g / p.d_y) / p.d_y
-    return Weights(max(beta, 0.4 * p.old_d_g / p.d_d))
+    return Weights(max(beta, 0.4 * p.old_d_g / p.d_d()))
 
 
 def shanno(p: Products) -> Weights:
@@ -94,12 +94,13 @@ BETAS: dict[str, Formula] = {
 class ConjugateGradient:
     """The direction -g + beta d, restarted where it stops being conjugate.
 
-    Restarts: after 6 n steps (Hager & Zhang), where the function does not bend upwards, or where the direction does not
-    descend (the line says so and forgets).
+    Restarts: after 6 n steps (Hager & Zhang), where the function does not bend upwards beyond rounding, or where the
+    direction does not descend (the line says so and forgets).
     """
 
     def __init__(self, formula: Formula) -> None:
         self.formula = formula
+        self.squared: tuple[Tensor, float] | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -158,7 +159,12 @@ class ConjugateGradient:
         step = self.step
         if step is None:
             return -here.gradient
-        beta, gradient, change = self.formula(self._products(step))
+        products = self._products(step)
+        if not min(products.y_y, products.old_g_g, products.d_y) > 0:
+            # So short a step that the change of the gradient is lost in rounding teaches nothing.
+            self.forget()
+            return -here.gradient
+        beta, gradient, change = self.formula(products)
         if change == 0.0:
             return torch.sub(step.direction * beta, here.gradient, alpha=gradient)
         direction = torch.add(step.direction * beta, here.gradient, alpha=change - gradient)
@@ -166,8 +172,11 @@ class ConjugateGradient:
 
     def _products(self, step: Step) -> Products:
         new, old, d = step.here.gradient, step.before.gradient, step.direction
-        g_g, g_old, old_old, d_d = read_numbers(dot(new, new), dot(new, old), dot(old, old), dot(d, d))
+        known = self.squared is not None and self.squared[0] is old
+        g_g, g_old, *rest = read_numbers(dot(new, new), dot(new, old), *([] if known else [dot(old, old)]))
+        old_old = self.squared[1] if self.squared is not None and known else rest[0]
+        self.squared = (new, g_g)
         change = step.slope_here - step.slope_before
         y_y = g_g - 2 * g_old + old_old
-        slopes = (step.slope_here, d_d, old_old, step.slope_before)
+        slopes = (step.slope_here, old_old, step.slope_before, lambda: product(d, d))
         return Products(g_g, g_g - g_old, y_y, change, *slopes, step.alpha, value_correction(step))

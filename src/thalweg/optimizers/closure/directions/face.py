@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..objective import Point
 from ..vector import read_numbers
-from .lbfgs import LimitedMemory
+from .limited_memory import LimitedMemory
 
 
 class Face:

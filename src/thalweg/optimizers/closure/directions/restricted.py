@@ -13,7 +13,7 @@ from .broyden import DenseInverse
 from .conjugate_gradient import ConjugateGradient
 from .face import Face
 from .krylov import Operator
-from .lbfgs import LimitedMemory
+from .limited_memory import LimitedMemory
 from .step import Direction
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-import torch
 from torch import Tensor
 
 from ..objective import Point
+from ..vector import machine_epsilon
 from .krylov import Operator
+
+SMALLEST = 1e-290
+"""The least s'y: its root has an inverse."""
 
 
 class Step(NamedTuple):
@@ -35,8 +38,8 @@ class Step(NamedTuple):
     @property
     def bends_up(self) -> bool:
         """Whether s'y is positive beyond rounding, relative to -s'g: L-BFGS-B's test, without a unit."""
-        epsilon = torch.finfo(self.direction.dtype).eps
-        return self.curvature > -epsilon * self.alpha * self.slope_before
+        epsilon = machine_epsilon(self.direction.dtype)
+        return self.curvature > max(-epsilon * self.alpha * self.slope_before, SMALLEST)
 
 
 class Direction(Protocol):

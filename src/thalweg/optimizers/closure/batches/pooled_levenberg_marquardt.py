@@ -12,11 +12,12 @@ from ..robust import Robust
 from ..vector import accurate
 from .boxed_step import boxed_step
 from .linearize import Linearized
+from .systems import grams
 
 NUMBERS_AT_ONCE = 100_000
 """Residuals evaluated at once on a CPU, so that they and their derivatives stay in its caches."""
 
-NUMBERS_IN_POOL = 800_000
+NUMBERS_IN_POOL = 1_600_000
 """Residuals of all rows in the pool; what is done once per row takes longer than its data where there are few rows."""
 
 SHARE = 0.125
@@ -68,6 +69,7 @@ class Answers:
     calls: int = 0
 
 
+@dataclass(slots=True)
 class BatchedLevenbergMarquardt:
     """J'J + lambda D with D the diagonal of J'J, lambda after Nielsen; rows that have stopped make room for the next.
 
@@ -78,22 +80,13 @@ class BatchedLevenbergMarquardt:
     any more, it has arrived only if that step promises no more than rounding could hide.
     """
 
-    def __init__(
-        self,
-        linearized: Linearized,
-        args: Sequence[Tensor],
-        walls: tuple[Tensor, Tensor] | None,
-        robust: Robust | None,
-        tolerance: float,
-        max_iter: int,
-    ) -> None:
-        self.linearized = linearized
-        self.args = args
-        self.walls = walls
-        self.robust = robust
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.residuals: int | None = None
+    linearized: Linearized
+    args: Sequence[Tensor]
+    walls: tuple[Tensor, Tensor] | None
+    robust: Robust | None
+    tolerance: float
+    max_iter: int
+    residuals: int | None = None
 
     @torch.no_grad()
     def run(self, x0: Tensor) -> Answers:
@@ -147,8 +140,7 @@ class BatchedLevenbergMarquardt:
         if self.robust is not None:
             cost, weights = self.robust.cost(values), self.robust.weights(values, floor)
             values, columns = weights.residuals(values), [column * weights.bend.sqrt() for column in columns]
-        rows = torch.stack([*columns, values]).to(accurate(x.device))
-        gram = torch.einsum("ibm,jbm->bij", rows, rows)
+        gram = grams([*columns, values])
         return 0.5 * gram[:, -1, -1] if cost is None else cost.to(gram), gram
 
     def _propose(self, pool: Pool) -> None:
@@ -207,7 +199,8 @@ def fresh(x0: Tensor, index: Tensor) -> Pool:
 
 def judge(pool: Pool, cost: Tensor, gram: Tensor) -> None:
     """Accept the trials that fall as promised; damp less where the model was right, more where it was wrong."""
-    finite = cost.isfinite() & gram.isfinite().flatten(1).all(1)
+    # No product of two columns is larger than both of their squares.
+    finite = (cost + gram.diagonal(dim1=1, dim2=2).sum(1)).isfinite()
     first = pool.iterations < 0
     rounding = 10 * torch.finfo(pool.x.dtype).eps * pool.cost
     ratio = (pool.cost - cost + rounding) / (pool.promised + rounding)

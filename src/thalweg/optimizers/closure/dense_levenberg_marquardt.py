@@ -16,7 +16,10 @@ from .directions.damped_least_squares import DampedStep, LinearModel
 from .objective import Objective, Point
 from .residual_function import ResidualFunction
 from .trust_region import agreement
-from .vector import read_numbers
+from .vector import machine_epsilon, read_numbers
+
+HIDDEN = 10.0
+"""How many times what rounding does to the loss a promise must exceed."""
 
 
 class DenseLevenbergMarquardt:
@@ -53,6 +56,29 @@ class DenseLevenbergMarquardt:
     def displaced(self) -> None:
         """Keep the radius; the residuals may be others."""
         self.bend = None
+
+    def promise(self, objective: Objective, here: Point) -> float:
+        """Return by how much Gauss and Newton's step would lower the loss, along directions that the dtype tells apart.
+
+        What the rounding of the numbers does to the residuals is taken off. In float32 a trial may find nothing lower,
+        and a gradient be lost in rounding, far from any minimum: where columns of J nearly cancel.
+        """
+        if objective.last is not here.x:
+            objective.at(here.x)
+        function, epsilon = residual_function(objective), machine_epsilon(here.x.dtype)
+        jacobian = function.jacobian()
+        if self.box is not None:
+            jacobian = jacobian * self.box.free(here.x, here.gradient)
+        if not bool(jacobian.isfinite().all()):
+            return 0.0
+        norms = torch.linalg.vector_norm(jacobian, dim=0)
+        left, values, _ = torch.linalg.svd(jacobian / torch.where(norms > 0, norms, 1.0), full_matrices=False)
+        told_apart = values > epsilon * len(jacobian) * values[0]
+        promised = (left.t() @ function.residuals).square() * told_apart
+        x = here.x if self.scale is None else here.x / self.scale
+        rounding = (epsilon * jacobian.abs() @ x.abs().to(jacobian)).square()
+        promise, hidden = read_numbers(0.5 * promised.sum(), 0.5 * rounding.sum())
+        return promise - HIDDEN * hidden
 
     def state(self) -> dict[str, Any]:
         """Return radius, scaling and bend."""

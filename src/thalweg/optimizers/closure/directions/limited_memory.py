@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....engine.llvm.history import History
+from ....engine.llvm.vectors import KINDS
 from ..objective import Point
-from ..vector import dot
-from .curvature import gradient_change
+from ..vector import accurate, dot
+from .curvature import gradient_change, value_correction
 from .krylov import Operator
 from .steepest import first_trial
 from .step import Step
@@ -20,6 +22,9 @@ FIRST_ROOM = 16
 """Rows set aside at first; the room doubles up to the history's size, so that short runs stay small."""
 
 MATRICES = ("s", "z", "above")
+
+SMALL = 100_000
+"""Numbers of a history up to which compiled loops take less time than calls of torch, which uses several threads."""
 
 
 class LimitedMemory:
@@ -30,7 +35,8 @@ class LimitedMemory:
     second H g = v + S' R^-T (u + Z v): Byrd, Nocedal & Schnabel 1994, "Representations of quasi-Newton matrices and
     their use in limited memory methods", theorem 2.2 factored, https://doi.org/10.1007/BF01582063. What R^-1 has above
     its diagonal of ones is kept: a new pair adds one column, and the oldest pair's row and column are overwritten, so
-    the ring of rows needs no order. Rows not yet used are zero and change nothing.
+    the ring of rows needs no order. Rows not yet used are zero and change nothing. On the CPU a small history is
+    multiplied in one call of compiled code: `engine/llvm/history.py`.
     """
 
     def __init__(self, history_size: int, damping: float = 0.0) -> None:
@@ -39,6 +45,8 @@ class LimitedMemory:
         self.learned = 0
         self.s = self.z = self.above = self.y_y = torch.empty(0)
         self.turned = (self.s, self.z, self.above)
+        self.compiled: History | None = None
+        self.room = 0
 
     @property
     def fresh(self) -> bool:
@@ -49,6 +57,11 @@ class LimitedMemory:
     def count(self) -> int:
         """How many pairs are stored."""
         return min(self.learned, self.history_size)
+
+    @property
+    def used(self) -> int:
+        """How many rows hold a pair, the one that is being replaced included."""
+        return min(self.learned, self.room)
 
     def forget(self) -> None:
         """Drop every pair."""
@@ -62,6 +75,8 @@ class LimitedMemory:
         """Return -H g."""
         if self.learned == 0:
             return -here.gradient
+        if self.compiled is not None:
+            return self.compiled.direction(self.used, here.gradient)
         s_turned, z_turned, above_turned = self.turned
         u = torch.mv(self.s, here.gradient)
         u = torch.addmv(u, self.above, u)
@@ -81,9 +96,20 @@ class LimitedMemory:
         if self.history_size == 0 or not (step.bends_up or self.damping):
             return
         place = self._next(step.direction)
+        if self.compiled is not None and not self.damping:
+            self._learn_compiled(self.compiled, place, step)
+            return
         y, factor, curvature = gradient_change(step, self.damping, out=self.z[place])
         unit = 1 / math.sqrt(curvature)
         self._border(place, step.direction, step.alpha * unit, y.mul_(-factor * unit))
+
+    def _learn_compiled(self, compiled: History, place: int, step: Step) -> None:
+        """Store the pair in one call."""
+        factor = value_correction(step)
+        unit = 1 / math.sqrt(step.curvature * factor)
+        gradients = step.before.gradient, step.here.gradient
+        compiled.learn(self.used, place, *gradients, -factor * unit, step.direction, step.alpha * unit)
+        self.learned += 1
 
     def remember(self, s: Tensor, y: Tensor, curvature: float) -> None:
         """Store a pair that some other run has seen."""
@@ -92,36 +118,39 @@ class LimitedMemory:
 
     def _next(self, vector: Tensor) -> int:
         """Return where the next pair goes: over the oldest, once there is no more room to make."""
-        if self.learned == 0 or self.count == len(self.s):
+        if self.learned == 0 or (self.learned == self.room and self.room < self.history_size):
             self._make_room(vector)
-        place = self.learned % self.history_size
-        if self.learned >= self.history_size:
-            self.s[place].zero_()
-            self.above[place].zero_()
-        return place
+        return self.learned % self.history_size
 
     def _border(self, place: int, direction: Tensor, alpha: float, z: Tensor) -> None:
         """Border the triangle: [[R, c], [0, 1]] has the inverse column (-R^-1 c, 1)."""
+        if self.learned >= self.history_size:
+            self.s[place].zero_()
+            self.above[place].zero_()
         products = torch.mv(self.s, z)
         self.turned[2][place].copy_(torch.addmv(products, self.above, products))
         torch.mul(direction, alpha, out=self.s[place])
-        self.y_y = dot(z, z)
+        self.y_y.copy_(dot(z, z))
         self.learned += 1
 
     def _make_room(self, vector: Tensor) -> None:
         """Set aside the first rows, or twice as many as there are."""
         if self.learned == 0:
             self._set_aside(min(FIRST_ROOM, self.history_size), vector)
-        elif len(self.s) < self.history_size:
+        else:
             before = {name: getattr(self, name) for name in MATRICES}
-            self._set_aside(min(2 * len(self.s), self.history_size), vector)
+            self._set_aside(min(2 * self.room, self.history_size), vector)
             self._fill(before)
 
     def _set_aside(self, room: int, vector: Tensor) -> None:
         """Make the matrices with `room` rows of zeros."""
+        self.room = room
         self.s, self.z = vector.new_zeros(room, vector.numel()), vector.new_zeros(room, vector.numel())
         self.above = vector.new_zeros(room, room)
         self.turned = (self.s.t(), self.z.t(), self.above.t())
+        self.y_y = vector.new_zeros((), dtype=accurate(vector.device))
+        small = type(vector) is Tensor and vector.is_cpu and vector.dtype in KINDS and self.s.numel() <= SMALL
+        self.compiled = History(self.s, self.z, self.above, self.y_y) if small else None
 
     def _fill(self, rows: Mapping[str, Tensor]) -> None:
         """Copy the matrices of fewer rows."""
@@ -137,7 +166,7 @@ class LimitedMemory:
             return {"learned": 0}
         k = self.count
         rows = {"s": self.s[:k].clone(), "y": self.z[:k].neg(), "above": self.above[:k, :k].clone()}
-        return {"learned": self.learned, "room": len(self.s), "y_y": self.y_y.clone(), **rows}
+        return {"learned": self.learned, "room": self.room, "y_y": self.y_y.clone(), **rows}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
@@ -145,7 +174,7 @@ class LimitedMemory:
         if not self.fresh:
             self._set_aside(state["room"], state["s"][0])
             self._fill({**state, "z": -state["y"]})
-            self.y_y = state["y_y"].clone()
+            self.y_y.copy_(state["y_y"])
 
     @property
     def places(self) -> list[int]:

@@ -1,0 +1,55 @@
+"""What `least_squares` solves: residuals of some unknowns, and what can be said about them at the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .covariance import fit_covariance
+from .optimizer import ClosureOptimizer
+from .residual_function import ResidualFunction
+from .robust import Rho, robust_loss
+from .unknowns import Unknowns
+from .vector import Vector
+
+
+class Fit:
+    """Residuals and their loss, where the unknowns are now."""
+
+    def __init__(
+        self,
+        unknowns: Unknowns,
+        residuals: Callable[..., Tensor],
+        args: tuple[Any, ...],
+        loss: str | Rho,
+        f_scale: float,
+    ) -> None:
+        self.unknowns = unknowns
+        self.function = residuals
+        self.args = args
+        self.robust = robust_loss("least_squares", loss, f_scale)
+
+    def residuals(self) -> Tensor:
+        """Return the residuals as the user's function gives them."""
+        return self.function(self.unknowns.structure, *self.args)
+
+    def cost_at(self, x: Any) -> Tensor:
+        """Return the loss at x, differentiable by whatever it depends on."""
+        residuals = self.function(x, *self.args).reshape(-1)
+        return 0.5 * residuals.square().sum() if self.robust is None else self.robust.cost(residuals)
+
+    def covariance(self, absolute_sigma: bool) -> Tensor:
+        """Return the covariance of the answer; a robust loss weighs the residuals as SciPy does."""
+        function = ResidualFunction("least_squares", Vector(self.unknowns.leaves), self.residuals, self.robust)
+        value, _ = function(function.vector.read())
+        jacobian = function.raw_jacobian()
+        if self.robust is not None:
+            jacobian = self.robust.weights(function.raw, torch.finfo(torch.float64).eps).jacobian(jacobian)
+        return fit_covariance(jacobian, 2 * value, absolute_sigma).to(function.vector.dtype)
+
+    def differentiable_answer(self, optimizer: ClosureOptimizer) -> Any:
+        """Return the answer as a function of whatever the residuals depend on."""
+        return self.unknowns.differentiable(lambda: self.cost_at(self.unknowns.structure), optimizer.free)
