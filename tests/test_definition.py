@@ -41,7 +41,7 @@ STATES = {
     "low_bits": "is what rounding keeps beside a parameter",
     "numel": "is a number that formulas are given",
     "grad_norm": "is a number that formulas are given",
-    "param_index": "is a parameter's place",
+    "param_index": "is a number that formulas are given",
     "element_index": "is an element's place",
     "grad_square": "is measured by track",
     "seed": "is an option of it too",
@@ -139,7 +139,7 @@ class Marked(Optimizer):
 
 def test_marks_are_found_where_annotations_are_text():
     rule = Marked.rule
-    assert rule.copies - {"ema"} == {"a", "b"}
+    assert rule.copies - {"ema", "slow_param"} == {"a", "b"}
     assert (rule.scalars, rule.unsigned) == ({"c"}, {"d"})
 
 

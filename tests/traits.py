@@ -3,6 +3,8 @@
 import inspect
 import math
 
+import pytest
+
 from thalweg.formula.rule import rule_of
 from thalweg.optimizer import Optimizer
 
@@ -37,3 +39,9 @@ def is_own(cls, name):
 def one_of_each(classes):
     """Choose the first of those that have the same traits."""
     return list({traits(cls): cls for cls in reversed(classes)}.values())[::-1]
+
+
+def skip_where_refused(cls, options):
+    """Leave out a test of what the rule does not take: that it is refused, with its reason, is tested elsewhere."""
+    for name in cls.refuses.keys() & {name for name, value in options.items() if value not in (None, False)}:
+        pytest.skip(f"{cls.__name__} refuses {name}")

@@ -9,6 +9,8 @@ class Given:
     step_count: ClassVar[Any]
     """How many steps the parameter has taken, with this one."""
     is_first_step: ClassVar[Any]
+    grad_norm: ClassVar[Any]
+    """The common norm of all gradients, where the class says that it `needs_grad_norm`."""
     param_index: ClassVar[Any]
     """The place of the parameter among all of the optimizer's."""
     phase: ClassVar[Any]

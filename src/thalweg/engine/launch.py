@@ -76,12 +76,19 @@ class Call:
     """One kernel, and everything that a call of it needs, at addresses that stay from step to step."""
 
     def __init__(
-        self, program: Program, kernel: Kernel, rows: Sequence[Row], shared: Mapping[str, Any], offset: int
+        self,
+        program: Program,
+        kernel: Kernel,
+        rows: Sequence[Row],
+        tables: Mapping[str, Any],
+        shared: Mapping[str, Any],
+        offset: int,
     ) -> None:
-        self.program, self.kernel, self.rows, self.shared, self.offset = program, kernel, rows, shared, offset
+        self.program, self.kernel, self.rows, self.offset = program, kernel, rows, offset
+        self.tables, self.shared = tables, shared
         self.table = np.array([self._words(index, row) for index, row in enumerate(rows)], np.int64)
         self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
-        self.chunks, partial = shared["chunks"], 0
+        self.chunks, partial = tables["chunks"], 0
         if program.has_lines:
             self.chunks, partial = table(pieces([row.counts for row in rows if row.counts], program.domain))
         self.partials = np.zeros((len(program.along), partial))
@@ -114,9 +121,9 @@ class Call:
         return [*words, row.options + 8 * self.offset, 0]
 
     def _context(self) -> Any:
-        tables = {"rows": self.table, "slots": self.slots, "sums": self.sums, "totals": self.totals}
-        tables |= {"gradients": self.shared["gradients"], "chunks": self.chunks, "partials": self.partials}
-        words = {name: column.ctypes.data for name, column in tables.items()}
+        own = {"rows": self.table, "slots": self.slots, "sums": self.sums, "totals": self.totals}
+        own |= {"chunks": self.chunks, "partials": self.partials}
+        words = {name: column.ctypes.data for name, column in {**self.tables, **own}.items()}
         words |= {"row_count": len(self.rows), "chunk_count": len(self.chunks), "next_chunk": 0}
         words["partial_count"] = self.partials.shape[1]
         words |= self.kernel.externals
@@ -155,18 +162,19 @@ class Launch:
         self.gradients = np.zeros(len(rows), np.int64)
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)
+        chunks = np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3)
+        tables = {"gradients": self.gradients, "chunks": chunks}
+        # Apart from tables: a rule may call what it measures as it likes.
         self.shared: dict[str, Any] = {
-            "gradients": self.gradients,
-            "chunks": np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3),
             # A rule that keeps no count still knows its first step: the one that made its states.
             "step": np.array([0.0 if row.is_fresh else 1.0 for row in rows]),
         } | {name: np.array([row.numbers[name] for row in rows]) for name in shared_numbers(rows)}
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[Call] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
-            self.calls.append(Call(program, kernel, rows, self.shared, offset))
+            self.calls.append(Call(program, kernel, rows, tables, self.shared, offset))
             self.shared.update(self.calls[-1].measured())
-        self.measure = measure and Call(*measure, rows, self.shared, offsets[len(updates)])
+        self.measure = measure and Call(*measure, rows, tables, self.shared, offsets[len(updates)])
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.find_gradients(grads)
 

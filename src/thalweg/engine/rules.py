@@ -67,7 +67,8 @@ def is_measured(optimizer: Any) -> bool:
     groups = optimizer.param_groups
     if is_gathering(optimizer):
         return any(group["skip_nonfinite"] for group in groups)
-    return any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in groups)
+    asked = any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in groups)
+    return asked or type(optimizer).needs_grad_norm
 
 
 GATHERS, STEPS = -1, 1

@@ -7,6 +7,7 @@ import torch
 import thalweg
 from thalweg.engine import launch
 
+from ...traits import skip_where_refused
 from ..oracle import INTEGERS, assert_same_bits, memory, narrowed, step_and_check, summed
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
@@ -42,6 +43,7 @@ def finite(size, dtype, offset):
 
 def check_steps(cls, options, dtype, sizes=SIZES, values=any_bits):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
+    skip_where_refused(cls, options)
     params = [torch.nn.Parameter(values(size, dtype, offset)) for offset in (0, 1) for size in sizes]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options)

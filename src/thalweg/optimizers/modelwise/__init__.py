@@ -1,3 +1,4 @@
 """Rules that need sums over all parameters of the model, and learn from them."""
 
+from .d_adaptation import *
 from .prodigy import *
