@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import inf
 from numbers import Real
@@ -284,20 +284,6 @@ def _range(hint: Any) -> Range | Several | Threes | Patterns | OneOf | Fixed | t
         if isinstance(mark, Range | Several | Threes | Patterns | OneOf):
             return mark
     return bool if hint is bool or bool in get_args(hint) else None
-
-
-def signature(options: Mapping[str, Option]) -> inspect.Signature:
-    """Write the signature that the fields amount to: options by position first, in the order declared."""
-    params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    engine = inspect.Parameter("engine", inspect.Parameter.KEYWORD_ONLY, default="auto")
-    ordered = sorted(options.values(), key=lambda option: option.keyword_only)
-    return inspect.Signature([params, *map(_argument, ordered), engine])
-
-
-def _argument(option: Option) -> inspect.Parameter:
-    kind = inspect.Parameter.KEYWORD_ONLY if option.keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
-    default = inspect.Parameter.empty if option.default is REQUIRED else option.default
-    return inspect.Parameter(option.name, kind, default=default)
 
 
 def nearest(name: str, known: Iterable[str], listed: Iterable[str] = ()) -> str:
