@@ -94,6 +94,7 @@ OpenBetas: TypeAlias = Annotated[
 ]
 ThreeBetas: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(0, 1, below=True),) * 3)]
 Epsilons: TypeAlias = Annotated[tuple[Number | None, Number], Several((Range(0, or_none=True), Range(0)))]
+TwoEpsilons: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)))]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]
 

@@ -11,11 +11,14 @@ import torch
 
 from thalweg.engine.rules import rule_for
 from thalweg.formula.expr import Constant, Reduction, Symbol, walk
+from thalweg.formula.facts import FACTS, known
 from thalweg.formula.matrix import MATRIX_FUNCTIONS
 from thalweg.formula.passes import Slot, passes, program_of
 from thalweg.formula.trace import evaluate, formula_of
 from thalweg.state.initial import complete
 from thalweg.state.keeping import formats
+
+from .summed_lines import along, shape_of, total, total_of_lines
 
 NUMPY = {
     "add": np.add,
@@ -117,7 +120,8 @@ class Oracle:
     """What one step makes of a parameter, computed from a copy of everything."""
 
     def __init__(self, optimizer, group, param, index):
-        formula = formula_of(rule_for(optimizer, group), group)
+        facts = known(type(optimizer), param, group)
+        formula = formula_of(rule_for(optimizer, group), facts)
         state = dict(optimizer.state.get(param, {}))
         is_fresh = any(state.get(name) is None for name in formula.states)
         kept = dict(formats(formula.rule, formula.states, param, group, state))
@@ -130,8 +134,8 @@ class Oracle:
         step = state["step"].item() if "step" in state else float(not is_fresh)
         scalars = {name: state[name].item() for name in formula.states if name in formula.rule.scalars}
         self.numbers = {"step_count": step + 1, "param_index": float(index), "numel": float(elements(param))} | scalars
-        rows, *columns = param.shape[group.get("batch_dims", 0) :] or (1,)
-        self.numbers |= {"rows": float(rows), "columns": float(np.prod(columns))}
+        self.numbers |= {name: facts[name] for name in FACTS}
+        self.counts = facts.sides.count(param.shape) if formula.has_lines else None
         parts = [(part.of(name), part) for name, form in kept.items() for part in form.parts]
         tensors = state | {"param": param, "grad": param.grad}
         self.dtypes = {name: part.memory for name, part in parts} | {"grad": param.dtype}
@@ -158,11 +162,15 @@ class Oracle:
 
     def _symbol(self, symbol):
         if symbol.name == "element_index":
-            return np.arange(elements(self.param), dtype=np.int32)
+            return self._placed(np.arange(elements(self.param), dtype=np.int32), "element")
         numbers = widened(self.tensors[symbol.name], self.dtypes[symbol.name])
         numbers = numbers if numbers.dtype == np.int32 else numbers.astype(self.compute)
         each = np.repeat(numbers, 256) if symbol.scope == "block" else numbers
-        return each[: elements(self.param)]
+        return self._placed(each[: elements(self.param)], symbol.scope)
+
+    def _placed(self, numbers, scope):
+        """Let numbers of rows and columns meet those of elements."""
+        return numbers.reshape(shape_of(self.counts, scope)) if self.counts else numbers
 
     def step(self):
         """Evaluate all passes; give the new bits of every tensor."""
@@ -171,14 +179,35 @@ class Oracle:
             self.dtypes |= dict.fromkeys(
                 program.matrices, torch.bfloat16 if self.compute is np.float32 else torch.float32
             )
-            operands = [total.operands[0] for total in program.totals.values()]
+            operands = [total.operands[0] for total in program.sums.values()]
             values = self.values(program, [*program.stores.values(), *operands])
             for name, total in program.totals.items():
-                self.numbers[name] = summed(values[total.operands[0]], total.how)
+                self.numbers[name] = self._summed(program, values[total.operands[0]], total.how)
+            for name, node in program.along.items():
+                self.dtypes[name] = torch.float64 if self.compute is np.float64 else torch.float32
+                wide = self._in_lines(program, values[node.operands[0]])
+                self.tensors[name] = narrowed(
+                    along(wide, node, self.counts, program).astype(self.compute), self.dtypes[name]
+                )
+            self.dtypes |= dict.fromkeys(
+                (name for name in program.stores if name in program.vectors),
+                torch.float64 if self.compute is np.float64 else torch.float32,
+            )
             stored |= {name: self._kept(name, values[value]) for name, value in program.stores.items()}
             for name, node in program.matrices.items():
                 self.tensors[name] = self._of_matrices(stored.pop(name), node)
+            self.tensors |= {name: stored.pop(name) for name in [*stored] if name in program.vectors}
         return self.tensors | stored
+
+    def _in_lines(self, program, value):
+        """Give every number that a pass goes over, in float64."""
+        return np.broadcast_to(value, shape_of(self.counts, program.domain)).astype(np.float64)
+
+    def _summed(self, program, value, how):
+        if not self.counts:
+            return summed(value, how)
+        wide = self._in_lines(program, value)
+        return total_of_lines(wide * wide if how == "total_square" else wide, self.counts, program.domain)
 
     def _of_matrices(self, bits, node):
         """Call the function of whole matrices itself, on the tensor that a pass has left."""
@@ -189,7 +218,9 @@ class Oracle:
         return memory(made.reshape(-1).to(dtype)).copy()
 
     def _kept(self, name, value):
-        value = np.broadcast_to(value, (elements(self.param),))
+        scope = self.program.scope(name)
+        whole = shape_of(self.counts, scope) if self.counts else (elements(self.param),)
+        value = np.broadcast_to(value, whole).reshape(-1)
         return narrowed(np.ascontiguousarray(value[::256] if name in self.blocks else value), self.dtypes[name])
 
     def _rounded(self, number):
@@ -246,15 +277,4 @@ def summed(values, how):
     """Sum in the order that is promised: each piece of 32,768 by itself, its elements in columns, and pieces likewise."""
     terms = values.astype(np.float64)
     terms = terms * terms if how == "total_square" else terms
-    pieces = [in_columns(terms[first : first + 32_768]) for first in range(0, len(terms), 32_768)]
-    return float(in_columns(np.array(pieces)))
-
-
-def in_columns(terms):
-    """Add in 256 columns, one row after the other, and the columns pairwise."""
-    columns = np.zeros(256)
-    for row in np.split(terms, range(256, len(terms), 256)):
-        columns[: len(row)] += row
-    while len(columns) > 1:
-        columns = columns[: len(columns) // 2] + columns[len(columns) // 2 :]
-    return columns[0]
+    return float(total(np.array([total(terms[first : first + 32_768]) for first in range(0, len(terms), 32_768)])))

@@ -21,8 +21,9 @@ from ..state.keeping import BESIDE, draws, formats
 from ..state.keeping import fault as format_fault
 from ..state.layout import overlapping
 from ..state.misfit import misfits
-from .choose import compiler_for, has_memory, why_eager
+from .choose import compiler_for, has_memory, why_eager, why_not_lines
 from .gradients import Ready
+from .lines import Counts
 from .rules import is_measured, measuring_rule_for, rule_for
 
 Dtypes = tuple[tuple[str, torch.dtype], ...]
@@ -69,6 +70,12 @@ class Choice:
         return program, self.dtypes, self.compiler, self.item.param.device
 
     @property
+    def counts(self) -> Counts:
+        """How many matrices, rows and columns it has, if its formula speaks of them."""
+        sides = self.item.options.sides if self.program.has_lines else None
+        return sides.count(self.item.param.shape) if sides else (0, 0, 0)
+
+    @property
     def matrices(self) -> tuple[Any, ...]:
         """What must be alike where functions of whole matrices are used: the group, and how tensors lie in memory."""
         param = self.item.param
@@ -108,7 +115,7 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     if measures:
         looking = formula_of(measuring_rule_for(optimizer, group), item.options)
         measure = program_of(looking, _unusual(_kept(looking, item, state)))
-    reason = why_eager(optimizer.engine, item, formula, kept, state)
+    reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_lines(optimizer.engine, item, program)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
     return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
 
@@ -170,5 +177,6 @@ def _dtypes(program: Program, kept: Mapping[str, Format], item: Ready, state: Ma
     numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}
     compute = compute_dtype(param.dtype)
     tensors |= {"grad": param.dtype} | dict.fromkeys(program.work, work_dtype(compute))
+    tensors |= dict.fromkeys(program.vectors, compute)
     formats_ = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
     return tuple((formats_ | {"compute": compute}).items())

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
+from ..formula.passes import Program, passes
 from ..formula.trace import Formula
 from ..state.formats import Format
 from .gradients import Ready
@@ -19,7 +20,6 @@ COMPILERS = ("llvm", "triton")
 EAGER = "engine='eager' was asked for"
 DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
-LINES = "there are no kernels for rows and columns yet"
 WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
 """The reasons for the eager engine that are what the user wanted."""
 
@@ -41,13 +41,25 @@ def why_eager(
         return DIFFERENTIABLE
     if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:
         return SPARSE
-    if formula.has_lines:
-        return LINES
     return (
         why_not_device(engine, item.param)
         or why_not_tensors(item.param, item.grad)
         or why_not_states(item.param, formula, kept, state)
     )
+
+
+def why_not_lines(engine: str, item: Ready, program: Program) -> str | None:
+    """Say what keeps kernels from going along a parameter's rows and columns, where its formula does."""
+    sides = item.options.sides
+    if not program.has_lines or sides is None:
+        return None
+    if compiler_for(engine, item.param) == "triton":
+        return "Triton kernels do not go along rows and columns yet"
+    if not (sides.is_in_order and item.param.is_contiguous()):
+        return "its rows do not lie one after another in memory"
+    if program.blocks or any(each.domain == "matrix" for each in passes(program)):
+        return "codes in blocks, and sums over matrices, do not go along rows and columns"
+    return None if item.param.numel() else "it has no elements"
 
 
 def compiler_for(engine: str, param: Tensor) -> str:

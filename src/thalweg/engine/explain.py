@@ -77,7 +77,7 @@ def _kept(choice: Choice) -> str:
 def _before(choice: Choice) -> str:
     """Say what else is read, and why."""
     looks = ["the gradients once before, for their common norm"] if choice.measure else []
-    sums = sum(bool(program.totals) for program in choice.program.before)
+    sums = sum(bool(program.sums) and program.domain == "element" for program in choice.program.before)
     looks += [f"everything {sums} times before, for sums"] if sums else []
     return f"; reads {' and '.join(looks)}".replace("1 times", "once") if looks else ""
 

@@ -17,6 +17,7 @@ from ..formula.passes import Program
 from ..state.formats import PACKED
 from ..state.layout import lie_alike
 from .commit import Change
+from .lines import Counts, pieces, size, table
 from .matrices import Matrices
 from .operands import address
 from .options import Options
@@ -47,7 +48,9 @@ class Row:
     numbers: dict[str, float]
     """What formulas may ask of it."""
     work: dict[str, Tensor]
-    """The tensors that wait between two passes for what a function of whole matrices makes of them."""
+    """The tensors that wait between two passes for what a function of whole matrices makes of them, and the vectors."""
+    counts: Counts | None = None
+    """How many matrices, rows and columns it has, where its formula speaks of them."""
 
     @property
     def elements(self) -> int:
@@ -62,6 +65,8 @@ class Row:
     def address(self, name: str, program: Program, dtypes: Mapping[str, torch.dtype]) -> int:
         """Give the address of a tensor or number to a kernel that was built for such dtypes."""
         count = 1 if name in program.scalars else self.elements
+        if self.counts and name not in program.scalars:
+            count = size(self.counts, program.scope(name))
         if name in program.blocks or dtypes[name] is PACKED:
             count = -(-count // BLOCK) * (1 if name in program.blocks else BLOCK)
         return address(name, self.tensors[name], dtypes[name], count, self.param.device)
@@ -83,7 +88,11 @@ class Call:
         self.tables, self.shared = tables, shared
         self.table = np.array([self._words(index, row) for index, row in enumerate(rows)], np.int64)
         self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
-        self.sums = np.zeros((len(tables["chunks"]), max(len(program.totals), 1)))
+        self.chunks, partial = tables["chunks"], 0
+        if program.has_lines:
+            self.chunks, partial = table(pieces([row.counts for row in rows if row.counts], program.domain))
+        self.partials = np.zeros((len(program.along), partial))
+        self.sums = np.zeros((len(self.chunks), max(len(program.totals), 1)))
         self.totals = np.zeros((len(rows), max(len(program.totals), 1)))
         self.context = self._context()
         self.address = self.context.ctypes.data
@@ -113,8 +122,10 @@ class Call:
 
     def _context(self) -> Any:
         own = {"rows": self.table, "slots": self.slots, "sums": self.sums, "totals": self.totals}
-        words = {name: table.ctypes.data for name, table in {**self.tables, **own}.items()}
-        words |= {"row_count": len(self.rows), "chunk_count": len(self.tables["chunks"]), "next_chunk": 0}
+        own |= {"chunks": self.chunks, "partials": self.partials}
+        words = {name: column.ctypes.data for name, column in {**self.tables, **own}.items()}
+        words |= {"row_count": len(self.rows), "chunk_count": len(self.chunks), "next_chunk": 0}
+        words["partial_count"] = self.partials.shape[1]
         words |= self.kernel.externals
         return np.array([words[name] for name in self.kernel.context], np.int64)
 

@@ -107,7 +107,9 @@ class Options:
             return all(map(self.formula.fits, self.asked))
         if name in self.chosen:
             return list(map(shape_of, values)) == self.chosen[name]
-        shape = self.formula.structure.get(name, NUMBER)
+        if name not in self.formula.structure:
+            return True
+        shape = self.formula.structure[name]
         return (shape is NUMBER and _are_plain(values)) or all(shape_of(value) == shape for value in values)
 
     def fill_in_numbers_of_the_step(self) -> None:

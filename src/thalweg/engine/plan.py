@@ -23,6 +23,7 @@ from .gradients import Left, Ready, again, refuse
 from .kernels import kernel_for, with_kernels
 from .launch import Launch, Row
 from .learning import learn
+from .lines import Vectors
 from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
@@ -191,13 +192,16 @@ def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
     matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
+    vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
+    work = [(matrices.of(index) if matrices else {}) | vectors.of(index) for index in range(len(choices))]
     rows = [
-        _row(choice, states[id(choice)], places[id(choice.item.group)], matrices.of(index) if matrices else {})
-        for index, choice in enumerate(choices)
+        _row(choice, states[id(choice)], places[id(choice.item.group)], own)
+        for choice, own in zip(choices, work, strict=True)
     ]
     return kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
 
 
 def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:
     is_fresh = any(choice.state.get(name) is None for name in choice.program.formula.states)
-    return Row(choice.item.param, state, options, is_fresh, choice.item.numbers, work)
+    counts = choice.counts if choice.program.has_lines else None
+    return Row(choice.item.param, state, options, is_fresh, choice.item.numbers, work, counts)

@@ -11,9 +11,11 @@ from functools import cache, partial
 from itertools import count
 from typing import Any, Protocol
 
-from .expr import Constant, Expr, MatrixFunction, Reduction, Symbol, as_expr, symbols, walk
+from .domains import WAITING, domains
+from .expr import Constant, Expr, MatrixFunction, Reduction, Scope, Symbol, as_expr, symbols, walk
 from .random import Draws
 from .rewrite import gather_numbers, merge, reciprocal, replaced, rewrite, with_operands
+from .scopes import scope_of
 from .trace import Formula
 
 
@@ -53,6 +55,12 @@ class Program:
     """What is to be made, once the pass is done, of tensors that it has stored for that."""
     work: tuple[str, ...] = ()
     """Those tensors, of this pass and the ones before."""
+    domain: Scope = "element"
+    """Over what the pass goes: elements, rows or columns."""
+    vectors: dict[str, Scope] = field(default_factory=dict)
+    """What waits between passes for each row, column or matrix."""
+    along: dict[str, Reduction] = field(default_factory=dict)
+    """The sums, means and maxima that the pass takes along rows and columns: each makes such a vector."""
     before: tuple[Program, ...] = ()
     """The passes that this one needs."""
     is_last: bool = True
@@ -62,8 +70,17 @@ class Program:
     def tensors(self) -> list[str]:
         """The tensors that are read or written, the parameter and its gradient first."""
         own = [name for name in self.formula.states if name not in self.formula.rule.scalars]
-        quantities = ["param", "grad", *own, *self.work]
+        quantities = ["param", "grad", *own, *self.work, *self.vectors]
         return [tensor for name in quantities for tensor in self.kept.get(name, (name,))]
+
+    @property
+    def has_lines(self) -> bool:
+        """True if it is one of the passes of a formula that speaks of rows or columns."""
+        return self.formula.has_lines
+
+    def scope(self, tensor: str) -> Scope:
+        """Say for what a tensor has a number."""
+        return self.vectors.get(tensor) or self.formula.rule.scope(tensor)
 
     @property
     def blocks(self) -> list[str]:
@@ -94,7 +111,12 @@ class Program:
     @property
     def results(self) -> list[Expr]:
         """All that the pass computes for each element."""
-        return [*self.stores.values(), *(operand for total in self.totals.values() for operand in total.operands)]
+        return [*self.stores.values(), *(node.operands[0] for node in self.sums.values())]
+
+    @property
+    def sums(self) -> dict[str, Reduction]:
+        """All that is summed on the way, over the parameter or along lines."""
+        return self.totals | self.along
 
     @property
     def loads(self) -> list[str]:
@@ -131,25 +153,65 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
     reports = {name: value for name, value in changed.items() if name in told and isinstance(value, Reduction)}
     # Of a sum that is only told of, what matters here is what is summed.
     changed |= {name: value.operands[0] for name, value in reports.items()}
-    before: list[Program] = []
-    work: tuple[str, ...] = ()
-    while cuts := next_cuts(changed, len(before)):
+    stages = Stages(formula, places)
+    while cuts := next_cuts(changed, len(stages.before)):
         sums = {name: node for name, node in cuts.items() if isinstance(node, Reduction)}
         matrices = {name: node for name, node in cuts.items() if isinstance(node, MatrixFunction)}
-        work += tuple(matrices)
+        stages.note(cuts)
         known = replaced(changed, {node: symbol_of(name, node) for name, node in cuts.items()})
         # What no later pass reads is written as soon as it is known.
         done = settled(changed, known, scalars | reports.keys() | {"param"}) if matrices else {}
         stores = done | {name: node.operands[0] for name, node in matrices.items()}
-        numbers, stores, totals = hoist(stores, sums)
-        before.append(
-            Program(formula, numbers, {}, stores, places, totals, matrices, work, tuple(before), is_last=False)
-        )
-        changed = {name: value for name, value in known.items() if name not in done}
+        stages.add(stores, sums, matrices=matrices)
+        changed = replaced({name: value for name, value in known.items() if name not in done}, stages.waiting)
     sums = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
     updates = {name: value for name, value in changed.items() if name in scalars}
-    numbers, stores, totals = hoist({name: value for name, value in changed.items() if name not in updates}, sums)
-    return Program(formula, numbers, updates, stores, places, totals, {}, work, tuple(before))
+    stages.add({name: value for name, value in changed.items() if name not in updates}, sums, updates=updates)
+    return stages.before[-1]
+
+
+class Stages:
+    """The passes so far, and what waits between them."""
+
+    def __init__(self, formula: Formula, places: Mapping[str, dict[str, Symbol]]) -> None:
+        self.formula, self.places = formula, dict(places)
+        self.before: list[Program] = []
+        self.work: tuple[str, ...] = ()
+        self.vectors: dict[str, Scope] = {}
+        self.waiting: dict[Expr, Expr] = {}
+        """What was computed once a row or column, and the vector that it is in."""
+
+    def note(self, cuts: Mapping[str, Expr]) -> None:
+        """Note what will be there once the next passes are done."""
+        self.work += tuple(name for name, node in cuts.items() if isinstance(node, MatrixFunction))
+        self.vectors |= {
+            name: scope_of(node) for name, node in cuts.items() if isinstance(node, Reduction) and node.side
+        }
+
+    def add(self, stores: Mapping[str, Expr], sums: Mapping[str, Reduction], **more: Any) -> None:
+        """Add the passes of one stage; what goes over elements goes last, and more belongs to it."""
+        is_last = "updates" in more
+        scopes = {name: self.formula.rule.scope(name) for name in stores}
+        found, self.waiting = domains(stores, sums, scopes, self.vectors, len(self.before), is_last)
+        for domain in found:
+            numbers, kept, taken = hoist(domain.stores, domain.sums)
+            self.vectors |= {name: domain.scope for name in kept if name.startswith(WAITING)}
+            own = {"is_last": is_last, **more} if domain.scope == "element" else {}
+            self.before.append(
+                Program(
+                    self.formula,
+                    numbers,
+                    stores=kept,
+                    kept=self.places,
+                    totals={name: node for name, node in taken.items() if not node.side},
+                    along={name: node for name, node in taken.items() if node.side},
+                    domain=domain.scope,
+                    work=self.work,
+                    vectors=self.vectors,
+                    before=tuple(self.before),
+                    **{"updates": {}, "is_last": False, **own},
+                )
+            )
 
 
 def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, dict[str, Symbol]]) -> dict[str, Expr]:
@@ -181,12 +243,12 @@ def next_cuts(outputs: Mapping[str, Expr], stage: int) -> dict[str, Expr]:
 
 def is_cut(node: Expr) -> bool:
     """Tell if a node needs all elements of a parameter."""
-    return isinstance(node, MatrixFunction) or (isinstance(node, Reduction) and not node.varies)
+    return isinstance(node, MatrixFunction) or (isinstance(node, Reduction) and node.how != "block_peak")
 
 
 def symbol_of(name: str, node: Expr) -> Symbol:
-    """Name what will be there once the pass is done: a number, or an element of a tensor."""
-    return Symbol(name, "element" if node.varies else "parameter")
+    """Name what will be there once the pass is done: a number, or an element of a tensor or vector."""
+    return Symbol(name, scope_of(node))
 
 
 def settled(outputs: Mapping[str, Expr], later: Mapping[str, Expr], others: Container[str]) -> dict[str, Expr]:

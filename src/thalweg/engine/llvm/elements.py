@@ -148,8 +148,8 @@ def stores(results: Mapping[str, Expr], dtypes: Mapping[str, torch.dtype], value
         yield from text.strip().splitlines()
 
 
-TERMS = {"total": "fadd double {x}.wide, -0.0", "total_square": "fmul double {x}.wide, {x}.wide"}
-"""What is added to a column."""
+TERMS = {"total_square": "fmul double {x}.wide, {x}.wide"}
+"""What is added to a column, where it is not the number itself."""
 
 WIDE = {"float": "fpext float {value} to double", "double": "fadd double {value}, -0.0"}
 
@@ -159,8 +159,9 @@ def sums(it: Loop, values: Values) -> Iterator[str]:
     for name, total in it.sums.items():
         x = name_of(name)
         yield f"{x}.wide = " + WIDE[it.compute].format(value=values[total.operands[0]])
-        yield f"{x}.term = " + TERMS[total.how].format(x=x)
+        yield f"{x}.term = " + TERMS.get(total.how, "fadd double {x}.wide, -0.0").format(x=x)
         yield f"{x}.at = getelementptr inbounds double, ptr {x}.columns, i64 %i"
         yield f"{x}.old = load double, ptr {x}.at"
-        yield f"{x}.new = fadd double {x}.old, {x}.term"
+        both = f"call double @maximum.f64(double {x}.old, double {x}.term)"
+        yield f"{x}.new = " + (both if total.how.endswith("max") else f"fadd double {x}.old, {x}.term")
         yield f"store double {x}.new, ptr {x}.at"

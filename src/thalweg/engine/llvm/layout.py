@@ -14,6 +14,8 @@ CONTEXT = (
     "slots",
     "sums",
     "totals",
+    "partials",
+    "partial_count",
     "run_parallel",
 )
 """The words that a kernel is called with: addresses of tables, and counts."""

@@ -6,11 +6,13 @@ import torch
 
 from ...formula.expr import BLOCK
 from ...formula.passes import Program
-from . import power
+from ..lines import Piece
+from . import columns, lines, power
 from .blocks import definitions, walk_blocks
 from .elements import loop
 from .formats import COMPUTE, FORMATS, place_of
 from .layout import CHUNK, CONTEXT, RowLayout, row_layout
+from .lines import line_loop
 from .numbers import prepare
 from .stages import Stages, stages
 from .text import ATTRIBUTES, DEFINITIONS, NARROW, SUFFIX, block, name_of, word
@@ -37,24 +39,55 @@ shared:
 """
 
 
+FINISH = f"""
+define dso_local void @finish(ptr %context) {ATTRIBUTES} {{
+  call void @finish_totals(ptr %context)
+  call void @finish_columns(ptr %context)
+  ret void
+}}
+"""
+
+
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
-    layout, it = row_layout(program), stages(program, dtypes)
+    layout = row_layout(program)
     numbers = prepare(program, dtypes, layout)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
         NARROW,
-        loop(it.first),
-        *([loop(it.second)] if it.second else []),
-        *([] if it.is_whole else [*definitions(it), walk_blocks(it)]),
+        *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         numbers,
-        work(program, dtypes, layout, it),
-        finish(len(program.totals)),
         STEP,
         *([power.definition()] if "@power(" in numbers else []),
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
+
+
+def over_elements(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
+    """Write what goes from element to element, or from block to block."""
+    it = stages(program, dtypes)
+    return [
+        loop(it.first),
+        *([loop(it.second)] if it.second else []),
+        *([] if it.is_whole else [*definitions(it), walk_blocks(it)]),
+        work(program, dtypes, layout, it),
+        finish(len(program.totals)),
+    ]
+
+
+def over_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
+    """Write what goes from line to line."""
+    it = line_loop(program, dtypes)
+    return [
+        columns.definitions(it),
+        loop(it),
+        lines.walk_lines(program, it),
+        lines.work_on_lines(program, dtypes, layout, it),
+        columns.finish_columns(program, it, layout),
+        finish(len(program.totals), len(Piece._fields), "finish_totals"),
+        FINISH,
+    ]
 
 
 def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Stages) -> str:
@@ -105,14 +138,14 @@ def start(name: str, program: Program, dtypes: Mapping[str, torch.dtype], layout
     return [*word(f"{x}.base", *where), f"{x}.start = getelementptr {kind}, ptr {x}.base, i64 {place}"]
 
 
-def finish(count: int) -> str:
+def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
     """Write what is left when all elements are done: the sums of each row's chunks.
 
     They are added as elements are: in columns, 256 chunks after the other, and those pairwise.
     """
     if not count:
-        return f"define dso_local void @finish(ptr %context) {ATTRIBUTES} {{\n  ret void\n}}\n"
-    return ADD + fold(count) + rows_finished(count)
+        return f"define dso_local void @{name}(ptr %context) {ATTRIBUTES} {{\n  ret void\n}}\n"
+    return ADD + fold(count) + rows_finished(count, words, name)
 
 
 ADD = f"""
@@ -166,10 +199,10 @@ exit:
 """
 
 
-def rows_finished(count: int) -> str:
+def rows_finished(count: int, words: int, name: str) -> str:
     """Write what goes over all chunks, and leaves the sums of a row when its last one has come."""
     return f"""
-define dso_local void @finish(ptr %context) {ATTRIBUTES} {{
+define dso_local void @{name}(ptr %context) {ATTRIBUTES} {{
 entry:
 {block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in ("chunks", "sums", "totals")))}
 {block(*(word(f"%{name}", "context", CONTEXT.index(name), "i64") for name in ("chunk_count", "row_count")))}
@@ -193,7 +226,7 @@ chunk:
   %c = phi i64 [ 0, %begin ], [ %c.next, %next ]
   %first = phi i64 [ 0, %begin ], [ %first.next, %next ]
   %c.next = add i64 %c, 1
-  %chunk.start = mul i64 %c, {len(CHUNK)}
+  %chunk.start = mul i64 %c, {words}
   %chunk.at = getelementptr i64, ptr %chunks, i64 %chunk.start
   %row = load i64, ptr %chunk.at
   %piece = sub i64 %c, %first
@@ -207,7 +240,7 @@ chunk:
   br i1 %is_last, label %row_ends, label %look
 
 look:
-  %next.at = getelementptr i64, ptr %chunk.at, i64 {len(CHUNK)}
+  %next.at = getelementptr i64, ptr %chunk.at, i64 {words}
   %next.row = load i64, ptr %next.at
   %is_same = icmp eq i64 %next.row, %row
   br i1 %is_same, label %next, label %row_ends

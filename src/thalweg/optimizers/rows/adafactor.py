@@ -64,10 +64,12 @@ class Adafactor(Optimizer):
             row_var = lerp(row_var, row_mean(square), share)
             col_var = lerp(col_var, column_mean(square), share)
             size = column_mean(row_var)
-            estimate = row_var / (size if self.added_eps else maximum(size, self.least())) * col_var
+            of_rows = row_var / (size if self.added_eps else maximum(size, self.least()))
+            scale = 1 / sqrt(of_rows) * (1 / sqrt(col_var))
         else:
-            estimate = variance = lerp(variance, square, share)
-        direction = grad / sqrt(estimate if self.added_eps else maximum(estimate, self.least() ** 2))
+            variance = lerp(variance, square, share)
+            scale = 1 / sqrt(variance)
+        direction = grad * (scale if self.added_eps else minimum(scale, 1 / self.least()))
         if self.d < inf:
             direction = direction / maximum(1, self.rms(direction) / self.d)
         step_size = self.rate() * (maximum(self.eps[1], self.rms(param)) if self.scale_parameter else 1)

@@ -1,0 +1,57 @@
+"""Gradients whose rows and columns are all brought to one length: no state at all."""
+
+from ...formula import column_total, row_total, sqrt, where
+from ...formula.sides import last_two
+from ...hyper import Count, NonNegative
+from ...optimizer import Optimizer
+
+__all__ = ["SinkGD"]
+
+
+class SinkGD(Optimizer):
+    """Rows of the gradient are scaled to equal norms, then its columns, in turn, as in Sinkhorn's iteration.
+
+    Scetbon et al. 2025, "Gradient multi-normalization for stateless and memory-efficient LLM training", algorithm 3.
+    https://arxiv.org/abs/2502.06742
+    A row's norm becomes the root of the columns' number, and a column's that of the rows', so that elements have size
+    1 on the whole; `scale` makes rates Adam's, and 0.05 is what trainers take. It is for matrices, whose last two
+    dimensions are rows and columns; biases and norms are AdamW's. A row or column whose norm is `eps` or less
+    stays as it is.
+    Tune: Adam's lr; five `iterations` are enough.
+    """
+
+    lr: NonNegative = 1e-3
+    weight_decay: NonNegative = 0.0
+    iterations: Count = 5
+    scale: NonNegative = 0.05
+    eps: NonNegative = 1e-12
+
+    counts_steps = False
+
+    def update(self, param, grad):
+        rows, columns = 1, 1
+        for _ in range(self.iterations):
+            x = grad * rows * columns
+            rows = rows * self.factor(sqrt(self.columns), sqrt(row_total(x * x)))
+            x = grad * rows * columns
+            columns = columns * self.factor(sqrt(self.rows), sqrt(column_total(x * x)))
+        return param * (1 - self.lr * self.weight_decay) - self.lr * self.scale * (grad * rows * columns)
+
+    def factor(self, wanted, length):
+        """Give what brings a length to the one that is wanted."""
+        return where(length > self.eps, wanted / length, 0 * length + 1)
+
+    @classmethod
+    def sides(cls, shape, options):
+        """Take the last two dimensions."""
+        return last_two(shape)
+
+    @classmethod
+    def unfit(cls, param, options):
+        """A matrix of real numbers is needed."""
+        if param.is_complex():
+            return "SinkGD does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
+        if param.dim() < 2:
+            shape = tuple(param.shape)
+            return "SinkGD is for matrices", f"has shape {shape}: pass it to an optimizer of its own, as AdamW"
+        return None
