@@ -18,7 +18,7 @@ from thalweg.formula.trace import evaluate, formula_of
 from thalweg.state.initial import complete
 from thalweg.state.keeping import formats
 
-from .summed_lines import along, shape_of, total, total_of_lines
+from .summed_lines import added, along, shape_of, total_of_lines
 
 NUMPY = {
     "add": np.add,
@@ -181,8 +181,8 @@ class Oracle:
             )
             operands = [total.operands[0] for total in program.sums.values()]
             values = self.values(program, [*program.stores.values(), *operands])
-            for name, node in program.totals.items():
-                self.numbers[name] = self._summed(program, values[node.operands[0]], node.how)
+            for name, total in program.totals.items():
+                self.numbers[name] = self._summed(program, values[total.operands[0]], total.how)
             for name, node in program.along.items():
                 self.dtypes[name] = torch.float64 if self.compute is np.float64 else torch.float32
                 wide = self._in_lines(program, values[node.operands[0]])
@@ -274,7 +274,7 @@ def of_blocks(values):
 
 
 def summed(values, how):
-    """Sum in the order that is promised: pieces of 32,768 by themselves, elements in columns, and pieces likewise."""
+    """Sum in the order that is promised: each piece of 32,768 by itself, in columns, and pieces likewise."""
     terms = values.astype(np.float64)
     terms = terms * terms if how == "total_square" else terms
-    return float(total(np.array([total(terms[first : first + 32_768]) for first in range(0, len(terms), 32_768)])))
+    return float(added(np.array([added(terms[first : first + 32_768]) for first in range(0, len(terms), 32_768)])))

@@ -28,7 +28,7 @@ def in_columns(found, columns, both):
     return columns
 
 
-def total(terms):
+def added(terms):
     """Add in 256 columns, one after the other, and the columns pairwise."""
     return folded(in_columns(terms, np.zeros(256), np.add), np.add)
 
@@ -42,7 +42,7 @@ def total_of_lines(wide, counts, domain):
         for line in found[piece.first : piece.first + piece.length]:
             in_columns(line, columns, np.add)
         totals.append(folded(columns, np.add))
-    return float(total(np.array(totals)))
+    return float(added(np.array(totals)))
 
 
 def along(wide, node, counts, program):

@@ -16,7 +16,7 @@ from thalweg.engine.triton.tile import (
     sum_of_pieces,
 )
 
-from ..summed_lines import total
+from ..summed_lines import added
 from .conftest import DEVICE
 
 BLOCKS = 4
@@ -82,7 +82,7 @@ def test_blocks_are_added_in_order_and_columns_pairwise(blocks):
     x = torch.randn(blocks * 256, dtype=torch.float64, device=DEVICE) * sizes
     result = torch.empty(1, dtype=torch.float64, device=DEVICE)
     sum_kernel[(1,)](x, result, BLOCKS=blocks, num_warps=1, **EXACT)
-    assert result.item() == total(x.cpu().numpy())
+    assert result.item() == added(x.cpu().numpy())
 
 
 @pytest.mark.parametrize("count", [1, 2, 100, 256, 257, 3000])
@@ -91,4 +91,4 @@ def test_sums_of_pieces_are_added_as_elements_are(count):
     sums *= 10.0 ** torch.randint(-8, 8, (count, 3), device=DEVICE)
     result = torch.empty(1, dtype=torch.float64, device=DEVICE)
     pieces_kernel[(1,)](sums, result, count, num_warps=1, **EXACT)
-    assert result.item() == total(sums[:, 1].cpu().numpy())
+    assert result.item() == added(sums[:, 1].cpu().numpy())
