@@ -26,18 +26,13 @@ AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
 NonPositive: TypeAlias = Annotated[Number, Range(high=0)]
 Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
-Between: TypeAlias = Annotated[Number, Range(SMALLEST, 1, below=True)]
 Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
 Betas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(0, 1, below=True)))]
-OpenBetas: TypeAlias = Annotated[
-    tuple[Number, Number], Several((Range(SMALLEST, 1, below=True), Range(0, 1, below=True)))
-]
 ThreeBetas: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(0, 1, below=True),) * 3)]
 Epsilons: TypeAlias = Annotated[tuple[Number | None, Number], Several((Range(0, or_none=True), Range(0)))]
 TwoEpsilons: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)))]
 Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
 StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]
-
 Positive: TypeAlias = Annotated[Number, Range(SMALLEST)]
 Count: TypeAlias = Annotated[int, Whole(1)]
 Seed: TypeAlias = Annotated[int, Whole(0, 2**31 - 1)]

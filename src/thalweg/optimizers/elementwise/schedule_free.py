@@ -1,11 +1,18 @@
 """Averages in place of a schedule: the mean of all points is as good as the last one of a schedule that ends."""
 
+from typing import Annotated
+
 from ...formula import Copy, Scalar, Unsigned, lerp, maximum, minimum, sqrt, where
-from ...hyper import Between, Fraction, NonNegative, OpenBetas
+from ...hyper import SMALLEST, Fraction, NonNegative, Number, Range, Several
 from ...two_points import TwoPoints
 from .parts import l2
 
 __all__ = ["GPAAdamW", "ScheduleFreeAdamW", "ScheduleFreeRAdam", "ScheduleFreeSGD"]
+
+Between = Annotated[Number, Range(SMALLEST, 1, below=True)]
+"""A share that leaves something to both sides: of nothing no mean could be found again."""
+
+OpenBetas = Annotated[tuple[Number, Number], Several((Range(SMALLEST, 1, below=True), Range(0, 1, below=True)))]
 
 OTHERWISE = {
     "decoupled_weight_decay": "decay belongs to both of its points: weight_decay alone does that",
