@@ -151,14 +151,19 @@ class Update:
         if not self.formula.has_lines:
             return values
         sides: Any = self.item.options.sides
-        return {name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() else x for name, x in values.items()}
+        squares = self.formula.rule.left | self.formula.rule.right
+        return {
+            name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() and name not in squares else x
+            for name, x in values.items()
+        }
 
     def _as_kept(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Give what a formula has returned the shapes in which it is kept."""
         if not self.formula.has_lines:
             return outputs
         sides: Any = self.item.options.sides
-        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs}
+        squares = self.formula.rule.left | self.formula.rule.right
+        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in squares}
         return outputs | {
             name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
             for name, shape in kept.items()
