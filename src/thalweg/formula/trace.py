@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -47,7 +48,7 @@ class Formula:
     def _read(self, options: Mapping[str, Any], name: str) -> Any:
         return phase_in(self.rule.owner, options) if name == PHASE else shape_of(options[name])
 
-    @property
+    @cached_property
     def has_lines(self) -> bool:
         """True if it speaks of rows or columns, or of products of matrices."""
         nodes = walk(*self.outputs.values())
@@ -55,13 +56,13 @@ class Formula:
         kept = rule.rows | rule.columns | rule.left | rule.right
         return any(map(_is_of_lines, nodes)) or not kept.isdisjoint(self.states)
 
-    @property
+    @cached_property
     def multiplies(self) -> bool:
         """True if it speaks of products of matrices."""
         nodes = walk(*self.outputs.values())
         return any(isinstance(node, MatrixFunction) and node.is_of_lines for node in nodes)
 
-    @property
+    @cached_property
     def facts(self) -> frozenset[str]:
         """What was asked of the parameter."""
         asked = (symbol.name for condition, _ in self.decisions for symbol in symbols(condition))
