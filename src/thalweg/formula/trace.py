@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import FrameType
 from typing import Any
 
@@ -61,6 +61,12 @@ class Formula:
         """True if it speaks of products of matrices."""
         nodes = walk(*self.outputs.values())
         return any(isinstance(node, MatrixFunction) and node.is_of_lines for node in nodes)
+
+    @cached_property
+    def sees_matrices_alone(self) -> bool:
+        """True if a stack of matrices is to it as many times one: it multiplies them, and sums over none of them."""
+        sums = any(isinstance(node, Reduction) and not node.varies for node in walk(*self.outputs.values()))
+        return self.multiplies and not (sums or self.rebinds or self.rule.scalars & set(self.states))
 
     @cached_property
     def facts(self) -> frozenset[str]:
@@ -227,10 +233,16 @@ def living(outputs: dict[str, Expr], inputs: dict[str, Symbol], always: Collecti
     return {name: value for name, value in outputs.items() if name not in dead}
 
 
+@lru_cache(maxsize=4096)
+def _nodes(expr: Expr) -> tuple[Expr, ...]:
+    """Walk over a graph once: the same numbers are asked for at each step."""
+    return tuple(walk(expr))
+
+
 def evaluate(expr: Expr, options: Mapping[str, Any], **numbers: float) -> Any:
     """Compute a number of the formula in float64, from the options and the parameter's own numbers."""
     values: dict[Expr, Any] = {}
-    for node in walk(expr):
+    for node in _nodes(expr):
         if isinstance(node, Constant):
             values[node] = node.value
         elif isinstance(node, Symbol):
