@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 MOST = 2**16
-"""Elements of the largest tensors of a stack on a processor: what fits its caches is not written to memory in between."""
+"""Elements of the largest tensors of a stack on a processor: what fits its caches is not written out in between."""
 
 
 def together(updates: Sequence[Update]) -> Iterator[list[Update]]:

@@ -18,6 +18,7 @@ from .number import Number
 from .ops import OPS
 from .rule import Columns, Copy, Left, Right, Rows, Scalar, Unsigned
 from .scopes import ALONG, scope_of
+from .sides import Sides
 
 __all__ = [
     "COEFFICIENTS",
@@ -27,6 +28,7 @@ __all__ = [
     "Right",
     "Rows",
     "Scalar",
+    "Sides",
     "Unsigned",
     "atan2",
     "bfloat16",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...formula import (
     Left,
     Right,
+    Sides,
     Unsigned,
     eigenbasis,
     lerp,
@@ -16,7 +17,6 @@ from ...formula import (
     total_square,
     transpose,
 )
-from ...formula.sides import Sides
 from ...hyper import Betas, Count, Decay, NonNegative
 from ...optimizer import Optimizer
 
