@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
 from .conditions import kind_of, with_conditions
 from .mistakes import Opaque
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
-
-Scope: TypeAlias = Literal[
-    "element", "turned", "left", "right", "block", "row", "column", "matrix", "parameter", "group"
-]
-"""Where a symbol has one value: for each element, or each of the matrices transposed; for each two rows or two columns;
-for each block of elements, for each row or column of a parameter's matrices, for each of them, for each parameter, or
-for each group."""
-
-SQUARES: tuple[Scope, ...] = ("left", "right")
-"""The scopes of square matrices, which are multiplied with a parameter's from the left, or from the right."""
-
-BLOCK = 256
-"""Elements of a block, in the order of memory: those that share a scale in 8-bit formats."""
+from .places import BLOCK as BLOCK
+from .places import Scope as Scope
 
 
 class Expr(Opaque):
@@ -235,11 +224,6 @@ class MatrixFunction(Expr):
     result: int = 0
     """Which of several results it is."""
     varies = True
-
-    @property
-    def is_of_lines(self) -> bool:
-        """True if it takes a parameter as its rows and columns, whatever its dimensions."""
-        return self.how != "orthogonalize"
 
     @property
     def numbers(self) -> tuple[Expr, ...]:

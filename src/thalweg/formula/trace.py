@@ -59,8 +59,7 @@ class Formula:
     @cached_property
     def multiplies(self) -> bool:
         """True if it speaks of products of matrices."""
-        nodes = walk(*self.outputs.values())
-        return any(isinstance(node, MatrixFunction) and node.is_of_lines for node in nodes)
+        return any(map(_multiplies, walk(*self.outputs.values())))
 
     @cached_property
     def sees_matrices_alone(self) -> bool:
@@ -152,7 +151,12 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 
 
 def _is_of_lines(node: Expr) -> bool:
-    return (isinstance(node, Reduction) and bool(node.side)) or (isinstance(node, MatrixFunction) and node.is_of_lines)
+    return (isinstance(node, Reduction) and bool(node.side)) or _multiplies(node)
+
+
+def _multiplies(node: Expr) -> bool:
+    """Tell if a node is of a parameter's rows and columns; `orthogonalize` sees dimensions of its own."""
+    return isinstance(node, MatrixFunction) and node.how != "orthogonalize"
 
 
 def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.expr import BLOCK, SQUARES, Scope, Symbol
+from ..formula.expr import BLOCK, Scope, Symbol
 from ..formula.ops import Kind
+from ..formula.places import SQUARES
 
 NARROW = (torch.bfloat16, torch.float16)
 """Dtypes to keep numbers in; too coarse to compute in."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.expr import SQUARES
+from ..formula.places import SQUARES
 from ..formula.rule import Rule
 from .blocks import SCALE
 from .formats import Format, Part
