@@ -34,6 +34,9 @@ import thalweg.optimizers.closure as ours
 
 REFERENCE = "SciPy L-BFGS-B"
 SHARE = 1e-8
+FEWEST = 100
+"""Evaluations that the time for a problem must have room for; slower ones are left out."""
+
 Falls = list[tuple[int, float]]
 """The evaluations at which the loss fell, and to what."""
 
@@ -146,13 +149,18 @@ def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
     path = arguments.out / f"cutest-{arguments.kind}.json"
     runs: Runs = json.loads(path.read_text()) if path.exists() else {}
     left_out = {}
+    asked = {name: solver for name, solver in solvers.items() if any(part in name for part in arguments.only)}
+    first = next(problem for problem in cutest(kind, arguments.largest) if isinstance(problem, CutestProblem))
+    for solver in asked.values():
+        falls(solver, first, arguments)  # the first call of anything is slow
     for index, problem in enumerate(cutest(kind, arguments.largest)):
         if isinstance(problem, tuple):
             left_out[problem[0]] = problem[1]
+        elif problem.seconds > arguments.seconds / FEWEST:
+            left_out[problem.name] = f"{1e3 * problem.seconds:.0f} ms an evaluation"
         elif index % arguments.every == 0:
-            for name, solver in solvers.items():
-                asked = any(part in name for part in arguments.only)
-                if asked and problem.name not in runs.setdefault(name, {}):
+            for name, solver in asked.items():
+                if problem.name not in runs.setdefault(name, {}):
                     runs[name][problem.name] = falls(solver, problem, arguments)
             path.write_text(json.dumps(runs))
     return runs, left_out

@@ -48,7 +48,7 @@ def sum_of_squares(method: str) -> Solver:
     """Return `minimize` on the sum of squares, as if nobody knew what it is made of."""
 
     def solve(problem: Certified, start: Tensor) -> tuple[object, bool, int]:
-        found = minimize(lambda b: problem.residuals(b).square().sum(), start, method, max_eval=3_000)
+        found = minimize(lambda b: problem.residuals(b).square().sum(), start, method, max_eval=5_000)
         return found.x, found.success, found.nfev + found.nhev
 
     return solve
@@ -82,6 +82,9 @@ SOLVERS: dict[str, Solver] = {
     "SciPy lm": scipys("lm"),
     "thalweg minimize, lbfgs": sum_of_squares("lbfgs"),
     "thalweg minimize, bfgs": sum_of_squares("bfgs"),
+    "thalweg minimize, ssbroyden": sum_of_squares("ssbroyden"),
+    "thalweg minimize, cg": sum_of_squares("cg"),
+    "thalweg minimize, newton-cg": sum_of_squares("newton-cg"),
     "thalweg minimize, trust-region": sum_of_squares("trust-region"),
     "thalweg least_squares, float32": ours(torch.float32, max_iter=200),
 }

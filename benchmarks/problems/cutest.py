@@ -12,8 +12,9 @@ import importlib
 import importlib.util
 import io
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class CutestProblem:
     start: Tensor
     lower: Tensor | None
     upper: Tensor | None
+    seconds: float = 0.0
+    """Processor time of one evaluation."""
 
     @property
     def size(self) -> int:
@@ -89,6 +92,9 @@ def loaded(name: str, kind: str) -> CutestProblem:
     limits = [vector(getattr(native, side)) for side in ("xlower", "xupper")] if kind == "b" else [None, None]
     problem = CutestProblem(name, native, vector(native.x0), *limits)
     value, gradient = problem.value_and_gradient(problem.start)
+    start = time.thread_time()
+    problem.value_and_gradient(problem.start)
+    problem = replace(problem, seconds=time.thread_time() - start)
     if not bool(value.isfinite()) or not bool(gradient.isfinite().all()):
         raise ValueError("the start is not finite")
     return problem

@@ -1,11 +1,12 @@
-"""What an optimizer is called with, as options: bound to their names, and checked."""
+"""What an optimizer is called with, as options: its signature, and values bound to their names and checked."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .hyper import REQUIRED, nearest
+from .hyper import REQUIRED, Option, nearest
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -47,3 +48,17 @@ def _bound(owner: type[Optimizer], values: tuple[Any, ...], keywords: dict[str, 
         if name in given:
             raise TypeError(f"{owner.__name__} got {name} twice, by position and by name: pass it once")
     return given | keywords
+
+
+def signature(options: Mapping[str, Option]) -> inspect.Signature:
+    """Write the signature that the fields amount to: options by position first, in the order declared."""
+    params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    engine = inspect.Parameter("engine", inspect.Parameter.KEYWORD_ONLY, default="auto")
+    ordered = sorted(options.values(), key=lambda option: option.keyword_only)
+    return inspect.Signature([params, *map(_argument, ordered), engine])
+
+
+def _argument(option: Option) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY if option.keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    default = inspect.Parameter.empty if option.default is REQUIRED else option.default
+    return inspect.Parameter(option.name, kind, default=default)

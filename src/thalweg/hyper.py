@@ -3,9 +3,8 @@
 import difflib
 import inspect
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from math import inf
 from numbers import Real
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
@@ -14,72 +13,14 @@ from torch import Tensor
 from .annotations import evaluated
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes
+from .ranges import SMALLEST as SMALLEST
+from .ranges import Fixed as Fixed
+from .ranges import OneOf as OneOf
+from .ranges import Range as Range
+from .ranges import Several as Several
+from .ranges import Whole as Whole
 
 Number: TypeAlias = float | Tensor
-
-SMALLEST = 5e-324
-"""The least number above zero."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers from low up to high; `below` leaves high itself out, and `or_none` lets there be none."""
-
-    low: float = -inf
-    high: float = inf
-    below: bool = False
-    or_none: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value and (value < self.high if self.below else value <= self.high)
-
-    def __str__(self) -> str:
-        if self.low == SMALLEST:
-            return "above 0" + (f" and below {self.high:g}" if self.below else "")
-        if self.low == -inf and self.high < inf:
-            return f"at most {self.high:g}"
-        if self.high == inf:
-            return "a number" if self.low == -inf else f"at least {self.low:g}"
-        return f"in [{self.low:g}, {self.high:g}{')' if self.below else ']'}"
-
-
-@dataclass(frozen=True)
-class Several:
-    """A few numbers, each in its own range, and what must hold between them."""
-
-    ranges: tuple[Range, ...]
-    ordered: bool = False
-
-    @property
-    def words(self) -> str:
-        """Say how many."""
-        return f"{('no', 'one', 'two', 'three')[len(self.ranges)]} numbers"
-
-
-@dataclass(frozen=True)
-class Whole(Range):
-    """The whole numbers of a range."""
-
-    def __contains__(self, value: float) -> bool:
-        return super().__contains__(value) and float(value).is_integer()
-
-    def __str__(self) -> str:
-        return f"a whole number, {super().__str__()}"
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of a few values."""
-
-    values: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """One value that a class has decided on: what its parent leaves open."""
-
-    value: Any
-
 
 AnyNumber: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(0)]
@@ -278,20 +219,6 @@ def _range(hint: Any) -> Range | Several | Threes | Patterns | OneOf | Fixed | t
         if isinstance(mark, Range | Several | Threes | Patterns | OneOf):
             return mark
     return bool if hint is bool or bool in get_args(hint) else None
-
-
-def signature(options: Mapping[str, Option]) -> inspect.Signature:
-    """Write the signature that the fields amount to: options by position first, in the order declared."""
-    params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    engine = inspect.Parameter("engine", inspect.Parameter.KEYWORD_ONLY, default="auto")
-    ordered = sorted(options.values(), key=lambda option: option.keyword_only)
-    return inspect.Signature([params, *map(_argument, ordered), engine])
-
-
-def _argument(option: Option) -> inspect.Parameter:
-    kind = inspect.Parameter.KEYWORD_ONLY if option.keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
-    default = inspect.Parameter.empty if option.default is REQUIRED else option.default
-    return inspect.Parameter(option.name, kind, default=default)
 
 
 def nearest(name: str, known: Iterable[str], listed: Iterable[str] = ()) -> str:

@@ -13,7 +13,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
-from .arguments import defaults_of
+from .arguments import defaults_of, signature
 from .definition import check_options, check_rule, check_steps
 from .engine.choose import checked_engine
 from .formula.around import surrounded
@@ -21,7 +21,7 @@ from .formula.rule import Rule, rule_of
 from .formula.sides import Sides, first_against_rest
 from .given import Given
 from .groups import check_together, checked_group, iterable
-from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared, signature
+from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared
 from .state import checkpoint
 from .state.averaged import swapped_in
 from .state.entries import States

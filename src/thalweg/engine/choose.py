@@ -20,6 +20,7 @@ COMPILERS = ("llvm", "triton")
 EAGER = "engine='eager' was asked for"
 DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
+MATRICES = "its formula multiplies whole matrices, which is torch's work"
 WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
 """The reasons for the eager engine that are what the user wanted."""
 
@@ -41,6 +42,8 @@ def why_eager(
         return DIFFERENTIABLE
     if item.grad.is_sparse or torch.strided not in formula.rule.owner.layouts:
         return SPARSE
+    if formula.multiplies:
+        return MATRICES
     return (
         why_not_device(engine, item.param)
         or why_not_tensors(item.param, item.grad)

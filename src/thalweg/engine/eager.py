@@ -28,6 +28,7 @@ from .rebinding import plain, rebinding
 from .residues import drop, residues
 from .residues import note as belonging
 from .rules import measuring_rule_for, rule_for
+from .stacks import stacked, together, unstacked
 
 MOST = 2**24
 """Elements whose new values are all computed before the first is written: so much memory is at hand, or nothing is
@@ -67,10 +68,13 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     """Compute what a step makes of parameters, and write nothing."""
     # Every formula is found first: what cannot be traced costs no computing.
     formulas = [formula_of(rule_for(optimizer, item.group), item.options) for item in items]
-    return [_computed(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
+    updates = [_begun(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
+    for alike in together(updates):
+        evaluate_all(alike)
+    return updates
 
 
-def _computed(optimizer: Any, item: Ready, formula: Formula) -> Update:
+def _begun(optimizer: Any, item: Ready, formula: Formula) -> Update:
     held = optimizer.state.get(item.param, {})
     refuse(optimizer, item, state_fault(formula, item, held))
     drop(optimizer, residues([(item.param, held)]))
@@ -94,7 +98,22 @@ def note(optimizer: Any, updates: Sequence[Update]) -> None:
 def grad_square(optimizer: Any, item: Ready) -> Any:
     """Sum the squares of a gradient, as it will be used."""
     formula = formula_of(measuring_rule_for(optimizer, item.group), item.options)
-    return whole(_computed(optimizer, item, formula).outputs["grad_square"])
+    update = _begun(optimizer, item, formula)
+    evaluate_all([update])
+    return whole(update.outputs["grad_square"])
+
+
+def evaluate_all(updates: Sequence[Update]) -> None:
+    """Call a formula for one parameter, or once for several that are alike, as a stack of matrices."""
+    first = updates[0]
+    with torch.set_grad_enabled(bool(first.item.group["differentiable"])):
+        values = [update.values() for update in updates]
+        if len(updates) == 1:
+            first.take(first.formula.rule(first.group(), values[0]))
+            return
+        outputs = first.formula.rule(first.group(), stacked(values))
+        for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
+            update.take(own)
 
 
 class Update:
@@ -109,12 +128,19 @@ class Update:
         self.full = dict(state)
         """What will be kept of the parameter."""
         complete(self.full, formula, self.param, self.kept, self.read)
-        written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
+        self.outputs: dict[str, Any] = {}
+        self.changes: list[Change] = []
+
+    def values(self) -> dict[str, Any]:
+        """Give what the formula is called with, as it sees it."""
         values = self._seen(self._values())
-        if formula.rebinds:
-            values = {name: rebinding(value) for name, value in values.items()}
-        outputs = {name: plain(value) for name, value in formula.rule(self._group(), values).items()}
-        self.outputs = {name: self.access.apart(value, written) for name, value in self._as_kept(outputs).items()}
+        return {name: rebinding(value) for name, value in values.items()} if self.formula.rebinds else values
+
+    def take(self, results: Mapping[str, Any]) -> None:
+        """Take what the formula has made, and find out what there is to write."""
+        written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
+        outputs = self._as_kept({name: plain(value) for name, value in results.items()})
+        self.outputs = {name: self.access.apart(value, written) for name, value in outputs.items()}
         self.changes = list(self._changes())
 
     def _changes(self) -> Iterator[Change]:
@@ -130,7 +156,8 @@ class Update:
         if formula.rule.counts_steps:
             yield from self._count_step()
 
-    def _group(self) -> Group:
+    def group(self) -> Group:
+        """Give what the formula calls `self`."""
         given = {name: self.access.number(value) for name, value in self.given.items()}
         numbers = {name: Number(value) for name, value in (self.item.numbers | {"step_count": self.count}).items()}
         return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **numbers, **given)
@@ -151,14 +178,19 @@ class Update:
         if not self.formula.has_lines:
             return values
         sides: Any = self.item.options.sides
-        return {name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() else x for name, x in values.items()}
+        squares = self.formula.rule.left | self.formula.rule.right
+        return {
+            name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() and name not in squares else x
+            for name, x in values.items()
+        }
 
     def _as_kept(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Give what a formula has returned the shapes in which it is kept."""
         if not self.formula.has_lines:
             return outputs
         sides: Any = self.item.options.sides
-        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs}
+        squares = self.formula.rule.left | self.formula.rule.right
+        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in squares}
         return outputs | {
             name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
             for name, shape in kept.items()

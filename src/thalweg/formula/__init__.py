@@ -9,21 +9,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .expr import BLOCK, Expr, MatrixFunction, Reduction, apply, as_expr, as_number
+from .expr import BLOCK, Expr, Reduction, apply, as_number
+from .linear import eigenbasis, matmul, nearer_basis, orthogonalize, sorted_columns, sorted_rows, transpose
 from .lines import along
-from .matrix import COEFFICIENTS, MATRIX_FUNCTIONS, work_dtype
+from .matrix import COEFFICIENTS
 from .move import plain
 from .number import Number
 from .ops import OPS
-from .rule import Columns, Copy, Rows, Scalar, Unsigned
+from .rule import Columns, Copy, Left, Right, Rows, Scalar, Unsigned
 from .scopes import ALONG, scope_of
+from .sides import Sides
 
 __all__ = [
     "COEFFICIENTS",
     "Columns",
     "Copy",
+    "Left",
+    "Right",
     "Rows",
     "Scalar",
+    "Sides",
     "Unsigned",
     "atan2",
     "bfloat16",
@@ -34,6 +39,7 @@ __all__ = [
     "column_max",
     "column_mean",
     "column_total",
+    "eigenbasis",
     "exp",
     "float16",
     "floor",
@@ -42,8 +48,10 @@ __all__ = [
     "integer",
     "lerp",
     "log",
+    "matmul",
     "maximum",
     "minimum",
+    "nearer_basis",
     "orthogonalize",
     "row_max",
     "row_mean",
@@ -51,10 +59,13 @@ __all__ = [
     "scaled_bits",
     "shift_right",
     "sign",
+    "sorted_columns",
+    "sorted_rows",
     "sqrt",
     "tanh",
     "total",
     "total_square",
+    "transpose",
     "where",
 ]
 
@@ -196,21 +207,6 @@ def block_peak(x: Any) -> Any:
         return Reduction("block_peak", (x,))
     rows = torch.nn.functional.pad(x.abs(), (0, -x.numel() % BLOCK)).view(-1, BLOCK)
     return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()]
-
-
-def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0, blocks: Any = 1) -> Any:
-    """Bring the singular values of a tensor's matrices near 1, by steps of Newton and Schulz's iteration.
-
-    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together. Each
-    of as many blocks of rows is a matrix of its own. Coefficients are three numbers, or three for each step in one row,
-    or a name of `COEFFICIENTS`.
-    """
-    given = COEFFICIENTS[coefficients] if isinstance(coefficients, str) else coefficients
-    x, numbers = plain(x), (steps, eps, batch_dims, blocks, *given)
-    if isinstance(x, Expr):
-        return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
-    kept = work_dtype(x.dtype)
-    return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
 
 
 def _along(how: str, x: Any) -> Any:

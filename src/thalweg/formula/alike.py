@@ -33,4 +33,6 @@ def _said(node: Expr) -> object:
         return repr(node.value), node.kind
     if isinstance(node, Operation):
         return node.op.name
-    return node.how if isinstance(node, Reduction | MatrixFunction) else None
+    if isinstance(node, MatrixFunction):
+        return node.how, node.scope, node.result
+    return node.how if isinstance(node, Reduction) else None

@@ -16,6 +16,7 @@ from .move import Move, plain
 from .rule import Rule, Update, Values, rule_of
 
 EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
+AROUND = (EMA, ACCUMULATED, SLOW, FILTERED)
 """The states that are kept for the averaged parameter, the sum of gradients, `lookahead` and `grokfast`."""
 
 MEASURED = ("grad_square", "step_square", "param_square")
@@ -215,9 +216,8 @@ def around(update: Update, wrappers: tuple[Callable[[Update], Update], ...] = WR
 
 def surrounded(rule: Rule) -> Rule:
     """Return the rule as it is used in training, with all that options may put around it."""
-    more = (EMA, ACCUMULATED, SLOW, FILTERED)
     wide = {EMA, ACCUMULATED, SLOW}
-    return rule.wrapped(around, states=(*rule.states, *more), wide=rule.wide | wide, copies=rule.copies | {EMA, SLOW})
+    return rule.wrapped(around, states=(*rule.states, *AROUND), wide=rule.wide | wide, copies=rule.copies | {EMA, SLOW})
 
 
 def lent(other: Any, owner: Any, names: Mapping[str, str], **decided: Any) -> Rule:

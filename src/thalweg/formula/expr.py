@@ -11,9 +11,15 @@ from .mistakes import Opaque
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 
-Scope: TypeAlias = Literal["element", "block", "row", "column", "matrix", "parameter", "group"]
-"""Where a symbol has one value: for each element, for each block of elements, for each row or column of a parameter's
-matrices, for each of them, for each parameter, or for each group."""
+Scope: TypeAlias = Literal[
+    "element", "turned", "left", "right", "block", "row", "column", "matrix", "parameter", "group"
+]
+"""Where a symbol has one value: for each element, or each of the matrices transposed; for each two rows or two columns;
+for each block of elements, for each row or column of a parameter's matrices, for each of them, for each parameter, or
+for each group."""
+
+SQUARES: tuple[Scope, ...] = ("left", "right")
+"""The scopes of square matrices, which are multiplied with a parameter's from the left, or from the right."""
 
 BLOCK = 256
 """Elements of a block, in the order of memory: those that share a scale in 8-bit formats."""
@@ -219,16 +225,26 @@ class Reduction(Expr):
 
 @dataclass(eq=False, frozen=True)
 class MatrixFunction(Expr):
-    """What a function of the table in `matrix` makes of a tensor; the other operands are numbers."""
+    """What a function of the table in `matrix` makes of some tensors; the other operands are numbers."""
 
     how: str
     operands: tuple[Expr, ...]
+    scope: Scope = "element"
+    tensors: int = 1
+    """How many of the operands are tensors: the first ones."""
+    result: int = 0
+    """Which of several results it is."""
     varies = True
 
     @property
+    def is_of_lines(self) -> bool:
+        """True if it takes a parameter as its rows and columns, whatever its dimensions."""
+        return self.how != "orthogonalize"
+
+    @property
     def numbers(self) -> tuple[Expr, ...]:
-        """All but the tensor."""
-        return self.operands[1:]
+        """All but the tensors."""
+        return self.operands[self.tensors :]
 
 
 def apply(name: str, *operands: Any) -> Expr:

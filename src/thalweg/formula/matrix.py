@@ -6,8 +6,9 @@ only count matrices, is the matrices' rows, and all others together are its colu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -106,3 +107,40 @@ those of Flash Newton-Schulz, of DeepSeek V4 and of Emerging-Optimizers."""
 
 MATRIX_FUNCTIONS = {"orthogonalize": newton_schulz}
 """Each function by its name."""
+
+
+def eigenbasis(matrices: Tensor) -> Tensor:
+    """Find the eigenvectors of symmetric matrices, those of the largest eigenvalues first; NaN of what is not finite.
+
+    Shape: (..., size, size).
+    """
+    if not torch.isfinite(matrices).all():
+        return torch.full_like(matrices, torch.nan)
+    try:
+        vectors: Tensor = torch.linalg.eigh(matrices)[1]
+    except RuntimeError:
+        # What float32 could not take apart, float64 may.
+        vectors = torch.linalg.eigh(matrices.double())[1].to(matrices.dtype)
+    return vectors.flip(-1)
+
+
+def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
+    """Take one step of orthogonal iteration; return the bases, and which of its columns each of them was.
+
+    Shape: (..., size, size) twice to (..., size, size) and (..., size).
+    Vyas et al. 2024, "SOAP: Improving and stabilizing Shampoo using Adam", algorithm 4. https://arxiv.org/abs/2409.11321
+    """
+    moved = matrices @ bases
+    order = torch.argsort((bases * moved).sum(-2), dim=-1, descending=True, stable=True)
+    return torch.linalg.qr(moved.take_along_dim(order[..., None, :], -1))[0], order
+
+
+ON_LINES: dict[str, Callable[..., Any]] = {
+    "matmul": torch.matmul,
+    "transpose": lambda matrices: matrices.mT,
+    "eigenbasis": eigenbasis,
+    "nearer_basis": nearer_basis,
+    "sorted_rows": lambda matrices, order: matrices.take_along_dim(order[..., :, None], -2),
+    "sorted_columns": lambda matrices, order: matrices.take_along_dim(order[..., None, :], -1),
+}
+"""Functions of tensors whose last two dimensions are a parameter's rows and columns, or two times the same."""

@@ -145,6 +145,9 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
     """Apply all passes, in order; what comes back knows the passes that must go before it."""
     scalars = formula.rule.scalars
     places = {name: form.symbols(name) for name, form in kept}
+    if formula.multiplies:
+        # Whole matrices are multiplied by torch, which is not told of passes.
+        return Program(formula, [], {}, {}, places)
     outputs = merge(stored(formula, dict(kept), places))
     outputs = rewrite(outputs, reciprocal)
     outputs = rewrite(outputs, gather_numbers)

@@ -87,7 +87,9 @@ def identity(node: Expr) -> tuple[object, ...]:
     operands = [id(operand) for operand in node.operands]
     if isinstance(node, Operation):
         return (node.op.name, *operands)
-    if isinstance(node, Reduction | MatrixFunction):
+    if isinstance(node, MatrixFunction):
+        return (node.how, node.scope, node.result, *operands)
+    if isinstance(node, Reduction):
         return (node.how, *operands)
     if isinstance(node, Constant):
         return ("constant", node.kind, node.value if node.kind == "bits" else node.value.hex())

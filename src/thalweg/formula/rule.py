@@ -23,13 +23,27 @@ Rows = Annotated[Any, "one number a row"]
 Columns = Annotated[Any, "one number a column"]
 """Marks a state of `update` that is one number for each column."""
 
+Left = Annotated[Any, "a number for each two rows"]
+"""Marks a state of `update` that is a square matrix with the parameter's rows: `matmul(q, param)` goes."""
+
+Right = Annotated[Any, "a number for each two columns"]
+"""Marks a state of `update` that is a square matrix with the parameter's columns: `matmul(param, q)` goes."""
+
 Unsigned = Annotated[Any, "never negative"]
 """Marks a state of `update` that is never negative, as a mean of squares is: formats keep it so."""
 
 Copy = Annotated[Any, "starts as the parameter"]
 """Marks a state of `update` that starts as the parameter; it is never kept in a narrow format."""
 
-MARKS = {"Scalar": Scalar, "Rows": Rows, "Columns": Columns, "Unsigned": Unsigned, "Copy": Copy}
+MARKS = {
+    "Scalar": Scalar,
+    "Rows": Rows,
+    "Columns": Columns,
+    "Left": Left,
+    "Right": Right,
+    "Unsigned": Unsigned,
+    "Copy": Copy,
+}
 
 Values: TypeAlias = dict[str, Any]
 """The parameter, its gradient and its states, by name."""
@@ -63,14 +77,21 @@ class Rule:
     """Those that are one number for each row."""
     columns: frozenset[str] = field(default=frozenset())
     """Those that are one number for each column."""
+    left: frozenset[str] = field(default=frozenset())
+    """Those that are square matrices with the parameter's rows."""
+    right: frozenset[str] = field(default=frozenset())
+    """Those that are square matrices with the parameter's columns."""
 
     def scope(self, state: str) -> Scope:
         """Say where a state has one value."""
-        if state in self.scalars:
-            return "parameter"
-        if state in self.rows:
-            return "row"
-        return "column" if state in self.columns else "element"
+        kinds: dict[Scope, frozenset[str]] = {
+            "parameter": self.scalars,
+            "row": self.rows,
+            "column": self.columns,
+            "left": self.left,
+            "right": self.right,
+        }
+        return next((scope for scope, names in kinds.items() if state in names), "element")
 
     def __call__(self, group: Group, now: Values) -> Values:
         """Compute the new parameter and states, and what is measured on the way, by name."""
@@ -138,11 +159,11 @@ def rule_of(owner: Any) -> Rule:
         if len(marks[name] - {"Unsigned"}) > 1:
             said = " and ".join(mark for mark in MARKS if mark in marks[name])
             raise TypeError(f"{owner.__name__}.update marks {name!r} as {said}: a state can be one of them")
-    scalars, rows, columns, unsigned, copies = (
+    scalars, rows, columns, left, right, unsigned, copies = (
         frozenset(name for name in names if mark in marks[name]) for mark in MARKS
     )
     update, counts = _by_name(owner, text, names), owner.counts_steps
-    return Rule(owner, text, update, names, scalars, unsigned, counts, copies, copies, rows, columns)
+    return Rule(owner, text, update, names, scalars, unsigned, counts, copies, copies, rows, columns, left, right)
 
 
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:

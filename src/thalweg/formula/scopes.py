@@ -13,6 +13,9 @@ PARTS: dict[Scope, frozenset[str]] = {
     "row": frozenset({"matrix", "row"}),
     "column": frozenset({"matrix", "column"}),
     "element": frozenset({"matrix", "row", "column"}),
+    "left": frozenset({"matrix", "row", "other row"}),
+    "right": frozenset({"matrix", "column", "other column"}),
+    "turned": frozenset({"matrix", "row as column"}),
 }
 """What a value may differ between: what meets a value of another scope differs wherever one of the two does."""
 
@@ -41,7 +44,10 @@ def scope_of(node: Expr) -> Scope:
 def joined(several: Iterable[Scope]) -> Scope:
     """Find where a value differs that is computed from several."""
     parts = reduce(frozenset.union, map(PARTS.__getitem__, several), PARTS["parameter"])
-    return next(scope for scope, own in PARTS.items() if own == parts)
+    found = next((scope for scope, own in PARTS.items() if own == parts), None)
+    if found is None:
+        raise TypeError("matrices of two shapes meet element by element: use matmul(a, b) or transpose(a)")
+    return found
 
 
 def _scope(node: Expr, operands: list[Scope]) -> Scope:
@@ -54,4 +60,4 @@ def _scope(node: Expr, operands: list[Scope]) -> Scope:
     if isinstance(node, Operation):
         return joined(operands)
     assert isinstance(node, Reduction | MatrixFunction)
-    return "element"
+    return node.scope if isinstance(node, MatrixFunction) else "element"

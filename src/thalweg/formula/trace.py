@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from types import FrameType
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from . import around
 from .alike import are_alike
-from .expr import Constant, Expr, Operation, Reduction, Symbol, apply, as_expr, as_number, symbols, walk
+from .expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, apply, as_expr, as_number, symbols, walk
 from .facts import FACTS, SHAPE, size_name
 from .mistakes import in_one_sentence
 from .phases import PHASE, Usual, phase_in, usual
@@ -47,14 +48,27 @@ class Formula:
     def _read(self, options: Mapping[str, Any], name: str) -> Any:
         return phase_in(self.rule.owner, options) if name == PHASE else shape_of(options[name])
 
-    @property
+    @cached_property
     def has_lines(self) -> bool:
-        """True if it speaks of rows or columns."""
+        """True if it speaks of rows or columns, or of products of matrices."""
         nodes = walk(*self.outputs.values())
-        kept = self.rule.rows | self.rule.columns
-        return any(isinstance(node, Reduction) and node.side for node in nodes) or not kept.isdisjoint(self.states)
+        rule = self.rule
+        kept = rule.rows | rule.columns | rule.left | rule.right
+        return any(map(_is_of_lines, nodes)) or not kept.isdisjoint(self.states)
 
-    @property
+    @cached_property
+    def multiplies(self) -> bool:
+        """True if it speaks of products of matrices."""
+        nodes = walk(*self.outputs.values())
+        return any(isinstance(node, MatrixFunction) and node.is_of_lines for node in nodes)
+
+    @cached_property
+    def sees_matrices_alone(self) -> bool:
+        """True if a stack of matrices is to it as many times one: it multiplies them, and sums over none of them."""
+        sums = any(isinstance(node, Reduction) and not node.varies for node in walk(*self.outputs.values()))
+        return self.multiplies and not (sums or self.rebinds or self.rule.scalars & set(self.states))
+
+    @cached_property
     def facts(self) -> frozenset[str]:
         """What was asked of the parameter."""
         asked = (symbol.name for condition, _ in self.decisions for symbol in symbols(condition))
@@ -137,6 +151,10 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
     return formula
 
 
+def _is_of_lines(node: Expr) -> bool:
+    return (isinstance(node, Reduction) and bool(node.side)) or (isinstance(node, MatrixFunction) and node.is_of_lines)
+
+
 def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:
     """Name the states of the usual phase: they are kept in all phases, whether these change them or not."""
     owner, phase = formula.rule.owner, formula.structure.get(PHASE)
@@ -150,15 +168,21 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
     new: Expr = as_number(as_expr(value))
     found, wanted = scope_of(new), rule.scope(name)
     if joined([found, wanted]) != wanted:
-        mark, word = {"row": ("Rows", "row_mean"), "column": ("Columns", "column_mean")}.get(
-            wanted, ("a Scalar", "total")
-        )
+        mark, word = WANTED.get(wanted, ("a Scalar", "total"))
         raise TypeError(
             f"{rule.owner.__name__}.update returned {name!r} for each {found}, but it is marked as {mark}, one "
             f"number a {wanted}: take a {word}(), or leave the mark out"
         )
     return new
 
+
+WANTED = {
+    "row": ("Rows", "row_mean"),
+    "column": ("Columns", "column_mean"),
+    "left": ("Left", "matmul"),
+    "right": ("Right", "matmul"),
+}
+"""The mark of what is kept for fewer places than each element, and a word that makes it."""
 
 GIVEN = {
     "step_count": Symbol("step_count", "parameter"),
@@ -209,10 +233,16 @@ def living(outputs: dict[str, Expr], inputs: dict[str, Symbol], always: Collecti
     return {name: value for name, value in outputs.items() if name not in dead}
 
 
+@lru_cache(maxsize=4096)
+def _nodes(expr: Expr) -> tuple[Expr, ...]:
+    """Walk over a graph once: the same numbers are asked for at each step."""
+    return tuple(walk(expr))
+
+
 def evaluate(expr: Expr, options: Mapping[str, Any], **numbers: float) -> Any:
     """Compute a number of the formula in float64, from the options and the parameter's own numbers."""
     values: dict[Expr, Any] = {}
-    for node in walk(expr):
+    for node in _nodes(expr):
         if isinstance(node, Constant):
             values[node] = node.value
         elif isinstance(node, Symbol):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.expr import BLOCK, Scope, Symbol
+from ..formula.expr import BLOCK, SQUARES, Scope, Symbol
 from ..formula.ops import Kind
 
 NARROW = (torch.bfloat16, torch.float16)
@@ -66,6 +66,8 @@ class Part:
     """True if a byte has two whole numbers of 4 bits."""
     single: tuple[int, ...] = field(default=(), compare=False)
     """The dimensions that have one element, whatever the parameter's have."""
+    sizes: tuple[int, ...] = field(default=(), compare=False)
+    """The shape of square matrices."""
 
     def of(self, quantity: str) -> str:
         """Name the tensor."""
@@ -85,8 +87,8 @@ class Part:
 
     @property
     def is_smaller(self) -> bool:
-        """True if there is an element for each row, or column, of the parameter."""
-        return self.scope in ("row", "column")
+        """True if there is an element for each row, or column, of the parameter, or for two of them."""
+        return self.scope in ("row", "column", *SQUARES)
 
     @property
     def is_flat(self) -> bool:
@@ -100,6 +102,8 @@ class Part:
             return (blocks * BLOCK // 2,)
         if self.is_flat:
             return (blocks,)
+        if self.scope in SQUARES:
+            return self.sizes
         return tuple(1 if place in self.single else size for place, size in enumerate(param.shape))
 
     def seen(self, tensor: Tensor) -> Tensor:
@@ -115,11 +119,13 @@ class Format:
     scope: Scope = field(default="element", kw_only=True)
     single: tuple[int, ...] = field(default=(), kw_only=True, compare=False)
     """The dimensions of which there is one element, where it is kept for each row or column."""
+    sizes: tuple[int, ...] = field(default=(), kw_only=True, compare=False)
+    """The shape of square matrices."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The tensors, the one with the quantity's own name first."""
-        return (Part("", self.dtype, self.scope, single=self.single),)
+        return (Part("", self.dtype, self.scope, single=self.single, sizes=self.sizes),)
 
     @property
     def is_plain(self) -> bool:

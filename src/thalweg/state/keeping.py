@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.expr import SQUARES
 from ..formula.rule import Rule
 from ..formula.trace import Formula
 from .blocks import FEWEST, SCALE, Blocks
@@ -35,6 +36,8 @@ def param_format(param: Tensor, rounding: str | None) -> Format:
 def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> Format:
     """Say how a state is kept: as it is, if it is there, else as the options ask."""
     kept = state.get(name)
+    if rule.scope(name) in SQUARES:
+        return _square_format(rule, name, param, group, kept)
     if rule.scope(name) in ("row", "column"):
         return _line_format(rule, name, param, group, kept)
     if isinstance(kept, Tensor):
@@ -58,6 +61,16 @@ def _line_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any],
     scope = rule.scope(name)
     single = () if sides is None else sides.columns if scope == "row" else sides.rows
     return Format(torch.float32 if dtype in CODED else dtype, scope=scope, single=single)
+
+
+def _square_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], kept: Any) -> Format:
+    """Say how a square matrix is kept: as finely as is computed, since eigenvectors want that."""
+    dtype = kept.dtype if isinstance(kept, Tensor) else compute_dtype(param.dtype)
+    sides, scope = rule.owner.sides(tuple(param.shape), group), rule.scope(name)
+    if sides is None:
+        return Format(dtype, scope=scope)
+    size = sides.count(param.shape)[1 if scope == "left" else 2]
+    return Format(dtype, scope=scope, sizes=(*(param.shape[place] for place in sides.others), size, size))
 
 
 def _coded(codes: Tensor, param: Tensor) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.around import AROUND
 from ..formula.facts import known
 from ..formula.rule import Rule
 from ..formula.trace import formula_of
@@ -66,7 +67,7 @@ def state_faults(
     """Say what keeps a saved state from being this parameter's, in words that follow its name."""
     own = {*rule.states, *(name + SCALE for name in rule.states), *BESIDE, "step"}
     strange = [name for name in state if name in others and name not in own]
-    kept = ", ".join(name for name in rule.states if name not in rule.wide) or "none"
+    kept = ", ".join(name for name in rule.states if name not in AROUND) or "none"
     found = [f"has a state {name!r}, but {rule.owner.__name__} keeps {kept}" for name in strange]
     found += misfits(rule, param, group, state)
     return found or [*_values(state), *_missing(rule, state, param, group)]
@@ -81,12 +82,12 @@ def _values(state: Mapping[str, Any]) -> Iterator[str]:
 
 def _missing(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any]) -> Iterator[str]:
     """Find what every optimizer of this kind keeps, where it keeps anything: it got lost, and is not made anew."""
-    own = [name for name in rule.states if name not in rule.wide and state.get(name) is not None]
+    own = [name for name in rule.states if name not in AROUND and state.get(name) is not None]
     if not own:
         return
     formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
     always, now = (formula_of(rule, options) for options in formulas)
-    wanted = [name for name in now.states if name in always.states and name not in rule.wide]
+    wanted = [name for name in now.states if name in always.states and name not in AROUND]
     wanted += ["step"] if rule.counts_steps else []
     for name in wanted:
         if name not in state:

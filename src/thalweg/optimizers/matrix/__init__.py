@@ -1,3 +1,4 @@
 """What an update needs of the whole matrix: its singular values."""
 
 from .muon import *
+from .soap import *

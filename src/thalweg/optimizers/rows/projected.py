@@ -7,6 +7,39 @@ from ...optimizer import Optimizer
 __all__ = ["SGDP", "AdamP"]
 
 
+class SGDP(Optimizer):
+    """Momentum, less the part of a step along the weights where gradients stand at right angles to them.
+
+    Heo et al. 2021, "AdamP: slowing down the slowdown for momentum optimizers on scale-invariant weights", algorithm 1,
+    with weight decay as in the authors' code: times lr, over 1 - momentum.
+    https://arxiv.org/abs/2006.08217
+    Tune: SGD's lr and momentum.
+    """
+
+    lr: NonNegative = 1e-1
+    momentum: Decay = 0.0
+    dampening: Fraction = 0.0
+    weight_decay: NonNegative = 0.0
+    nesterov: bool = False
+    eps: NonNegative = 1e-8
+    delta: NonNegative = 0.1
+    wd_ratio: Fraction = 0.1
+
+    counts_steps = False
+
+    def update(self, param, grad, momentum_buffer):
+        momentum_buffer = self.momentum * momentum_buffer + (1 - self.dampening) * grad
+        step = grad + self.momentum * momentum_buffer if self.nesterov else momentum_buffer
+        step, decaying = projected(self, param, grad, step)
+        param = param - self.lr * self.weight_decay / (1 - self.momentum) * decaying
+        return param - self.lr * step, momentum_buffer
+
+    @classmethod
+    def unfit(cls, param, options):
+        """Angles are between real vectors."""
+        return _unfit(cls, param)
+
+
 class AdamP(Optimizer):
     """Adam, less the part of a step along the weights where gradients stand at right angles to them.
 
@@ -36,38 +69,6 @@ class AdamP(Optimizer):
         step, decaying = projected(self, param, grad, step)
         param = param - self.lr * self.weight_decay * decaying
         return param - self.lr / (1 - beta1**self.step_count) * step, exp_avg, exp_avg_sq
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Angles are between real vectors."""
-        return _unfit(cls, param)
-
-
-class SGDP(Optimizer):
-    """Momentum, less the part of a step along the weights where gradients stand at right angles to them.
-
-    Heo et al. 2021, as for AdamP, algorithm 1, with weight decay as in the authors' code: times lr, over 1 - momentum.
-    https://arxiv.org/abs/2006.08217
-    Tune: SGD's lr and momentum.
-    """
-
-    lr: NonNegative = 1e-1
-    momentum: Decay = 0.0
-    dampening: Fraction = 0.0
-    weight_decay: NonNegative = 0.0
-    nesterov: bool = False
-    eps: NonNegative = 1e-8
-    delta: NonNegative = 0.1
-    wd_ratio: Fraction = 0.1
-
-    counts_steps = False
-
-    def update(self, param, grad, momentum_buffer):
-        momentum_buffer = self.momentum * momentum_buffer + (1 - self.dampening) * grad
-        step = grad + self.momentum * momentum_buffer if self.nesterov else momentum_buffer
-        step, decaying = projected(self, param, grad, step)
-        param = param - self.lr * self.weight_decay / (1 - self.momentum) * decaying
-        return param - self.lr * step, momentum_buffer
 
     @classmethod
     def unfit(cls, param, options):

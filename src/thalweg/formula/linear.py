@@ -1,0 +1,120 @@
+"""What a rule may say of whole matrices: products, transposed ones, bases; of a parameter's, or of square states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from .expr import Expr, MatrixFunction, Scope, as_expr
+from .matrix import COEFFICIENTS, MATRIX_FUNCTIONS, ON_LINES, work_dtype
+from .move import plain
+from .scopes import scope_of
+
+SIDES: dict[Scope, tuple[str, str]] = {
+    "element": ("rows", "columns"),
+    "turned": ("columns", "rows"),
+    "left": ("rows", "rows"),
+    "right": ("columns", "columns"),
+}
+"""What the rows and the columns of a matrix are, in terms of the parameter's."""
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """Multiply two matrices, in the format that is computed in."""
+    a, b = plain(a), plain(b)
+    if isinstance(a, Tensor):
+        return ON_LINES["matmul"](a, b)
+    (rows, inner), (other, columns) = _sides("matmul", a), _sides("matmul", b)
+    if inner != other:
+        raise TypeError(
+            f"matmul(a, b) needs a to have as many columns as b has rows, but these are {inner} and {other}"
+        )
+    return _node("matmul", _scope(rows, columns), a, b)
+
+
+def transpose(a: Any) -> Any:
+    """Turn rows into columns."""
+    a = plain(a)
+    if isinstance(a, Tensor):
+        return ON_LINES["transpose"](a)
+    rows, columns = _sides("transpose", a)
+    return _node("transpose", _scope(columns, rows), a)
+
+
+def eigenbasis(a: Any) -> Any:
+    """Find the eigenvectors of a symmetric matrix, which are its columns: that of the largest eigenvalue first."""
+    a = plain(a)
+    if isinstance(a, Tensor):
+        return ON_LINES["eigenbasis"](a)
+    return _node("eigenbasis", _square("eigenbasis", a), a)
+
+
+def nearer_basis(a: Any, basis: Any) -> Any:
+    """Bring a basis nearer to the eigenvectors of a symmetric matrix; return it, and the order of its columns.
+
+    The columns are put in the order of the eigenvalues that they show, multiplied by the matrix once, and made
+    orthonormal; the order says which column of before each of them was.
+    """
+    a, basis = plain(a), plain(basis)
+    if isinstance(a, Tensor):
+        return ON_LINES["nearer_basis"](a, basis)
+    scope = _square("nearer_basis", a)
+    order: Scope = "row" if scope == "left" else "column"
+    return _node("nearer_basis", scope, a, basis), _node("nearer_basis", order, a, basis, result=1)
+
+
+def sorted_rows(x: Any, order: Any) -> Any:
+    """Put rows in the order that `nearer_basis` has found for them."""
+    return _sorted("sorted_rows", x, order)
+
+
+def sorted_columns(x: Any, order: Any) -> Any:
+    """Put columns in the order that `nearer_basis` has found for them."""
+    return _sorted("sorted_columns", x, order)
+
+
+def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0, blocks: Any = 1) -> Any:
+    """Bring the singular values of a tensor's matrices near 1, by steps of Newton and Schulz's iteration.
+
+    Rows are the first dimension after `batch_dims` that only count matrices; columns are all the others together. Each
+    of as many blocks of rows is a matrix of its own. Coefficients are three numbers, or three for each step in one row,
+    or a name of `COEFFICIENTS`.
+    """
+    given = COEFFICIENTS[coefficients] if isinstance(coefficients, str) else coefficients
+    x, numbers = plain(x), (steps, eps, batch_dims, blocks, *given)
+    if isinstance(x, Expr):
+        return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
+    kept = work_dtype(x.dtype)
+    return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
+
+
+def _sorted(how: str, x: Any, order: Any) -> Any:
+    x, order = plain(x), plain(order)
+    if isinstance(x, Tensor):
+        return ON_LINES[how](x, order)
+    _sides(how, x)
+    return _node(how, scope_of(x), x, order)
+
+
+def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0) -> MatrixFunction:
+    return MatrixFunction(how, tensors, scope, len(tensors), result)
+
+
+def _sides(word: str, a: Any) -> tuple[str, str]:
+    """Say what the rows and columns of a matrix are."""
+    found = SIDES.get(scope_of(a)) if isinstance(a, Expr) else None
+    if found is None:
+        raise TypeError(f"{word} is for matrices, but got a number, or one for each row or column")
+    return found
+
+
+def _square(word: str, a: Any) -> Scope:
+    rows, columns = _sides(word, a)
+    if rows != columns:
+        raise TypeError(f"{word} is for square matrices, but got one with a parameter's {rows} and {columns}")
+    return _scope(rows, columns)
+
+
+def _scope(rows: str, columns: str) -> Scope:
+    return next(scope for scope, sides in SIDES.items() if sides == (rows, columns))

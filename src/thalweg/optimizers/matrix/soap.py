@@ -1,0 +1,138 @@
+"""Adam in the bases in which a matrix' gradients are least correlated."""
+
+from __future__ import annotations
+
+from ...formula import (
+    Left,
+    Right,
+    Sides,
+    Unsigned,
+    eigenbasis,
+    lerp,
+    matmul,
+    nearer_basis,
+    sorted_columns,
+    sorted_rows,
+    sqrt,
+    total_square,
+    transpose,
+)
+from ...hyper import Betas, Count, Decay, NonNegative
+from ...optimizer import Optimizer
+
+__all__ = ["SOAP"]
+
+
+class SOAP(Optimizer):
+    """Adam in the eigenvectors of the gradients' mean products with themselves, by rows and by columns.
+
+    Vyas et al. 2024, "SOAP: Improving and stabilizing Shampoo using Adam", algorithm 3. https://arxiv.org/abs/2409.11321
+    The first step only looks at the gradient. Every `precondition_frequency` steps the bases come nearer to the
+    eigenvectors (algorithm 4), and the second moment is put in their new order; the first one is kept as the parameter
+    is. A side longer than `max_precondition_dim` has no basis of its own, nor have vectors, unless `precondition_1d`:
+    they are Adam's then. Of a tensor with more dimensions the first one is the rows, all others together are columns.
+    `shampoo_beta` is the share of old products, betas[1] if None; with `normalize_grads` each step has a root mean
+    square of 1.
+    Tune: lr 3e-3, as AdamW's or three times that; precondition_frequency 10, more often for small batches.
+    """
+
+    lr: NonNegative = 3e-3
+    betas: Betas = (0.95, 0.95)
+    shampoo_beta: Decay | None = None
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.01
+    precondition_frequency: Count = 10
+    max_precondition_dim: Count = 10000
+    precondition_1d: bool = False
+    correct_bias: bool = True
+    normalize_grads: bool = False
+
+    phases = ("first", "refresh", "between")
+
+    def update(
+        self,
+        param,
+        grad,
+        exp_avg,
+        exp_avg_sq: Unsigned,
+        products_left: Left,
+        products_right: Right,
+        basis_left: Left,
+        basis_right: Right,
+    ):
+        beta1, beta2 = self.betas
+        if self.phase != "first":
+            exp_avg = lerp(exp_avg, grad, 1 - beta1)
+            turned = self.turned(grad, basis_left, basis_right)
+            exp_avg_sq = lerp(exp_avg_sq, turned * turned, 1 - beta2)
+            step = self.turned(exp_avg, basis_left, basis_right) / (sqrt(exp_avg_sq) + self.eps)
+            param = param - self.rate() * self.normalized(self.turned_back(step, basis_left, basis_right))
+            param = param * (1 - self.lr * self.weight_decay)
+        weight = 1 - (beta2 if self.shampoo_beta is None else self.shampoo_beta)
+        if self.has_left():
+            products_left = lerp(products_left, matmul(grad, transpose(grad)), weight)
+            if self.phase == "first":
+                basis_left = eigenbasis(products_left)
+            elif self.phase == "refresh":
+                basis_left, order = nearer_basis(products_left, basis_left)
+                exp_avg_sq = sorted_rows(exp_avg_sq, order)
+        if self.has_right():
+            products_right = lerp(products_right, matmul(transpose(grad), grad), weight)
+            if self.phase == "first":
+                basis_right = eigenbasis(products_right)
+            elif self.phase == "refresh":
+                basis_right, order = nearer_basis(products_right, basis_right)
+                exp_avg_sq = sorted_columns(exp_avg_sq, order)
+        return param, exp_avg, exp_avg_sq, products_left, products_right, basis_left, basis_right
+
+    @classmethod
+    def unfit(cls, param, options):
+        """Real numbers are needed."""
+        if param.is_complex():
+            return "SOAP is for real numbers", f"is {param.dtype}: pass it to AdamW"
+        return None
+
+    @classmethod
+    def phase_of(cls, options, step):
+        """Look for bases at first, and come nearer to the best ones every few steps from then on."""
+        if step == 1:
+            return "first"
+        return "refresh" if (step - 1) % options["precondition_frequency"] == 0 else "between"
+
+    @classmethod
+    def sides(cls, shape, options):
+        """Take a vector as one column, where it is to have a basis."""
+        if len(shape) == 1 and options["precondition_1d"]:
+            return Sides((0,), (), 1)
+        return super().sides(shape, options)
+
+    def has_left(self):
+        """Tell if rows have a basis."""
+        return bool(self.is_matrix) and bool(self.rows <= self.max_precondition_dim)
+
+    def has_right(self):
+        """Tell if columns have a basis."""
+        return bool(self.is_matrix) and bool(self.ndim > 1) and bool(self.columns <= self.max_precondition_dim)
+
+    def turned(self, x, basis_left, basis_right):
+        """Write a matrix in the bases."""
+        x = matmul(transpose(basis_left), x) if self.has_left() else x
+        return matmul(x, basis_right) if self.has_right() else x
+
+    def turned_back(self, x, basis_left, basis_right):
+        """Write a matrix as the parameter is again."""
+        x = matmul(basis_left, x) if self.has_left() else x
+        return matmul(x, transpose(basis_right)) if self.has_right() else x
+
+    def rate(self):
+        """Give the learning rate, corrected for means that start at zero; the first step is not counted."""
+        if not self.correct_bias:
+            return self.lr
+        steps = self.step_count - 1
+        return self.lr * sqrt(1 - self.betas[1] ** steps) / (1 - self.betas[0] ** steps)
+
+    def normalized(self, step):
+        """Bring the root mean square of a step to 1, where that is wanted."""
+        if not self.normalize_grads:
+            return step
+        return step / (sqrt(total_square(step) / self.numel) + self.eps)
