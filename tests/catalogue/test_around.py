@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from thalweg.hyper import Fixed
 from thalweg.optimizer import Optimizer
 
 from ..traits import skip_where_refused
@@ -19,16 +20,23 @@ def engine(request):
     return request.param
 
 
+def is_on(own, other):
+    """Tell if a class has an option on that is off elsewhere, and may be put off."""
+    return own.default != other.default and not isinstance(own.rule, Fixed)
+
+
 class Loop:
     """Two trainings from one start with the same gradients: an option here, the same by hand there."""
 
     def __init__(self, cls, required, engine, dtype=torch.float64, **options):
         start = [torch.randn(shape, dtype=dtype) for shape in SHAPES]
         self.params, self.others = ([torch.nn.Parameter(value.clone()) for value in start] for _ in range(2))
-        self.optimizer = cls(self.params, **required, **options, engine=engine)
+        # What a class has on by default is off where the same is done by hand.
+        self.off = {name: other.default for name, other in Optimizer.around.items() if is_on(cls.options[name], other)}
+        self.optimizer = cls(self.params, **(self.off | required | options), engine=engine)
         common = {name: value for name, value in required.items() if name not in options}
         common |= {name: value for name, value in options.items() if name == "weight_decay"}
-        self.plain = cls(self.others, **common, engine=engine)
+        self.plain = cls(self.others, **(self.off | common), engine=engine)
 
     def gradients(self, scale=1.0):
         for param, other in zip(self.params, self.others, strict=True):
@@ -170,7 +178,7 @@ def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
     if "weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses:
         pytest.skip("it decays no weights, or in its own way")
     it = loop(weight_decay=0.1, decoupled_weight_decay=True)
-    plain = type(it.plain)(it.others, lr=it.optimizer.lr, weight_decay=0.0, engine=it.plain.engine)
+    plain = type(it.plain)(it.others, lr=it.optimizer.lr, weight_decay=0.0, engine=it.plain.engine, **it.off)
     for _ in range(STEPS):
         it.gradients()
         it.optimizer.step()

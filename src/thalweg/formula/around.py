@@ -78,7 +78,8 @@ def clipped_by_norm(inner: Update) -> Update:
     def update(self: Any, now: Values) -> Values:
         if self.max_grad_norm is None:
             return inner(self, now)
-        return inner(self, now | {"grad": now["grad"] * minimum(1, self.max_grad_norm / (self.grad_norm + EDGE))})
+        share = minimum(1, self.max_grad_norm / (self.grad_norm + EDGE))
+        return inner(self.having(grad_norm=self.grad_norm * share), now | {"grad": now["grad"] * share})
 
     return update
 

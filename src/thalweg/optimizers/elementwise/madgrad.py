@@ -1,6 +1,6 @@
 """Dual averaging: the sum of all gradients, seen from where training began."""
 
-from ...formula import Copy, Unsigned, cbrt, sqrt
+from ...formula import Copy, Unsigned, cbrt, lerp, sqrt
 from ...hyper import Decay, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
@@ -27,4 +27,4 @@ class MADGRAD(Optimizer):
         grad_sum_sq = grad_sum_sq + rate * grad * grad
         s = s + rate * grad
         z = x0 - s / (cbrt(grad_sum_sq) + self.eps)
-        return self.momentum * param + (1 - self.momentum) * z, grad_sum_sq, s, x0
+        return lerp(z, param, self.momentum), grad_sum_sq, s, x0

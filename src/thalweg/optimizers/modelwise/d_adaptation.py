@@ -3,7 +3,7 @@
 from math import inf
 from typing import Annotated, Any, ClassVar
 
-from ...formula import Copy, Unsigned, maximum, minimum, sign, sqrt, total, total_square, where
+from ...formula import Copy, Unsigned, lerp, maximum, minimum, sign, sqrt, total, total_square, where
 from ...hyper import Betas, Decay, NonNegative, Positive, Range, ThreeBetas
 from ...optimizer import Optimizer
 
@@ -131,7 +131,10 @@ class DAdaptSGD(Optimizer):
     needs_grad_norm = True
     measures = ("progress", "distance_square", "slope_square")
     learned = ("d", "numerator_weighted", "g0_norm")
-    refuses = OTHERWISE
+    refuses = OTHERWISE | {
+        "max_tensor_norm": "the norm of the model's first gradient is known before tensors are clipped by themselves",
+        "grokfast": "the norm of the model's first gradient is known before slow gradients are added",
+    }
 
     def update(self, param, grad, s, x0: Copy):
         if not self.lr:
@@ -142,7 +145,7 @@ class DAdaptSGD(Optimizer):
         grad = grad + self.weight_decay * param
         progress = total(rate * grad * s)
         s = s + rate * grad
-        param = self.momentum * param + (1 - self.momentum) * (x0 - s)
+        param = lerp(x0 - s, param, self.momentum)
         return param, s, x0, progress, total_square(s), slope
 
     @classmethod
@@ -192,7 +195,7 @@ class DAdaptAdaGrad(Optimizer):
         sum = sum + grad * grad
         s = s + rate * grad
         root = sqrt(sum) + self.eps
-        param = self.momentum * param + (1 - self.momentum) * (x0 - s / root)
+        param = lerp(x0 - s / root, param, self.momentum)
         changes = total(s * s / root - before), total(abs(s) - size)
         return param, sum, s, x0, *changes, total(rate * grad * rate * grad / root)
 
