@@ -6,7 +6,7 @@ C has none, so an interrupt comes before or after it. Where Python has to take p
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from collections import deque
