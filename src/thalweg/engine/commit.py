@@ -6,6 +6,7 @@ C has none, so an interrupt comes before or after it. Where Python has to take p
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from collections import deque
@@ -22,9 +23,11 @@ from ..state.entries import Entries
 
 Change: TypeAlias = Callable[[], Any]
 
-SET_HANDLER: Callable[..., Any] = getattr(signal.signal, "__wrapped__", signal.signal)
-GET_HANDLER: Callable[..., Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+SET_HANDLER: Callable[..., Any] = _signal.signal
+GET_HANDLER: Callable[..., Any] = _signal.getsignal
 """C's own functions, without what makes enumerations of numbers: that would take as long as a launch."""
+
+SIGINT = int(signal.SIGINT)
 
 
 def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
@@ -40,15 +43,15 @@ def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
 def interrupts_waiting() -> Iterator[None]:
     """Answer an interrupt from the keyboard only afterwards; no other thread than the main one gets any."""
     # A handler that is None was put there by a library in C, and could not be put back.
-    if threading.current_thread() is not threading.main_thread() or GET_HANDLER(signal.SIGINT) is None:
+    if threading.current_thread() is not threading.main_thread() or GET_HANDLER(SIGINT) is None:
         yield
         return
     came: list[Any] = []
-    handler = SET_HANDLER(signal.SIGINT, lambda *arguments: came.append(arguments))
+    handler = SET_HANDLER(SIGINT, lambda *arguments: came.append(arguments))
     try:
         yield
     finally:
-        SET_HANDLER(signal.SIGINT, handler)
+        SET_HANDLER(SIGINT, handler)
         if came and callable(handler):
             handler(*came[0])
 

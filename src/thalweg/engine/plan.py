@@ -71,7 +71,7 @@ class Plan:
         is_left_out = self._is_left_out(optimizer, items)
         if is_left_out is True:
             return 0
-        first, *later = eager.batches(optimizer, items)
+        first, *later = eager.batches(optimizer, items) if items else [[]]
         updates = eager.computed(optimizer, first)
         changes = [change for launch in self.launches for change in launch.changes(is_left_out)]
         changes += [change for update in updates for change in update.changes]
@@ -91,7 +91,8 @@ class Plan:
             launch.done()
             for name, sums in launch.measured().items():
                 optimizer._metrics.take(name, sums)
-        eager.note(optimizer, updates)
+        if updates:
+            eager.note(optimizer, updates)
 
     def _is_left_out(self, optimizer: Any, items: Sequence[Ready]) -> Any:
         """Find out if the step is to be left out; where only devices need know, they alone do, from a tensor."""

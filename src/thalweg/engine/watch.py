@@ -82,7 +82,8 @@ class Watch:
             return False
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
         grads = list(map(GRAD, self.held))
-        drop(optimizer, self.residues)
+        if self.residues:
+            drop(optimizer, self.residues)
         if self.look() and _same(list(map(GRAD, self.held)), grads):
             if not self.runs_at_once:
                 self.changes += self.plan.run(optimizer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -44,12 +44,16 @@ def functions(program: Program, setting: Setting) -> Iterator[Entry]:
 
 
 def compiled(
-    program: Program, dtypes: Mapping[str, torch.dtype], target: GPUTarget, setting: Setting | None = None
+    program: Program,
+    dtypes: Mapping[str, torch.dtype],
+    target: GPUTarget,
+    names: Sequence[str] = ("prepare", "update", "finish"),
 ) -> Iterator[tuple[str, Any]]:
-    """Compile all functions for a kind of device."""
+    """Compile functions for a kind of device."""
     module = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())
-    for function in functions(program, setting or setting_of(program, dtypes)):
-        yield function.name, _compiled(getattr(module, function.name), function, target)
+    for function in functions(program, setting_of(program, dtypes)):
+        if function.name in names:
+            yield function.name, _compiled(getattr(module, function.name), function, target)
 
 
 def assembly(program: Program, dtypes: Mapping[str, torch.dtype], language: str = "ptx") -> str:

@@ -139,6 +139,8 @@ class DeviceLaunch:
         """True between two runs of one step."""
         self.is_aligned: Any = None
         """For each row, whether its gradient starts at a multiple of a word; None before anything is bound."""
+        self.places = b""
+        """Where the gradients were when that was last looked at."""
         self.is_captured = False
         self.streams = {devices.stream_of(self.device)}
         self.find_gradients(grads)
@@ -234,23 +236,30 @@ class DeviceLaunch:
                 call.given.is_new = False  # type: ignore[union-attr]
                 self.filled = None
 
-    @torch.no_grad()
     def _run(self, calls: Sequence[DeviceCall], flag: Tensor) -> None:
         with devices.current(self.device), quiet():
             self._keep_for_this_stream()
             self._keep_for_graphs()
             for place, grad in self.relaid:
                 place.copy_(grad)
-            if not np.array_equal(self.gradients % WORD == 0, self.is_aligned):
-                self._bind()
+            self._bind_anew()
             is_prepared = self._fill_in_numbers(flag)
             self.mirror.send(again=self.is_sent)
             self.is_sent = False
-            self.options.copy_tensors(self.on_device[1])
+            if self.options.has_tensors:
+                self.options.copy_tensors(self.on_device[1])
             for call in calls:
                 call.run(flag, call.given is None or is_prepared)
                 if self.matrices:
                     self.matrices.make(call.program)
+
+    def _bind_anew(self) -> None:
+        """Prepare all launches again where other gradients start at multiples of a word than before."""
+        places = self.gradients.tobytes()
+        if places != self.places:
+            if not np.array_equal(self.gradients % WORD == 0, self.is_aligned):
+                self._bind()
+            self.places = places
 
     def _fill_in_numbers(self, flag: Tensor) -> bool:
         """Compute the host's numbers if an option has changed; tell if the device must prepare them after all.
