@@ -8,8 +8,8 @@ import pytest
 from thalweg.formula.rule import rule_of
 from thalweg.optimizer import Optimizer
 
-METHODS = ("average", "check", "learn", "start", "touches_only_gradients", "unfit")
-DECLARED = ("counts_steps", "keeps_state_from_start", "layouts", "step_type")
+METHODS = ("average", "learn", "touches_only_gradients", "unfit")
+DECLARED = ("counts_steps", "keeps_state_from_start", "layouts")
 
 
 def kind(cls):
@@ -20,16 +20,9 @@ def kind(cls):
 def traits(cls):
     """Tell what there is besides arithmetic: kinds of states, and what the class says of itself."""
     rule = rule_of(cls)
-    elements = set(rule.states) - rule.scalars
-    states = bool(elements), bool(rule.scalars), bool(rule.unsigned), bool(rule.copies), bool(starts(cls))
+    states = bool(set(rule.states) - rule.scalars), bool(rule.scalars), bool(rule.copies)
     written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
-    said = *(getattr(cls, name) for name in DECLARED), frozenset(cls.refuses)
-    return kind(cls), states, written, said, bool(cls.measures)
-
-
-def starts(cls):
-    """Name the states that start as a number other than zero."""
-    return [name for name in dir(cls) if name.startswith("initial_")]
+    return kind(cls), states, written, *(getattr(cls, name) for name in DECLARED), bool(cls.measures)
 
 
 def is_own(cls, name):

@@ -1,9 +1,9 @@
 """A test that asks for `cls` runs for one optimizer of each set of traits; marked `every`, for each optimizer.
 
 One that asks for `torchs`, the class of the same name in torch.optim, runs for all that torch.optim has.
-One that asks for `options` too runs with the class's switches on and off, any two of them together. The marks
-`elementwise` and `layerwise` leave out those that need more. One that asks for `sparse_cls` runs for those that take
-sparse gradients; `cls` are those that take dense ones.
+One that asks for `options` too runs with the class's switches off, and with as many of them on as go together; where
+the class is one of every, with any two of them together. The marks `elementwise` and `layerwise` leave out those that
+need more. One that asks for `sparse_cls` runs for those that take sparse gradients; `cls` are those that take dense ones.
 
 `required` are the options that a class cannot do without.
 """
@@ -43,6 +43,12 @@ def variants(cls):
         yield pytest.param(cls, needed(cls) | on(values), id="-".join((cls.__name__, *on(values))))
 
 
+def plainest_and_fullest(cls):
+    """Choose of all combinations the one with the fewest options on, and the one with the most."""
+    plainest, *others = variants(cls)
+    return [plainest, *sorted(others, key=lambda variant: len(variant.values[1]))[-1:]]
+
+
 def on(values):
     return {name: value for name, value in values.items() if value}
 
@@ -67,7 +73,9 @@ def concerned(test, asked):
 def pytest_generate_tests(metafunc):
     classes = concerned(metafunc.definition, metafunc.fixturenames)
     if {"cls", "options"} <= set(metafunc.fixturenames):
-        metafunc.parametrize("cls, options", list(chain.from_iterable(map(variants, classes))))
+        every = metafunc.definition.get_closest_marker("every") or "torchs" in metafunc.fixturenames
+        found = map(variants if every else plainest_and_fullest, classes)
+        metafunc.parametrize("cls, options", list(chain.from_iterable(found)))
     elif "cls" in metafunc.fixturenames:
         metafunc.parametrize("cls", classes, ids=lambda cls: cls.__name__)
     if {"sparse_cls", "options"} <= set(metafunc.fixturenames):
