@@ -3,7 +3,8 @@
 One that asks for `torchs`, the class of the same name in torch.optim, runs for all that torch.optim has.
 One that asks for `options` too runs with the class's switches off, and with as many of them on as go together; where
 the class is one of every, with any two of them together. The marks `elementwise` and `layerwise` leave out those that
-need more. One that asks for `sparse_cls` runs for those that take sparse gradients; `cls` are those that take dense ones.
+need more. One that asks for `sparse_cls` runs for those that take sparse gradients; `cls` are those that take dense
+ones.
 
 `required` are the options that a class cannot do without.
 """

@@ -10,7 +10,7 @@ STEPS = 6
 CASES = [(name, rule, options) for name, (rule, all_options) in OF_A_PARAMETER.items() for options in all_options]
 
 
-@pytest.mark.parametrize(("name", "rule", "options"), CASES, ids=lambda value: str(value) if value != () else None)
+@pytest.mark.parametrize(("name", "rule", "options"), CASES, ids=lambda it: getattr(it, "__name__", str(it)))
 @pytest.mark.parametrize("engine", ["auto", "eager"])
 def test_the_papers_box(name, rule, options, engine):
     generator = torch.Generator().manual_seed(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from operator import attrgetter
@@ -18,90 +18,16 @@ from ..launch import Row, place_gradient, shared_numbers
 from ..matrices import Matrices
 from . import device as devices
 from .available import quiet
-from .given import GivenNumbers, is_given
+from .call import DeviceCall
 from .kernel import Kernel
 from .options import DeviceOptions
-from .settings import ROWS, WORD
-from .tables import Tables
+from .settings import WORD
 from .transfer import Mirror
 
 GIVEN = attrgetter("given")
 
 _captured: list[Any] = []
 """Tables that a CUDA graph may read whenever it is replayed: kept for as long as the process lives."""
-
-
-class DeviceCall:
-    """One kernel, and the tables that it is called with, at addresses that stay from step to step."""
-
-    def __init__(
-        self,
-        program: Program,
-        kernel: Kernel,
-        rows: Sequence[Row],
-        shared: Mapping[str, Tensor],
-        options: Sequence[int],
-    ) -> None:
-        self.program, self.kernel, self.rows = program, kernel, rows
-        words = [[*self._words(index, row, shared), options[index]] for index, row in enumerate(rows)]
-        self.tables = Tables(program, kernel, words, [row.elements for row in rows], rows[0].param.device)
-        self.given = GivenNumbers(program, rows, options) if is_given(program) else None
-        """The numbers that the host computes, if it can."""
-
-    @property
-    def states(self) -> Iterator[Tensor]:
-        """All that the kernel has the addresses of, beside parameters and gradients."""
-        for row in self.rows:
-            for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
-                if name in row.state:
-                    yield row.state[name]
-
-    def bind(self, gradients: Tensor, options: Tensor, given: Tensor | None, is_aligned: Any) -> None:
-        """Prepare the launches for gradients of which some start at a multiple of a word."""
-        self.tables.cut(is_aligned)
-        tables, kernel = self.tables, self.kernel
-        sums = [tables.sums] if kernel.sums else []
-        self.prepare = kernel.prepare.bound(
-            -(-tables.count // ROWS), tables.rows, options, tables.numbers, tables.count
-        )
-        # With the numbers of the host, and with those that the device prepares.
-        self.updates = [
-            self._update([tables.rows, gradients, numbers], sums)
-            for numbers in (tables.numbers if given is None else given, tables.numbers)
-        ]
-        self.finish = kernel.finish and kernel.finish.bound(tables.count, tables.rows, tables.sums, tables.totals)
-
-    def _update(self, before: list[Tensor], sums: list[Tensor]) -> list[Any]:
-        """Bind the update of all chunks; that of chunks that are not aligned is compiled if there are any."""
-        whole, rest = self.tables.whole, self.tables.rest
-        parts = [(self.kernel.update, whole)] if len(whole) else []
-        parts += [(self.kernel.update_rest, rest)] if len(rest) else []
-        return [function.bound(len(chunks), *before, chunks, *sums) for function, chunks in parts]
-
-    def run(self, flag: Tensor, is_prepared: bool) -> None:
-        """Give the work to the device; raises RuntimeError where that cannot be."""
-        try:
-            if is_prepared:
-                self.prepare(flag)
-            for update in self.updates[is_prepared]:
-                update(flag)
-            if self.finish:
-                self.finish(flag)
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"{self.program.formula.rule.owner.__name__} could not launch its kernels on {self.kernel.device} "
-                f"({error}): if the device's context was closed, start the process anew"
-            ) from error
-
-    def measured(self) -> dict[str, Tensor]:
-        """Give each sum that was taken, for each row."""
-        return {name: self.tables.totals[:, place] for place, name in enumerate(self.program.totals)}
-
-    def _words(self, index: int, row: Row, shared: Mapping[str, Tensor]) -> Iterator[int]:
-        """List the addresses of a parameter's tensors and numbers, as the kernel's layout has them."""
-        tensors, dtypes = row.tensors, self.kernel.dtypes
-        for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
-            yield row.address(name, self.program, dtypes) if name in tensors else shared[name][index].data_ptr()
 
 
 class DeviceLaunch:
