@@ -14,6 +14,7 @@ import torch
 import thalweg
 from thalweg.engine import eager, launch
 from thalweg.engine.llvm import memory
+from thalweg.formula.expr import walk
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
@@ -45,6 +46,17 @@ def variants(cls):
     return [pytest.param(cls, options, id=_told(cls, options)) for options in found.values()]
 
 
+def plainest_and_fullest(cls):
+    """Choose the formula of the fewest operations, and that of the most."""
+    found = sorted(variants(cls), key=lambda variant: len(list(walk(*formula_of_variant(variant).outputs.values()))))
+    return [found[0], *found[1:][-1:]]
+
+
+def formula_of_variant(variant):
+    cls, options = variant.values
+    return formula_of(cls.rule, group_of(cls, options))
+
+
 def _told(cls, options):
     changed = [name for name, value in options.items() if value and not cls.options[name].default]
     return "-".join((cls.__name__, *changed))
@@ -61,7 +73,8 @@ def group_of(cls, options):
 def pytest_generate_tests(metafunc):
     classes = CATALOGUE if metafunc.definition.get_closest_marker("every") else one_of_each(CATALOGUE)
     if {"cls", "options"} <= set(metafunc.fixturenames):
-        metafunc.parametrize("cls, options", [variant for cls in classes for variant in variants(cls)])
+        chosen = variants if len(classes) == len(CATALOGUE) else plainest_and_fullest
+        metafunc.parametrize("cls, options", [variant for cls in classes for variant in chosen(cls)])
     elif "cls" in metafunc.fixturenames:
         metafunc.parametrize("cls", classes, ids=lambda cls: cls.__name__)
 

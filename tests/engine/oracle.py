@@ -5,10 +5,12 @@ narrow formats round, and in which order sums are taken, is said here.
 """
 
 import copy
+import math
 
 import numpy as np
 import torch
 
+from thalweg.engine import launch
 from thalweg.engine.rules import rule_for
 from thalweg.formula.expr import Constant, Reduction, Symbol, walk
 from thalweg.formula.facts import FACTS, known
@@ -257,10 +259,19 @@ def step_and_check(optimizer, leave_out=lambda oracle: False):
         oracles = [
             Oracle(optimizer, group, param, index) for index, (group, param) in numbered if param.grad is not None
         ]
+        norm = common_norm(oracles)
         optimizer.step()
         for oracle in oracles:
+            oracle.numbers["grad_norm"] = norm
             if not leave_out(oracle):
                 oracle.check(optimizer.state.get(oracle.param, {}))
+
+
+def common_norm(oracles):
+    """The norm of all gradients together: the squares of each added in order, and then these exactly."""
+    grads = [widened(oracle.tensors["grad"], oracle.dtypes["grad"]) for oracle in oracles]
+    squares = [summed(grad, "total_square") for grad in grads]
+    return math.sqrt(math.fsum(squares) if np.isfinite(squares).all() else sum(squares))
 
 
 def elements(param):
@@ -277,4 +288,6 @@ def summed(values, how):
     """Sum in the order that is promised: each piece of 32,768 by itself, in columns, and pieces likewise."""
     terms = values.astype(np.float64)
     terms = terms * terms if how == "total_square" else terms
-    return float(added(np.array([added(terms[first : first + 32_768]) for first in range(0, len(terms), 32_768)])))
+    # 32,768, unless a test says otherwise
+    piece = -(-launch.CHUNK_LENGTHS[0] // 256) * 256
+    return float(added(np.array([added(terms[first : first + piece]) for first in range(0, len(terms), piece)])))

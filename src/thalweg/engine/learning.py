@@ -25,7 +25,7 @@ def learn(optimizer: Any) -> None:
         return
     group = Group(owner, lambda name: _number(first[name]))
     with torch.set_grad_enabled(bool(first["differentiable"])):
-        new = owner.learn(group, **{name: _total(sums[name]) for name in owner.measures})
+        new = owner.learn(group, **_alike({name: _total(sums[name]) for name in owner.measures}))
         for other in optimizer.param_groups:
             for name, value in new.items():
                 _put(other, name, value)
@@ -37,7 +37,7 @@ def _number(value: Any) -> Any:
         return tuple(map(_number, value))
     if isinstance(value, Tensor):
         number = value.reshape(())
-        # By a condition that is a tensor, nothing can be chosen of two numbers: one at hand is a number like others.
+        # One at hand is a number like others.
         return Number(number) if _is_at_hand(number) else number
     return Number(value) if is_number(value) else value
 
@@ -53,6 +53,19 @@ def _total(sums: Sequence[Any]) -> Any:
     column = columns[0] if len(columns) == 1 else torch.cat(columns)
     is_followed = column.requires_grad or is_functorch_wrapped_tensor(column)
     return column.sum() if is_followed else add(column)
+
+
+def _alike(totals: dict[str, Any]) -> dict[str, Any]:
+    """Make all of them tensors where one is: by a condition that is a tensor, nothing can be chosen of two numbers."""
+    device = next((total.device for total in totals.values() if isinstance(total, Tensor)), None)
+    if device is None:
+        return totals
+    others = {
+        name: torch.tensor(float(total), dtype=torch.float64, device=device)
+        for name, total in totals.items()
+        if not isinstance(total, Tensor)
+    }
+    return totals | others
 
 
 def _is_at_hand(item: Tensor) -> bool:

@@ -37,7 +37,10 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
         # A gradient that is only gathered is seen to be finite, and not shortened.
         limits = [] if is_gathering(optimizer) else limits
         limit, skips = min(limits, default=math.inf), any(group["skip_nonfinite"] for group in groups)
-        if device is not None:
+        if any(map(is_seen_by_torch_func, squares)):
+            # Nobody can read the numbers of a whole batch of steps, or of one that is followed.
+            norm, is_left_out = sum(squares[1:], start=squares[0]).sqrt(), False
+        elif device is not None:
             norm, is_left_out = _on_device(optimizer._metrics, device, squares, limit, skips)
         else:
             params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
@@ -60,7 +63,7 @@ def forget_what_is_not_finite(optimizer: Any) -> None:
 def _on_host(metrics: Metrics, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
     """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
     total = [float(number) for square in squares for number in np.ravel(square.tolist())]
-    norm = math.sqrt(exact_sum(total)) if all(map(math.isfinite, total)) else math.sqrt(max(total, key=_badness))
+    norm = math.sqrt(exact_sum(total) if all(map(math.isfinite, total)) else sum(total))
     is_left_out = params is not None and not _is_finite(norm, params)
     metrics.skipped += is_left_out
     metrics.clipped += norm > limit and not is_left_out
@@ -83,8 +86,9 @@ def is_on_device(square: Any) -> bool:
     return isinstance(square, Tensor) and (square.dim() > 0 or square.device.type != "cpu")
 
 
-def _badness(square: float) -> float:
-    return math.inf if math.isnan(square) else square
+def is_seen_by_torch_func(square: Any) -> bool:
+    """Tell if torch.func stands between a number and whoever would read it."""
+    return isinstance(square, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(square)
 
 
 def _is_finite(norm: Any, params: Iterable[Tensor]) -> bool:

@@ -156,7 +156,7 @@ class DAdaptSGD(Optimizer):
     def learn(self, progress, distance_square, slope_square):
         """Estimate the distance anew, and never smaller; the first gradient is remembered."""
         numerator = self.numerator_weighted + progress
-        first = where(self.g0_norm > 0, self.g0_norm, sqrt(slope_square))
+        first = self.g0_norm + (self.g0_norm <= 0) * sqrt(slope_square)
         d = grown(self, 2 * numerator / sqrt(distance_square))
         return where_known(self, distance_square, {"d": d, "numerator_weighted": numerator, "g0_norm": first})
 
