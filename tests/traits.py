@@ -8,8 +8,7 @@ import pytest
 from thalweg.formula.rule import rule_of
 from thalweg.optimizer import Optimizer
 
-METHODS = ("average", "learn", "touches_only_gradients", "unfit")
-DECLARED = ("counts_steps", "keeps_state_from_start", "layouts")
+METHODS = ("average", "touches_only_gradients", "unfit")
 
 
 def kind(cls):
@@ -22,11 +21,16 @@ def traits(cls):
     rule = rule_of(cls)
     states = bool(set(rule.states) - rule.scalars), bool(rule.scalars), bool(rule.copies)
     written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
-    return kind(cls), states, written, *(getattr(cls, name) for name in DECLARED), bool(cls.measures)
+    return kind(cls), states, written, cls.keeps_state_from_start
 
 
 def is_own(cls, name):
     return inspect.getattr_static(cls, name) is not inspect.getattr_static(Optimizer, name, math.nan)
+
+
+def knows_its_place(cls):
+    """Tell if a rule asks which of an optimizer's parameters it updates: alone, a parameter has another place."""
+    return "self.param_index" in inspect.getsource(cls.update)
 
 
 def one_of_each(classes):

@@ -18,7 +18,7 @@ from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 
 from ..covering import covering
-from ..traits import kind, one_of_each
+from ..traits import kind, knows_its_place, one_of_each
 
 KINDS = ("elementwise", "layerwise", "modelwise")
 """Each may need more than the one before: its own element, the whole parameter, all parameters."""
@@ -68,6 +68,7 @@ def concerned(test, asked):
         return [cls for cls in CATALOGUE if cls.__name__.lower() in TORCHS]
     marked = [place for place, name in enumerate(KINDS) if test.get_closest_marker(name)]
     found = [cls for cls in CATALOGUE if kind(cls) in (KINDS[: marked[0] + 1] if marked else KINDS)]
+    found = [cls for cls in found if not (marked and knows_its_place(cls))]
     return found if test.get_closest_marker("every") else one_of_each(found)
 
 

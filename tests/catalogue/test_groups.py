@@ -132,6 +132,7 @@ def test_shared_parameters_are_updated_once(cls, options):
     assert second.weight is first.weight
 
 
+@pytest.mark.layerwise
 @pytest.mark.parametrize("dtypes", [(torch.float32, torch.float64), (torch.bfloat16, torch.complex64)])
 def test_dtypes_may_be_mixed(cls, options, dtypes):
     together, apart = ([torch.ones(3, dtype=dtype) for dtype in dtypes] for _ in range(2))

@@ -67,8 +67,9 @@ def test_states_have_the_parameters_shape_and_dtype(cls, options, engine, dtype)
     param, states = walked(cls, options, engine, torch.randn(3, 2).to(dtype), [torch.ones(3, 2, dtype=dtype)])
     for name, state in states.items():
         single = name == "step" or name in cls.rule.scalars
-        wide = single or (name in cls.rule.wide and dtype.itemsize < 4)
-        assert (state.shape, state.dtype) == (() if single else param.shape, torch.float32 if wide else dtype), name
+        wide = name in {"step", *cls.torchs_numbers} or (name in cls.rule.wide and dtype.itemsize < 4)
+        kept = torch.float32 if wide else torch.float64 if single else dtype
+        assert (state.shape, state.dtype) == (() if single else param.shape, kept), name
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -29,7 +29,6 @@ def start():
     return torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
 
 
-@pytest.mark.every
 @pytest.mark.parametrize("maximize", [False, True])
 def test_learns(cls, options, maximize):
     param = start()

@@ -101,7 +101,7 @@ def test_the_last_parameter_alone_is_wrong(engine):
 def test_a_failure_while_computing_changes_no_parameter_before(monkeypatch):
     """The eager engine computes all before it writes any."""
     optimizer, params = optimizer_of("eager", Adam)
-    working, seen = eager.Update._group, []
+    working, seen = eager.Update.group, []
 
     def broken(self):
         seen.append(1)
@@ -109,7 +109,7 @@ def test_a_failure_while_computing_changes_no_parameter_before(monkeypatch):
             raise torch.OutOfMemoryError("no memory left")
         return working(self)
 
-    monkeypatch.setattr(eager.Update, "_group", broken)
+    monkeypatch.setattr(eager.Update, "group", broken)
     with pytest.raises(torch.OutOfMemoryError):
         optimizer.step()
     assert all(param.eq(0).all() for param in params)

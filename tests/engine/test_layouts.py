@@ -168,6 +168,8 @@ class Labelled(torch.Tensor):
     "wrap", [lambda x: x.as_subclass(Labelled), lambda x: TwoTensor(x, 2 * x)], ids=["labelled", "two"]
 )
 def test_subclasses_run_on_the_eager_engine(cls, wrap, lockstep, launches):
+    if cls.needs_grad_norm and isinstance(wrap(torch.ones(1)), TwoTensor):
+        pytest.skip("the norm of all gradients is one number, and two tensors in one have none")
     pair = lockstep(lambda engine: cls([torch.nn.Parameter(wrap(torch.randn(5)))], lr=0.05, engine=engine))
     pair.step(laid_out=wrap)
     pair.step(laid_out=wrap)

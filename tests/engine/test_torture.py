@@ -30,8 +30,13 @@ OPTIONS = {
     "maximize": [False, True],
     "amsgrad": [False, True],
     "centered": [False, True],
-    "betas": [(0.5, 0.75), [0.25, 0.5]],
+    "betas": [(0.5, 0.75), [0.25, 0.5], (0.25, 0.5, 0.75)],
 }
+
+
+def is_as_long(value, optimizer, option):
+    """Tell if there are as many numbers as the optimizer's own option has."""
+    return not isinstance(value, tuple | list) or len(value) == len(optimizer.options[option].default)
 
 
 def at(optimizer, index):
@@ -110,7 +115,7 @@ class Training:
     def change_an_option(self, which, group, option, choice):
         def change(optimizer):
             if option in optimizer.options:
-                values = copy.deepcopy(OPTIONS[option])
+                values = [value for value in copy.deepcopy(OPTIONS[option]) if is_as_long(value, optimizer, option)]
                 optimizer.param_groups[group % len(optimizer.param_groups)][option] = values[choice % len(values)]
 
         self.trainings[which].each(change)

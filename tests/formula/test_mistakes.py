@@ -39,8 +39,8 @@ def said(cls):
 
 MISTAKES = [
     (
-        lambda self, p, g, m: (torch.exp(g), m),
-        "formulas have no torch.exp, whose last bits would depend on the machine",
+        lambda self, p, g, m: (torch.sin(g), m),
+        "formulas have no torch.sin, whose last bits would depend on the machine",
     ),
     (lambda self, p, g, m: (torch.sqrt(g), m), "torch.sqrt cannot see into a formula: write sqrt(x)"),
     (

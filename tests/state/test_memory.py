@@ -6,7 +6,7 @@ import torch
 import thalweg as optim
 from thalweg.optimizer import registry
 
-from ..traits import skip_where_refused
+from ..traits import one_of_each, skip_where_refused
 
 KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
 CATALOGUE = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
@@ -21,7 +21,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", one_of_each(CATALOGUE), ids=lambda cls: cls.__name__)
 def test_told_before_the_first_step_is_what_is_there_after_it(cls, options):
     skip_where_refused(cls, options)
     params = [torch.nn.Parameter(torch.randn(shape).bfloat16()) for shape in [(70, 70), (5,), (513,)]]

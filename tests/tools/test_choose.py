@@ -81,7 +81,6 @@ def test_a_choice_constructs_its_optimizer():
         ("adm", "there is no optimizer 'adm': did you mean Adam?"),
         ("RMSPorp", "there is no optimizer 'RMSPorp': did you mean RMSProp?"),
         ("torch.Adm", "there is no optimizer 'torch.Adm': did you mean torch.Adam?"),
-        ("adafactor", "there is no optimizer 'adafactor': did you mean torch.Adafactor?"),
         ("xyz", "there is no optimizer 'xyz': 'thalweg list' shows all, and torch.Adam is torch's own"),
         ("", "there is no optimizer ''"),
         ("adam,", "there is no optimizer ''"),

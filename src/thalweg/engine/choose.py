@@ -21,6 +21,7 @@ EAGER = "engine='eager' was asked for"
 DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
 MATRICES = "its formula multiplies whole matrices, which is torch's work"
+NO_LINES = "Triton kernels do not go along rows and columns yet"
 WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
 """The reasons for the eager engine that are what the user wanted."""
 
@@ -57,7 +58,7 @@ def why_not_lines(engine: str, item: Ready, program: Program) -> str | None:
     if not program.has_lines or sides is None:
         return None
     if compiler_for(engine, item.param) == "triton":
-        return "Triton kernels do not go along rows and columns yet"
+        return NO_LINES
     if not (sides.is_in_order and item.param.is_contiguous()):
         return "its rows do not lie one after another in memory"
     if program.blocks or any(each.domain == "matrix" for each in passes(program)):

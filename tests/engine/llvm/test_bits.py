@@ -111,7 +111,7 @@ def test_single_precision_states_of_double_parameters(cls):
 
 AROUND_WHICH = [
     *((name, torch.float32) for name in AROUND),
-    *((name, dtype) for name in ("cautious", "accumulate", "all") for dtype in (torch.float64, torch.bfloat16)),
+    *((name, dtype) for name in ("all",) for dtype in (torch.float64, torch.bfloat16)),
 ]
 
 
@@ -134,7 +134,6 @@ def test_blocks_of_numbers_with_any_end(cls, state_dtype, length, monkeypatch):
     check_steps(cls, {"lr": 0.05, "state_dtype": state_dtype}, torch.float32, ENDS, finite)
 
 
-@pytest.mark.every
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
 def test_everything_at_once(cls, state_dtype):
     check_steps(

@@ -155,7 +155,7 @@ def fault(name, form):
     """Step twice, and say what is wrong."""
     import torch
 
-    from thalweg.engine.choose import LINES
+    from thalweg.engine.choose import NO_LINES
     from thalweg.optimizer import registry
 
     dtype, options = FORMATS[form]
@@ -172,7 +172,7 @@ def fault(name, form):
         LAUNCHED.clear()
     if told := [str(item.message) for item in said if item.category is RuntimeWarning]:
         return told[0]
-    if LINES in optimizer.explain():
+    if NO_LINES in optimizer.explain():
         return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()

@@ -17,7 +17,8 @@ class GrokAdamW(Optimizer):
     al. 2024, "Grokfast: Accelerated grokking by amplifying slow gradients", https://arxiv.org/abs/2405.20233
     Set `optimizer.grokking_signal` after each validation to how much worse it is than training, as a share: 0 to 1.
     `alpha_init` is the slow mean's decay at a signal of 0, `lamb` what it counts for, and `gamma` by what share a
-    parameter's momentum is shorter than that of the one before it.
+    parameter's momentum is shorter than that of the one before it in the optimizer; the author's code counts in each
+    group anew.
     Tune: as AdamW; each gradient is clipped to a norm of 1, unless max_tensor_norm is another.
     """
 

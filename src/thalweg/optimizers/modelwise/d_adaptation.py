@@ -140,7 +140,9 @@ class DAdaptSGD(Optimizer):
         if not self.lr:
             nothing = total(grad < -inf)
             return param, s, x0, nothing, nothing, nothing
-        rate = self.lr * self.d / where(self.g0_norm > 0, self.g0_norm, self.grad_norm)
+        norm = where(self.g0_norm > 0, self.g0_norm, self.grad_norm)
+        # Before the first gradient other than zero nothing is learned.
+        rate = self.lr * self.d / where(norm > 0, norm, inf)
         slope = total_square(grad)
         grad = grad + self.weight_decay * param
         progress = total(rate * grad * s)

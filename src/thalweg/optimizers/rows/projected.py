@@ -6,6 +6,8 @@ from ...optimizer import Optimizer
 
 __all__ = ["SGDP", "AdamP"]
 
+UNMASKED = {"cautious": "how much its weights decay depends on where the step goes that would be masked"}
+
 
 class SGDP(Optimizer):
     """Momentum, less the part of a step along the weights where gradients stand at right angles to them.
@@ -26,6 +28,7 @@ class SGDP(Optimizer):
     wd_ratio: Fraction = 0.1
 
     counts_steps = False
+    refuses = UNMASKED
 
     def update(self, param, grad, momentum_buffer):
         momentum_buffer = self.momentum * momentum_buffer + (1 - self.dampening) * grad
@@ -59,6 +62,8 @@ class AdamP(Optimizer):
     delta: NonNegative = 0.1
     wd_ratio: Fraction = 0.1
     nesterov: bool = False
+
+    refuses = UNMASKED
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
