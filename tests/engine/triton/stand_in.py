@@ -155,14 +155,15 @@ def fault(name, form):
     """Step twice, and say what is wrong."""
     import torch
 
-    from thalweg.engine.choose import NO_LINES
+    from thalweg.engine.choose import MATRICES, NO_LINES
     from thalweg.optimizer import registry
 
-    dtype, options = FORMATS[form]
+    cls, (dtype, options) = registry[name], FORMATS[form]
     BUILT.clear()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        optimizer = made(registry[name], getattr(torch, dtype), options)
+        taken = {name: value for name, value in options.items() if name not in cls.refuses}
+        optimizer = made(cls, getattr(torch, dtype), taken)
         optimizer.step()
         first = list(LAUNCHED)
         BUILT.clear()
@@ -172,7 +173,7 @@ def fault(name, form):
         LAUNCHED.clear()
     if told := [str(item.message) for item in said if item.category is RuntimeWarning]:
         return told[0]
-    if NO_LINES in optimizer.explain():
+    if NO_LINES in optimizer.explain() or MATRICES in optimizer.explain():
         return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()
