@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from .expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from .trace import Formula
@@ -73,7 +74,7 @@ class Writer:
     def text(self, node: Expr, binds: int = 0) -> str:
         """Write a node, in parentheses if it binds less tightly than what surrounds it."""
         if isinstance(node, Constant):
-            return f"{node.value:g}"
+            return r"\infty" if node.value == inf else f"{node.value:g}"
         if isinstance(node, Symbol):
             return self._old(node)
         if node in self.named or node in self.results:
