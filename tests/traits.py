@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from functools import cache
 
 import pytest
 
@@ -16,6 +17,7 @@ def kind(cls):
     return cls.__module__.split(".")[2]
 
 
+@cache
 def traits(cls):
     """Tell what there is besides arithmetic: kinds of states, and what the class says of itself."""
     rule = rule_of(cls)

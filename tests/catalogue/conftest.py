@@ -9,6 +9,7 @@ ones.
 `required` are the options that a class cannot do without.
 """
 
+from functools import cache
 from itertools import chain
 
 import pytest
@@ -33,15 +34,16 @@ def needed(cls):
     return {name: 0.05 for name, option in cls.options.items() if option.default is REQUIRED}
 
 
+@cache
 def variants(cls):
-    """Combine the options that are off by default, where the class accepts it."""
+    """Combine the options that are off by default, where the class accepts it; every test of all of them asks."""
     switches = {
         name: (False, True) if option.default is False else (0, 0.25)
         for name, option in cls.options.items()
         if name not in {*Optimizer.options, *Optimizer.around} and option.default in (0, False)
     }
-    for values in covering(switches, lambda values: is_accepted(cls, needed(cls) | on(values))):
-        yield pytest.param(cls, needed(cls) | on(values), id="-".join((cls.__name__, *on(values))))
+    chosen = map(on, covering(switches, lambda values: is_accepted(cls, needed(cls) | on(values))))
+    return [pytest.param(cls, needed(cls) | found, id="-".join((cls.__name__, *found))) for found in chosen]
 
 
 def plainest_and_fullest(cls):

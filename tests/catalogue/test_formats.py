@@ -6,6 +6,7 @@ import io
 import pytest
 import torch
 
+from thalweg import Fromage
 from thalweg.engine import launch
 from thalweg.formula.rule import rule_of
 from thalweg.state.blocks import FEWEST
@@ -115,8 +116,9 @@ def check_eager(cls, required, kept, dtype):
         torch.testing.assert_close(mine.float(), its.float(), rtol=2**-7, atol=1e-5)
     for mine, its in zip(states(one), states(other), strict=True):
         for name, value in mine.items():
-            if value.dtype in (torch.uint8, torch.bfloat16, torch.float16) and name != "compensation":
-                assert (value != its[name]).float().mean() <= 0.002, name
+            if value.dtype in (torch.uint8, torch.bfloat16, torch.float16):
+                # Fromage divides elements by a number, which kernels multiply by its reciprocal: last places differ
+                assert (value != its[name]).float().mean() <= (0.03 if cls is Fromage else 0.002), name
     # with what it is short of, a parameter has 16 bits: the last of them may differ
     torch.testing.assert_close(completed(one), completed(other), rtol=2**-15, atol=1e-6)
 
@@ -200,8 +202,16 @@ def test_torch_loads_what_is_written_in_float32(cls, required, kept, torchs):
 
 
 @pytest.mark.every
-@pytest.mark.parametrize("kept", [KEPT["8bit"], KEPT["4bit"]], ids=["8bit", "4bit"])
+@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
+def test_means_of_every_rule_are_never_driven_to_zero_in_few_bits(cls, required, state_dtype):
+    check_means(cls, required, {"state_dtype": state_dtype})
+
+
 def test_means_are_never_driven_to_zero_where_steps_are_divided_by_them(cls, required, kept):
+    check_means(cls, required, kept)
+
+
+def check_means(cls, required, kept):
     """Tiny gradients in a block with a huge one: no step explodes."""
     optimizer = made(cls, required | {"lr": 1e-3}, dtype=torch.float32, **kept)
     for _ in range(4):

@@ -10,7 +10,6 @@ import math
 import numpy as np
 import torch
 
-from thalweg.engine import launch
 from thalweg.engine.rules import rule_for
 from thalweg.formula.expr import Constant, Reduction, Symbol, walk
 from thalweg.formula.facts import FACTS, known
@@ -284,10 +283,12 @@ def of_blocks(values):
     return np.repeat(rows.max(1), 256)[: len(values)]
 
 
+PIECE = 32_768
+"""How many elements are summed by themselves; a test that cuts smaller pieces says so here, too."""
+
+
 def summed(values, how):
     """Sum in the order that is promised: each piece of 32,768 by itself, in columns, and pieces likewise."""
     terms = values.astype(np.float64)
     terms = terms * terms if how == "total_square" else terms
-    # 32,768, unless a test says otherwise
-    piece = -(-launch.CHUNK_LENGTHS[0] // 256) * 256
-    return float(added(np.array([added(terms[first : first + piece]) for first in range(0, len(terms), piece)])))
+    return float(added(np.array([added(terms[first : first + PIECE]) for first in range(0, len(terms), PIECE)])))

@@ -38,6 +38,7 @@ def said(cls):
 
 
 MISTAKES = [
+    (lambda self, p, g, m: (torch.exp(g), m), "torch.exp cannot see into a formula: write exp(x)"),
     (
         lambda self, p, g, m: (torch.sin(g), m),
         "formulas have no torch.sin, whose last bits would depend on the machine",

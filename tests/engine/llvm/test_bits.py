@@ -8,6 +8,7 @@ import thalweg
 from thalweg.engine import launch
 
 from ...traits import skip_where_refused
+from .. import oracle
 from ..oracle import INTEGERS, assert_same_bits, memory, narrowed, step_and_check, summed
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
@@ -123,6 +124,12 @@ def test_everything_around_a_formula(cls, name, dtype):
     check_steps(cls, {"lr": 0.05, **around}, dtype)
 
 
+def in_pieces(length, monkeypatch):
+    """Cut the work into pieces of a length, which sums take in whole blocks, and tell the oracle."""
+    monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+    monkeypatch.setattr(oracle, "PIECE", -(-length // 256) * 256)
+
+
 ENDS = (4096, 4096 + 127, 4096 + 128, 4096 + 129)
 """Where a block ends: full, or about its half, as elements of both halves share bytes."""
 
@@ -130,7 +137,7 @@ ENDS = (4096, 4096 + 127, 4096 + 128, 4096 + 129)
 @pytest.mark.parametrize("length", [256, 4096])
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
 def test_blocks_of_numbers_with_any_end(cls, state_dtype, length, monkeypatch):
-    monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+    in_pieces(length, monkeypatch)
     check_steps(cls, {"lr": 0.05, "state_dtype": state_dtype}, torch.float32, ENDS, finite)
 
 
@@ -151,7 +158,7 @@ def test_complex_numbers_are_pairs_of_reals(cls, dtype):
 @pytest.mark.parametrize("length", [1, 7, 1000])
 def test_any_number_of_threads_and_any_piece(cls, threads, length, monkeypatch):
     monkeypatch.setattr(launch, "ALONE", 0)
-    monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+    in_pieces(length, monkeypatch)
     torch.set_num_threads(threads)
     check_steps(cls, {"lr": 0.05}, torch.float32)
 

@@ -13,7 +13,7 @@ from .conftest import DEVICE
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
 
-SIZES = (0, 7, 4099)
+SIZES = (0, 1, 7, 4099)
 
 
 def memory(size, dtype, offset=0, values=any_bits):

@@ -14,7 +14,7 @@ CASES = [(name, rule, options) for name, (rule, all_options) in OF_A_PARAMETER.i
 @pytest.mark.parametrize("engine", ["auto", "eager"])
 def test_the_papers_box(name, rule, options, engine):
     generator = torch.Generator().manual_seed(0)
-    for shape in ((7,), (3, 100), ()):
+    for shape in ((7,), (3, 4), (1000,), ()):
         param = torch.nn.Parameter(torch.randn(shape, dtype=torch.float64, generator=generator))
         gradients = torch.randn(STEPS, *shape, dtype=torch.float64, generator=generator)
         wanted = list(rule(param.detach().flatten().tolist(), gradients.reshape(STEPS, -1).tolist(), **options))
@@ -22,8 +22,8 @@ def test_the_papers_box(name, rule, options, engine):
         for gradient, path in zip(gradients, wanted, strict=True):
             param.grad = gradient.clone()
             optimizer.step()
-            # a step rounds some ten times, and sums add in another order
-            torch.testing.assert_close(param.detach().flatten().tolist(), path, rtol=1e-12, atol=1e-13)
+            # a step rounds some ten times
+            torch.testing.assert_close(param.detach().flatten().tolist(), path, rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["LAMB", "LARS", "Fromage"])

@@ -17,6 +17,8 @@ from .vectors import KINDS, definitions
 TABLE = ("s", "z", "above", "y_y", "zeros", "u", "v", "w", "n", "room")
 """The words that both functions are called with: addresses, and the lengths of the rows of s and z, and of `above`."""
 
+NEW_PAIR = "i64 %place, ptr %before, ptr %here, ptr %direction, double %factor, double %alpha"
+
 # Holding Python's lock: what is so short is over before another thread could be woken.
 DIRECTION = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 2)
 LEARN = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 3, *[ctypes.c_double] * 2)
@@ -64,10 +66,12 @@ def functions(dtype: torch.dtype) -> tuple[Any, Any, Any]:
 def text(kind: str) -> str:
     """Write both functions for numbers of a kind."""
     table = block(line for place, name in enumerate(TABLE) for line in word(f"%{name}", "table", place, kind_of(name)))
-    arguments = (
-        "ptr %table, i64 %count, i64 %place, ptr %before, ptr %here, ptr %direction, double %factor, double %alpha"
-    )
-    return f"""{definitions(kind)}
+    return definitions(kind) + direction(table) + learn(kind, table)
+
+
+def direction(table: str) -> str:
+    """Write -H g in the compact form, R being the triangle of products s'y whose inverse is kept in `above`."""
+    return f"""
 define dso_local void @direction(ptr %table, i64 %count, ptr %g, ptr %d) {ATTRIBUTES} {{
 {table}
   %y_y.number = load double, ptr %y_y
@@ -87,8 +91,13 @@ define dso_local void @direction(ptr %table, i64 %count, ptr %g, ptr %d) {ATTRIB
   call void @combine(ptr %s, ptr %u, double -1.0, ptr %d, i64 %count, i64 %n, i64 %n)
   ret void
 }}
+"""
 
-define dso_local void @learn({arguments}) {ATTRIBUTES} {{
+
+def learn(kind: str, table: str) -> str:
+    """Write what puts a pair in its row, and its products with the others in a column of the triangle."""
+    return f"""
+define dso_local void @learn(ptr %table, i64 %count, {NEW_PAIR}) {ATTRIBUTES} {{
 entry:
 {table}
   %first = mul i64 %place, %n
@@ -102,6 +111,17 @@ entry:
   store double %products, ptr %y_y
   %none = icmp eq i64 %count, 0
   br i1 %none, label %done, label %border
+{border(kind)}
+done:
+  call void @copy(ptr %direction, double %alpha, ptr %s.row, i64 %n)
+  ret void
+}}
+"""
+
+
+def border(kind: str) -> str:
+    """Write the new column, where there are other pairs."""
+    return f"""
 border:
 ; The oldest row, which the new one takes the place of, is no part of the triangle any more.
   call void @times(ptr %s, ptr %z.row, ptr %zeros, double 1.0, ptr %u, i64 %count, i64 %n, i64 %n)
@@ -120,10 +140,6 @@ column:
   %next = add i64 %i, 1
   %last = icmp eq i64 %next, %count
   br i1 %last, label %done, label %column
-done:
-  call void @copy(ptr %direction, double %alpha, ptr %s.row, i64 %n)
-  ret void
-}}
 """
 
 

@@ -93,13 +93,17 @@ def minimize(
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
     optimizer = optimizer_of(problem, method, limits, settings)
-    sign = -1.0 if optimizer.maximize else 1.0
-    closure = problem.closure(with_graph=optimizer.second_order and not problem.has_hessian)
-    optimizer.descend(closure, problem.unknowns.told(callback, sign))
-    outcome = outcome_of(optimizer, problem.unknowns.answer())
+    outcome = descended(problem, optimizer, callback)
     if hess_inv:
         outcome = replace(outcome, hess_inv=problem.inverse_hessian(optimizer))
     return replace(outcome, x=problem.differentiable_answer(optimizer)) if differentiable else outcome
+
+
+def descended(problem: Problem, optimizer: ClosureOptimizer, callback: Callable[[Any], object] | None) -> Outcome:
+    """Run an optimizer to its end."""
+    closure = problem.closure(with_graph=optimizer.second_order and not problem.has_hessian)
+    optimizer.descend(closure, problem.unknowns.told(callback, -1.0 if optimizer.maximize else 1.0))
+    return outcome_of(optimizer, problem.unknowns.answer())
 
 
 def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[str, Any]) -> ClosureOptimizer:

@@ -23,7 +23,19 @@ OTHERWISE = {
 """What would make another method of rules with two points."""
 
 
-class ScheduleFreeSGD(TwoPoints):
+class NewestAndMean(TwoPoints):
+    """What these rules have in common: gradients are taken between the newest point z and the mean of all."""
+
+    refuses = OTHERWISE
+
+    def average(self, param, z):
+        return lerp(param, z, 1 - 1 / self.towards_the_mean())
+
+    def training_point(self, param, z):
+        return lerp(param, z, 1 - self.towards_the_mean())
+
+
+class ScheduleFreeSGD(NewestAndMean):
     """SGD whose result is a mean of its points, taken as training goes: no schedule, and no end to be known before.
 
     Defazio et al. 2024, "The road less scheduled", equations 1 to 3. https://arxiv.org/abs/2405.15682
@@ -40,22 +52,17 @@ class ScheduleFreeSGD(TwoPoints):
     r: NonNegative = 0
     weight_lr_power: NonNegative = 2.0
 
-    refuses = OTHERWISE
-
     def update(self, param, grad, z: Copy, weight_sum: Scalar, lr_max: Scalar):
         grad = l2(self, param, grad)
         lr = warmed_up(self)
         share, weight_sum, lr_max = share_of_this_step(self, lr, weight_sum, lr_max)
         return moved(param, z, share, self.momentum, lr, grad), z - lr * grad, weight_sum, lr_max
 
-    def average(self, param, z):
-        return lerp(param, z, 1 - 1 / self.momentum)
-
-    def training_point(self, param, z):
-        return lerp(param, z, 1 - self.momentum)
+    def towards_the_mean(self):
+        return self.momentum
 
 
-class ScheduleFreeAdamW(TwoPoints):
+class ScheduleFreeAdamW(NewestAndMean):
     """AdamW whose result is a mean of its points, taken as training goes, in place of momentum and schedule.
 
     Defazio et al. 2024, "The road less scheduled", algorithm 1. https://arxiv.org/abs/2405.15682
@@ -71,8 +78,6 @@ class ScheduleFreeAdamW(TwoPoints):
     r: NonNegative = 0
     weight_lr_power: NonNegative = 2.0
 
-    refuses = OTHERWISE
-
     def update(self, param, grad, z: Copy, exp_avg_sq: Unsigned, weight_sum: Scalar, lr_max: Scalar):
         beta1, beta2 = self.betas
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
@@ -82,14 +87,11 @@ class ScheduleFreeAdamW(TwoPoints):
         share, weight_sum, lr_max = share_of_this_step(self, lr, weight_sum, lr_max)
         return moved(param, z, share, beta1, lr, step), z - lr * step, exp_avg_sq, weight_sum, lr_max
 
-    def average(self, param, z):
-        return lerp(param, z, 1 - 1 / self.betas[0])
-
-    def training_point(self, param, z):
-        return lerp(param, z, 1 - self.betas[0])
+    def towards_the_mean(self):
+        return self.betas[0]
 
 
-class ScheduleFreeRAdam(TwoPoints):
+class ScheduleFreeRAdam(NewestAndMean):
     """Schedule-Free AdamW that needs no warm-up: steps start as small as the mean square is uncertain.
 
     Defazio et al. 2024, "The road less scheduled", https://arxiv.org/abs/2405.15682, with the rectification of Liu et
@@ -106,8 +108,6 @@ class ScheduleFreeRAdam(TwoPoints):
     weight_lr_power: NonNegative = 2.0
     silent_sgd_phase: bool = True
 
-    refuses = OTHERWISE
-
     def update(self, param, grad, z: Copy, exp_avg_sq: Unsigned, weight_sum: Scalar, lr_max: Scalar):
         beta1, beta2 = self.betas
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
@@ -123,14 +123,11 @@ class ScheduleFreeRAdam(TwoPoints):
         share, weight_sum, lr_max = share_of_this_step(self, lr, weight_sum, lr_max)
         return moved(param, z, share, beta1, lr, step), z - lr * step, exp_avg_sq, weight_sum, lr_max
 
-    def average(self, param, z):
-        return lerp(param, z, 1 - 1 / self.betas[0])
-
-    def training_point(self, param, z):
-        return lerp(param, z, 1 - self.betas[0])
+    def towards_the_mean(self):
+        return self.betas[0]
 
 
-class GPAAdamW(TwoPoints):
+class GPAAdamW(NewestAndMean):
     """AdamW with a running mean of its points, and gradients taken between the mean and the newest of them.
 
     Defazio et al. 2025, "Smoothing DiLoCo with primal averaging for faster training of LLMs", algorithm 1: generalized
@@ -147,8 +144,6 @@ class GPAAdamW(TwoPoints):
     mu_y: Between = 0.7
     mu_x: Fraction = 0.9967
 
-    refuses = OTHERWISE
-
     def update(self, param, grad, z: Copy, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
@@ -158,11 +153,8 @@ class GPAAdamW(TwoPoints):
         step = l2(self, param, m_hat / (sqrt(v_hat) + self.eps))
         return moved(param, z, 1 - self.mu_x, self.mu_y, self.lr, step), z - self.lr * step, exp_avg, exp_avg_sq
 
-    def average(self, param, z):
-        return lerp(param, z, 1 - 1 / self.mu_y)
-
-    def training_point(self, param, z):
-        return lerp(param, z, 1 - self.mu_y)
+    def towards_the_mean(self):
+        return self.mu_y
 
 
 def moved(param, z, share, momentum, lr, step):
