@@ -15,13 +15,13 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hoo
 from . import engine
 from .arguments import defaults_of, signature
 from .definition import check_options, check_rule, check_steps
-from .engine.choose import checked_engine
+from .engine.reasons import checked_engine
 from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
 from .formula.sides import Sides, first_against_rest
-from .given import Given
 from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared
+from .inside_update import InsideUpdate
 from .state import checkpoint
 from .state.averaged import swapped_in
 from .state.entries import States
@@ -47,7 +47,7 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, Given, Traits, torch.optim.Optimizer):
+class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,

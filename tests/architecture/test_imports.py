@@ -23,9 +23,19 @@ MAY_IMPORT = {
     "arguments": {"hyper"},
     "groups": {"state", "hyper", "arguments"},
     "definition": {"formula", "state", "hyper", "groups"},
-    "given": set(),
+    "inside_update": set(),
     "traits": set(),
-    "optimizer": {"formula", "state", "engine", "hyper", "arguments", "given", "traits", "groups", "definition"},
+    "optimizer": {
+        "formula",
+        "state",
+        "engine",
+        "hyper",
+        "arguments",
+        "inside_update",
+        "traits",
+        "groups",
+        "definition",
+    },
     "two_points": {"state", "optimizer"},
     "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points"},
@@ -36,9 +46,9 @@ MAY_IMPORT = {
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,
-`lists` what a list; `groups` what a group may hold, `given` what a formula has besides, `traits` what a class says of
-itself, and `definition` what it may define. A rule knows no state and no engine; a closure method is none: it says
-itself what a saved run must be like, and multiplies vectors by the engine's compiled rows."""
+`lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class
+says of itself, and `definition` what it may define. A rule knows no state and no engine; a closure method is none: it
+says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

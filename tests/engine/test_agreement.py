@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import kernels
+from thalweg.engine import build
 from thalweg.engine.llvm import kernel
 from thalweg.optimizer import Optimizer
 
@@ -83,7 +83,7 @@ def test_a_kernel_that_could_not_be_built_is_explained(monkeypatch):
         raise RuntimeError("LLVM has a bad day")
 
     monkeypatch.setattr(kernel, "_kernels", {})
-    monkeypatch.setattr(kernels, "_failures", {})
+    monkeypatch.setattr(build, "_failures", {})
     monkeypatch.setattr(kernel, "render", broken)
     param = torch.ones(3)
     optimizer = Adam([param])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import kernels
+from thalweg.engine import build
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import image, kernel, load
 
@@ -15,7 +15,7 @@ from thalweg.engine.llvm import image, kernel, load
 def _no_kernels(monkeypatch):
     """A process that has built none."""
     monkeypatch.setattr(kernel, "_kernels", {})
-    monkeypatch.setattr(kernels, "_failures", {})
+    monkeypatch.setattr(build, "_failures", {})
     monkeypatch.setenv("THALWEG_CACHE", "/dev/null")
 
 

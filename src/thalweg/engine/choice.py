@@ -21,9 +21,9 @@ from ..state.keeping import BESIDE, draws, formats
 from ..state.keeping import fault as format_fault
 from ..state.layout import overlapping
 from ..state.misfit import misfits
-from .choose import compiler_for, has_memory, why_eager, why_not_lines
 from .gradients import Ready
 from .lines import Counts
+from .reasons import compiler_for, has_memory, why_eager, why_not_lines
 from .rules import is_measured, measuring_rule_for, rule_for
 
 Dtypes = tuple[tuple[str, torch.dtype], ...]

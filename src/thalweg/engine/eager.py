@@ -21,9 +21,9 @@ from ..state.keeping import formats
 from ..state.layout import overlapping, whole
 from .access import InGraph, InPlace, Touched
 from .choice import state_fault
-from .choose import has_memory
 from .commit import Change, commit, entries
 from .gradients import Ready, refuse
+from .reasons import has_memory
 from .rebinding import plain, rebinding
 from .residues import drop, residues
 from .residues import note as belonging

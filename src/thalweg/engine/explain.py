@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from . import products
+from .build import as_far_as_known
 from .choice import Choice, choose
 from .gradients import Ready, numbered, ready_to
-from .kernels import as_far_as_known
 from .operands import PLAIN
 from .triton import available
 

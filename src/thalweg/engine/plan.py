@@ -15,12 +15,12 @@ from ..state.initial import complete
 from ..state.keeping import keeps_anything
 from . import capture, eager, matrices, norm
 from .access import InPlace
+from .build import kernel_for, with_kernels
 from .choice import Choice, choose
 from .commit import commit, entries
 from .eager import Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
-from .kernels import kernel_for, with_kernels
 from .launch import Launch, Row
 from .learning import learn
 from .lines import Vectors
@@ -174,8 +174,8 @@ class Kinds(NamedTuple):
 
 def _kinds(compiler: str) -> Kinds:
     if compiler == "triton":
-        from .triton.launch import DeviceLaunch
-        from .triton.options import DeviceOptions
+        from .triton.device_launch import DeviceLaunch
+        from .triton.device_options import DeviceOptions
 
         return Kinds(DeviceLaunch, DeviceOptions)
     return Kinds(Launch, Options)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam, RMSProp
-from thalweg.engine import kernels
+from thalweg.engine import build
 from thalweg.engine.triton import kernel, tables, transfer
-from thalweg.engine.triton.launch import DeviceLaunch
+from thalweg.engine.triton.device_launch import DeviceLaunch
 
 from ..test_changes import CHANGES
 from .conftest import DEVICE
@@ -156,4 +156,4 @@ def test_the_failures_of_one_device_are_not_those_of_another():
     optimizer = Adam(params(), engine="triton")
     backward(optimizer)
     optimizer.step()
-    assert not [key for key in kernels._failures if "triton" in key]
+    assert not [key for key in build._failures if "triton" in key]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import kernels
+from thalweg.engine import build
 from thalweg.engine.triton import available, kernel
 
 from .conftest import DEVICE
@@ -15,8 +15,8 @@ from .conftest import DEVICE
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch):
-    monkeypatch.setattr(kernels, "_told", set())
-    monkeypatch.setattr(kernels, "_failures", {})
+    monkeypatch.setattr(build, "_told", set())
+    monkeypatch.setattr(build, "_failures", {})
     monkeypatch.setattr(kernel, "_kernels", {})
     for known in (available.why_not, available.interprets):
         known.cache_clear()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ...formula.expr import BLOCK
+from .dtypes import FORMATS, place_of
 from .elements import Loop
-from .formats import FORMATS, place_of
 from .packed import PACK, UNPACK
 from .stages import Stages
 from .text import ATTRIBUTES, block, name_of

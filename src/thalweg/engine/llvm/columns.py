@@ -12,7 +12,7 @@ from ...formula.expr import BLOCK, Reduction
 from ...formula.passes import Program
 from ..lines import Piece
 from .elements import Loop
-from .layout import CONTEXT, RowLayout
+from .row_layout import CONTEXT, RowLayout
 from .text import ATTRIBUTES, block, literal, name_of, word
 
 CLEAR = f"""

@@ -13,7 +13,7 @@ import torch
 from ...formula.expr import Expr, Operation, Reduction, symbols, walk
 from ...formula.passes import Slot
 from ...formula.random import ELEMENT
-from .formats import COMPUTE, FORMATS, format_of
+from .dtypes import COMPUTE, FORMATS, format_of
 from .text import STREAMING, Values, block, is_condition, name_of
 
 

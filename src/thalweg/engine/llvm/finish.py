@@ -1,7 +1,7 @@
 """What is left when all elements are done: the sums of each row's chunks, added in an order that never changes."""
 
 from ...formula.expr import BLOCK
-from .layout import CHUNK, CONTEXT
+from .row_layout import CHUNK, CONTEXT
 from .text import ATTRIBUTES, block, word
 
 

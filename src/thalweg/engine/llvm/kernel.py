@@ -11,9 +11,9 @@ import torch
 
 from ...formula.passes import Program
 from . import threads
-from .layout import CONTEXT, row_layout
 from .load import load
 from .render import render
+from .row_layout import CONTEXT, row_layout
 
 Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
 # Holding Python's lock: what is small is done before another thread could free what it is about.

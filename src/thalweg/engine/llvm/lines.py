@@ -15,9 +15,9 @@ from ...formula.expr import BLOCK, Expr, Reduction, Symbol, symbols
 from ...formula.passes import Program
 from ...formula.rewrite import replaced
 from .columns import base, clear, fill, is_across, kind_of, partial, piece_words, rounded
+from .dtypes import FORMATS
 from .elements import Loop
-from .formats import FORMATS
-from .layout import CONTEXT, RowLayout
+from .row_layout import CONTEXT, RowLayout
 from .text import ATTRIBUTES, block, name_of, word
 
 SIZES = ("first", "length", "width", "height")

@@ -15,9 +15,9 @@ import numpy as np
 from torch import Tensor
 
 from ...state.layout import spans
-from .compare import ROW, START, TABLES, TEXT
 from .load import load
 from .memory import SHAPE_WORDS, mask, no_gradient, shape_start
+from .sameness import ROW, START, TABLES, TEXT
 
 # Holding Python's lock: nobody may free a tensor while it is looked at.
 Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)

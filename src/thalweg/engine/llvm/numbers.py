@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.passes import Program
-from .formats import COMPUTE, FORMATS
-from .layout import CONTEXT, RowLayout
+from .dtypes import COMPUTE, FORMATS
+from .row_layout import CONTEXT, RowLayout
 from .text import ATTRIBUTES, Values, block, is_condition, name_of, word
 
 

@@ -9,12 +9,12 @@ from ...formula.passes import Program
 from ..lines import Piece
 from . import columns, lines, power
 from .blocks import definitions, walk_blocks
+from .dtypes import COMPUTE, FORMATS, place_of
 from .elements import loop
 from .finish import finish
-from .formats import COMPUTE, FORMATS, place_of
-from .layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .lines import line_loop
 from .numbers import prepare
+from .row_layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .stages import Stages, stages
 from .text import ATTRIBUTES, DEFINITIONS, NARROW, SUFFIX, block, name_of, word
 

@@ -11,8 +11,8 @@ from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
 from ...formula.passes import Program
 from ...formula.random import ELEMENT
 from ...formula.rewrite import replaced
+from .dtypes import FORMATS
 from .elements import Loop
-from .formats import FORMATS
 from .text import ATTRIBUTES, STREAMING
 
 

@@ -7,9 +7,9 @@ import torch
 from ...formula.expr import BLOCK, Expr, symbols
 from ...formula.passes import Program
 from ...formula.random import ELEMENT
-from .formats import COMPUTE, FORMATS, loaded, stored
+from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given
-from .layout import RowLayout
+from .row_layout import RowLayout
 from .settings import WORD
 from .text import Values, block, is_condition, name_of
 

@@ -12,8 +12,8 @@ import torch
 from ...formula.passes import Program
 from .elements import granule
 from .function import Function
-from .layout import row_layout
 from .render import render
+from .row_layout import row_layout
 from .settings import ROWS, SUMMED, setting_of
 from .source import imported
 

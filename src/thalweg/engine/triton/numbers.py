@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.passes import Program
-from .formats import FORMATS
+from .dtypes import FORMATS
 from .given import is_given
-from .layout import RowLayout
+from .row_layout import RowLayout
 from .text import Values, block, name_of
 
 

@@ -8,8 +8,8 @@ import torch
 
 from ...formula.passes import Program
 from .elements import Pass, finish
-from .layout import row_layout
 from .numbers import prepare
+from .row_layout import row_layout
 from .text import FUNCTIONS, TILE
 
 EMPTY = re.compile(r"\n\s*\n(?=    )")

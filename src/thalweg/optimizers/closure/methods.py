@@ -11,7 +11,6 @@ import torch
 from ...hyper import Fraction, Positive
 from . import trust_region
 from .bounds import Box, check_bound
-from .checkpoint import with_own_options, with_torch_options
 from .closure_function import Closure
 from .dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .descend import Method
@@ -25,6 +24,7 @@ from .optimizer import ClosureOptimizer, bounds_of
 from .options import check_choice
 from .residual_function import ResidualFunction
 from .robust import robust_loss
+from .saved_runs import with_own_options, with_torch_options
 from .search import NAMES, search_named
 from .sizes import check_sizes, units_of
 from .vector import Vector

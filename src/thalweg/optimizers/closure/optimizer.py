@@ -15,13 +15,13 @@ from ...hyper import NonNegative
 from ...optimizer import Optimizer
 from ...state import checkpoint
 from .bounds import Box, box_of
-from .checkpoint import exported, imported, runs_of
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .descend import Callback, Descent, Method
 from .hessian import ClosureWithHessian, given_products
 from .objective import Objective, Point
 from .options import check_choice, check_counts
 from .result import Result
+from .saved_runs import exported, imported, runs_of
 from .search import NAMES
 from .stopping import Stopping
 from .vector import Vector

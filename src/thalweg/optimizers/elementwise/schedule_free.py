@@ -1,6 +1,7 @@
 """Averages in place of a schedule: the mean of all points is as good as the last one of a schedule that ends."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
 
 from ...formula import Copy, Scalar, Unsigned, lerp, maximum, minimum, sqrt, where
 from ...hyper import SMALLEST, Fraction, NonNegative, Number, Range, Several
@@ -27,6 +28,8 @@ class NewestAndMean(TwoPoints):
     """What these rules have in common: gradients are taken between the newest point z and the mean of all."""
 
     refuses = OTHERWISE
+    towards_the_mean: ClassVar[Callable[..., Any]]
+    """Gives how far from z towards the mean that is."""
 
     def average(self, param, z):
         return lerp(param, z, 1 - 1 / self.towards_the_mean())

@@ -18,9 +18,9 @@ from ..launch import Row, place_gradient, shared_numbers
 from ..matrices import Matrices
 from . import device as devices
 from .available import quiet
-from .call import DeviceCall
+from .device_call import DeviceCall
+from .device_options import DeviceOptions
 from .kernel import Kernel
-from .options import DeviceOptions
 from .settings import WORD
 from .transfer import Mirror
 

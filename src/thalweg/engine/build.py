@@ -10,7 +10,7 @@ import torch
 
 from ..formula.passes import Program
 from .choice import Choice, Dtypes, Key
-from .choose import COMPILERS, WANTED, why_not_device
+from .reasons import COMPILERS, WANTED, why_not_device
 from .triton import available
 
 _failures: dict[Key, str] = {}

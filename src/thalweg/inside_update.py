@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 
-class Given:
+class InsideUpdate:
     """Names these numbers for type checkers; an optimizer itself does not have them."""
 
     step_count: ClassVar[Any]
