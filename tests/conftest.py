@@ -29,9 +29,11 @@ torch.sparse.check_sparse_tensor_invariants.enable()
 
 @pytest.fixture(autouse=True, scope="session")
 def _cache_of_these_tests(tmp_path_factory):
-    """No test depends on the user's cache, or leaves anything there."""
+    """No test depends on the user's cache, or leaves anything there; what one process builds, the others take."""
+    own = tmp_path_factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("THALWEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("THALWEG_CACHE", str(run / "cache"))
         yield
 
 

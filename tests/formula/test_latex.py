@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import thalweg as optim
+from thalweg.formula import floor
 from thalweg.formula.expr import Symbol
 from thalweg.formula.facts import known
 from thalweg.formula.latex import indexed, latex
@@ -19,6 +20,11 @@ A, B, C = (Symbol(name, "element") for name in ("exp_avg", "exp_avg_sq", "exp_in
 
 def written(cls, **options):
     return latex(formula_of(cls.rule, cls([torch.zeros(1)], lr=0.1, **options).defaults))
+
+
+def written_for_matrices(cls, **options):
+    matrix = torch.zeros(4, 4)
+    return latex(formula_of(cls.rule, known(cls, matrix, cls([matrix], **options).param_groups[0])))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +64,12 @@ def test_lines_of_known_papers(cls, options, lines):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_parentheses_where_they_matter(expr, text):
+    assert latex_of(expr) == [rf"\theta_t = {text}"]
+
+
+def latex_of(expr):
     rule = rule_of(type("Toy", (), {"update": lambda self, param, grad: param, "counts_steps": True, "measures": ()}))
-    assert latex(Formula(rule, {"param": expr}, {})) == [rf"\theta_t = {text}"]
+    return latex(Formula(rule, {"param": expr}, {}))
 
 
 def test_sums_over_a_parameter():
@@ -82,11 +92,29 @@ def test_every_formula_can_be_typeset(cls):
     switched = dict.fromkeys(SWITCHES & cls.options.keys(), True)
     around = {name: value for name, value in AROUND.items() if name not in cls.refuses}
     for options in (needed, given, given | switched, given | {"maximize": True} | around):
-        group = cls([torch.zeros(4, 4)], **options).param_groups[0]
-        for line in latex(formula_of(cls.rule, known(cls, torch.zeros(4, 4), group))):
+        for line in written_for_matrices(cls, **options):
             plain = re.sub(r"\\(le|ge|ne)\b", r"\\\1q", re.sub(r"\\(begin|end)\{cases\}", "", line))
             plain = plain.replace(r"\\", r"\,").replace("&", r"\,").replace(r"\text", r"\mathrm")
             parser.parse(f"${plain}$")
+
+
+def test_what_is_long_and_used_again_has_a_line_of_its_own():
+    """Otherwise each round of a loop would be written into the next one, several times."""
+    once, often = (written_for_matrices(optim.SinkGD, iterations=count) for count in (1, 40))
+    assert once[0] == r"q_{1} = \sqrt{\operatorname{row total}\left(g_t \, 1 \, 1 \, g_t \, 1 \, 1\right)}"
+    assert r"\frac{\sqrt{\mathrm{columns}}}{q_{1}} & q_{1} > \epsilon" in once[1]
+    assert max(map(len, often)) < 2 * max(map(len, once))
+    assert len(often) <= 40 * len(once)
+
+
+def test_functions_of_several_matrices_name_them_all():
+    lines = written_for_matrices(optim.SOAP)
+    products = r"\operatorname{matmul}\left(g_t, \operatorname{transpose}\left(g_t\right)\right)"
+    assert any(products in line for line in lines)
+
+
+def test_words_and_letters_do_not_run_together():
+    assert latex_of(floor(A)) == [r"\theta_t = \left\lfloor m_{t-1} \right\rfloor"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import inf
 
@@ -47,6 +48,10 @@ LETTERS = {
 """The letters that papers use."""
 
 
+LONG = 60
+"""Characters of TeX: what is longer and used again gets a line of its own, and a number, q_1, q_2, ..., for a name."""
+
+
 def latex(formula: Formula) -> list[str]:
     """Write each named step of a formula, then the new states and parameter."""
     return list(Writer(formula).lines())
@@ -57,40 +62,60 @@ class Writer:
 
     def __init__(self, formula: Formula) -> None:
         self.formula = formula
+        nodes = list(walk(*formula.outputs.values()))
         results = {value for value in formula.outputs.values() if isinstance(value, Operation)}
-        used = [node for node in walk(*formula.outputs.values()) if isinstance(node, Operation)]
-        self.named = {node: formula.names[node] for node in used if node in formula.names and node not in results}
+        self.named: dict[Expr, str] = {
+            node: formula.names[node]
+            for node in nodes
+            if isinstance(node, Operation) and node in formula.names and node not in results
+        }
         self.results = {value: name for name, value in formula.outputs.items() if value in results}
+        self.numbered: dict[Expr, str] = {}
+        self.uses = Counter(operand for node in nodes for operand in node.operands)
 
     def lines(self) -> Iterator[str]:
         """Write what has a name in the order in which it is computed, then states that are mere copies."""
         for node in walk(*self.formula.outputs.values()):
-            if node in self.named or node in self.results:
-                yield f"{self._result(node)} = {self._operation(node)}"
+            if self._has_line(node):
+                yield f"{self._result(node)} = {self._written(node)}"
         for name, value in self.formula.outputs.items():
             if value not in self.results:
                 yield f"{self._new(name)} = {self.text(value)}"
 
+    def _has_line(self, node: Expr) -> bool:
+        """Tell what has a name, and give one to what would be long each time: formulas grow no faster than graphs."""
+        if node in self.named or node in self.results:
+            return True
+        if self.uses[node] > 1 and len(self._written(node)) > LONG:
+            self.numbered[node] = f"q_{{{len(self.numbered) + 1}}}"
+        return node in self.numbered
+
     def text(self, node: Expr, binds: int = 0) -> str:
-        """Write a node, in parentheses if it binds less tightly than what surrounds it."""
+        """Write a node's name, or the node, in parentheses if it binds less tightly than what surrounds it."""
+        if node in self.named or node in self.results or node in self.numbered:
+            return self._result(node)
+        return self._written(node, binds)
+
+    def _written(self, node: Expr, binds: int = 0) -> str:
         if isinstance(node, Constant):
             return r"\infty" if node.value == inf else f"{node.value:g}"
         if isinstance(node, Symbol):
             return self._old(node)
-        if node in self.named or node in self.results:
-            return self._result(node)
         if isinstance(node, Reduction):
-            if node.side:
-                return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({self.text(node.operands[0])}\right)"
-            power = "^2" if node.how == "total_square" else ""
-            return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
+            return self._reduction(node)
         if isinstance(node, MatrixFunction):
-            return rf"\operatorname{{{node.how}}}\left({self.text(node.operands[0])}\right)"
+            return rf"\operatorname{{{node.how}}}\left({', '.join(map(self.text, node.operands))}\right)"
         assert isinstance(node, Operation)
-        return rf"\left({self._operation(node)}\right)" if node.op.binds < binds else self._operation(node)
+        inside = self._operation(node)
+        return rf"\left({inside}\right)" if node.op.binds < binds else inside
 
-    def _operation(self, node: Expr) -> str:
-        assert isinstance(node, Operation)
+    def _reduction(self, node: Reduction) -> str:
+        if node.side:
+            return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({self.text(node.operands[0])}\right)"
+        power = "^2" if node.how == "total_square" else ""
+        return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
+
+    def _operation(self, node: Operation) -> str:
         tight = 0 if node.op.binds == 9 else node.op.binds
         # a - (b - c) and -(a + b) need their parentheses, a + (b + c) does not.
         right = tight + (node.op.name in ("subtract", "power"))
@@ -108,7 +133,8 @@ class Writer:
         return indexed(letter, "t-1") if is_state else letter
 
     def _result(self, node: Expr) -> str:
-        assert isinstance(node, Operation)
+        if node in self.numbered:
+            return self.numbered[node]
         if node in self.results:
             return self._new(self.results[node])
         name = self.named[node]

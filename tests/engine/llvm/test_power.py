@@ -2,37 +2,16 @@
 
 import ctypes
 
-import numpy as np
 import torch
 
 from tests.formula.test_power import PAIRS_OF_SPECIAL, regular, same
 from thalweg import NAdam
-from thalweg.engine.llvm import load
-from thalweg.engine.llvm.power import definition
-from thalweg.engine.llvm.text import DEFINITIONS
+from thalweg.engine.llvm.power import address
 from thalweg.formula.power import power
-
-CALL = """
-define dso_local void @raise(ptr %pair) {
-  %exponent.at = getelementptr double, ptr %pair, i64 1
-  %base = load double, ptr %pair
-  %exponent = load double, ptr %exponent.at
-  %result = call double @power(double %base, double %exponent)
-  store double %result, ptr %pair
-  ret void
-}
-"""
 
 
 def test_they_are_the_hosts():
-    code = load.load(DEFINITIONS.format(type="double", suffix="f64") + definition() + CALL, ["raise"])
-    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["raise"])
-
-    def compiled(*pair):
-        words = np.array(pair)
-        call(words.ctypes.data)
-        return float(words[0])
-
+    compiled = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double, ctypes.c_double)(address())
     pairs = [*regular(1000), *PAIRS_OF_SPECIAL]
     assert [pair for pair in pairs if not same(compiled(*pair), power(*pair))] == []
 

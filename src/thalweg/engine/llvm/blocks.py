@@ -11,6 +11,7 @@ from ...formula.expr import BLOCK
 from .dtypes import FORMATS, place_of
 from .elements import Loop
 from .packed import PACK, UNPACK
+from .pairwise import fold
 from .stages import Stages
 from .text import ATTRIBUTES, block, name_of
 
@@ -57,42 +58,13 @@ exit:
 }}
 """
 
-PAIRWISE = f"""
-define internal double @pairwise(ptr %columns) {ATTRIBUTES} {{
-entry:
-  br label %halve
-halve:
-  %width = phi i64 [ {BLOCK // 2}, %entry ], [ %half, %halved ]
-  br label %loop
-loop:
-  %i = phi i64 [ 0, %halve ], [ %next, %loop ]
-  %other = add nuw nsw i64 %i, %width
-  %at = getelementptr inbounds double, ptr %columns, i64 %i
-  %other.at = getelementptr inbounds double, ptr %columns, i64 %other
-  %one = load double, ptr %at
-  %two = load double, ptr %other.at
-  %both = fadd double %one, %two
-  store double %both, ptr %at
-  %next = add nuw nsw i64 %i, 1
-  %done = icmp eq i64 %next, %width
-  br i1 %done, label %halved, label %loop
-halved:
-  %half = lshr i64 %width, 1
-  %more = icmp ne i64 %half, 0
-  br i1 %more, label %halve, label %exit
-exit:
-  %sum = load double, ptr %columns
-  ret double %sum
-}}
-"""
-
 
 def definitions(it: Stages) -> Iterator[str]:
     """Write what the walk calls."""
     if it.peaks:
         yield PEAK
     if it.first.sums:
-        yield ZERO + PAIRWISE
+        yield ZERO + fold("total")
     if it.packed:
         yield UNPACK + PACK
 
@@ -170,6 +142,6 @@ def _between(it: Stages, places: Mapping[str, str]) -> Iterator[str]:
 
 def _sums(it: Stages) -> Iterator[str]:
     for place, x in enumerate(map(name_of, it.first.sums)):
-        yield f"{x} = call double @pairwise(ptr {x}.columns)"
+        yield f"{x} = call double @fold.total(ptr {x}.columns)"
         yield f"{x}.at = getelementptr double, ptr %sums, i64 {place}"
         yield f"store double {x}, ptr {x}.at"

@@ -12,6 +12,7 @@ from ...formula.expr import BLOCK, Reduction
 from ...formula.passes import Program
 from ..lines import Piece
 from .elements import Loop
+from .pairwise import BOTH, fold
 from .row_layout import CONTEXT, RowLayout
 from .text import ATTRIBUTES, block, literal, name_of, word
 
@@ -58,17 +59,6 @@ exit:
 }}
 """
 
-BOTH = {
-    "total": ["{x} = fadd {type} {one}, {two}"],
-    "max": [
-        "{x}.larger = fcmp ogt {type} {one}, {two}",
-        "{x}.nan = fcmp uno {type} {one}, zeroinitializer",
-        "{x}.keep = or {truth} {x}.larger, {x}.nan",
-        "{x} = select {truth} {x}.keep, {type} {one}, {type} {two}",
-    ],
-}
-"""How two columns become one, for sums and for maxima; several may be in one vector."""
-
 FIRST = {"total": 0.0, "max": float("-inf")}
 """What a column starts with."""
 
@@ -86,41 +76,13 @@ def is_across(name: str, program: Program) -> bool:
 def definitions(it: Loop) -> str:
     """Write what the walk calls."""
     kinds = sorted({kind_of(node) for node in it.sums.values()})
-    return CLEAR + "".join(_gather(kind) + _fold(kind) for kind in kinds)
+    return CLEAR + "".join(_gather(kind) + fold(kind) for kind in kinds)
 
 
 def _gather(kind: str) -> str:
     lines = (line.format(x="%both", one="%one", two="%two", type="double", truth="i1") for line in BOTH[kind])
     both = block(line.replace("zeroinitializer", "0.0") for line in lines)
     return GATHER.format(how=kind, attributes=ATTRIBUTES, both=both)
-
-
-def _fold(kind: str) -> str:
-    """Write the function that brings 256 columns together: each time, the second half is added to the first."""
-    return f"""
-define internal double @fold.{kind}(ptr %columns) {ATTRIBUTES} {{
-  %all.{BLOCK} = load <{BLOCK} x double>, ptr %columns, align 64
-{block(line for width in _halves() for line in _halved(kind, width))}
-  %result = extractelement <1 x double> %all.1, i64 0
-  ret double %result
-}}
-"""
-
-
-def _halves() -> Iterator[int]:
-    width = BLOCK
-    while width > 1:
-        width //= 2
-        yield width
-
-
-def _halved(kind: str, width: int) -> Iterator[str]:
-    vector, whole = f"<{width} x double>", f"<{2 * width} x double>"
-    for name, first in (("low", 0), ("high", width)):
-        places = ", ".join(f"i32 {place}" for place in range(first, first + width))
-        yield f"%{name}.{width} = shufflevector {whole} %all.{2 * width}, {whole} poison, <{width} x i32> <{places}>"
-    given = {"x": f"%all.{width}", "one": f"%low.{width}", "two": f"%high.{width}"}
-    yield from (line.format(**given, type=vector, truth=f"<{width} x i1>") for line in BOTH[kind])
 
 
 def clear(name: str, it: Loop) -> str:

@@ -1,22 +1,33 @@
 """What is left when all elements are done: the sums of each row's chunks, added in an order that never changes."""
 
+from functools import cache
+
 from ...formula.expr import BLOCK
+from .load import shared
 from .row_layout import CHUNK, CONTEXT
-from .text import ATTRIBUTES, block, word
+from .text import APART, SMALL, block, word
 
 
 def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
-    """Write what is left when all elements are done: the sums of each row's chunks.
+    """Write what is left when all elements are done: a call of what all kernels share, with a chunk's sums and words.
 
     They are added as elements are: in columns, 256 chunks after the other, and those pairwise.
     """
-    if not count:
-        return f"define dso_local void @{name}(ptr %context) {ATTRIBUTES} {{\n  ret void\n}}\n"
-    return ADD + fold(count) + rows_finished(count, words, name)
+    call = [
+        *word("%add_up", "context", CONTEXT.index("add_up")),
+        f"call void %add_up(ptr %context, i64 {count}, i64 {words})",
+    ]
+    return f"define dso_local void @{name}(ptr %context) {SMALL} {{\n{block(call if count else [])}\n  ret void\n}}\n"
+
+
+@cache
+def address() -> int:
+    """Where the function is that adds up the sums of all rows' chunks."""
+    return shared("add_up", ADD + FOLD + add_up())
 
 
 ADD = f"""
-define internal void @add(ptr %to, ptr %from, i64 %count) {ATTRIBUTES} {{
+define internal void @add(ptr %to, ptr %from, i64 %count) {APART} {{
 entry:
   %some = icmp sgt i64 %count, 0
   br i1 %some, label %one, label %exit
@@ -39,10 +50,9 @@ exit:
 """
 
 
-def fold(count: int) -> str:
-    """Write what adds the second half of some columns to the first, until one is left; 256 of them at most."""
-    return f"""
-define internal void @fold(ptr %sums, i64 %columns) {ATTRIBUTES} {{
+# What adds the second half of some columns to the first, until one is left; 256 of them at most.
+FOLD = f"""
+define internal void @fold(ptr %sums, i64 %columns, i64 %count) {APART} {{
 entry:
   br label %level
 
@@ -50,9 +60,9 @@ level:
   %half = phi i64 [ {BLOCK // 2}, %entry ], [ %half.next, %level ]
   %left = phi i64 [ %columns, %entry ], [ %kept, %level ]
   %more = sub i64 %left, %half
-  %shift = mul i64 %half, {count}
+  %shift = mul i64 %half, %count
   %from = getelementptr double, ptr %sums, i64 %shift
-  %terms = mul i64 %more, {count}
+  %terms = mul i64 %more, %count
   call void @add(ptr %sums, ptr %from, i64 %terms)
   %is_more = icmp sgt i64 %more, 0
   %kept = select i1 %is_more, i64 %half, i64 %left
@@ -66,14 +76,30 @@ exit:
 """
 
 
-def rows_finished(count: int, words: int, name: str) -> str:
+# Zeros for the totals of all rows: an empty one has no chunk that comes last.
+CLEARED = """
+  %total.count = mul i64 %row_count, %count
+  %no_rows = icmp eq i64 %total.count, 0
+  br i1 %no_rows, label %exit, label %clear
+
+clear:
+  %t = phi i64 [ 0, %entry ], [ %t.next, %clear ]
+  %cleared.at = getelementptr double, ptr %totals, i64 %t
+  store double 0.0, ptr %cleared.at
+  %t.next = add i64 %t, 1
+  %cleared = icmp eq i64 %t.next, %total.count
+  br i1 %cleared, label %begin, label %clear
+"""
+
+
+def add_up() -> str:
     """Write what goes over all chunks, and leaves the sums of a row when its last one has come."""
     return f"""
-define dso_local void @{name}(ptr %context) {ATTRIBUTES} {{
+define dso_local void @add_up(ptr %context, i64 %count, i64 %words) {SMALL} {{
 entry:
 {context("ptr", "chunks", "sums", "totals")}
 {context("i64", "chunk_count", "row_count")}
-{cleared(count)}
+{CLEARED}
 begin:
   %some = icmp sgt i64 %chunk_count, 0
   br i1 %some, label %chunk, label %exit
@@ -82,21 +108,21 @@ chunk:
   %c = phi i64 [ 0, %begin ], [ %c.next, %next ]
   %first = phi i64 [ 0, %begin ], [ %first.next, %next ]
   %c.next = add i64 %c, 1
-  %chunk.start = mul i64 %c, {words}
+  %chunk.start = mul i64 %c, %words
   %chunk.at = getelementptr i64, ptr %chunks, i64 %chunk.start
   %row = load i64, ptr %chunk.at
   %piece = sub i64 %c, %first
   %column = and i64 %piece, {BLOCK - 1}
   %to = add i64 %first, %column
-{block(*(_sums_of(chunk, count) for chunk in ("to", "c", "first")))}
+{block(*(_sums_of(chunk) for chunk in ("to", "c", "first")))}
   %is_later = icmp ne i64 %to, %c
-  %terms = select i1 %is_later, i64 {count}, i64 0
+  %terms = select i1 %is_later, i64 %count, i64 0
   call void @add(ptr %to.sums, ptr %c.sums, i64 %terms)
   %is_last = icmp eq i64 %c.next, %chunk_count
   br i1 %is_last, label %row_ends, label %look
 
 look:
-  %next.at = getelementptr i64, ptr %chunk.at, i64 {words}
+  %next.at = getelementptr i64, ptr %chunk.at, i64 %words
   %next.row = load i64, ptr %next.at
   %is_same = icmp eq i64 %next.row, %row
   br i1 %is_same, label %next, label %row_ends
@@ -105,10 +131,10 @@ row_ends:
   %pieces = add i64 %piece, 1
   %is_short = icmp slt i64 %pieces, {BLOCK}
   %columns = select i1 %is_short, i64 %pieces, i64 {BLOCK}
-  call void @fold(ptr %first.sums, i64 %columns)
-  %total.start = mul i64 %row, {count}
+  call void @fold(ptr %first.sums, i64 %columns, i64 %count)
+  %total.start = mul i64 %row, %count
   %total.at = getelementptr double, ptr %totals, i64 %total.start
-  call void @add(ptr %total.at, ptr %first.sums, i64 {count})
+  call void @add(ptr %total.at, ptr %first.sums, i64 %count)
   br label %next
 
 next:
@@ -127,26 +153,9 @@ def context(kind: str, *names: str) -> str:
     return block(*(word(f"%{name}", "context", CONTEXT.index(name), kind) for name in names))
 
 
-def cleared(count: int) -> str:
-    """Write zeros for the totals of all rows: an empty one has no chunk that comes last."""
-    return f"""
-  %total.count = mul i64 %row_count, {count}
-  %no_rows = icmp eq i64 %total.count, 0
-  br i1 %no_rows, label %exit, label %clear
-
-clear:
-  %t = phi i64 [ 0, %entry ], [ %t.next, %clear ]
-  %cleared.at = getelementptr double, ptr %totals, i64 %t
-  store double 0.0, ptr %cleared.at
-  %t.next = add i64 %t, 1
-  %cleared = icmp eq i64 %t.next, %total.count
-  br i1 %cleared, label %begin, label %clear
-"""
-
-
-def _sums_of(chunk: str, count: int) -> list[str]:
+def _sums_of(chunk: str) -> list[str]:
     """Find the sums of a chunk."""
     return [
-        f"%{chunk}.start = mul i64 %{chunk}, {count}",
+        f"%{chunk}.start = mul i64 %{chunk}, %count",
         f"%{chunk}.sums = getelementptr double, ptr %sums, i64 %{chunk}.start",
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ...formula.passes import Program
-from . import threads
+from . import finish, power, threads
 from .load import load
 from .render import render
 from .row_layout import CONTEXT, row_layout
@@ -27,8 +27,13 @@ class Kernel:
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
         self.layout, self.dtypes = row_layout(program), dtypes
         self.context = CONTEXT
-        self.externals = {"run_parallel": threads.run_parallel_address()}
-        self.library: Any = load(render(program, dtypes), ("step", "prepare", "work", "finish"))
+        text = render(program, dtypes)
+        self.externals = {
+            "run_parallel": threads.run_parallel_address(),
+            "power": power.address() if "%raise(" in text else 0,
+            "add_up": finish.address() if "%add_up(" in text else 0,
+        }
+        self.library: Any = load(text, ("step", "prepare", "work", "finish"))
         self.address = int(self.library["step"])
         self.step, self.step_alone = Function(self.address), Alone(self.address)
         self.prepare = Part(self.library["prepare"])

@@ -30,6 +30,18 @@ def load(text: str, names: Sequence[str]) -> Any:
         return _brought_to_life(code, names)
 
 
+_shared: dict[str, Any] = {}
+"""Functions that all kernels call, by name: compiled once, and alive as long as the process."""
+
+
+def shared(name: str, text: str) -> int:
+    """Return the address of a function that all kernels call, from a module that defines it."""
+    with _one_at_a_time:
+        if name not in _shared:
+            _shared[name] = load(text, (name,))
+        return int(_shared[name][name])
+
+
 def _brought_to_life(code: bytes, names: Sequence[str]) -> Any:
     if code.startswith(BLOCK):
         return image.Code(code.removeprefix(BLOCK), names)

@@ -7,7 +7,7 @@ import torch
 from ...formula.passes import Program
 from .dtypes import COMPUTE, FORMATS
 from .row_layout import CONTEXT, RowLayout
-from .text import ATTRIBUTES, Values, block, is_condition, name_of, word
+from .text import SMALL, Values, block, is_condition, name_of, word
 
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
@@ -19,8 +19,9 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     compute = COMPUTE[dtypes["compute"]]
     names = layout.scalars
     return f"""
-define dso_local void @prepare(ptr %context) {ATTRIBUTES} {{
+define dso_local void @prepare(ptr %context) {SMALL} {{
 entry:
+{block(word("%raise", "context", CONTEXT.index("power")))}
 {block(word("%rows.all", "context", CONTEXT.index("rows")), word("%slots", "context", CONTEXT.index("slots")))}
 {block(word("%row_count", "context", CONTEXT.index("row_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}

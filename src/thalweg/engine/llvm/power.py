@@ -1,4 +1,7 @@
-"""The power of `formula/power.py` as LLVM's text: its operations, written down one after the other."""
+"""The power of `formula/power.py` in machine code: its operations, written down one after the other.
+
+It is long, and compiled once for all kernels, which call it by its address.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,8 @@ from functools import cache
 from typing import Any
 
 from ...formula import power as powers
-from .text import ATTRIBUTES, literal
-
-INTRINSICS = "\ndeclare double @llvm.fma.f64(double, double, double)\n"
-"""What no other part of a module declares."""
+from .load import shared
+from .text import DEFINITIONS, SMALL, literal
 
 
 class Writer:
@@ -142,12 +143,17 @@ def _outside(do: InText, x: Value, y: Value, found: Value, is_regular: Value) ->
 
 
 @cache
-def definition() -> str:
-    """Write the function."""
+def address() -> int:
+    """Where the function is."""
+    return shared("power", text())
+
+
+def text() -> str:
+    """Write the function as a module of its own."""
     writer = Writer()
     result = raised(InText(writer), Value(writer, "%x"), Value(writer, "%y"))
     body = "\n".join(f"  {line}" for line in writer.lines)
     return (
-        f"{INTRINSICS}\ndefine internal double @power(double %x, double %y) noinline {ATTRIBUTES} {{\n"
-        f"{body}\n  ret double {result.name}\n}}\n"
+        f"{DEFINITIONS.format(type='double', suffix='f64')}\ndeclare double @llvm.fma.f64(double, double, double)\n"
+        f"define dso_local double @power(double %x, double %y) {SMALL} {{\n{body}\n  ret double {result.name}\n}}\n"
     )

@@ -7,7 +7,7 @@ import torch
 from ...formula.expr import BLOCK
 from ...formula.passes import Program
 from ..lines import Piece
-from . import columns, lines, power
+from . import columns, lines
 from .blocks import definitions, walk_blocks
 from .dtypes import COMPUTE, FORMATS, place_of
 from .elements import loop
@@ -16,10 +16,10 @@ from .lines import line_loop
 from .numbers import prepare
 from .row_layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .stages import Stages, stages
-from .text import ATTRIBUTES, DEFINITIONS, NARROW, SUFFIX, block, name_of, word
+from .text import DEFINITIONS, NARROW, SMALL, SUFFIX, block, name_of, word
 
 STEP = f"""
-define dso_local void @step(ptr %context, i32 %threads) {ATTRIBUTES} {{
+define dso_local void @step(ptr %context, i32 %threads) {SMALL} {{
 entry:
   call void @prepare(ptr %context)
   %alone = icmp sle i32 %threads, 1
@@ -41,7 +41,7 @@ shared:
 
 
 FINISH = f"""
-define dso_local void @finish(ptr %context) {ATTRIBUTES} {{
+define dso_local void @finish(ptr %context) {SMALL} {{
   call void @finish_totals(ptr %context)
   call void @finish_columns(ptr %context)
   ret void
@@ -52,15 +52,13 @@ define dso_local void @finish(ptr %context) {ATTRIBUTES} {{
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
     layout = row_layout(program)
-    numbers = prepare(program, dtypes, layout)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
         NARROW,
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
-        numbers,
+        prepare(program, dtypes, layout),
         STEP,
-        *([power.definition()] if "@power(" in numbers else []),
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 

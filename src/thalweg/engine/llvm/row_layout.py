@@ -17,6 +17,8 @@ CONTEXT = (
     "partials",
     "partial_count",
     "run_parallel",
+    "power",
+    "add_up",
 )
 """The words that a kernel is called with: addresses of tables, and counts."""
 

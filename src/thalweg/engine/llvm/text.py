@@ -14,6 +14,12 @@ SUFFIX = {"float": "f32", "double": "f64"}
 ATTRIBUTES = '"prefer-vector-width"="512" "no-builtins"'
 """Of functions that compute much: wide vectors; and no loop is to become a call of a library's function."""
 
+SMALL = f"optsize {ATTRIBUTES}"
+"""Of functions that run once a step: what they compute is little, and compiling them shall be."""
+
+APART = f"noinline {SMALL}"
+"""Of such functions that are called at several places."""
+
 STREAMING = '"prefer-vector-width"="256" "no-builtins"'
 """Of loops that wait for memory: on narrow numbers, half as wide vectors fetch it up to 1.4 times faster."""
 
