@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import count
 from typing import Any, Protocol
 
@@ -66,7 +66,7 @@ class Program:
     is_last: bool = True
     """False for a pass that only prepares another: it counts no step."""
 
-    @property
+    @cached_property
     def tensors(self) -> list[str]:
         """The tensors that are read or written, the parameter and its gradient first."""
         own = [name for name in self.formula.states if name not in self.formula.rule.scalars]
@@ -82,12 +82,12 @@ class Program:
         """Say for what a tensor has a number."""
         return self.vectors.get(tensor) or self.formula.rule.scope(tensor)
 
-    @property
+    @cached_property
     def blocks(self) -> list[str]:
         """Those of them that have one element for a block of the parameter's."""
         return [name for kept in self.kept.values() for name, symbol in kept.items() if symbol.scope == "block"]
 
-    @property
+    @cached_property
     def scalars(self) -> list[str]:
         """The numbers of a parameter: the step count first, then the states that are one, then what is given."""
         rule = self.formula.rule
@@ -98,27 +98,27 @@ class Program:
         others = [name for name in given if name not in own and name != "step_count"]
         return (["step"] if counts else []) + (own if self.is_last else [name for name in own if name in used]) + others
 
-    @property
+    @cached_property
     def options(self) -> list[Symbol]:
         """The options that the numbers are computed from."""
         return [symbol for symbol in self.inputs if symbol.scope == "group"]
 
-    @property
+    @cached_property
     def inputs(self) -> list[Symbol]:
         """All that the numbers are computed from."""
         return list(symbols(*self.numbers, *self.updates.values()))
 
-    @property
+    @cached_property
     def results(self) -> list[Expr]:
         """All that the pass computes for each element."""
         return [*self.stores.values(), *(node.operands[0] for node in self.sums.values())]
 
-    @property
+    @cached_property
     def sums(self) -> dict[str, Reduction]:
         """All that is summed on the way, over the parameter or along lines."""
         return self.totals | self.along
 
-    @property
+    @cached_property
     def loads(self) -> list[str]:
         """The tensors whose old values the pass needs."""
         used = {symbol.name for symbol in symbols(*self.results)}

@@ -93,7 +93,7 @@ class Formula:
         """True if anything is remembered from step to step."""
         return self.rule.counts_steps or bool(self.states)
 
-    @property
+    @cached_property
     def counts(self) -> bool:
         """True if the formula reads the step count."""
         return any(symbol.name == "step_count" for symbol in symbols(*self.outputs.values()))
