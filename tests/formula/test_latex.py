@@ -15,6 +15,8 @@ from thalweg.formula.trace import Formula, formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import registry
 
+from ..traits import one_of_each
+
 A, B, C = (Symbol(name, "element") for name in ("exp_avg", "exp_avg_sq", "exp_inf"))
 
 
@@ -83,19 +85,37 @@ SWITCHES = {"amsgrad", "nesterov", "centered", "use_bias_correction", "safeguard
 AROUND = {"ema_decay": 0.5, "cautious": True, "clip_value": 1.0, "max_tensor_norm": 1.0, "track": True}
 
 
-@pytest.mark.parametrize("cls", OURS, ids=lambda cls: cls.__name__)
-def test_every_formula_can_be_typeset(cls):
-    """By matplotlib's TeX, which refuses a second index too, and to which cases are told as a product."""
+@pytest.fixture(scope="module")
+def parse():
+    """Matplotlib's TeX, which refuses a second index too, and to which cases are told as a product."""
     parser = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
+
+    def parse(line):
+        plain = re.sub(r"\\(le|ge|ne)\b", r"\\\1q", re.sub(r"\\(begin|end)\{cases\}", "", line))
+        plain = plain.replace(r"\\", r"\,").replace("&", r"\,").replace(r"\text", r"\mathrm")
+        parser.parse(f"${plain}$")
+
+    return parse
+
+
+def usual(cls):
+    """What a class needs, and what shapes most of a formula."""
     needed = {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
-    given = needed | {name: 0.5 for name in ("momentum", "weight_decay") if name in cls.options}
-    switched = dict.fromkeys(SWITCHES & cls.options.keys(), True)
+    return needed | {name: 0.5 for name in ("momentum", "weight_decay") if name in cls.options}
+
+
+@pytest.mark.parametrize("cls", OURS, ids=lambda cls: cls.__name__)
+def test_every_formula_can_be_typeset(cls, parse):
+    for line in written_for_matrices(cls, **usual(cls) | dict.fromkeys(SWITCHES & cls.options.keys(), True)):
+        parse(line)
+
+
+@pytest.mark.parametrize("cls", one_of_each(OURS), ids=lambda cls: cls.__name__)
+def test_what_is_around_a_formula_can_be_typeset(cls, parse):
     around = {name: value for name, value in AROUND.items() if name not in cls.refuses}
-    for options in (needed, given, given | switched, given | {"maximize": True} | around):
-        for line in written_for_matrices(cls, **options):
-            plain = re.sub(r"\\(le|ge|ne)\b", r"\\\1q", re.sub(r"\\(begin|end)\{cases\}", "", line))
-            plain = plain.replace(r"\\", r"\,").replace("&", r"\,").replace(r"\text", r"\mathrm")
-            parser.parse(f"${plain}$")
+    for options in ({}, {"maximize": True, **around}):
+        for line in written_for_matrices(cls, **usual(cls) | options):
+            parse(line)
 
 
 def test_what_is_long_and_used_again_has_a_line_of_its_own():
