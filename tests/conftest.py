@@ -27,6 +27,11 @@ hypothesis.settings.load_profile("thalweg")
 torch.sparse.check_sparse_tensor_invariants.enable()
 
 
+def pytest_collection_modifyitems(items):
+    """Start with what takes long, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _cache_of_these_tests(tmp_path_factory):
     """No test depends on the user's cache, or leaves anything there; what one process builds, the others take."""

@@ -35,11 +35,13 @@ def step_without_a_compiler():
     step_with_some()
 
 
+@pytest.mark.slow
 def test_a_new_process_compiles_nothing(place, apart):
     apart(step_with_some)
     apart(step_without_a_compiler)
 
 
+@pytest.mark.slow
 def test_processes_write_at_once(place, apart):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(apart, [step_with_some] * 2))
@@ -102,6 +104,7 @@ def nowhere(tmp_path):
     return tmp_path / "file" / "cache"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [nowhere, lambda path: nowhere(path).parent], ids=["in a file", "a file"])
 def test_a_directory_that_cannot_be_written(where, tmp_path, monkeypatch, apart):
     monkeypatch.setenv("THALWEG_CACHE", str(where(tmp_path)))

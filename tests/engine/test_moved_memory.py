@@ -26,6 +26,7 @@ for move in (
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tensor", ["param", "param.grad", "state"])
 def test_the_step_goes_where_the_numbers_are(tensor):
     """In a process of its own: a wrong address may end it."""

@@ -92,6 +92,7 @@ def build_in_threads():
     assert all(torch.equal(a, b) for params in found for a, b in zip(params, found[0], strict=True))
 
 
+@pytest.mark.slow
 def test_python_threads_build_kernels_at_once(apart, monkeypatch, tmp_path):
     monkeypatch.setenv("THALWEG_CACHE", str(tmp_path))
     apart(build_in_threads)
@@ -145,6 +146,7 @@ def step_on_both_sides_of_a_fork(on_openmp):
     assert status == 0, f"the child ended with {status}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize("on_openmp", [True, False])
 def test_both_sides_of_a_fork_step_on(on_openmp, apart):

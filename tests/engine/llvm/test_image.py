@@ -130,6 +130,7 @@ def test_on_aarch64_addresses_are_what_the_instructions_make_of_them():
     assert found == [1.0, 2001.0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere LLVM links")
 def test_a_warm_start_loads_no_llvm(tmp_path, monkeypatch):
     monkeypatch.setenv("THALWEG_CACHE", str(tmp_path))

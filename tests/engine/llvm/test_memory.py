@@ -56,12 +56,14 @@ def step_between_guards(dtype, **options):
         assert all((rest == UNTOUCHED).all() for rest in rests), f"{cls.__name__} wrote beside its tensors"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "complex64"])
 def test_nothing_beside_the_tensors_is_touched(dtype, apart):
     apart(step_between_guards, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
 @pytest.mark.parametrize(
     "options",

@@ -86,6 +86,7 @@ def test_single_precision_states_of_double_parameters():
     check_steps(thalweg.RMSProp, {"lr": 0.05, "state_dtype": torch.float32}, torch.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("around", [{}, {"max_tensor_norm": 0.5, "track": True}], ids=["alone", "with sums"])
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
 def test_blocks_of_numbers_with_any_end(state_dtype, around):
