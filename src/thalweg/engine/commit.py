@@ -11,7 +11,6 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from operator import call
 from typing import Any, TypeAlias
@@ -33,27 +32,38 @@ SIGINT = int(signal.SIGINT)
 def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
     """Make changes, one after the other."""
     if needs_python:
-        with interrupts_waiting(), torch.set_grad_enabled(torch.is_grad_enabled()):
+        with InterruptsWaiting(), torch.set_grad_enabled(torch.is_grad_enabled()):
             deque(map(call, changes), maxlen=0)
     else:
         deque(map(call, changes), maxlen=0)
 
 
-@contextmanager
-def interrupts_waiting() -> Iterator[None]:
-    """Answer an interrupt from the keyboard only afterwards; no other thread than the main one gets any."""
-    # A handler that is None was put there by a library in C, and could not be put back.
-    if threading.current_thread() is not threading.main_thread() or GET_HANDLER(SIGINT) is None:
-        yield
-        return
-    came: list[Any] = []
-    handler = SET_HANDLER(SIGINT, lambda *arguments: came.append(arguments))
-    try:
-        yield
-    finally:
-        SET_HANDLER(SIGINT, handler)
-        if came and callable(handler):
-            handler(*came[0])
+class InterruptsWaiting:
+    """Within it, an interrupt from the keyboard waits, and is answered afterwards.
+
+    A generator would say it in fewer lines, and take as long as a launch.
+    """
+
+    __slots__ = ("came", "handler")
+
+    def __enter__(self) -> None:
+        """Put off interrupts; no other thread than the main one gets any."""
+        self.came: list[Any] = []
+        # A handler that is None was put there by a library in C, and could not be put back.
+        self.handler = GET_HANDLER(SIGINT) if threading.current_thread() is threading.main_thread() else None
+        if self.handler is not None:
+            SET_HANDLER(SIGINT, self._note)
+
+    def _note(self, *arguments: Any) -> None:
+        self.came.append(arguments)
+
+    def __exit__(self, *_: object) -> None:
+        """Answer the first of those that came."""
+        if self.handler is None:
+            return
+        SET_HANDLER(SIGINT, self.handler)
+        if self.came and callable(self.handler):
+            self.handler(*self.came[0])
 
 
 def entries(optimizer: Any, states: Iterable[tuple[Tensor, Mapping[str, Any]]]) -> list[Change]:

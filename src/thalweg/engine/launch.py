@@ -144,7 +144,7 @@ def _address(column: Any, index: int) -> int:
 class Launch:
     """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
 
-    is_on_device = False
+    is_on_device = is_alone = False
 
     def __init__(
         self,

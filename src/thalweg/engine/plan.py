@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +19,7 @@ from . import capture, eager, matrices, norm
 from .access import InPlace
 from .build import kernel_for, with_kernels
 from .choice import Choice, choose
-from .commit import commit, entries
+from .commit import InterruptsWaiting, commit, entries
 from .eager import Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
@@ -27,6 +29,8 @@ from .lines import Vectors
 from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
+
+REPEAT = methodcaller("repeat")
 
 
 @dataclass
@@ -52,6 +56,11 @@ class Plan:
         on_device = all(launch.is_on_device for launch in self.launches)
         return on_device and not (self.eager or self.accumulates)
 
+    @cached_property
+    def only_launches(self) -> bool:
+        """True if a later step is what devices are given to do, and nothing else: nobody looks at gradients before."""
+        return self.decides_on_device and all(launch.is_alone for launch in self.launches)
+
     @property
     def needs_python(self) -> bool:
         """True if machine code alone does not do it."""
@@ -63,6 +72,8 @@ class Plan:
 
         Everything is made before anything changes: whatever fails before that leaves all as it was.
         """
+        if self.only_launches and not (self.made or optimizer.learned or OVERFLOWED in optimizer.__dict__):
+            return self._launch_again(optimizer)
         if self.eager:
             check_groups(optimizer)
         items = again(optimizer, self.eager)
@@ -84,6 +95,13 @@ class Plan:
         if self.accumulates and (self.launches or items):
             gathered(optimizer)
         return count
+
+    def _launch_again(self, optimizer: Any) -> int:
+        """Update all of them where launches are all there is to do: where the host waits for nobody, it is brief."""
+        optimizer._metrics.sums.clear()
+        with InterruptsWaiting():
+            deque(map(REPEAT, self.launches), maxlen=0)
+        return 0
 
     def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
         """Take note of what was measured, and let go of gradients."""

@@ -155,6 +155,17 @@ class DeviceLaunch:
         """Keep nothing alive that zero_grad frees."""
         self.relaid = []
 
+    @property
+    def is_alone(self) -> bool:
+        """True if nothing is to be known before a step, and nothing is told of it after."""
+        return not (self.measure or self.matrices or self.calls[-1].program.totals)
+
+    def repeat(self) -> None:
+        """Update all of it once more."""
+        self._run(self.calls, self.never)
+        self._note_first_step(self.never)
+        self.done()
+
     def _note_first_step(self, flag: Tensor) -> None:
         """Have the host's numbers be those of later steps from now on."""
         for call in filter(GIVEN, self._all_calls):
