@@ -41,10 +41,10 @@ def options_of(cls: type[Optimizer]) -> dict[str, Any]:
     return required | ({"momentum": 0.9} if cls.__name__ == "SGD" else {})
 
 
-def choice_of(cls: type[Optimizer], form: str) -> Choice:
+def choice_of(cls: type[Optimizer], form: str, shape: tuple[int, ...] = (8192,)) -> Choice:
     """Decide what would update a parameter that is large enough for every format."""
     dtype, options = FORMATS[form]
-    param = torch.zeros(8192, dtype=dtype)
+    param = torch.zeros(shape, dtype=dtype)
     param.grad = param.clone()
     optimizer = cls([param], **options_of(cls), **options)
     (choice,) = choose(optimizer, ready(optimizer))
@@ -62,12 +62,14 @@ def bytes_of(program: Program, dtypes: dict[str, torch.dtype]) -> float:
     return sum(_size(name, program, dtypes) for name in (*program.loads, *program.stores))
 
 
-def bytes_of_step(cls: type[Optimizer], form: str) -> float:
-    """Count the bytes of a step, for each element."""
-    choice = choice_of(cls, form)
+def bytes_of_step(cls: type[Optimizer], form: str, shape: tuple[int, ...] = (8192,)) -> float:
+    """Count the bytes of a step, for each element; what is one number a row or a column counts nothing beside them."""
+    choice = choice_of(cls, form, shape)
     return sum(bytes_of(program, dict(choice.dtypes)) for program in programs_of(choice))
 
 
 def _size(name: str, program: Program, dtypes: dict[str, torch.dtype]) -> float:
+    if program.scope(name) not in ("element", "block"):
+        return 0.0
     size = 0.5 if dtypes[name] is PACKED else float(dtypes[name].itemsize)
     return size / BLOCK if name in program.blocks else size

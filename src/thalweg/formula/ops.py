@@ -46,16 +46,24 @@ class Op:
 
 def clamp_from_below(a: Any, b: Any) -> Tensor:
     """Take the larger, where at most one side is a number; a NaN on either side is kept."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return torch.maximum(a, b)
-    return torch.clamp(a, min=b) if isinstance(a, Tensor) else torch.clamp(b, min=a)
+    tensor, other = (a, b) if isinstance(a, Tensor) else (b, a)
+    return torch.clamp(tensor, min=other) if is_bound(other) else torch.maximum(tensor, as_tensor_like(tensor, other))
 
 
 def clamp_from_above(a: Any, b: Any) -> Tensor:
     """Take the smaller, where at most one side is a number; a NaN on either side is kept."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return torch.minimum(a, b)
-    return torch.clamp(a, max=b) if isinstance(a, Tensor) else torch.clamp(b, max=a)
+    tensor, other = (a, b) if isinstance(a, Tensor) else (b, a)
+    return torch.clamp(tensor, max=other) if is_bound(other) else torch.minimum(tensor, as_tensor_like(tensor, other))
+
+
+def is_bound(other: Any) -> bool:
+    """Tell a number from tensors, and from NaN, which some versions of torch take for no bound at all."""
+    return not isinstance(other, Tensor) and bool(other == other)
+
+
+def as_tensor_like(tensor: Tensor, other: Any) -> Tensor:
+    """Make a tensor of a number."""
+    return other if isinstance(other, Tensor) else torch.full_like(tensor, other)
 
 
 def divide(a: float, b: float) -> float:

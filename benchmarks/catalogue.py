@@ -1,0 +1,180 @@
+"""Every rule of the catalogue: how near it comes to memory's speed, and how much faster it is than others' code.
+
+    python benchmarks/catalogue.py [--rounds 5] [--threads 2] [--only Lion,SOAP]
+
+Others are torch.optim, pytorch_optimizer and schedulefree, where they are installed. Writes
+benchmarks/results/catalogue.json and the table in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from catalogue_report import table
+from step_time import REFERENCE, machine
+from timing import ratio, take_turns
+from torch import Tensor
+from traffic import bytes_of_step, options_of
+from workloads import Workload, gpt, mlp
+
+import thalweg
+from thalweg.optimizer import Optimizer, registry
+
+RESULTS = Path(__file__).parent / "results" / "catalogue.json"
+LARGE = Workload("4 x 8M", lambda: iter([(2_000, 4_000)] * 4), 1)
+SMALL = Workload("MLP, 6 tensors", mlp, 100)
+MODEL = Workload("GPT, 148 tensors, 10M", gpt, 1)
+MATRIX = ("thalweg.optimizers.matrix.", "thalweg.optimizers.routing.")
+
+Step = Callable[[], object]
+
+
+def catalogue() -> list[type[Optimizer]]:
+    """List the rules for dense gradients, by name."""
+    found = [cls for cls in registry.values() if torch.strided in cls.layouts and hasattr(cls, "rule")]
+    return sorted(found, key=lambda cls: cls.__name__.lower())
+
+
+def fit(cls: type[Optimizer], params: list[Tensor]) -> list[Tensor]:
+    """Leave out the parameters that a rule is not for; embeddings are not for rules that multiply matrices."""
+    options = cls([torch.zeros(4, 4)], **options_of(cls)).param_groups[0]
+    most = 1_000 if cls.__module__.startswith(MATRIX) else sys.maxsize
+    return [param for param in params if cls.unfit(param, options) is None and len(param) < most]
+
+
+def theirs(cls: type[Optimizer]) -> Iterator[tuple[str, Any]]:
+    """Find the classes of the same name in other libraries."""
+    name = cls.__name__.lower()
+    known = {"torch": {key.lower(): getattr(torch.optim, key) for key in torch.optim.__all__ if key[0].isupper()}}
+    if find_spec("pytorch_optimizer"):
+        known["pytorch_optimizer"] = import_module("pytorch_optimizer.optimizer").OPTIMIZERS
+    if find_spec("schedulefree"):
+        # Theirs are called the other way round: AdamWScheduleFree.
+        classes = vars(import_module("schedulefree")).items()
+        known["schedulefree"] = {
+            "schedulefree" + key.lower().removesuffix("schedulefree"): kind for key, kind in classes
+        }
+    yield from ((library, classes[name]) for library, classes in known.items() if name in classes)
+
+
+def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
+    """Make the steps of others; what cannot be made from parameters and a rate alone is left out."""
+    steps: dict[str, Step] = {}
+    for library, kind in theirs(cls):
+        try:
+            optimizer = kind(params, **options_of(cls) | {"lr": 1e-3})
+            if hasattr(optimizer, "train"):
+                optimizer.train()
+            optimizer.step()
+        except Exception as error:
+            print(f"{library}'s {kind.__name__}: {error!r}"[:160], file=sys.stderr)
+        else:
+            steps[library] = optimizer.step
+    return steps
+
+
+def against_memory(cls: type[Optimizer], params: list[Tensor], reference: Tensor, rounds: int) -> dict[str, Any]:
+    """Compare a step of four large matrices with the in-place product, and with the cautious step."""
+    steps: dict[str, Step] = {"plain": cls(params, **options_of(cls)).step, "memory": lambda: reference.mul_(1.0)}
+    if "cautious" not in cls.refuses:
+        steps["cautious"] = cls(params, **options_of(cls), cautious=True).step
+    times = take_turns(steps, dict.fromkeys(steps, 1), rounds)
+    bytes_each = bytes_of_step(cls, "float32", (64, 128))
+    moved = bytes_each * sum(param.numel() for param in params)
+    turns = zip(times["plain"], times["memory"], strict=True)
+    return {
+        "bytes an element": bytes_each,
+        "of memory speed": median(moved / ours / (8 * REFERENCE / memory) for ours, memory in turns),
+        "cautious": ratio(times, "cautious", "plain") if "cautious" in steps else None,
+    }
+
+
+def against_others(cls: type[Optimizer], params: list[Tensor], rounds: int) -> dict[str, Any]:
+    """Compare a step of a model of 148 tensors with others'."""
+    own = fit(cls, params)
+    steps = {"thalweg": cls(own, **options_of(cls)).step} | peers(cls, own)
+    times = take_turns(steps, dict.fromkeys(steps, MODEL.repeats), rounds)
+    return {
+        "model, ms": 1e3 * median(times["thalweg"]),
+        "times faster than": {name: ratio(times, name, "thalweg") for name in steps if name != "thalweg"},
+    }
+
+
+def small(cls: type[Optimizer], rounds: int) -> float:
+    """Time a step of a small perceptron, in microseconds: the best of some runs, as others may be at work."""
+    step = cls(fit(cls, SMALL.params()), **options_of(cls)).step
+    return 1e6 * min(take_turns({"own": step}, {"own": SMALL.repeats}, 4 * rounds)["own"])
+
+
+def first_step(cls: type[Optimizer]) -> float:
+    """Time the first step of a process that has compiled nothing, in milliseconds.
+
+    It is a fork of this one, which has imported all, and taken no step.
+    """
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        try:
+            os.write(writing, f"{1e3 * cold_seconds(cls):.3f}".encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        return float(pipe.read() or "nan")
+
+
+def cold_seconds(cls: type[Optimizer]) -> float:
+    """Time a step with nothing on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["THALWEG_CACHE"] = folder
+        optimizer = cls(fit(cls, SMALL.params()), **options_of(cls))
+        start = perf_counter()
+        optimizer.step()
+        return perf_counter() - start
+
+
+def rows(classes: list[type[Optimizer]], first: dict[str, float], rounds: int) -> Iterator[dict[str, Any]]:
+    """Measure every rule."""
+    large, model, reference = LARGE.params(), MODEL.params(), torch.ones(REFERENCE)
+    for cls in classes:
+        row = {"optimizer": cls.__name__, "kind": cls.__module__.split(".")[2], "first step, ms": first[cls.__name__]}
+        if not cls.__module__.startswith(MATRIX):
+            row |= against_memory(cls, large, reference, rounds)
+        row |= against_others(cls, model, rounds) | {"small, us": small(cls, rounds)}
+        print(row, file=sys.stderr)
+        yield row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only", help="names, with commas between them")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    classes = [cls for cls in catalogue() if not arguments.only or cls.__name__ in arguments.only.split(",")]
+    thalweg.SGD([torch.zeros(1)], lr=1.0)  # torch imports its compiler when the first optimizer is made
+    first = {cls.__name__: first_step(cls) for cls in classes}
+    torch.set_num_threads(arguments.threads)
+    results = {"machine": machine(), "rules": list(rows(classes, first, arguments.rounds))}
+    if not arguments.only:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        table(results)
+
+
+if __name__ == "__main__":
+    main()
