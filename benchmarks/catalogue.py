@@ -12,14 +12,12 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -30,7 +28,6 @@ from torch import Tensor
 from traffic import bytes_of_step, options_of
 from workloads import Workload, gpt, mlp
 
-import thalweg
 from thalweg.optimizer import Optimizer, registry
 
 RESULTS = Path(__file__).parent / "results" / "catalogue.json"
@@ -119,38 +116,11 @@ def small(cls: type[Optimizer], rounds: int) -> float:
     return 1e6 * min(take_turns({"own": step}, {"own": SMALL.repeats}, 4 * rounds)["own"])
 
 
-def first_step(cls: type[Optimizer]) -> float:
-    """Time the first step of a process that has compiled nothing, in milliseconds.
-
-    It is a fork of this one, which has imported all, and taken no step.
-    """
-    reading, writing = os.pipe()
-    if not (child := os.fork()):
-        try:
-            os.write(writing, f"{1e3 * cold_seconds(cls):.3f}".encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as pipe:
-        return float(pipe.read() or "nan")
-
-
-def cold_seconds(cls: type[Optimizer]) -> float:
-    """Time a step with nothing on disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["THALWEG_CACHE"] = folder
-        optimizer = cls(fit(cls, SMALL.params()), **options_of(cls))
-        start = perf_counter()
-        optimizer.step()
-        return perf_counter() - start
-
-
-def rows(classes: list[type[Optimizer]], first: dict[str, float], rounds: int) -> Iterator[dict[str, Any]]:
+def rows(classes: list[type[Optimizer]], rounds: int) -> Iterator[dict[str, Any]]:
     """Measure every rule."""
     large, model, reference = LARGE.params(), MODEL.params(), torch.ones(REFERENCE)
     for cls in classes:
-        row = {"optimizer": cls.__name__, "kind": cls.__module__.split(".")[2], "first step, ms": first[cls.__name__]}
+        row = {"optimizer": cls.__name__, "kind": cls.__module__.split(".")[2]}
         if not cls.__module__.startswith(MATRIX):
             row |= against_memory(cls, large, reference, rounds)
         row |= against_others(cls, model, rounds) | {"small, us": small(cls, rounds)}
@@ -165,12 +135,9 @@ def main() -> None:
     parser.add_argument("--only", help="names, with commas between them")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    classes = [cls for cls in catalogue() if not arguments.only or cls.__name__ in arguments.only.split(",")]
-    thalweg.SGD([torch.zeros(1)], lr=1.0)  # torch imports its compiler when the first optimizer is made
-    first = {cls.__name__: first_step(cls) for cls in classes}
     torch.set_num_threads(arguments.threads)
-    results = {"machine": machine(), "rules": list(rows(classes, first, arguments.rounds))}
+    classes = [cls for cls in catalogue() if not arguments.only or cls.__name__ in arguments.only.split(",")]
+    results = {"machine": machine(), "rules": list(rows(classes, arguments.rounds))}
     if not arguments.only:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         table(results)

@@ -12,7 +12,6 @@ COLUMNS = (
     "cautious step",
     "148 tensors",
     "small MLP",
-    "first step",
     "times faster than",
 )
 
@@ -41,5 +40,4 @@ def cells(row: dict[str, Any]) -> Iterator[str]:
     yield f"{row['cautious']:.2f} times the plain one" if row.get("cautious") else ""
     yield time(1e3 * row["model, ms"])
     yield time(row["small, us"])
-    yield f"{row['first step, ms']:.0f} ms"
     yield ", ".join(f"{name} {ratio:.1f}" for name, ratio in row["times faster than"].items())

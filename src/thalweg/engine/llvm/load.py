@@ -23,10 +23,13 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def load(text: str, names: Sequence[str]) -> Any:
-    """Return what maps the names of a module's functions to their addresses, and keeps the code alive."""
+def load(text: str, names: Sequence[str], level: int = 3) -> Any:
+    """Return what maps the names of a module's functions to their addresses, and keeps the code alive.
+
+    What is written as it is to run, without a loop over elements, may be as fast at level 0, and is compiled sooner.
+    """
     with _one_at_a_time:
-        code = cache.remembered(f"{target()}\n{text}", lambda: build(text, names))
+        code = cache.remembered(f"{target()}\n{level}\n{text}", lambda: build(text, names, level))
         return _brought_to_life(code, names)
 
 
@@ -38,7 +41,7 @@ def shared(name: str, text: str) -> int:
     """Return the address of a function that all kernels call, from a module that defines it."""
     with _one_at_a_time:
         if name not in _shared:
-            _shared[name] = load(text, (name,))
+            _shared[name] = load(text, (name,), level=0)
         return int(_shared[name][name])
 
 
@@ -50,12 +53,12 @@ def _brought_to_life(code: bytes, names: Sequence[str]) -> Any:
     return link(code.removeprefix(OBJECT), names)
 
 
-def build(text: str, names: Sequence[str]) -> bytes:
+def build(text: str, names: Sequence[str], level: int = 3) -> bytes:
     """Compile a module, to a block that needs no LLVM if this machine's object files can be made one."""
     # Only now is LLVM needed, and imported.
     from .compile import compiled
 
-    code = compiled(text)
+    code = compiled(text, level)
     try:
         return BLOCK + image.image(code, names)
     except ValueError:
