@@ -121,9 +121,12 @@ def in_torch_words(run: Descent, method: Mapping[str, Any]) -> dict[str, Any]:
     memory = memory_of(run.method)
     if memory is None or run.here is None:
         return {}
-    if memory.fresh:
+    pairs = [run.units.pair(method["s"][place], method["y"][place]) for place in memory.places]
+    # In the user's units a pair may be too small or too large for its dtype: of such a one torch could make nothing.
+    pairs = [(s, y) for s, y in pairs if torch.dot(s, y) > 0]
+    if memory.fresh or not pairs:
         return {"func_evals": run.result.evaluations, "n_iter": 0}
-    *stored, (s, y) = [run.units.pair(method["s"][place], method["y"][place]) for place in memory.places]
+    *stored, (s, y) = pairs
     here = run.point_in_users_units
     return {
         "func_evals": run.result.evaluations,
@@ -176,9 +179,13 @@ def _own_group(group: Mapping[str, Any]) -> dict[str, Any]:
             f"{' and '.join(OPTIONS)}, but got {described(own)}"
         )
     theirs = _torch_options(own)
-    is_kept = {name: type(group.get(name)) is type(theirs[name]) and group[name] == theirs[name] for name in OPTIONS}
+    is_kept = {name: name in group and _is_same(group[name], theirs[name]) for name in OPTIONS}
     kept = {name: own[name] for name in OPTIONS if is_kept[name]}
     return {name: value for name, value in group.items() if name != OWN_OPTIONS} | kept
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    return type(value) is type(other) and bool(value == other)
 
 
 def _torch_options(group: Mapping[str, Any]) -> dict[str, Any]:
