@@ -25,24 +25,18 @@ from catalogue_report import table
 from step_time import REFERENCE, machine
 from timing import ratio, take_turns
 from torch import Tensor
-from traffic import bytes_of_step, options_of
+from traffic import KINDS, bytes_of_step, catalogue, options_of
 from workloads import Workload, gpt, mlp
 
-from thalweg.optimizer import Optimizer, registry
+from thalweg.optimizer import Optimizer
 
 RESULTS = Path(__file__).parent / "results" / "catalogue.json"
 LARGE = Workload("4 x 8M", lambda: iter([(2_000, 4_000)] * 4), 1)
 SMALL = Workload("MLP, 6 tensors", mlp, 100)
 MODEL = Workload("GPT, 148 tensors, 10M", gpt, 1)
-MATRIX = ("thalweg.optimizers.matrix.", "thalweg.optimizers.routing.")
+ROWS, MATRIX = "thalweg.optimizers.rows.", "thalweg.optimizers.matrix."
 
 Step = Callable[[], object]
-
-
-def catalogue() -> list[type[Optimizer]]:
-    """List the rules for dense gradients, by name."""
-    found = [cls for cls in registry.values() if torch.strided in cls.layouts and hasattr(cls, "rule")]
-    return sorted(found, key=lambda cls: cls.__name__.lower())
 
 
 def fit(cls: type[Optimizer], params: list[Tensor]) -> list[Tensor]:
@@ -136,7 +130,9 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(arguments.threads)
-    classes = [cls for cls in catalogue() if not arguments.only or cls.__name__ in arguments.only.split(",")]
+    classes = catalogue((*KINDS, ROWS, MATRIX))
+    if arguments.only:
+        classes = [cls for cls in classes if cls.__name__ in arguments.only.split(",")]
     results = {"machine": machine(), "rules": list(rows(classes, arguments.rounds))}
     if not arguments.only:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")

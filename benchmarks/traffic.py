@@ -29,9 +29,9 @@ FORMATS: dict[str, tuple[torch.dtype, dict[str, Any]]] = {
 KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
 
 
-def catalogue() -> list[type[Optimizer]]:
-    """List the rules that have no need of whole matrices, AdamW first."""
-    found = [cls for cls in registry.values() if cls.__module__.startswith(KINDS) and torch.strided in cls.layouts]
+def catalogue(kinds: tuple[str, ...] = KINDS) -> list[type[Optimizer]]:
+    """List the rules of some kinds, AdamW first: without a word, those that have no need of whole matrices."""
+    found = [cls for cls in registry.values() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
     return sorted(found, key=lambda cls: (cls.__name__ != "AdamW", cls.__name__.lower()))
 
 

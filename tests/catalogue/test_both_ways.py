@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from .test_torch import shared
@@ -36,7 +36,6 @@ def taken_over(optimizer, make):
     return other
 
 
-@settings(max_examples=15)
 @given(program=programs)
 def test_any_number_of_times(cls, options, torchs, program):
     torch.manual_seed(4)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from ...formula.expr import BLOCK, Reduction
 from ...formula.passes import Program
 from ..lines import Piece
+from ..row_layout import RowLayout
+from .context import CONTEXT
 from .elements import Loop
 from .pairwise import BOTH, fold
-from .row_layout import CONTEXT, RowLayout
 from .text import ATTRIBUTES, block, literal, name_of, word
 
 CLEAR = f"""

@@ -26,20 +26,20 @@ def machine() -> Any:
     )
 
 
-def optimized(text: str, level: int = 3) -> Any:
-    """Parse, check and optimize a module; at level 0 only what must be in line is put there."""
+def optimized(text: str) -> Any:
+    """Parse, check and optimize a module."""
     module = llvm.parse_assembly(text)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=level)
-    options.loop_vectorization = level > 0
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
     builder = llvm.create_pass_builder(machine(), options)
     builder.getModulePassManager().run(module, builder)
     return module
 
 
-def compiled(text: str, level: int = 3) -> bytes:
+def compiled(text: str) -> bytes:
     """Compile a module to an object file."""
-    code: bytes = machine().emit_object(optimized(text, level))
+    code: bytes = machine().emit_object(optimized(text))
     return code
 
 

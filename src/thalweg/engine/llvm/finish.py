@@ -1,10 +1,8 @@
 """What is left when all elements are done: the sums of each row's chunks, added in an order that never changes."""
 
-from functools import cache
-
 from ...formula.expr import BLOCK
+from .context import CHUNK, CONTEXT
 from .load import shared
-from .row_layout import CHUNK, CONTEXT
 from .text import APART, SMALL, block, word
 
 
@@ -20,10 +18,9 @@ def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
     return f"define dso_local void @{name}(ptr %context) {SMALL} {{\n{block(call if count else [])}\n  ret void\n}}\n"
 
 
-@cache
 def address() -> int:
     """Where the function is that adds up the sums of all rows' chunks."""
-    return shared("add_up", ADD + FOLD + add_up())
+    return shared("add_up", text)
 
 
 ADD = f"""
@@ -92,9 +89,9 @@ clear:
 """
 
 
-def add_up() -> str:
+def text() -> str:
     """Write what goes over all chunks, and leaves the sums of a row when its last one has come."""
-    return f"""
+    return f"""{ADD}{FOLD}
 define dso_local void @add_up(ptr %context, i64 %count, i64 %words) {SMALL} {{
 entry:
 {context("ptr", "chunks", "sums", "totals")}

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from ...formula.passes import Program
+from ..row_layout import row_layout
 from . import finish, power, threads
+from .context import CONTEXT, ROW
 from .load import load
 from .render import render
-from .row_layout import CONTEXT, row_layout
 
 Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
 # Holding Python's lock: what is small is done before another thread could free what it is about.
@@ -25,7 +26,7 @@ class Kernel:
     """Machine code of one program; calling it lets go of Python's lock."""
 
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
-        self.layout, self.dtypes = row_layout(program), dtypes
+        self.layout, self.dtypes = row_layout(program, ROW), dtypes
         self.context = CONTEXT
         text = render(program, dtypes)
         self.externals = {

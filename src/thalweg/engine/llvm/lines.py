@@ -14,10 +14,11 @@ from ...formula.domains import ALONG_LINES
 from ...formula.expr import BLOCK, Expr, Reduction, Symbol, symbols
 from ...formula.passes import Program
 from ...formula.rewrite import replaced
+from ..row_layout import RowLayout
 from .columns import base, clear, fill, is_across, kind_of, partial, piece_words, rounded
+from .context import CONTEXT
 from .dtypes import FORMATS
 from .elements import Loop
-from .row_layout import CONTEXT, RowLayout
 from .text import ATTRIBUTES, block, name_of, word
 
 SIZES = ("first", "length", "width", "height")
@@ -165,7 +166,7 @@ run:
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(line for name in (*it.tensors, *program.along) for line in base(name, layout))}
 {block(line for place, name in enumerate(across) for line in partial(place, name, "partial"))}
-{block(word("%slots", "row", layout.slots))}
+{block(word("%slots", "row", layout.word("slots")))}
   call void @lines({", ".join(passed)})
   br label %take
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import cache
@@ -23,13 +23,10 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def load(text: str, names: Sequence[str], level: int = 3) -> Any:
-    """Return what maps the names of a module's functions to their addresses, and keeps the code alive.
-
-    What is written as it is to run, without a loop over elements, may be as fast at level 0, and is compiled sooner.
-    """
+def load(text: str, names: Sequence[str]) -> Any:
+    """Return what maps the names of a module's functions to their addresses, and keeps the code alive."""
     with _one_at_a_time:
-        code = cache.remembered(f"{target()}\n{level}\n{text}", lambda: build(text, names, level))
+        code = cache.remembered(f"{target()}\n{text}", lambda: build(text, names))
         return _brought_to_life(code, names)
 
 
@@ -37,11 +34,11 @@ _shared: dict[str, Any] = {}
 """Functions that all kernels call, by name: compiled once, and alive as long as the process."""
 
 
-def shared(name: str, text: str) -> int:
-    """Return the address of a function that all kernels call, from a module that defines it."""
+def shared(name: str, write: Callable[[], str]) -> int:
+    """Return the address of a function that all kernels call; `write` gives the module that defines it."""
     with _one_at_a_time:
         if name not in _shared:
-            _shared[name] = load(text, (name,), level=0)
+            _shared[name] = load(write(), (name,))
         return int(_shared[name][name])
 
 
@@ -53,12 +50,12 @@ def _brought_to_life(code: bytes, names: Sequence[str]) -> Any:
     return link(code.removeprefix(OBJECT), names)
 
 
-def build(text: str, names: Sequence[str], level: int = 3) -> bytes:
+def build(text: str, names: Sequence[str]) -> bytes:
     """Compile a module, to a block that needs no LLVM if this machine's object files can be made one."""
     # Only now is LLVM needed, and imported.
     from .compile import compiled
 
-    code = compiled(text, level)
+    code = compiled(text)
     try:
         return BLOCK + image.image(code, names)
     except ValueError:

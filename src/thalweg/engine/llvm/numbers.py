@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.passes import Program
+from ..row_layout import RowLayout
+from .context import CONTEXT
 from .dtypes import COMPUTE, FORMATS
-from .row_layout import CONTEXT, RowLayout
 from .text import SMALL, Values, block, is_condition, name_of, word
 
 
@@ -37,7 +38,7 @@ loop:
 {block(f"{x}.shared = phi double [ 0.0, %entry ], [ {x}.new, %kept ]" for x in map(name_of, names))}
   %row.start = mul i64 %r, {layout.width}
   %row = getelementptr i64, ptr %rows.all, i64 %row.start
-{block(word("%options", "row", layout.options))}
+{block(word("%options", "row", layout.word("options")))}
 {block(line for name in names for line in read(name, layout, dtypes))}
 {block(same(names))}
   br i1 %same, label %kept, label %fresh
@@ -51,7 +52,7 @@ fresh:
 kept:
   %slots.row = phi ptr [ %slots.before, %loop ], [ %slots.own, %fresh ]
 {block(updates(program, names, values))}
-  %slots.at = getelementptr i64, ptr %row, i64 {layout.slots}
+  %slots.at = getelementptr i64, ptr %row, i64 {layout.word("slots")}
   store ptr %slots.row, ptr %slots.at
 {block(line for name in (names if program.is_last else ()) for line in write(name, dtypes))}
   %next = add i64 %r, 1

@@ -5,7 +5,6 @@ It is long, and compiled once for all kernels, which call it by its address.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from ...formula import power as powers
@@ -142,10 +141,9 @@ def _outside(do: InText, x: Value, y: Value, found: Value, is_regular: Value) ->
     return (y.compared("oeq", 0.0) | x.compared("oeq", 1.0)).chosen(1.0, found)
 
 
-@cache
 def address() -> int:
     """Where the function is."""
-    return shared("power", text())
+    return shared("power", text)
 
 
 def text() -> str:

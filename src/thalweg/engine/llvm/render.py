@@ -7,14 +7,15 @@ import torch
 from ...formula.expr import BLOCK
 from ...formula.passes import Program
 from ..lines import Piece
+from ..row_layout import RowLayout, row_layout
 from . import columns, lines
 from .blocks import definitions, walk_blocks
+from .context import CHUNK, CONTEXT, ROW
 from .dtypes import COMPUTE, FORMATS, place_of
 from .elements import loop
 from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
-from .row_layout import CHUNK, CONTEXT, RowLayout, row_layout
 from .stages import Stages, stages
 from .text import DEFINITIONS, NARROW, SMALL, SUFFIX, block, name_of, word
 
@@ -51,7 +52,7 @@ define dso_local void @finish(ptr %context) {SMALL} {{
 
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
-    layout = row_layout(program)
+    layout = row_layout(program, ROW)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
@@ -119,7 +120,7 @@ run:
   %sums.start = mul i64 %c, {len(program.totals)}
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
-{block(word("%slots", "row", layout.slots))}
+{block(word("%slots", "row", layout.word("slots")))}
   call void {call}({passed}, ptr %slots,{sums} i64 %first, i64 %length)
   br label %take
 

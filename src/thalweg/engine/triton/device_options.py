@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...formula.expr import Symbol
-from ...formula.facts import Known
-from ...formula.trace import Formula, as_float
+from ...formula.trace import as_float
 from ..options import Options
 
 
 class DeviceOptions(Options):
     """A table with a row for each group and a column for each number; tensors are copied into it on the device."""
 
-    def __init__(
-        self,
-        groups: Sequence[dict[str, Any]],
-        formula: Formula,
-        columns: Sequence[Symbol],
-        more: Mapping[str, Any],
-        members: Sequence[Known],
-    ) -> None:
-        self.tensors: dict[int, list[tuple[int, Tensor]]] = {}
+    @cached_property
+    def tensors(self) -> dict[int, list[tuple[int, Tensor]]]:
         """For each column the rows that are filled from a tensor."""
-        super().__init__(groups, formula, columns, more, members)
+        return {}
 
     @property
     def has_tensors(self) -> bool:

@@ -7,9 +7,9 @@ import torch
 from ...formula.expr import BLOCK, Expr, symbols
 from ...formula.passes import Program
 from ...formula.random import ELEMENT
+from ..row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given
-from .row_layout import RowLayout
 from .settings import WORD
 from .text import Values, block, is_condition, name_of
 
@@ -157,8 +157,8 @@ def elements(
 {block(self.start())}
     numbers += row * {width}
     # A scaler's step that found an overflow has nothing to do.
-    length = tl.where(tl.load(overflowed) == 0, tl.minimum(tl.load(at + {self.layout.length}) - first, LENGTH), 0)
-    length = length.to(tl.int32)
+    left = tl.minimum(tl.load(at + {self.layout.word("length")}) - first, LENGTH)
+    length = tl.where(tl.load(overflowed) == 0, left, 0).to(tl.int32)
     if ALIGNED:
 {block(block(self.aligned()))}
 {block(self._read_numbers(), self._count())}
@@ -199,7 +199,7 @@ def update(
             {self._moved()}, first + start, length - start, BLOCKS, ALIGNED
         )
 {block(block(f"{name} = added_in_order({name}, {name}_more, BLOCKS)" for name in columns))}
-    sums += (tl.load(at + {self.layout.chunk}) + piece) * {len(columns)}
+    sums += (tl.load(at + {self.layout.word("chunk")}) + piece) * {len(columns)}
 {block(f"tl.store(sums + {place}, pairwise({name}))" for place, name in enumerate(columns))}
 """
 
@@ -211,9 +211,9 @@ def finish(count: int, layout: RowLayout) -> str:
 def finish(overflowed, rows, sums, totals, LENGTH: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     at = rows + row * {layout.width}
-    sums += tl.load(at + {layout.chunk}) * {count}
+    sums += tl.load(at + {layout.word("chunk")}) * {count}
     # A parameter without elements has a chunk, too.
-    pieces = tl.maximum(tl.cdiv(tl.load(at + {layout.length}), LENGTH), 1)
+    pieces = tl.maximum(tl.cdiv(tl.load(at + {layout.word("length")}), LENGTH), 1)
 {block(_finished(count))}
 """
 

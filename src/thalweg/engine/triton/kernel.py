@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from ...formula.passes import Program
+from ..row_layout import row_layout
 from .elements import granule
 from .function import Function
 from .render import render
-from .row_layout import row_layout
-from .settings import ROWS, SUMMED, setting_of
+from .settings import ROW, ROWS, SUMMED, setting_of
 from .source import imported
 
 WORDS, NUMBERS, CHUNKS, FLAG = torch.int64, torch.float64, torch.int32, torch.float32
@@ -27,7 +27,7 @@ class Kernel:
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype], device: torch.device) -> None:
         start = perf_counter()
         self.program, self.dtypes, self.device = program, dtypes, device
-        self.layout, self.setting = row_layout(program), setting_of(program, dtypes)
+        self.layout, self.setting = row_layout(program, ROW), setting_of(program, dtypes)
         self.granule = granule(program)
         """Of how many elements chunks of aligned tensors are multiples."""
         self.module: Any = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.passes import Program
+from ..row_layout import RowLayout
 from .dtypes import FORMATS
 from .given import is_given
-from .row_layout import RowLayout
 from .text import Values, block, name_of
 
 
@@ -49,7 +49,7 @@ def read(name: str, layout: RowLayout, dtypes: Mapping[str, torch.dtype]) -> Ite
 def group(program: Program, layout: RowLayout) -> Iterator[str]:
     """Read the options of the row's group."""
     if program.options:
-        yield f"group = given + tl.load(at + {layout.options}, inside)"
+        yield f"group = given + tl.load(at + {layout.word('options')}, inside)"
     for index, symbol in enumerate(program.options):
         yield f"{name_of(symbol.label)} = tl.load(group + {index}, inside)"
 

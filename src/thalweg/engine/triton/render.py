@@ -7,9 +7,10 @@ from textwrap import fill
 import torch
 
 from ...formula.passes import Program
+from ..row_layout import row_layout
 from .elements import Pass, finish
 from .numbers import prepare
-from .row_layout import row_layout
+from .settings import ROW
 from .text import FUNCTIONS, TILE
 
 EMPTY = re.compile(r"\n\s*\n(?=    )")
@@ -18,7 +19,7 @@ EMPTY = re.compile(r"\n\s*\n(?=    )")
 
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
-    layout = row_layout(program)
+    layout = row_layout(program, ROW)
     text = Pass(program, dtypes, layout)
     parts = [
         head(),

@@ -15,6 +15,9 @@ from ...formula.random import ELEMENT
 WORD = 16
 """Bytes that one thread reads at once of the widest tensor, where all tensors start at a multiple of them."""
 
+ROW = ("options", "chunk", "length")
+"""The last words of a parameter's row: where its group's options are, its first chunk, and how many elements it has."""
+
 ROWS = 32
 """Rows whose numbers are computed together, a row to a thread."""
 
