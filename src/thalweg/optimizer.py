@@ -29,6 +29,7 @@ from .state.keeping import ROUNDINGS, STATE_DTYPES
 from .state.memory import Memory, memory_of
 from .state.noted import Log, NotedGroup, OneParameter
 from .traits import Traits
+from .uncompiled import Uncompiled, uncompiled
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -47,7 +48,7 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
+class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
@@ -156,8 +157,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
         """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
         check_together(cls, options, where)
 
-    # torch.compiler.disable would import the compiler, which takes as long as torch itself.
-    @torch._disable_dynamo  # type: ignore[attr-defined]
+    @uncompiled
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; options left out are the optimizer's.
 
@@ -286,7 +286,7 @@ def plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
 
 
 # What torch.compile traces is the model; a step is machine code already, and runs between two of its graphs.
-_uncompiled_step = torch._disable_dynamo(lambda optimizer, closure: optimizer.step(closure))  # type: ignore[attr-defined]
+_uncompiled_step = uncompiled(lambda optimizer, closure: optimizer.step(closure))
 _watched_step = torch.optim.Optimizer.profile_hook_step(plain_step)
 
 
