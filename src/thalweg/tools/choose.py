@@ -13,6 +13,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..hyper import nearest
+from ..names import Meaning
+from ..names import find as find_meaning
+from ..names.creation import complete
+from ..names.lookup import elsewhere, is_elsewhere
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
 from ..state.keeping import STATE_DTYPES
@@ -39,12 +43,19 @@ class Choice:
     name: str
     kind: type[Optimizer]
     options: dict[str, Value] = field(default_factory=dict)
+    meaning: Meaning | None = None
+    """What the name means, if it is another library's."""
 
     def build(self, params: Iterable[Tensor]) -> Optimizer:
         """Construct the optimizer, which checks the options."""
         kind: Any = self.kind
-        optimizer: Optimizer = kind(params, **self.options)
+        optimizer: Optimizer = kind(params, **self.all_options)
         return optimizer
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """The options given, and those that the name stands for."""
+        return dict(self.options) if self.meaning is None else complete(self.meaning, self.options)
 
     @property
     def is_torch(self) -> bool:
@@ -81,13 +92,25 @@ def read_choice(text: str) -> Choice:
     if bracket := re.search(r"[()\[\]]", text):
         raise ValueError(f"{text!r} has a {bracket[0]!r}: write a pair of numbers as betas=0.9/0.99")
     spelling, *items = (part.strip() for part in re.split("[:,]", text))
-    choice = Choice(*find(spelling))
+    choice = chosen(spelling)
     for item in items:
         option, value = read_option(choice, item)
         if option in choice.options:
             raise ValueError(f"{choice.name} got {option} twice: give it once")
         choice.options[option] = value
     return choice
+
+
+def chosen(spelling: str) -> Choice:
+    """Look an optimizer up among this library's and torch's own, and then among other libraries' names.
+
+    Raises ValueError for what is unknown, ambiguous, or cannot be had here.
+    """
+    known = {name.casefold() for name in (*OURS, *TORCH)}
+    if spelling.casefold() in known or not is_elsewhere(spelling):
+        return Choice(*find(spelling))
+    meaning = find_meaning(spelling)
+    return Choice(meaning.name, meaning.kind, meaning=meaning)
 
 
 def find(spelling: str) -> tuple[str, type[Optimizer]]:
@@ -100,16 +123,16 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
     if len(alike) > 1:
         raise ValueError(f"{spelling!r} may be {' or '.join(alike)}: write the one you mean exactly so")
     if not alike:
-        raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, known)}")
+        raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, [*elsewhere(), *known])}")
     return alike[0], known[alike[0]]
 
 
 def suggestion(spelling: str, known: Iterable[str]) -> str:
-    """Name torch's own optimizer of that name, or else the nearest known one."""
+    """Name torch's own optimizer of that name, or else the nearest known one; of equals, the last."""
     names = {name.casefold(): name for name in known}
     guesses = [f"torch.{spelling}".casefold(), *get_close_matches(spelling.casefold(), names, n=1)]
     likely = [names[guess] for guess in guesses if guess in names]
-    return f"did you mean {likely[0]}?" if likely else "'thalweg list' shows all, and torch.Adam is torch's own"
+    return f"did you mean {likely[0]}?" if likely else "'thalweg list --names' shows all"
 
 
 def read_option(choice: Choice, item: str) -> tuple[str, Value]:

@@ -1,0 +1,33 @@
+"""The parameters of a whole model, as groups: its biases and norms do not decay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..optimizer import Optimizer
+
+DECAYS = ("weight_decay", "adamw_weight_decay")
+"""The options by which weights decay, one of them for what a matrix rule leaves to AdamW."""
+
+
+def groups_of(model: nn.Module, kind: type[Optimizer]) -> list[Any]:
+    """List a model's parameters that are trained, with their names; those of fewer than two dimensions do not decay.
+
+    Embeddings are found by the kind of their modules, and are not for a matrix rule, whatever they are called.
+    """
+    named = [(name, param) for name, param in model.named_parameters() if param.requires_grad]
+    undecayed = {name: 0.0 for name in DECAYS if name in kind.options}
+    unmatched = {"use_muon": False} if "use_muon" in kind.options else {}
+    tables = _embeddings(model) if unmatched else set()
+    narrow = [item for item in named if item[1].dim() < 2]
+    apart = [item for item in named if item[1].dim() >= 2 and item[1] in tables]
+    others = [item for item in named if item[1].dim() >= 2 and item[1] not in tables]
+    cut: list[tuple[list[Any], dict[str, Any]]] = [(others, {}), (apart, unmatched), (narrow, undecayed)]
+    return [{"params": params, **options} for params, options in cut if params] if undecayed else named
+
+
+def _embeddings(model: nn.Module) -> set[Tensor]:
+    """Find the tables of embeddings, also where another layer shares one."""
+    return {module.weight for module in model.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
