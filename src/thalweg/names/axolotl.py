@@ -24,5 +24,5 @@ ROWS = [
     Row(LIBRARY, "flash_sgd", "SGD", FLASH, FLASH_CODES),
     Row(LIBRARY, "flash_sgdw", "SGD", {**FLASH, "decoupled_weight_decay": True}, FLASH_CODES),
     Row(LIBRARY, "flash_lion", "Lion", FLASH, FLASH_CODES),
-    Row(LIBRARY, "q_galore_adamw8bit", "QGaLore", EIGHT, "states are rounded to codes of this library, not to bitsandbytes' codes"),
+    Row(LIBRARY, "q_galore_adamw8bit", "AdamW", {**EIGHT, "rank": 128, "gap": 200, "scale": 0.25}, "directions are kept as they are, where Q-GaLore rounds them to codes; states are rounded to codes of this library, not to bitsandbytes' codes", around="GaLore"),
 ]  # fmt: skip

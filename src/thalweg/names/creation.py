@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from ..arguments import spelled
-from ..optimizer import Optimizer, Parameters
+from ..optimizer import Parameters
 from ..optimizers import in_backward
 from .lookup import Meaning, find
 from .model_groups import groups_of
-from .row import with_the_lr
+from .row import with_the_lr, without
 
 
-def create(name: str, params: Parameters | nn.Module, **options: Any) -> Optimizer:
+def create(name: str, params: Parameters | nn.Module, **options: Any) -> Any:
     """Make an optimizer by its name: this library's, or what another library calls it, as "adamw_bnb_8bit".
 
     `params` are parameters or groups of them, as everywhere; or a whole model, whose biases and norms (all parameters
@@ -27,25 +29,28 @@ def create(name: str, params: Parameters | nn.Module, **options: Any) -> Optimiz
     return made(find(name), params, options)
 
 
-def made(meaning: Meaning, params: Parameters | nn.Module, options: dict[str, Any]) -> Optimizer:
+def made(meaning: Meaning, params: Any, options: dict[str, Any]) -> Any:
     """Make what a name means."""
-    kind, given = meaning.kind, complete(meaning, options)
-    steps_in_backward = meaning.row is not None and meaning.row.is_in_backward
-    if not isinstance(params, nn.Module):
-        if steps_in_backward:
-            raise ValueError(
-                f"{meaning.name} steps while the backward pass goes on, by hooks on the model: pass the model itself "
-                "in place of its parameters"
-            )
-        return kind(params, **given)
-    optimizer = kind(groups_of(params, kind), **given)
-    if steps_in_backward:
+    given, is_model = complete(meaning, options), isinstance(params, nn.Module)
+    if meaning.is_in_backward and not is_model:
+        raise ValueError(
+            f"{meaning.name} steps while the backward pass goes on, by hooks on the model: pass the model itself in "
+            "place of its parameters"
+        )
+    maker: Any = meaning.kind if meaning.wrapper is None else partial(meaning.wrapper, rule=meaning.kind)
+    optimizer = maker(groups_of(params, meaning) if is_model else params, **given)
+    if meaning.is_in_backward:
         in_backward(params, optimizer)
     return optimizer
 
 
-def complete(meaning: Meaning, options: dict[str, Any]) -> dict[str, Any]:
+def complete(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
     """Put the options that are given over those that a name stands for."""
     with_lr = meaning.row.with_lr if meaning.row and "lr" in options else {}
     given = {**meaning.options, **with_lr, **spelled(meaning.kind, options)}
     return with_the_lr(given, given.get("lr", meaning.kind.options["lr"].default))
+
+
+def of_the_rule(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the options of what is put around the rule."""
+    return without(meaning.wrapper, complete(meaning, options))

@@ -18,8 +18,10 @@ ADAFACTOR = {
     "added_eps": True,
     "eps": (1e-30, 1e-3),
 }
-GALORE = {"rank": 128, "update_gap": 200, "scale": 0.25}
-APOLLO = {"rank": 128, "update_gap": 200, "scale": 1.0}
+GALORE = {"rank": 128, "gap": 200, "scale": 0.25, "eps": 1e-6}
+GALORE_ADAFACTOR = {"rank": 128, "gap": 200, "scale": 0.25}
+APOLLO = {"rank": 128, "gap": 200, "scale": 1.0}
+TARGETS = "all matrices but embeddings have a low rank: rank=None in a group leaves it as it is, as optim_target_modules would"
 SCHEDULE_FREE = "the Trainer's warmup_steps is an option here, and is 0 unless given"
 
 ROWS = [
@@ -49,16 +51,16 @@ ROWS = [
     Row(LIBRARY, "sgd", "SGD", PLAIN),
     Row(LIBRARY, "adagrad", "Adagrad", PLAIN),
     Row(LIBRARY, "adafactor", "Adafactor", PLAIN | ADAFACTOR),
-    Row(LIBRARY, "galore_adamw", "GaLore", PLAIN | GALORE),
-    Row(LIBRARY, "galore_adamw_8bit", "GaLore", PLAIN | GALORE | EIGHT, CODES),
-    Row(LIBRARY, "galore_adafactor", "GaLoreAdafactor", PLAIN | GALORE | ADAFACTOR),
-    Row(LIBRARY, "galore_adamw_layerwise", "GaLore", PLAIN | GALORE, is_in_backward=True),
-    Row(LIBRARY, "galore_adamw_8bit_layerwise", "GaLore", PLAIN | GALORE | EIGHT, CODES, is_in_backward=True),
-    Row(LIBRARY, "galore_adafactor_layerwise", "GaLoreAdafactor", PLAIN | GALORE | ADAFACTOR, is_in_backward=True),
-    Row(LIBRARY, "apollo_adamw", "APOLLO", PLAIN | APOLLO),
-    Row(LIBRARY, "apollo_adamw_layerwise", "APOLLO", PLAIN | APOLLO, is_in_backward=True),
+    Row(LIBRARY, "galore_adamw", "AdamW", PLAIN | GALORE, note=TARGETS, around="GaLore"),
+    Row(LIBRARY, "galore_adamw_8bit", "AdamW", PLAIN | GALORE | EIGHT, CODES, note=TARGETS, around="GaLore"),
+    Row(LIBRARY, "galore_adafactor", "Adafactor", PLAIN | GALORE_ADAFACTOR | ADAFACTOR, note=TARGETS, around="GaLore"),
+    Row(LIBRARY, "galore_adamw_layerwise", "AdamW", PLAIN | GALORE, note=TARGETS, around="GaLore", is_in_backward=True),
+    Row(LIBRARY, "galore_adamw_8bit_layerwise", "AdamW", PLAIN | GALORE | EIGHT, CODES, note=TARGETS, around="GaLore", is_in_backward=True),
+    Row(LIBRARY, "galore_adafactor_layerwise", "Adafactor", PLAIN | GALORE_ADAFACTOR | ADAFACTOR, note=TARGETS, around="GaLore", is_in_backward=True),
+    Row(LIBRARY, "apollo_adamw", "AdamW", PLAIN | APOLLO, note=TARGETS, around="APOLLO"),
+    Row(LIBRARY, "apollo_adamw_layerwise", "AdamW", PLAIN | APOLLO, note=TARGETS, around="APOLLO", is_in_backward=True),
     Row(LIBRARY, "lomo", "SGD", PLAIN, is_in_backward=True),
-    Row(LIBRARY, "adalomo", "AdaLOMO", PLAIN, is_in_backward=True),
+    Row(LIBRARY, "adalomo", "Adafactor", PLAIN | ADAFACTOR | {"scale_parameter": True}, is_in_backward=True),
     Row(LIBRARY, "grokadamw", "GrokAdamW", PLAIN),
     Row(LIBRARY, "schedule_free_adamw", "ScheduleFreeAdamW", PLAIN, note=SCHEDULE_FREE),
     Row(LIBRARY, "schedule_free_sgd", "ScheduleFreeSGD", PLAIN, note=SCHEDULE_FREE),

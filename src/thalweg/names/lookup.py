@@ -25,6 +25,20 @@ class Meaning:
     options: Mapping[str, Any] = field(default_factory=dict)
     row: Row | None = None
 
+    @property
+    def wrapper(self) -> Any:
+        """What is put around the rule; None if nothing is."""
+        return self.row.wrapper() if self.row else None
+
+    @property
+    def is_in_backward(self) -> bool:
+        """Whether it steps while the backward pass goes on."""
+        return self.row is not None and self.row.is_in_backward
+
+    def takes(self, option: str) -> bool:
+        """Tell if there is an option of this name."""
+        return option in self.kind.options or (self.wrapper is not None and option in self.wrapper.options)
+
 
 def find(name: str, first: str | None = None) -> Meaning:
     """Find what a name means; capitals count only where names differ by nothing else.
@@ -97,7 +111,7 @@ def _agreed(name: str, rows: list[Row]) -> Row:
     if not rows:
         raise ValueError(f"there is no optimizer {name!r}: {_nearest(name, [*ours(), *elsewhere()])}")
     first = rows[0]
-    if any((row.kind, row.options) != (first.kind, first.options) for row in rows):
+    if any((row.kind, row.around, row.options) != (first.kind, first.around, first.options) for row in rows):
         spelled = " or ".join(row.spelling for row in rows)
         raise ValueError(f"{name!r} means different things in different libraries: write {spelled}")
     return first

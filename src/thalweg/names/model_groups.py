@@ -6,20 +6,24 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..optimizer import Optimizer
+from .lookup import Meaning
 
 DECAYS = ("weight_decay", "adamw_weight_decay")
 """The options by which weights decay, one of them for what a matrix rule leaves to AdamW."""
 
 
-def groups_of(model: nn.Module, kind: type[Optimizer]) -> list[Any]:
+ELEMENTWISE: dict[str, Any] = {"use_muon": False, "rank": None}
+"""The options of a group by which a rule for matrices leaves it to another, each with the value that does so."""
+
+
+def groups_of(model: nn.Module, meaning: Meaning) -> list[Any]:
     """List a model's parameters that are trained, with their names; those of fewer than two dimensions do not decay.
 
     Embeddings are found by the kind of their modules, and are not for a matrix rule, whatever they are called.
     """
     named = [(name, param) for name, param in model.named_parameters() if param.requires_grad]
-    undecayed = {name: 0.0 for name in DECAYS if name in kind.options}
-    unmatched = {"use_muon": False} if "use_muon" in kind.options else {}
+    undecayed = {name: 0.0 for name in DECAYS if meaning.takes(name)}
+    unmatched = {name: value for name, value in ELEMENTWISE.items() if meaning.takes(name)}
     tables = _embeddings(model) if unmatched else set()
     narrow = [item for item in named if item[1].dim() < 2]
     apart = [item for item in named if item[1].dim() >= 2 and item[1] in tables]

@@ -30,6 +30,8 @@ class Row:
     """Why the name cannot be had, and what to do, as a clause; empty where it can."""
     with_lr: Mapping[str, Any] = field(default_factory=dict)
     """The options besides, where a learning rate is given."""
+    around: str = ""
+    """The class that is put around `kind`, as GaLore is put around AdamW; options of both stand together."""
     is_in_backward: bool = False
     """True if it steps while the backward pass goes on, by hooks on a model."""
 
@@ -42,13 +44,17 @@ class Row:
         """Find the class, which may be of a later version than this table."""
         return registry.get(self.kind) or getattr(optimizers, self.kind, None)
 
+    def wrapper(self) -> Any:
+        """Find the class that is put around the rule; None if there is none."""
+        return getattr(optimizers, self.around, None) if self.around else None
+
     def missing(self) -> str:
         """Say, as a clause, what this library lacks for the name; empty where it lacks nothing."""
-        owner = self.owner()
-        if owner is None:
-            return f"this library has no {self.kind} yet"
+        owner, wrapper = self.owner(), self.wrapper()
+        if owner is None or (self.around and wrapper is None):
+            return f"this library has no {self.around or self.kind} yet"
         try:
-            defaults_of(owner, (), with_the_lr(self.options, 0.1))
+            defaults_of(owner, (), without(wrapper, with_the_lr(self.options, 0.1)))
         except (TypeError, ValueError) as error:
             return str(error)
         return ""
@@ -56,6 +62,11 @@ class Row:
     def is_served(self) -> bool:
         """Tell if an optimizer can be made of the name."""
         return not self.instead and not self.missing()
+
+
+def without(wrapper: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the options of what is put around a rule."""
+    return {name: value for name, value in options.items() if wrapper is None or name not in wrapper.options}
 
 
 def with_the_lr(options: Mapping[str, Any], rate: Any) -> dict[str, Any]:

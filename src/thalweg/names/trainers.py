@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..arguments import defaults_of
-from .creation import complete, made
+from .creation import made, of_the_rule
 from .lookup import Meaning, find
 
 
@@ -40,5 +40,5 @@ def trainer(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     Raises ValueError or TypeError for a name or an option that `create` would refuse, before there is a model.
     """
     meaning = find(name, first="transformers")
-    defaults_of(meaning.kind, (), complete(meaning, options))
+    defaults_of(meaning.kind, (), of_the_rule(meaning, options))
     return ForTheTrainer(meaning), options

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from ..hyper import nearest
 from ..names import Meaning
 from ..names import find as find_meaning
-from ..names.creation import complete
+from ..names.creation import made, of_the_rule
 from ..names.lookup import elsewhere, is_elsewhere
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
@@ -49,13 +49,15 @@ class Choice:
     def build(self, params: Iterable[Tensor]) -> Optimizer:
         """Construct the optimizer, which checks the options."""
         kind: Any = self.kind
-        optimizer: Optimizer = kind(params, **self.all_options)
+        optimizer: Optimizer = (
+            kind(params, **self.options) if self.meaning is None else made(self.meaning, params, self.options)
+        )
         return optimizer
 
     @property
-    def all_options(self) -> dict[str, Any]:
-        """The options given, and those that the name stands for."""
-        return dict(self.options) if self.meaning is None else complete(self.meaning, self.options)
+    def of_the_rule(self) -> dict[str, Any]:
+        """The options that the formula is under: those given, and those that the name stands for."""
+        return dict(self.options) if self.meaning is None else of_the_rule(self.meaning, self.options)
 
     @property
     def is_torch(self) -> bool:
@@ -145,6 +147,8 @@ def read_option(choice: Choice, item: str) -> tuple[str, Value]:
         raise ValueError(f"{choice.name} got {item!r} where an option should stand: write it as lr=0.1")
     known = [*inspect.signature(choice.kind).parameters, *getattr(choice.kind, "spellings", ())]
     known.remove("params")
+    if choice.meaning is not None and choice.meaning.wrapper is not None:
+        known += choice.meaning.wrapper.options
     if name not in known:
         raise ValueError(f"{choice.name} has no option {name!r}{nearest(name, known)}")
     return name, read_value(value)

@@ -112,7 +112,7 @@ def show_optimizer(
         kernel = next(iter(asked), None)
         if choice.meaning is not None and kernel is None:
             typer.echo(f"{sentence_of(choice.meaning)}\n")
-        show(choice.kind, Console(), kernel=kernel, **choice.all_options)
+        show(choice.kind, Console(), kernel=kernel, **choice.of_the_rule)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def here(row: Row) -> str:
     if row.missing():
         return "not yet"
     options = ", ".join(f"{name}={_written(value)}" for name, value in row.options.items())
-    call = f"{row.kind}({options})"
+    call = f"{row.around}({row.kind}, {options})" if row.around else f"{row.kind}({options})"
     return f"in_backward({call})" if row.is_in_backward else call
 
 
