@@ -56,10 +56,14 @@ NO_DECAY_NO_TRUST = "parameters without decay have a trust ratio too"
 MASKED_STEP = "the mask of caution is put on the step, where timm puts it on {}"
 MASKED_RATIO = MASKED_STEP.format("Adam's direction, before the trust ratio is taken")
 MASKED_MEAN = MASKED_STEP.format("the mean of gradients alone")
+LATE_RATE = (
+    "gradients enter the momentum with the rate that they came with, where timm multiplies by the newest rate last"
+)
+TANGENT = "its mask goes by gradients along the sphere, which no option here does: take {}"
 NARROW = "vectors are stepped by the same rule, where timm leaves them to AdamW"
 
 
-def _row(name: str, kind: str, options: dict[str, Any] | None = None, differs: str = "", **more: Any) -> Row:
+def _row(name: str, kind: str = "", options: dict[str, Any] | None = None, differs: str = "", **more: Any) -> Row:
     """Make a row of the factory, which takes no decay of weights unless it is told to."""
     return Row(LIBRARY, name, kind, {"weight_decay": 0.0, **(options or {})}, differs, **more)
 
@@ -74,7 +78,7 @@ ROWS = [
     _row("sgdc", "SGD", {"lr": 1e-3, **NESTEROV, **CORRECTED}),
     _row("csgdc", "SGD", {"lr": 1e-3, **NESTEROV, **CORRECTED, **CAUTIOUS}),
     _row("sgdp", "SGDP", NESTEROV),
-    _row("csgdp", "SGDP", {**NESTEROV, **CAUTIOUS}),
+    _row("csgdp", instead=TANGENT.format("sgdp")),
     _row("adam", "Adam", {"lr": 1e-3}),
     _row("adamw", "AdamW"),
     _row("adamwlegacy", "AdamW"),
@@ -82,7 +86,7 @@ ROWS = [
     _row("adamc", "AdamC", {"peak_lr": THE_LR}),
     _row("cadamc", "AdamC", {"peak_lr": THE_LR, **CAUTIOUS}),
     _row("adamp", "AdamP", {"wd_ratio": 0.01, "nesterov": True}),
-    _row("cadamp", "AdamP", {"wd_ratio": 0.01, "nesterov": True, **CAUTIOUS}),
+    _row("cadamp", instead=TANGENT.format("adamp")),
     _row("nadam", "NAdam"),
     _row("nadamlegacy", "NAdam"),
     _row("nadamw", "NAdamW"),
@@ -112,10 +116,10 @@ ROWS = [
     _row("lambcd", "LAMB", {**LAMB, **CORRECTED, **ADAPTING}, NO_DECAY_NO_TRUST),
     _row("clamb", "LAMB", {**LAMB, **CAUTIOUS}, MASKED_RATIO),
     _row("clambw", "LAMB", {**LAMB, **DECOUPLED, **ADAPTING, **CAUTIOUS}, f"{MASKED_RATIO}; {NO_DECAY_NO_TRUST}"),
-    _row("lars", "LARS", LARS),
-    _row("larc", "LARS", {**LARS, "trust_clip": True}),
-    _row("nlars", "LARS", {**LARS, "nesterov": True}),
-    _row("nlarc", "LARS", {**LARS, "nesterov": True, "trust_clip": True}),
+    _row("lars", "LARS", LARS, LATE_RATE),
+    _row("larc", "LARS", {**LARS, "trust_clip": True}, LATE_RATE),
+    _row("nlars", "LARS", {**LARS, "nesterov": True}, LATE_RATE),
+    _row("nlarc", "LARS", {**LARS, "nesterov": True, "trust_clip": True}, LATE_RATE),
     _row("kron", "PSGDKron", MOMENTUM),
     _row("kronw", "PSGDKron", {**MOMENTUM, **DECOUPLED}),
     _row("kronc", "PSGDKron", {**MOMENTUM, **CORRECTED}),

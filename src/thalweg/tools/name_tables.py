@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..names import TABLE, Meaning, Row
+from ..names.row import THE_LR
 
 
 def table_of_names() -> Table:
@@ -62,4 +63,7 @@ def _coded(row: Row) -> str:
 
 
 def _written(value: object) -> str:
+    """Write a value as in Python; the learning rate that is given, by its name."""
+    if value == THE_LR:
+        return "lr"
     return str(value) if isinstance(value, torch.dtype) else repr(value)
