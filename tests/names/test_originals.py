@@ -27,8 +27,11 @@ NOT_ALONE = {"timm.sgdp"}
 SLOWLY = {"onetrainer.PRODIGY"}
 """Names that differ in what they learn, after many more steps."""
 
-ELSEWHERE = {"torch.optim.LBFGS", "torch.optim.SparseAdam"}
-"""Names that take closures, or sparse gradients: tests of their own have these side by side."""
+ELSEWHERE = {
+    *("torch.optim.LBFGS", "torch.optim.SparseAdam", "timm.adahessian"),
+    *("timm.kron", "timm.kronw", "timm.kronc"),
+}
+"""Names that take closures, sparse gradients or Hessians, or draw at random: other tests have these side by side."""
 
 
 def has_original(row):

@@ -38,7 +38,7 @@ def made(meaning: Meaning, params: Any, options: dict[str, Any]) -> Any:
             "place of its parameters"
         )
     maker: Any = meaning.kind if meaning.wrapper is None else partial(meaning.wrapper, rule=meaning.kind)
-    optimizer = maker(groups_of(params, meaning) if is_model else params, **given)
+    optimizer = maker(groups_of(params, meaning, given) if is_model else params, **given)
     if meaning.is_in_backward:
         in_backward(params, optimizer)
     return optimizer

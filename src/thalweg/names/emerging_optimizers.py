@@ -22,7 +22,7 @@ ROWS = [
     Row(LIBRARY, "kl_soap", "KLSOAP"),
     Row(LIBRARY, "kl_m_soap", instead="KL-SOAP of the momentum is not among the rules here: take kl_soap"),
     Row(LIBRARY, "muon_hyperball", "MuonH"),
-    Row(LIBRARY, "scion", "Scion"),
+    Row(LIBRARY, "scion", "Scion", {"momentum": 0.95}),
     Row(LIBRARY, "mop", "MOP"),
     Row(LIBRARY, "polargrad", "PolarGrad"),
     Row(LIBRARY, "spel", "SPEL"),

@@ -59,6 +59,8 @@ MASKED_MEAN = MASKED_STEP.format("the mean of gradients alone")
 LATE_RATE = (
     "gradients enter the momentum with the rate that they came with, where timm multiplies by the newest rate last"
 )
+DRAWS = "probes are drawn from other random numbers"
+HESSIAN = "the gradient needs create_graph=True, as in timm, and optimizer.update_hessian() goes before the step"
 TANGENT = "its mask goes by gradients along the sphere, which no option here does: take {}"
 NARROW = "vectors are stepped by the same rule, where timm leaves them to AdamW"
 
@@ -120,9 +122,9 @@ ROWS = [
     _row("larc", "LARS", {**LARS, "trust_clip": True}, LATE_RATE),
     _row("nlars", "LARS", {**LARS, "nesterov": True}, LATE_RATE),
     _row("nlarc", "LARS", {**LARS, "nesterov": True, "trust_clip": True}, LATE_RATE),
-    _row("kron", "PSGDKron", MOMENTUM),
-    _row("kronw", "PSGDKron", {**MOMENTUM, **DECOUPLED}),
-    _row("kronc", "PSGDKron", {**MOMENTUM, **CORRECTED}),
+    _row("kron", "PSGDKron", MOMENTUM, DRAWS),
+    _row("kronw", "PSGDKron", {**MOMENTUM, **DECOUPLED}, DRAWS),
+    _row("kronc", "PSGDKron", {**MOMENTUM, **CORRECTED}, DRAWS),
     _row("lion", "Lion"),
     _row("clion", "Lion", CAUTIOUS),
     _row("lionc", "Lion", {"peak_lr": THE_LR}),
@@ -153,7 +155,7 @@ ROWS = [
     _row("radabelief", "AdaBelief", {**DECOUPLED, "rectify": True}),
     _row("adadelta", "AdaDelta"),
     _row("adagrad", "Adagrad", {"eps": 1e-8}),
-    _row("adahessian", "AdaHessian"),
+    _row("adahessian", "AdaHessian", note=HESSIAN),
     _row("madgrad", "MADGRAD", MOMENTUM),
     _row("madgradw", "MADGRAD", {**MOMENTUM, **DECOUPLED}),
     _row("muon", "Muon", MUON),
