@@ -6,7 +6,8 @@ LIBRARY = "epfml"
 
 COMMON = {"lr": 1e-3, "weight_decay": 0.1}
 BETAS = {"betas": (0.9, 0.95)}
-SCION = "the benchmark sets a scale for each kind of layer, here an option of groups"
+SCION = {"lr": 1e-3, "momentum": 0.1, "constrained": True}
+SCALES = "momentum is the weight of old gradients, and not of new ones; scale, which the benchmark sets for each kind of layer, is an option of groups"
 
 ROWS = [
     Row(LIBRARY, "adamw", "AdamW", {**COMMON, **BETAS}),
@@ -27,6 +28,6 @@ ROWS = [
     Row(LIBRARY, "d-muon", "Muon", {**COMMON, "momentum": 0.9, "nesterov": False, "adjust_lr_fn": "match_rms_adamw", "adamw_betas": (0.9, 0.95), "adamw_weight_decay": 0.1}),
     Row(LIBRARY, "soap", "SOAP", {**COMMON, **BETAS}),
     Row(LIBRARY, "sophiag", "SophiaG", {**COMMON, **BETAS}),
-    Row(LIBRARY, "scion", "Scion", {"lr": 1e-3, "momentum": 0.9}, SCION),
-    Row(LIBRARY, "scion-light", "Scion", {"lr": 1e-3, "momentum": 0.9}, SCION, "gradients are not where the momentum is kept"),
+    Row(LIBRARY, "scion", "Scion", SCION, note=SCALES),
+    Row(LIBRARY, "scion-light", "Scion", SCION, note=f"{SCALES}; the momentum is a state, and not kept in the gradients"),
 ]  # fmt: skip
