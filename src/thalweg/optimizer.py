@@ -78,6 +78,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
     skip_nonfinite: bool = False
     accumulate: Count = 1
     decoupled_weight_decay: bool = False
+    peak_lr: Positive | None = None
     cautious: bool = False
     ema_decay: Fraction | None = None
     lookahead: Count | None = None

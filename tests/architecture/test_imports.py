@@ -41,8 +41,9 @@ MAY_IMPORT = {
     "optimizers": {"formula", "hyper", "optimizer", "two_points"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
-    "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
-    "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
+    "names": {"arguments", "optimizer", "optimizers", "closure"},
+    "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover"},
+    "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "names", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,

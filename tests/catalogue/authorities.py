@@ -100,11 +100,11 @@ def their_class(row: Authority) -> Any:
     """Import what a row compares with; raises ImportError where its package is not installed."""
     *parents, _ = row.package.split(".")
     for depth in range(1, len(parents) + 1):
-        _stand_in(".".join(parents[:depth]))
+        stand_in(".".join(parents[:depth]))
     return getattr(importlib.import_module(row.package), row.theirs)
 
 
-def _stand_in(package: str) -> None:
+def stand_in(package: str) -> None:
     """Let a module be imported without the packages around it: timm's want torchvision."""
     if package in sys.modules:
         return

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+import thalweg as optim
 from thalweg.hyper import Fixed
 from thalweg.optimizer import Optimizer
 
@@ -200,6 +201,32 @@ def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
                 other.mul_(1 - it.optimizer.lr * decay)
         plain.step()
     it.check()
+
+
+def test_decay_by_a_peak_falls_with_the_square_of_the_rate(cls, loop):
+    if "weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses:
+        pytest.skip("it decays no weights, or in its own way")
+    it = loop(weight_decay=0.1, decoupled_weight_decay=True, peak_lr=0.25)
+    plain = type(it.plain)(it.others, weight_decay=0.0, engine=it.plain.engine, **{"lr": it.optimizer.lr} | it.off)
+    for step in range(STEPS):
+        rate = 0.25 / (step + 1)
+        for optimizer in (it.optimizer, plain):
+            optimizer.param_groups[0]["lr"] = rate
+        # In the first step states start that are copies of the parameter, before any decay or after it.
+        it.optimizer.param_groups[0]["weight_decay"] = decay = 0.1 if step else 0.0
+        it.gradients()
+        it.optimizer.step()
+        with torch.no_grad():
+            for other in it.others:
+                other.mul_(1 - rate * rate / 0.25 * decay)
+        plain.step()
+    it.check()
+
+
+def test_a_peak_without_decay_that_goes_by_it_is_a_slip():
+    with pytest.raises(ValueError, match=r"SGD takes a peak_lr where weights decay apart .* set it to True, or leave"):
+        optim.SGD([torch.zeros(1)], lr=0.1, weight_decay=0.1, peak_lr=0.1)
+    assert optim.AdamC([torch.zeros(1)], peak_lr=0.1).peak_lr == 0.1
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])

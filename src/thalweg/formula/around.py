@@ -161,12 +161,15 @@ def decayed(inner: Update) -> Update:
 
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithms 1 and 2, where lr scales the decay
     too, as in torch.optim. https://arxiv.org/abs/1711.05101
+    With `peak_lr`, decay falls with the square of the rate: Defazio 2025, "Why gradients rapidly increase near the end
+    of training", algorithm 1. https://arxiv.org/abs/2506.02285
     """
 
     def update(self: Any, now: Values) -> Values:
         if not self.decoupled_weight_decay:
             return inner(self, now)
-        param = now["param"] * (1 - self.lr * self.weight_decay) if self.weight_decay else now["param"]
+        rate = self.lr if self.peak_lr is None else self.lr * self.lr / self.peak_lr
+        param = now["param"] * (1 - rate * self.weight_decay) if self.weight_decay else now["param"]
         return inner(self.having(weight_decay=0.0), now | {"param": param})
 
     return update
