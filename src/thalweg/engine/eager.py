@@ -13,6 +13,7 @@ from torch import Tensor
 from ..formula.number import Number
 from ..formula.random import Draws, word_key
 from ..formula.rule import Group
+from ..formula.spectra import failures
 from ..formula.trace import Formula, evaluate, formula_of
 from ..state.convert import in_line
 from ..state.formats import Format
@@ -69,8 +70,10 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     # Every formula is found first: what cannot be traced costs no computing.
     formulas = [formula_of(rule_for(optimizer, item.group), item.options) for item in items]
     updates = [_begun(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
+    failed = failures.count
     for alike in together(updates):
         evaluate_all(alike)
+    optimizer._metrics.undecomposed += failures.count - failed
     return updates
 
 

@@ -10,7 +10,18 @@ import torch
 from torch import Tensor
 
 from .expr import BLOCK, Expr, Reduction, apply, as_number
-from .linear import eigenbasis, matmul, nearer_basis, orthogonalize, sorted_columns, sorted_rows, transpose
+from .linear import (
+    eigenbasis,
+    identity,
+    inverse_root,
+    iterated_root,
+    matmul,
+    nearer_basis,
+    orthogonalize,
+    sorted_columns,
+    sorted_rows,
+    transpose,
+)
 from .lines import along
 from .matrix import COEFFICIENTS
 from .move import plain
@@ -18,7 +29,7 @@ from .number import Number
 from .ops import OPS
 from .rule import Columns, Copy, Left, Right, Rows, Scalar, Unsigned
 from .scopes import ALONG, scope_of
-from .sides import Sides
+from .sides import Sides, in_blocks
 
 __all__ = [
     "COEFFICIENTS",
@@ -45,7 +56,11 @@ __all__ = [
     "floor",
     "from_bits",
     "from_scaled_bits",
+    "identity",
+    "in_blocks",
     "integer",
+    "inverse_root",
+    "iterated_root",
     "lerp",
     "log",
     "matmul",

@@ -42,12 +42,33 @@ def transpose(a: Any) -> Any:
     return _node("transpose", _scope(columns, rows), a)
 
 
-def eigenbasis(a: Any) -> Any:
-    """Find the eigenvectors of a symmetric matrix, which are its columns: that of the largest eigenvalue first."""
-    a = plain(a)
-    if isinstance(a, Tensor):
-        return ON_LINES["eigenbasis"](a)
-    return _node("eigenbasis", _square("eigenbasis", a), a)
+def identity(a: Any) -> Any:
+    """Take the identity in the place of a square matrix."""
+    return _of_square("identity", a)
+
+
+def eigenbasis(a: Any, last: Any) -> Any:
+    """Find the eigenvectors of a symmetric matrix, which are its columns: that of the largest eigenvalue first.
+
+    Where they cannot be found, the last ones stay, and `optimizer.metrics` counts it.
+    """
+    return _of_square("eigenbasis", a, last)
+
+
+def inverse_root(a: Any, last: Any, exponent: Any, ridge: Any) -> Any:
+    """Raise a symmetric matrix, with a ridge added to its eigenvalues, to the power of -exponent.
+
+    Where its eigenvalues cannot be found, the last root stays, and `optimizer.metrics` counts it.
+    """
+    return _of_square("inverse_root", a, last, numbers=(exponent, ridge))
+
+
+def iterated_root(a: Any, last: Any, order: Any, ridge: Any) -> Any:
+    """Find the inverse root of a whole order of a symmetric matrix with a ridge, by products alone: Newton's iteration.
+
+    Where it does not end, the last root stays, and `optimizer.metrics` counts it.
+    """
+    return _of_square("iterated_root", a, last, numbers=(order, ridge))
 
 
 def nearer_basis(a: Any, basis: Any) -> Any:
@@ -97,8 +118,16 @@ def _sorted(how: str, x: Any, order: Any) -> Any:
     return _node(how, scope_of(x), x, order)
 
 
-def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0) -> MatrixFunction:
-    return MatrixFunction(how, tensors, scope, len(tensors), result)
+def _of_square(how: str, *given: Any, numbers: tuple[Any, ...] = ()) -> Any:
+    """Make a square matrix of others of its kind, and of numbers."""
+    tensors, plainly = tuple(map(plain, given)), tuple(map(plain, numbers))
+    if isinstance(tensors[0], Tensor):
+        return ON_LINES[how](*tensors, *map(float, plainly))
+    return _node(how, _square(how, tensors[0]), *tensors, numbers=plainly)
+
+
+def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0, numbers: tuple[Any, ...] = ()) -> MatrixFunction:
+    return MatrixFunction(how, (*tensors, *map(as_expr, numbers)), scope, len(tensors), result)
 
 
 def _sides(word: str, a: Any) -> tuple[str, str]:

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .spectra import eigenbasis, inverse_root, iterated_root
+
 
 def matrix_shape(shape: Sequence[int], batch_dims: int, blocks: int = 1) -> tuple[int, int]:
     """Count the rows and columns of a tensor's matrices, which are cut into blocks of rows."""
@@ -109,21 +111,6 @@ MATRIX_FUNCTIONS = {"orthogonalize": newton_schulz}
 """Each function by its name."""
 
 
-def eigenbasis(matrices: Tensor) -> Tensor:
-    """Find the eigenvectors of symmetric matrices, those of the largest eigenvalues first; NaN of what is not finite.
-
-    Shape: (..., size, size).
-    """
-    if not torch.isfinite(matrices).all():
-        return torch.full_like(matrices, torch.nan)
-    try:
-        vectors: Tensor = torch.linalg.eigh(matrices)[1]
-    except RuntimeError:
-        # What float32 could not take apart, float64 may.
-        vectors = torch.linalg.eigh(matrices.double())[1].to(matrices.dtype)
-    return vectors.flip(-1)
-
-
 def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
     """Take one step of orthogonal iteration; return the bases, and which of its columns each of them was.
 
@@ -138,7 +125,10 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
 ON_LINES: dict[str, Callable[..., Any]] = {
     "matmul": torch.matmul,
     "transpose": lambda matrices: matrices.mT,
+    "identity": lambda matrices: torch.eye(matrices.shape[-1]).to(matrices).expand(matrices.shape),
     "eigenbasis": eigenbasis,
+    "inverse_root": inverse_root,
+    "iterated_root": iterated_root,
     "nearer_basis": nearer_basis,
     "sorted_rows": lambda matrices, order: matrices.take_along_dim(order[..., :, None], -2),
     "sorted_columns": lambda matrices, order: matrices.take_along_dim(order[..., None, :], -1),

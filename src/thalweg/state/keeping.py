@@ -70,7 +70,7 @@ def _square_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any
     if sides is None:
         return Format(dtype, scope=scope)
     size = sides.count(param.shape)[1 if scope == "left" else 2]
-    return Format(dtype, scope=scope, sizes=(*(param.shape[place] for place in sides.others), size, size))
+    return Format(dtype, scope=scope, sizes=(*sides.batch(param.shape), size, size))
 
 
 def _coded(codes: Tensor, param: Tensor) -> str:

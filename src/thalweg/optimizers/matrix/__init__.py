@@ -1,4 +1,5 @@
 """What an update needs of the whole matrix: its singular values."""
 
 from .muon import *
+from .shampoo import *
 from .soap import *
