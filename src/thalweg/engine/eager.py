@@ -181,9 +181,10 @@ class Update:
         if not self.formula.has_lines:
             return values
         sides: Any = self.item.options.sides
-        squares = self.formula.rule.left | self.formula.rule.right
+        rule = self.formula.rule
+        others = rule.left | rule.right | rule.scalars
         return {
-            name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() and name not in squares else x
+            name: sides.as_matrices(x) if isinstance(x, Tensor) and name not in others else x
             for name, x in values.items()
         }
 

@@ -22,15 +22,7 @@ SIDES: dict[Scope, tuple[str, str]] = {
 
 def matmul(a: Any, b: Any) -> Any:
     """Multiply two matrices, in the format that is computed in."""
-    a, b = plain(a), plain(b)
-    if isinstance(a, Tensor):
-        return ON_LINES["matmul"](a, b)
-    (rows, inner), (other, columns) = _sides("matmul", a), _sides("matmul", b)
-    if inner != other:
-        raise TypeError(
-            f"matmul(a, b) needs a to have as many columns as b has rows, but these are {inner} and {other}"
-        )
-    return _node("matmul", _scope(rows, columns), a, b)
+    return _product("matmul", a, b)
 
 
 def transpose(a: Any) -> Any:
@@ -40,11 +32,6 @@ def transpose(a: Any) -> Any:
         return ON_LINES["transpose"](a)
     rows, columns = _sides("transpose", a)
     return _node("transpose", _scope(columns, rows), a)
-
-
-def identity(a: Any) -> Any:
-    """Take the identity in the place of a square matrix."""
-    return _of_square("identity", a)
 
 
 def eigenbasis(a: Any, last: Any) -> Any:
@@ -95,6 +82,34 @@ def sorted_columns(x: Any, order: Any) -> Any:
     return _sorted("sorted_columns", x, order)
 
 
+def upper(a: Any) -> Any:
+    """Keep what is on and above the diagonal of a square matrix."""
+    return _of_square("upper", a)
+
+
+def over_upper(a: Any, b: Any) -> Any:
+    """Multiply a matrix by the inverse of an upper triangular one, from the right."""
+    return _product("over_upper", a, b)
+
+
+def largest(a: Any) -> Any:
+    """Find the largest size among the elements of a square matrix."""
+    return _of_square("largest", a, scope="matrix")
+
+
+def spectral_bound(a: Any) -> Any:
+    """Bound the largest eigenvalue of a symmetric matrix from below, by two products with a vector."""
+    return _of_square("spectral_bound", a, scope="matrix")
+
+
+def normal(like: Any, seed: Any, index: Any, step: Any) -> Any:
+    """Draw a normal number for each element, always the same for a seed, the place of a parameter and a step."""
+    like, numbers = plain(like), tuple(map(plain, (seed, index, step)))
+    if isinstance(like, Tensor):
+        return ON_LINES["normal"](like, *map(float, numbers))
+    return _node("normal", scope_of(like), like, numbers=numbers)
+
+
 def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0, blocks: Any = 1) -> Any:
     """Bring the singular values of a tensor's matrices near 1, by steps of Newton and Schulz's iteration.
 
@@ -118,12 +133,24 @@ def _sorted(how: str, x: Any, order: Any) -> Any:
     return _node(how, scope_of(x), x, order)
 
 
-def _of_square(how: str, *given: Any, numbers: tuple[Any, ...] = ()) -> Any:
-    """Make a square matrix of others of its kind, and of numbers."""
+def _product(how: str, a: Any, b: Any) -> Any:
+    """Multiply two matrices, or divide one by the other."""
+    a, b = plain(a), plain(b)
+    if isinstance(a, Tensor):
+        return ON_LINES[how](a, b)
+    (rows, inner), (other, columns) = _sides(how, a), _sides(how, b)
+    if inner != other:
+        raise TypeError(f"{how}(a, b) needs a to have as many columns as b has rows, but these are {inner} and {other}")
+    return _node(how, _scope(rows, columns), a, b)
+
+
+def _of_square(how: str, *given: Any, numbers: tuple[Any, ...] = (), scope: Scope | None = None) -> Any:
+    """Make something of square matrices of one kind, and of numbers: another one, if there is no other scope."""
     tensors, plainly = tuple(map(plain, given)), tuple(map(plain, numbers))
     if isinstance(tensors[0], Tensor):
         return ON_LINES[how](*tensors, *map(float, plainly))
-    return _node(how, _square(how, tensors[0]), *tensors, numbers=plainly)
+    square = _square(how, tensors[0])
+    return _node(how, scope or square, *tensors, numbers=plainly)
 
 
 def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0, numbers: tuple[Any, ...] = ()) -> MatrixFunction:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .spectra import eigenbasis, inverse_root, iterated_root
+from .triangular import largest, normal, over_upper, spectral_bound
 
 
 def matrix_shape(shape: Sequence[int], batch_dims: int, blocks: int = 1) -> tuple[int, int]:
@@ -125,10 +126,14 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
 ON_LINES: dict[str, Callable[..., Any]] = {
     "matmul": torch.matmul,
     "transpose": lambda matrices: matrices.mT,
-    "identity": lambda matrices: torch.eye(matrices.shape[-1]).to(matrices).expand(matrices.shape),
     "eigenbasis": eigenbasis,
     "inverse_root": inverse_root,
     "iterated_root": iterated_root,
+    "upper": torch.triu,
+    "over_upper": over_upper,
+    "largest": largest,
+    "spectral_bound": spectral_bound,
+    "normal": normal,
     "nearer_basis": nearer_basis,
     "sorted_rows": lambda matrices, order: matrices.take_along_dim(order[..., :, None], -2),
     "sorted_columns": lambda matrices, order: matrices.take_along_dim(order[..., None, :], -1),

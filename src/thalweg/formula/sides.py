@@ -76,7 +76,8 @@ class Sides:
     def _cut(self, matrices: Tensor) -> Tensor:
         """View matrices as (..., blocks of rows, blocks of columns, rows, columns)."""
         down, across = self.blocks
-        return matrices.unflatten(-2, (down, -1)).unflatten(-1, (across, -1)).transpose(-3, -2)
+        *others, rows, columns = matrices.shape
+        return matrices.reshape(*others, down, rows // down, across, columns // across).transpose(-3, -2)
 
 
 def in_blocks(size: int, longest: int | None) -> int:

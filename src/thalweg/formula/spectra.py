@@ -121,7 +121,8 @@ def _identity(matrices: Tensor) -> Tensor:
 
 def _distance(matrices: Tensor, eye: Tensor) -> Tensor:
     """Measure the difference from the identity, at least its largest eigenvalue; infinite if it is none."""
-    return torch.linalg.matrix_norm(matrices - eye).nan_to_num(nan=torch.inf, posinf=torch.inf)
+    error: Tensor = torch.linalg.matrix_norm(matrices - eye)
+    return error.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _is_odd(matrices: Tensor) -> Tensor:

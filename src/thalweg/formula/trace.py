@@ -63,9 +63,10 @@ class Formula:
 
     @cached_property
     def sees_matrices_alone(self) -> bool:
-        """True if a stack of matrices is to it as many times one: it multiplies them, and sums over none of them."""
-        sums = any(isinstance(node, Reduction) and not node.varies for node in walk(*self.outputs.values()))
-        return self.multiplies and not (sums or self.rebinds or self.rule.scalars & set(self.states))
+        """True if a stack of matrices is to it as many times one: it multiplies them, sums over none, and counts none."""
+        nodes = walk(*self.outputs.values())
+        is_apart = any((isinstance(node, Reduction) and not node.varies) or _is_place(node) for node in nodes)
+        return self.multiplies and not (is_apart or self.rebinds or self.rule.scalars & set(self.states))
 
     @cached_property
     def facts(self) -> frozenset[str]:
@@ -157,6 +158,11 @@ def _is_of_lines(node: Expr) -> bool:
 def _multiplies(node: Expr) -> bool:
     """Tell if a node is of a parameter's rows and columns; `orthogonalize` sees dimensions of its own."""
     return isinstance(node, MatrixFunction) and node.how != "orthogonalize"
+
+
+def _is_place(node: Expr) -> bool:
+    """Tell if a node is the place of a parameter, which no two of them share."""
+    return isinstance(node, Symbol) and node.name == "param_index"
 
 
 def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:

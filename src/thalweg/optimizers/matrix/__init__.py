@@ -1,5 +1,6 @@
 """What an update needs of the whole matrix: its singular values."""
 
 from .muon import *
+from .psgd import *
 from .shampoo import *
 from .soap import *

@@ -9,7 +9,6 @@ from ...formula import (
     Right,
     Sides,
     Unsigned,
-    identity,
     in_blocks,
     inverse_root,
     iterated_root,
@@ -41,14 +40,14 @@ class Shampoo(Optimizer):
     if None, one over twice the number of sides that have a root: -1/4 on both sides, or -1/2 on one.
     A step has the length that `grafting`'s own would have: "adam", "rmsprop", "adagrad" (which adds squares up), "sgd",
     or its own where it is None; before there are roots, it is grafting's own step. betas[0] is the share of old
-    gradients in their mean, betas[1] that of old squares, `shampoo_beta` that of old products (betas[1], if None), where
+    gradients in their mean, betas[1] that of old squares, `shampoo_beta` that of old products (betas[1], if None), and
     1 adds them up. All means are corrected for their start, but for rmsprop's. `eps` is added to the roots of squares,
     `matrix_eps` to eigenvalues. Weights decay by lr * weight_decay, apart from the gradient.
 
     Of a tensor with more dimensions the first one is the rows, all others together are columns. A side longer than
-    `block_size` is cut into the fewest blocks of one size that are no longer, and each has roots of its own; a side that
-    nothing between half of it and itself divides is refused. Vectors have no roots, unless `precondition_1d`.
-    Tune: AdamW's lr and weight_decay, with grafting="adam"; precondition_frequency from 1 to 100 by what time there is.
+    `block_size` is cut into the fewest blocks of one size that are no longer, and each has roots of its own; a side
+    that nothing between half of it and itself divides is refused. Vectors have no roots, unless `precondition_1d`.
+    Tune: AdamW's lr and weight_decay, with grafting="adam"; precondition_frequency from 1 to 100, as time allows.
     """
 
     lr: NonNegative = 1e-3
@@ -65,7 +64,7 @@ class Shampoo(Optimizer):
     matrix_eps: NonNegative = 1e-12
     precondition_1d: bool = False
 
-    phases = ("before", "first", "refresh", "between")
+    phases = ("before", "refresh", "between")
 
     def update(
         self,
@@ -93,6 +92,12 @@ class Shampoo(Optimizer):
         param = param * (1 - self.lr * self.weight_decay) - self.lr * self.grafted(step, mean, exp_avg_sq)
         return param, exp_avg, exp_avg_sq, products_left, products_right, root_left, root_right
 
+    def initial_root_left(self):
+        """Start as the identity, which stays where the first root is not found."""
+        return 1.0
+
+    initial_root_right = initial_root_left
+
     @classmethod
     def unfit(cls, param, options):
         """Real numbers are needed, and sides that can be cut."""
@@ -105,8 +110,8 @@ class Shampoo(Optimizer):
         if not uncut:
             return None
         return f"{cls.__name__} cuts sides into blocks of one size, from half of block_size={longest} up to it", (
-            f"has a side of {uncut[0]}, which none of them divides: choose a block_size near a divisor of {uncut[0]}, or "
-            f"None for whole sides, in a group of its own"
+            f"has a side of {uncut[0]}, which none of them divides: choose a block_size near a divisor of {uncut[0]}, "
+            "or None for whole sides, in a group of its own"
         )
 
     @classmethod
@@ -125,9 +130,9 @@ class Shampoo(Optimizer):
         """Take roots every few steps, once there are enough gradients."""
         frequency, start = options["precondition_frequency"], options["start_preconditioning_step"]
         start = frequency if start is None else start
-        if step <= start:
-            return "first" if step == start else "before"
-        return "refresh" if step % frequency == 0 else "between"
+        if step < start:
+            return "before"
+        return "refresh" if step == start or step % frequency == 0 else "between"
 
     @classmethod
     def whole(cls, shape, options):
@@ -161,7 +166,6 @@ class Shampoo(Optimizer):
         """Take the inverse root of products, when it is due."""
         if self.phase in ("before", "between"):
             return last
-        last = identity(products) if self.phase == "first" else last
         mean, order = self.corrected(products, self.kept()), 4 if self.ndim > 1 else 2
         if self.root == "newton":
             return iterated_root(mean, last, order if self.exponent is None else 1 / self.exponent, self.matrix_eps)
