@@ -34,13 +34,13 @@ failures = Failures()
 
 
 def eigenbasis(matrices: Tensor, last: Tensor) -> Tensor:
-    """Find the eigenvectors of symmetric matrices, those of the largest eigenvalues first, or let the last ones stay."""
+    """Find eigenvectors of symmetric matrices, those of the largest eigenvalues first, or let the last ones stay."""
     _, vectors, failed = decomposed(matrices)
     return _unless(failed, vectors.flip(-1), last)
 
 
 def inverse_root(matrices: Tensor, last: Tensor, exponent: float, ridge: float) -> Tensor:
-    """Find a power of symmetric matrices by their eigenvalues: A + ridge to -exponent; the last one stays if there is none.
+    """Raise symmetric matrices, with a ridge, to a power by their eigenvalues; the last ones stay where there are none.
 
     Eigenvalues that rounding has made negative are lifted to zero, and all others with them, as in Shi et al. 2023,
     "A distributed data-parallel PyTorch implementation of the distributed Shampoo optimizer", section 3.2.1.

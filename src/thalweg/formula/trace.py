@@ -63,7 +63,7 @@ class Formula:
 
     @cached_property
     def sees_matrices_alone(self) -> bool:
-        """True if a stack of matrices is to it as many times one: it multiplies them, sums over none, and counts none."""
+        """True if a stack of matrices is to it as many times one: it multiplies, and neither sums nor counts them."""
         nodes = walk(*self.outputs.values())
         is_apart = any((isinstance(node, Reduction) and not node.varies) or _is_place(node) for node in nodes)
         return self.multiplies and not (is_apart or self.rebinds or self.rule.scalars & set(self.states))

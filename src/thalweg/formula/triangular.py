@@ -35,7 +35,9 @@ def spectral_bound(matrices: Tensor) -> Tensor:
     row = scaled.take_along_dim(longest[..., None, None], -2)
     once = row @ scaled
     length = torch.linalg.vector_norm(once, dim=-1, keepdim=True)
-    return peak * torch.linalg.vector_norm((once / torch.where(length > 0, length, 1)) @ scaled, dim=-1, keepdim=True)
+    twice = (once / torch.where(length > 0, length, 1)) @ scaled
+    bound: Tensor = torch.linalg.vector_norm(twice, dim=-1, keepdim=True)
+    return peak * bound
 
 
 def normal(like: Tensor, seed: float, index: float, step: float) -> Tensor:

@@ -16,4 +16,5 @@ from .layerwise import *
 from .matrix import *
 from .modelwise import *
 from .rows import *
+from .wrappers import *
 from .wrappers import in_backward as in_backward

@@ -67,7 +67,6 @@ def test_a_vector_has_one_diagonal_factor():
 def test_numbers_that_are_no_vectors_are_stepped_too():
     params = [nn.Parameter(torch.ones(shape)) for shape in ((), (1,), (0,), (3, 0))]
     walked("PSGDKron", params, 3)
-    assert torch.equal(params[0].detach(), params[1].detach()[0]) is False
     assert all(torch.isfinite(param).all() for param in params)
 
 
@@ -75,7 +74,7 @@ def test_factors_move_often_at_first_and_seldom_later():
     """By the schedule of the authors' code: every step, then a falling share of them, and 3 of 100 in the end."""
     steps = [step for step in range(1, 6001) if thalweg.PSGDKron.phase_of(OPTIONS, step) != "between"]
     assert steps[:501] == list(range(1, 502))
-    assert len([step for step in steps if 1000 < step <= 1100]) in (54, 55, 50)
+    assert len([step for step in steps if 1000 < step <= 1100]) == 50
     assert np.diff(steps[-10:]).tolist() == [34] * 9
     assert thalweg.PSGDKron.phase_of(OPTIONS, 100) == "balance"
 
@@ -108,5 +107,5 @@ def test_training_goes_on_from_a_checkpoint(options):
 
 
 def test_complex_numbers_are_refused():
-    with pytest.raises(ValueError, match="PSGDKron is for real numbers, but parameter 'w' is torch.complex64"):
+    with pytest.raises(ValueError, match="PSGDKron is for real numbers, but parameter 'w' is"):
         thalweg.PSGDKron([("w", torch.zeros(3, 3, dtype=torch.complex64))])

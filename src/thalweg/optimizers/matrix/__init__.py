@@ -2,5 +2,6 @@
 
 from .muon import *
 from .psgd import *
+from .scion import *
 from .shampoo import *
 from .soap import *

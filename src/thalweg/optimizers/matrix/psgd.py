@@ -47,19 +47,19 @@ BALANCED = 100
 class PSGDKron(Optimizer):
     """Momentum multiplied by fitted factors, by rows and by columns, that make gradients of one size in all directions.
 
-    Li 2018, "Preconditioned stochastic gradient descent", https://arxiv.org/abs/1512.04202, with factors on a Lie group,
-    Pooladzandi & Li 2024, "Curvature-informed SGD via general purpose Lie-group preconditioners",
+    Li 2018, "Preconditioned stochastic gradient descent", https://arxiv.org/abs/1512.04202, with factors on a Lie
+    group, Pooladzandi & Li 2024, "Curvature-informed SGD via general purpose Lie-group preconditioners",
     https://arxiv.org/abs/2402.04553, as Walters uses them. https://github.com/evanatyourservice/kron_torch
     A factor is an upper triangular matrix, or a diagonal one where a side has one element, is longer than
-    `max_size_triangular`, or `memory_save_mode` says so: "one_diag" for the longer side, "smart_one_diag" for the longer
-    one if they are not equal, "all_diag" for both. Vectors have diagonal ones. Of a tensor with more dimensions the
-    first one is the rows, all others together are columns. Both factors start as the root of `precond_init_scale`.
+    `max_size_triangular`, or `memory_save_mode` says so: "one_diag" for the longer side, "smart_one_diag" for the
+    longer one if they are not equal, "all_diag" for both. Vectors have diagonal ones. Of a tensor with more dimensions
+    the first one is the rows, all others together are columns. Both factors start as the root of `precond_init_scale`.
 
     Factors are moved by `precond_lr` with random probes that depend on `seed`, the parameter and the step: in each of
     the first 500 steps, then less and less often, every 34th step from the 4,000th on; or as often as
-    `preconditioner_update_probability` says, 0.1 being every 10th step. They are fitted to the momentum, or to gradients
-    with `momentum_into_precond_update=False`, and balanced at every hundredth move. The root mean square of a step is at
-    most 1.1. weight_decay adds to the step, and decoupled_weight_decay=True takes it apart.
+    `preconditioner_update_probability` says, 0.1 being every 10th step. They are fitted to the momentum, or to
+    gradients with `momentum_into_precond_update=False`, and balanced at every hundredth move. The root mean square of a
+    step is at most 1.1. weight_decay adds to the step, and decoupled_weight_decay=True takes it apart.
     Tune: lr a third of AdamW's; weight_decay as much greater.
     """
 
@@ -148,13 +148,13 @@ class PSGDKron(Optimizer):
 
     def has_right(self):
         """Tell if the factor of columns is triangular."""
-        is_longer = bool(self.columns > self.rows)
-        return bool(self.ndim > 1) and self.is_dense(self.columns, is_longer or bool(self.columns == self.rows), is_longer)
+        is_longer, is_equal = bool(self.columns > self.rows), bool(self.columns == self.rows)
+        return bool(self.ndim > 1) and self.is_dense(self.columns, is_longer or is_equal, is_longer)
 
     def is_dense(self, size, is_last, is_longer):
-        """Tell if a side has a triangular factor: is_last, if it would be the last by length, and longer than the other."""
-        spared = {"one_diag": is_last, "smart_one_diag": is_longer, "all_diag": True}
-        return bool(size > 1) and bool(size <= self.max_size_triangular) and not spared.get(self.memory_save_mode, False)
+        """Tell if a side has a triangular factor; is_last, if the other one is no longer and stands before it."""
+        spared = {None: False, "one_diag": is_last, "smart_one_diag": is_longer, "all_diag": True}
+        return bool(size > 1) and bool(size <= self.max_size_triangular) and not spared[self.memory_save_mode]
 
     def whitened(self, x, left, right):
         """Multiply by both factors."""

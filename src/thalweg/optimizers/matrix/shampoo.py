@@ -18,14 +18,14 @@ from ...formula import (
     total_square,
     transpose,
 )
-from ...hyper import Betas, Count, Decay, Fraction, NonNegative, OneOf, Positive
+from ...hyper import Betas, Count, Fraction, NonNegative, OneOf, Positive
 from ...optimizer import Optimizer
 
 __all__ = ["Shampoo"]
 
 
 class Shampoo(Optimizer):
-    """Gradients multiplied by inverse roots of their mean products, by rows from the left and by columns from the right.
+    """Gradients multiplied by inverse roots of their mean products: of rows from the left, of columns from the right.
 
     Gupta, Koren & Singer 2018, "Shampoo: Preconditioned stochastic tensor optimization", algorithm 1,
     https://arxiv.org/abs/1802.09568, as it is used at scale: Shi et al. 2023, "A distributed data-parallel PyTorch
