@@ -76,7 +76,8 @@ def test_its_memory_is_the_papers():
     own = sum(kept.numel() for kept in optimizer.state[param].values() if isinstance(kept, torch.Tensor))
     assert own == 32 * 8
     assert optimizer.inner.memory().all.states == 4 * (2 * 96 * 8)
-    coded = thalweg.GaLore([param], rank=64 // 2, state_dtype="8bit")
+    param = nn.Parameter(torch.ones(64, 128))
+    coded = thalweg.GaLore([param], rank=32, state_dtype="8bit")
     walk(coded, [param], [0])
     (kept,) = coded.inner.state.values()
     assert kept["exp_avg"].dtype is torch.uint8

@@ -12,8 +12,6 @@ from ...hyper import Count, OneOf, Positive, Range
 from .low_rank import LowRank, lengths, limited
 from .projections import add_back, projected, random_directions, singular_vectors
 
-__all__ = ["APOLLO", "Fira", "GaLore"]
-
 GROWTH = 1.01
 """By how much the length of an update may grow from one step to the next: Chen et al. 2024, section 4.3."""
 

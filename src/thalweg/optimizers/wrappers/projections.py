@@ -28,8 +28,7 @@ def _pointing_up(vectors: Tensor) -> Tensor:
     """Choose of each vector and its opposite the one whose largest element is positive, whatever was found."""
     peaks = vectors.take_along_dim(vectors.abs().argmax(0, keepdim=True), 0)
     signs: Tensor = torch.where(peaks < 0, -1.0, 1.0)
-    pointing: Tensor = vectors * signs
-    return pointing
+    return vectors.mul(signs)
 
 
 def random_directions(grad: Tensor, rank: int, seed: int, index: int, step: int) -> Tensor:
