@@ -78,6 +78,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
     accumulate: Count = 1
     decoupled_weight_decay: bool = False
     cautious: bool = False
+    hyperball: bool = False
     ema_decay: Fraction | None = None
     lookahead: Count | None = None
     lookahead_alpha: Fraction = 0.5

@@ -13,6 +13,7 @@ from .expr import BLOCK, Expr, Reduction, apply, as_number
 from .linear import (
     eigenbasis,
     inverse_root,
+    iterated_basis,
     iterated_root,
     largest,
     matmul,
@@ -63,6 +64,7 @@ __all__ = [
     "in_blocks",
     "integer",
     "inverse_root",
+    "iterated_basis",
     "iterated_root",
     "largest",
     "lerp",

@@ -72,6 +72,11 @@ def nearer_basis(a: Any, basis: Any) -> Any:
     return _node("nearer_basis", scope, a, basis), _node("nearer_basis", order, a, basis, result=1)
 
 
+def iterated_basis(a: Any, basis: Any) -> Any:
+    """Bring a basis nearer to the eigenvectors of a symmetric matrix, its columns staying in their order."""
+    return _of_square("iterated_basis", a, basis)
+
+
 def sorted_rows(x: Any, order: Any) -> Any:
     """Put rows in the order that `nearer_basis` has found for them."""
     return _sorted("sorted_rows", x, order)

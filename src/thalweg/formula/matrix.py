@@ -123,6 +123,11 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
     return torch.linalg.qr(moved.take_along_dim(order[..., None, :], -1))[0], order
 
 
+def iterated_basis(matrices: Tensor, bases: Tensor) -> Tensor:
+    """Take one step of orthogonal iteration, the columns staying in their order."""
+    return torch.linalg.qr(matrices @ bases)[0]
+
+
 ON_LINES: dict[str, Callable[..., Any]] = {
     "matmul": torch.matmul,
     "transpose": lambda matrices: matrices.mT,
@@ -135,6 +140,7 @@ ON_LINES: dict[str, Callable[..., Any]] = {
     "spectral_bound": spectral_bound,
     "normal": normal,
     "nearer_basis": nearer_basis,
+    "iterated_basis": iterated_basis,
     "sorted_rows": lambda matrices, order: matrices.take_along_dim(order[..., :, None], -2),
     "sorted_columns": lambda matrices, order: matrices.take_along_dim(order[..., None, :], -1),
 }
