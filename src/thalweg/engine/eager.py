@@ -182,7 +182,7 @@ class Update:
             return values
         sides: Any = self.item.options.sides
         rule = self.formula.rule
-        others = rule.left | rule.right | rule.scalars
+        others = rule.factors | rule.scalars
         return {
             name: sides.as_matrices(x) if isinstance(x, Tensor) and name not in others else x
             for name, x in values.items()
@@ -193,8 +193,8 @@ class Update:
         if not self.formula.has_lines:
             return outputs
         sides: Any = self.item.options.sides
-        squares = self.formula.rule.left | self.formula.rule.right
-        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in squares}
+        factors = self.formula.rule.factors
+        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in factors}
         return outputs | {
             name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
             for name, shape in kept.items()

@@ -16,15 +16,18 @@ from .linear import (
     iterated_basis,
     iterated_root,
     largest,
+    largest_lines,
     matmul,
     nearer_basis,
     normal,
     orthogonalize,
+    orthonormal,
     over_upper,
     sorted_columns,
     sorted_rows,
     spectral_bound,
     transpose,
+    unit_columns,
     upper,
 )
 from .lines import along
@@ -32,7 +35,7 @@ from .matrix import COEFFICIENTS
 from .move import plain
 from .number import Number
 from .ops import OPS
-from .rule import Columns, Copy, Left, Right, Rows, Scalar, Unsigned
+from .rule import Columns, Copy, Left, Right, Rows, Scalar, Thin, Unsigned
 from .scopes import ALONG, scope_of
 from .sides import Sides, in_blocks
 
@@ -45,6 +48,7 @@ __all__ = [
     "Rows",
     "Scalar",
     "Sides",
+    "Thin",
     "Unsigned",
     "atan2",
     "bfloat16",
@@ -67,6 +71,7 @@ __all__ = [
     "iterated_basis",
     "iterated_root",
     "largest",
+    "largest_lines",
     "lerp",
     "log",
     "matmul",
@@ -75,6 +80,7 @@ __all__ = [
     "nearer_basis",
     "normal",
     "orthogonalize",
+    "orthonormal",
     "over_upper",
     "row_max",
     "row_mean",
@@ -90,6 +96,7 @@ __all__ = [
     "total",
     "total_square",
     "transpose",
+    "unit_columns",
     "upper",
     "where",
 ]

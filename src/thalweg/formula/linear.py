@@ -16,6 +16,10 @@ SIDES: dict[Scope, tuple[str, str]] = {
     "turned": ("columns", "rows"),
     "left": ("rows", "rows"),
     "right": ("columns", "columns"),
+    "thin": ("columns", "directions"),
+    "thin left": ("rows", "directions"),
+    "thin turned": ("directions", "columns"),
+    "thin left turned": ("directions", "rows"),
 }
 """What the rows and the columns of a matrix are, in terms of the parameter's."""
 
@@ -77,6 +81,24 @@ def iterated_basis(a: Any, basis: Any) -> Any:
     return _of_square("iterated_basis", a, basis)
 
 
+def orthonormal(a: Any) -> Any:
+    """Make the columns of a matrix orthonormal, the first one keeping its direction."""
+    return _of_matrix("orthonormal", a)
+
+
+def unit_columns(a: Any, eps: Any) -> Any:
+    """Bring each column of a matrix to a length of 1, eps being added to what it is divided by."""
+    return _of_matrix("unit_columns", a, eps)
+
+
+def largest_lines(values: Any, count: Any) -> Any:
+    """Choose as many rows or columns, by a number for each: 1 for those with the largest, 0 for all others."""
+    values, count = plain(values), plain(count)
+    if isinstance(values, Tensor):
+        return ON_LINES["largest_lines"](values, float(count))
+    return _node("largest_lines", scope_of(values), values, numbers=(count,))
+
+
 def sorted_rows(x: Any, order: Any) -> Any:
     """Put rows in the order that `nearer_basis` has found for them."""
     return _sorted("sorted_rows", x, order)
@@ -136,6 +158,15 @@ def _sorted(how: str, x: Any, order: Any) -> Any:
         return ON_LINES[how](x, order)
     _sides(how, x)
     return _node(how, scope_of(x), x, order)
+
+
+def _of_matrix(how: str, a: Any, *numbers: Any) -> Any:
+    """Make another matrix of one, and of numbers."""
+    a, plainly = plain(a), tuple(map(plain, numbers))
+    if isinstance(a, Tensor):
+        return ON_LINES[how](a, *map(float, plainly))
+    _sides(how, a)
+    return _node(how, scope_of(a), a, numbers=plainly)
 
 
 def _product(how: str, a: Any, b: Any) -> Any:

@@ -125,7 +125,26 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
 
 def iterated_basis(matrices: Tensor, bases: Tensor) -> Tensor:
     """Take one step of orthogonal iteration, the columns staying in their order."""
-    return torch.linalg.qr(matrices @ bases)[0]
+    return orthonormal(matrices @ bases)
+
+
+def orthonormal(matrices: Tensor) -> Tensor:
+    """Make columns orthonormal, one after the other, by Householder's reflections."""
+    basis: Tensor = torch.linalg.qr(matrices)[0]
+    return basis
+
+
+def unit_columns(matrices: Tensor, eps: float) -> Tensor:
+    """Bring each column to a length of 1."""
+    lengths: Tensor = torch.linalg.vector_norm(matrices, dim=-2, keepdim=True)
+    return matrices / (lengths + eps)
+
+
+def largest_lines(values: Tensor, count: float) -> Tensor:
+    """Mark the largest of some numbers with 1, and the others with 0; shapes are (..., size, 1) or (..., 1, size)."""
+    flat = values.flatten(-2)
+    chosen = torch.zeros_like(flat).scatter(-1, flat.topk(int(count), -1).indices, 1)
+    return chosen.view(values.shape)
 
 
 ON_LINES: dict[str, Callable[..., Any]] = {
@@ -141,6 +160,9 @@ ON_LINES: dict[str, Callable[..., Any]] = {
     "normal": normal,
     "nearer_basis": nearer_basis,
     "iterated_basis": iterated_basis,
+    "orthonormal": orthonormal,
+    "unit_columns": unit_columns,
+    "largest_lines": largest_lines,
     "sorted_rows": lambda matrices, order: matrices.take_along_dim(order[..., :, None], -2),
     "sorted_columns": lambda matrices, order: matrices.take_along_dim(order[..., None, :], -1),
 }

@@ -1,5 +1,6 @@
 """What an update needs of the whole matrix: its singular values."""
 
+from .dion import *
 from .kl import *
 from .muon import *
 from .psgd import *

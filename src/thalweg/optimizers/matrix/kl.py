@@ -1,4 +1,4 @@
-"""Shampoo's and SOAP's factors where they are nearest to the gradients' covariance by Kullback and Leibler's measure."""
+"""Shampoo's and SOAP's factors, as near to the gradients' covariance as Kullback and Leibler's measure can tell."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAST, MOST = 10, 4000
 
 
 class KullbackLeibler(Optimizer):
-    """What both have in common: the options, and a basis and eigenvalues for each side, which the other's have scaled."""
+    """What both have in common: the options, and for each side a basis and eigenvalues, scaled by the other's."""
 
     lr: NonNegative = 3e-3
     betas: Betas = (0.9, 0.98)
