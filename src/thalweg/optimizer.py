@@ -80,6 +80,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
     decoupled_weight_decay: bool = False
     peak_lr: Positive | None = None
     cautious: bool = False
+    hyperball: bool = False
     ema_decay: Fraction | None = None
     lookahead: Count | None = None
     lookahead_alpha: Fraction = 0.5
@@ -253,7 +254,9 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
 
         `grad_norm` where gradients are looked at (`max_grad_norm`, `skip_nonfinite`) or `track=True`, before they are
         shortened; with `track=True` also `update_to_weight`, the norm of the last update over that of all parameters;
-        `clipped` and `skipped`, the steps whose gradients were shortened together, or left out as not finite.
+        `clipped` and `skipped`, the steps whose gradients were shortened together, or left out as not finite; and
+        `failed_decompositions`, if there are any: matrices of which no eigenvalues or roots were found, so that the
+        last ones stayed.
         """
         return self._metrics.report()
 

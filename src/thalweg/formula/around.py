@@ -25,6 +25,9 @@ MEASURED = ("grad_square", "step_square", "param_square")
 EDGE = 1e-6
 """Added to a norm that is divided by, as torch's clip_grad_norm_ does."""
 
+LEAST_NORM = 1e-30
+"""What a step of zeros is divided by."""
+
 LEAST_SHARE = 1e-3
 """A cautious step is stretched a thousandfold at most, as in its authors' code."""
 
@@ -156,6 +159,29 @@ def averaged(inner: Update) -> Update:
     return update
 
 
+def on_sphere(inner: Update) -> Update:
+    """Turn each matrix towards its step, by lr times its norm, and keep that norm; it has no decay.
+
+    Wen et al. 2026, "Fantastic pretraining optimizers and where to find them II: Hyperball optimization".
+    https://arxiv.org/abs/2606.16899
+    """
+
+    def update(self: Any, now: Values) -> Values:
+        if not self.hyperball or not self.ndim > 1:
+            return inner(self, now)
+        old = now["param"]
+        new = inner(self.having(weight_decay=0.0), now if self.cautious else now | {"param": Move(old)})
+        base, step = _parts(new["param"], old)
+        norm = sqrt(total_square(old))
+        moved = old - self.lr * (norm / maximum(sqrt(total_square(step)), LEAST_NORM)) * step
+        turned = moved * (norm / sqrt(total_square(moved)))
+        plainly = {name: plain(value) for name, value in new.items()}
+        # A matrix of zeros has no norm to keep: it takes the plain step.
+        return plainly | {"param": where(norm > 0, turned, base - step)}
+
+    return update
+
+
 def decayed(inner: Update) -> Update:
     """Decay the weights by a share of each, apart from the gradient; the formula itself then sees no decay.
 
@@ -208,7 +234,7 @@ BEFORE = (accumulated, clipped_by_value)
 
 WRAPPERS = (
     *(*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, filtered),
-    *(averaged, looking_ahead, decayed, cautious),
+    *(averaged, looking_ahead, on_sphere, decayed, cautious),
 )
 
 

@@ -16,4 +16,7 @@ from .layerwise import *
 from .matrix import *
 from .modelwise import *
 from .rows import *
+from .wrappers import APOLLO as APOLLO
+from .wrappers import Fira as Fira
+from .wrappers import GaLore as GaLore
 from .wrappers import in_backward as in_backward

@@ -1,3 +1,6 @@
 """What takes another optimizer, and lets it do something more."""
 
+from .galore import APOLLO as APOLLO
+from .galore import Fira as Fira
+from .galore import GaLore as GaLore
 from .in_backward import in_backward as in_backward
