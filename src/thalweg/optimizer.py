@@ -96,6 +96,8 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
     """What every formula has besides: it is put around it."""
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
+    _observes = False
+    """True while what is seen besides gradients is taken in, by a class that has a formula `observe`."""
     learn: ClassVar[Callable[..., dict[str, Any]]]
     """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
 

@@ -16,4 +16,8 @@ from .layerwise import *
 from .matrix import *
 from .modelwise import *
 from .rows import *
+from .second_order import *
+from .wrappers import ASAM as ASAM
+from .wrappers import GSAM as GSAM
+from .wrappers import SAM as SAM
 from .wrappers import in_backward as in_backward
