@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ...formula import Unsigned, exp, log, maximum, sqrt
-from ...hyper import SMALLEST, Betas, NonNegative, Number, Range
+from ...formula import Unsigned, maximum, sqrt
+from ...hyper import Betas, NonNegative, OneOf
 from ...optimizer import Optimizer
 from .parts import l2
 
@@ -16,14 +16,14 @@ class Padam(Optimizer):
     Chen et al. 2018, "Closing the generalization gap of adaptive gradient methods in training deep neural networks",
     algorithm 1, with Adam's bias corrections and with eps beside the root, as in the authors' code.
     https://arxiv.org/abs/1806.06763
-    `partial` is the power of the mean square. `amsgrad`, which the algorithm has, divides by the largest mean square so
+    `partial` is the power of the mean square, one of those that the paper tries: roots of roots. `amsgrad`, which the algorithm has, divides by the largest mean square so
     far; other libraries leave it out.
     Tune: lr 0.1 as for SGD, with its schedule; partial 1/8.
     """
 
     lr: NonNegative = 1e-1
     betas: Betas = (0.9, 0.999)
-    partial: Annotated[Number, Range(SMALLEST, 0.5)] = 0.125
+    partial: Annotated[float, OneOf((1 / 2, 1 / 4, 1 / 8, 1 / 16))] = 1 / 8
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0
     amsgrad: bool = True
@@ -38,5 +38,7 @@ class Padam(Optimizer):
             max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
             largest = max_exp_avg_sq
         size = self.lr * sqrt(1 - beta2**self.step_count) / (1 - beta1**self.step_count)
-        divisor = exp(2 * self.partial * log(sqrt(largest) + self.eps))
-        return param - size * exp_avg / divisor, exp_avg, exp_avg_sq, max_exp_avg_sq
+        root, power = sqrt(largest) + self.eps, 1 / 2
+        while self.partial < power:
+            root, power = sqrt(root), power / 2
+        return param - size * exp_avg / root, exp_avg, exp_avg_sq, max_exp_avg_sq
