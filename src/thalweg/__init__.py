@@ -26,7 +26,18 @@ __version__ = "0.1.0"
 _catalogue = [
     name for name, value in vars(optimizers).items() if not (name.startswith("_") or isinstance(value, ModuleType))
 ]
-_others = ["Adadelta", "Optimizer", "RMSprop", "Rprop", "formula", "from_torch", "hutchinson", "hyper", "lr_scheduler", "swa_utils"]
+_others = [
+    "Adadelta",
+    "Optimizer",
+    "RMSprop",
+    "Rprop",
+    "formula",
+    "from_torch",
+    "hutchinson",
+    "hyper",
+    "lr_scheduler",
+    "swa_utils",
+]
 
 # Derived, so that a new rule is not listed; type checkers follow the star instead.
 vars()["__all__"] = sorted([*_catalogue, *_others])

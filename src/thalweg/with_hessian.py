@@ -111,7 +111,8 @@ def hutchinson(
 
     Hutchinson 1990, "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
     https://doi.org/10.1080/03610919008812866, as Yao et al. 2021 take it in each place, https://arxiv.org/abs/2006.00719
-    The gradients must be there, with their graph: after `loss.backward(create_graph=True)`. The mean of `samples`
+    The gradients must be there, with their graph: after `loss.backward(create_graph=True)`. Such gradients keep
+    themselves alive until `zero_grad()`. The mean of `samples`
     estimates is taken; signs are drawn on the generator's device, the CPU by default. Gives one tensor for each
     parameter, None for those without a gradient.
 

@@ -50,7 +50,9 @@ def test_a_length_does_not_drift(engine):
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
-@pytest.mark.parametrize("start", [torch.randn(7), torch.tensor(2.0), torch.zeros(3, 4)], ids=["vector", "one", "zeros"])
+@pytest.mark.parametrize(
+    "start", [torch.randn(7), torch.tensor(2.0), torch.zeros(3, 4)], ids=["vector", "one", "zeros"]
+)
 def test_what_has_no_length_to_keep_is_adams(start, engine):
     pair = [torch.nn.Parameter(start.double()) for _ in range(2)]
     rules = [thalweg.AdamH(pair[:1], engine=engine), thalweg.Adam(pair[1:], betas=(0.9, 0.95), engine=engine)]

@@ -5,7 +5,7 @@ from ...hyper import Decay, Fraction, NonNegative, ThreeBetas
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["AggMo", "PID"]
+__all__ = ["PID", "AggMo"]
 
 
 class AggMo(Optimizer):

@@ -16,8 +16,8 @@ class Padam(Optimizer):
     Chen et al. 2018, "Closing the generalization gap of adaptive gradient methods in training deep neural networks",
     algorithm 1, with Adam's bias corrections and with eps beside the root, as in the authors' code.
     https://arxiv.org/abs/1806.06763
-    `partial` is the power of the mean square, one of those that the paper tries: roots of roots. `amsgrad`, which the algorithm has, divides by the largest mean square so
-    far; other libraries leave it out.
+    `partial` is the power, one of those that the paper tries: roots of roots. `amsgrad`, which the algorithm has,
+    divides by the largest mean square so far; other libraries leave it out.
     Tune: lr 0.1 as for SGD, with its schedule; partial 1/8.
     """
 

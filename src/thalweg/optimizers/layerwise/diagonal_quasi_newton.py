@@ -27,20 +27,25 @@ class ApolloDQN(Optimizer):
     weight_decay: NonNegative = 0
     warmup_steps: NonNegative = 500
 
-    def update(self, param, grad, exp_avg_grad, approx_hessian, direction):
+    def update(self, param, grad, exp_avg_grad, approx_hessian):
         grad = l2(self, param, grad)
+        last = direction(exp_avg_grad, approx_hessian)
+        size = sqrt(sqrt(total(last * last * last * last))) + self.eps / LEAST_CURVATURE
+        last = last / size
         share = (1 - self.beta) / (1 - self.beta**self.step_count)
         surprise = grad - exp_avg_grad
         exp_avg_grad = exp_avg_grad + share * surprise
-        size = sqrt(sqrt(total(direction * direction * direction * direction))) + self.eps / LEAST_CURVATURE
-        last = direction / size
         mismatch = share * total(surprise * last) / size + total(approx_hessian * last * last)
         approx_hessian = approx_hessian - mismatch * last * last
-        direction = exp_avg_grad / maximum(abs(approx_hessian), LEAST_CURVATURE)
-        return param - self.rate() * direction, exp_avg_grad, approx_hessian, direction
+        return param - self.rate() * direction(exp_avg_grad, approx_hessian), exp_avg_grad, approx_hessian
 
     def rate(self):
         """Let the learning rate grow over the first steps."""
         if not self.warmup_steps:
             return self.lr
         return self.init_lr + (self.lr - self.init_lr) * minimum(self.step_count / self.warmup_steps, 1)
+
+
+def direction(mean, curvature):
+    """Give Newton's direction, with the sign of a curvature left out; it is known again from what is remembered."""
+    return mean / maximum(abs(curvature), LEAST_CURVATURE)
