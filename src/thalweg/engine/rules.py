@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ..formula.around import ACCUMULATED, counting, ending, gathering, measuring, observing, unscaling
+from ..formula.around import ACCUMULATED, counting, ending, gathering, measuring, unscaling
+from ..formula.observing import observing
 from ..formula.rule import Rule
 from ..state.keeping import draws
 from ..state.noted import GATHERED

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import clamp, floor, lerp, maximum, minimum, sign, sqrt, total, total_square, where
 from .move import Move, plain
-from .rule import Rule, Update, Values, observed, rule_of
+from .rule import Rule, Update, Values, rule_of
 
 EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
 AROUND = (EMA, ACCUMULATED, SLOW, FILTERED)
@@ -250,23 +250,6 @@ def gathering(rule: Rule) -> Rule:
 
     def wrap(inner: Update) -> Update:
         return lambda self, now: _kept(now) | {ACCUMULATED: now[ACCUMULATED] + now["grad"]}
-
-    return rule.wrapped(wrap, counts_steps=False)
-
-
-@cache
-def observing(rule: Rule) -> Rule:
-    """Only take in what is seen besides gradients, by the class's own `observe`; uphill, curvature turns its sign."""
-
-    def wrap(inner: Update) -> Update:
-        def update(self: Any, now: Values) -> Values:
-            names = observed(rule.owner)
-            seen = -now["grad"] if self.maximize else now["grad"]
-            returned = rule.owner.observe(self, now["param"], seen, *(now[name] for name in names))
-            values = returned if isinstance(returned, tuple) else (returned,)
-            return _kept(now) | dict(zip(names, values, strict=True))
-
-        return update
 
     return rule.wrapped(wrap, counts_steps=False)
 

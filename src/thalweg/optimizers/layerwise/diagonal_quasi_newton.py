@@ -3,7 +3,6 @@
 from ...formula import maximum, minimum, sqrt, total
 from ...hyper import Decay, NonNegative, Positive
 from ...optimizer import Optimizer
-from ..elementwise.parts import l2
 
 __all__ = ["ApolloDQN"]
 
@@ -28,7 +27,7 @@ class ApolloDQN(Optimizer):
     warmup_steps: NonNegative = 500
 
     def update(self, param, grad, exp_avg_grad, approx_hessian):
-        grad = l2(self, param, grad)
+        grad = grad + self.weight_decay * param
         last = direction(exp_avg_grad, approx_hessian)
         size = sqrt(sqrt(total(last * last * last * last))) + self.eps / LEAST_CURVATURE
         last = last / size
