@@ -13,7 +13,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
-from .arguments import defaults_of, signature
+from .arguments import defaults_of, merged, signature
 from .definition import check_options, check_rule, check_steps
 from .engine.reasons import checked_engine
 from .formula.around import surrounded
@@ -76,7 +76,10 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
     clip_value: Positive | None = None
     skip_nonfinite: bool = False
     accumulate: Count = 1
+    gradient_centralization: bool = False
     decoupled_weight_decay: bool = False
+    peak_lr: Positive | None = None
+    cautious_decay: bool = False
     cautious: bool = False
     ema_decay: Fraction | None = None
     lookahead: Count | None = None
@@ -96,8 +99,6 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
     """What every formula has besides: it is put around it."""
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
-    _observes = False
-    """True while what is seen besides gradients is taken in, by a class that has a formula `observe`."""
     learn: ClassVar[Callable[..., dict[str, Any]]]
     """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
 
@@ -105,7 +106,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
         super().__init_subclass__(**keywords)
         own = declared(cls)
         check_options(cls, own, Optimizer)
-        cls.options = {**cls.options, **(cls.around if hasattr(cls, "update") else {}), **own}
+        cls.options = merged({**cls.options, **(cls.around if hasattr(cls, "update") else {}), **cls.options}, own)
         for name, option in cls.options.items():
             setattr(cls, name, option)
         cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]

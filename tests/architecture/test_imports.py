@@ -50,8 +50,8 @@ MAY_IMPORT = {
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,
 `lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class
 says of itself, and `definition` what it may define. A rule knows no state and no engine; a closure method is none: it
-says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows. A wrapper is none either:
-it puts other numbers into parameters for a while, as `state` does."""
+says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows. A wrapper is none
+either: it puts other numbers into parameters for a while, as `state` does."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",
