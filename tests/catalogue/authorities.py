@@ -82,6 +82,7 @@ TABLE = [
     Authority("QHAdam",     PO,             "QHAdam",           {"lr": 1e-2, "nus": (0.7, 0.9), "weight_decay": 0.1}, tolerance=1e-7, why="they keep the weights of their means in float32"),
     Authority("Padam",      PO,             "PAdam",            {"lr": 1e-2, "partial": 0.125, "weight_decay": 0.1}, {"amsgrad": False}),
     Authority("ApolloDQN",  PO,             "ApolloDQN",        {"lr": 1e-2, "weight_decay": 0.1, "warmup_steps": 5}),
+    Authority("DoG",        "dog",          "DoG",              {"reps_rel": 1e-3}),
     Authority("LDoG",       "dog",          "LDoG",             {"reps_rel": 1e-3, "weight_decay": 0.1}),
     Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
 ]  # fmt: skip
