@@ -20,4 +20,5 @@ from .second_order import *
 from .wrappers import ASAM as ASAM
 from .wrappers import GSAM as GSAM
 from .wrappers import SAM as SAM
+from .wrappers import QKClip as QKClip
 from .wrappers import in_backward as in_backward

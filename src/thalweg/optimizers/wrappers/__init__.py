@@ -1,6 +1,7 @@
 """What takes another optimizer, and lets it do something more."""
 
 from .in_backward import in_backward as in_backward
+from .query_key_clip import QKClip as QKClip
 from .sharpness import ASAM as ASAM
 from .sharpness import GSAM as GSAM
 from .sharpness import SAM as SAM
