@@ -17,6 +17,7 @@ from .names import trainer as trainer
 from .optimizer import Optimizer as Optimizer
 from .optimizers import *
 from .takeover import from_torch as from_torch
+from .with_hessian import hutchinson as hutchinson
 
 # torch.optim's spellings of the same classes.
 Adadelta = AdaDelta
@@ -29,8 +30,8 @@ _catalogue = [
     name for name, value in vars(optimizers).items() if not (name.startswith("_") or isinstance(value, ModuleType))
 ]
 _others = [
-    *("Adadelta", "Optimizer", "RMSprop", "Rprop", "create", "formula", "from_torch", "hyper", "lr_scheduler", "names"),
-    *("swa_utils", "trainer"),
+    *("Adadelta", "Optimizer", "RMSprop", "Rprop", "create", "formula", "from_torch", "hutchinson", "hyper"),
+    *("lr_scheduler", "names", "swa_utils", "trainer"),
 ]
 
 # Derived, so that a new rule is not listed; type checkers follow the star instead.

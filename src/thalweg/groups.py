@@ -133,7 +133,6 @@ def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: st
             raise RuntimeError(f"{words}, but {owner.__name__} got both{where}: leave one out")
     if not hasattr(owner, "update"):
         return
-    _check_peak(owner, options, where)
     for name, why in owner.refuses.items():
         if options[name] not in (None, False):
             raise ValueError(
@@ -141,6 +140,12 @@ def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: st
             )
     if options["decoupled_weight_decay"] and "weight_decay" not in owner.options:
         raise ValueError(f"{owner.__name__} has no weight_decay, so it cannot be decoupled{where}: leave it out")
+    decaying = [name for name in ("peak_lr", "cautious_decay") if owner.options[name].keyword_only and options[name]]
+    if decaying and not options["decoupled_weight_decay"]:
+        raise ValueError(
+            f"{decaying[0]}={options[decaying[0]]!r} is for weights that decay apart from the gradient{where}: pass "
+            f"{owner.__name__} decoupled_weight_decay=True too"
+        )
     undifferentiated = [name for name in ("max_grad_norm", "state_dtype", "rounding") if options[name] is not None]
     if options["differentiable"] and undifferentiated:
         name = undifferentiated[0]
@@ -157,16 +162,6 @@ def _check_name(name: str, owner: type[Optimizer], where: str) -> None:
     near = difflib.get_close_matches(name, owner.options, n=1, cutoff=0.8)
     if near:
         raise TypeError(f"{owner.__name__} has no option {name!r}{where}: did you mean {near[0]!r}?")
-
-
-def _check_peak(owner: type[Optimizer], options: Mapping[str, Any], where: str) -> None:
-    """See that a peak is given where decay goes by it; a class may have a `peak_lr` of its own."""
-    is_around = owner.options["peak_lr"] is owner.around["peak_lr"]
-    if is_around and options["peak_lr"] is not None and not options["decoupled_weight_decay"]:
-        raise ValueError(
-            f"{owner.__name__} takes a peak_lr where weights decay apart from the gradient{where}, but "
-            f"decoupled_weight_decay is {options['decoupled_weight_decay']}: set it to True, or leave peak_lr out"
-        )
 
 
 def _check_parameters(optimizer: Optimizer, group: dict[str, Any], index: int) -> None:

@@ -13,7 +13,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
-from .arguments import defaults_of, signature
+from .arguments import defaults_of, merged, signature
 from .definition import check_options, check_rule, check_steps
 from .engine.reasons import checked_engine
 from .formula.around import surrounded
@@ -77,8 +77,10 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
     clip_value: Positive | None = None
     skip_nonfinite: bool = False
     accumulate: Count = 1
+    gradient_centralization: bool = False
     decoupled_weight_decay: bool = False
     peak_lr: Positive | None = None
+    cautious_decay: bool = False
     cautious: bool = False
     hyperball: bool = False
     ema_decay: Fraction | None = None
@@ -106,7 +108,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
         super().__init_subclass__(**keywords)
         own = declared(cls)
         check_options(cls, own, Optimizer)
-        cls.options = {**cls.options, **(cls.around if hasattr(cls, "update") else {}), **own}
+        cls.options = merged({**cls.options, **(cls.around if hasattr(cls, "update") else {}), **cls.options}, own)
         for name, option in cls.options.items():
             setattr(cls, name, option)
         cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]

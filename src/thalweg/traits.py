@@ -35,6 +35,9 @@ class Traits:
     phases: ClassVar[tuple[str, ...]] = ()
     """What `self.phase` may be in `update`, the usual one last: `phase_of` says which one a step is."""
 
+    _observes: ClassVar[bool] = False
+    """True while an optimizer takes in what is seen besides gradients, by its class's formula `observe`."""
+
     @classmethod
     def directions(cls, rows: int, columns: int, options: Mapping[str, Any]) -> int:
         """Say how many columns the states have that are marked `Thin`."""

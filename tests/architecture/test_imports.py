@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "definition": {"formula", "state", "hyper", "groups"},
     "inside_update": set(),
     "traits": set(),
+    "uncompiled": set(),
     "optimizer": {
         "formula",
         "state",
@@ -35,21 +36,25 @@ MAY_IMPORT = {
         "traits",
         "groups",
         "definition",
+        "uncompiled",
     },
     "two_points": {"state", "optimizer"},
     "distributed": {"formula", "state", "engine", "optimizer"},
-    "optimizers": {"formula", "hyper", "optimizer", "two_points"},
+    "with_hessian": {"state", "engine", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
+    "wrappers": {"state", "optimizer", "optimizers"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
-    "names": {"arguments", "optimizer", "optimizers", "closure"},
-    "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover"},
+    "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},
+    "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "names", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,
 `lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class
-says of itself, and `definition` what it may define. A rule knows no state and no engine; a closure method is none: it
-says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows."""
+says of itself, `definition` what it may define, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no engine; a closure method is none: it
+says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows. A wrapper is none
+either: it puts other numbers into parameters for a while, as `state` does."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",
@@ -64,8 +69,9 @@ ONLY_IN = {
 
 
 def part_of(path):
-    if path.is_relative_to(ROOT / "optimizers" / "closure"):
-        return "closure"
+    for part in ("closure", "wrappers"):
+        if path.is_relative_to(ROOT / "optimizers" / part):
+            return part
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -112,12 +118,17 @@ def test_outside_modules_stay_where_they_belong(path):
 
 
 def test_a_rule_knows_the_vocabulary_alone():
-    folders = [ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise")]
+    folders = [
+        ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise", "second_order")
+    ]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
         family = f"thalweg.optimizers.{path.parent.name}."
-        # What takes a whole model, or has two points, is a class that others inherit from, as from `Optimizer`.
-        parents = ("thalweg.optimizer.", "thalweg.two_points.", "thalweg.optimizers.routing.")
+        # What takes a whole model, has two points, or sees a Hessian, is a class that others inherit from.
+        parents = (
+            *("thalweg.optimizer.", "thalweg.two_points."),
+            *("thalweg.with_hessian.", "thalweg.optimizers.routing."),
+        )
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)
         assert all(module.startswith(allowed) for module in own), path
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-import thalweg as optim
 from thalweg.hyper import Fixed
 from thalweg.optimizer import Optimizer
 
@@ -221,12 +220,6 @@ def test_decay_by_a_peak_falls_with_the_square_of_the_rate(cls, loop):
                 other.mul_(1 - rate * rate / 0.25 * decay)
         plain.step()
     it.check()
-
-
-def test_a_peak_without_decay_that_goes_by_it_is_a_slip():
-    with pytest.raises(ValueError, match=r"SGD takes a peak_lr where weights decay apart .* set it to True, or leave"):
-        optim.SGD([torch.zeros(1)], lr=0.1, weight_decay=0.1, peak_lr=0.1)
-    assert optim.AdamC([torch.zeros(1)], peak_lr=0.1).peak_lr == 0.1
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])

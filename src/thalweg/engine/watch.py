@@ -48,7 +48,7 @@ class Watch:
         # One call needs nothing held; and memory of a device is freed in the order of its work.
         self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
-        self.has_phases = self.plan.accumulates or bool(self.plan.eager)
+        self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
         grads = {id(item.param): item.grad for item in items}
         self.has_grad = [id(param) in grads for param in self.params]
         self.grad_facts = [facts(grads[id(param)]) for param in self.params if id(param) in grads]

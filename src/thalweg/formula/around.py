@@ -12,7 +12,9 @@ from functools import cache, reduce
 from typing import Any
 
 from . import clamp, floor, lerp, maximum, minimum, sign, sqrt, total, total_square, where
-from .move import Move, plain
+from .centralized import centralized
+from .decay import decayed
+from .move import Move, parts, plain
 from .rule import Rule, Update, Values, rule_of
 
 EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
@@ -171,32 +173,13 @@ def on_sphere(inner: Update) -> Update:
             return inner(self, now)
         old = now["param"]
         new = inner(self.having(weight_decay=0.0), now if self.cautious else now | {"param": Move(old)})
-        base, step = _parts(new["param"], old)
+        base, step = parts(new["param"], old)
         norm = sqrt(total_square(old))
         moved = old - self.lr * (norm / maximum(sqrt(total_square(step)), LEAST_NORM)) * step
         turned = moved * (norm / sqrt(total_square(moved)))
         plainly = {name: plain(value) for name, value in new.items()}
         # A matrix of zeros has no norm to keep: it takes the plain step.
         return plainly | {"param": where(norm > 0, turned, base - step)}
-
-    return update
-
-
-def decayed(inner: Update) -> Update:
-    """Decay the weights by a share of each, apart from the gradient; the formula itself then sees no decay.
-
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithms 1 and 2, where lr scales the decay
-    too, as in torch.optim. https://arxiv.org/abs/1711.05101
-    With `peak_lr`, decay falls with the square of the rate: Defazio 2025, "Why gradients rapidly increase near the end
-    of training", algorithm 1. https://arxiv.org/abs/2506.02285
-    """
-
-    def update(self: Any, now: Values) -> Values:
-        if not self.decoupled_weight_decay:
-            return inner(self, now)
-        rate = self.lr if self.peak_lr is None else self.lr * self.lr / self.peak_lr
-        param = now["param"] * (1 - rate * self.weight_decay) if self.weight_decay else now["param"]
-        return inner(self.having(weight_decay=0.0), now | {"param": param})
 
     return update
 
@@ -213,7 +196,7 @@ def cautious(inner: Update) -> Update:
             return inner(self, now)
         moving = Move(now["param"])
         new = inner(self, now | {"param": moving})
-        base, step = _parts(new["param"], now["param"])
+        base, step = parts(new["param"], now["param"])
         agreement = maximum(sign(step) * sign(sum(moving.decay, start=now["grad"])), 0)
         share = maximum(total(agreement) / self.numel, LEAST_SHARE)
         plainly = {name: plain(value) for name, value in new.items()}
@@ -222,18 +205,11 @@ def cautious(inner: Update) -> Update:
     return update
 
 
-def _parts(new: Any, old: Any) -> tuple[Any, Any]:
-    """Take a new parameter apart; of one that was made in another way, the step is the difference."""
-    if isinstance(new, Move):
-        return new.base, 0 * old if new.step is None else new.step
-    return old, old - new
-
-
 BEFORE = (accumulated, clipped_by_value)
 """What makes the gradient that is measured."""
 
 WRAPPERS = (
-    *(*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, filtered),
+    *(*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, centralized, filtered),
     *(averaged, looking_ahead, on_sphere, decayed, cautious),
 )
 

@@ -176,8 +176,14 @@ def rule_of(owner: Any) -> Rule:
     scalars, rows, columns, left, right, unsigned, copies, thin = (
         frozenset(name for name in names if mark in marks[name]) for mark in MARKS
     )
-    update, counts = _by_name(owner, text, names), owner.counts_steps
-    return Rule(owner, text, update, names, scalars, unsigned, counts, copies, copies, rows, columns, left, right, thin)
+    update, counts, wide = _by_name(owner, text, names), owner.counts_steps, copies | {*observed(owner)}
+    return Rule(owner, text, update, names, scalars, unsigned, counts, wide, copies, rows, columns, left, right, thin)
+
+
+def observed(owner: Any) -> tuple[str, ...]:
+    """List the states that a class's `observe(self, param, seen, *states)` takes in what is seen by; most have none."""
+    formula = getattr(owner, "observe", None)
+    return () if formula is None else tuple(inspect.signature(formula).parameters)[3:]
 
 
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:
