@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "distributed": {"formula", "state", "engine", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
-    "wrappers": {"state", "optimizer", "optimizers"},
+    "wrappers": {"formula", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},
@@ -50,11 +50,11 @@ MAY_IMPORT = {
     "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "names", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
-"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,
-`lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class
-says of itself, `definition` what it may define, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no engine; a closure method is none: it
-says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows. A wrapper is none
-either: it puts other numbers into parameters for a while, as `state` does."""
+"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be, `lists`
+what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class says of
+itself, `definition` what it may define, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no
+engine; a closure method is none: it says itself what a saved run must be like, and multiplies vectors by the engine's
+compiled rows. A wrapper is none either: it puts other numbers into parameters for a while, as `state` does."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

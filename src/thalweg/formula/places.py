@@ -21,8 +21,8 @@ Scope: TypeAlias = Literal[
     "group",
 ]
 """Where a symbol has one value: for each element, or each of the matrices transposed; for each two rows or two columns;
-for each column, or row, and one of a few directions, or the same transposed; for each block of elements, for each row or column of a parameter's matrices, for each of them, for each parameter, or
-for each group."""
+for each column, or row, and one of a few directions, or the same transposed; for each block of elements, for each row
+or column of a parameter's matrices, for each of them, for each parameter, or for each group."""
 
 SQUARES: tuple[Scope, ...] = ("left", "right")
 """The scopes of square matrices, which are multiplied with a parameter's from the left, or from the right."""
