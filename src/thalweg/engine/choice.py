@@ -19,6 +19,7 @@ from ..state.formats import Format, compute_dtype
 from ..state.initial import count_dtype, scalar_dtype
 from ..state.keeping import BESIDE, draws, formats
 from ..state.keeping import fault as format_fault
+from ..state.keeping import whole_fault
 from ..state.layout import overlapping
 from ..state.misfit import misfits
 from .gradients import Ready
@@ -125,7 +126,7 @@ def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str 
     rule, param, group = formula.rule, item.param, item.group
     if formula.has_lines and (fault := _line_fault(item)):
         return fault
-    unfit = format_fault(param, group)
+    unfit = format_fault(param, group) or whole_fault(param, group)
     if unfit:
         return f"{unfit[0]}, but it {unfit[1]}"
     fault = next(misfits(rule, param, group, state), None)
