@@ -13,7 +13,7 @@ from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
-from .local_optimizer import LocalOptimizer, is_needed
+from .local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .metrics import Metrics
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
 from .watch import Watch
@@ -26,7 +26,16 @@ MOST_PLANS = 32
 
 def without_plans(log: Log) -> dict[str, Any]:
     """Give what an optimizer has for its steps before the first: no plan, and the lock under which they are taken."""
-    return {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock(), "_versions": {}, "_local": None}
+    return {
+        "_log": log,
+        "_step_numbers": {},
+        "_watch": None,
+        "_plans": {},
+        "_lock": RLock(),
+        "_versions": {},
+        "_local": None,
+        "_sharing": None,
+    }
 
 
 def step(optimizer: Any) -> None:
@@ -53,7 +62,13 @@ def _step_locally(optimizer: Any, local: LocalOptimizer) -> LocalOptimizer | Non
             step(optimizer)
             return None
         local = LocalOptimizer(optimizer, without_plans)
-    local.step(optimizer, step)
+    try:
+        local.step(optimizer, step)
+    except WholeNeededError as error:
+        return _step_locally(optimizer, LocalOptimizer(optimizer, without_plans, {**local.whole, **error.whole}))
+    except Exception as error:
+        local.fail(error)
+        raise
     return local
 
 

@@ -244,10 +244,17 @@ class Launch:
         """True if machine code alone does not do it."""
         return self.matrices is not None or not self.calls[0].kernel.is_machine_code
 
-    def changes(self, is_left_out: bool = False) -> Iterator[Change]:
+    def prepare(self, stage: int) -> dict[str, Any]:
+        """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
+        if not stage:
+            self._lay_out()
+        self.calls[stage].change(self.is_small)()
+        return self.calls[stage].measured()
+
+    def changes(self, is_left_out: bool = False, is_prepared: bool = False) -> Iterator[Change]:
         """Yield what updates all of it, once gradients are laid out; what is to be left out does not come here."""
         self._lay_out()
-        for call in self.calls:
+        for call in self.calls[-1:] if is_prepared else self.calls:
             yield call.change(self.is_small)
             if self.matrices:
                 yield partial(self.matrices.make, call.program)
