@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -30,10 +31,8 @@ from .local_optimizer import WholeNeededError
 from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
-from .sharing import Layout, Sharing, is_local
-
-AT_THE_END, FIRST_PASS = 1, 2
-"""The moments of a step at which processes add up sums, after that of the common norm."""
+from .seams import Seams
+from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
 
 REPEAT = methodcaller("repeat")
 
@@ -123,10 +122,15 @@ class Plan:
         shared = [launch for launch in self.launches if any(map(is_local, launch.params))]
         for moment in range(FIRST_PASS, len(self.layout)):
             stage = moment - FIRST_PASS
-            found = [(launch.params, launch.prepare(stage)) for launch in shared if stage < len(launch.calls) - 1]
+            found = [(launch.params, launch.prepare(stage)) for launch in shared if stage < launch.sums_before]
             if sharing.at(moment):
                 sharing.add(moment, [(params, list(sums.values())) for params, sums in found])
-        return set(map(id, shared)) if len(self.layout) > FIRST_PASS else set()
+        if sharing.at(SEAMS):
+            with_seams = [launch for launch in shared if launch.seams]
+            for launch in with_seams:
+                launch.prepare(launch.sums_before)
+            sharing.add_peaks([launch.seams for launch in with_seams])
+        return set(map(id, shared)) if len(self.layout) > FIRST_PASS or sharing.at(SEAMS) else set()
 
     def _add_up(self, sharing: Sharing | None) -> None:
         """Add up what the last passes have measured on their way."""
@@ -182,7 +186,9 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
 def refuse_sums(choices: Sequence[Choice]) -> None:
     """Raise WholeNeededError where the eager engine would sum over a shard alone."""
     left = [choice for choice in choices if choice.why_eager and is_local(choice.item.param)]
-    needy = [choice for choice in left if choice.measure or any(each.totals for each in passes(choice.program))]
+    needy = [
+        choice for choice in left if choice.measure or any(each.totals or each.seams for each in passes(choice.program))
+    ]
     if needy:
         raise WholeNeededError({choice.item.index: choice.why_eager or "" for choice in needy})
 
@@ -253,12 +259,16 @@ def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict
     params = [choice.item.param for choice in choices]
     matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
-    work = [(matrices.of(index) if matrices else {}) | vectors.of(index) for index in range(len(choices))]
+    seams = Seams(first.program.seams, params) if first.program.seams else None
+    made = [each for each in (matrices, vectors, seams) if each]
+    work = [dict(chain.from_iterable(each.of(index).items() for each in made)) for index in range(len(choices))]
     rows = [
         _row(choice, states[id(choice)], places[id(choice.item.group)], own)
         for choice, own in zip(choices, work, strict=True)
     ]
-    return kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
+    launch = kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
+    launch.seams = seams
+    return launch
 
 
 def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:
