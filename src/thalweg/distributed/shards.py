@@ -159,7 +159,9 @@ def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
 def local(tensor: Any) -> Tensor:
     """Give what this process has of a DTensor, once it has arrived; of a parameter no parameter, but its memory."""
     with torch.no_grad():
-        own = tensor.detach().to_local() if isinstance(tensor, torch.nn.Parameter) else tensor.to_local()
+        # A local tensor of a parameter would be marked as one itself.
+        plain: Any = tensor.detach() if isinstance(tensor, torch.nn.Parameter) else tensor
+        own: Any = plain.to_local()
     return own.wait() if hasattr(own, "wait") else own  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,5 @@
 """How a formula runs."""
 
-from threading import RLock
 from typing import Any
 
 from ..formula.facts import known
@@ -8,8 +7,8 @@ from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
 from ..state.keeping import formats
-from ..state.noted import Log
 from .access import InGraph, InPlace
+from .before_steps import without_plans
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
@@ -22,20 +21,6 @@ __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_p
 
 MOST_PLANS = 32
 """Plans kept for sets of parameters that take turns."""
-
-
-def without_plans(log: Log) -> dict[str, Any]:
-    """Give what an optimizer has for its steps before the first: no plan, and the lock under which they are taken."""
-    return {
-        "_log": log,
-        "_step_numbers": {},
-        "_watch": None,
-        "_plans": {},
-        "_lock": RLock(),
-        "_versions": {},
-        "_local": None,
-        "_sharing": None,
-    }
 
 
 def step(optimizer: Any) -> None:
@@ -61,11 +46,11 @@ def _step_locally(optimizer: Any, local: LocalOptimizer) -> LocalOptimizer | Non
             optimizer._local = None
             step(optimizer)
             return None
-        local = LocalOptimizer(optimizer, without_plans)
+        local = LocalOptimizer(optimizer)
     try:
         local.step(optimizer, step)
     except WholeNeededError as error:
-        return _step_locally(optimizer, LocalOptimizer(optimizer, without_plans, {**local.whole, **error.whole}))
+        return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}))
     except Exception as error:
         local.fail(error)
         raise
@@ -85,7 +70,7 @@ def _step_otherwise(optimizer: Any) -> Watch | None:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
     refuse_within(optimizer, "a step")
     if not hasattr(optimizer, "_is_local") and is_needed(optimizer):
-        optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer, without_plans))
+        optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer))
         return None
     take_at_once_if_primed(optimizer)
     plans: dict[Any, Watch] = optimizer._plans

@@ -6,8 +6,8 @@ their place in the whole, live views of the groups, and what is here of each sta
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter, call, is_
 from typing import Any
@@ -25,13 +25,14 @@ from ..state.entries import States
 from ..state.names import name_in
 from ..state.noted import Log, SeenGroup
 from ..state.sharded import faults, local_states, whole_states
+from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered, ready_to
 from .rules import OVERFLOWED, SCALE, is_measured, rule_for
 from .sharing import Sharing
 
 GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
-SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[attr-defined]
+SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
 """Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
@@ -53,9 +54,7 @@ def is_needed(optimizer: Any) -> bool:
 class LocalOptimizer:
     """The local optimizer, and what it shares with the one that the user has."""
 
-    def __init__(
-        self, optimizer: Any, without_plans: Callable[[Log], dict[str, Any]], whole: Mapping[int, str] | None = None
-    ) -> None:
+    def __init__(self, optimizer: Any, whole: Mapping[int, str] | None = None) -> None:
         """Leave those whole that are known to need it, by the place of each among all parameters, and why."""
         self.whole = dict(whole or {})
         self.groups = list(optimizer.param_groups)
@@ -75,7 +74,8 @@ class LocalOptimizer:
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
         self.optimizer.__dict__.update(without_plans(Log()))
         self.optimizer._sharing = Sharing(self.optimizer) if self.own else None
-        self.outside = self.seen_outside = self.seen_inside = None
+        self.outside: Any = None
+        self.seen_outside = self.seen_inside = 0
         self._take_states(optimizer)
 
     def _local(self, param: Tensor) -> Tensor:
@@ -114,6 +114,17 @@ class LocalOptimizer:
         """Tell other processes that this one cannot step, where they wait for it."""
         if self.optimizer._sharing:
             self.optimizer._sharing.fail(error)
+
+    def explain(self) -> Iterator[str]:
+        """Say what is sharded how, what is stepped as a whole and why, and what processes tell each other in a step."""
+        kinds = Counter(own.shard.words for own in self.own)
+        for words, count in kinds.items():
+            yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
+        for place, (group, param) in enumerate(numbered(self.groups)):
+            if is_sharded(param) and id(param) not in self.locals:
+                why = self.whole.get(place) or why_whole(self.optimizer, group, param)
+                yield f"{name_in(self.groups, param)} is stepped as a whole, by torch's dispatch, because {why}"
+        yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
 
     def _take_numbers(self, optimizer: Any) -> None:
         """Take over what a scaler and the user may have set on the optimizer."""

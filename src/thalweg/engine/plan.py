@@ -129,7 +129,7 @@ class Plan:
             with_seams = [launch for launch in shared if launch.seams]
             for launch in with_seams:
                 launch.prepare(launch.sums_before)
-            sharing.add_peaks([launch.seams for launch in with_seams])
+            sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
         return set(map(id, shared)) if len(self.layout) > FIRST_PASS or sharing.at(SEAMS) else set()
 
     def _add_up(self, sharing: Sharing | None) -> None:
