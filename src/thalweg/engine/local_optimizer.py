@@ -31,7 +31,7 @@ from .gradients import numbered, ready_to
 from .rules import OVERFLOWED, SCALE, is_measured, rule_for
 from .sharing import Sharing
 
-GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
+GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
 SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
@@ -69,6 +69,7 @@ class LocalOptimizer:
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
         self.memory = list(map(LOCAL, self.sharded))
         self.refs: list[Any] = [_none] * len(self.own)
+        self.specs: list[Any] = [None] * len(self.own)
         self.optimizer = object.__new__(type(optimizer))
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
@@ -142,12 +143,13 @@ class LocalOptimizer:
         if all(map(is_, map(call, self.refs), grads)):
             return
         try:
-            own = list(map(LOCAL, grads))
-            fits = all(map(_is_like, grads, self.sharded, own))
+            own, specs = list(map(LOCAL, grads)), list(map(SPEC, grads))
         except AttributeError:
-            fits = False
-        if not fits:
+            own, specs = [], []
+        # Torch has one description for all gradients of a parameter, so it is as it was, step after step.
+        if not specs or not all(map(is_, specs, self.specs)) or set(map(type, own)) != {Tensor}:
             own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
+            self.specs = specs if all(map(_is_like, self.sharded, grads)) else [None] * len(specs)
         deque(map(SET_GRAD, self.own, own), maxlen=0)
         self.refs = [
             _none if grad is None else ref(grad, param.let_go) for grad, param in zip(grads, self.own, strict=True)
@@ -240,10 +242,12 @@ def numbers_of(rule: Any) -> set[str]:
     return {"step", *rule.scalars}
 
 
-def _is_like(grad: Any, param: Any, own: Any) -> bool:
-    """Tell if a gradient is divided as its parameter is, and has arrived."""
-    spec, wanted = grad._spec, param._spec
-    return type(own) is Tensor and (spec is wanted or (spec.placements, spec.mesh) == (wanted.placements, wanted.mesh))
+def _is_like(param: Any, grad: Any) -> bool:
+    """Tell if a gradient is of the shape of its parameter, and divided as that is."""
+    if grad is None or not is_sharded(grad):
+        return False
+    wanted = param.shape, param.device_mesh, param.placements
+    return bool((grad.shape, grad.device_mesh, grad.placements) == wanted)
 
 
 def _lie_alike(one: Any, other: Any) -> bool:
