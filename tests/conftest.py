@@ -44,7 +44,7 @@ def _cache_of_these_tests(tmp_path_factory):
 
 @pytest.fixture(autouse=True, scope="session")
 def _seeds_for_what_is_there():
-    """Spare each seed a list of who calls, which torch writes for GPUs that are not there, at a cost of milliseconds."""
+    """Spare each seed the list of callers that torch writes for GPUs that are not there: it takes milliseconds."""
     with pytest.MonkeyPatch.context() as patch:
         if not torch.cuda.is_available():
             patch.setattr(torch, "manual_seed", torch.default_generator.manual_seed)

@@ -256,9 +256,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
 
         `grad_norm` where gradients are looked at (`max_grad_norm`, `skip_nonfinite`) or `track=True`, before they are
         shortened; with `track=True` also `update_to_weight`, the norm of the last update over that of all parameters;
-        `clipped` and `skipped`, the steps whose gradients were shortened together, or left out as not finite; and
-        `failed_decompositions`, if there are any: matrices of which no eigenvalues or roots were found, so that the
-        last ones stayed.
+        `clipped` and `skipped` count steps whose gradients were shortened together, or left out as not finite.
         """
         return self._metrics.report()
 

@@ -15,8 +15,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 MAY_IMPORT = {
     "annotations": set(),
     "formula": {"annotations"},
-    "state": {"formula"},
-    "engine": {"formula", "state"},
+    "distributed": {"formula"},
+    "state": {"formula", "distributed"},
+    "engine": {"formula", "distributed", "state"},
     "lists": set(),
     "ranges": set(),
     "hyper": {"annotations", "lists", "ranges"},
@@ -28,6 +29,7 @@ MAY_IMPORT = {
     "uncompiled": set(),
     "optimizer": {
         "formula",
+        "distributed",
         "state",
         "engine",
         "hyper",
@@ -39,7 +41,6 @@ MAY_IMPORT = {
         "uncompiled",
     },
     "two_points": {"state", "optimizer"},
-    "distributed": {"formula", "state", "engine", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
     "wrappers": {"formula", "state", "hyper", "optimizer", "optimizers"},

@@ -202,26 +202,6 @@ def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
     it.check()
 
 
-def test_decay_by_a_peak_falls_with_the_square_of_the_rate(cls, loop):
-    if "weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses:
-        pytest.skip("it decays no weights, or in its own way")
-    it = loop(weight_decay=0.1, decoupled_weight_decay=True, peak_lr=0.25)
-    plain = type(it.plain)(it.others, weight_decay=0.0, engine=it.plain.engine, **{"lr": it.optimizer.lr} | it.off)
-    for step in range(STEPS):
-        rate = 0.25 / (step + 1)
-        for optimizer in (it.optimizer, plain):
-            optimizer.param_groups[0]["lr"] = rate
-        # In the first step states start that are copies of the parameter, before any decay or after it.
-        it.optimizer.param_groups[0]["weight_decay"] = decay = 0.1 if step else 0.0
-        it.gradients()
-        it.optimizer.step()
-        with torch.no_grad():
-            for other in it.others:
-                other.mul_(1 - rate * rate / 0.25 * decay)
-        plain.step()
-    it.check()
-
-
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
 def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(loop, poison):
     it = loop(skip_nonfinite=True, max_grad_norm=5.0)

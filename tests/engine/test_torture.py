@@ -155,7 +155,7 @@ ACTIONS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(24))
 def test_a_walk(seed):
-    """The same on every machine: Python's generator says what happens; one of each set of traits begins a walk or two."""
+    """The same on every machine: Python's generator says what happens; one of each set of traits begins a walk."""
     chance, training = random.Random(seed), Training()
     training.begin([FIRST[seed % len(FIRST)], chance.choice(NAMES)])
     for _ in range(40):

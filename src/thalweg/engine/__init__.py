@@ -1,6 +1,5 @@
 """How a formula runs."""
 
-from threading import RLock
 from typing import Any
 
 from ..formula.facts import known
@@ -8,11 +7,12 @@ from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
 from ..state.keeping import formats
-from ..state.noted import Log
 from .access import InGraph, InPlace
+from .before_steps import without_plans
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
+from .local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .metrics import Metrics
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
 from .watch import Watch
@@ -23,14 +23,13 @@ MOST_PLANS = 32
 """Plans kept for sets of parameters that take turns."""
 
 
-def without_plans(log: Log) -> dict[str, Any]:
-    """Give what an optimizer has for its steps before the first: no plan, and the lock under which they are taken."""
-    return {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock(), "_versions": {}}
-
-
 def step(optimizer: Any) -> None:
     """Update each parameter that has a gradient: by the plan of last time if it still fits."""
     own = optimizer.__dict__
+    if own["_local"] is not None:
+        with own["_lock"]:
+            own["_local"] = _step_locally(optimizer, own["_local"])
+        return
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     watch = own["_watch"]
@@ -38,6 +37,24 @@ def step(optimizer: Any) -> None:
         # Of two threads one waits: tables of addresses, and what they lead to, are those of one step at a time.
         with own["_lock"]:
             _step(optimizer)
+
+
+def _step_locally(optimizer: Any, local: LocalOptimizer) -> LocalOptimizer | None:
+    """Take a step of what this process has of sharded parameters; make anew what sees them so if it does not fit."""
+    if not local.fits(optimizer):
+        if not is_needed(optimizer):
+            optimizer._local = None
+            step(optimizer)
+            return None
+        local = LocalOptimizer(optimizer)
+    try:
+        local.step(optimizer, step)
+    except WholeNeededError as error:
+        return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}))
+    except Exception as error:
+        local.fail(error)
+        raise
+    return local
 
 
 def _step(optimizer: Any) -> None:
@@ -49,9 +66,12 @@ def _step(optimizer: Any) -> None:
         optimizer._watch = _step_otherwise(optimizer)
 
 
-def _step_otherwise(optimizer: Any) -> Watch:
+def _step_otherwise(optimizer: Any) -> Watch | None:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
     refuse_within(optimizer, "a step")
+    if not hasattr(optimizer, "_is_local") and is_needed(optimizer):
+        optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer))
+        return None
     take_at_once_if_primed(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from ..distributed.local_parameter import LocalParameter
 from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
 from ..formula.rule import Rule
@@ -17,7 +18,7 @@ from ..state.blocks import SCALE
 from ..state.convert import in_line
 from ..state.formats import Format, compute_dtype
 from ..state.initial import count_dtype, scalar_dtype
-from ..state.keeping import BESIDE, draws, formats
+from ..state.keeping import BESIDE, draws, formats, whole_fault
 from ..state.keeping import fault as format_fault
 from ..state.layout import overlapping
 from ..state.misfit import misfits
@@ -111,13 +112,20 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     fault = state_fault(formula, item, held)
     state = held if fault else in_line(rule, held, param, group)
     kept = _kept(formula, item, state)
-    program, measure = program_of(formula, _unusual(kept)), None
+    program, measure = program_for(formula, kept, param), None
     if measures:
         looking = formula_of(measuring_rule_for(optimizer, group), item.options)
-        measure = program_of(looking, _unusual(_kept(looking, item, state)))
+        measure = program_for(looking, _kept(looking, item, state), param)
     reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_lines(optimizer.engine, item, program)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
     return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
+
+
+def program_for(formula: Formula, kept: Mapping[str, Format], param: Tensor) -> Program:
+    """Find the program of a formula for a parameter whose quantities are kept in some formats."""
+    has_blocks = any(form.has_blocks for form in kept.values())
+    has_seams = has_blocks and isinstance(param, LocalParameter) and bool(param.seams)
+    return program_of(formula, _unusual(kept), has_seams)
 
 
 def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str | None:
@@ -125,7 +133,7 @@ def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str 
     rule, param, group = formula.rule, item.param, item.group
     if formula.has_lines and (fault := _line_fault(item)):
         return fault
-    unfit = format_fault(param, group)
+    unfit = format_fault(param, group) or whole_fault(param, group)
     if unfit:
         return f"{unfit[0]}, but it {unfit[1]}"
     fault = next(misfits(rule, param, group, state), None)
@@ -177,6 +185,6 @@ def _dtypes(program: Program, kept: Mapping[str, Format], item: Ready, state: Ma
     numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}
     compute = compute_dtype(param.dtype)
     tensors |= {"grad": param.dtype} | dict.fromkeys(program.work, work_dtype(compute))
-    tensors |= dict.fromkeys(program.vectors, compute)
+    tensors |= dict.fromkeys(program.vectors, compute) | dict.fromkeys(program.seams, compute)
     formats_ = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
     return tuple((formats_ | {"compute": compute}).items())

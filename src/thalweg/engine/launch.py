@@ -12,24 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..distributed.local_parameter import LocalParameter
+from ..distributed.shards import Run
 from ..formula.expr import BLOCK
 from ..formula.passes import Program
 from ..state.formats import PACKED
 from ..state.layout import lie_alike
+from . import chunks
 from .commit import Change
 from .lines import Counts, pieces, size, table
 from .matrices import Matrices
 from .operands import address
 from .options import Options
+from .seams import Seams
 
 if TYPE_CHECKING:
     from .llvm.kernel import Kernel
-
-PIECES = 64
-"""Into so many pieces the work is cut, to be shared out evenly."""
-
-CHUNK_LENGTHS = (32_768, 262_144)
-"""Elements of a piece, at least and at most: smaller ones wander between the cores' caches, larger ones end apart."""
 
 ALONE = 65_536
 """Below so many elements in all, waking a second thread costs more than it saves."""
@@ -55,7 +53,18 @@ class Row:
     @property
     def elements(self) -> int:
         """The number of its real numbers."""
-        return int(self.numbers["numel"])
+        return self.param.numel() * self._parts
+
+    @property
+    def _parts(self) -> int:
+        return 2 if self.param.is_complex() else 1
+
+    @property
+    def runs(self) -> list[Run]:
+        """Where its numbers stand in the whole tensor: all in one piece, or those of a shard in several."""
+        whole = [Run(0, 0, self.param.numel())]
+        found = self.param.runs if isinstance(self.param, LocalParameter) else whole
+        return [Run(*(self._parts * word for word in run)) for run in found]
 
     @property
     def tensors(self) -> dict[str, Any]:
@@ -68,7 +77,8 @@ class Row:
         if self.counts and name not in program.scalars:
             count = size(self.counts, program.scope(name))
         if name in program.blocks or dtypes[name] is PACKED:
-            count = -(-count // BLOCK) * (1 if name in program.blocks else BLOCK)
+            blocks = getattr(self.param, "fragment_count", -(-count // BLOCK))
+            count = blocks * (1 if name in program.blocks else BLOCK)
         return address(name, self.tensors[name], dtypes[name], count, self.param.device)
 
 
@@ -157,13 +167,12 @@ class Launch:
     ) -> None:
         self.rows, self.options, self.matrices = rows, options, matrices
         self.params = [row.param for row in rows]
-        lengths = [row.elements for row in rows]
-        self.is_small = sum(lengths) < ALONE
+        self.is_small = sum(row.elements for row in rows) < ALONE
         self.gradients = np.zeros(len(rows), np.int64)
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)
-        chunks = np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3)
-        tables = {"gradients": self.gradients, "chunks": chunks}
+        found = chunks.table(chunks.chunks([row.runs for row in rows], in_blocks))
+        tables = {"gradients": self.gradients, "chunks": found}
         # Apart from tables: a rule may call what it measures as it likes.
         self.shared: dict[str, Any] = {
             # A rule that keeps no count still knows its first step: the one that made its states.
@@ -172,11 +181,23 @@ class Launch:
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[Call] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
-            self.calls.append(Call(program, kernel, rows, tables, self.shared, offset))
+            own = (
+                tables | {"chunks": chunks.table(chunks.chunks_of_seams(self.params))}
+                if program.finds_seams
+                else tables
+            )
+            self.calls.append(Call(program, kernel, rows, own, self.shared, offset))
             self.shared.update(self.calls[-1].measured())
         self.measure = measure and Call(*measure, rows, tables, self.shared, offsets[len(updates)])
+        self.seams: Seams | None = None
+        """What is shared of blocks that lie on several processes."""
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.find_gradients(grads)
+
+    @property
+    def sums_before(self) -> int:
+        """Count the passes before the last one that take sums, or have nothing to do with blocks on other processes."""
+        return sum(not call.program.finds_seams for call in self.calls) - 1
 
     @property
     def is_plain(self) -> bool:
@@ -216,10 +237,17 @@ class Launch:
         """True if machine code alone does not do it."""
         return self.matrices is not None or not self.calls[0].kernel.is_machine_code
 
-    def changes(self, is_left_out: bool = False) -> Iterator[Change]:
+    def prepare(self, stage: int) -> dict[str, Any]:
+        """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
+        if not stage:
+            self._lay_out()
+        self.calls[stage].change(self.is_small)()
+        return self.calls[stage].measured()
+
+    def changes(self, is_left_out: bool = False, is_prepared: bool = False) -> Iterator[Change]:
         """Yield what updates all of it, once gradients are laid out; what is to be left out does not come here."""
         self._lay_out()
-        for call in self.calls:
+        for call in self.calls[-1:] if is_prepared else self.calls:
             yield call.change(self.is_small)
             if self.matrices:
                 yield partial(self.matrices.make, call.program)
@@ -245,16 +273,3 @@ def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tenso
         place = torch.empty_like(param, memory_format=torch.preserve_format, requires_grad=False)
         relaid.append((place, grad.detach()))
     return address("grad", place, param.dtype, param.numel(), param.device)
-
-
-def _chunks(lengths: Sequence[int], in_blocks: bool) -> Iterator[tuple[int, int, int]]:
-    """Cut all tensors into pieces: row, first element, length.
-
-    Where blocks are looked at, pieces are whole blocks, and always as long: sums are taken in an order of their own.
-    """
-    least, most = CHUNK_LENGTHS
-    size = min(max(sum(lengths) // PIECES // least * least, least), most)
-    size = -(-least // BLOCK) * BLOCK if in_blocks else size
-    for row, length in enumerate(lengths):
-        for first in range(0, length, size):
-            yield row, first, min(size, length - first)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -26,9 +27,12 @@ from .gradients import Left, Ready, again, refuse
 from .launch import Launch, Row
 from .learning import learn
 from .lines import Vectors
+from .local_optimizer import WholeNeededError
 from .matrices import Matrices, Workspace
 from .options import Options
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
+from .seams import Seams
+from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
 
 REPEAT = methodcaller("repeat")
 
@@ -45,16 +49,21 @@ class Plan:
     made: list[tuple[Tensor, dict[str, Any]]]
     """The states that the first step puts in place, when it changes the parameters."""
 
+    layout: Layout = ()
+    """How many sums over sharded parameters processes add up, and when."""
+
     @property
     def is_plain(self) -> bool:
         """True if running the launches is all there is to do."""
-        return not (self.eager or self.accumulates) and all(launch.is_plain for launch in self.launches)
+        return not (self.eager or any(map(any, self.layout)) or self.accumulates) and all(
+            launch.is_plain for launch in self.launches
+        )
 
     @property
     def decides_on_device(self) -> bool:
         """True if the devices themselves can leave a step out, and nobody else need know."""
         on_device = all(launch.is_on_device for launch in self.launches)
-        return on_device and not (self.eager or self.accumulates)
+        return on_device and not (self.eager or any(map(any, self.layout)) or self.accumulates)
 
     @cached_property
     def only_launches(self) -> bool:
@@ -74,6 +83,8 @@ class Plan:
         """
         if self.only_launches and not (self.made or optimizer.learned or OVERFLOWED in optimizer.__dict__):
             return self._launch_again(optimizer)
+        if optimizer._sharing:
+            optimizer._sharing.begin(self.layout)
         if self.eager:
             check_groups(optimizer)
         items = again(optimizer, self.eager)
@@ -84,7 +95,8 @@ class Plan:
             return 0
         first, *later = eager.batches(optimizer, items) if items else [[]]
         updates = eager.computed(optimizer, first)
-        changes = [change for launch in self.launches for change in launch.changes(is_left_out)]
+        prepared = self._prepare(optimizer._sharing)
+        changes = [change for launch in self.launches for change in launch.changes(is_left_out, id(launch) in prepared)]
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
         conclusion = partial(self._conclude, optimizer, updates)
@@ -103,8 +115,31 @@ class Plan:
             deque(map(REPEAT, self.launches), maxlen=0)
         return 0
 
+    def _prepare(self, sharing: Sharing | None) -> set[int]:
+        """Run the passes that sums over all processes wait for, and add those up; they change nothing."""
+        if not sharing:
+            return set()
+        shared = [launch for launch in self.launches if any(map(is_local, launch.params))]
+        for moment in range(FIRST_PASS, len(self.layout)):
+            stage = moment - FIRST_PASS
+            found = [(launch.params, launch.prepare(stage)) for launch in shared if stage < launch.sums_before]
+            if sharing.at(moment):
+                sharing.add(moment, [(params, list(sums.values())) for params, sums in found])
+        if sharing.at(SEAMS):
+            with_seams = [launch for launch in shared if launch.seams]
+            for launch in with_seams:
+                launch.prepare(launch.sums_before)
+            sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
+        return set(map(id, shared)) if len(self.layout) > FIRST_PASS or sharing.at(SEAMS) else set()
+
+    def _add_up(self, sharing: Sharing | None) -> None:
+        """Add up what the last passes have measured on their way."""
+        if sharing and sharing.at(AT_THE_END):
+            sharing.add(AT_THE_END, [(launch.params, list(launch.measured().values())) for launch in self.launches])
+
     def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
         """Take note of what was measured, and let go of gradients."""
+        self._add_up(optimizer._sharing)
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():
@@ -138,12 +173,24 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     if any(choice.compiler == "triton" for choice in choices):
         capture.refuse_first_step(optimizer)
     choices = [with_kernels(optimizer, choice) for choice in choices]
+    refuse_sums(choices)
     space = Workspace()
     states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
     launches = [_launch(optimizer, found, states, space) for found in _together(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
-    return Plan(launches, left, accumulates(optimizer), made)
+    layout = optimizer._sharing.planned() if optimizer._sharing else ()
+    return Plan(launches, left, accumulates(optimizer), made, layout)
+
+
+def refuse_sums(choices: Sequence[Choice]) -> None:
+    """Raise WholeNeededError where the eager engine would sum over a shard alone."""
+    left = [choice for choice in choices if choice.why_eager and is_local(choice.item.param)]
+    needy = [
+        choice for choice in left if choice.measure or any(each.totals or each.seams for each in passes(choice.program))
+    ]
+    if needy:
+        raise WholeNeededError({choice.item.index: choice.why_eager or "" for choice in needy})
 
 
 def _left(choice: Choice) -> Left:
@@ -212,12 +259,16 @@ def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict
     params = [choice.item.param for choice in choices]
     matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
-    work = [(matrices.of(index) if matrices else {}) | vectors.of(index) for index in range(len(choices))]
+    seams = Seams(first.program.seams, params) if first.program.seams else None
+    made = [each for each in (matrices, vectors, seams) if each]
+    work = [dict(chain.from_iterable(each.of(index).items() for each in made)) for index in range(len(choices))]
     rows = [
         _row(choice, states[id(choice)], places[id(choice.item.group)], own)
         for choice, own in zip(choices, work, strict=True)
     ]
-    return kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
+    launch = kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
+    launch.seams = seams
+    return launch
 
 
 def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:

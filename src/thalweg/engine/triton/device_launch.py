@@ -87,6 +87,11 @@ class DeviceLaunch:
         """What a scaler's `found_inf` is where there is no scaler."""
 
     @property
+    def sums_before(self) -> int:
+        """Count the passes before the last one."""
+        return len(self.calls) - 1
+
+    @property
     def states(self) -> list[Tensor]:
         """All that the kernels have the addresses of, beside parameters and gradients."""
         return list({id(tensor): tensor for call in self._all_calls for tensor in call.states}.values())
@@ -145,10 +150,16 @@ class DeviceLaunch:
         """Give what the last call has measured on its way, for each row; the next step measures anew."""
         return {name: total.clone() for name, total in self.calls[-1].measured().items()}
 
-    def changes(self, is_left_out: Tensor | bool = False) -> Iterator[Change]:
+    def prepare(self, stage: int) -> dict[str, Tensor]:
+        """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
+        self._run([self.calls[stage]], self.never)
+        self.is_sent = True
+        return self.calls[stage].measured()
+
+    def changes(self, is_left_out: Tensor | bool = False, is_prepared: bool = False) -> Iterator[Change]:
         """Yield what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
-        yield partial(self._run, self.calls, flag)
+        yield partial(self._run, self.calls[-1:] if is_prepared else self.calls, flag)
         yield partial(self._note_first_step, flag)
 
     def done(self) -> None:
