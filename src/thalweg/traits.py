@@ -35,7 +35,7 @@ class Traits:
     phases: ClassVar[tuple[str, ...]] = ()
     """What `self.phase` may be in `update`, the usual one last: `phase_of` says which one a step is."""
 
-    _observes: ClassVar[bool] = False
+    _observes: bool = False
     """True while an optimizer takes in what is seen besides gradients, by its class's formula `observe`."""
 
     @classmethod

@@ -181,7 +181,7 @@ class Room:
         return after == len(self.starts) or stop <= self.starts[after]
 
 
-def gradients_of(params: Sequence[Tensor]) -> list[Tensor | None]:
+def gradients_of(params: Sequence[Tensor]) -> list[Any]:
     """Give the gradient of each; a class of its own would be asked each time whether it does things its own way."""
     with torch._C.DisableTorchFunctionSubclass():
         return list(map(GRAD, params))

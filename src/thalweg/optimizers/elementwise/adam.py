@@ -86,7 +86,6 @@ class AdamC(Optimizer):
     betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 1e-2
-    _: KW_ONLY
     peak_lr: Positive | None = None
 
     refuses = {"decoupled_weight_decay": "its weights decay apart from the gradient already, by a share of their own"}

@@ -34,8 +34,8 @@ def _pointing_up(vectors: Tensor) -> Tensor:
 def random_directions(grad: Tensor, rank: int, seed: int, index: int, step: int) -> Tensor:
     """Draw normal numbers over the root of the rank; shape (smaller, rank)."""
     like = torch.empty(min(grad.shape), rank, dtype=torch.float32, device=grad.device)
-    drawn: Tensor = normal(like, seed, index, step)
-    return (drawn / rank**0.5).to(grad.dtype)
+    drawn: Tensor = normal(like, seed, index, step) / rank**0.5
+    return drawn.to(grad.dtype)
 
 
 def sideways(matrix: Tensor) -> Tensor:
