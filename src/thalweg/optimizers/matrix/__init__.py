@@ -2,8 +2,11 @@
 
 from .dion import *
 from .kl import *
+from .mud import *
 from .muon import *
+from .muown import *
 from .psgd import *
 from .scion import *
 from .shampoo import *
 from .soap import *
+from .soap_muon import *

@@ -19,16 +19,17 @@ def singular_vectors(grad: Tensor, rank: int, last: Tensor | None) -> Tensor:
     wide = sideways(grad).double()
     _, vectors, failed = decomposed(wide @ wide.mT)
     if not failed and torch.isfinite(vectors).all():
-        return _pointing_up(vectors[:, -rank:].flip(-1)).to(grad.dtype)
+        largest = vectors[:, -rank:].flip(-1)
+        return (largest * _signs(largest)).to(grad.dtype)
     failures.count += 1
     return torch.eye(len(wide), rank, dtype=grad.dtype, device=grad.device) if last is None else last
 
 
-def _pointing_up(vectors: Tensor) -> Tensor:
+def _signs(vectors: Tensor) -> Tensor:
     """Choose of each vector and its opposite the one whose largest element is positive, whatever was found."""
     peaks = vectors.take_along_dim(vectors.abs().argmax(0, keepdim=True), 0)
     signs: Tensor = torch.where(peaks < 0, -1.0, 1.0)
-    return vectors.mul(signs)
+    return signs
 
 
 def random_directions(grad: Tensor, rank: int, seed: int, index: int, step: int) -> Tensor:
