@@ -84,13 +84,13 @@ class WithHessian(Optimizer):
     @contextmanager
     def _in_place_of_gradients(self, estimates: Mapping[Tensor, Tensor | None]) -> Iterator[None]:
         kept = {param: param.grad for param in estimates}
-        self._observes = True
+        self.__dict__["_observes"] = True
         try:
             for param, estimate in estimates.items():
                 param.grad = None if estimate is None else estimate.detach()
             yield
         finally:
-            del self._observes
+            del self.__dict__["_observes"]
             for param, grad in kept.items():
                 param.grad = grad
 
