@@ -84,13 +84,13 @@ class WithHessian(Optimizer):
     @contextmanager
     def _in_place_of_gradients(self, estimates: Mapping[Tensor, Tensor | None]) -> Iterator[None]:
         kept = {param: param.grad for param in estimates}
-        self._observes = True
+        self.__dict__["_observes"] = True
         try:
             for param, estimate in estimates.items():
                 param.grad = None if estimate is None else estimate.detach()
             yield
         finally:
-            del self._observes
+            del self.__dict__["_observes"]
             for param, grad in kept.items():
                 param.grad = grad
 
@@ -99,49 +99,56 @@ class WithHessian(Optimizer):
             if param.grad is not None and not self.state.get(param):
                 raise RuntimeError(
                     f"{type(self).__name__} cannot step {name_in(self.param_groups, param)} before it has seen its "
-                    "Hessian: call loss.backward(create_graph=True) and optimizer.update_hessian() before "
-                    "optimizer.step(), or pass step(hessian=...)"
+                    "Hessian: pass step(hessian=thalweg.hutchinson(model.parameters(), loss)), say"
                 )
 
 
 def hutchinson(
-    params: Iterable[Tensor], samples: int = 1, generator: torch.Generator | None = None
+    params: Iterable[Tensor], loss: Tensor | None = None, samples: int = 1, generator: torch.Generator | None = None
 ) -> list[Tensor | None]:
     """Estimate the Hessian's diagonal: z * (H z), with a random sign for each number of z.
 
     Hutchinson 1990, "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
     https://doi.org/10.1080/03610919008812866, as Yao et al. 2021 take it in each place, https://arxiv.org/abs/2006.00719
-    The gradients must be there, with their graph: after `loss.backward(create_graph=True)`. Such gradients keep
-    themselves alive until `zero_grad()`. The mean of `samples`
+    Call it before `loss.backward()`, with that loss. Without a loss, the gradients in `.grad` must have their graph, as
+    after `loss.backward(create_graph=True)`; they keep themselves alive until `zero_grad()`. The mean of `samples`
     estimates is taken; signs are drawn on the generator's device, the CPU by default. Gives one tensor for each
-    parameter, None for those without a gradient.
+    parameter, None for those that the loss does not depend on.
 
     Raises RuntimeError where gradients have no graph.
     """
     listed = list(params)
-    known = [param for param in listed if param.grad is not None]
-    grads = [param.grad for param in known if param.grad is not None]
-    if not any(grad.requires_grad for grad in grads):
+    grads = _gradients(listed, loss)
+    known = [(param, grad) for param, grad in zip(listed, grads, strict=True) if grad is not None]
+    if not any(grad.requires_grad for _, grad in known):
         raise RuntimeError(
             "Hutchinson's estimate needs gradients with their graph, but got "
-            f"{'none that has one' if grads else 'no gradients'}: call loss.backward(create_graph=True) before it"
+            f"{'none that has one' if known else 'no gradients'}: pass hutchinson(params, loss) before loss.backward()"
         )
-    sums = [torch.zeros_like(param) for param in known]
+    sums = {param: torch.zeros_like(param) for param, _ in known}
     for sample in range(samples):
-        signs = [_signs(param, generator) for param in known]
-        followed = [place for place, grad in enumerate(grads) if grad.requires_grad]
+        signs = {param: _signs(param, generator) for param, _ in known}
+        followed = [(grad, signs[param]) for param, grad in known if grad.requires_grad]
+        # The loss's own graph is still to be gone through by backward().
+        keeps = loss is not None or sample < samples - 1
         products = torch.autograd.grad(
-            [grads[place] for place in followed],
-            known,
-            [signs[place] for place in followed],
-            retain_graph=sample < samples - 1,
+            [grad for grad, _ in followed],
+            list(sums),
+            [sign for _, sign in followed],
+            retain_graph=keeps,
             allow_unused=True,
         )
-        for own, sign, product in zip(sums, signs, products, strict=True):
+        for param, product in zip(sums, products, strict=True):
             if product is not None:
-                own.add_(sign * product, alpha=1 / samples)
-    found = dict(zip(known, sums, strict=True))
-    return [found.get(param) for param in listed]
+                sums[param].add_(signs[param] * product, alpha=1 / samples)
+    return [sums.get(param) for param in listed]
+
+
+def _gradients(params: Sequence[Tensor], loss: Tensor | None) -> Sequence[Tensor | None]:
+    """Take gradients with their graph, of a loss or as they lie there."""
+    if loss is None:
+        return [param.grad for param in params]
+    return torch.autograd.grad(loss, params, create_graph=True, allow_unused=True)
 
 
 def _signs(param: Tensor, generator: torch.Generator | None) -> Tensor:

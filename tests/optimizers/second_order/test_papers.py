@@ -150,6 +150,16 @@ def loss_of(params, weights):
     return sum((weight * param**4).sum() for weight, param in zip(weights, params, strict=True))
 
 
+def test_hutchinson_of_a_loss_leaves_its_graph_to_backward():
+    params = [nn.Parameter(torch.randn(4).double()), nn.Parameter(torch.ones(2))]
+    loss = loss_of(params[:1], [3.0])
+    found = optim.hutchinson(params, loss, samples=2)
+    loss.backward()
+    torch.testing.assert_close(found[0], 36 * params[0].detach() ** 2)
+    torch.testing.assert_close(params[0].grad, 12 * params[0].detach() ** 3)
+    assert found[1] is None
+
+
 @cycles
 def test_hutchinson_is_exact_for_a_diagonal_hessian():
     params = [nn.Parameter(torch.randn(4).double()), nn.Parameter(torch.randn(3, 2).double())]

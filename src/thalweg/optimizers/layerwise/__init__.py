@@ -4,7 +4,6 @@ from .diagonal_quasi_newton import *
 from .distance_by_layer import *
 from .grokking import *
 from .norms import *
-from .sphere import *
 from .steady import *
 from .trust_ratio import *
 from .variance_reduced import *

@@ -59,9 +59,9 @@ class SophiaH(WithHessian):
 
     Liu et al. 2023, "Sophia: A scalable stochastic second-order optimizer for language model pre-training", algorithm 3
     with the estimator of algorithm 1: Hutchinson's. https://arxiv.org/abs/2305.14342
-    Every ten steps or so, call `loss.backward(create_graph=True)`, then `optimizer.update_hessian()`, then `step()`; or
-    pass estimates of your own to `step(hessian=...)`. `eps` is the least that is divided by, also where a curvature is
-    negative. Until the first call, each step is lr long in all places.
+    Every ten steps or so, pass `step(hessian=thalweg.hutchinson(model.parameters(), loss))`, computed before
+    `loss.backward()`; or call `loss.backward(create_graph=True)` and `optimizer.update_hessian()`. `eps` is the least
+    that is divided by, also where a curvature is negative. Until the first time, each step is lr long in all places.
     Tune: lr 0.8 of AdamW's; rho so that a tenth to a half of the elements are not bounded; weight_decay twice AdamW's.
     """
 
