@@ -94,9 +94,11 @@ class LocalOptimizer:
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
         """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
+        one = self.optimizer
+        if one._sharing:
+            one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
-        one = self.optimizer
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
@@ -151,8 +153,10 @@ class LocalOptimizer:
             own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
             self.specs = specs if all(map(_is_like, self.sharded, grads)) else [None] * len(specs)
         deque(map(SET_GRAD, self.own, own), maxlen=0)
+        # What was added up anew is not what the gradient itself has.
         self.refs = [
-            _none if grad is None else ref(grad, param.let_go) for grad, param in zip(grads, self.own, strict=True)
+            ref(grad, param.let_go) if mine is not None and mine is LOCAL(grad) else _none
+            for grad, param, mine in zip(grads, self.own, own, strict=True)
         ]
 
     def _gradient(self, optimizer: Any, param: Any, grad: Any) -> Tensor | None:

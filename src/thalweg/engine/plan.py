@@ -132,14 +132,17 @@ class Plan:
             sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
         return set(map(id, shared)) if len(self.layout) > FIRST_PASS or sharing.at(SEAMS) else set()
 
-    def _add_up(self, sharing: Sharing | None) -> None:
-        """Add up what the last passes have measured on their way."""
+    def _add_up(self, optimizer: Any) -> None:
+        """Add up what the last passes have measured on their way, here and on other processes."""
+        sharing = optimizer._sharing
         if sharing and sharing.at(AT_THE_END):
-            sharing.add(AT_THE_END, [(launch.params, list(launch.measured().values())) for launch in self.launches])
+            tables = [(launch.params, list(launch.measured().values())) for launch in self.launches]
+            for name, number in sharing.measured_elsewhere(sharing.add(AT_THE_END, tables)):
+                optimizer._metrics.add(name, number)
 
     def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
         """Take note of what was measured, and let go of gradients."""
-        self._add_up(optimizer._sharing)
+        self._add_up(optimizer)
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():
