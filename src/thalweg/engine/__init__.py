@@ -14,7 +14,8 @@ from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
 from .metrics import Metrics
-from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
+from .priming import forget_states, is_asked_for_states, make_states
+from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase
 from .watch import Watch
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
@@ -25,7 +26,15 @@ MOST_PLANS = 32
 
 def without_plans(log: Log) -> dict[str, Any]:
     """Give what an optimizer has for its steps before the first: no plan, and the lock under which they are taken."""
-    return {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock(), "_versions": {}}
+    return {
+        "_log": log,
+        "_step_numbers": {},
+        "_watch": None,
+        "_plans": {},
+        "_lock": RLock(),
+        "_versions": {},
+        "_primed": None,
+    }
 
 
 def step(optimizer: Any) -> None:
@@ -46,13 +55,17 @@ def _step(optimizer: Any) -> None:
         # The last plan may have left it to a device to see that nothing is to be done.
         if has_overflowed(optimizer):
             return
-        optimizer._watch = _step_otherwise(optimizer)
+        refuse_within(optimizer, "a step")
+        if is_asked_for_states(optimizer):
+            make_states(optimizer)
+        else:
+            optimizer._watch = _step_otherwise(optimizer)
 
 
 def _step_otherwise(optimizer: Any) -> Watch:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
-    refuse_within(optimizer, "a step")
-    take_at_once_if_primed(optimizer)
+    if optimizer._primed is not None:
+        forget_states(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
     key = has_grad, phase(optimizer), phases(optimizer)

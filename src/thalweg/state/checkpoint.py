@@ -12,6 +12,7 @@ from . import structure
 from .averaged import refuse_within
 from .convert import as_dtype, converted
 from .entries import States, plain
+from .foreign_groups import brought_home, with_empty_ones
 from .keeping import fault as format_fault
 from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
 from .matching import Match, match
@@ -42,6 +43,7 @@ def load(
     refuse_within(optimizer, "load_state_dict()")
     saved = _through_hooks(optimizer, state_dict)
     _refuse(optimizer, structure.faults(saved))
+    saved = brought_home(saved, optimizer.param_groups)
     found = match(optimizer.param_groups, saved["param_groups"])
     _refuse(optimizer, found.faults if strict else [])
     groups, faults = _groups(optimizer, found, strict)
@@ -61,7 +63,7 @@ def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str,
             for param, key in zip(group["params"], numbers["params"], strict=True):
                 if key in states:
                     states[key] = as_dtype(optimizer.rule_in(group), states[key], param, group, state_dtype)
-    return packed | {"state": states}
+    return packed | {"state": states, "param_groups": with_empty_ones(packed["param_groups"])}
 
 
 def modernized(optimizer: Any, defaults: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
