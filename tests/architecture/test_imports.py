@@ -15,8 +15,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 MAY_IMPORT = {
     "annotations": set(),
     "formula": {"annotations"},
-    "state": {"formula"},
-    "engine": {"formula", "state"},
+    "distributed": {"formula"},
+    "state": {"formula", "distributed"},
+    "engine": {"formula", "distributed", "state"},
     "lists": set(),
     "ranges": set(),
     "hyper": {"annotations", "lists", "ranges"},
@@ -27,6 +28,7 @@ MAY_IMPORT = {
     "traits": set(),
     "optimizer": {
         "formula",
+        "distributed",
         "state",
         "engine",
         "hyper",
@@ -37,7 +39,6 @@ MAY_IMPORT = {
         "definition",
     },
     "two_points": {"state", "optimizer"},
-    "distributed": {"formula", "state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},

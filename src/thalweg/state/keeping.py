@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..distributed.shards import is_sharded
 from ..formula.places import SQUARES
 from ..formula.rule import Rule
 from ..formula.trace import Formula
 from .blocks import FEWEST, SCALE, Blocks
 from .formats import NARROW, Format, compute_dtype
-from .layout import is_sharded
 from .sixteen_bits import COMPENSATION, LOW_BITS, Compensated, Rounded, Split
 
 ROUNDINGS = ("nearest", "stochastic", "kahan", "master")

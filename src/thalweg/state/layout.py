@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..distributed.shards import is_sharded
+
 
 def is_dense(tensor: Tensor) -> bool:
     """Tell if the elements fill one piece of memory, each once, in whatever order."""
@@ -59,11 +61,6 @@ def spans(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
         else:
             joined.append((start, stop))
     return joined
-
-
-def is_sharded(value: Any) -> bool:
-    """Tell if a tensor is a DTensor, of which each process has a part; asking for its type would import a lot."""
-    return hasattr(value, "full_tensor")
 
 
 def whole(value: Any) -> Any:
