@@ -131,14 +131,26 @@ def shard_of(tensor: Any, coordinate: Sequence[int] | None = None) -> LocalShard
     """Say which elements of a DTensor this process has, or the one at another coordinate of its mesh."""
     mesh, placements = tensor.device_mesh, tuple(tensor.placements)
     own = mesh.get_coordinate() if coordinate is None else coordinate
-    indices = [tuple(range(size)) for size in tensor.shape]
+    indices = _indices(tensor.shape, mesh, placements, own)
+    at = None if own is None else tuple(own)
+    return LocalShard(tuple(tensor.shape), tuple(tensor.stride()), mesh, placements, at, indices)
+
+
+def indices_at(shard: LocalShard, coordinate: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Say which indices of each dimension the process at another coordinate of the mesh has."""
+    return _indices(shard.shape, shard.mesh, shard.placements, coordinate)
+
+
+def _indices(
+    shape: Sequence[int], mesh: Any, placements: Sequence[Any], own: Sequence[int] | None
+) -> tuple[tuple[int, ...], ...]:
+    indices = [tuple(range(size)) for size in shape]
     for place, placement in enumerate(placements):
         dim = getattr(placement, "dim", None)
         if dim is not None:
             # A process that is no part of the mesh has nothing.
             indices[dim] = () if own is None else _divided(indices[dim], placement, mesh.size(place), own[place])
-    at = None if own is None else tuple(own)
-    return LocalShard(tuple(tensor.shape), tuple(tensor.stride()), mesh, placements, at, tuple(indices))
+    return tuple(indices)
 
 
 def local(tensor: Any) -> Tensor:

@@ -1,0 +1,57 @@
+"""Several processes that meet once, and run one case after the other: what goes wrong in each is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+SECONDS = 60
+"""Within which processes meet, and answer each other: a hang is a failure."""
+
+
+def outcomes(cases: Sequence[Callable[[], Any]], count: int) -> dict[str, list[Any]]:
+    """Run cases on so many processes; give by name what each process returned, or the text of its error."""
+    context = multiprocessing.get_context("forkserver")
+    # It imports torch once, and its children have it.
+    context.set_forkserver_preload(["torch.distributed.checkpoint.state_dict", "torch.distributed.fsdp", __name__])
+    with tempfile.TemporaryDirectory() as folder:
+        queue = context.Queue()
+        members = [
+            context.Process(target=_member, args=(rank, count, f"{folder}/meeting", cases, queue), daemon=True)
+            for rank in range(count)
+        ]
+        os.environ["OMP_NUM_THREADS"], before = "1", os.environ.get("OMP_NUM_THREADS")
+        try:
+            for member in members:
+                member.start()
+            found = dict(queue.get(timeout=4 * SECONDS) for _ in members)
+        finally:
+            for member in members:
+                member.join(timeout=1)
+                member.kill()
+            os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
+    return {case.__name__: [found[rank][case.__name__] for rank in range(count)] for case in cases}
+
+
+def _member(rank: int, count: int, meeting: str, cases: Sequence[Callable[[], Any]], queue: Any) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=count, timeout=timedelta(seconds=SECONDS)
+    )
+    queue.put((rank, {case.__name__: _tried(case) for case in cases}))
+    dist.destroy_process_group()
+
+
+def _tried(case: Callable[[], Any]) -> Any:
+    try:
+        return case()
+    except Exception:
+        return traceback.format_exc()
