@@ -1,5 +1,6 @@
 """How a formula runs."""
 
+from collections.abc import Callable
 from threading import RLock
 from typing import Any
 
@@ -13,6 +14,7 @@ from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
+from .local_optimizer import LocalOptimizer, is_needed
 from .metrics import Metrics
 from .priming import forget_states, is_asked_for_states, make_states
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase
@@ -33,6 +35,7 @@ def without_plans(log: Log) -> dict[str, Any]:
         "_plans": {},
         "_lock": RLock(),
         "_versions": {},
+        "_local": None,
         "_primed": None,
     }
 
@@ -40,6 +43,10 @@ def without_plans(log: Log) -> dict[str, Any]:
 def step(optimizer: Any) -> None:
     """Update each parameter that has a gradient: by the plan of last time if it still fits."""
     own = optimizer.__dict__
+    if own["_local"] is not None:
+        with own["_lock"]:
+            own["_local"] = _step_locally(optimizer, own["_local"])
+        return
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     watch = own["_watch"]
@@ -49,6 +56,20 @@ def step(optimizer: Any) -> None:
             _step(optimizer)
 
 
+def _step_locally(
+    optimizer: Any, local: LocalOptimizer, take: Callable[[Any], None] = lambda one: step(one)
+) -> LocalOptimizer | None:
+    """Take a step of what this process has of sharded parameters; make anew what sees them so if it does not fit."""
+    if not local.fits(optimizer):
+        if not is_needed(optimizer):
+            optimizer._local = None
+            step(optimizer)
+            return None
+        local = LocalOptimizer(optimizer, without_plans)
+    local.step(optimizer, take)
+    return local
+
+
 def _step(optimizer: Any) -> None:
     watch = optimizer._watch
     if watch is None or not watch.step(optimizer):
@@ -56,7 +77,11 @@ def _step(optimizer: Any) -> None:
         if has_overflowed(optimizer):
             return
         refuse_within(optimizer, "a step")
-        if is_asked_for_states(optimizer):
+        if not hasattr(optimizer, "_is_local") and is_needed(optimizer):
+            # What is asked for is decided here, by whole gradients: all processes must do the same.
+            take = make_states if is_asked_for_states(optimizer) else step
+            optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer, without_plans), take)
+        elif not hasattr(optimizer, "_is_local") and is_asked_for_states(optimizer):
             make_states(optimizer)
         else:
             optimizer._watch = _step_otherwise(optimizer)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from ..formula.facts import whole_shape
 from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
 from ..formula.rule import Rule
@@ -19,6 +21,7 @@ from ..state.formats import Format, compute_dtype
 from ..state.initial import count_dtype, scalar_dtype
 from ..state.keeping import BESIDE, draws, formats
 from ..state.keeping import fault as format_fault
+from ..state.keeping import whole_fault
 from ..state.layout import overlapping
 from ..state.misfit import misfits
 from .gradients import Ready
@@ -77,9 +80,15 @@ class Choice:
 
     @property
     def matrices(self) -> tuple[Any, ...]:
-        """What must be alike where functions of whole matrices are used: the group, and how tensors lie in memory."""
-        param = self.item.param
-        return (id(self.item.group), param.shape, param.stride()) if self.program.work else ()
+        """What must be alike where functions of whole matrices are used: group, division, and how tensors lie in memory."""
+        param, shard = self.item.param, getattr(self.item.param, "shard", None)
+        whole = () if shard is None else (shard.shape, shard.mesh, shard.placements)
+        return (id(self.item.group), param.shape, param.stride(), whole) if self.program.work else ()
+
+    @property
+    def whole_numel(self) -> int:
+        """Count the elements of the whole parameter: all processes decide by that."""
+        return prod(whole_shape(self.item.param))
 
     @property
     def written(self) -> list[Tensor]:
@@ -125,7 +134,7 @@ def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str 
     rule, param, group = formula.rule, item.param, item.group
     if formula.has_lines and (fault := _line_fault(item)):
         return fault
-    unfit = format_fault(param, group)
+    unfit = format_fault(param, group) or whole_fault(param, group)
     if unfit:
         return f"{unfit[0]}, but it {unfit[1]}"
     fault = next(misfits(rule, param, group, state), None)

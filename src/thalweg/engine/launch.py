@@ -6,23 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..distributed.local_parameter import LocalParameter
+from ..distributed.shards import Run
 from ..formula.expr import BLOCK
 from ..formula.passes import Program
 from ..state.formats import PACKED
 from ..state.layout import lie_alike
 from .commit import Change
 from .lines import Counts, pieces, size, table
-from .matrices import Matrices
 from .operands import address
 from .options import Options
 
 if TYPE_CHECKING:
+    from .matrices import Matrices
+    from .owned_matrices import OwnedMatrices
     from .llvm.kernel import Kernel
 
 PIECES = 64
@@ -33,6 +36,21 @@ CHUNK_LENGTHS = (32_768, 262_144)
 
 ALONE = 65_536
 """Below so many elements in all, waking a second thread costs more than it saves."""
+
+
+class Chunk(NamedTuple):
+    """A piece of one tensor, small enough to share out among threads."""
+
+    row: int
+    """Whose it is."""
+    first: int
+    """Its first element."""
+    length: int
+    """How many there are."""
+    place: int
+    """Where the first stands in the whole tensor: random bits, and blocks, go by that."""
+    block: int
+    """Which of the blocks that are here the first is of."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,18 @@ class Row:
     @property
     def elements(self) -> int:
         """The number of its real numbers."""
-        return int(self.numbers["numel"])
+        return self.param.numel() * self._parts
+
+    @property
+    def _parts(self) -> int:
+        return 2 if self.param.is_complex() else 1
+
+    @property
+    def runs(self) -> list[Run]:
+        """Where its numbers stand in the whole tensor: all in one piece, or those of a shard in several."""
+        whole = [Run(0, 0, self.param.numel())]
+        found = self.param.runs if isinstance(self.param, LocalParameter) else whole
+        return [Run(*(self._parts * word for word in run)) for run in found]
 
     @property
     def tensors(self) -> dict[str, Any]:
@@ -68,7 +97,8 @@ class Row:
         if self.counts and name not in program.scalars:
             count = size(self.counts, program.scope(name))
         if name in program.blocks or dtypes[name] is PACKED:
-            count = -(-count // BLOCK) * (1 if name in program.blocks else BLOCK)
+            blocks = getattr(self.param, "fragment_count", -(-count // BLOCK))
+            count = blocks * (1 if name in program.blocks else BLOCK)
         return address(name, self.tensors[name], dtypes[name], count, self.param.device)
 
 
@@ -153,16 +183,15 @@ class Launch:
         options: Options,
         updates: Sequence[tuple[Program, Kernel]],
         measure: tuple[Program, Kernel] | None = None,
-        matrices: Matrices | None = None,
+        matrices: Matrices | OwnedMatrices | None = None,
     ) -> None:
         self.rows, self.options, self.matrices = rows, options, matrices
         self.params = [row.param for row in rows]
-        lengths = [row.elements for row in rows]
-        self.is_small = sum(lengths) < ALONE
+        self.is_small = sum(row.elements for row in rows) < ALONE
         self.gradients = np.zeros(len(rows), np.int64)
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)
-        chunks = np.array([*_chunks(lengths, in_blocks)], np.int64).reshape(-1, 3)
+        chunks = np.array([*_chunks([row.runs for row in rows], in_blocks)], np.int64).reshape(-1, len(Chunk._fields))
         tables = {"gradients": self.gradients, "chunks": chunks}
         # Apart from tables: a rule may call what it measures as it likes.
         self.shared: dict[str, Any] = {
@@ -216,13 +245,20 @@ class Launch:
         """True if machine code alone does not do it."""
         return self.matrices is not None or not self.calls[0].kernel.is_machine_code
 
-    def changes(self, is_left_out: bool = False) -> Iterator[Change]:
-        """Yield what updates all of it, once gradients are laid out; what is to be left out does not come here."""
+    def stages(self, is_left_out: bool = False) -> list[list[Change]]:
+        """Give what updates all of it, once gradients are laid out; what is to be left out does not come here.
+
+        Where something must be waited for, a stage ends: meanwhile other launches have their turn.
+        """
         self._lay_out()
+        stages: list[list[Change]] = [[]]
         for call in self.calls:
-            yield call.change(self.is_small)
-            if self.matrices:
-                yield partial(self.matrices.make, call.program)
+            stages[-1].append(call.change(self.is_small))
+            for place, change in enumerate(self.matrices.changes(call.program) if self.matrices else ()):
+                if place:
+                    stages.append([])
+                stages[-1].append(change)
+        return stages
 
     def done(self) -> None:
         """Keep nothing alive that zero_grad frees."""
@@ -231,6 +267,15 @@ class Launch:
     def _lay_out(self) -> None:
         for place, grad in self.relaid:
             place.copy_(grad)
+
+
+def in_turn(launches: Sequence[Sequence[Sequence[Change]]]) -> Iterator[Change]:
+    """Let launches take turns: each has its next stage after the first one of the launch that follows."""
+    most = max(map(len, launches), default=0)
+    for time in range(len(launches) + most - 1):
+        for place in range(min(time, len(launches) - 1), max(time - most, -1), -1):
+            if time - place < len(launches[place]):
+                yield from launches[place][time - place]
 
 
 def shared_numbers(rows: Sequence[Row]) -> list[str]:
@@ -247,14 +292,27 @@ def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tenso
     return address("grad", place, param.dtype, param.numel(), param.device)
 
 
-def _chunks(lengths: Sequence[int], in_blocks: bool) -> Iterator[tuple[int, int, int]]:
-    """Cut all tensors into pieces: row, first element, length.
+def _chunks(rows: Sequence[Sequence[Run]], in_blocks: bool) -> Iterator[Chunk]:
+    """Cut all tensors into pieces.
 
     Where blocks are looked at, pieces are whole blocks, and always as long: sums are taken in an order of their own.
     """
     least, most = CHUNK_LENGTHS
-    size = min(max(sum(lengths) // PIECES // least * least, least), most)
+    total = sum(run.length for runs in rows for run in runs)
+    size = min(max(total // PIECES // least * least, least), most)
     size = -(-least // BLOCK) * BLOCK if in_blocks else size
-    for row, length in enumerate(lengths):
-        for first in range(0, length, size):
-            yield row, first, min(size, length - first)
+    for row, runs in enumerate(rows):
+        block = 0
+        for run in runs:
+            yield from _pieces(row, run, block, size)
+            block += (run.place + run.length - 1) // BLOCK - run.place // BLOCK + 1
+
+
+def _pieces(row: int, run: Run, block: int, size: int) -> Iterator[Chunk]:
+    """Cut a run where pieces of the whole tensor begin; its first block is one that its row has."""
+    done = 0
+    while done < run.length:
+        place = run.place + done
+        length = min(size - place % size, run.length - done)
+        yield Chunk(row, run.first + done, length, place, block + place // BLOCK - run.place // BLOCK)
+        done += length

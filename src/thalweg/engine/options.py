@@ -11,7 +11,7 @@ from ..formula.expr import Symbol, symbols
 from ..formula.facts import SHAPE, Known
 from ..formula.phases import PHASE
 from ..formula.trace import NUMBER, Formula, as_float, shape_of
-from ..state.noted import Log, NotedGroup
+from ..state.noted import Log
 from .edits import check_values
 
 CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite", "differentiable", "fused")
@@ -126,9 +126,8 @@ def _apart(members: Sequence[Known], facts: Collection[str]) -> list[Known]:
 
 def _common_log(groups: Sequence[dict[str, Any]]) -> Log | None:
     """Find the log that all groups share; a plain dict, put in by hand, has none."""
-    logs = {id(group.log): group.log for group in groups if isinstance(group, NotedGroup)}
-    shared = len(logs) == 1 and all(isinstance(group, NotedGroup) for group in groups)
-    return next(iter(logs.values())) if shared else None
+    logs = {id(log): log for log in (getattr(group, "log", None) for group in groups)}
+    return next(iter(logs.values())) if len(logs) == 1 else None
 
 
 def _are_plain(values: Sequence[Any]) -> bool:

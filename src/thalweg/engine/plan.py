@@ -15,7 +15,8 @@ from torch import Tensor
 from ..formula.passes import passes
 from ..state.initial import complete
 from ..state.keeping import keeps_anything
-from . import capture, eager, matrices, norm
+from ..distributed.owners import Loads
+from . import capture, eager, matrices, norm, owned_matrices
 from .access import InPlace
 from .build import kernel_for, with_kernels
 from .choice import Choice, choose
@@ -23,11 +24,12 @@ from .commit import InterruptsWaiting, commit, entries
 from .eager import Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
-from .launch import Launch, Row
+from .launch import Launch, Row, in_turn
 from .learning import learn
 from .lines import Vectors
 from .matrices import Matrices, Workspace
 from .options import Options
+from .owned_matrices import OwnedMatrices
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
 
 REPEAT = methodcaller("repeat")
@@ -84,7 +86,7 @@ class Plan:
             return 0
         first, *later = eager.batches(optimizer, items) if items else [[]]
         updates = eager.computed(optimizer, first)
-        changes = [change for launch in self.launches for change in launch.changes(is_left_out)]
+        changes = list(in_turn([launch.stages(is_left_out) for launch in self.launches]))
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
         conclusion = partial(self._conclude, optimizer, updates)
@@ -140,7 +142,8 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     choices = [with_kernels(optimizer, choice) for choice in choices]
     space = Workspace()
     states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
-    launches = [_launch(optimizer, found, states, space) for found in _together(choices)]
+    loads: dict[Any, Loads] = {}
+    launches = [_launch(optimizer, found, states, space, loads) for found in _together(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
     return Plan(launches, left, accumulates(optimizer), made)
@@ -172,13 +175,15 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
         if not choice.why_eager:
             sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
     parts = (part for found in sets.values() for part in (_parts(found) if found[0].matrices else [found]))
-    return sorted(parts, key=lambda part: -len(part) * part[0].item.param.numel() if part[0].matrices else 0)
+    return sorted(parts, key=lambda part: -len(part) * part[0].whole_numel if part[0].matrices else 0)
 
 
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
-    param = choices[0].item.param
-    count = max(matrices.most(param.device) // max(param.numel(), 1), 1)
+    first = choices[0]
+    is_divided = owned_matrices.are_divided(first.program, first.item.param, first.item.group)
+    most = owned_matrices.BUCKET if is_divided else matrices.most(first.item.param.device)
+    count = max(most // max(first.whole_numel, 1), 1)
     for first in range(0, len(choices), count):
         yield choices[first : first + count]
 
@@ -199,7 +204,23 @@ def _kinds(compiler: str) -> Kinds:
     return Kinds(Launch, Options)
 
 
-def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict[str, Any]], space: Workspace) -> Any:
+def _matrices(first: Choice, params: Sequence[Tensor], space: Workspace, loads: dict[Any, Loads]) -> Any:
+    """Make what waits between passes for whole matrices, which may have owners."""
+    program, group = first.program, first.item.group
+    if not owned_matrices.are_divided(program, params[0], group):
+        return Matrices(program, params, group, space, first.compiler)
+    mesh = params[0].shard.mesh  # type: ignore[attr-defined]
+    own = loads.setdefault(mesh, Loads(mesh.size()))
+    return OwnedMatrices(program, params, group, own, first.compiler)
+
+
+def _launch(
+    optimizer: Any,
+    choices: Sequence[Choice],
+    states: Mapping[int, dict[str, Any]],
+    space: Workspace,
+    loads: dict[Any, Loads],
+) -> Any:
     """Make the tables."""
     first, kinds = choices[0], _kinds(choices[0].compiler)
     updates = [(program, kernel_for(*first.kernel(program))) for program in passes(first.program)]
@@ -210,7 +231,7 @@ def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict
     options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers, members)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
-    matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
+    matrices = _matrices(first, params, space, loads) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
     work = [(matrices.of(index) if matrices else {}) | vectors.of(index) for index in range(len(choices))]
     rows = [

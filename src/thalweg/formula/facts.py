@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import torch
@@ -43,16 +44,22 @@ class Known(dict[str, Any]):
 def known(owner: Any, param: Tensor, group: Mapping[str, Any]) -> Known:
     """Find what a formula may ask while it is traced for a parameter."""
     found = Known(group)
-    sides = found.sides = owner.sides(tuple(param.shape), found)
+    shape = whole_shape(param)
+    sides = found.sides = owner.sides(shape, found)
     found.shaping = frozenset(found.asked)
-    rows, columns = sides.count(param.shape)[1:] if sides else matrix_shape(param.shape, 0)
-    numel = param.numel() * (2 if param.is_complex() else 1)
+    rows, columns = sides.count(shape)[1:] if sides else matrix_shape(shape, 0)
+    numel = prod(shape) * (2 if param.is_complex() else 1)
     epsilon = torch.finfo(param.dtype).eps
     values = (numel, param.dim(), sides is not None, rows, columns, epsilon)
     found.update(zip(FACTS, map(float, values), strict=True))
-    found[SHAPE] = tuple(map(float, param.shape))
+    found[SHAPE] = tuple(map(float, shape))
     found.update({size_name(place): size for place, size in enumerate(found[SHAPE])})
     return found
+
+
+def whole_shape(param: Tensor) -> tuple[int, ...]:
+    """Give the shape of the tensor that a parameter is, or is a part of."""
+    return tuple(getattr(param, "whole_shape", param.shape))
 
 
 def size_name(place: int) -> str:

@@ -98,7 +98,7 @@ class Part:
 
     def shape(self, param: Tensor) -> tuple[int, ...]:
         """Give the shape of a parameter's tensor."""
-        blocks = -(-param.numel() // BLOCK)
+        blocks = getattr(param, "fragment_count", -(-param.numel() // BLOCK))
         if self.is_packed:
             return (blocks * BLOCK // 2,)
         if self.is_flat:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..distributed.shards import is_sharded
+from ..formula.facts import whole_shape
 from ..formula.places import SQUARES
 from ..formula.rule import Rule
 from ..formula.trace import Formula
@@ -86,7 +88,7 @@ def wanted_dtype(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any])
     if choice is None:
         return param.dtype
     if choice in CODED:
-        return _bits(choice, param) if param.numel() >= FEWEST else torch.float32
+        return _bits(choice, param) if prod(whole_shape(param)) >= FEWEST else torch.float32
     return _as_param(choice, param)
 
 
@@ -119,6 +121,18 @@ def keeps_anything(formula: Formula, kept: Mapping[str, Format]) -> bool:
     return formula.keeps_anything or len(kept["param"].parts) > 1
 
 
+def whole_fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Say which format cannot be of a sharded parameter that torch steps as a whole, and what the parameter is."""
+    rounding, choice = group["rounding"], group["state_dtype"]
+    if is_sharded(param) and (choice in CODED or rounding in ("stochastic", "master")):
+        name = "state_dtype" if choice in CODED else "rounding"
+        return (
+            f"{name}={group[name]!r} works on the bits of a tensor that each process has a part of, or all",
+            f"is sharded, and its rule needs the whole: choose rounding='kahan' or a state_dtype of torch.bfloat16",
+        )
+    return None
+
+
 def fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
     """Say what rule a format breaks for a parameter, and what the parameter is; None if it fits."""
     rounding, choice = group["rounding"], group["state_dtype"]
@@ -132,12 +146,6 @@ def fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
         return (
             f"state_dtype={choice} is for parameters that are computed with in float64",
             f"is {dtype}: choose None, torch.float32, torch.bfloat16, torch.float16, '8bit' or '4bit'",
-        )
-    if is_sharded(param) and (choice in CODED or rounding in ("stochastic", "master")):
-        name = "state_dtype" if choice in CODED else "rounding"
-        return (
-            f"{name}={group[name]!r} works on the bits of a tensor that is whole",
-            f"is sharded, a {type(param).__name__}: choose rounding='kahan' or a state_dtype of torch.bfloat16",
         )
     narrow = choice in (*NARROW, *CODED)
     if narrow and param.is_complex():

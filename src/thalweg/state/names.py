@@ -5,19 +5,21 @@ from typing import Any
 
 from torch import Tensor
 
+from ..formula.facts import whole_shape
+
 
 def name_of(group: dict[str, Any], index: int, group_index: int) -> str:
     """Name the parameter at a place: by its own name where the user gave one."""
     if "param_names" in group:
         return f"parameter {group['param_names'][index]!r}"
-    shape = tuple(group["params"][index].shape)
+    shape = whole_shape(group["params"][index])
     return f"parameter {index} of group {group_index} (shape {shape})"
 
 
 def name_in(groups: list[dict[str, Any]], wanted: Tensor) -> str:
     """Name a parameter wherever it stands among the groups."""
     places = (place for place in named(groups) if place[1] is wanted)
-    return next((name for name, _ in places), f"a parameter of shape {tuple(wanted.shape)}")
+    return next((name for name, _ in places), f"a parameter of shape {whole_shape(wanted)}")
 
 
 def named(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor]]:

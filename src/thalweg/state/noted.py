@@ -68,6 +68,32 @@ class NotedGroup(dict[str, Any]):
         return dict, (dict(self),)
 
 
+class SeenGroup(dict[str, Any]):
+    """A group with other parameters in the place of its own: all else is the group's own, whenever it is read."""
+
+    def __init__(self, group: dict[str, Any], params: list[Any]) -> None:
+        super().__init__({"params": params})
+        self.group = group
+
+    @property
+    def log(self) -> Log | None:
+        """What notes the changes of the group's options."""
+        return getattr(self.group, "log", None)
+
+    def __missing__(self, name: str) -> Any:
+        return self.group[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.group
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.group[name] = value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Look an option up; a dict's own way goes past what is missing."""
+        return self[name] if name in self else default
+
+
 class OneParameter(dict[str, Any]):
     """A group as seen by one of its parameters: the options are the group's own, whenever they are read."""
 

@@ -72,7 +72,7 @@ def definitions(it: Stages) -> Iterator[str]:
 def walk_blocks(it: Stages) -> str:
     """Write the walk over the blocks of a chunk."""
     given = [name for name in it.first.tensors if name not in it.buffers]
-    places = {name: f"{name_of(name)}.block" for name in given} | {name: f"{name_of(name)}.codes" for name in it.packed}
+    places = {name: f"{name_of(name)}.block" for name in given} | {name: f"{name_of(name)}.here" for name in it.packed}
     places |= {name: f"{name_of(name)}.start" for name in it.buffers}
     arguments = ", ".join([*(f"ptr {name_of(name)}.start" for name in given), "ptr %slots", "ptr %sums", "i64 %first"])
     return f"""
@@ -86,18 +86,24 @@ entry:
 
 loop:
   %b = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %b.index = phi i64 [ 0, %entry ], [ %index.next, %loop ]
   %left = sub i64 %length, %b
-  %is_whole = icmp ugt i64 %left, {BLOCK}
-  %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %first, %b
-  %b.index = lshr i64 %b, {BLOCK.bit_length() - 1}
-  %b.pair = lshr i64 %b, 1
+; Of a shard, the first block may have begun before.
+  %before = and i64 %place, {BLOCK - 1}
+  %room = sub i64 {BLOCK}, %before
+  %is_whole = icmp ugt i64 %left, %room
+  %count = select i1 %is_whole, i64 %room, i64 %left
+  %b.pair = mul i64 %b.index, {BLOCK // 2}
+{block(f"{x}.here = getelementptr i8, ptr {x}.codes, i64 %before" for x in map(name_of, it.packed))}
+{block(f"{x}.columns.here = getelementptr double, ptr {x}.columns, i64 %before" for x in map(name_of, it.first.sums))}
 {block(_of_block(it.first, given), _ahead(it.first, given))}
 {block(f"call void @unpack(ptr {x}.block, ptr {x}.codes)" for x in map(name_of, it.packed))}
   {_call(it.first, places)}
 {block(_between(it, places))}
 {block(f"call void @pack(ptr {x}.block, ptr {x}.codes)" for x in map(name_of, it.repacked))}
-  %next = add i64 %b, {BLOCK}
+  %next = add i64 %b, %count
+  %index.next = add i64 %b.index, 1
   %done = icmp uge i64 %next, %length
   br i1 %done, label %exit, label %loop
 
@@ -128,7 +134,7 @@ def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
 
 def _call(it: Loop, places: Mapping[str, str]) -> str:
     tensors = [f"ptr {places[name]}" for name in it.tensors]
-    columns = [f"ptr {name_of(name)}.columns" for name in it.sums]
+    columns = [f"ptr {name_of(name)}.columns.here" for name in it.sums]
     peaks = [f"{it.compute} {name_of(name)}" for name in it.peaks]
     return f"call void @{it.name}({', '.join([*tensors, *columns, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
 

@@ -18,8 +18,8 @@ CONTEXT = (
 )
 """Addresses of tables and functions, and counts."""
 
-CHUNK = ("row.index", "first", "length")
-"""A piece of one tensor, small enough to share out among threads."""
+CHUNK = ("row.index", "first", "length", "place", "first.index")
+"""The words of a piece of one tensor, as `launch.Chunk` has them."""
 
 ROW = ("options", "slots")
 """The last words of a parameter's row: where its group's options are, and what the kernel computes from them."""

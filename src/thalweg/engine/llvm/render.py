@@ -115,13 +115,12 @@ run:
 {block(*(word(f"%{name}", "chunk", place, "i64") for place, name in enumerate(CHUNK)))}
   %row.start = mul i64 %row.index, {layout.width}
   %row = getelementptr i64, ptr %rows, i64 %row.start
-  %first.index = lshr i64 %first, {BLOCK.bit_length() - 1}
-  %first.pair = lshr i64 %first, 1
+  %first.pair = mul i64 %first.index, {BLOCK // 2}
   %sums.start = mul i64 %c, {len(program.totals)}
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
 {block(word("%slots", "row", layout.word("slots")))}
-  call void {call}({passed}, ptr %slots,{sums} i64 %first, i64 %length)
+  call void {call}({passed}, ptr %slots,{sums} i64 %place, i64 %length)
   br label %take
 
 exit:

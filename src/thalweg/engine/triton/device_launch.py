@@ -145,11 +145,10 @@ class DeviceLaunch:
         """Give what the last call has measured on its way, for each row; the next step measures anew."""
         return {name: total.clone() for name, total in self.calls[-1].measured().items()}
 
-    def changes(self, is_left_out: Tensor | bool = False) -> Iterator[Change]:
-        """Yield what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
+    def stages(self, is_left_out: Tensor | bool = False) -> list[list[Change]]:
+        """Give what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
-        yield partial(self._run, self.calls, flag)
-        yield partial(self._note_first_step, flag)
+        return [[partial(self._run, self.calls, flag), partial(self._note_first_step, flag)]]
 
     def done(self) -> None:
         """Keep nothing alive that zero_grad frees."""

@@ -1,0 +1,92 @@
+"""What this process has of a sharded parameter, as a parameter of its own: a plain tensor that knows its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..formula.places import BLOCK
+from .shards import LocalShard, Run, local, shard_of
+
+
+class Fragment(NamedTuple):
+    """The elements of one block of the whole tensor that follow each other here."""
+
+    place: int
+    """Where the first one stands in the whole tensor, in its order in memory."""
+    first: int
+    """Where it stands here."""
+    length: int
+    """How many there are."""
+    block: int
+    """Which of the whole tensor's blocks it is of."""
+
+
+class LocalParameter(torch.nn.Parameter):
+    """A plain parameter over the memory of a shard."""
+
+    shard: LocalShard
+
+    def let_go(self, _: Any) -> None:
+        """Let go of a gradient: the one of the sharded parameter is no more."""
+        self.grad = None
+
+    @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """The shape of the whole tensor: what formulas speak of."""
+        return self.shard.shape
+
+    @property
+    def runs(self) -> list[Run]:
+        """The pieces that follow each other, here and in the whole tensor."""
+        return self.shard.runs
+
+    @property
+    def fragment_count(self) -> int:
+        """Count the pieces of blocks that are here: each has a scale of its own, so no two are written at once."""
+        return sum((run.place + run.length - 1) // BLOCK - run.place // BLOCK + 1 for run in self.runs)
+
+    @property
+    def starts_with_blocks(self) -> bool:
+        """True if each block is whole here, or ends with the tensor: then they lie as those of a whole tensor do."""
+        ends = (run.place + run.length for run in self.runs)
+        return all(run.place % BLOCK == 0 for run in self.runs) and all(
+            end % BLOCK == 0 or end == self.shard.numel for end in ends
+        )
+
+    @property
+    def fragments(self) -> Iterator[Fragment]:
+        """Cut the runs where blocks begin."""
+        for place, first, length in self.runs:
+            done = 0
+            while done < length:
+                count = min(BLOCK - (place + done) % BLOCK, length - done)
+                yield Fragment(place + done, first + done, count, (place + done) // BLOCK)
+                done += count
+
+    @cached_property
+    def slots(self) -> Tensor | None:
+        """Say for each element, in the order of memory, where it stands if each fragment has a block of its own.
+
+        None where that is the order that they have.
+        """
+        if self.starts_with_blocks:
+            return None
+        pieces = [
+            torch.arange(length) + (index * BLOCK + place % BLOCK)
+            for index, (place, _, length, _) in enumerate(self.fragments)
+        ]
+        return torch.cat(pieces).to(self.device) if pieces else torch.zeros(0, dtype=torch.int64, device=self.device)
+
+
+def local_parameter(param: Any) -> LocalParameter:
+    """Make the local parameter of a sharded one, over the same memory."""
+    own = LocalParameter(local(param).detach(), bool(param.requires_grad))  # type: ignore[no-untyped-call]
+    own.shard = shard_of(param)
+    if getattr(param, "grad_dtype", param.dtype) != param.dtype:
+        own.grad_dtype = param.grad_dtype
+    return own

@@ -1,0 +1,237 @@
+"""An optimizer of sharded parameters as this process sees it: plain parameters over the memory that it has.
+
+A formula never sees shards, and what plans and takes a step need not either: it is given local parameters, which know
+their place in the whole, live views of the groups, and what is here of each state. Nothing goes through DTensor.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
+from operator import attrgetter, call, is_
+from typing import Any
+from weakref import ref
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from ..distributed.local_parameter import LocalParameter, local_parameter
+from ..distributed.shards import is_sharded, local, shard_of
+from ..formula.expr import MatrixFunction, Reduction, walk
+from ..formula.trace import Formula, formula_of
+from ..state.entries import States
+from ..state.names import name_in
+from ..state.noted import Log, SeenGroup
+from ..state.sharded import faults, local_states, whole_states
+from .commit import InterruptsWaiting
+from .gradients import numbered, ready_to
+from .rules import OVERFLOWED, SCALE, rule_for
+
+GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
+SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[attr-defined]
+
+NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
+"""Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
+
+
+def is_needed(optimizer: Any) -> bool:
+    """Tell if some parameter of an optimizer is sharded."""
+    return any(is_sharded(param) for group in optimizer.param_groups for param in group["params"])
+
+
+class LocalOptimizer:
+    """The local optimizer, and what it shares with the one that the user has."""
+
+    def __init__(self, optimizer: Any, without_plans: Callable[[Log], dict[str, Any]]) -> None:
+        self.groups = list(optimizer.param_groups)
+        self.params = [param for _, param in numbered(self.groups)]
+        # What torch has to do for these is torch's, by dispatch, and needs their whole.
+        self.locals = {
+            id(param): local_parameter(param)
+            for group, param in numbered(self.groups)
+            if is_sharded(param) and why_whole(optimizer, group, param) is None
+        }
+        self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
+        self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
+        self.memory = list(map(LOCAL, self.sharded))
+        self.refs: list[Any] = [_none] * len(self.own)
+        self.optimizer = object.__new__(type(optimizer))
+        groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
+        self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
+        self.optimizer.__dict__.update(without_plans(Log()))
+        self.outside = self.seen_outside = self.seen_inside = None
+        self._take_states(optimizer)
+
+    def _local(self, param: Tensor) -> Tensor:
+        return self.locals.get(id(param), param)
+
+    def fits(self, optimizer: Any) -> bool:
+        """Tell if these are still the groups and parameters, where they were."""
+        groups = optimizer.param_groups
+        return (
+            len(groups) == len(self.groups)
+            and all(map(is_, groups, self.groups))
+            and _same(list(chain.from_iterable([group["params"] for group in groups])), self.params)
+            and all(map(is_, map(LOCAL, self.sharded), self.memory))
+        )
+
+    def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
+        """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
+        with NO_OVERRIDES():
+            self._take_gradients(optimizer)
+        one = self.optimizer
+        self._take_numbers(optimizer)
+        if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
+            self._take_states(optimizer)
+        if one._watch is None:
+            with InterruptsWaiting():
+                take(one)
+                self._show_states(optimizer)
+        else:
+            take(one)
+            if one.state.changes.count != self.seen_inside:
+                with InterruptsWaiting():
+                    self._show_states(optimizer)
+        increment_version(self.sharded)
+
+    def _take_numbers(self, optimizer: Any) -> None:
+        """Take over what a scaler and the user may have set on the optimizer."""
+        here, there = self.optimizer.__dict__, optimizer.__dict__
+        here["engine"] = there["engine"]
+        for name in (SCALE, OVERFLOWED):
+            if name in there:
+                here[name] = there[name]
+            elif name in here:
+                del here[name]
+
+    def _take_gradients(self, optimizer: Any) -> None:
+        """Let each local parameter have what is here of its gradient, as long as that lives."""
+        grads = list(map(GRAD, self.sharded))
+        if all(map(is_, map(call, self.refs), grads)):
+            return
+        try:
+            own = list(map(LOCAL, grads))
+            fits = all(map(_is_like, grads, self.sharded, own))
+        except AttributeError:
+            fits = False
+        if not fits:
+            own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
+        deque(map(SET_GRAD, self.own, own), maxlen=0)
+        self.refs = [
+            _none if grad is None else ref(grad, param.let_go) for grad, param in zip(grads, self.own, strict=True)
+        ]
+
+    def _gradient(self, optimizer: Any, param: Any, grad: Any) -> Tensor | None:
+        """Give what is here of a gradient, that is divided as its parameter is."""
+        if grad is None:
+            return None
+        if not is_sharded(grad):
+            self._refuse(optimizer, param, f"its gradient is a plain tensor of shape {tuple(grad.shape)}")
+        if any(placement.is_partial() for placement in grad.placements):
+            grad = grad.redistribute(placements=param.placements)
+        if (grad.device_mesh, grad.placements) != (param.device_mesh, param.placements):
+            self._refuse(optimizer, param, f"its gradient is {tuple(grad.placements)} on {grad.device_mesh}")
+        if grad.shape != param.shape:
+            self._refuse(optimizer, param, f"its gradient has shape {tuple(grad.shape)}")
+        return local(grad)
+
+    def _refuse(self, optimizer: Any, param: Any, what: str) -> None:
+        raise RuntimeError(
+            f"{type(optimizer).__name__} cannot step {name_in(optimizer.param_groups, param)}: {what}, but it has "
+            f"shape {tuple(param.shape)} and is {tuple(param.placements)} on {param.device_mesh}: run backward() again"
+        )
+
+    def _take_states(self, optimizer: Any) -> None:
+        """Take over the states that are outside, where somebody has loaded or changed them."""
+        if type(optimizer.state) is not States:
+            optimizer.state = States(optimizer.state)
+        states, shown = {}, optimizer.state
+        for group, param in numbered(self.groups):
+            if param in shown:
+                states[self._local(param)] = self._taken(optimizer, group, param, shown[param])
+        self.optimizer.state = States(states)
+        self.outside, self.seen_outside = shown, shown.changes.count
+        self.seen_inside = self.optimizer.state.changes.count
+
+    def _taken(self, optimizer: Any, group: Any, param: Any, state: Any) -> dict[str, Any]:
+        own = self._local(param)
+        if not isinstance(own, LocalParameter):
+            return dict(state)
+        numbers = numbers_of(optimizer.rule_in(group))
+        for fault in faults(own, state, numbers):
+            raise RuntimeError(f"{type(optimizer).__name__} cannot step {name_in(self.groups, param)}, which {fault}")
+        return local_states(own, state, numbers)
+
+    def _show_states(self, optimizer: Any) -> None:
+        """Show what is kept to the outside; what is shown already stays the very same."""
+        for group, param in numbered(self.groups):
+            own = self._local(param)
+            if own in self.optimizer.state:
+                self._show(optimizer, group, param, own, self.optimizer.state[own])
+        self.seen_outside, self.seen_inside = optimizer.state.changes.count, self.optimizer.state.changes.count
+
+    def _show(self, optimizer: Any, group: Any, param: Any, own: Any, state: Any) -> None:
+        shown, numbers = optimizer.state.get(param, {}), numbers_of(optimizer.rule_in(group))
+        is_local = isinstance(own, LocalParameter)
+        had = local_states(own, shown, numbers) if is_local else shown
+        new = whole_states(own, state, numbers) if is_local else dict(state)
+        same = {name: shown[name] for name in new if name in had and _lie_alike(had[name], state[name])}
+        if len(same) < len(new) or shown.keys() != new.keys():
+            optimizer.state[param] = new | same
+
+
+def why_whole(optimizer: Any, group: Any, param: Any) -> str | None:
+    """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
+    if any(placement.is_partial() for placement in param.placements):
+        return "its elements are terms of a sum"
+    if group["differentiable"]:
+        return "differentiable=True leaves every operation to autograd"
+    if torch.strided not in optimizer.rule_in(group).owner.layouts:
+        return "its rule is for sparse gradients"
+    formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
+    if formula.has_lines:
+        return "its formula speaks of rows and columns, or multiplies whole matrices"
+    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
+        if optimizer.engine == "eager":
+            return "the eager engine takes functions of a whole matrix"
+        if not lies_in_order(param):
+            return "its part lies in memory in another order than the whole"
+    return "the eager engine takes sums of a whole tensor" if optimizer.engine == "eager" and sums(formula) else None
+
+
+def lies_in_order(param: Any) -> bool:
+    """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
+    return bool(local(param).permute(shard_of(param).order).is_contiguous())
+
+
+def sums(formula: Formula) -> bool:
+    """Tell if a formula sums over all elements of a parameter."""
+    return any(isinstance(node, Reduction) and node.how != "block_peak" for node in walk(*formula.outputs.values()))
+
+
+def numbers_of(rule: Any) -> set[str]:
+    """Name what is one number for a whole parameter."""
+    return {"step", *rule.scalars}
+
+
+def _is_like(grad: Any, param: Any, own: Any) -> bool:
+    """Tell if a gradient is divided as its parameter is, and has arrived."""
+    spec, wanted = grad._spec, param._spec
+    return type(own) is Tensor and (spec is wanted or (spec.placements, spec.mesh) == (wanted.placements, wanted.mesh))
+
+
+def _lie_alike(one: Any, other: Any) -> bool:
+    """Tell if two tensors are the same, or are over the same memory."""
+    if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
+        return one is other
+    return one is other or (one.data_ptr(), one.shape, one.dtype) == (other.data_ptr(), other.shape, other.dtype)
+
+
+def _same(found: list[Any], known: list[Any]) -> bool:
+    return len(found) == len(known) and all(map(is_, found, known))
+
+
+def _none() -> None:
+    """What stands for the gradient of a parameter that has none."""
