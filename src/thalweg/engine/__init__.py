@@ -14,7 +14,7 @@ from .access import InGraph, InPlace
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
-from .local_optimizer import LocalOptimizer, is_needed
+from .local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .metrics import Metrics
 from .priming import forget_states, is_asked_for_states, make_states
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase
@@ -37,6 +37,7 @@ def without_plans(log: Log) -> dict[str, Any]:
         "_versions": {},
         "_local": None,
         "_primed": None,
+        "_sharing": None,
     }
 
 
@@ -66,7 +67,13 @@ def _step_locally(
             step(optimizer)
             return None
         local = LocalOptimizer(optimizer, without_plans)
-    local.step(optimizer, take)
+    try:
+        local.step(optimizer, take)
+    except WholeNeededError as error:
+        return _step_locally(optimizer, LocalOptimizer(optimizer, without_plans, {**local.whole, **error.whole}), take)
+    except Exception as error:
+        local.fail(error)
+        raise
     return local
 
 

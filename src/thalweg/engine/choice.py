@@ -19,9 +19,8 @@ from ..state.blocks import SCALE
 from ..state.convert import in_line
 from ..state.formats import Format, compute_dtype
 from ..state.initial import count_dtype, scalar_dtype
-from ..state.keeping import BESIDE, draws, formats
+from ..state.keeping import BESIDE, draws, formats, whole_fault
 from ..state.keeping import fault as format_fault
-from ..state.keeping import whole_fault
 from ..state.layout import overlapping
 from ..state.misfit import misfits
 from .gradients import Ready

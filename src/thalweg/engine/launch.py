@@ -245,14 +245,24 @@ class Launch:
         """True if machine code alone does not do it."""
         return self.matrices is not None or not self.calls[0].kernel.is_machine_code
 
-    def stages(self, is_left_out: bool = False) -> list[list[Change]]:
+    def prepare(self, stage: int) -> dict[str, Any]:
+        """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
+        if not stage:
+            self._lay_out()
+        call = self.calls[stage]
+        call.change(self.is_small)()
+        if self.matrices:
+            self.matrices.make(call.program)
+        return call.measured()
+
+    def stages(self, is_left_out: bool = False, is_prepared: bool = False) -> list[list[Change]]:
         """Give what updates all of it, once gradients are laid out; what is to be left out does not come here.
 
         Where something must be waited for, a stage ends: meanwhile other launches have their turn.
         """
         self._lay_out()
         stages: list[list[Change]] = [[]]
-        for call in self.calls:
+        for call in self.calls[-1:] if is_prepared else self.calls:
             stages[-1].append(call.change(self.is_small))
             for place, change in enumerate(self.matrices.changes(call.program) if self.matrices else ()):
                 if place:

@@ -7,7 +7,7 @@ their place in the whole, live views of the groups, and what is here of each sta
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from itertools import chain
 from operator import attrgetter, call, is_
 from typing import Any
@@ -27,13 +27,22 @@ from ..state.noted import Log, SeenGroup
 from ..state.sharded import faults, local_states, whole_states
 from .commit import InterruptsWaiting
 from .gradients import numbered, ready_to
-from .rules import OVERFLOWED, SCALE, rule_for
+from .rules import OVERFLOWED, SCALE, is_measured, rule_for
+from .sharing import Sharing
 
 GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
 SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[attr-defined]
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
 """Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
+
+
+class WholeNeededError(Exception):
+    """Raised before anything changes where no kernel can be built for a shard whose sums only kernels share."""
+
+    def __init__(self, whole: Mapping[int, str]) -> None:
+        super().__init__(f"parameters {list(whole)} need their whole")
+        self.whole = whole
 
 
 def is_needed(optimizer: Any) -> bool:
@@ -44,14 +53,18 @@ def is_needed(optimizer: Any) -> bool:
 class LocalOptimizer:
     """The local optimizer, and what it shares with the one that the user has."""
 
-    def __init__(self, optimizer: Any, without_plans: Callable[[Log], dict[str, Any]]) -> None:
+    def __init__(
+        self, optimizer: Any, without_plans: Callable[[Log], dict[str, Any]], whole: Mapping[int, str] | None = None
+    ) -> None:
+        """Leave those whole that are known to need it, by the place of each among all parameters, and why."""
+        self.whole = dict(whole or {})
         self.groups = list(optimizer.param_groups)
         self.params = [param for _, param in numbered(self.groups)]
         # What torch has to do for these is torch's, by dispatch, and needs their whole.
         self.locals = {
             id(param): local_parameter(param)
-            for group, param in numbered(self.groups)
-            if is_sharded(param) and why_whole(optimizer, group, param) is None
+            for place, (group, param) in enumerate(numbered(self.groups))
+            if is_sharded(param) and place not in self.whole and why_whole(optimizer, group, param) is None
         }
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
@@ -61,6 +74,7 @@ class LocalOptimizer:
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
         self.optimizer.__dict__.update(without_plans(Log()))
+        self.optimizer._sharing = Sharing(self.optimizer) if self.own else None
         self.outside = self.seen_outside = self.seen_inside = None
         self._take_states(optimizer)
 
@@ -95,6 +109,11 @@ class LocalOptimizer:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
         increment_version(self.sharded)
+
+    def fail(self, error: Exception) -> None:
+        """Tell other processes that this one cannot step, where they wait for it."""
+        if self.optimizer._sharing:
+            self.optimizer._sharing.fail(error)
 
     def _take_numbers(self, optimizer: Any) -> None:
         """Take over what a scaler and the user may have set on the optimizer."""
@@ -198,7 +217,11 @@ def why_whole(optimizer: Any, group: Any, param: Any) -> str | None:
             return "the eager engine takes functions of a whole matrix"
         if not lies_in_order(param):
             return "its part lies in memory in another order than the whole"
-    return "the eager engine takes sums of a whole tensor" if optimizer.engine == "eager" and sums(formula) else None
+    return (
+        "the eager engine takes sums of a whole tensor"
+        if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
+        else None
+    )
 
 
 def lies_in_order(param: Any) -> bool:

@@ -19,6 +19,9 @@ from .metrics import Metrics
 from .rules import accumulates, drop_sums, is_gathering
 from .totals import common_norm
 
+NORM_MOMENT = 0
+"""When processes add up what they have seen of gradients."""
+
 NORM = "grad_norm"
 """What formulas call it."""
 
@@ -30,6 +33,10 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     """
     seen = [launch.look_at_gradients() for launch in launches]
     with torch.no_grad():
+        if optimizer._sharing and optimizer._sharing.at(NORM_MOMENT):
+            optimizer._sharing.add(
+                NORM_MOMENT, [(launch.params, [square]) for launch, square in zip(launches, seen, strict=True)]
+            )
         squares = [*seen, *(eager.grad_square(optimizer, item) for item in items)]
         device = next((square.device for square in squares if is_on_device(square)), None)
         groups = optimizer.param_groups
@@ -44,7 +51,7 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
             norm, is_left_out = _on_device(optimizer._metrics, device, squares, limit, skips)
         else:
             params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
-            norm, is_left_out = _on_host(optimizer._metrics, squares, limit, params if skips else None)
+            norm, is_left_out = _on_host(optimizer, squares, limit, params if skips else None)
     if is_left_out is True or is_gathering(optimizer):
         return is_left_out
     optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
@@ -56,15 +63,16 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
 def forget_what_is_not_finite(optimizer: Any) -> None:
     """Drop the sums of gradients that waited, where it is they that are not finite, and not those of this step."""
     params = chain.from_iterable(group["params"] for group in optimizer.param_groups)
-    if not is_gathering(optimizer) and accumulates(optimizer) and _are_finite(params):
+    if not is_gathering(optimizer) and accumulates(optimizer) and _are_finite_everywhere(optimizer, params):
         drop_sums(optimizer)
 
 
-def _on_host(metrics: Metrics, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
+def _on_host(optimizer: Any, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
     """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
+    metrics: Metrics = optimizer._metrics
     total = [float(number) for square in squares for number in np.ravel(square.tolist())]
     norm = math.sqrt(exact_sum(total) if all(map(math.isfinite, total)) else sum(total))
-    is_left_out = params is not None and not _is_finite(norm, params)
+    is_left_out = params is not None and not _is_finite(optimizer, norm, params)
     metrics.skipped += is_left_out
     metrics.clipped += norm > limit and not is_left_out
     return norm, is_left_out
@@ -91,14 +99,22 @@ def is_seen_by_torch_func(square: Any) -> bool:
     return isinstance(square, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(square)
 
 
-def _is_finite(norm: Any, params: Iterable[Tensor]) -> bool:
+def _is_finite(optimizer: Any, norm: Any, params: Iterable[Tensor]) -> bool:
     """Tell if all gradients are finite; squares of float64 overflow earlier, and are looked at again."""
     if math.isfinite(norm):
         return True
     listed = list(params)
-    if all(param.grad is None or param.grad.dtype not in (torch.float64, torch.complex128) for param in listed):
+    if not optimizer._sharing and all(
+        param.grad is None or param.grad.dtype not in (torch.float64, torch.complex128) for param in listed
+    ):
         return False
-    return _are_finite(listed)
+    return _are_finite_everywhere(optimizer, listed)
+
+
+def _are_finite_everywhere(optimizer: Any, params: Iterable[Tensor]) -> bool:
+    """Look at each gradient, where parameters are sharded on each process."""
+    is_finite = _are_finite(params)
+    return bool(optimizer._sharing.all(is_finite)) if optimizer._sharing else is_finite
 
 
 def _are_finite(params: Iterable[Tensor]) -> bool:

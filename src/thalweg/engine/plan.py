@@ -27,10 +27,15 @@ from .gradients import Left, Ready, again, refuse
 from .launch import Launch, Row, in_turn
 from .learning import learn
 from .lines import Vectors
+from .local_optimizer import WholeNeededError
 from .matrices import Matrices, Workspace
 from .options import Options
 from .owned_matrices import OwnedMatrices
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
+from .sharing import Layout, Sharing, is_local
+
+AT_THE_END, FIRST_PASS = 1, 2
+"""The moments of a step at which processes add up sums, after that of the common norm."""
 
 REPEAT = methodcaller("repeat")
 
@@ -47,16 +52,21 @@ class Plan:
     made: list[tuple[Tensor, dict[str, Any]]]
     """The states that the first step puts in place, when it changes the parameters."""
 
+    layout: Layout = ()
+    """How many sums over sharded parameters processes add up, and when."""
+
     @property
     def is_plain(self) -> bool:
         """True if running the launches is all there is to do."""
-        return not (self.eager or self.accumulates) and all(launch.is_plain for launch in self.launches)
+        return not (self.eager or any(map(any, self.layout)) or self.accumulates) and all(
+            launch.is_plain for launch in self.launches
+        )
 
     @property
     def decides_on_device(self) -> bool:
         """True if the devices themselves can leave a step out, and nobody else need know."""
         on_device = all(launch.is_on_device for launch in self.launches)
-        return on_device and not (self.eager or self.accumulates)
+        return on_device and not (self.eager or any(map(any, self.layout)) or self.accumulates)
 
     @cached_property
     def only_launches(self) -> bool:
@@ -76,6 +86,8 @@ class Plan:
         """
         if self.only_launches and not (self.made or optimizer.learned or OVERFLOWED in optimizer.__dict__):
             return self._launch_again(optimizer)
+        if optimizer._sharing:
+            optimizer._sharing.begin(self.layout)
         if self.eager:
             check_groups(optimizer)
         items = again(optimizer, self.eager)
@@ -86,11 +98,14 @@ class Plan:
             return 0
         first, *later = eager.batches(optimizer, items) if items else [[]]
         updates = eager.computed(optimizer, first)
-        changes = list(in_turn([launch.stages(is_left_out) for launch in self.launches]))
+        prepared = self._prepared(optimizer._sharing)
+        stages = [launch.stages(is_left_out, launch in prepared) for launch in self.launches]
+        first_of_all = [partial(self._prepare, optimizer._sharing, prepared)] if prepared else []
+        changes = [*first_of_all, *in_turn(stages)]
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
         conclusion = partial(self._conclude, optimizer, updates)
-        commit([*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(optimizer.learned))
+        commit([*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(prepared or optimizer.learned))
         count = bool(puts_in) + sum(eager.step(optimizer, batch) for batch in later)
         if optimizer.learned:
             learn(optimizer)
@@ -105,8 +120,28 @@ class Plan:
             deque(map(REPEAT, self.launches), maxlen=0)
         return 0
 
+    def _prepared(self, sharing: Sharing | None) -> list[Any]:
+        """Find the launches of whose passes some wait for sums over all processes."""
+        if not sharing or not any(map(any, self.layout[FIRST_PASS:])):
+            return []
+        return [launch for launch in self.launches if any(map(is_local, launch.params))]
+
+    def _prepare(self, sharing: Sharing, launches: Sequence[Any]) -> None:
+        """Run the passes that sums over all processes wait for, and add those up."""
+        for moment in range(FIRST_PASS, len(self.layout)):
+            stage = moment - FIRST_PASS
+            found = [(launch.params, launch.prepare(stage)) for launch in launches if stage < len(launch.calls) - 1]
+            if sharing.at(moment):
+                sharing.add(moment, [(params, list(sums.values())) for params, sums in found])
+
+    def _add_up(self, sharing: Sharing | None) -> None:
+        """Add up what the last passes have measured on their way."""
+        if sharing and sharing.at(AT_THE_END):
+            sharing.add(AT_THE_END, [(launch.params, list(launch.measured().values())) for launch in self.launches])
+
     def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
         """Take note of what was measured, and let go of gradients."""
+        self._add_up(optimizer._sharing)
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():
@@ -140,13 +175,23 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     if any(choice.compiler == "triton" for choice in choices):
         capture.refuse_first_step(optimizer)
     choices = [with_kernels(optimizer, choice) for choice in choices]
+    refuse_sums(choices)
     space = Workspace()
     states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
     loads: dict[Any, Loads] = {}
     launches = [_launch(optimizer, found, states, space, loads) for found in _together(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
-    return Plan(launches, left, accumulates(optimizer), made)
+    layout = optimizer._sharing.planned() if optimizer._sharing else ()
+    return Plan(launches, left, accumulates(optimizer), made, layout)
+
+
+def refuse_sums(choices: Sequence[Choice]) -> None:
+    """Raise WholeNeededError where the eager engine would sum over a shard alone."""
+    left = [choice for choice in choices if choice.why_eager and is_local(choice.item.param)]
+    needy = [choice for choice in left if choice.measure or any(each.totals for each in passes(choice.program))]
+    if needy:
+        raise WholeNeededError({choice.item.index: choice.why_eager or "" for choice in needy})
 
 
 def _left(choice: Choice) -> Left:

@@ -128,7 +128,7 @@ def whole_fault(param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | No
         name = "state_dtype" if choice in CODED else "rounding"
         return (
             f"{name}={group[name]!r} works on the bits of a tensor that each process has a part of, or all",
-            f"is sharded, and its rule needs the whole: choose rounding='kahan' or a state_dtype of torch.bfloat16",
+            "is sharded, and its rule needs the whole: choose rounding='kahan' or a state_dtype of torch.bfloat16",
         )
     return None
 

@@ -145,10 +145,17 @@ class DeviceLaunch:
         """Give what the last call has measured on its way, for each row; the next step measures anew."""
         return {name: total.clone() for name, total in self.calls[-1].measured().items()}
 
-    def stages(self, is_left_out: Tensor | bool = False) -> list[list[Change]]:
+    def prepare(self, stage: int) -> dict[str, Tensor]:
+        """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
+        self._run([self.calls[stage]], self.never)
+        self.is_sent = True
+        return self.calls[stage].measured()
+
+    def stages(self, is_left_out: Tensor | bool = False, is_prepared: bool = False) -> list[list[Change]]:
         """Give what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
-        return [[partial(self._run, self.calls, flag), partial(self._note_first_step, flag)]]
+        run = partial(self._run, self.calls[-1:] if is_prepared else self.calls, flag)
+        return [[run, partial(self._note_first_step, flag)]]
 
     def done(self) -> None:
         """Keep nothing alive that zero_grad frees."""
