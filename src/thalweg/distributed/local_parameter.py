@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..formula.places import BLOCK
-from .shards import LocalShard, Run, local, shard_of
+from .shards import LocalShard, Run, local, runs_of_all, shard_of
 
 
 class Fragment(NamedTuple):
@@ -69,6 +69,19 @@ class LocalParameter(torch.nn.Parameter):
                 done += count
 
     @cached_property
+    def seams(self) -> list[int]:
+        """List the blocks of the whole tensor that lie in several pieces, here or on any other process."""
+        return sorted({block for runs in runs_of_all(self.shard) for block in _cut(runs, self.shard.numel)})
+
+    @cached_property
+    def pieces(self) -> tuple[Tensor, Tensor]:
+        """Say which fragments here are of such blocks, and of which of them, by its place in the list."""
+        places = {block: place for place, block in enumerate(self.seams)}
+        found = [(index, places[each.block]) for index, each in enumerate(self.fragments) if each.block in places]
+        table = torch.tensor(found, dtype=torch.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    @cached_property
     def slots(self) -> Tensor | None:
         """Say for each element, in the order of memory, where it stands if each fragment has a block of its own.
 
@@ -81,6 +94,15 @@ class LocalParameter(torch.nn.Parameter):
             for index, (place, _, length, _) in enumerate(self.fragments)
         ]
         return torch.cat(pieces).to(self.device) if pieces else torch.zeros(0, dtype=torch.int64, device=self.device)
+
+
+def _cut(runs: list[Run], numel: int) -> Iterator[int]:
+    """Give the blocks in whose midst a run begins or ends."""
+    for place, _, length in runs:
+        if place % BLOCK:
+            yield place // BLOCK
+        if (place + length) % BLOCK and place + length < numel:
+            yield (place + length) // BLOCK
 
 
 def local_parameter(param: Any) -> LocalParameter:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -129,28 +130,35 @@ def is_sharded(value: Any) -> bool:
 
 def shard_of(tensor: Any, coordinate: Sequence[int] | None = None) -> LocalShard:
     """Say which elements of a DTensor this process has, or the one at another coordinate of its mesh."""
-    mesh, placements = tensor.device_mesh, tuple(tensor.placements)
+    mesh = tensor.device_mesh
     own = mesh.get_coordinate() if coordinate is None else coordinate
-    indices = _indices(tensor.shape, mesh, placements, own)
-    at = None if own is None else tuple(own)
-    return LocalShard(tuple(tensor.shape), tuple(tensor.stride()), mesh, placements, at, indices)
+    return _shard_at(tuple(tensor.shape), tuple(tensor.stride()), mesh, tuple(tensor.placements), own)
 
 
 def indices_at(shard: LocalShard, coordinate: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """Say which indices of each dimension the process at another coordinate of the mesh has."""
-    return _indices(shard.shape, shard.mesh, shard.placements, coordinate)
+    return _shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).indices
 
 
-def _indices(
-    shape: Sequence[int], mesh: Any, placements: Sequence[Any], own: Sequence[int] | None
-) -> tuple[tuple[int, ...], ...]:
+def _shard_at(
+    shape: tuple[int, ...], stride: tuple[int, ...], mesh: Any, placements: tuple[Any, ...], own: Sequence[int] | None
+) -> LocalShard:
     indices = [tuple(range(size)) for size in shape]
     for place, placement in enumerate(placements):
         dim = getattr(placement, "dim", None)
         if dim is not None:
             # A process that is no part of the mesh has nothing.
             indices[dim] = () if own is None else _divided(indices[dim], placement, mesh.size(place), own[place])
-    return tuple(indices)
+    return LocalShard(shape, stride, mesh, placements, None if own is None else tuple(own), tuple(indices))
+
+
+def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
+    """Give the runs of each process that has other elements than those before."""
+    sizes = [
+        1 if placement.is_replicate() else shard.mesh.size(place) for place, placement in enumerate(shard.placements)
+    ]
+    for coordinate in product(*map(range, sizes)):
+        yield _shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).runs
 
 
 def local(tensor: Any) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from ..distributed.local_parameter import LocalParameter
 from ..formula.facts import whole_shape
 from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
@@ -79,7 +80,7 @@ class Choice:
 
     @property
     def matrices(self) -> tuple[Any, ...]:
-        """What must be alike where functions of whole matrices are used: group, division, and how tensors lie in memory."""
+        """What must be alike where functions of whole matrices are used: group, division, how tensors lie in memory."""
         param, shard = self.item.param, getattr(self.item.param, "shard", None)
         whole = () if shard is None else (shard.shape, shard.mesh, shard.placements)
         return (id(self.item.group), param.shape, param.stride(), whole) if self.program.work else ()
@@ -119,13 +120,20 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     fault = state_fault(formula, item, held)
     state = held if fault else in_line(rule, held, param, group)
     kept = _kept(formula, item, state)
-    program, measure = program_of(formula, _unusual(kept)), None
+    program, measure = program_for(formula, kept, param), None
     if measures:
         looking = formula_of(measuring_rule_for(optimizer, group), item.options)
-        measure = program_of(looking, _unusual(_kept(looking, item, state)))
+        measure = program_for(looking, _kept(looking, item, state), param)
     reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_lines(optimizer.engine, item, program)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
     return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
+
+
+def program_for(formula: Formula, kept: Mapping[str, Format], param: Tensor) -> Program:
+    """Find the program of a formula for a parameter whose quantities are kept in some formats."""
+    has_blocks = any(form.has_blocks for form in kept.values())
+    has_seams = has_blocks and isinstance(param, LocalParameter) and bool(param.seams)
+    return program_of(formula, _unusual(kept), has_seams)
 
 
 def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str | None:
@@ -185,6 +193,6 @@ def _dtypes(program: Program, kept: Mapping[str, Format], item: Ready, state: Ma
     numbers |= {name: state[name].dtype for name in numbers if isinstance(state.get(name), Tensor)}
     compute = compute_dtype(param.dtype)
     tensors |= {"grad": param.dtype} | dict.fromkeys(program.work, work_dtype(compute))
-    tensors |= dict.fromkeys(program.vectors, compute)
+    tensors |= dict.fromkeys(program.vectors, compute) | dict.fromkeys(program.seams, compute)
     formats_ = {name: dtype.to_real() for name, dtype in (tensors | numbers).items()}
     return tuple((formats_ | {"compute": compute}).items())

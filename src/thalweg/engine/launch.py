@@ -18,15 +18,16 @@ from ..formula.expr import BLOCK
 from ..formula.passes import Program
 from ..state.formats import PACKED
 from ..state.layout import lie_alike
+from . import seams
 from .commit import Change
 from .lines import Counts, pieces, size, table
 from .operands import address
 from .options import Options
 
 if TYPE_CHECKING:
+    from .llvm.kernel import Kernel
     from .matrices import Matrices
     from .owned_matrices import OwnedMatrices
-    from .llvm.kernel import Kernel
 
 PIECES = 64
 """Into so many pieces the work is cut, to be shared out evenly."""
@@ -201,11 +202,19 @@ class Launch:
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[Call] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
-            self.calls.append(Call(program, kernel, rows, tables, self.shared, offset))
+            own = tables | {"chunks": _of_seams(self.params)} if program.finds_seams else tables
+            self.calls.append(Call(program, kernel, rows, own, self.shared, offset))
             self.shared.update(self.calls[-1].measured())
         self.measure = measure and Call(*measure, rows, tables, self.shared, offsets[len(updates)])
+        self.seams: seams.Seams | None = None
+        """What is shared of blocks that lie on several processes."""
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.find_gradients(grads)
+
+    @property
+    def sums_before(self) -> int:
+        """Count the passes before the last one that take sums, or have nothing to do with blocks on other processes."""
+        return sum(not call.program.finds_seams for call in self.calls) - 1
 
     @property
     def is_plain(self) -> bool:
@@ -316,6 +325,12 @@ def _chunks(rows: Sequence[Sequence[Run]], in_blocks: bool) -> Iterator[Chunk]:
         for run in runs:
             yield from _pieces(row, run, block, size)
             block += (run.place + run.length - 1) // BLOCK - run.place // BLOCK + 1
+
+
+def _of_seams(params: Sequence[Tensor]) -> Any:
+    """Cut out the blocks of which other processes have a part."""
+    chunks = [Chunk(row, run.first, run.length, run.place, index) for row, run, index in seams.pieces(params)]
+    return np.array(chunks, np.int64).reshape(-1, len(Chunk._fields))
 
 
 def _pieces(row: int, run: Run, block: int, size: int) -> Iterator[Chunk]:

@@ -99,6 +99,6 @@ def batch_dims_of(program: Program, group: Mapping[str, Any]) -> int:
 
 
 def are_divided(program: Program, param: Any, group: Mapping[str, Any]) -> bool:
-    """Tell if matrices of a parameter are on several processes; stacks that are divided by matrix stay where they are."""
+    """Tell if matrices of a parameter are on several processes; stacks that are divided by matrix stay as they are."""
     shard = getattr(param, "shard", None)
     return shard is not None and bool(program.work) and not is_whole_here(shard, batch_dims_of(program, group))

@@ -6,16 +6,17 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from operator import methodcaller
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..distributed.owners import Loads
 from ..formula.passes import passes
 from ..state.initial import complete
 from ..state.keeping import keeps_anything
-from ..distributed.owners import Loads
 from . import capture, eager, matrices, norm, owned_matrices
 from .access import InPlace
 from .build import kernel_for, with_kernels
@@ -32,10 +33,8 @@ from .matrices import Matrices, Workspace
 from .options import Options
 from .owned_matrices import OwnedMatrices
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
-from .sharing import Layout, Sharing, is_local
-
-AT_THE_END, FIRST_PASS = 1, 2
-"""The moments of a step at which processes add up sums, after that of the common norm."""
+from .seams import Seams
+from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
 
 REPEAT = methodcaller("repeat")
 
@@ -105,7 +104,9 @@ class Plan:
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
         conclusion = partial(self._conclude, optimizer, updates)
-        commit([*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(prepared or optimizer.learned))
+        commit(
+            [*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(prepared or optimizer.learned)
+        )
         count = bool(puts_in) + sum(eager.step(optimizer, batch) for batch in later)
         if optimizer.learned:
             learn(optimizer)
@@ -121,18 +122,23 @@ class Plan:
         return 0
 
     def _prepared(self, sharing: Sharing | None) -> list[Any]:
-        """Find the launches of whose passes some wait for sums over all processes."""
-        if not sharing or not any(map(any, self.layout[FIRST_PASS:])):
+        """Find the launches of whose passes some wait for what all processes find."""
+        if not sharing or not any(map(any, self.layout[SEAMS:])):
             return []
         return [launch for launch in self.launches if any(map(is_local, launch.params))]
 
     def _prepare(self, sharing: Sharing, launches: Sequence[Any]) -> None:
-        """Run the passes that sums over all processes wait for, and add those up."""
+        """Run the passes that all processes wait for, and share what they find."""
         for moment in range(FIRST_PASS, len(self.layout)):
             stage = moment - FIRST_PASS
-            found = [(launch.params, launch.prepare(stage)) for launch in launches if stage < len(launch.calls) - 1]
+            found = [(launch.params, launch.prepare(stage)) for launch in launches if stage < launch.sums_before]
             if sharing.at(moment):
                 sharing.add(moment, [(params, list(sums.values())) for params, sums in found])
+        if sharing.at(SEAMS):
+            with_seams = [launch for launch in launches if launch.seams]
+            for launch in with_seams:
+                launch.prepare(launch.sums_before)
+            sharing.add_peaks([launch.seams for launch in with_seams])
 
     def _add_up(self, sharing: Sharing | None) -> None:
         """Add up what the last passes have measured on their way."""
@@ -187,9 +193,15 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
 
 
 def refuse_sums(choices: Sequence[Choice]) -> None:
-    """Raise WholeNeededError where the eager engine would sum over a shard alone."""
+    """Raise WholeNeededError where the eager engine would sum over a shard alone, or take it for a whole matrix."""
     left = [choice for choice in choices if choice.why_eager and is_local(choice.item.param)]
-    needy = [choice for choice in left if choice.measure or any(each.totals for each in passes(choice.program))]
+    needy = [
+        choice
+        for choice in left
+        if choice.measure
+        or any(each.totals or each.seams for each in passes(choice.program))
+        or owned_matrices.are_divided(choice.program, choice.item.param, choice.item.group)
+    ]
     if needy:
         raise WholeNeededError({choice.item.index: choice.why_eager or "" for choice in needy})
 
@@ -278,12 +290,16 @@ def _launch(
     params = [choice.item.param for choice in choices]
     matrices = _matrices(first, params, space, loads) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
-    work = [(matrices.of(index) if matrices else {}) | vectors.of(index) for index in range(len(choices))]
+    seams = Seams(first.program.seams, params) if first.program.seams else None
+    made = [each for each in (matrices, vectors, seams) if each]
+    work = [dict(chain.from_iterable(each.of(index).items() for each in made)) for index in range(len(choices))]
     rows = [
         _row(choice, states[id(choice)], places[id(choice.item.group)], own)
         for choice, own in zip(choices, work, strict=True)
     ]
-    return kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
+    launch = kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
+    launch.seams = seams
+    return launch
 
 
 def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:

@@ -11,18 +11,31 @@ from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
 from ..distributed.sums import StoppedError, Sums, differing
-from ..formula.passes import passes, program_of
+from ..formula.passes import passes
 from ..formula.trace import formula_of
+from ..state.convert import in_line
+from ..state.keeping import formats
 from ..state.names import name_in
+from .choice import program_for
 from .gradients import numbered, ready_to
 from .rules import is_measured, measuring_rule_for, rule_for
+from .seams import Seams
 
 Layout = tuple[tuple[int, ...], ...]
 """For each moment of a step, how many sums each sharded parameter has then; the first is that of the common norm."""
 
 
-MOMENTS = ("the common norm of all gradients", "what was measured of the step", "sums over parameters")
-"""What is added up at each moment, in words; all from the third on are of passes of a step."""
+BEFORE, AT_THE_END, SEAMS, FIRST_PASS = range(4)
+"""The moments of a step at which processes share: the common norm, what the last passes have measured, the largest
+sizes in blocks that lie on several, and, before that, the sums of each pass."""
+
+MOMENTS = (
+    "the common norm of all gradients",
+    "what was measured of the step",
+    "the largest sizes in blocks",
+    "sums over parameters",
+)
+"""What they share at each moment, in words."""
 
 
 class ToldError(RuntimeError):
@@ -96,7 +109,8 @@ class Sharing:
     def _interrupt(self) -> None:
         """Let those who wait for the message of last time know that there is something to tell."""
         assert self.sums is not None
-        count = next(sum(counts) for counts in self.last if any(counts))
+        order = [BEFORE, *range(FIRST_PASS, len(self.last)), AT_THE_END]
+        count = next(sum(self.last[moment]) for moment in order if any(self.last[moment]))
         try:
             self.sums.add(torch.zeros(count, dtype=torch.float64), "sums", trouble=True)
         except StoppedError:
@@ -127,7 +141,7 @@ class Sharing:
             for index, column in enumerate(columns):
                 message[places + index] = _at(column, rows) * counted
         try:
-            found = self.sums.add(message, MOMENTS[min(moment, 2)])
+            found = self.sums.add(message, MOMENTS[min(moment, FIRST_PASS)])
         except StoppedError:
             self.is_silent = False
             self._agree(None)
@@ -136,6 +150,19 @@ class Sharing:
         for columns, (rows, places, _) in cells:
             for index, column in enumerate(columns):
                 _put(column, rows, found[places + index])
+
+    def add_peaks(self, seams: Sequence[Seams]) -> None:
+        """Take the largest of what processes have found in blocks that they have parts of: all in one message."""
+        assert self.sums is not None
+        # As whole numbers, sizes are in the same order, and what is no number is the largest.
+        message = torch.zeros(sum(self.layout[SEAMS]), dtype=torch.int32)
+        starts = [0, *accumulate(self.layout[SEAMS])]
+        places = [each.places([starts[self.places[id(param)]] for param in each.params]) for each in seams]
+        for each, own in zip(seams, places, strict=True):
+            message.scatter_reduce_(0, own, each.found(), "amax")
+        message = self.sums.largest(message, "the largest sizes in blocks that lie on several")
+        for each, own in zip(seams, places, strict=True):
+            each.put(message[own])
 
     def all(self, is_so: bool) -> bool:
         """Tell if something is so on each process; on all of them it is asked at the same time."""
@@ -190,10 +217,12 @@ def layout_of(optimizer: Any, pairs: Sequence[tuple[Any, LocalParameter]]) -> La
 def _counts(optimizer: Any, group: Any, param: LocalParameter) -> list[int]:
     """Count the sums of one parameter: of its gradient before, and of each pass."""
     options = ready_to(optimizer, group, param, param, 0).options
-    program = program_of(formula_of(rule_for(optimizer, group), options))
+    formula, state = formula_of(rule_for(optimizer, group), options), optimizer.state.get(param, {})
+    kept = dict(formats(formula.rule, formula.states, param, group, in_line(formula.rule, state, param, group)))
+    program = program_for(formula, kept, param)
     measure = 0
     if is_measured(optimizer):
-        measure = len(program_of(formula_of(measuring_rule_for(optimizer, group), options)).totals)
-    own = [len(each.totals) for each in passes(program)]
+        measure = len(program_for(formula_of(measuring_rule_for(optimizer, group), options), {}, param).totals)
+    own = [len(each.totals) for each in passes(program) if not each.finds_seams]
     # What is measured by the last pass comes after all others, at one moment for parameters of whatever rule.
-    return [measure, own[-1], *own[:-1]]
+    return [measure, own[-1], len(program.seams) * len(param.seams) if program.seams else 0, *own[:-1]]

@@ -11,6 +11,7 @@ from functools import cache, cached_property, partial
 from itertools import count
 from typing import Any, Protocol
 
+from . import maximum
 from .domains import WAITING, domains
 from .expr import Constant, Expr, MatrixFunction, Reduction, Scope, Symbol, as_expr, symbols, walk
 from .random import Draws
@@ -61,6 +62,8 @@ class Program:
     """What waits between passes for each row, column or matrix."""
     along: dict[str, Reduction] = field(default_factory=dict)
     """The sums, means and maxima that the pass takes along rows and columns: each makes such a vector."""
+    seams: tuple[str, ...] = ()
+    """What is known of the largest sizes in blocks of which other processes have a part, a tensor for each."""
     before: tuple[Program, ...] = ()
     """The passes that this one needs."""
     is_last: bool = True
@@ -70,7 +73,7 @@ class Program:
     def tensors(self) -> list[str]:
         """The tensors that are read or written, the parameter and its gradient first."""
         own = [name for name in self.formula.states if name not in self.formula.rule.scalars]
-        quantities = ["param", "grad", *own, *self.work, *self.vectors]
+        quantities = ["param", "grad", *own, *self.work, *self.vectors, *self.seams]
         return [tensor for name in quantities for tensor in self.kept.get(name, (name,))]
 
     @property
@@ -85,7 +88,13 @@ class Program:
     @cached_property
     def blocks(self) -> list[str]:
         """Those of them that have one element for a block of the parameter's."""
-        return [name for kept in self.kept.values() for name, symbol in kept.items() if symbol.scope == "block"]
+        own = [name for kept in self.kept.values() for name, symbol in kept.items() if symbol.scope == "block"]
+        return [*own, *self.seams]
+
+    @property
+    def finds_seams(self) -> bool:
+        """True if it only looks for the largest sizes in blocks of which other processes have a part."""
+        return bool(self.stores) and self.stores.keys() <= set(self.seams)
 
     @cached_property
     def scalars(self) -> list[str]:
@@ -141,8 +150,11 @@ class Slot(Expr):
 
 
 @cache
-def program_of(formula: Formula, kept: Kept = ()) -> Program:
-    """Apply all passes, in order; what comes back knows the passes that must go before it."""
+def program_of(formula: Formula, kept: Kept = (), has_seams: bool = False) -> Program:
+    """Apply all passes, in order; what comes back knows the passes that must go before it.
+
+    Where blocks lie on several processes, one pass finds the largest sizes, and the last one takes those of all.
+    """
     scalars = formula.rule.scalars
     places = {name: form.symbols(name) for name, form in kept}
     if formula.multiplies:
@@ -163,11 +175,17 @@ def program_of(formula: Formula, kept: Kept = ()) -> Program:
         stages.note(cuts)
         known = replaced(changed, {node: symbol_of(name, node) for name, node in cuts.items()})
         # What no later pass reads is written as soon as it is known.
-        done = settled(changed, known, scalars | reports.keys() | {"param"}) if matrices else {}
+        waits = coded(changed) if has_seams else set[str]()
+        done = settled(changed, known, scalars | reports.keys() | {"param"} | waits) if matrices else {}
         stores = done | {name: node.operands[0] for name, node in matrices.items()}
         stages.add(stores, sums, matrices=matrices)
         changed = replaced({name: value for name, value in known.items() if name not in done}, stages.waiting)
     sums = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
+    if has_seams and (seams := seams_of(changed)):
+        stages.seams = tuple(seams)
+        stages.add(seams, {})
+        both = {node: maximum(node, Symbol(name, "block")) for name, node in seams.items()}
+        changed = replaced(changed, both)
     updates = {name: value for name, value in changed.items() if name in scalars}
     stages.add({name: value for name, value in changed.items() if name not in updates}, sums, updates=updates)
     return stages.before[-1]
@@ -181,6 +199,7 @@ class Stages:
         self.before: list[Program] = []
         self.work: tuple[str, ...] = ()
         self.vectors: dict[str, Scope] = {}
+        self.seams: tuple[str, ...] = ()
         self.waiting: dict[Expr, Expr] = {}
         """What was computed once a row or column, and the vector that it is in."""
 
@@ -211,6 +230,7 @@ class Stages:
                     domain=domain.scope,
                     work=self.work,
                     vectors=self.vectors,
+                    seams=self.seams,
                     before=tuple(self.before),
                     **{"updates": {}, "is_last": False, **own},
                 )
@@ -242,6 +262,17 @@ def next_cuts(outputs: Mapping[str, Expr], stage: int) -> dict[str, Expr]:
         f"{'sum' if isinstance(node, Reduction) else 'matrix'}.{stage}.{index}": node
         for index, node in enumerate(ready)
     }
+
+
+def coded(outputs: Mapping[str, Expr]) -> set[str]:
+    """Name what depends on the largest sizes in blocks: it is not known before all processes have told theirs."""
+    return {name for name, node in outputs.items() if seams_of({name: node})}
+
+
+def seams_of(outputs: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Name the largest sizes in blocks."""
+    peaks = [node for node in walk(*outputs.values()) if isinstance(node, Reduction) and node.how == "block_peak"]
+    return {f"seam.{index}": node for index, node in enumerate(peaks)}
 
 
 def is_cut(node: Expr) -> bool:

@@ -20,8 +20,8 @@ def read(form: Format, parts: Sequence[Tensor], like: Tensor) -> Tensor:
         return form.read(*map(load, parts))  # type: ignore[no-any-return]
     codes, scale = parts
     like = in_order(form, like)
-    each = scale.repeat_interleave(BLOCK)[: like.numel()]
-    code = unpacked(load(codes))[: like.numel()] if form.is_packed else flat(load(codes), like)
+    each = _taken(scale.repeat_interleave(BLOCK), like)
+    code = _taken(unpacked(load(codes)), like) if form.is_packed else flat(load(codes), like)
     return shaped(form.read(code, each), like)
 
 
@@ -44,14 +44,28 @@ def written(
         return
     codes, scale = parts
     like = in_order(form, like)
-    new, each = form.write(flat(value, like), lambda count: flat(draw(count), like))
-    yield codes, packed(new) if form.is_packed else shaped(new, like)
+    new, each = form.write(_spread(flat(value, like), like), lambda count: _spread(flat(draw(count), like), like))
+    yield codes, packed(new) if form.is_packed else shaped(_taken(new, like), like)
     yield scale, each[::BLOCK]
+
+
+def _taken(blocks: Tensor, like: Tensor) -> Tensor:
+    """Take the elements that are here out of whole blocks."""
+    slots: Tensor | None = getattr(like, "slots", None)
+    return blocks[: like.numel()] if slots is None else blocks[slots]
+
+
+def _spread(elements: Tensor, like: Tensor) -> Tensor:
+    """Put the elements of a shard where they stand in blocks; what is elsewhere counts as zero."""
+    slots: Tensor | None = getattr(like, "slots", None)
+    if slots is None:
+        return elements
+    return elements.new_zeros(like.fragment_count * BLOCK).index_copy_(0, slots, elements)  # type: ignore[attr-defined]
 
 
 def in_order(form: Format, like: Tensor) -> Tensor:
     """Give what elements lie like in blocks: codes that share bytes are always in the order of the indices."""
-    return like.contiguous() if form.is_packed else like
+    return like if not form.is_packed or like.is_contiguous() else like.contiguous()
 
 
 def seen(form: Format, parts: Sequence[Tensor]) -> list[Tensor]:
@@ -98,5 +112,7 @@ def shaped(elements: Tensor, like: Tensor) -> Tensor:
 
 
 def places(like: Tensor) -> Tensor:
-    """Number the elements in the order of memory."""
+    """Number the elements in the order of memory, those of a shard as the whole tensor does."""
+    if hasattr(like, "shard"):
+        return like.shard.places(like.device).to(torch.int32)  # type: ignore[no-any-return]
     return shaped(torch.arange(like.numel(), dtype=torch.int32, device=like.device), like)

@@ -102,6 +102,9 @@ def frontier(late: Mapping[str, Expr]) -> Iterator[Expr]:
         if node in seen:
             continue
         seen.add(node)
+        if isinstance(node, Symbol) and node.scope == "block":
+            # What is one number a block is read where it is needed.
+            continue
         if not is_late(node) and node.kind == "number" and isinstance(node, Operation | Symbol) and reads(node):
             yield node
         elif not isinstance(node, Reduction):

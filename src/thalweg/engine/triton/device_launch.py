@@ -87,6 +87,11 @@ class DeviceLaunch:
         """What a scaler's `found_inf` is where there is no scaler."""
 
     @property
+    def sums_before(self) -> int:
+        """Count the passes before the last one."""
+        return len(self.calls) - 1
+
+    @property
     def states(self) -> list[Tensor]:
         """All that the kernels have the addresses of, beside parameters and gradients."""
         return list({id(tensor): tensor for call in self._all_calls for tensor in call.states}.values())
