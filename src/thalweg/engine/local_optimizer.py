@@ -226,7 +226,8 @@ def why_whole(optimizer: Any, group: Any, param: Any) -> str | None:
 
 def lies_in_order(param: Any) -> bool:
     """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
-    return bool(local(param).permute(shard_of(param).order).is_contiguous())
+    own = local(param)
+    return not own.numel() or bool(own.permute(shard_of(param).order).is_contiguous())
 
 
 def sums(formula: Formula) -> bool:

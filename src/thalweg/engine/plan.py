@@ -241,8 +241,8 @@ def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     is_divided = owned_matrices.are_divided(first.program, first.item.param, first.item.group)
     most = owned_matrices.BUCKET if is_divided else matrices.most(first.item.param.device)
     count = max(most // max(first.whole_numel, 1), 1)
-    for first in range(0, len(choices), count):
-        yield choices[first : first + count]
+    for place in range(0, len(choices), count):
+        yield choices[place : place + count]
 
 
 class Kinds(NamedTuple):
