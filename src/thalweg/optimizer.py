@@ -116,6 +116,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
         check_steps(type(self), Optimizer)
         self.engine = checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
         self._metrics, self._first_index, self._in_backward = engine.Metrics(), 0, False
+        self._division = None
         self._forget_plans()
         defaults = defaults_of(type(self), values, keywords)
         super().__init__(iterable(params), defaults)
@@ -273,7 +274,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
             | {"state": checkpoint.modernized_states(self, own["state"], groups)}
             | {"param_groups": [NotedGroup(log, group) for group in groups]}
             | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
-            | {"_in_backward": own.get("_in_backward", False)}
+            | {"_in_backward": own.get("_in_backward", False), "_division": own.get("_division")}
             | engine.without_plans(log)
         )
 

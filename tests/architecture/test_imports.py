@@ -39,7 +39,7 @@ MAY_IMPORT = {
         "definition",
     },
     "two_points": {"state", "optimizer"},
-    "optimizers": {"formula", "hyper", "optimizer", "two_points"},
+    "optimizers": {"formula", "distributed", "hyper", "optimizer", "two_points"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},

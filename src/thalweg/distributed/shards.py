@@ -132,15 +132,15 @@ def shard_of(tensor: Any, coordinate: Sequence[int] | None = None) -> LocalShard
     """Say which elements of a DTensor this process has, or the one at another coordinate of its mesh."""
     mesh = tensor.device_mesh
     own = mesh.get_coordinate() if coordinate is None else coordinate
-    return _shard_at(tuple(tensor.shape), tuple(tensor.stride()), mesh, tuple(tensor.placements), own)
+    return shard_at(tuple(tensor.shape), tuple(tensor.stride()), mesh, tuple(tensor.placements), own)
 
 
 def indices_at(shard: LocalShard, coordinate: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """Say which indices of each dimension the process at another coordinate of the mesh has."""
-    return _shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).indices
+    return shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).indices
 
 
-def _shard_at(
+def shard_at(
     shape: tuple[int, ...], stride: tuple[int, ...], mesh: Any, placements: tuple[Any, ...], own: Sequence[int] | None
 ) -> LocalShard:
     indices = [tuple(range(size)) for size in shape]
@@ -158,7 +158,7 @@ def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
         1 if placement.is_replicate() else shard.mesh.size(place) for place, placement in enumerate(shard.placements)
     ]
     for coordinate in product(*map(range, sizes)):
-        yield _shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).runs
+        yield shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).runs
 
 
 def local(tensor: Any) -> Tensor:

@@ -17,19 +17,22 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import is_sharded, local, shard_of
+from ..distributed.shards import is_sharded, local
 from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
 from ..state.entries import States
 from ..state.names import name_in
-from ..state.noted import Log, SeenGroup
+from ..state.noted import GATHERED, Log, SeenGroup
+from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
 from .commit import InterruptsWaiting
 from .gradients import numbered, ready_to
 from .rules import OVERFLOWED, SCALE, is_measured, rule_for
 from .sharing import Sharing
 
+ADDRESS = Tensor.data_ptr
 GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
 SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[attr-defined]
 
@@ -46,8 +49,10 @@ class WholeNeededError(Exception):
 
 
 def is_needed(optimizer: Any) -> bool:
-    """Tell if some parameter of an optimizer is sharded."""
-    return any(is_sharded(param) for group in optimizer.param_groups for param in group["params"])
+    """Tell if some parameter of an optimizer is sharded, or is to be stepped by parts."""
+    return optimizer._division is not None or any(
+        is_sharded(param) for group in optimizer.param_groups for param in group["params"]
+    )
 
 
 class LocalOptimizer:
@@ -61,14 +66,17 @@ class LocalOptimizer:
         self.groups = list(optimizer.param_groups)
         self.params = [param for _, param in numbered(self.groups)]
         # What torch has to do for these is torch's, by dispatch, and needs their whole.
+        self.division = optimizer._division
         self.locals = {
-            id(param): local_parameter(param)
+            id(param): own
             for place, (group, param) in enumerate(numbered(self.groups))
-            if is_sharded(param) and place not in self.whole and why_whole(optimizer, group, param) is None
+            if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
         }
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
-        self.memory = list(map(LOCAL, self.sharded))
+        self.dtensors = list(filter(is_sharded, self.sharded))
+        self.divided = [param for param in self.sharded if not is_sharded(param)]
+        self.memory, self.addresses = list(map(LOCAL, self.dtensors)), list(map(ADDRESS, self.divided))
         self.refs: list[Any] = [_none] * len(self.own)
         self.optimizer = object.__new__(type(optimizer))
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
@@ -88,7 +96,9 @@ class LocalOptimizer:
             len(groups) == len(self.groups)
             and all(map(is_, groups, self.groups))
             and _same(list(chain.from_iterable([group["params"] for group in groups])), self.params)
-            and all(map(is_, map(LOCAL, self.sharded), self.memory))
+            and all(map(is_, map(LOCAL, self.dtensors), self.memory))
+            and (not self.divided or list(map(ADDRESS, self.divided)) == self.addresses)
+            and optimizer._division is self.division
         )
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
@@ -99,16 +109,24 @@ class LocalOptimizer:
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
-        if one._watch is None:
+        if one._watch is None or self.divided:
             with InterruptsWaiting():
                 take(one)
                 self._show_states(optimizer)
+                self._gather_parameters()
         else:
             take(one)
             if one.state.changes.count != self.seen_inside:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
-        increment_version(self.sharded)
+        increment_version(self.dtensors)
+
+    def _gather_parameters(self) -> None:
+        """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
+        if self.divided and not self.groups[0].get(GATHERED):
+            self.division.gather(self.divided)
+            versions = self.optimizer._versions
+            versions.update({id(own): own._version for own in self.own if id(own) in versions})
 
     def fail(self, error: Exception) -> None:
         """Tell other processes that this one cannot step, where they wait for it."""
@@ -146,6 +164,8 @@ class LocalOptimizer:
         """Give what is here of a gradient, that is divided as its parameter is."""
         if grad is None:
             return None
+        if not is_sharded(param):
+            return self._part_of_gradient(optimizer, param, grad)
         if not is_sharded(grad):
             self._refuse(optimizer, param, f"its gradient is a plain tensor of shape {tuple(grad.shape)}")
         if any(placement.is_partial() for placement in grad.placements):
@@ -155,6 +175,16 @@ class LocalOptimizer:
         if grad.shape != param.shape:
             self._refuse(optimizer, param, f"its gradient has shape {tuple(grad.shape)}")
         return local(grad)
+
+    def _part_of_gradient(self, optimizer: Any, param: Tensor, grad: Tensor) -> Tensor:
+        """Give what is this process's part of a plain gradient."""
+        if grad.layout != torch.strided or is_sharded(grad) or grad.shape != param.shape:
+            raise RuntimeError(
+                f"{type(optimizer).__name__} cannot step {name_in(optimizer.param_groups, param)}: its states are "
+                f"divided among processes, which needs a dense gradient of shape {tuple(param.shape)}, but it is "
+                f"{type(grad).__name__} of {grad.layout} and shape {tuple(grad.shape)}: run backward() again"
+            )
+        return part(grad.detach(), self.locals[id(param)].shard)
 
     def _refuse(self, optimizer: Any, param: Any, what: str) -> None:
         raise RuntimeError(
@@ -179,6 +209,9 @@ class LocalOptimizer:
         if not isinstance(own, LocalParameter):
             return dict(state)
         numbers = numbers_of(optimizer.rule_in(group))
+        if not is_sharded(param):
+            state = {name: value if name in numbers else taken(own, value, True) for name, value in state.items()}
+            return dict(state)
         for fault in faults(own, state, numbers):
             raise RuntimeError(f"{type(optimizer).__name__} cannot step {name_in(self.groups, param)}, which {fault}")
         return local_states(own, state, numbers)
@@ -201,9 +234,20 @@ class LocalOptimizer:
             optimizer.state[param] = new | same
 
 
-def why_whole(optimizer: Any, group: Any, param: Any) -> str | None:
+def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
+    """Make the local parameter of one that is sharded or divided; None where it is stepped as a whole."""
+    if is_sharded(param):
+        own = local_parameter(param)
+    elif optimizer._division is not None and param.layout == torch.strided:
+        own = optimizer._division.local_parameter(param)
+    else:
+        return None
+    return own if why_whole(optimizer, group, own) is None else None
+
+
+def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
     """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
-    if any(placement.is_partial() for placement in param.placements):
+    if param.shard.is_partial:
         return "its elements are terms of a sum"
     if group["differentiable"]:
         return "differentiable=True leaves every operation to autograd"
@@ -224,10 +268,9 @@ def why_whole(optimizer: Any, group: Any, param: Any) -> str | None:
     )
 
 
-def lies_in_order(param: Any) -> bool:
+def lies_in_order(param: LocalParameter) -> bool:
     """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
-    own = local(param)
-    return not own.numel() or bool(own.permute(shard_of(param).order).is_contiguous())
+    return not param.numel() or bool(param.permute(param.shard.order).is_contiguous())
 
 
 def sums(formula: Formula) -> bool:

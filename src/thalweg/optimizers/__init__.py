@@ -17,3 +17,4 @@ from .matrix import *
 from .modelwise import *
 from .rows import *
 from .wrappers import in_backward as in_backward
+from .wrappers import shard_states as shard_states
