@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-SECONDS = 25
+SECONDS = 60
 """Within which processes meet, and answer each other: a hang is a failure."""
 
 
