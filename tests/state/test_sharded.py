@@ -54,9 +54,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("dtype", "options", "what"), REFUSED, ids=lambda value: str(value))
-def test_what_works_on_bits_is_refused(sharded, dtype, options, what):
-    sentence = (
-        f"{what} works on the bits of a tensor that is whole, but parameter 'weight' is sharded, a DTensor: choose"
-    )
-    with pytest.raises(ValueError, match=sentence):
-        thalweg.AdamW([("weight", sharded(torch.randn(8, 8).to(dtype)))], **options)
+def test_what_works_on_bits_is_refused_where_the_whole_is_needed(sharded, dtype, options, what):
+    param = sharded(torch.randn(64, 80).to(dtype))
+    param.grad = sharded(torch.randn(64, 80).to(dtype)).detach()
+    optimizer = thalweg.Muon([("weight", param)], **options)
+    with pytest.raises(RuntimeError, match=f"cannot step parameter 'weight': {what} works on the bits of a tensor"):
+        optimizer.step()

@@ -107,7 +107,7 @@ def _cut(runs: list[Run], numel: int) -> Iterator[int]:
 
 def local_parameter(param: Any) -> LocalParameter:
     """Make the local parameter of a sharded one, over the same memory."""
-    own = LocalParameter(local(param).detach(), bool(param.requires_grad))  # type: ignore[no-untyped-call]
+    own = LocalParameter(local(param).detach(), bool(param.requires_grad))
     own.shard = shard_of(param)
     if getattr(param, "grad_dtype", param.dtype) != param.dtype:
         own.grad_dtype = param.grad_dtype

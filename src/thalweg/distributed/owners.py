@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .shards import LocalShard, indices_at
+from .shards import LocalShard, grid, indices_at
 
 
 class Loads:
@@ -192,11 +192,5 @@ def group_of(mesh: Any) -> Any:
 
 
 def _places(part: Sequence[Sequence[int]]) -> tuple[Any, ...]:
-    """Give the index of a part of each matrix of a stack: a view where its indices follow each other."""
-    if all(not own or own[-1] - own[0] + 1 == len(own) for own in part):
-        return (slice(None), *(slice(own[0], own[-1] + 1) if own else slice(0) for own in part))
-    dims = len(part)
-    return (
-        slice(None),
-        *(torch.tensor(own).view([-1 if place == dim else 1 for place in range(dims)]) for dim, own in enumerate(part)),
-    )
+    """Give the index of a part of each matrix of a stack."""
+    return (slice(None), *grid(part))

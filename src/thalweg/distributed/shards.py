@@ -143,6 +143,7 @@ def indices_at(shard: LocalShard, coordinate: Sequence[int]) -> tuple[tuple[int,
 def shard_at(
     shape: tuple[int, ...], stride: tuple[int, ...], mesh: Any, placements: tuple[Any, ...], own: Sequence[int] | None
 ) -> LocalShard:
+    """Say which elements of a tensor of some shape and division the process at a coordinate of the mesh has."""
     indices = [tuple(range(size)) for size in shape]
     for place, placement in enumerate(placements):
         dim = getattr(placement, "dim", None)
@@ -150,6 +151,16 @@ def shard_at(
             # A process that is no part of the mesh has nothing.
             indices[dim] = () if own is None else _divided(indices[dim], placement, mesh.size(place), own[place])
     return LocalShard(shape, stride, mesh, placements, None if own is None else tuple(own), tuple(indices))
+
+
+def grid(indices: Sequence[Sequence[int]]) -> tuple[Any, ...]:
+    """Give the index of a part of a whole tensor: a view of it where the indices of each dimension follow each other."""
+    if all(not own or own[-1] - own[0] + 1 == len(own) for own in indices):
+        return tuple(slice(own[0], own[-1] + 1) if own else slice(0) for own in indices)
+    dims = len(indices)
+    return tuple(
+        torch.tensor(own).view([-1 if place == dim else 1 for place in range(dims)]) for dim, own in enumerate(indices)
+    )
 
 
 def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
@@ -164,7 +175,9 @@ def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
 def local(tensor: Any) -> Tensor:
     """Give what this process has of a DTensor, once it has arrived; of a parameter no parameter, but its memory."""
     with torch.no_grad():
-        own = tensor.detach().to_local() if isinstance(tensor, torch.nn.Parameter) else tensor.to_local()
+        # A local tensor of a parameter would be marked as one itself.
+        plain: Any = tensor.detach() if isinstance(tensor, torch.nn.Parameter) else tensor
+        own: Any = plain.to_local()
     return own.wait() if hasattr(own, "wait") else own  # type: ignore[no-any-return]
 
 

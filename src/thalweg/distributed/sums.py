@@ -7,6 +7,7 @@ joins the others where they would wait for it, and all of them raise an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,15 +49,13 @@ class Sums:
         found = [mine]
         for group in self.groups:
             parts: list[Any] = [None] * dist.get_world_size(group)
-            self._try(
-                lambda group=group, parts=parts: dist.all_gather_object(parts, found, group=group), "what is told"
-            )
+            self._try(partial(dist.all_gather_object, parts, found, group), "what is told")
             found = [item for part in parts for item in part]
         return found
 
     def _reduced(self, message: Tensor, how: Any, what: str) -> Tensor:
         for group in self.groups:
-            self._try(lambda group=group: dist.all_reduce(message, how, group=group), what)
+            self._try(partial(dist.all_reduce, message, how, group), what)
             self.count += 1
             self.bytes += message.nbytes
         return message
@@ -90,7 +89,7 @@ def differing(shards: Iterable[LocalShard]) -> tuple[LocalShard, LocalShard] | N
 
 
 def _groups(mesh: Any, ranks: list[int]) -> list[Any]:
-    """Find the groups over which messages are added up: that of all processes, or one for each dimension of the mesh."""
+    """Find the groups over which messages are added up: that of all processes, or one for each dimension of a mesh."""
     if ranks == list(range(dist.get_world_size())):
         return [None]
     return [mesh.get_group(place) for place in range(mesh.ndim)]

@@ -1,7 +1,6 @@
 """How a formula runs."""
 
 from collections.abc import Callable
-from threading import RLock
 from typing import Any
 
 from ..formula.facts import known
@@ -9,8 +8,8 @@ from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
 from ..state.keeping import formats
-from ..state.noted import Log
 from .access import InGraph, InPlace
+from .before_steps import without_plans
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
@@ -24,21 +23,6 @@ __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_p
 
 MOST_PLANS = 32
 """Plans kept for sets of parameters that take turns."""
-
-
-def without_plans(log: Log) -> dict[str, Any]:
-    """Give what an optimizer has for its steps before the first: no plan, and the lock under which they are taken."""
-    return {
-        "_log": log,
-        "_step_numbers": {},
-        "_watch": None,
-        "_plans": {},
-        "_lock": RLock(),
-        "_versions": {},
-        "_local": None,
-        "_primed": None,
-        "_sharing": None,
-    }
 
 
 def step(optimizer: Any) -> None:
@@ -66,11 +50,11 @@ def _step_locally(
             optimizer._local = None
             step(optimizer)
             return None
-        local = LocalOptimizer(optimizer, without_plans)
+        local = LocalOptimizer(optimizer)
     try:
         local.step(optimizer, take)
     except WholeNeededError as error:
-        return _step_locally(optimizer, LocalOptimizer(optimizer, without_plans, {**local.whole, **error.whole}), take)
+        return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}), take)
     except Exception as error:
         local.fail(error)
         raise
@@ -87,7 +71,7 @@ def _step(optimizer: Any) -> None:
         if not hasattr(optimizer, "_is_local") and is_needed(optimizer):
             # What is asked for is decided here, by whole gradients: all processes must do the same.
             take = make_states if is_asked_for_states(optimizer) else step
-            optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer, without_plans), take)
+            optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer), take)
         elif not hasattr(optimizer, "_is_local") and is_asked_for_states(optimizer):
             make_states(optimizer)
         else:

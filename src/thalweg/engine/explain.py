@@ -12,6 +12,7 @@ from . import products
 from .build import as_far_as_known
 from .choice import Choice, choose
 from .gradients import Ready, numbered, ready_to
+from .local_optimizer import LocalOptimizer, is_needed
 from .operands import PLAIN
 from .triton import available
 
@@ -19,11 +20,18 @@ from .triton import available
 def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
     sets: dict[Any, list[Choice]] = {}
-    for choice in map(as_far_as_known, choose(optimizer, list(_all(optimizer)))):
+    local = (
+        LocalOptimizer(optimizer, optimizer._local.whole if optimizer._local else None)
+        if is_needed(optimizer)
+        else None
+    )
+    seen = local.optimizer if local else optimizer
+    for choice in map(as_far_as_known, choose(seen, list(_all(seen)))):
         kind = choice.fault or choice.why_eager or (*choice.kernels, _between(choice))
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
     lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
     lines += [f"  {_sentence(choices)}" for choices in sets.values()]
+    lines += [f"  {line}" for line in local.explain()] if local else []
     return "\n".join(lines + _flags(optimizer.param_groups))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,40 +18,20 @@ from ..formula.expr import BLOCK
 from ..formula.passes import Program
 from ..state.formats import PACKED
 from ..state.layout import lie_alike
-from . import seams
+from . import chunks
 from .commit import Change
 from .lines import Counts, pieces, size, table
 from .operands import address
 from .options import Options
+from .seams import Seams
 
 if TYPE_CHECKING:
     from .llvm.kernel import Kernel
     from .matrices import Matrices
     from .owned_matrices import OwnedMatrices
 
-PIECES = 64
-"""Into so many pieces the work is cut, to be shared out evenly."""
-
-CHUNK_LENGTHS = (32_768, 262_144)
-"""Elements of a piece, at least and at most: smaller ones wander between the cores' caches, larger ones end apart."""
-
 ALONE = 65_536
 """Below so many elements in all, waking a second thread costs more than it saves."""
-
-
-class Chunk(NamedTuple):
-    """A piece of one tensor, small enough to share out among threads."""
-
-    row: int
-    """Whose it is."""
-    first: int
-    """Its first element."""
-    length: int
-    """How many there are."""
-    place: int
-    """Where the first stands in the whole tensor: random bits, and blocks, go by that."""
-    block: int
-    """Which of the blocks that are here the first is of."""
 
 
 @dataclass(frozen=True)
@@ -192,8 +172,8 @@ class Launch:
         self.gradients = np.zeros(len(rows), np.int64)
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)
-        chunks = np.array([*_chunks([row.runs for row in rows], in_blocks)], np.int64).reshape(-1, len(Chunk._fields))
-        tables = {"gradients": self.gradients, "chunks": chunks}
+        found = chunks.table(chunks.chunks([row.runs for row in rows], in_blocks))
+        tables = {"gradients": self.gradients, "chunks": found}
         # Apart from tables: a rule may call what it measures as it likes.
         self.shared: dict[str, Any] = {
             # A rule that keeps no count still knows its first step: the one that made its states.
@@ -202,11 +182,15 @@ class Launch:
         offsets = [0, *accumulate(len(program.options) for program in programs)]
         self.calls: list[Call] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
-            own = tables | {"chunks": _of_seams(self.params)} if program.finds_seams else tables
+            own = (
+                tables | {"chunks": chunks.table(chunks.chunks_of_seams(self.params))}
+                if program.finds_seams
+                else tables
+            )
             self.calls.append(Call(program, kernel, rows, own, self.shared, offset))
             self.shared.update(self.calls[-1].measured())
         self.measure = measure and Call(*measure, rows, tables, self.shared, offsets[len(updates)])
-        self.seams: seams.Seams | None = None
+        self.seams: Seams | None = None
         """What is shared of blocks that lie on several processes."""
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.find_gradients(grads)
@@ -309,35 +293,3 @@ def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tenso
         place = torch.empty_like(param, memory_format=torch.preserve_format, requires_grad=False)
         relaid.append((place, grad.detach()))
     return address("grad", place, param.dtype, param.numel(), param.device)
-
-
-def _chunks(rows: Sequence[Sequence[Run]], in_blocks: bool) -> Iterator[Chunk]:
-    """Cut all tensors into pieces.
-
-    Where blocks are looked at, pieces are whole blocks, and always as long: sums are taken in an order of their own.
-    """
-    least, most = CHUNK_LENGTHS
-    total = sum(run.length for runs in rows for run in runs)
-    size = min(max(total // PIECES // least * least, least), most)
-    size = -(-least // BLOCK) * BLOCK if in_blocks else size
-    for row, runs in enumerate(rows):
-        block = 0
-        for run in runs:
-            yield from _pieces(row, run, block, size)
-            block += (run.place + run.length - 1) // BLOCK - run.place // BLOCK + 1
-
-
-def _of_seams(params: Sequence[Tensor]) -> Any:
-    """Cut out the blocks of which other processes have a part."""
-    chunks = [Chunk(row, run.first, run.length, run.place, index) for row, run, index in seams.pieces(params)]
-    return np.array(chunks, np.int64).reshape(-1, len(Chunk._fields))
-
-
-def _pieces(row: int, run: Run, block: int, size: int) -> Iterator[Chunk]:
-    """Cut a run where pieces of the whole tensor begin; its first block is one that its row has."""
-    done = 0
-    while done < run.length:
-        place = run.place + done
-        length = min(size - place % size, run.length - done)
-        yield Chunk(row, run.first + done, length, place, block + place // BLOCK - run.place // BLOCK)
-        done += length

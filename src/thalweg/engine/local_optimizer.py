@@ -6,8 +6,8 @@ their place in the whole, live views of the groups, and what is here of each sta
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter, call, is_
 from typing import Any
@@ -19,14 +19,16 @@ from torch.autograd.graph import increment_version
 
 from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import is_sharded, local
+from ..distributed.shards import grid, is_sharded, local, shard_of
 from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
 from ..state.entries import States
+from ..state.layout import whole
 from ..state.names import name_in
 from ..state.noted import GATHERED, Log, SeenGroup
 from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
+from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered, ready_to
 from .rules import OVERFLOWED, SCALE, is_measured, rule_for
@@ -34,7 +36,7 @@ from .sharing import Sharing
 
 ADDRESS = Tensor.data_ptr
 GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
-SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[attr-defined]
+SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
 """Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
@@ -58,9 +60,7 @@ def is_needed(optimizer: Any) -> bool:
 class LocalOptimizer:
     """The local optimizer, and what it shares with the one that the user has."""
 
-    def __init__(
-        self, optimizer: Any, without_plans: Callable[[Log], dict[str, Any]], whole: Mapping[int, str] | None = None
-    ) -> None:
+    def __init__(self, optimizer: Any, whole: Mapping[int, str] | None = None) -> None:
         """Leave those whole that are known to need it, by the place of each among all parameters, and why."""
         self.whole = dict(whole or {})
         self.groups = list(optimizer.param_groups)
@@ -71,6 +71,11 @@ class LocalOptimizer:
             id(param): own
             for place, (group, param) in enumerate(numbered(self.groups))
             if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
+        }
+        self.wholes = {
+            id(param): whole_parameter(param)
+            for group, param in numbered(self.groups)
+            if id(param) not in self.locals and is_sharded(param) and needs_lines(optimizer, group, param)
         }
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
@@ -83,11 +88,13 @@ class LocalOptimizer:
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
         self.optimizer.__dict__.update(without_plans(Log()))
         self.optimizer._sharing = Sharing(self.optimizer) if self.own else None
-        self.outside = self.seen_outside = self.seen_inside = None
+        self.outside: Any = None
+        self.seen_outside = self.seen_inside = 0
         self._take_states(optimizer)
 
     def _local(self, param: Tensor) -> Tensor:
-        return self.locals.get(id(param), param)
+        key = id(param)
+        return self.locals[key] if key in self.locals else self.wholes.get(key, param)
 
     def fits(self, optimizer: Any) -> bool:
         """Tell if these are still the groups and parameters, where they were."""
@@ -105,21 +112,45 @@ class LocalOptimizer:
         """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
+        self._take_wholes()
         one = self.optimizer
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
-        if one._watch is None or self.divided:
+        if one._watch is None or self.divided or self.wholes:
             with InterruptsWaiting():
                 take(one)
                 self._show_states(optimizer)
                 self._gather_parameters()
+                self._put_wholes()
         else:
             take(one)
             if one.state.changes.count != self.seen_inside:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
         increment_version(self.dtensors)
+
+    @torch.no_grad()
+    def _take_wholes(self) -> None:
+        """Gather the parameters and gradients of those that each process steps as a whole, as rows and columns need."""
+        for param in self.params if self.wholes else ():
+            own = self.wholes.get(id(param))
+            if own is not None:
+                grad = param.grad
+                own.grad = None if grad is None else whole(grad).to(own.dtype)
+                gathered = whole(param.detach())
+                if not torch.equal(gathered, own):
+                    own.copy_(gathered)
+
+    @torch.no_grad()
+    def _put_wholes(self) -> None:
+        """Keep of each what is this process's."""
+        for param in self.params if self.wholes else ():
+            own = self.wholes.get(id(param))
+            if own is not None:
+                shard = shard_of(param)
+                local(param).copy_(own.detach()[grid(shard.indices)])
+                own.grad = None
 
     def _gather_parameters(self) -> None:
         """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
@@ -132,6 +163,17 @@ class LocalOptimizer:
         """Tell other processes that this one cannot step, where they wait for it."""
         if self.optimizer._sharing:
             self.optimizer._sharing.fail(error)
+
+    def explain(self) -> Iterator[str]:
+        """Say what is sharded how, what is stepped as a whole and why, and what processes tell each other in a step."""
+        kinds = Counter(own.shard.words for own in self.own)
+        for words, count in kinds.items():
+            yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
+        for place, (group, param) in enumerate(numbered(self.groups)):
+            if is_sharded(param) and id(param) not in self.locals:
+                why = self.whole.get(place) or why_whole(self.optimizer, group, param)
+                yield f"{name_in(self.groups, param)} is stepped as a whole, by torch's dispatch, because {why}"
+        yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
 
     def _take_numbers(self, optimizer: Any) -> None:
         """Take over what a scaler and the user may have set on the optimizer."""
@@ -207,7 +249,7 @@ class LocalOptimizer:
     def _taken(self, optimizer: Any, group: Any, param: Any, state: Any) -> dict[str, Any]:
         own = self._local(param)
         if not isinstance(own, LocalParameter):
-            return dict(state)
+            return {name: whole(value) if own is not param else value for name, value in state.items()}
         numbers = numbers_of(optimizer.rule_in(group))
         if not is_sharded(param):
             state = {name: value if name in numbers else taken(own, value, True) for name, value in state.items()}
@@ -266,6 +308,18 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
         if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
         else None
     )
+
+
+def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
+    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
+    if group["differentiable"] or any(placement.is_partial() for placement in param.placements):
+        return False
+    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
+
+
+def whole_parameter(param: Any) -> Tensor:
+    """Make what all of a sharded parameter is stepped in, on each process."""
+    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
 
 
 def lies_in_order(param: LocalParameter) -> bool:

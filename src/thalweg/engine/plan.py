@@ -138,7 +138,7 @@ class Plan:
             with_seams = [launch for launch in launches if launch.seams]
             for launch in with_seams:
                 launch.prepare(launch.sums_before)
-            sharing.add_peaks([launch.seams for launch in with_seams])
+            sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
 
     def _add_up(self, sharing: Sharing | None) -> None:
         """Add up what the last passes have measured on their way."""

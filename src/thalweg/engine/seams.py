@@ -1,4 +1,4 @@
-"""The blocks of one launch that lie on several processes: each finds the largest size of its part, and learns that of all.
+"""The blocks of one launch that lie on several processes: each finds the largest size of its part, and learns all.
 
 A block of 256 elements has one scale, which follows from its largest element. Where a shard begins or ends within a
 block, the sizes are found by a pass over these blocks alone, and all processes take the largest of each.
@@ -34,7 +34,7 @@ class Seams:
         return {name: parts[index] for name, parts in self.parts.items()}
 
     def places(self, starts: Sequence[int]) -> Tensor:
-        """Find the places in a message where the numbers of each parameter start somewhere, one size after the other."""
+        """Find the places in a message where the numbers of each parameter start somewhere, one after the other."""
         return torch.cat(
             [
                 param.pieces[1] + (start + index * len(param.seams))

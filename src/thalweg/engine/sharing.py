@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, zip_longest
 from typing import Any
 
@@ -60,11 +60,24 @@ class Sharing:
 
     def planned(self) -> Layout:
         """Find out what is to be added up in the next step, and that all processes are of one mind about it."""
+        # What is known of plans that are no more is not kept.
+        self.known.clear()
         self.layout = layout_of(self.optimizer, self.pairs)
         if any(map(any, self.layout)) and self.layout not in self.agreed:
             self._meet()
             self._agree(None)
         return self.layout
+
+    def explain(self) -> Iterator[str]:
+        """Say which messages a step takes, and how long each is."""
+        layout = layout_of(self.optimizer, self.pairs)
+        order = [BEFORE, *range(FIRST_PASS, len(layout)), SEAMS, AT_THE_END]
+        taken = [moment for moment in order if moment < len(layout) and any(layout[moment])]
+        for moment in taken:
+            size = 4 * sum(layout[moment]) if moment == SEAMS else 8 * (1 + sum(layout[moment]))
+            yield f"a step takes one all_reduce of {size:,} bytes: {MOMENTS[min(moment, FIRST_PASS)]}"
+        if not taken:
+            yield "a step takes no collective"
 
     def _meet(self) -> None:
         """Make sure of whom this process adds up with."""
@@ -80,7 +93,7 @@ class Sharing:
             self.sums = Sums(shards, self.name)
 
     def _agree(self, fault: str | None) -> None:
-        """Hear what all processes are about to do; raises RuntimeError on each where one cannot, or is of another mind."""
+        """Hear what all are about to do; raises RuntimeError on each where one cannot, or is of another mind."""
         assert self.sums is not None
         if self.last and self.is_silent:
             self._interrupt()
@@ -170,15 +183,14 @@ class Sharing:
             return is_so
         return not self.sums.add(torch.tensor([float(not is_so)], dtype=torch.float64), "whether gradients are finite")
 
-    def _cells(self, params: Sequence[Tensor], moment: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _cells(self, params: Sequence[Tensor], moment: int) -> Any:
         """Find the rows of sharded parameters, their places in the message, and whether this process's part counts."""
         key = id(params), moment
         if key not in self.known or self.known[key][0] is not params:
             counts = self.layout[moment]
             starts = [0, *accumulate(counts)]
-            found = [
-                (row, self.places[id(param)], param) for row, param in enumerate(params) if id(param) in self.places
-            ]
+            local = [(row, param) for row, param in enumerate(params) if isinstance(param, LocalParameter)]
+            found = [(row, self.places[id(param)], param) for row, param in local]
             self.known[key] = (
                 params,
                 torch.tensor([row for row, _, _ in found], dtype=torch.int64),
@@ -186,10 +198,6 @@ class Sharing:
                 torch.tensor([float(param.shard.is_first_copy) for _, _, param in found], dtype=torch.float64),
             )
         return self.known[key][1:]
-
-    def forget(self) -> None:
-        """Let go of what is known of plans that are no more."""
-        self.known.clear()
 
 
 def _at(column: Any, rows: Tensor) -> Tensor:

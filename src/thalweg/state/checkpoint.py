@@ -196,8 +196,8 @@ def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
 
     def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         rule = optimizer.rule_in(group)
-        own = parts.local_of(optimizer, param) if parts.is_by_element(rule, state) else None
-        if own is not None:
+        own = parts.local_of(optimizer, param)
+        if own is not None and parts.is_by_element(rule, param, group):
             return _fitted_part(rule, own, state, group, others, is_divided=not is_sharded(param))
         wrong = state_faults(rule, state, param, group, others)
         return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong

@@ -91,7 +91,7 @@ class SeenGroup(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Look an option up; a dict's own way goes past what is missing."""
-        return self[name] if name in self else default
+        return super().get(name, self.group.get(name, default))
 
 
 class OneParameter(dict[str, Any]):

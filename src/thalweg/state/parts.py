@@ -1,8 +1,8 @@
 """States of parameters of which each process has a part, as checkpoints have them: whole, or as DTensors.
 
-A state that has an element for each of the parameter's is a DTensor, which torch's checkpoints divide anew for any number
-of processes. Scales of blocks, and codes of which two share a byte, are saved whole: there is no DTensor whose parts are
-those that processes have, as a block may lie on two of them.
+A state that has an element for each of the parameter's is a DTensor, which torch's checkpoints divide anew for any
+number of processes. Scales of blocks, and codes of which two share a byte, are saved whole: there is no DTensor whose
+parts are those that processes have, as a block may lie on two of them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
 from ..distributed.shards import is_sharded, local
 from ..distributed.sums import largest
+from ..formula.facts import known
 from ..formula.places import BLOCK
 from ..formula.rule import Rule
+from ..formula.trace import formula_of
 from .blocks import SCALE
 from .packed import packed, unpacked
 from .sharded import local_state
@@ -32,9 +34,9 @@ def local_of(optimizer: Any, param: Any) -> LocalParameter | None:
     return None if division is None else division.local_parameter(param)
 
 
-def is_by_element(rule: Rule, state: Mapping[str, Any]) -> bool:
-    """Tell if all that is kept goes by elements of the parameter, and not by its rows or columns."""
-    return all(rule.scope(name) == "element" for name in rule.states if name in state and name not in rule.scalars)
+def is_by_element(rule: Rule, param: Any, group: Mapping[str, Any]) -> bool:
+    """Tell if a rule goes by elements of a parameter, and not by its rows or columns."""
+    return not formula_of(rule, known(rule.owner, param, group)).has_lines
 
 
 def taken(param: LocalParameter, value: Any, is_divided: bool) -> Any:

@@ -68,6 +68,7 @@ def has_rows_of_blocks(param: LocalParameter) -> bool:
 def faults(param: LocalParameter, state: Mapping[str, Any], numbers: Collection[str]) -> Iterator[str]:
     """Say which states are not divided as their parameter is, in words that follow its name."""
     shard = param.shard
+    value: Any
     for name, value in state.items():
         if name in numbers or not isinstance(value, Tensor):
             continue
