@@ -52,7 +52,8 @@ def make_states(optimizer: Any) -> None:
     optimizer.state.update({param: state for param, state in made.items() if state})
     if accumulates(optimizer):
         for group in optimizer.param_groups:
-            group.setdefault(GATHERED, 0)
+            if GATHERED not in group:
+                group[GATHERED] = 0
     optimizer._primed = Primed(optimizer.state)
 
 
@@ -65,7 +66,9 @@ def forget_states(optimizer: Any) -> None:
 
 def _states(optimizer: Any, item: Ready) -> dict[str, Any]:
     """Make the states of one parameter under its options, but for the rate: at that of zero a rule may keep less."""
-    item = replace(item, group={**item.group, RATE: 1.0} if RATE in item.group else item.group)
+    # A group may be the view of another one, whose options it has.
+    own = dict(getattr(item.group, "group", item.group))
+    item = replace(item, group={**own, RATE: 1.0} if RATE in own else own)
     formula = formula_of(counting_rule(optimizer, item.group), item.options)
     kept = dict(formats(formula.rule, formula.states, item.param, item.group, {}))
     state: dict[str, Any] = {}
