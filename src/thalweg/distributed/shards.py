@@ -154,7 +154,7 @@ def shard_at(
 
 
 def grid(indices: Sequence[Sequence[int]]) -> tuple[Any, ...]:
-    """Give the index of a part of a whole tensor: a view of it where the indices of each dimension follow each other."""
+    """Give the index of a part of a whole tensor: a view of it where the indices of each dimension are neighbours."""
     if all(not own or own[-1] - own[0] + 1 == len(own) for own in indices):
         return tuple(slice(own[0], own[-1] + 1) if own else slice(0) for own in indices)
     dims = len(indices)

@@ -273,12 +273,10 @@ class Launch:
 
 
 def in_turn(launches: Sequence[Sequence[Sequence[Change]]]) -> Iterator[Change]:
-    """Let launches take turns: each has its next stage after the first one of the launch that follows."""
-    most = max(map(len, launches), default=0)
-    for time in range(len(launches) + most - 1):
-        for place in range(min(time, len(launches) - 1), max(time - most, -1), -1):
-            if time - place < len(launches[place]):
-                yield from launches[place][time - place]
+    """Let launches take turns: all have their first stage before any has its second, so that nobody waits idly."""
+    for stage in range(max(map(len, launches), default=0)):
+        for launch in launches:
+            yield from launch[stage] if stage < len(launch) else ()
 
 
 def shared_numbers(rows: Sequence[Row]) -> list[str]:

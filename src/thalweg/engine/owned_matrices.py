@@ -26,6 +26,11 @@ BUCKET = 2**22
 """Elements of matrices that travel in one message: fewer, and latency counts; more, and nothing is made meanwhile."""
 
 
+def most(numel: int, processes: int) -> int:
+    """Say how many matrices travel in one message: at least one for each process, so that all of them have work."""
+    return processes * max(BUCKET // (numel * processes), 1)
+
+
 class OwnedMatrices:
     """What waits between the passes of one launch, whose parameters are divided alike."""
 

@@ -238,9 +238,11 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
     first = choices[0]
-    is_divided = owned_matrices.are_divided(first.program, first.item.param, first.item.group)
-    most = owned_matrices.BUCKET if is_divided else matrices.most(first.item.param.device)
-    count = max(most // max(first.whole_numel, 1), 1)
+    param, numel = first.item.param, max(first.whole_numel, 1)
+    if owned_matrices.are_divided(first.program, param, first.item.group):
+        count = owned_matrices.most(numel, param.shard.mesh.size())  # type: ignore[attr-defined]
+    else:
+        count = max(matrices.most(param.device) // numel, 1)
     for place in range(0, len(choices), count):
         yield choices[place : place + count]
 
