@@ -116,7 +116,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
         check_steps(type(self), Optimizer)
         self.engine = checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
         self._metrics, self._first_index, self._in_backward = engine.Metrics(), 0, False
-        self._division = None
+        self._division: Any = None
         self._forget_plans()
         defaults = defaults_of(type(self), values, keywords)
         super().__init__(iterable(params), defaults)

@@ -31,7 +31,7 @@ class Division:
     def __init__(self, group: Any) -> None:
         if not dist.is_initialized():
             raise RuntimeError("states are divided among processes: call torch.distributed.init_process_group() first")
-        self.group = dist.group.WORLD if group is None else group
+        self.group: Any = dist.group.WORLD if group is None else group
         self.meshes: dict[str, Any] = {}
         self.size = dist.get_world_size(self.group)
         self.key: list[Any] = []
@@ -41,7 +41,7 @@ class Division:
     def local_parameter(self, param: Tensor) -> LocalParameter:
         """Make the local parameter over this process's rows of a parameter, in its very memory."""
         shard = self.shard(param)
-        own = LocalParameter(part(param.detach(), shard), param.requires_grad)  # type: ignore[no-untyped-call]
+        own = LocalParameter(part(param.detach(), shard), param.requires_grad)
         own.shard = shard
         return own
 
@@ -49,7 +49,7 @@ class Division:
         """Divide the outermost dimension in memory that has more than one index; a single number is everybody's."""
         from torch.distributed.tensor import Replicate, Shard
 
-        order = sorted(range(param.dim()), key=lambda dim: (-param.stride(dim), dim))
+        order = sorted(range(param.dim()), key=lambda dim: (-param.stride()[dim], dim))
         dim = next((dim for dim in order if param.shape[dim] > 1), None)
         placement = Replicate() if dim is None else Shard(dim)
         mesh = self._mesh(param.device.type)
@@ -103,9 +103,9 @@ class Division:
     def _receive(self, transfer: Transfer, parts: Parts) -> None:
         here = dist.get_rank(self.group)
         for rank, (own, message) in enumerate(zip(parts, transfer.wait().chunk(self.size), strict=True)):
-            sizes = [each.numel() for each in own]
+            sizes: list[int] = [each.numel() for each in own]
             if rank != here and sum(sizes):
-                torch._foreach_copy_(own, list(message[: sum(sizes)].split(sizes)))
+                torch._foreach_copy_(own, list(torch.split(message[: sum(sizes)], sizes)))
 
 
 def part(tensor: Tensor, shard: LocalShard) -> Tensor:

@@ -108,7 +108,7 @@ class Exchange:
         incoming = [self.own * size * sends for size, sends in zip(self.sizes, self.sends, strict=True)]
         received = parts.new_empty(sum(incoming))
         # To processes of other replicas nothing is sent: what they would get is cut out.
-        each = parts.split([count * size for count in self.counts])
+        each = torch.split(parts, [count * size for count in self.counts])
         sent = (
             parts
             if all(self.sends)
@@ -119,7 +119,9 @@ class Exchange:
     def whole(self, received: Tensor) -> Tensor:
         """Put matrices together from what has arrived of them."""
         stack = received.new_empty((self.own, *self.shard.shape))
-        pieces = received.split([self.own * size * sends for size, sends in zip(self.sizes, self.sends, strict=True)])
+        pieces = torch.split(
+            received, [self.own * size * sends for size, sends in zip(self.sizes, self.sends, strict=True)]
+        )
         for part, piece, sends in zip(self.indices, pieces, self.sends, strict=True):
             if sends and piece.numel():
                 stack[_places(part)] = self._shaped(piece, part)

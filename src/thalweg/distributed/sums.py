@@ -21,6 +21,10 @@ class StoppedError(RuntimeError):
     """Raised on each process, once one of them has said why it cannot go on."""
 
 
+class LeftError(RuntimeError):
+    """Raised where another process did not come."""
+
+
 class Sums:
     """The processes that share some tensors, and what they add up."""
 
@@ -64,9 +68,9 @@ class Sums:
         try:
             call()
         except RuntimeError as error:
-            raise RuntimeError(
-                f"{self.owner} waited for {what} of processes {self.ranks}, but one of them left, or did not come in "
-                f"time ({str(error).splitlines()[0]}): start all processes anew, from the last checkpoint"
+            raise LeftError(
+                f"{self.owner} waited for {what} of processes {self.ranks}, but one of them left, or did not come "
+                "within the timeout of init_process_group: start all processes anew, from the last checkpoint"
             ) from error
 
 

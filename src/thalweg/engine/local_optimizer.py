@@ -35,7 +35,7 @@ from .rules import OVERFLOWED, SCALE, is_measured, rule_for
 from .sharing import Sharing
 
 ADDRESS = Tensor.data_ptr
-GRAD, LOCAL = attrgetter("grad"), attrgetter("_local_tensor")
+GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
 SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
@@ -83,6 +83,7 @@ class LocalOptimizer:
         self.divided = [param for param in self.sharded if not is_sharded(param)]
         self.memory, self.addresses = list(map(LOCAL, self.dtensors)), list(map(ADDRESS, self.divided))
         self.refs: list[Any] = [_none] * len(self.own)
+        self.specs: list[Any] = [None] * len(self.own)
         self.optimizer = object.__new__(type(optimizer))
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
@@ -110,10 +111,12 @@ class LocalOptimizer:
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
         """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
+        one = self.optimizer
+        if one._sharing:
+            one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
         self._take_wholes()
-        one = self.optimizer
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
@@ -171,8 +174,9 @@ class LocalOptimizer:
             yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
         for place, (group, param) in enumerate(numbered(self.groups)):
             if is_sharded(param) and id(param) not in self.locals:
-                why = self.whole.get(place) or why_whole(self.optimizer, group, param)
-                yield f"{name_in(self.groups, param)} is stepped as a whole, by torch's dispatch, because {why}"
+                how = "on each process" if id(param) in self.wholes else "by torch's dispatch"
+                why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
+                yield f"{name_in(self.groups, param)} is stepped as a whole, {how}, because {why}"
         yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
 
     def _take_numbers(self, optimizer: Any) -> None:
@@ -191,15 +195,18 @@ class LocalOptimizer:
         if all(map(is_, map(call, self.refs), grads)):
             return
         try:
-            own = list(map(LOCAL, grads))
-            fits = all(map(_is_like, grads, self.sharded, own))
+            own, specs = list(map(LOCAL, grads)), list(map(SPEC, grads))
         except AttributeError:
-            fits = False
-        if not fits:
+            own, specs = [], []
+        # Torch has one description for all gradients of a parameter, so it is as it was, step after step.
+        if not specs or not all(map(is_, specs, self.specs)) or set(map(type, own)) != {Tensor}:
             own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
+            self.specs = specs if all(map(_is_like, self.sharded, grads)) else [None] * len(specs)
         deque(map(SET_GRAD, self.own, own), maxlen=0)
+        # What was added up anew is not what the gradient itself has.
         self.refs = [
-            _none if grad is None else ref(grad, param.let_go) for grad, param in zip(grads, self.own, strict=True)
+            ref(grad, param.let_go) if mine is not None and mine is LOCAL(grad) else _none
+            for grad, param, mine in zip(grads, self.own, own, strict=True)
         ]
 
     def _gradient(self, optimizer: Any, param: Any, grad: Any) -> Tensor | None:
@@ -337,10 +344,12 @@ def numbers_of(rule: Any) -> set[str]:
     return {"step", *rule.scalars}
 
 
-def _is_like(grad: Any, param: Any, own: Any) -> bool:
-    """Tell if a gradient is divided as its parameter is, and has arrived."""
-    spec, wanted = grad._spec, param._spec
-    return type(own) is Tensor and (spec is wanted or (spec.placements, spec.mesh) == (wanted.placements, wanted.mesh))
+def _is_like(param: Any, grad: Any) -> bool:
+    """Tell if a gradient is of the shape of its parameter, and divided as that is."""
+    if grad is None or not is_sharded(grad):
+        return False
+    wanted = param.shape, param.device_mesh, param.placements
+    return bool((grad.shape, grad.device_mesh, grad.placements) == wanted)
 
 
 def _lie_alike(one: Any, other: Any) -> bool:

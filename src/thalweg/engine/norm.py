@@ -33,11 +33,8 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     """
     seen = [launch.look_at_gradients() for launch in launches]
     with torch.no_grad():
-        if optimizer._sharing and optimizer._sharing.at(NORM_MOMENT):
-            optimizer._sharing.add(
-                NORM_MOMENT, [(launch.params, [square]) for launch, square in zip(launches, seen, strict=True)]
-            )
-        squares = [*seen, *(eager.grad_square(optimizer, item) for item in items)]
+        elsewhere = _shared(optimizer, launches, seen)
+        squares = [*seen, *elsewhere, *(eager.grad_square(optimizer, item) for item in items)]
         device = next((square.device for square in squares if is_on_device(square)), None)
         groups = optimizer.param_groups
         limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
@@ -58,6 +55,15 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     for launch in launches:
         launch.options.fill_in_numbers_of_the_step()
     return is_left_out
+
+
+def _shared(optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any]) -> list[Tensor]:
+    """Add up what processes have seen of sharded parameters; give what others alone have seen."""
+    if not (optimizer._sharing and optimizer._sharing.at(NORM_MOMENT)):
+        return []
+    pairs = zip(launches, seen, strict=True)
+    found = optimizer._sharing.add(NORM_MOMENT, [(launch.params, [square]) for launch, square in pairs])
+    return [torch.tensor([number for numbers in found for number in numbers], dtype=torch.float64)]
 
 
 def forget_what_is_not_finite(optimizer: Any) -> None:

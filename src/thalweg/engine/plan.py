@@ -21,7 +21,7 @@ from . import capture, eager, matrices, norm, owned_matrices
 from .access import InPlace
 from .build import kernel_for, with_kernels
 from .choice import Choice, choose
-from .commit import InterruptsWaiting, commit, entries
+from .commit import Change, InterruptsWaiting, commit, entries
 from .eager import Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
@@ -99,8 +99,8 @@ class Plan:
         updates = eager.computed(optimizer, first)
         prepared = self._prepared(optimizer._sharing)
         stages = [launch.stages(is_left_out, launch in prepared) for launch in self.launches]
-        first_of_all = [partial(self._prepare, optimizer._sharing, prepared)] if prepared else []
-        changes = [*first_of_all, *in_turn(stages)]
+        changes: list[Change] = [partial(self._prepare, optimizer._sharing, prepared)] if prepared else []
+        changes += in_turn(stages)
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
         conclusion = partial(self._conclude, optimizer, updates)
@@ -140,14 +140,17 @@ class Plan:
                 launch.prepare(launch.sums_before)
             sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
 
-    def _add_up(self, sharing: Sharing | None) -> None:
-        """Add up what the last passes have measured on their way."""
+    def _add_up(self, optimizer: Any) -> None:
+        """Add up what the last passes have measured on their way, here and on other processes."""
+        sharing = optimizer._sharing
         if sharing and sharing.at(AT_THE_END):
-            sharing.add(AT_THE_END, [(launch.params, list(launch.measured().values())) for launch in self.launches])
+            tables = [(launch.params, list(launch.measured().values())) for launch in self.launches]
+            for name, number in sharing.measured_elsewhere(sharing.add(AT_THE_END, tables)):
+                optimizer._metrics.add(name, number)
 
     def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
         """Take note of what was measured, and let go of gradients."""
-        self._add_up(optimizer._sharing)
+        self._add_up(optimizer)
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():

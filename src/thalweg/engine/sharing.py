@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, zip_longest
+from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
-from ..distributed.sums import StoppedError, Sums, differing
-from ..formula.passes import passes
+from ..distributed.sums import LeftError, StoppedError, Sums, differing
+from ..formula.passes import Program, passes
 from ..formula.trace import formula_of
 from ..state.convert import in_line
 from ..state.keeping import formats
@@ -131,7 +131,7 @@ class Sharing:
 
     def fail(self, error: Exception) -> None:
         """Tell the others that this process cannot take the step, if they wait for it."""
-        if self.is_silent and not isinstance(error, ToldError):
+        if self.is_silent and not isinstance(error, ToldError | LeftError):
             self.layout = layout_of(self.optimizer, self.pairs)
             if any(map(any, self.layout)):
                 self._meet()
@@ -139,14 +139,17 @@ class Sharing:
 
     def begin(self, layout: Layout) -> None:
         """Begin a step of a plan."""
-        self.layout, self.is_silent = layout, True
+        self.layout = layout
 
     def at(self, moment: int) -> bool:
         """Tell if something is added up at a moment."""
         return moment < len(self.layout) and any(self.layout[moment])
 
-    def add(self, moment: int, tables: Sequence[tuple[Sequence[Tensor], Sequence[Any]]]) -> None:
-        """Add up the columns of tables that have a row for each parameter: all in one message."""
+    def add(self, moment: int, tables: Sequence[tuple[Sequence[Tensor], Sequence[Any]]]) -> list[list[float]]:
+        """Add up the columns of tables that have a row for each parameter: all in one message.
+
+        Gives the sums of sharded parameters that are in no table: here they have no gradients, elsewhere they may.
+        """
         assert self.sums is not None
         message = torch.zeros(sum(self.layout[moment]), dtype=torch.float64)
         cells = [(columns, self._cells(params, moment)) for params, columns in tables]
@@ -163,6 +166,22 @@ class Sharing:
         for columns, (rows, places, _) in cells:
             for index, column in enumerate(columns):
                 _put(column, rows, found[places + index])
+        here = {id(param) for params, _ in tables for param in params}
+        starts = [0, *accumulate(self.layout[moment])]
+        if all(id(param) in here for _, param in self.pairs):
+            return []
+        pieces = pairwise(starts)
+        return [
+            [] if id(param) in here else found[first:last].tolist()
+            for (_, param), (first, last) in zip(self.pairs, pieces, strict=True)
+        ]
+
+    def measured_elsewhere(self, found: Sequence[Sequence[float]]) -> Iterator[tuple[str, float]]:
+        """Give what the last pass has measured of parameters that have no gradients here, each with its name."""
+        for (group, param), numbers in zip(self.pairs, found, strict=False):
+            if numbers:
+                names = _programs(self.optimizer, group, param)[-1].totals
+                yield from zip(names, numbers, strict=True)
 
     def add_peaks(self, seams: Sequence[Seams]) -> None:
         """Take the largest of what processes have found in blocks that they have parts of: all in one message."""
@@ -224,13 +243,19 @@ def layout_of(optimizer: Any, pairs: Sequence[tuple[Any, LocalParameter]]) -> La
 
 def _counts(optimizer: Any, group: Any, param: LocalParameter) -> list[int]:
     """Count the sums of one parameter: of its gradient before, and of each pass."""
+    own = [len(each.totals) for each in _programs(optimizer, group, param) if not each.finds_seams]
     options = ready_to(optimizer, group, param, param, 0).options
-    formula, state = formula_of(rule_for(optimizer, group), options), optimizer.state.get(param, {})
-    kept = dict(formats(formula.rule, formula.states, param, group, in_line(formula.rule, state, param, group)))
-    program = program_for(formula, kept, param)
     measure = 0
     if is_measured(optimizer):
         measure = len(program_for(formula_of(measuring_rule_for(optimizer, group), options), {}, param).totals)
-    own = [len(each.totals) for each in passes(program) if not each.finds_seams]
+    seams = _programs(optimizer, group, param)[-1].seams
     # What is measured by the last pass comes after all others, at one moment for parameters of whatever rule.
-    return [measure, own[-1], len(program.seams) * len(param.seams) if program.seams else 0, *own[:-1]]
+    return [measure, own[-1], len(seams) * len(param.seams) if seams else 0, *own[:-1]]
+
+
+def _programs(optimizer: Any, group: Any, param: LocalParameter) -> list[Program]:
+    """Find the passes of a parameter's next step."""
+    options = ready_to(optimizer, group, param, param, 0).options
+    formula, state = formula_of(rule_for(optimizer, group), options), optimizer.state.get(param, {})
+    kept = dict(formats(formula.rule, formula.states, param, group, in_line(formula.rule, state, param, group)))
+    return list(passes(program_for(formula, kept, param)))

@@ -8,6 +8,7 @@ from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
@@ -81,10 +82,10 @@ class Watch:
         if not self._fits(optimizer):
             return False
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
-        grads = list(map(GRAD, self.held))
+        grads = gradients_of(self.held)
         if self.residues:
             drop(optimizer, self.residues)
-        if self.look() and _same(list(map(GRAD, self.held)), grads):
+        if self.look() and _same(gradients_of(self.held), grads):
             if not self.runs_at_once:
                 self.changes += self.plan.run(optimizer)
             note(optimizer, self.residues)
@@ -115,7 +116,7 @@ class Watch:
 
     def _step_after_all(self, optimizer: Any) -> bool:
         """Look at all tensors through Python; take the step if all that changed is where the gradients are."""
-        grads = list(map(GRAD, self.params))
+        grads = gradients_of(self.params)
         found = {id(param): grad for param, grad in zip(self.params, grads, strict=True)}
         compiled = [found[id(param)] for param in self.compiled]
         if not (self._tensors_hold(grads) and all(map(self.room.has, compiled))):
@@ -178,6 +179,12 @@ class Room:
         start, stop = extent(grad)
         after = bisect_right(self.stops, start)
         return after == len(self.starts) or stop <= self.starts[after]
+
+
+def gradients_of(params: Sequence[Tensor]) -> list[Tensor | None]:
+    """Give the gradient of each; a class of its own would be asked each time whether it does things its own way."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return list(map(GRAD, params))
 
 
 def _targets(launch: Launch) -> Iterator[int]:

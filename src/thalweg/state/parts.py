@@ -41,8 +41,6 @@ def is_by_element(rule: Rule, param: Any, group: Mapping[str, Any]) -> bool:
 
 def taken(param: LocalParameter, value: Any, is_divided: bool) -> Any:
     """Take what is here of a saved state; a plain one of a sharded parameter stays, for others to refuse."""
-    if not isinstance(value, Tensor):
-        return value
     shard = param.shard
     if is_sharded(value):
         is_alike = (value.device_mesh, tuple(value.placements)) == (shard.mesh, shard.placements)
@@ -51,6 +49,8 @@ def taken(param: LocalParameter, value: Any, is_divided: bool) -> Any:
         if not is_divided:
             return value
         value = value.full_tensor()
+    if not isinstance(value, Tensor):
+        return value
     if is_divided and tuple(value.shape) == shard.shape:
         return part(value, shard).clone(memory_format=torch.preserve_format)
     blocks = -(-shard.numel // BLOCK)

@@ -68,20 +68,21 @@ def has_rows_of_blocks(param: LocalParameter) -> bool:
 def faults(param: LocalParameter, state: Mapping[str, Any], numbers: Collection[str]) -> Iterator[str]:
     """Say which states are not divided as their parameter is, in words that follow its name."""
     shard = param.shard
-    value: Any
-    for name, value in state.items():
-        if name in numbers or not isinstance(value, Tensor):
+    values: Mapping[str, Any] = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    for name, value in values.items():
+        if name in numbers:
             continue
+        whole: Any = value
         if not is_sharded(value):
             if not _is_own(param, value):
                 yield (
                     f"is sharded ({shard.words}), but its {name} is a plain tensor of shape {tuple(value.shape)}: "
                     f"{REDISTRIBUTE}"
                 )
-        elif (value.device_mesh, tuple(value.placements)) != (shard.mesh, shard.placements):
+        elif (whole.device_mesh, tuple(whole.placements)) != (shard.mesh, shard.placements):
             yield (
-                f"is sharded as {shard.placements} on {shard.mesh}, but its {name} as {tuple(value.placements)} on "
-                f"{value.device_mesh}: {REDISTRIBUTE}"
+                f"is sharded as {shard.placements} on {shard.mesh}, but its {name} as {tuple(whole.placements)} on "
+                f"{whole.device_mesh}: {REDISTRIBUTE}"
             )
 
 
