@@ -121,6 +121,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
         check_steps(type(self), Optimizer)
         self.engine = checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
         self._metrics, self._first_index, self._in_backward = engine.Metrics(), 0, False
+        self._division: Any = None
         self._forget_plans()
         defaults = defaults_of(type(self), values, keywords)
         super().__init__(iterable(params), defaults)
@@ -277,7 +278,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
             | {"state": checkpoint.modernized_states(self, own["state"], groups)}
             | {"param_groups": [NotedGroup(log, group) for group in groups]}
             | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
-            | {"_in_backward": own.get("_in_backward", False)}
+            | {"_in_backward": own.get("_in_backward", False), "_division": own.get("_division")}
             | engine.without_plans(log)
         )
 

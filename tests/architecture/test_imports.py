@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "two_points": {"state", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
-    "wrappers": {"formula", "state", "hyper", "optimizer", "optimizers"},
+    "wrappers": {"formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},

@@ -17,7 +17,7 @@ SECONDS = 60
 """Within which processes meet, and answer each other: a hang is a failure."""
 
 
-def outcomes(cases: Sequence[Callable[[], Any]], count: int) -> dict[str, list[Any]]:
+def outcomes(cases: Sequence[Callable[..., Any]], count: int, *arguments: Any) -> dict[str, list[Any]]:
     """Run cases on so many processes; give by name what each process returned, or the text of its error."""
     context = multiprocessing.get_context("forkserver")
     # It imports torch once, and its children have it.
@@ -25,7 +25,9 @@ def outcomes(cases: Sequence[Callable[[], Any]], count: int) -> dict[str, list[A
     with tempfile.TemporaryDirectory() as folder:
         queue = context.Queue()
         members = [
-            context.Process(target=_member, args=(rank, count, f"{folder}/meeting", cases, queue), daemon=True)
+            context.Process(
+                target=_member, args=(rank, count, f"{folder}/meeting", cases, arguments, queue), daemon=True
+            )
             for rank in range(count)
         ]
         os.environ["OMP_NUM_THREADS"], before = "1", os.environ.get("OMP_NUM_THREADS")
@@ -41,17 +43,19 @@ def outcomes(cases: Sequence[Callable[[], Any]], count: int) -> dict[str, list[A
     return {case.__name__: [found[rank][case.__name__] for rank in range(count)] for case in cases}
 
 
-def _member(rank: int, count: int, meeting: str, cases: Sequence[Callable[[], Any]], queue: Any) -> None:
+def _member(
+    rank: int, count: int, meeting: str, cases: Sequence[Callable[..., Any]], arguments: Sequence[Any], queue: Any
+) -> None:
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{meeting}", rank=rank, world_size=count, timeout=timedelta(seconds=SECONDS)
     )
-    queue.put((rank, {case.__name__: _tried(case) for case in cases}))
+    queue.put((rank, {case.__name__: _tried(case, arguments) for case in cases}))
     dist.destroy_process_group()
 
 
-def _tried(case: Callable[[], Any]) -> Any:
+def _tried(case: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     try:
-        return case()
+        return case(*arguments)
     except Exception:
         return traceback.format_exc()

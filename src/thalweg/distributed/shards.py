@@ -132,12 +132,18 @@ def shard_of(tensor: Any, coordinate: Sequence[int] | None = None) -> LocalShard
     """Say which elements of a DTensor this process has, or the one at another coordinate of its mesh."""
     mesh = tensor.device_mesh
     own = mesh.get_coordinate() if coordinate is None else coordinate
-    return _shard_at(tuple(tensor.shape), tuple(tensor.stride()), mesh, tuple(tensor.placements), own)
+    return shard_at(tuple(tensor.shape), tuple(tensor.stride()), mesh, tuple(tensor.placements), own)
 
 
-def _shard_at(
+def indices_at(shard: LocalShard, coordinate: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Say which indices of each dimension the process at another coordinate of the mesh has."""
+    return shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).indices
+
+
+def shard_at(
     shape: tuple[int, ...], stride: tuple[int, ...], mesh: Any, placements: tuple[Any, ...], own: Sequence[int] | None
 ) -> LocalShard:
+    """Say which elements of a tensor of some shape and division the process at a coordinate of the mesh has."""
     indices = [tuple(range(size)) for size in shape]
     for place, placement in enumerate(placements):
         dim = getattr(placement, "dim", None)
@@ -147,13 +153,23 @@ def _shard_at(
     return LocalShard(shape, stride, mesh, placements, None if own is None else tuple(own), tuple(indices))
 
 
+def grid(indices: Sequence[Sequence[int]]) -> tuple[Any, ...]:
+    """Give the index of a part of a whole tensor: a view of it where the indices of each dimension are neighbours."""
+    if all(not own or own[-1] - own[0] + 1 == len(own) for own in indices):
+        return tuple(slice(own[0], own[-1] + 1) if own else slice(0) for own in indices)
+    dims = len(indices)
+    return tuple(
+        torch.tensor(own).view([-1 if place == dim else 1 for place in range(dims)]) for dim, own in enumerate(indices)
+    )
+
+
 def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
     """Give the runs of each process that has other elements than those before."""
     sizes = [
         1 if placement.is_replicate() else shard.mesh.size(place) for place, placement in enumerate(shard.placements)
     ]
     for coordinate in product(*map(range, sizes)):
-        yield _shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).runs
+        yield shard_at(shard.shape, shard.stride, shard.mesh, shard.placements, coordinate).runs
 
 
 def local(tensor: Any) -> Tensor:

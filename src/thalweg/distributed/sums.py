@@ -74,6 +74,13 @@ class Sums:
             ) from error
 
 
+def largest(numbers: Tensor, mesh: Any) -> Tensor:
+    """Take the largest of each number of all processes of a mesh."""
+    for place in range(mesh.ndim):
+        dist.all_reduce(numbers, dist.ReduceOp.MAX, group=mesh.get_group(place))
+    return numbers
+
+
 def ranks_of(mesh: Any) -> list[int]:
     """List the processes of a mesh."""
     return sorted(mesh.mesh.flatten().tolist())

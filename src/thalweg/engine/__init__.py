@@ -1,5 +1,6 @@
 """How a formula runs."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ..formula.facts import known
@@ -14,7 +15,8 @@ from .explain import explain
 from .gradients import phases, ready
 from .local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .metrics import Metrics
-from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase, take_at_once_if_primed
+from .priming import forget_states, is_asked_for_states, make_states
+from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase
 from .watch import Watch
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
@@ -39,7 +41,9 @@ def step(optimizer: Any) -> None:
             _step(optimizer)
 
 
-def _step_locally(optimizer: Any, local: LocalOptimizer) -> LocalOptimizer | None:
+def _step_locally(
+    optimizer: Any, local: LocalOptimizer, take: Callable[[Any], None] = lambda one: step(one)
+) -> LocalOptimizer | None:
     """Take a step of what this process has of sharded parameters; make anew what sees them so if it does not fit."""
     if not local.fits(optimizer):
         if not is_needed(optimizer):
@@ -48,9 +52,9 @@ def _step_locally(optimizer: Any, local: LocalOptimizer) -> LocalOptimizer | Non
             return None
         local = LocalOptimizer(optimizer)
     try:
-        local.step(optimizer, step)
+        local.step(optimizer, take)
     except WholeNeededError as error:
-        return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}))
+        return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}), take)
     except Exception as error:
         local.fail(error)
         raise
@@ -63,16 +67,21 @@ def _step(optimizer: Any) -> None:
         # The last plan may have left it to a device to see that nothing is to be done.
         if has_overflowed(optimizer):
             return
-        optimizer._watch = _step_otherwise(optimizer)
+        refuse_within(optimizer, "a step")
+        if not hasattr(optimizer, "_is_local") and is_needed(optimizer):
+            # What is asked for is decided here, by whole gradients: all processes must do the same.
+            take = make_states if is_asked_for_states(optimizer) else step
+            optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer), take)
+        elif not hasattr(optimizer, "_is_local") and is_asked_for_states(optimizer):
+            make_states(optimizer)
+        else:
+            optimizer._watch = _step_otherwise(optimizer)
 
 
-def _step_otherwise(optimizer: Any) -> Watch | None:
+def _step_otherwise(optimizer: Any) -> Watch:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
-    refuse_within(optimizer, "a step")
-    if not hasattr(optimizer, "_is_local") and is_needed(optimizer):
-        optimizer._local = _step_locally(optimizer, LocalOptimizer(optimizer))
-        return None
-    take_at_once_if_primed(optimizer)
+    if optimizer._primed is not None:
+        forget_states(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
     key = has_grad, phase(optimizer), phases(optimizer)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
+from ..formula.facts import whole_shape
 from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes, program_of
 from ..formula.rule import Rule
@@ -78,9 +80,15 @@ class Choice:
 
     @property
     def matrices(self) -> tuple[Any, ...]:
-        """What must be alike where functions of whole matrices are used: the group, and how tensors lie in memory."""
-        param = self.item.param
-        return (id(self.item.group), param.shape, param.stride()) if self.program.work else ()
+        """What must be alike where functions of whole matrices are used: group, division, how tensors lie in memory."""
+        param, shard = self.item.param, getattr(self.item.param, "shard", None)
+        whole = () if shard is None else (shard.shape, shard.mesh, shard.placements)
+        return (id(self.item.group), param.shape, param.stride(), whole) if self.program.work else ()
+
+    @property
+    def whole_numel(self) -> int:
+        """Count the elements of the whole parameter: all processes decide by that."""
+        return prod(whole_shape(self.item.param))
 
     @property
     def written(self) -> list[Tensor]:

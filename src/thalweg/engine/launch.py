@@ -21,13 +21,14 @@ from ..state.layout import lie_alike
 from . import chunks
 from .commit import Change
 from .lines import Counts, pieces, size, table
-from .matrices import Matrices
 from .operands import address
 from .options import Options
 from .seams import Seams
 
 if TYPE_CHECKING:
     from .llvm.kernel import Kernel
+    from .matrices import Matrices
+    from .owned_matrices import OwnedMatrices
 
 ALONE = 65_536
 """Below so many elements in all, waking a second thread costs more than it saves."""
@@ -163,7 +164,7 @@ class Launch:
         options: Options,
         updates: Sequence[tuple[Program, Kernel]],
         measure: tuple[Program, Kernel] | None = None,
-        matrices: Matrices | None = None,
+        matrices: Matrices | OwnedMatrices | None = None,
     ) -> None:
         self.rows, self.options, self.matrices = rows, options, matrices
         self.params = [row.param for row in rows]
@@ -241,16 +242,26 @@ class Launch:
         """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
         if not stage:
             self._lay_out()
-        self.calls[stage].change(self.is_small)()
-        return self.calls[stage].measured()
+        call = self.calls[stage]
+        call.change(self.is_small)()
+        if self.matrices:
+            self.matrices.make(call.program)
+        return call.measured()
 
-    def changes(self, is_left_out: bool = False, is_prepared: bool = False) -> Iterator[Change]:
-        """Yield what updates all of it, once gradients are laid out; what is to be left out does not come here."""
+    def stages(self, is_left_out: bool = False, is_prepared: bool = False) -> list[list[Change]]:
+        """Give what updates all of it, once gradients are laid out; what is to be left out does not come here.
+
+        Where something must be waited for, a stage ends: meanwhile other launches have their turn.
+        """
         self._lay_out()
+        stages: list[list[Change]] = [[]]
         for call in self.calls[-1:] if is_prepared else self.calls:
-            yield call.change(self.is_small)
-            if self.matrices:
-                yield partial(self.matrices.make, call.program)
+            stages[-1].append(call.change(self.is_small))
+            for place, change in enumerate(self.matrices.changes(call.program) if self.matrices else ()):
+                if place:
+                    stages.append([])
+                stages[-1].append(change)
+        return stages
 
     def done(self) -> None:
         """Keep nothing alive that zero_grad frees."""
@@ -259,6 +270,13 @@ class Launch:
     def _lay_out(self) -> None:
         for place, grad in self.relaid:
             place.copy_(grad)
+
+
+def in_turn(launches: Sequence[Sequence[Sequence[Change]]]) -> Iterator[Change]:
+    """Let launches take turns: all have their first stage before any has its second, so that nobody waits idly."""
+    for stage in range(max(map(len, launches), default=0)):
+        for launch in launches:
+            yield from launch[stage] if stage < len(launch) else ()
 
 
 def shared_numbers(rows: Sequence[Row]) -> list[str]:

@@ -17,13 +17,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import is_sharded, local
+from ..distributed.shards import grid, is_sharded, local, shard_of
 from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
 from ..state.entries import States
+from ..state.layout import whole
 from ..state.names import name_in
-from ..state.noted import Log, SeenGroup
+from ..state.noted import GATHERED, Log, SeenGroup
+from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
@@ -31,6 +34,7 @@ from .gradients import numbered, ready_to
 from .rules import OVERFLOWED, SCALE, is_measured, rule_for
 from .sharing import Sharing
 
+ADDRESS = Tensor.data_ptr
 GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
 SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
 
@@ -47,8 +51,10 @@ class WholeNeededError(Exception):
 
 
 def is_needed(optimizer: Any) -> bool:
-    """Tell if some parameter of an optimizer is sharded."""
-    return any(is_sharded(param) for group in optimizer.param_groups for param in group["params"])
+    """Tell if some parameter of an optimizer is sharded, or is to be stepped by parts."""
+    return optimizer._division is not None or any(
+        is_sharded(param) for group in optimizer.param_groups for param in group["params"]
+    )
 
 
 class LocalOptimizer:
@@ -60,14 +66,22 @@ class LocalOptimizer:
         self.groups = list(optimizer.param_groups)
         self.params = [param for _, param in numbered(self.groups)]
         # What torch has to do for these is torch's, by dispatch, and needs their whole.
+        self.division = optimizer._division
         self.locals = {
-            id(param): local_parameter(param)
+            id(param): own
             for place, (group, param) in enumerate(numbered(self.groups))
-            if is_sharded(param) and place not in self.whole and why_whole(optimizer, group, param) is None
+            if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
+        }
+        self.wholes = {
+            id(param): whole_parameter(param)
+            for group, param in numbered(self.groups)
+            if id(param) not in self.locals and is_sharded(param) and needs_lines(optimizer, group, param)
         }
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
-        self.memory = list(map(LOCAL, self.sharded))
+        self.dtensors = list(filter(is_sharded, self.sharded))
+        self.divided = [param for param in self.sharded if not is_sharded(param)]
+        self.memory, self.addresses = list(map(LOCAL, self.dtensors)), list(map(ADDRESS, self.divided))
         self.refs: list[Any] = [_none] * len(self.own)
         self.specs: list[Any] = [None] * len(self.own)
         self.optimizer = object.__new__(type(optimizer))
@@ -80,7 +94,8 @@ class LocalOptimizer:
         self._take_states(optimizer)
 
     def _local(self, param: Tensor) -> Tensor:
-        return self.locals.get(id(param), param)
+        key = id(param)
+        return self.locals[key] if key in self.locals else self.wholes.get(key, param)
 
     def fits(self, optimizer: Any) -> bool:
         """Tell if these are still the groups and parameters, where they were."""
@@ -89,7 +104,9 @@ class LocalOptimizer:
             len(groups) == len(self.groups)
             and all(map(is_, groups, self.groups))
             and _same(list(chain.from_iterable([group["params"] for group in groups])), self.params)
-            and all(map(is_, map(LOCAL, self.sharded), self.memory))
+            and all(map(is_, map(LOCAL, self.dtensors), self.memory))
+            and (not self.divided or list(map(ADDRESS, self.divided)) == self.addresses)
+            and optimizer._division is self.division
         )
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
@@ -99,19 +116,51 @@ class LocalOptimizer:
             one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
+        self._take_wholes()
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
-        if one._watch is None:
+        if one._watch is None or self.divided or self.wholes:
             with InterruptsWaiting():
                 take(one)
                 self._show_states(optimizer)
+                self._gather_parameters()
+                self._put_wholes()
         else:
             take(one)
             if one.state.changes.count != self.seen_inside:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
-        increment_version(self.sharded)
+        increment_version(self.dtensors)
+
+    @torch.no_grad()
+    def _take_wholes(self) -> None:
+        """Gather the parameters and gradients of those that each process steps as a whole, as rows and columns need."""
+        for param in self.params if self.wholes else ():
+            own = self.wholes.get(id(param))
+            if own is not None:
+                grad = param.grad
+                own.grad = None if grad is None else whole(grad).to(own.dtype)
+                gathered = whole(param.detach())
+                if not torch.equal(gathered, own):
+                    own.copy_(gathered)
+
+    @torch.no_grad()
+    def _put_wholes(self) -> None:
+        """Keep of each what is this process's."""
+        for param in self.params if self.wholes else ():
+            own = self.wholes.get(id(param))
+            if own is not None:
+                shard = shard_of(param)
+                local(param).copy_(own.detach()[grid(shard.indices)])
+                own.grad = None
+
+    def _gather_parameters(self) -> None:
+        """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
+        if self.divided and not self.groups[0].get(GATHERED):
+            self.division.gather(self.divided)
+            versions = self.optimizer._versions
+            versions.update({id(own): own._version for own in self.own if id(own) in versions})
 
     def fail(self, error: Exception) -> None:
         """Tell other processes that this one cannot step, where they wait for it."""
@@ -125,8 +174,9 @@ class LocalOptimizer:
             yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
         for place, (group, param) in enumerate(numbered(self.groups)):
             if is_sharded(param) and id(param) not in self.locals:
-                why = self.whole.get(place) or why_whole(self.optimizer, group, param)
-                yield f"{name_in(self.groups, param)} is stepped as a whole, by torch's dispatch, because {why}"
+                how = "on each process" if id(param) in self.wholes else "by torch's dispatch"
+                why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
+                yield f"{name_in(self.groups, param)} is stepped as a whole, {how}, because {why}"
         yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
 
     def _take_numbers(self, optimizer: Any) -> None:
@@ -163,6 +213,8 @@ class LocalOptimizer:
         """Give what is here of a gradient, that is divided as its parameter is."""
         if grad is None:
             return None
+        if not is_sharded(param):
+            return self._part_of_gradient(optimizer, param, grad)
         if not is_sharded(grad):
             self._refuse(optimizer, param, f"its gradient is a plain tensor of shape {tuple(grad.shape)}")
         if any(placement.is_partial() for placement in grad.placements):
@@ -172,6 +224,16 @@ class LocalOptimizer:
         if grad.shape != param.shape:
             self._refuse(optimizer, param, f"its gradient has shape {tuple(grad.shape)}")
         return local(grad)
+
+    def _part_of_gradient(self, optimizer: Any, param: Tensor, grad: Tensor) -> Tensor:
+        """Give what is this process's part of a plain gradient."""
+        if grad.layout != torch.strided or is_sharded(grad) or grad.shape != param.shape:
+            raise RuntimeError(
+                f"{type(optimizer).__name__} cannot step {name_in(optimizer.param_groups, param)}: its states are "
+                f"divided among processes, which needs a dense gradient of shape {tuple(param.shape)}, but it is "
+                f"{type(grad).__name__} of {grad.layout} and shape {tuple(grad.shape)}: run backward() again"
+            )
+        return part(grad.detach(), self.locals[id(param)].shard)
 
     def _refuse(self, optimizer: Any, param: Any, what: str) -> None:
         raise RuntimeError(
@@ -194,8 +256,11 @@ class LocalOptimizer:
     def _taken(self, optimizer: Any, group: Any, param: Any, state: Any) -> dict[str, Any]:
         own = self._local(param)
         if not isinstance(own, LocalParameter):
-            return dict(state)
+            return {name: whole(value) if own is not param else value for name, value in state.items()}
         numbers = numbers_of(optimizer.rule_in(group))
+        if not is_sharded(param):
+            state = {name: value if name in numbers else taken(own, value, True) for name, value in state.items()}
+            return dict(state)
         for fault in faults(own, state, numbers):
             raise RuntimeError(f"{type(optimizer).__name__} cannot step {name_in(self.groups, param)}, which {fault}")
         return local_states(own, state, numbers)
@@ -218,22 +283,55 @@ class LocalOptimizer:
             optimizer.state[param] = new | same
 
 
-def why_whole(optimizer: Any, group: Any, param: Any) -> str | None:
+def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
+    """Make the local parameter of one that is sharded or divided; None where it is stepped as a whole."""
+    if is_sharded(param):
+        own = local_parameter(param)
+    elif optimizer._division is not None and param.layout == torch.strided:
+        own = optimizer._division.local_parameter(param)
+    else:
+        return None
+    return own if why_whole(optimizer, group, own) is None else None
+
+
+def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
     """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
-    if any(placement.is_partial() for placement in param.placements):
+    if param.shard.is_partial:
         return "its elements are terms of a sum"
     if group["differentiable"]:
         return "differentiable=True leaves every operation to autograd"
     if torch.strided not in optimizer.rule_in(group).owner.layouts:
         return "its rule is for sparse gradients"
     formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
-    if formula.has_lines or any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
-        return "its formula speaks of whole matrices, or of their rows and columns"
+    if formula.has_lines:
+        return "its formula speaks of rows and columns, or multiplies whole matrices"
+    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
+        if optimizer.engine == "eager":
+            return "the eager engine takes functions of a whole matrix"
+        if not lies_in_order(param):
+            return "its part lies in memory in another order than the whole"
     return (
         "the eager engine takes sums of a whole tensor"
         if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
         else None
     )
+
+
+def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
+    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
+    if group["differentiable"] or any(placement.is_partial() for placement in param.placements):
+        return False
+    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
+
+
+def whole_parameter(param: Any) -> Tensor:
+    """Make what all of a sharded parameter is stepped in, on each process."""
+    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
+
+
+def lies_in_order(param: LocalParameter) -> bool:
+    """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
+    return not param.numel() or bool(param.permute(param.shard.order).is_contiguous())
 
 
 def sums(formula: Formula) -> bool:

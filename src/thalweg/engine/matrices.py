@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from ..formula.matrix import work_dtype
 from ..formula.passes import Program, passes
 from . import products
+from .commit import Change
 
 MOST = 2**24
 """Elements that are worked on at once, unless one tensor alone has more: their memory is used again by the next."""
@@ -57,6 +59,10 @@ class Matrices:
     def of(self, index: int) -> dict[str, Tensor]:
         """Give the tensors of one parameter, by name."""
         return {name: stack[index] for name, stack in self.stacks.items()}
+
+    def changes(self, program: Program) -> Iterator[Change]:
+        """Yield what makes all that is due after a pass."""
+        yield partial(self.make, program)
 
     @torch.no_grad()
     def make(self, program: Program) -> None:

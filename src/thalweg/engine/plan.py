@@ -13,23 +13,25 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..distributed.owners import Loads
 from ..formula.passes import passes
 from ..state.initial import complete
 from ..state.keeping import keeps_anything
-from . import capture, eager, matrices, norm
+from . import capture, eager, matrices, norm, owned_matrices
 from .access import InPlace
 from .build import kernel_for, with_kernels
 from .choice import Choice, choose
-from .commit import InterruptsWaiting, commit, entries
+from .commit import Change, InterruptsWaiting, commit, entries
 from .eager import Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
-from .launch import Launch, Row
+from .launch import Launch, Row, in_turn
 from .learning import learn
 from .lines import Vectors
 from .local_optimizer import WholeNeededError
 from .matrices import Matrices, Workspace
 from .options import Options
+from .owned_matrices import OwnedMatrices
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
 from .seams import Seams
 from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
@@ -95,12 +97,16 @@ class Plan:
             return 0
         first, *later = eager.batches(optimizer, items) if items else [[]]
         updates = eager.computed(optimizer, first)
-        prepared = self._prepare(optimizer._sharing)
-        changes = [change for launch in self.launches for change in launch.changes(is_left_out, id(launch) in prepared)]
+        prepared = self._prepared(optimizer._sharing)
+        stages = [launch.stages(is_left_out, launch in prepared) for launch in self.launches]
+        changes: list[Change] = [partial(self._prepare, optimizer._sharing, prepared)] if prepared else []
+        changes += in_turn(stages)
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
         conclusion = partial(self._conclude, optimizer, updates)
-        commit([*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(optimizer.learned))
+        commit(
+            [*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(prepared or optimizer.learned)
+        )
         count = bool(puts_in) + sum(eager.step(optimizer, batch) for batch in later)
         if optimizer.learned:
             learn(optimizer)
@@ -115,22 +121,24 @@ class Plan:
             deque(map(REPEAT, self.launches), maxlen=0)
         return 0
 
-    def _prepare(self, sharing: Sharing | None) -> set[int]:
-        """Run the passes that sums over all processes wait for, and add those up; they change nothing."""
-        if not sharing:
-            return set()
-        shared = [launch for launch in self.launches if any(map(is_local, launch.params))]
+    def _prepared(self, sharing: Sharing | None) -> list[Any]:
+        """Find the launches of whose passes some wait for what all processes find."""
+        if not sharing or not any(map(any, self.layout[SEAMS:])):
+            return []
+        return [launch for launch in self.launches if any(map(is_local, launch.params))]
+
+    def _prepare(self, sharing: Sharing, launches: Sequence[Any]) -> None:
+        """Run the passes that all processes wait for, and share what they find."""
         for moment in range(FIRST_PASS, len(self.layout)):
             stage = moment - FIRST_PASS
-            found = [(launch.params, launch.prepare(stage)) for launch in shared if stage < launch.sums_before]
+            found = [(launch.params, launch.prepare(stage)) for launch in launches if stage < launch.sums_before]
             if sharing.at(moment):
                 sharing.add(moment, [(params, list(sums.values())) for params, sums in found])
         if sharing.at(SEAMS):
-            with_seams = [launch for launch in shared if launch.seams]
+            with_seams = [launch for launch in launches if launch.seams]
             for launch in with_seams:
                 launch.prepare(launch.sums_before)
             sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
-        return set(map(id, shared)) if len(self.layout) > FIRST_PASS or sharing.at(SEAMS) else set()
 
     def _add_up(self, optimizer: Any) -> None:
         """Add up what the last passes have measured on their way, here and on other processes."""
@@ -179,7 +187,8 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     refuse_sums(choices)
     space = Workspace()
     states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
-    launches = [_launch(optimizer, found, states, space) for found in _together(choices)]
+    loads: dict[Any, Loads] = {}
+    launches = [_launch(optimizer, found, states, space, loads) for found in _together(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
     layout = optimizer._sharing.planned() if optimizer._sharing else ()
@@ -187,10 +196,14 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
 
 
 def refuse_sums(choices: Sequence[Choice]) -> None:
-    """Raise WholeNeededError where the eager engine would sum over a shard alone."""
+    """Raise WholeNeededError where the eager engine would sum over a shard alone, or take it for a whole matrix."""
     left = [choice for choice in choices if choice.why_eager and is_local(choice.item.param)]
     needy = [
-        choice for choice in left if choice.measure or any(each.totals or each.seams for each in passes(choice.program))
+        choice
+        for choice in left
+        if choice.measure
+        or any(each.totals or each.seams for each in passes(choice.program))
+        or owned_matrices.are_divided(choice.program, choice.item.param, choice.item.group)
     ]
     if needy:
         raise WholeNeededError({choice.item.index: choice.why_eager or "" for choice in needy})
@@ -222,15 +235,19 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
         if not choice.why_eager:
             sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
     parts = (part for found in sets.values() for part in (_parts(found) if found[0].matrices else [found]))
-    return sorted(parts, key=lambda part: -len(part) * part[0].item.param.numel() if part[0].matrices else 0)
+    return sorted(parts, key=lambda part: -len(part) * part[0].whole_numel if part[0].matrices else 0)
 
 
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
-    param = choices[0].item.param
-    count = max(matrices.most(param.device) // max(param.numel(), 1), 1)
-    for first in range(0, len(choices), count):
-        yield choices[first : first + count]
+    first = choices[0]
+    param, numel = first.item.param, max(first.whole_numel, 1)
+    if owned_matrices.are_divided(first.program, param, first.item.group):
+        count = owned_matrices.most(numel, param.shard.mesh.size())  # type: ignore[attr-defined]
+    else:
+        count = max(matrices.most(param.device) // numel, 1)
+    for place in range(0, len(choices), count):
+        yield choices[place : place + count]
 
 
 class Kinds(NamedTuple):
@@ -249,7 +266,23 @@ def _kinds(compiler: str) -> Kinds:
     return Kinds(Launch, Options)
 
 
-def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict[str, Any]], space: Workspace) -> Any:
+def _matrices(first: Choice, params: Sequence[Tensor], space: Workspace, loads: dict[Any, Loads]) -> Any:
+    """Make what waits between passes for whole matrices, which may have owners."""
+    program, group = first.program, first.item.group
+    if not owned_matrices.are_divided(program, params[0], group):
+        return Matrices(program, params, group, space, first.compiler)
+    mesh = params[0].shard.mesh  # type: ignore[attr-defined]
+    own = loads.setdefault(mesh, Loads(mesh.size()))
+    return OwnedMatrices(program, params, group, own, first.compiler)
+
+
+def _launch(
+    optimizer: Any,
+    choices: Sequence[Choice],
+    states: Mapping[int, dict[str, Any]],
+    space: Workspace,
+    loads: dict[Any, Loads],
+) -> Any:
     """Make the tables."""
     first, kinds = choices[0], _kinds(choices[0].compiler)
     updates = [(program, kernel_for(*first.kernel(program))) for program in passes(first.program)]
@@ -260,7 +293,7 @@ def _launch(optimizer: Any, choices: Sequence[Choice], states: Mapping[int, dict
     options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers, members)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
-    matrices = Matrices(first.program, params, first.item.group, space, first.compiler) if first.program.work else None
+    matrices = _matrices(first, params, space, loads) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
     seams = Seams(first.program.seams, params) if first.program.seams else None
     made = [each for each in (matrices, vectors, seams) if each]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
 from ..formula.around import ACCUMULATED, counting, ending, gathering, measuring, unscaling
 from ..formula.observing import observing
 from ..formula.rule import Rule
@@ -38,7 +36,7 @@ def _leaves_it_to_the_device(optimizer: Any) -> bool:
 
 def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     """Return the rule of this step: gradients may be scaled, or only be gathered."""
-    rule = _counting(optimizer.rule_in(group), group)
+    rule = counting_rule(optimizer, group)
     if phase(optimizer) == OBSERVES:
         return observing(rule)
     if is_gathering(optimizer):
@@ -48,7 +46,7 @@ def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
 
 def measuring_rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     """Return the rule that measures the gradients of this step."""
-    return _as_they_come(optimizer, measuring(_counting(optimizer.rule_in(group), group), is_gathering(optimizer)))
+    return _as_they_come(optimizer, measuring(counting_rule(optimizer, group), is_gathering(optimizer)))
 
 
 def _as_they_come(optimizer: Any, rule: Rule) -> Rule:
@@ -59,8 +57,9 @@ def _as_they_come(optimizer: Any, rule: Rule) -> Rule:
     return unscaling(rule) if SCALE in optimizer._step_numbers else rule
 
 
-def _counting(rule: Rule, group: Mapping[str, Any]) -> Rule:
-    """Have steps counted where random numbers are drawn, or where some steps are not like others."""
+def counting_rule(optimizer: Any, group: Mapping[str, Any]) -> Rule:
+    """Return a group's rule, which counts steps where random numbers are drawn, or some steps are not like others."""
+    rule: Rule = optimizer.rule_in(group)
     needs_count = draws(group) or group["lookahead"] is not None
     return counting(rule) if needs_count and not rule.counts_steps else rule
 
@@ -126,20 +125,6 @@ def drop_sums(optimizer: Any) -> None:
     for group in optimizer.param_groups:
         if GATHERED in group:
             group[GATHERED] = 0
-
-
-def take_at_once_if_primed(optimizer: Any) -> None:
-    """Let a step that only makes states gather nothing: of a new optimizer, with zero gradients and a rate of zero.
-
-    So torch's distributed checkpoints, and FSDP's, find out which states there are before they load them.
-    """
-    groups = optimizer.param_groups
-    if optimizer.state or not is_gathering(optimizer) or any(float(group.get("lr", 0)) for group in groups):
-        return
-    grads = [param.grad for group in groups for param in group["params"] if param.grad is not None]
-    if grads and not any(map(torch.any, grads)):
-        for group in groups:
-            group[GATHERED] = group["accumulate"] - 1
 
 
 def gathered(optimizer: Any) -> None:

@@ -175,7 +175,8 @@ def program_of(formula: Formula, kept: Kept = (), has_seams: bool = False) -> Pr
         stages.note(cuts)
         known = replaced(changed, {node: symbol_of(name, node) for name, node in cuts.items()})
         # What no later pass reads is written as soon as it is known.
-        done = settled(changed, known, scalars | reports.keys() | {"param"}) if matrices else {}
+        waits = coded(changed) if has_seams else set[str]()
+        done = settled(changed, known, scalars | reports.keys() | {"param"} | waits) if matrices else {}
         stores = done | {name: node.operands[0] for name, node in matrices.items()}
         stages.add(stores, sums, matrices=matrices)
         changed = replaced({name: value for name, value in known.items() if name not in done}, stages.waiting)
@@ -261,6 +262,11 @@ def next_cuts(outputs: Mapping[str, Expr], stage: int) -> dict[str, Expr]:
         f"{'sum' if isinstance(node, Reduction) else 'matrix'}.{stage}.{index}": node
         for index, node in enumerate(ready)
     }
+
+
+def coded(outputs: Mapping[str, Expr]) -> set[str]:
+    """Name what depends on the largest sizes in blocks: it is not known before all processes have told theirs."""
+    return {name for name, node in outputs.items() if seams_of({name: node})}
 
 
 def seams_of(outputs: Mapping[str, Expr]) -> dict[str, Expr]:

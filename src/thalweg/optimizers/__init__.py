@@ -25,3 +25,4 @@ from .wrappers import Fira as Fira
 from .wrappers import GaLore as GaLore
 from .wrappers import QKClip as QKClip
 from .wrappers import in_backward as in_backward
+from .wrappers import shard_states as shard_states

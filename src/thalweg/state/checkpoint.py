@@ -8,15 +8,20 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
-from . import structure
+from ..distributed.local_parameter import LocalParameter
+from ..distributed.shards import is_sharded
+from ..formula.rule import Rule
+from . import parts, structure
 from .averaged import refuse_within
 from .convert import as_dtype, converted
 from .entries import States, plain
+from .foreign_groups import brought_home, with_empty_ones
 from .keeping import fault as format_fault
 from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
 from .matching import Match, match
 from .misfit import described
 from .names import named
+from .sharded import faults, whole_states
 
 FORMATS = ("state_dtype", "rounding")
 """The options that belong to the optimizer, and not to what it has learned."""
@@ -42,6 +47,7 @@ def load(
     refuse_within(optimizer, "load_state_dict()")
     saved = _through_hooks(optimizer, state_dict)
     _refuse(optimizer, structure.faults(saved))
+    saved = brought_home(saved, optimizer.param_groups)
     found = match(optimizer.param_groups, saved["param_groups"])
     _refuse(optimizer, found.faults if strict else [])
     groups, faults = _groups(optimizer, found, strict)
@@ -56,12 +62,16 @@ def load(
 def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str, Any]:
     """Complete what torch.optim has packed: with states as plain dicts, of one dtype if one is asked for."""
     states = plain(packed["state"])
+    for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
+        for param, key in zip(group["params"], numbers["params"], strict=True):
+            if isinstance(states.get(key), dict):
+                states[key] = parts.shown_whole(optimizer, param, states[key])
     if state_dtype is not None:
         for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
             for param, key in zip(group["params"], numbers["params"], strict=True):
                 if key in states:
                     states[key] = as_dtype(optimizer.rule_in(group), states[key], param, group, state_dtype)
-    return packed | {"state": states}
+    return packed | {"state": states, "param_groups": with_empty_ones(packed["param_groups"])}
 
 
 def modernized(optimizer: Any, defaults: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,10 +196,31 @@ def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
 
     def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         rule = optimizer.rule_in(group)
+        own = parts.local_of(optimizer, param)
+        if own is not None and parts.is_by_element(rule, param, group):
+            return _fitted_part(rule, own, state, group, others, is_divided=not is_sharded(param))
         wrong = state_faults(rule, state, param, group, others)
         return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong
 
     return fitted
+
+
+def _fitted_part(
+    rule: Rule,
+    own: LocalParameter,
+    state: Mapping[str, Any],
+    group: Mapping[str, Any],
+    others: frozenset[str],
+    is_divided: bool,
+) -> tuple[dict[str, Any], list[str]]:
+    """Do the same with what this process has of a parameter and its states."""
+    numbers = {"step", *rule.scalars}
+    mine = {name: value if name in numbers else parts.taken(own, value, is_divided) for name, value in state.items()}
+    left = {name: value for name, value in mine.items() if value is state[name]}
+    wrong = [*faults(own, left, numbers)] or state_faults(rule, mine, own, group, others)
+    if wrong:
+        return {}, wrong
+    return whole_states(own, converted(rule, with_tensors(rule, mine, group), own, group), numbers), []
 
 
 def _foreign(saved: Mapping[Any, Any], found: Match, faults: list[str]) -> dict[Any, Any]:

@@ -68,8 +68,9 @@ def has_rows_of_blocks(param: LocalParameter) -> bool:
 def faults(param: LocalParameter, state: Mapping[str, Any], numbers: Collection[str]) -> Iterator[str]:
     """Say which states are not divided as their parameter is, in words that follow its name."""
     shard = param.shard
-    for name, value in state.items():
-        if name in numbers or not isinstance(value, Tensor):
+    values: Mapping[str, Any] = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    for name, value in values.items():
+        if name in numbers:
             continue
         whole: Any = value
         if not is_sharded(value):

@@ -36,12 +36,15 @@ def _group(index: int, group: Any) -> Iterator[str]:
         yield f"group {index} needs 'params' to be a list of numbers, but got {described(params)}"
         return
     names = group.get("param_names")
-    if "param_names" in group and not _are_names(names, len(params)):
+    # Where keys are names themselves, as in torch's distributed checkpoints, these may be of more parameters.
+    count = None if params and all(isinstance(key, str) for key in params) else len(params)
+    if "param_names" in group and not _are_names(names, count):
         yield f"group {index} needs 'param_names' to be {len(params)} names, but got {described(names)}"
 
 
-def _are_names(names: Any, count: int) -> bool:
-    return isinstance(names, list | tuple) and len(names) == count and all(isinstance(name, str) for name in names)
+def _are_names(names: Any, count: int | None) -> bool:
+    is_list = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    return is_list and count in (None, len(names))
 
 
 def _twice(groups: Any) -> Iterator[str]:

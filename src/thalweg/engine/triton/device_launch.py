@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from operator import attrgetter
@@ -156,11 +156,11 @@ class DeviceLaunch:
         self.is_sent = True
         return self.calls[stage].measured()
 
-    def changes(self, is_left_out: Tensor | bool = False, is_prepared: bool = False) -> Iterator[Change]:
-        """Yield what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
+    def stages(self, is_left_out: Tensor | bool = False, is_prepared: bool = False) -> list[list[Change]]:
+        """Give what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
-        yield partial(self._run, self.calls[-1:] if is_prepared else self.calls, flag)
-        yield partial(self._note_first_step, flag)
+        run = partial(self._run, self.calls[-1:] if is_prepared else self.calls, flag)
+        return [[run, partial(self._note_first_step, flag)]]
 
     def done(self) -> None:
         """Keep nothing alive that zero_grad frees."""

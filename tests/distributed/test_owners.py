@@ -1,0 +1,161 @@
+"""Matrices that are divided: each is made whole on one process, once, and the numbers are those of one process."""
+
+from unittest import mock
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
+from torch.nn import Parameter
+
+import thalweg as optim
+from thalweg.distributed.owners import Loads, cost
+from thalweg.engine import owned_matrices, products
+
+from .processes import outcomes
+
+SHAPES = [(8, 6), (6, 8), (7, 5), (8, 6), (5, 9), (4, 4), (8, 6), (6, 4, 2)]
+"""Over four processes some parts are uneven, and some are empty."""
+
+
+def divisions():
+    """Meshes, and how tensors are divided on them."""
+    count = dist.get_world_size()
+    line = init_device_mesh("cpu", (count,))
+    yield line, [Shard(0)]
+    yield line, [Shard(1)]
+    if count == 4:
+        square = init_device_mesh("cpu", (2, 2))
+        yield square, [Replicate(), Shard(0)]
+        yield square, [Shard(1), Shard(0)]
+
+
+def trained(cls, mesh, placements, dtype, shapes=SHAPES, steps=2, **options):
+    """Train the same parameters on this process alone, and divided."""
+    torch.manual_seed(0)
+    starts = [torch.randn(shape).to(dtype) for shape in shapes]
+    alone = [Parameter(start.clone()) for start in starts]
+    parts = [Parameter(distribute_tensor(start, mesh, placements)) for start in starts]
+    optimizers = cls(alone, lr=0.1, **options), cls(parts, lr=0.1, **options)
+    for _ in range(steps):
+        for one, other in zip(alone, parts, strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = distribute_tensor(one.grad.clone(), mesh, placements)
+        for optimizer in optimizers:
+            optimizer.step()
+    return optimizers
+
+
+def differences(one, other):
+    """Name the parameters and states that differ in any bit."""
+    pairs = zip(one.param_groups[0]["params"], other.param_groups[0]["params"], strict=True)
+    for index, (alone, part) in enumerate(pairs):
+        values = {"param": (alone, part)} | {
+            name: (value, other.state[part][name]) for name, value in one.state[alone].items()
+        }
+        for name, (wanted, found) in values.items():
+            whole = found.full_tensor() if hasattr(found, "full_tensor") else found
+            if not torch.equal(wanted, whole):
+                yield index, name
+
+
+OPTIONS = [
+    (torch.float32, {}),
+    (torch.float64, {"nesterov": False, "weight_decay": 0.0}),
+    (torch.bfloat16, {"rounding": "stochastic"}),
+    (torch.float32, {"cautious": True, "max_tensor_norm": 1.0, "max_grad_norm": 1.0}),
+]
+
+
+def as_on_one_process():
+    found = {}
+    for mesh, placements in divisions():
+        for dtype, options in OPTIONS:
+            one, other = trained(optim.Muon, mesh, placements, dtype, **options)
+            found[str((placements, dtype, options))] = list(differences(one, other))
+    for cls in (optim.AdaMuon, optim.NorMuon, optim.SOAP):
+        one, other = trained(cls, *next(divisions()), torch.float32, SHAPES[:3], max_grad_norm=1.0)
+        found[cls.__name__] = list(differences(one, other))
+    return found
+
+
+def each_is_made_once():
+    """Count the matrices that are made, and the bytes that are sent to others."""
+    mesh, placements = next(divisions())
+    shapes = [(16, 8)] * 8
+    made, sent = [], []
+
+    def making(stack, *arguments):
+        made.append(len(stack))
+        return actual(stack, *arguments)
+
+    def sending(received, message, into, out, **keywords):
+        sent.append(sum(out) - out[dist.get_rank()])
+        return exchanging(received, message, into, out, **keywords)
+
+    actual, exchanging = products.make, dist.all_to_all_single
+    with (
+        mock.patch.object(owned_matrices.products, "make", making),
+        mock.patch.object(dist, "all_to_all_single", sending),
+    ):
+        trained(optim.Muon, mesh, placements, torch.float32, shapes, steps=1)
+    # The optimizer on this process alone makes its eight by itself.
+    counts = torch.tensor([sum(made) - len(shapes), sum(sent), len(sent)])
+    dist.all_reduce(counts)
+    return counts.tolist()
+
+
+def stacks_of_experts_stay():
+    """Divided by expert, each matrix is whole where it is: nothing is sent."""
+    mesh, placements = next(divisions())
+    with mock.patch.object(dist, "all_to_all_single", side_effect=AssertionError("nothing is to be sent")):
+        one, other = trained(optim.Muon, mesh, placements, torch.float32, [(8, 6, 4)] * 2, batch_dims=1)
+    return list(differences(one, other))
+
+
+def launches_take_turns():
+    """Several messages are under way at once, in buckets of one matrix each."""
+    mesh, placements = next(divisions())
+    with mock.patch.object(owned_matrices, "BUCKET", 1):
+        one, other = trained(optim.Muon, mesh, placements, torch.float32)
+    return list(differences(one, other))
+
+
+CASES = [as_on_one_process, each_is_made_once, stacks_of_experts_stay, launches_take_turns]
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def found(request):
+    return request.param, outcomes(CASES, request.param)
+
+
+def test_bits_are_those_of_one_process(found):
+    for outcome in found[1]["as_on_one_process"]:
+        assert isinstance(outcome, dict), outcome
+        assert not any(outcome.values()), outcome
+
+
+def test_each_matrix_is_made_once_and_few_bytes_are_sent(found):
+    count, results = found
+    made, sent, messages = results["each_is_made_once"][0]
+    elements, momentum = 8 * 16 * 8, 4
+    assert made == 8
+    # In bfloat16, to the owner and back, all but what the owner has itself.
+    assert sent == 2 * 2 * elements * (count - 1) // count
+    assert sent <= 2 * momentum * elements
+    assert messages == 2 * count
+
+
+@pytest.mark.parametrize("case", [stacks_of_experts_stay, launches_take_turns], ids=lambda case: case.__name__)
+def test_nothing_differs(found, case):
+    assert found[1][case.__name__] == [[]] * found[0]
+
+
+def test_owners_have_like_work():
+    """No process has more than the mean and one matrix."""
+    loads = Loads(8)
+    shapes = [((64, 64), 20), ((64, 256), 7), ((16, 16), 33)]
+    for shape, count in shapes:
+        assert sum(loads.owners(cost(shape), count)) == count
+    mean = sum(cost(shape) * count for shape, count in shapes) / 8
+    assert max(loads.loads) <= mean + cost((64, 256))
