@@ -18,6 +18,7 @@ from .optimizers import *
 from .takeover import from_torch as from_torch
 
 if TYPE_CHECKING:
+    from .tools.range_test.find_lr import find_lr as find_lr
     from .tools.splitting.split import split as split
 
 # torch.optim's spellings of the same classes.
@@ -31,7 +32,7 @@ _catalogue = [
     name for name, value in vars(optimizers).items() if not (name.startswith("_") or isinstance(value, ModuleType))
 ]
 _others = ["Adadelta", "Optimizer", "RMSprop", "Rprop", "formula", "from_torch", "hyper", "lr_scheduler", "swa_utils"]
-_tools = {"split": ".tools.splitting.split"}
+_tools = {"find_lr": ".tools.range_test.find_lr", "split": ".tools.splitting.split"}
 """What is for humans, and where: it is imported when somebody asks for it."""
 
 # Derived, so that a new rule is not listed; type checkers follow the star instead.
