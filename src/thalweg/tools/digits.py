@@ -47,7 +47,8 @@ def likelihood(net: nn.Module, batch: list[Tensor]) -> Tensor:
 def accuracy(net: nn.Module, batch: list[Tensor]) -> Tensor:
     """Give the share of digits that are read rightly."""
     images, targets = batch
-    return (net(images).argmax(dim=1) == targets).double().mean()
+    read: Tensor = net(images).argmax(dim=1)
+    return (read == targets).double().mean()
 
 
 DIGITS = Task("digits", "handwritten digits", MNISTNet, digits, likelihood, accuracy)

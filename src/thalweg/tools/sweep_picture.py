@@ -20,12 +20,12 @@ def draw_sweep(runs: Sequence[Run], option: str, path: Path, conditions: str) ->
         return False
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(f"Test loss over {option}", loc="left", weight="bold", color=INK)
+    axes.set_title(f"Test loss over {option}: {conditions}", loc="left", size="medium", color=INK)
     for place, (name, values, losses, errors) in enumerate(lines):
         style = {"color": COLORS[place % len(COLORS)], "linestyle": DASHES[place // len(COLORS) % len(DASHES)]}
         axes.errorbar(values, losses, yerr=errors, marker="o", markersize=4, capsize=3, label=name, **style)
     positive = all(value > 0 for _, values, _, _ in lines for value in values)
-    axes.set(xscale="log" if positive else "linear", yscale="log", xlabel=option, ylabel=conditions)
+    axes.set(xscale="log" if positive else "linear", yscale="log", xlabel=option, ylabel="test loss")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)

@@ -26,7 +26,7 @@ class Measure(NamedTuple):
     def written(self, group: Repeated) -> str:
         """Write the mean of a group, and how much it differs from seed to seed; nothing where there is no number."""
         mean, spread = group.mean(self.value), group.spread(self.value)
-        if not isfinite(mean) and not group.trouble:
+        if not isfinite(mean):
             return ""
         return self.form.format(mean) + (f" ±{self.form.format(spread)}" if spread is not None else "")
 

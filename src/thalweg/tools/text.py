@@ -60,7 +60,8 @@ def loss(net: nn.Module, batch: list[Tensor]) -> Tensor:
 def accuracy(net: nn.Module, batch: list[Tensor]) -> Tensor:
     """Give the share of characters that are guessed."""
     characters, following = batch
-    return (net(characters).argmax(dim=-1) == following).double().mean()
+    guessed: Tensor = net(characters).argmax(dim=-1)
+    return (guessed == following).double().mean()
 
 
 TEXT = Task("text", "the next character of Python's help topics", CharacterNet, text, loss, accuracy, epochs=4)

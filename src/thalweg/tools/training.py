@@ -1,6 +1,7 @@
 """Train a net with one optimizer, and measure every step."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from math import nan
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ def train(
     began, in_step, number = perf_counter(), 0.0, 0
     for epoch in range(1, epochs + 1):
         for batch in batches:
-            value, seconds = take_step(optimizer, lambda batch=batch: loss(net, batch))
+            value, seconds = take_step(optimizer, partial(loss, net, batch))
             in_step, number = in_step + seconds, number + 1
             yield Step(number, epoch, value, perf_counter() - began, in_step)
 
