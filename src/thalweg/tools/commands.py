@@ -7,14 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 
-from .. import __version__
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
 from .choose import OURS, Choice, choose, read_choice
+from .versions import versions
 
 THE_EIGHT = "sgd:lr=0.01,momentum=0.9, adadelta, adagrad, adam, AdaMax, asgd:lr=0.1, rprop, rmsprop"
 
@@ -35,7 +34,7 @@ app = typer.Typer(
 def print_version(wanted: bool) -> None:
     """Print the versions that matter, and leave."""
     if wanted:
-        typer.echo(f"thalweg {__version__}, torch {torch.__version__}")
+        typer.echo(versions())
         raise typer.Exit
 
 
