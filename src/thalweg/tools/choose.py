@@ -16,6 +16,7 @@ from ..hyper import nearest
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
 from ..state.keeping import STATE_DTYPES
+from .imported import imported
 
 Value: TypeAlias = int | float | bool | str | torch.dtype | tuple["Value", ...] | None
 
@@ -74,20 +75,29 @@ def choose(text: str) -> list[Choice]:
 
 
 def read_choice(text: str) -> Choice:
-    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``.
+    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``, or as ``my_module:Mine:lr=0.1`` where it is the user's own.
 
     Raises ValueError for what is unknown, ambiguous or said twice.
     """
     if bracket := re.search(r"[()\[\]]", text):
         raise ValueError(f"{text!r} has a {bracket[0]!r}: write a pair of numbers as betas=0.9/0.99")
     spelling, *items = (part.strip() for part in re.split("[:,]", text))
-    choice = Choice(*find(spelling))
+    if items and "=" not in items[0] and not is_known(spelling):
+        written = items.pop(0)
+        choice = Choice(f"{spelling}:{written}", imported(spelling, written))
+    else:
+        choice = Choice(*find(spelling))
     for item in items:
         option, value = read_option(choice, item)
         if option in choice.options:
             raise ValueError(f"{choice.name} got {option} twice: give it once")
         choice.options[option] = value
     return choice
+
+
+def is_known(spelling: str) -> bool:
+    """Tell if there is an optimizer of that name, in any case."""
+    return spelling.casefold() in {name.casefold() for name in (*OURS, *TORCH)}
 
 
 def find(spelling: str) -> tuple[str, type[Optimizer]]:

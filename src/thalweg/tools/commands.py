@@ -88,7 +88,7 @@ def list_optimizers() -> None:
 
 @app.command("show")
 def show_optimizer(
-    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true.")],
+    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true, or my_module:Mine.")],
     llvm: Annotated[bool, typer.Option("--llvm", help="Print the kernel for float32, as LLVM's text.")] = False,
     asm: Annotated[bool, typer.Option("--asm", help="Print the kernel as this machine's assembly.")] = False,
     triton: Annotated[bool, typer.Option("--triton", help="Print the kernel for GPUs, as Triton's text.")] = False,
@@ -99,7 +99,7 @@ def show_optimizer(
 
     with refusing():
         choice = read_choice(name)
-        if choice.name not in registry:
+        if choice.kind not in registry.values():
             raise ValueError(f"{choice.name} has no formula to show: name one that updates number by number, as adam")
         asked = [name for name, wanted in {"llvm": llvm, "asm": asm, "triton": triton, "ptx": ptx}.items() if wanted]
         if len(asked) > 1:
