@@ -22,6 +22,8 @@ def gather(folder: Path, typeset: Callable[[type], str] = typeset) -> None:
     """Write all pages into a folder, which is made anew."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(WRITTEN, folder, ignore=shutil.ignore_patterns("book", "__pycache__", "menu.md"))
+    for path in folder.rglob("*.md"):
+        path.write_text(lifted(path.read_text()))
     for name, there in AT_ROOT.items():
         (folder / there).write_text(moved((ROOT / name).read_text()))
     with (folder / "index.md").open("a") as index:
@@ -49,3 +51,10 @@ def moved(text: str) -> str:
         text = text.replace(f"]({name}", f"]({there}")
     text = re.sub(r"\]\((examples[^)]*)\)", "](examples.md)", text)
     return re.sub(r"(\]\(|src=\")docs/", r"\1", text)
+
+
+def lifted(text: str) -> str:
+    """Let links of a page in `docs` to pages in the root lead to where these are on the site."""
+    for name, there in AT_ROOT.items():
+        text = text.replace(f"](../{name}", f"]({there}")
+    return re.sub(r"\]\(\.\./examples[^)]*\)", "](examples.md)", text)
