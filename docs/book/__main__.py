@@ -17,9 +17,9 @@ def make(folder: Path) -> int:
     faults = [*failures(pages)]
     options = ["-n", "-W", "--keep-going", "-q", "-E", "-b", "html", "-d", str(folder / "cache")]
     failed = sphinx([*options, str(pages), str(site)])
-    faults += [] if failed else check(site)
+    faults += ["Sphinx has stopped, as said above"] if failed else check(site)
     print("\n".join(faults) or f"The site is at {site / 'index.html'}")
-    return failed or bool(faults)
+    return bool(faults)
 
 
 if __name__ == "__main__":

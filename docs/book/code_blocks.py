@@ -1,8 +1,10 @@
 """Every piece of Python on a page runs as it stands, one after the other, on a small net."""
 
+import io
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,7 +35,7 @@ def given(folder: Path) -> dict[str, Any]:
 def failures(pages: Path) -> Iterator[str]:
     """Run all pages of a folder, and say which ones fail."""
     for path in sorted(pages.rglob("*.md")):
-        with TemporaryDirectory() as folder, warnings.catch_warnings():
+        with TemporaryDirectory() as folder, warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             try:
                 run(path.read_text(), str(path), Path(folder))

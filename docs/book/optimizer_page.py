@@ -18,7 +18,10 @@ from .others import TABLE, aliases, compared, differences
 from .sizes import sizes_table, states
 from .speed import speed
 
-AROUND = "Around the formula every optimizer has the same options, listed in [options of every optimizer](../reference/options.md)."
+AROUND = (
+    "Around the formula every optimizer has the same options, listed in "
+    "[options of every optimizer](../reference/options.md)."
+)
 
 
 def catalogue() -> list[type[Optimizer]]:
@@ -50,7 +53,8 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
         yield f"The same lines in TeX:\n\n{in_tex(cls)}"
     yield f"## Where it comes from\n\n{said.source}"
     yield f"## Options\n\n{options_table(cls, own_options(cls))}\n\n{AROUND}"
-    yield f"## Coming from AdamW\n\n{coming_from_adamw(cls, said.tuning)}"
+    title = "How to tune it" if cls is thalweg.AdamW else "Coming from AdamW"
+    yield f"## {title}\n\n{coming_from_adamw(cls, said.tuning)}"
     if not issubclass(cls, ClosureOptimizer):
         yield f"## What it keeps\n\n{_kept(cls)}"
         yield f"## What runs it\n\n{engines(cls)}"
@@ -61,7 +65,10 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
 
 def _kept(cls: type[Optimizer]) -> str:
     kept = ", ".join(map(code, states(cls))) or "nothing from step to step"
-    unit = "Bytes an element of a large matrix; gradients come on top. What the options mean is told in [precision](../precision.md)."
+    unit = (
+        "Bytes an element of a large matrix; gradients come on top. What the options mean is told in "
+        "[precision](../precision.md)."
+    )
     return f"States under the default options: {kept}.\n\n{unit}\n\n{sizes_table(cls)}"
 
 
@@ -105,13 +112,14 @@ def _for_sparse(name: str) -> str:
 
 
 def _for_closures(cls: type[ClosureOptimizer]) -> str:
-    gives = (
-        "    return (net(inputs) - targets).flatten()  # the residuals"
+    lines = (
+        ("return (net(inputs) - targets).flatten()  # the residuals",)
         if cls.takes_residuals
-        else "    optimizer.zero_grad()\n    loss = criterion(net(inputs), targets)\n    loss.backward()\n    return loss"
+        else ("optimizer.zero_grad()", "loss = criterion(net(inputs), targets)", "loss.backward()", "return loss")
     )
+    body = "".join(f"\n    {line}" for line in lines)
     return (
-        f"import thalweg as optim\n\noptimizer = optim.{cls.__name__}(net.parameters())\n\n\ndef closure():\n{gives}"
+        f"import thalweg as optim\n\noptimizer = optim.{cls.__name__}(net.parameters())\n\n\ndef closure():{body}"
         "\n\n\noptimizer.step(closure)\nprint(optimizer.result)"
     )
 
@@ -119,7 +127,8 @@ def _for_closures(cls: type[ClosureOptimizer]) -> str:
 def coming_from_adamw(cls: type[Optimizer], tuning: str) -> str:
     """Say how to tune it, and which defaults are other than AdamW's."""
     if issubclass(cls, ClosureOptimizer):
-        return f"{tuning}\n\nIt evaluates the loss again and again, on all data: see [closure methods](../closure.md)."
+        more = "It evaluates the loss again and again, on all data: see [closure methods](../closure.md)."
+        return f"{tuning}\n\n{more}"
     theirs = thalweg.AdamW.options
     rows = [
         (code(option.name), default(theirs[option.name]), default(option))

@@ -37,7 +37,9 @@ def differences(name: str) -> str:
     rows = [cells for cells in _rows((PAGES / "disagreements.md").read_text()) if _speaks_of(cells[0], name)]
     measured = [cells for cells in rows if len(cells) == 4]
     read = [cells for cells in rows if len(cells) == 3]
-    parts = [table(("whose", "largest difference after 20 steps", "why"), [tuple(row[1:]) for row in measured])] * bool(measured)
+    parts = [table(("whose", "largest difference after 20 steps", "why"), [tuple(row[1:]) for row in measured])] * bool(
+        measured
+    )
     parts += [table(("whose", "what differs"), [tuple(row[1:]) for row in read])] * bool(read)
     return "\n\n".join(parts)
 

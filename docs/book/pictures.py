@@ -33,6 +33,7 @@ class Uncorrected(optim.Optimizer):
     betas: Betas = (0.9, 0.999)
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
+        """Take a step."""
         beta1, beta2 = self.betas
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
@@ -92,7 +93,11 @@ def decay(axes: Axes) -> None:
     sizes = torch.logspace(-3, 1, 25)
     axes.semilogx(sizes, left(lambda p: optim.Adam(p, lr=1e-3, weight_decay=0.3), sizes), label="Adam: in the gradient")
     axes.semilogx(sizes, left(lambda p: optim.AdamW(p, lr=1e-3, weight_decay=0.3), sizes), label="AdamW: apart from it")
-    axes.set(xlabel="size of the noise in a weight's gradient", ylabel="the weight after 2,000 steps, from 1", ylim=(-0.05, 1))
+    axes.set(
+        xlabel="size of the noise in a weight's gradient",
+        ylabel="the weight after 2,000 steps, from 1",
+        ylim=(-0.05, 1),
+    )
     axes.legend(frameon=False)
 
 
@@ -171,7 +176,9 @@ def line_search(axes: Axes) -> None:
     for method, (flatness, two_sided, colour, alpha, mark) in of_each.items():
         name, seen = method.__name__, trials(method)
         ends = accepted(x, flatness, two_sided).numpy()
-        axes.fill_between(x, -0.42, 0.02, where=ends, color=colour, alpha=alpha, label=f"a step of {name} may end here", linewidth=0)
+        axes.fill_between(
+            x, -0.42, 0.02, where=ends, color=colour, alpha=alpha, label=f"a step of {name} may end here", linewidth=0
+        )
         axes.plot(seen, loss_along(seen), mark, color=colour, label=f"where {name} has looked")
     axes.set(xlabel="length of the step", ylabel="the loss", ylim=(-0.42, 0.02))
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)

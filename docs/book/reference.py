@@ -3,7 +3,7 @@
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import thalweg
 from thalweg import Optimizer, formula, hyper
@@ -49,15 +49,32 @@ def optimizer_page() -> str:
 
 
 def words_page() -> str:
-    """Write the words of formulas."""
+    """Write the words of formulas, and what may stand behind a state's name."""
     words = {name: getattr(formula, name) for name in formula.__all__}
-    said = {name: value for name, value in words.items() if callable(value) and value.__module__.startswith("thalweg.")}
-    marks = {name: said.pop(name) for name in list(said) if inspect.isclass(said[name])}
-    rows = [(code(f"{name}{_arguments(word)}"), prose(_first_line(word))) for name, word in said.items()]
-    rest = [(code(name), prose(MARKS.get(name) or _first_line(value))) for name, value in words.items() if name not in said]
-    intro = "`from thalweg.formula import sqrt, where`: each word takes tensors, symbols or plain numbers."
-    assert marks.keys() <= dict.fromkeys(words).keys()
-    return f"# Words of formulas\n\n{intro}\n\n{table(('word', 'meaning'), rows)}\n\n## Marks of states\n\n{table(('mark', 'meaning'), rest)}\n"
+    said = [
+        (code(f"{name}{_arguments(word)}"), prose(_first_line(word))) for name, word in words.items() if _is_word(word)
+    ]
+    others = [(code(name), prose(_mark(name))) for name, word in words.items() if not _is_word(word)]
+    return "\n\n".join(
+        [
+            "# Words of formulas",
+            "`from thalweg.formula import sqrt, where`: each word takes tensors, symbols or plain numbers.",
+            table(("word", "meaning"), said),
+            "## Marks of states, and other names",
+            table(("name", "meaning"), others) + "\n",
+        ]
+    )
+
+
+def _is_word(value: Any) -> bool:
+    return inspect.isfunction(value)
+
+
+def _mark(name: str) -> str:
+    """Say what a name means that is no word; raises ValueError if nobody has said it."""
+    if name not in MARKS:
+        raise ValueError(f"thalweg.formula.{name} has no meaning: add a row to MARKS in docs/book/reference.py")
+    return MARKS[name]
 
 
 MARKS = {
@@ -80,7 +97,7 @@ def ranges_page() -> str:
     kinds = [(code(kind.__name__), prose(_first_line(kind))) for kind in KINDS]
     intro = "`from thalweg.hyper import NonNegative, Betas`: the type of a field is the range of an option."
     more = "For a range of your own write `Annotated[float, Range(0, 2)]` with one of these:"
-    literal = "`bool` is a switch, `Literal[\"a\", \"b\"]` one of a few values, and `X | None` may also be left out."
+    literal = '`bool` is a switch, `Literal["a", "b"]` one of a few values, and `X | None` may also be left out.'
     return (
         f"# Ranges of options\n\n{intro}\n\n{table(('type', 'range'), rows)}\n\n{literal} {more}\n\n"
         f"{table(('mark', 'meaning'), kinds)}\n"

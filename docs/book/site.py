@@ -26,6 +26,7 @@ def gather(folder: Path, typeset: Callable[[type], str] = typeset) -> None:
         path.write_text(lifted(path.read_text()))
     for name, there in AT_ROOT.items():
         (folder / there).write_text(moved((ROOT / name).read_text()))
+    shutil.copy(ROOT / "CITATION.cff", folder)
     with (folder / "index.md").open("a") as index:
         index.write("\n" + (WRITTEN / "menu.md").read_text())
     for name, text in derived(typeset).items():

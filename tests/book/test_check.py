@@ -13,7 +13,7 @@ def test_links_that_lead_somewhere_are_fine(tmp_path):
     (tmp_path / "a picture.png").touch()
     assert not pages(
         tmp_path,
-        one='<p id="here"><a href="two.html#there"><a href="#here"><a href="https://x.org/"><img src="a%20picture.png">',
+        one='<p id="here"><a href="two.html#there"><a href="#here"><a href="https://x.org"><img src="a%20picture.png">',
         two='<h1 id="there">',
     )
 
@@ -27,7 +27,9 @@ def test_dead_links_are_told(tmp_path):
 
 
 def test_what_is_fetched_elsewhere_is_told(tmp_path):
-    said = pages(tmp_path, one='<script src="https://cdn.org/x.js"></script><link rel="stylesheet" href="//cdn.org/x.css">')
+    said = pages(
+        tmp_path, one='<script src="https://cdn.org/x.js"></script><link rel="stylesheet" href="//cdn.org/x.css">'
+    )
     assert said == [
         "one.html fetches https://cdn.org/x.js: keep a copy on the site",
         "one.html fetches //cdn.org/x.css: keep a copy on the site",

@@ -19,9 +19,7 @@ def pages():
 
 
 def test_every_public_name_has_a_page(pages):
-    classes = {
-        name for name in thalweg.__all__ if isinstance(getattr(thalweg, name), type) and name != "Optimizer"
-    }
+    classes = {name for name in thalweg.__all__ if isinstance(getattr(thalweg, name), type) and name != "Optimizer"}
     for name in classes:
         cls = getattr(thalweg, name)
         text = pages[f"optimizers/{optimizer_page.file_name(cls)}.md"]
@@ -45,14 +43,19 @@ def test_no_two_optimizers_have_one_file():
 
 
 def test_every_option_has_a_meaning():
-    missing = [(cls.__name__, name) for cls in optimizer_page.catalogue() for name in cls.options if not meaning(cls, name)]
+    missing = [
+        (cls.__name__, name) for cls in optimizer_page.catalogue() for name in cls.options if not meaning(cls, name)
+    ]
     assert not missing, "add rows to OF_A_RULE of thalweg/tools/meanings.py"
 
 
 def test_every_meaning_is_that_of_an_option():
     """What is said of rules and options that are no more is not left behind."""
     known = {
-        f"{parent.__name__}.{name}" for cls in optimizer_page.catalogue() for parent in cls.__mro__ for name in cls.options
+        f"{parent.__name__}.{name}"
+        for cls in optimizer_page.catalogue()
+        for parent in cls.__mro__
+        for name in cls.options
     }
     assert OF_A_RULE.keys() <= known
     assert SHARED.keys() <= {name.partition(".")[2] for name in known}
@@ -82,7 +85,10 @@ def test_a_page_says_what_the_class_is(pages):
         assert f"\n## {heading}\n" in text
     assert "| `betas` | `(0.9, 0.999)` | two numbers, each in \\[0, 1) |" in text
     assert "| float32 | `state_dtype='8bit'` | 4 | 0 | 2.03 | 6.03 |" in text
-    assert "A compiled kernel on the CPU, in one pass over memory, and the same bits from a Triton kernel on a GPU." in text
+    assert (
+        "A compiled kernel on the CPU, in one pass over memory, and the same bits from a Triton kernel on a GPU."
+        in text
+    )
     assert "(https://arxiv.org/abs/1711.05101)" in text
 
 
@@ -102,4 +108,7 @@ def test_engines_are_told_as_they_are(pages, name, said):
 
 def test_links_of_pages_in_the_root_lead_to_where_they_are_on_the_site():
     text = "[a](docs/precision.md#x) [b](CONTRIBUTING.md) [c](examples/closure.py) ![d](docs/a.png) [e](https://x.org/docs/)"
-    assert site.moved(text) == "[a](precision.md#x) [b](contributing.md) [c](examples.md) ![d](a.png) [e](https://x.org/docs/)"
+    assert (
+        site.moved(text)
+        == "[a](precision.md#x) [b](contributing.md) [c](examples.md) ![d](a.png) [e](https://x.org/docs/)"
+    )

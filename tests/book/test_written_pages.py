@@ -1,7 +1,6 @@
 """What people wrote: links lead somewhere in the repository or on the site, and errors are quoted as they are."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,7 +85,7 @@ def test_errors_are_quoted_as_they_are(update):
     weight = torch.ones(2, requires_grad=True)
     weight.grad = torch.ones(2)
     with pytest.raises((TypeError, AttributeError, NameError)) as told:
-        type("Mine", (Optimizer,), {"update": update, "__annotations__": {"lr": NonNegative}, "lr": 0.1})([weight]).step()
+        type("Mine", (Optimizer,), {"update": update, "__annotations__": {"lr": NonNegative}, "lr": 0.1})(
+            [weight]
+        ).step()
     assert str(told.value).rpartition("`: ")[2] in page or str(told.value) in page
-
-

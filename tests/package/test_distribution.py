@@ -73,7 +73,9 @@ runpy.run_path(sys.prefix + "/bin/thalweg", run_name="__main__")
 
 def test_what_is_installed_steps_and_its_command_tells_the_version_without_any_extra(installed, tmp_path):
     there = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    stepped, version = run(str(installed / "bin" / "python"), "-c", STEPS_AND_TELLS, env=there, cwd=tmp_path).splitlines()
+    stepped, version = run(
+        str(installed / "bin" / "python"), "-c", STEPS_AND_TELLS, env=there, cwd=tmp_path
+    ).splitlines()
     assert stepped.startswith(str(installed))
     assert stepped.endswith("[0.5, 0.5, 0.5]")
     assert version.startswith(f"thalweg {thalweg.__version__}, torch ")

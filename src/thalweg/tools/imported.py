@@ -33,8 +33,8 @@ def _module(name: str) -> ModuleType:
         if error.name != name.partition(".")[0] and error.name != name:
             raise ValueError(f"{name} needs {error.name}, which is not installed: install it") from error
         raise ValueError(
-            f"there is no optimizer and no module {name!r}: 'thalweg list' shows all optimizers, and {name}:Mine is the "
-            f"class Mine in {name}.py, in the folder that you are in or on PYTHONPATH"
+            f"there is no optimizer and no module {name!r}: 'thalweg list' shows all optimizers; "
+            f"{name}:Mine is the class Mine of {name}.py, in the folder that you are in or on PYTHONPATH"
         ) from error
     except Exception as error:
         raise ValueError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
