@@ -15,6 +15,7 @@ def own_options(cls: type[Optimizer]) -> list[Option]:
     """List what belongs to the rule, and is not put around every one."""
     shared = {**Optimizer.options, **Optimizer.around}
     own = [option for name, option in cls.options.items() if name not in shared]
+    own.sort(key=lambda option: option.keyword_only)
     return own + [option for name, option in cls.options.items() if name in shared and isinstance(option.rule, Fixed)]
 
 
