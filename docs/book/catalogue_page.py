@@ -27,7 +27,9 @@ def catalogue_page() -> str:
 
 
 def _families() -> Iterator[str]:
-    for folder, title in FAMILIES.items():
+    folders = dict.fromkeys((*FAMILIES, *map(family, catalogue())))
+    for folder in folders:
+        title = FAMILIES.get(folder, folder.replace("_", " ").capitalize())
         classes = [cls for cls in catalogue() if family(cls) == folder]
         rows = [(f"[{cls.__name__}]({file_name(cls)}.md)", parts(cls).idea) for cls in classes]
         yield f"## {title}\n\n{table(('optimizer', 'idea'), rows)}"

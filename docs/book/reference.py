@@ -3,6 +3,7 @@
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import thalweg
@@ -15,8 +16,8 @@ from .options import allowed, options_table
 TORCHS = {"lr_scheduler": "torch.optim's schedulers", "swa_utils": "torch.optim's averaged models"}
 """Modules that are torch's own, and only come along."""
 
-MODULES = {"formula": "words", "hyper": "ranges", "Optimizer": "optimizer"}
-"""What has a page of its own in the reference."""
+PAGES_OF_THEIR_OWN = ("formula", "hyper", "Optimizer")
+"""What the reference has a page for: words, ranges, and what every optimizer has."""
 
 
 def pages() -> dict[str, str]:
@@ -31,14 +32,27 @@ def pages() -> dict[str, str]:
 
 
 def functions() -> dict[str, Callable[..., Any]]:
-    """List the public functions."""
-    return {name: getattr(thalweg, name) for name in thalweg.__all__ if inspect.isfunction(getattr(thalweg, name))}
+    """List what is public and can be called, and is no optimizer with a page of its own."""
+    public = {name: getattr(thalweg, name) for name in thalweg.__all__}
+    return {name: value for name, value in public.items() if callable(value) and not _is_optimizer(value)}
+
+
+def modules() -> dict[str, ModuleType]:
+    """List the public modules of this library that have no page of their own."""
+    public = {name: getattr(thalweg, name) for name in thalweg.__all__ if name not in PAGES_OF_THEIR_OWN}
+    return {name: value for name, value in public.items() if isinstance(value, ModuleType) and name not in TORCHS}
+
+
+def _is_optimizer(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Optimizer)
 
 
 def functions_page() -> str:
-    """Write a section for each public function, and name what is torch's."""
-    theirs = "\n".join(f"- `thalweg.{name}`: {what}, unchanged." for name, what in TORCHS.items())
-    return _page("Functions", "What `import thalweg` has beside optimizers.", functions(), f"## From torch\n\n{theirs}")
+    """Write a section for each public function, and name modules, and what is torch's."""
+    own = [f"- `thalweg.{name}`: {prose(_first_line(module))}" for name, module in modules().items()]
+    theirs = [f"- `thalweg.{name}`: {what}, unchanged." for name, what in TORCHS.items()]
+    end = "## Modules\n\n" + "\n".join([*own, *theirs])
+    return _page("Functions", "What `import thalweg` has beside optimizers.", functions(), end)
 
 
 def optimizer_page() -> str:

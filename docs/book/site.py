@@ -28,10 +28,18 @@ def gather(folder: Path, typeset: Callable[[type], str] = typeset) -> None:
         (folder / there).write_text(moved((ROOT / name).read_text()))
     shutil.copy(ROOT / "CITATION.cff", folder)
     with (folder / "index.md").open("a") as index:
-        index.write("\n" + (WRITTEN / "menu.md").read_text())
+        index.write("\n" + menu())
     for name, text in derived(typeset).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
+
+
+def menu() -> str:
+    """Write the menu; a written page that it does not name comes last among the guides."""
+    text = (WRITTEN / "menu.md").read_text()
+    pages = sorted(path.relative_to(WRITTEN).with_suffix("").as_posix() for path in WRITTEN.rglob("*.md"))
+    others = "".join(f"{page}\n" for page in pages if page not in [*text.split(), "menu"])
+    return text.replace("```\n", f"{others}```\n", 1)
 
 
 def derived(typeset: Callable[[type], str] = typeset) -> dict[str, str]:

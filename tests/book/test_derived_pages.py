@@ -19,16 +19,18 @@ def pages():
 
 
 def test_every_public_name_has_a_page(pages):
-    classes = {name for name in thalweg.__all__ if isinstance(getattr(thalweg, name), type) and name != "Optimizer"}
-    for name in classes:
-        cls = getattr(thalweg, name)
-        text = pages[f"optimizers/{optimizer_page.file_name(cls)}.md"]
-        assert text.startswith(f"# {cls.__name__}\n")
-        assert name == cls.__name__ or f"`{name}`" in text
-    others = {*reference.functions(), *reference.TORCHS, *reference.MODULES}
-    assert classes | others == set(thalweg.__all__)
+    public = {name: getattr(thalweg, name) for name in thalweg.__all__}
+    classes = {name for name, value in public.items() if isinstance(value, type) and issubclass(value, Optimizer)}
+    for name in classes - {"Optimizer"}:
+        text = pages[f"optimizers/{optimizer_page.file_name(public[name])}.md"]
+        assert text.startswith(f"# {public[name].__name__}\n")
+        assert name == public[name].__name__ or f"`{name}`" in text
+    modules = {*reference.TORCHS, *reference.modules()}
+    assert {*classes, *modules, *reference.functions(), *reference.PAGES_OF_THEIR_OWN} == public.keys()
     for name in reference.functions():
         assert f"## `{name}`" in pages["reference/functions.md"]
+    for name in modules:
+        assert f"- `thalweg.{name}`: " in pages["reference/functions.md"]
 
 
 def test_every_word_and_range_is_in_the_reference(pages):
