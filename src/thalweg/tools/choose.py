@@ -20,6 +20,7 @@ from ..names.lookup import elsewhere, is_elsewhere
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
 from ..state.keeping import STATE_DTYPES
+from .imported import imported
 
 Value: TypeAlias = int | float | bool | str | torch.dtype | tuple["Value", ...] | None
 
@@ -138,14 +139,18 @@ def choose(text: str) -> list[Choice]:
 
 
 def read_choice(text: str) -> Choice:
-    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``.
+    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``, or as ``my_module:Mine:lr=0.1`` where it is the user's own.
 
     Raises ValueError for what is unknown, ambiguous or said twice.
     """
     if bracket := re.search(r"[()\[\]]", text):
         raise ValueError(f"{text!r} has a {bracket[0]!r}: write a pair of numbers as betas=0.9/0.99")
     spelling, *items = (part.strip() for part in re.split("[:,]", text))
-    choice = chosen(spelling)
+    if items and "=" not in items[0] and not is_known(spelling):
+        written = items.pop(0)
+        choice = Choice(f"{spelling}:{written}", imported(spelling, written))
+    else:
+        choice = chosen(spelling)
     for item in items:
         option, value = read_option(choice, item)
         if option in choice.options:
@@ -159,11 +164,15 @@ def chosen(spelling: str) -> Choice:
 
     Raises ValueError for what is unknown, ambiguous, or cannot be had here.
     """
-    known = {name.casefold() for name in (*OURS, *TORCH)}
-    if spelling.casefold() in known or not is_elsewhere(spelling):
+    if is_known(spelling) or not is_elsewhere(spelling):
         return Choice(*find(spelling))
     meaning = find_meaning(spelling)
     return Choice(meaning.name, meaning.kind, meaning=meaning)
+
+
+def is_known(spelling: str) -> bool:
+    """Tell if there is an optimizer of that name, in any case."""
+    return spelling.casefold() in {name.casefold() for name in (*OURS, *TORCH)}
 
 
 def find(spelling: str) -> tuple[str, type[Optimizer]]:

@@ -7,14 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 from rich.console import Console
 
-from .. import __version__
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
 from .choose import OURS, Choice, choose, grid, read_choice
+from .versions import versions
 
 if TYPE_CHECKING:
     from .compare import Run
@@ -41,7 +40,7 @@ app = typer.Typer(
 def print_version(wanted: bool) -> None:
     """Print the versions that matter, and leave."""
     if wanted:
-        typer.echo(f"thalweg {__version__}, torch {torch.__version__}")
+        typer.echo(versions())
         raise typer.Exit
 
 
@@ -135,7 +134,7 @@ def list_optimizers(
 
 @app.command("show")
 def show_optimizer(
-    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true.")],
+    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true, or my_module:Mine.")],
     llvm: Annotated[bool, typer.Option("--llvm", help="Print the kernel for float32, as LLVM's text.")] = False,
     asm: Annotated[bool, typer.Option("--asm", help="Print the kernel as this machine's assembly.")] = False,
     triton: Annotated[bool, typer.Option("--triton", help="Print the kernel for GPUs, as Triton's text.")] = False,
