@@ -6,12 +6,15 @@ OUT ?= benchmarks/results
 BUDGET ?= 300
 JOBS ?= 2
 
-.PHONY: demo test docs test-gpu bench-gpu fuzz check setup clean
+.PHONY: demo test suite docs test-gpu bench-gpu fuzz check setup clean
 
 demo: setup ## train the digit classifier once with each optimizer
 	$(RUN)/thalweg compare --out demo
 
-test: setup check ## everything that must hold
+test: setup ## everything that must hold
+	$(MAKE) --jobs=2 check suite
+
+suite: setup ## the tests
 	$(RUN)/pytest -n $(JOBS) --dist worksteal
 
 docs: $(VENV)/ready-for-docs ## the book: build/docs/html/index.html, which needs no network
@@ -38,8 +41,7 @@ setup: $(VENV)/ready
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/pip install --quiet --upgrade "pip>=25.1"
-	$(RUN)/pip install --quiet --constraint constraints.txt --editable ".[tools]" --group dev
-	$(RUN)/pip install --quiet --no-compile --constraint constraints.txt --group trainers
+	$(RUN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[tools]" --group dev --group trainers
 	$(RUN)/pip install --quiet --no-compile --no-deps --constraint constraints.txt timm # its torchvision breaks others beside a torch for CPUs
 	touch $@
 
