@@ -24,7 +24,8 @@ def engines(cls: type[Optimizer]) -> str:
 
 
 def _passes(program: object) -> str:
-    from thalweg.formula.passes import Program, passes
+    from thalweg.formula.passes import passes
+    from thalweg.formula.program import Program
 
     assert isinstance(program, Program)
     count = len(list(passes(program)))

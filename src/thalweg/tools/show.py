@@ -16,7 +16,8 @@ from ..engine.choice import Choice, choose
 from ..engine.gradients import Ready
 from ..formula.expr import BLOCK
 from ..formula.latex import latex
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from ..hyper import REQUIRED
 from ..optimizer import Optimizer
 
