@@ -86,14 +86,39 @@ def example(cls: type[Optimizer]) -> str:
         return _for_sparse(cls.__name__)
     if issubclass(cls, ClosureOptimizer):
         return _for_closures(cls)
-    made = f"import thalweg as optim\n\noptimizer = optim.{cls.__name__}({_parameters(cls)}{required})"
+    libraries = "import torch\nimport thalweg as optim" if cls is thalweg.SophiaG else "import thalweg as optim"
+    made = f"{libraries}\n\noptimizer = optim.{cls.__name__}({_parameters(cls)}{required})"
     loop = (
         "for input, target in batches:\n    optimizer.zero_grad()\n    criterion(net(input), target).backward()\n"
         "    optimizer.step()"
     )
+    if hasattr(cls, "observe"):
+        return f"{made}\n{_with_hessian(cls)}"
     if hasattr(cls, "eval"):
         return f"{made}\noptimizer.train()\n{loop}\noptimizer.eval()  # the averaged parameters, for validation"
     return f"{made}\n{loop}"
+
+
+def _with_hessian(cls: type[Optimizer]) -> str:
+    """Write the loop of a rule that takes in the Hessian's diagonal; where it may do without, now and then."""
+    estimate, due = "optim.hutchinson(net.parameters(), loss)", ""
+    if not getattr(cls, "needs_hessian", False):
+        estimate, due = f"{estimate} if step % 10 == 0 else None", "step, "
+    if cls is thalweg.SophiaG:
+        # Its estimates are gradients of labels that the model draws.
+        return (
+            "for step, (input, target) in enumerate(batches):\n    optimizer.zero_grad()\n"
+            "    if step % 10 == 0:\n        output = net(input)\n"
+            "        sampled = torch.distributions.Categorical(logits=output).sample()\n"
+            "        torch.nn.functional.cross_entropy(output, sampled).backward()\n"
+            "        optimizer.update_hessian()\n        optimizer.zero_grad()\n"
+            "    criterion(net(input), target).backward()\n    optimizer.step()"
+        )
+    pairs = f"for {due}(input, target) in enumerate(batches):" if due else "for input, target in batches:"
+    return (
+        f"{pairs}\n    optimizer.zero_grad()\n    loss = criterion(net(input), target)\n    hessian = {estimate}\n"
+        "    loss.backward()\n    optimizer.step(hessian=hessian)"
+    )
 
 
 def _parameters(cls: type[Optimizer]) -> str:

@@ -78,7 +78,7 @@ def test_a_name_that_means_the_same_to_all_is_one():
     [
         ("adamw_bnb_8bits", "there is no optimizer 'adamw_bnb_8bits': did you mean adamw_bnb_8bit or adamw_8bit?"),
         ("timm.cadamv", "timm has no optimizer 'cadamv': did you mean cadam"),
-        ("AdaWm", "there is no optimizer 'AdaWm': did you mean Adam, RAdam or NAdam?"),
+        ("AdaWm", "there is no optimizer 'AdaWm': did you mean Adam, RAdam or Padam?"),
         ("qqqq", "there is no optimizer 'qqqq': 'thalweg list --names' shows all"),
         ("torch.optim.Adm", "torch.optim has no optimizer 'Adm': did you mean Adam?"),
         ("adamax", "'adamax' may be AdaMax or Adamax: write the one you mean exactly so"),

@@ -231,3 +231,43 @@ def test_other_replicas_are_no_reason_to_refuse():
     model(torch.ones(1, 10)).sum().backward()
     assert model[0].weight.grad is None
     assert other.module[0].weight.grad is None
+
+
+@pytest.mark.parametrize("limit", [0.05, 1e9])
+@pytest.mark.parametrize("kind", [optim.SGD, optim.AdaLOMO], ids=["LOMO", "AdaLOMO"])
+def test_a_first_backward_finds_the_norm(kind, limit):
+    """Two backwards give what clip_grad_norm_ gives between backward and step."""
+    models, steps = [net(torch.float64), net(torch.float64)], []
+    optimizers = [kind(model.parameters(), lr=0.1) for model in models]
+    hooks = optim.in_backward(models[1], optimizers[1])
+    for step in range(3):
+        given = torch.randn(4, 10, generator=torch.Generator().manual_seed(step)).double()
+        models[0](given).square().mean().backward()
+        steps.append(float(nn.utils.clip_grad_norm_(models[0].parameters(), limit)))
+        optimizers[0].step()
+        optimizers[0].zero_grad()
+        loss = models[1](given).square().mean()
+        with hooks.measuring(limit):
+            loss.backward(retain_graph=True)
+        assert all(param.grad is None for param in models[1].parameters())
+        loss.backward()
+        optimizers[1].step()
+    assert (min(steps) > limit) == (limit < 1)
+    for one, other in zip(*(model.parameters() for model in models), strict=True):
+        # norms are summed in another order
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-14)
+
+
+def test_measuring_ends_with_the_step_and_needs_a_limit():
+    model = net()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    hooks = optim.in_backward(model, optimizer)
+    with pytest.raises(ValueError, match="measuring needs max_norm above 0, but got 0"), hooks.measuring(0):
+        pass
+    before = model[0].weight.detach().clone()
+    with hooks.measuring(1e-9):
+        model(torch.ones(2, 10)).sum().backward()
+    assert torch.equal(model[0].weight, before)
+    optimizer.step()
+    model(torch.ones(2, 10)).sum().backward()
+    assert not torch.allclose(model[0].weight, before)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...formula.around import EDGE
 from ...optimizer import Optimizer, plain_step
 
 WHOLE = {
@@ -29,7 +31,30 @@ class InBackward:
         self._look_again()
         self._catching_up = optimizer.register_step_post_hook(self._catch_up)
         self._has_begun = False
+        self._squares: list[Tensor] | None = None
+        self._share: Tensor | None = None
         optimizer._in_backward = True
+
+    @contextmanager
+    def measuring(self, max_norm: float) -> Iterator[None]:
+        """Let backwards within only measure gradients; those after it are shortened to a common norm of max_norm.
+
+        Lv et al. 2023, "Full parameter fine-tuning for large language models with limited resources", section 3.3: as
+        gradients never lie in memory together, a first backward finds their norm. https://arxiv.org/abs/2306.09782
+        `with hooks.measuring(1.0): loss.backward(retain_graph=True)`, and then `loss.backward()`. It holds until
+        `optimizer.step()`. Raises ValueError for a max_norm that is not above 0.
+        """
+        if not max_norm > 0:
+            raise ValueError(f"measuring needs max_norm above 0, but got {max_norm!r}")
+        self._squares, self._share = [], None
+        try:
+            yield
+            if self._squares:
+                device = self._squares[0].device
+                norm = torch.stack([square.to(device) for square in self._squares]).sum().sqrt()
+                self._share = (max_norm / (norm + EDGE)).clamp_max(1.0)
+        finally:
+            self._squares = None
 
     def remove(self) -> None:
         """Take the hooks off."""
@@ -58,16 +83,29 @@ class InBackward:
         if not self._has_begun:
             _refuse_replicas(self.optimizer)
             self._has_begun = True
-        plain_step(self.each[param])
+        if self._squares is not None:
+            self._squares.append(_square(param.grad))
+        else:
+            if self._share is not None and param.grad is not None:
+                param.grad.mul_(self._share.to(param.grad.device, param.grad.dtype.to_real()))
+            plain_step(self.each[param])
         param.grad = None
 
     def _catch_up(self, *_: Any) -> None:
         """Let parameters that were added, or unfrozen, be as the others from here: `step()` has just stepped them."""
+        self._share = None
         late = [param for _, param in _all(self.optimizer) if param.requires_grad and param not in self.handles]
         if late:
             self._look_again()
         for param in late:
             param.grad = None
+
+
+def _square(grad: Any) -> Tensor:
+    """Sum the squares of a gradient, as precisely as there is."""
+    values = grad.coalesce().values() if grad.is_sparse else grad
+    square: Tensor = values.detach().abs().square().sum(dtype=torch.float64)
+    return square
 
 
 def _refuse_options(optimizer: Optimizer, groups: Iterable[dict[str, Any]]) -> None:
