@@ -143,8 +143,14 @@ class Update:
         """Take what the formula has made, and find out what there is to write."""
         written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
         outputs = self._as_kept({name: plain(value) for name, value in results.items()})
-        self.outputs = {name: self.access.apart(value, written) for name, value in outputs.items()}
+        # What stays as it is needs no copy of its own: nothing is written there.
+        self.outputs = {
+            name: self.access.apart(value, written) if self._is_new(name) else value for name, value in outputs.items()
+        }
         self.changes = list(self._changes())
+
+    def _is_new(self, name: str) -> bool:
+        return name in self.formula.outputs and self.formula.changes(name)
 
     def _changes(self) -> Iterator[Change]:
         """Yield what writes the new values; the places of new tensors are taken at once."""
