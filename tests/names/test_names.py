@@ -131,6 +131,10 @@ def test_what_steps_in_backward_needs_the_model():
 
 
 def test_a_failed_call_says_what_the_class_says():
+    with pytest.raises(TypeError, match="an optimizer's name is a str, but got Sequential: pass it first"):
+        thalweg.create(model(), "adamw")
+    with pytest.raises(ValueError, match="optimizer got an empty parameter list"):
+        thalweg.create("adamw", nn.Identity())
     with pytest.raises(ValueError, match=r"Invalid learning rate: -1, but AdamW needs lr"):
         thalweg.create("adamw_torch", model(), lr=-1)
     with pytest.raises(TypeError, match="AdamW has no option 'momentm'"):
