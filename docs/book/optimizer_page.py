@@ -14,7 +14,7 @@ from .engines import engines
 from .formula import in_tex, source, typeset
 from .markdown import code, table
 from .options import default, options_table, own_options
-from .others import TABLE, aliases, compared, differences
+from .others import TABLE, aliases, compared, differences, names_elsewhere
 from .sizes import sizes_table, states
 from .speed import speed
 
@@ -75,6 +75,8 @@ def _kept(cls: type[Optimizer]) -> str:
 def _elsewhere(name: str) -> Iterator[str]:
     if any(row.ours == name for row in TABLE):
         yield f"## The same elsewhere\n\nA test compares it with:\n\n{compared(name)}"
+    if called := names_elsewhere(name):
+        yield f"## What others call it\n\n{called}"
     if found := differences(name):
         yield f"## Where others differ\n\n{found}\n\n[Where implementations disagree](../disagreements.md) has more."
 

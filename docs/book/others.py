@@ -18,6 +18,20 @@ def aliases(name: str) -> list[str]:
     return [other for other, value in vars(thalweg).items() if value is cls and other != name]
 
 
+def names_elsewhere(name: str) -> str:
+    """Say what other libraries call an optimizer, under options of their own."""
+    from thalweg.names import TABLE as NAMES
+
+    found: dict[str, list[str]] = {}
+    for row in NAMES:
+        if row.kind == name and row.is_served():
+            found.setdefault(row.library, []).append(code(row.name))
+    listed = "; ".join(f"{library} {', '.join(names)}" for library, names in found.items())
+    return f"Other libraries call it, with options of their own: {listed}. [Names](../names.md) says which." * bool(
+        found
+    )
+
+
 def compared(name: str) -> str:
     """List the implementations that a test holds this one to, and how near they come."""
     rows = [

@@ -21,7 +21,7 @@ ROWS = [
     Row(LIBRARY, "moso", instead="one-sided SOAP of the momentum is not among the rules here: take SOAP with max_precondition_dim below the longer side"),
     Row(LIBRARY, "kl_soap", "KLSOAP"),
     Row(LIBRARY, "kl_m_soap", instead="KL-SOAP of the momentum is not among the rules here: take kl_soap"),
-    Row(LIBRARY, "muon_hyperball", "MuonH"),
+    Row(LIBRARY, "muon_hyperball", "Muon", {"hyperball": True, "weight_decay": 0.0}, note="each matrix keeps its first norm, where the original wants one radius for all"),
     Row(LIBRARY, "scion", "Scion", {"momentum": 0.95}),
     Row(LIBRARY, "mop", "MOP"),
     Row(LIBRARY, "polargrad", "PolarGrad"),

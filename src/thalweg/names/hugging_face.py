@@ -60,7 +60,7 @@ ROWS = [
     Row(LIBRARY, "apollo_adamw", "AdamW", PLAIN | APOLLO, note=TARGETS, around="APOLLO"),
     Row(LIBRARY, "apollo_adamw_layerwise", "AdamW", PLAIN | APOLLO, note=TARGETS, around="APOLLO", is_in_backward=True),
     Row(LIBRARY, "lomo", "SGD", PLAIN, is_in_backward=True),
-    Row(LIBRARY, "adalomo", "Adafactor", PLAIN | ADAFACTOR | {"scale_parameter": True}, is_in_backward=True),
+    Row(LIBRARY, "adalomo", "AdaLOMO", PLAIN, is_in_backward=True),
     Row(LIBRARY, "grokadamw", "GrokAdamW", PLAIN),
     Row(LIBRARY, "schedule_free_adamw", "ScheduleFreeAdamW", PLAIN, note=SCHEDULE_FREE),
     Row(LIBRARY, "schedule_free_sgd", "ScheduleFreeSGD", PLAIN, note=SCHEDULE_FREE),

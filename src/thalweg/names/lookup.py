@@ -49,6 +49,8 @@ def find(name: str, first: str | None = None) -> Meaning:
     Raises ValueError for a name that nobody has, with the nearest ones; for one that stands for different things in
     different libraries; and for one that cannot be had here, with the reason and what to do.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"an optimizer's name is a str, but got {type(name).__name__}: pass it first, as in 'AdamW'")
     row = _of_its_library(name) or (_named(name, OF_LIBRARY[first]) if first else None)
     if row is not None:
         return _meaning(row)
