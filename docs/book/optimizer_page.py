@@ -14,7 +14,7 @@ from .engines import engines
 from .formula import in_tex, source, typeset
 from .markdown import code, table
 from .options import default, options_table, own_options
-from .others import TABLE, aliases, compared, differences
+from .others import TABLE, aliases, compared, differences, names_elsewhere
 from .sizes import sizes_table, states
 from .speed import speed
 
@@ -73,6 +73,8 @@ def _kept(cls: type[Optimizer]) -> str:
 
 
 def _elsewhere(name: str) -> Iterator[str]:
+    if found := names_elsewhere(name):
+        yield f"## Names in other libraries\n\n{found}\n\n`thalweg.create` makes it by each of these names."
     if any(row.ours == name for row in TABLE):
         yield f"## The same elsewhere\n\nA test compares it with:\n\n{compared(name)}"
     if found := differences(name):
@@ -91,9 +93,19 @@ def example(cls: type[Optimizer]) -> str:
         "for input, target in batches:\n    optimizer.zero_grad()\n    criterion(net(input), target).backward()\n"
         "    optimizer.step()"
     )
+    if hasattr(cls, "update_hessian"):
+        return made + "\n" + _with_hessian()
     if hasattr(cls, "eval"):
         return f"{made}\noptimizer.train()\n{loop}\noptimizer.eval()  # the averaged parameters, for validation"
     return f"{made}\n{loop}"
+
+
+def _with_hessian() -> str:
+    return (
+        "for input, target in batches:\n    optimizer.zero_grad()\n"
+        "    criterion(net(input), target).backward(create_graph=True)\n"
+        "    optimizer.update_hessian()\n    optimizer.step()"
+    )
 
 
 def _parameters(cls: type[Optimizer]) -> str:

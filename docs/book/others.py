@@ -1,7 +1,11 @@
 """Other libraries' names for an optimizer, and where their rules differ: read from what the house knows already."""
 
 import re
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from tests.catalogue.authorities import TABLE
 
@@ -16,6 +20,19 @@ def aliases(name: str) -> list[str]:
 
     cls = getattr(thalweg, name)
     return [other for other, value in vars(thalweg).items() if value is cls and other != name]
+
+
+def names_elsewhere(name: str) -> str:
+    """List what other libraries call it, with the options that their names stand for; nothing without the table."""
+    if find_spec("thalweg.names") is None:
+        return ""
+    rows = [row for row in import_module("thalweg.names").TABLE if row.kind == name and not (row.instead or row.around)]
+    cells = [(code(row.spelling), _given(row.options), prose(row.differs or row.note)) for row in rows]
+    return table(("name", "options", "what differs"), cells) if cells else ""
+
+
+def _given(options: Mapping[str, Any]) -> str:
+    return ", ".join(code(f"{name}={'lr' if value == 'the lr' else repr(value)}") for name, value in options.items())
 
 
 def compared(name: str) -> str:
