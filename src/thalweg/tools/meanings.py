@@ -187,7 +187,7 @@ OF_A_RULE = {
     "Padam.partial": "the power of the mean square that steps are divided by: 1/2 is Adam",
     "PID.derivative": "what the running mean of the gradients' changes counts for",
     "PID.integral": "what the momentum counts for",
-    "PSGDKron.preconditioner_update_probability": "how often factors are fitted: 0.1 is every tenth step; None for a schedule",
+    "PSGDKron.preconditioner_update_probability": "how often factors are fitted: 0.1 is every tenth step",
     "PSGDKron.max_size_triangular": "a side longer than this has a diagonal factor",
     "PSGDKron.memory_save_mode": "which sides have diagonal factors, by name; None for those that are too long",
     "PSGDKron.momentum_into_precond_update": "fit the factors to the momentum; False fits them to gradients",
