@@ -182,5 +182,10 @@ def _arguments(member: Any) -> str:
 
 def _argument(parameter: inspect.Parameter) -> str:
     stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-    default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
+    default = "" if parameter.default is inspect.Parameter.empty else f"={_value(parameter.default)}"
     return f"{stars}{parameter.name}{default}"
+
+
+def _value(value: Any) -> str:
+    """Write a default as one would type it: a class or a function by its name."""
+    return str(getattr(value, "__name__", repr(value)))

@@ -39,6 +39,13 @@ def test_every_word_and_range_is_in_the_reference(pages):
     assert {"NonNegative", "Betas", "Count", "Positive"} <= reference.ranges().keys()
 
 
+def test_calls_are_written_as_one_would_type_them():
+    """Sphinx stops at code that is none, such as `<class 'AdamW'>`."""
+    calls = re.findall(r"```py\n(.*?)\n```", reference.functions_page() + reference.optimizer_page(), re.DOTALL)
+    assert len(calls) > 10
+    assert not [call for call in calls if "<" in call]
+
+
 def test_no_two_optimizers_have_one_file():
     classes = optimizer_page.catalogue()
     assert len({optimizer_page.file_name(cls) for cls in classes}) == len(classes) > 60
