@@ -73,10 +73,10 @@ def _kept(cls: type[Optimizer]) -> str:
 
 
 def _elsewhere(name: str) -> Iterator[str]:
+    if found := names_elsewhere(name):
+        yield f"## Names in other libraries\n\n{found}\n\n`thalweg.create` makes it by each of these names."
     if any(row.ours == name for row in TABLE):
         yield f"## The same elsewhere\n\nA test compares it with:\n\n{compared(name)}"
-    if called := names_elsewhere(name):
-        yield f"## What others call it\n\n{called}"
     if found := differences(name):
         yield f"## Where others differ\n\n{found}\n\n[Where implementations disagree](../disagreements.md) has more."
 

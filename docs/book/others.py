@@ -1,7 +1,11 @@
 """Other libraries' names for an optimizer, and where their rules differ: read from what the house knows already."""
 
 import re
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from tests.catalogue.authorities import TABLE
 
@@ -19,17 +23,16 @@ def aliases(name: str) -> list[str]:
 
 
 def names_elsewhere(name: str) -> str:
-    """Say what other libraries call an optimizer, under options of their own."""
-    from thalweg.names import TABLE as NAMES
+    """List what other libraries call it, with the options that their names stand for; nothing without the table."""
+    if find_spec("thalweg.names") is None:
+        return ""
+    rows = [row for row in import_module("thalweg.names").TABLE if row.kind == name and not (row.instead or row.around)]
+    cells = [(code(row.spelling), _given(row.options), prose(row.differs or row.note)) for row in rows]
+    return table(("name", "options", "what differs"), cells) if cells else ""
 
-    found: dict[str, list[str]] = {}
-    for row in NAMES:
-        if row.kind == name and row.is_served():
-            found.setdefault(row.library, []).append(code(row.name))
-    listed = "; ".join(f"{library} {', '.join(names)}" for library, names in found.items())
-    return f"Other libraries call it, with options of their own: {listed}. [Names](../names.md) says which." * bool(
-        found
-    )
+
+def _given(options: Mapping[str, Any]) -> str:
+    return ", ".join(code(f"{name}={'lr' if value == 'the lr' else repr(value)}") for name, value in options.items())
 
 
 def compared(name: str) -> str:

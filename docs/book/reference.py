@@ -86,9 +86,10 @@ def _is_word(value: Any) -> bool:
 
 def _mark(name: str) -> str:
     """Say what a name means that is no word; raises ValueError if nobody has said it."""
-    if name not in MARKS:
+    noted = [note for note in getattr(getattr(formula, name), "__metadata__", ()) if isinstance(note, str)]
+    if name not in MARKS and not noted:
         raise ValueError(f"thalweg.formula.{name} has no meaning: add a row to MARKS in docs/book/reference.py")
-    return MARKS[name]
+    return MARKS.get(name) or noted[0]
 
 
 MARKS = {
@@ -181,5 +182,10 @@ def _arguments(member: Any) -> str:
 
 def _argument(parameter: inspect.Parameter) -> str:
     stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-    default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
+    default = "" if parameter.default is inspect.Parameter.empty else f"={_value(parameter.default)}"
     return f"{stars}{parameter.name}{default}"
+
+
+def _value(value: Any) -> str:
+    """Write a default as one would type it: a class or a function by its name."""
+    return str(getattr(value, "__name__", repr(value)))

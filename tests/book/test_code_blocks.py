@@ -24,6 +24,7 @@ def test_every_piece_runs(page, tmp_path):
     run(page.read_text(), str(page), tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")
 @pytest.mark.parametrize("cls", [*one_of_each(FORMULAS), LBFGS, LevenbergMarquardt], ids=lambda cls: cls.__name__)
 def test_the_example_of_a_derived_page_runs(cls, tmp_path):
     """For one of each set of traits; `make docs` runs all."""

@@ -1,11 +1,13 @@
 """What people wrote: links lead somewhere in the repository or on the site, and errors are quoted as they are."""
 
+import inspect
 import re
 
 import numpy as np
 import pytest
 import torch
 
+import thalweg
 from docs.book import optimizer_page, reference, site
 from thalweg import Optimizer
 from thalweg.formula import sqrt
@@ -46,6 +48,21 @@ def test_the_menu_has_every_written_page(tmp_path, monkeypatch):
 
 def test_derived_pages_are_those_that_links_count_on():
     assert {f"reference/{name}.md" for name in reference.pages()} <= DERIVED
+
+
+def test_the_first_page_tells_which_rates_are_not_those_of_torch():
+    ours = {name: getattr(thalweg, name, None) for name in dir(torch.optim)}
+    rates = {
+        name: (cls.options["lr"].default, inspect.signature(getattr(torch.optim, name)).parameters["lr"].default)
+        for name, cls in ours.items()
+        if isinstance(cls, type) and cls is not Optimizer and issubclass(cls, Optimizer)
+    }
+    assert len(rates) > 10
+    differing = {
+        name for name, (own, torchs) in rates.items() if not isinstance(torchs, torch.Tensor) and own != torchs
+    }
+    assert differing == {"Adam", "SGD"}
+    assert rates["Adam"] == (1e-2, 1e-3)
 
 
 def formulas():
