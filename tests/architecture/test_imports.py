@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "with_hessian": {"state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
     "wrappers": {"formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
-    "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
+    "closure": {"formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
     "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},
     "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},

@@ -20,8 +20,6 @@ from torch.autograd.graph import increment_version
 from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
 from ..distributed.shards import grid, is_sharded, local, shard_of
-from ..formula.expr import MatrixFunction, Reduction, walk
-from ..formula.trace import Formula, formula_of
 from ..state.entries import States
 from ..state.layout import whole
 from ..state.names import name_in
@@ -30,9 +28,10 @@ from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
-from .gradients import numbered, ready_to
-from .rules import OVERFLOWED, SCALE, is_measured, rule_for
+from .gradients import numbered
+from .rules import OVERFLOWED, SCALE
 from .sharing import Sharing
+from .whole_or_part import local_of, needs_lines, numbers_of, whole_parameter, why_whole
 
 ADDRESS = Tensor.data_ptr
 GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
@@ -40,21 +39,6 @@ SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[un
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
 """Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
-
-
-class WholeNeededError(Exception):
-    """Raised before anything changes where no kernel can be built for a shard whose sums only kernels share."""
-
-    def __init__(self, whole: Mapping[int, str]) -> None:
-        super().__init__(f"parameters {list(whole)} need their whole")
-        self.whole = whole
-
-
-def is_needed(optimizer: Any) -> bool:
-    """Tell if some parameter of an optimizer is sharded, or is to be stepped by parts."""
-    return optimizer._division is not None or any(
-        is_sharded(param) for group in optimizer.param_groups for param in group["params"]
-    )
 
 
 class LocalOptimizer:
@@ -281,67 +265,6 @@ class LocalOptimizer:
         same = {name: shown[name] for name in new if name in had and _lie_alike(had[name], state[name])}
         if len(same) < len(new) or shown.keys() != new.keys():
             optimizer.state[param] = new | same
-
-
-def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
-    """Make the local parameter of one that is sharded or divided; None where it is stepped as a whole."""
-    if is_sharded(param):
-        own = local_parameter(param)
-    elif optimizer._division is not None and param.layout == torch.strided:
-        own = optimizer._division.local_parameter(param)
-    else:
-        return None
-    return own if why_whole(optimizer, group, own) is None else None
-
-
-def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
-    """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
-    if param.shard.is_partial:
-        return "its elements are terms of a sum"
-    if group["differentiable"]:
-        return "differentiable=True leaves every operation to autograd"
-    if torch.strided not in optimizer.rule_in(group).owner.layouts:
-        return "its rule is for sparse gradients"
-    formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
-    if formula.has_lines:
-        return "its formula speaks of rows and columns, or multiplies whole matrices"
-    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
-        if optimizer.engine == "eager":
-            return "the eager engine takes functions of a whole matrix"
-        if not lies_in_order(param):
-            return "its part lies in memory in another order than the whole"
-    return (
-        "the eager engine takes sums of a whole tensor"
-        if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
-        else None
-    )
-
-
-def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
-    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
-    if group["differentiable"] or any(placement.is_partial() for placement in param.placements):
-        return False
-    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
-
-
-def whole_parameter(param: Any) -> Tensor:
-    """Make what all of a sharded parameter is stepped in, on each process."""
-    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
-
-
-def lies_in_order(param: LocalParameter) -> bool:
-    """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
-    return not param.numel() or bool(param.permute(param.shard.order).is_contiguous())
-
-
-def sums(formula: Formula) -> bool:
-    """Tell if a formula sums over all elements of a parameter."""
-    return any(isinstance(node, Reduction) and node.how != "block_peak" for node in walk(*formula.outputs.values()))
-
-
-def numbers_of(rule: Any) -> set[str]:
-    """Name what is one number for a whole parameter."""
-    return {"step", *rule.scalars}
 
 
 def _is_like(param: Any, grad: Any) -> bool:

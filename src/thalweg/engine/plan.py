@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain
 from operator import methodcaller
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,22 +18,19 @@ from ..state.initial import complete
 from ..state.keeping import keeps_anything
 from . import capture, eager, matrices, norm, owned_matrices
 from .access import InPlace
-from .build import kernel_for, with_kernels
+from .build import with_kernels
 from .choice import Choice, choose
 from .commit import Change, InterruptsWaiting, commit, entries
 from .eager import Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
-from .launch import Launch, Row, in_turn
+from .launch import Launch, in_turn
+from .launch_of import launch_of
 from .learning import learn
-from .lines import Vectors
-from .local_optimizer import WholeNeededError
-from .matrices import Matrices, Workspace
-from .options import Options
-from .owned_matrices import OwnedMatrices
+from .matrices import Workspace
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
-from .seams import Seams
 from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
+from .whole_or_part import WholeNeededError
 
 REPEAT = methodcaller("repeat")
 
@@ -188,7 +184,7 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     space = Workspace()
     states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
     loads: dict[Any, Loads] = {}
-    launches = [_launch(optimizer, found, states, space, loads) for found in _together(choices)]
+    launches = [launch_of(optimizer, found, states, space, loads) for found in _together(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
     layout = optimizer._sharing.planned() if optimizer._sharing else ()
@@ -248,66 +244,3 @@ def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
         count = max(matrices.most(param.device) // numel, 1)
     for place in range(0, len(choices), count):
         yield choices[place : place + count]
-
-
-class Kinds(NamedTuple):
-    """What launches and options are, for a compiler's kernels."""
-
-    launch: Any
-    options: Any
-
-
-def _kinds(compiler: str) -> Kinds:
-    if compiler == "triton":
-        from .triton.device_launch import DeviceLaunch
-        from .triton.device_options import DeviceOptions
-
-        return Kinds(DeviceLaunch, DeviceOptions)
-    return Kinds(Launch, Options)
-
-
-def _matrices(first: Choice, params: Sequence[Tensor], space: Workspace, loads: dict[Any, Loads]) -> Any:
-    """Make what waits between passes for whole matrices, which may have owners."""
-    program, group = first.program, first.item.group
-    if not owned_matrices.are_divided(program, params[0], group):
-        return Matrices(program, params, group, space, first.compiler)
-    mesh = params[0].shard.mesh  # type: ignore[attr-defined]
-    own = loads.setdefault(mesh, Loads(mesh.size()))
-    return OwnedMatrices(program, params, group, own, first.compiler)
-
-
-def _launch(
-    optimizer: Any,
-    choices: Sequence[Choice],
-    states: Mapping[int, dict[str, Any]],
-    space: Workspace,
-    loads: dict[Any, Loads],
-) -> Any:
-    """Make the tables."""
-    first, kinds = choices[0], _kinds(choices[0].compiler)
-    updates = [(program, kernel_for(*first.kernel(program))) for program in passes(first.program)]
-    measure = None if first.measure is None else (first.measure, kernel_for(*first.kernel(first.measure)))
-    columns = [symbol for program in (*passes(first.program), first.measure) if program for symbol in program.options]
-    groups = {id(choice.item.group): choice.item.group for choice in choices}
-    members = [choice.item.options for choice in choices]
-    options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers, members)
-    places = {key: options.address(row) for row, key in enumerate(groups)}
-    params = [choice.item.param for choice in choices]
-    matrices = _matrices(first, params, space, loads) if first.program.work else None
-    vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
-    seams = Seams(first.program.seams, params) if first.program.seams else None
-    made = [each for each in (matrices, vectors, seams) if each]
-    work = [dict(chain.from_iterable(each.of(index).items() for each in made)) for index in range(len(choices))]
-    rows = [
-        _row(choice, states[id(choice)], places[id(choice.item.group)], own)
-        for choice, own in zip(choices, work, strict=True)
-    ]
-    launch = kinds.launch(rows, [choice.item.grad for choice in choices], options, updates, measure, matrices)
-    launch.seams = seams
-    return launch
-
-
-def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:
-    is_fresh = any(choice.state.get(name) is None for name in choice.program.formula.states)
-    counts = choice.counts if choice.program.has_lines else None
-    return Row(choice.item.param, state, options, is_fresh, choice.item.numbers, work, counts)

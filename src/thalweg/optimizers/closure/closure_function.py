@@ -30,7 +30,7 @@ class ClosureFunction:
         """Return the loss and its gradient at x."""
         self.vector.write(x)
         loss = self._evaluate()
-        gradient = self._gradient(loss)
+        loss, gradient = self.vector.agreed(loss, self._gradient(loss))
         return (-loss.detach(), gradient.neg_()) if self.maximize else (loss.detach(), gradient)
 
     def _evaluate(self) -> Tensor:

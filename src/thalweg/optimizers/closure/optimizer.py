@@ -23,6 +23,7 @@ from .options import check_choice, check_counts
 from .result import Result
 from .saved_runs import exported, imported, runs_of
 from .search import NAMES
+from .sharded_vector import vector_of
 from .stopping import Stopping
 from .vector import Vector
 
@@ -151,7 +152,7 @@ class ClosureOptimizer(Optimizer):
             for param in group["params"]
             if param.requires_grad and param.numel()
         ]
-        return Vector(*zip(*scaled, strict=True)) if scaled else None
+        return vector_of(type(self).__name__, *zip(*scaled, strict=True)) if scaled else None
 
     def objective(self, vector: Vector, closure: Closure, budget: float, box: Box | None) -> Objective:
         """Return the closure as a function of one vector."""

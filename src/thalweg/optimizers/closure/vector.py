@@ -65,6 +65,10 @@ class Vector:
         parts = torch.split(moved, self.sizes)
         return [like(part, tensor) for part, tensor in zip(parts, self.tensors, strict=True)]
 
+    def agreed(self, loss: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a loss and its gradient as all processes have them; here there is but one."""
+        return loss, gradient
+
     def has_gradient(self) -> bool:
         """Return whether any parameter holds a gradient."""
         return self.tensors[0].grad is not None or any(tensor.grad is not None for tensor in self.tensors)

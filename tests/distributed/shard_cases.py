@@ -1,0 +1,264 @@
+"""What is tried with sharded parameters on 2 and 4 processes: each case is run by all of them."""
+
+import torch
+import torch.distributed as dist
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, init_device_mesh
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import thalweg
+
+from .compared import COLUMNS, EACH_RULE, LINES, compared, divided, drawn, stepped
+
+
+def rows_have_the_bits_of_one_process():
+    return compared(init_device_mesh("cpu", (dist.get_world_size(),)), LINES, EACH_RULE)
+
+
+def columns_have_the_bits_of_one_process():
+    return compared(init_device_mesh("cpu", (dist.get_world_size(),)), COLUMNS, EACH_RULE[2:8])
+
+
+def hybrid_shards_have_the_bits_of_one_process():
+    """HSDP: groups of two have the same; a sum counts each element once."""
+    mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicas", "shards"))
+    return compared(mesh, [Replicate(), Shard(0)], EACH_RULE[2:8:2])
+
+
+def both_dimensions_have_the_bits_of_one_process():
+    """FSDP and tensor parallelism."""
+    mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("fsdp", "tensor"))
+    return compared(mesh, [Shard(0), Shard(1)], EACH_RULE[2:8:2])
+
+
+class Counting(TorchDispatchMode):
+    """Counts what torch is asked to do."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.calls.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+    calls: list[str]
+
+
+def messages_of(optimizer):
+    """Count the collectives of a warm step, and the operations of torch."""
+    optimizer.step()
+    sums, dispatched = optimizer._local.optimizer._sharing.sums, Counting()
+    before, dispatched.calls = (sums.count if sums else 0), []
+    with dispatched:
+        optimizer.step()
+    return (sums.count if sums else 0) - before, len(dispatched.calls)
+
+
+def a_warm_step_takes_few_messages():
+    mesh = init_device_mesh("cpu", (2,))
+    wanted = [
+        (thalweg.AdamW, {}, 0),
+        (thalweg.AdamW, {"max_grad_norm": 1.0}, 1),
+        (thalweg.AdamW, {"max_grad_norm": 1.0, "track": True, "cautious": True}, 3),
+        (thalweg.LAMB, {}, 1),
+        (thalweg.Prodigy, {}, 1),
+        (thalweg.AdamW, {"state_dtype": "8bit"}, 1),
+    ]
+    found = []
+    for cls, options, _ in wanted:
+        all_ = stepped(cls, mesh, LINES, steps=2, **options)[2]
+        count, dispatched = messages_of(all_)
+        found.append(
+            (count, dispatched if not options and cls is thalweg.AdamW else 0, all_.explain().count("all_reduce"))
+        )
+    return found == [(count, 0, count) for _, _, count in wanted] or found
+
+
+def plain_and_sharded_parameters_share_a_launch():
+    mesh = init_device_mesh("cpu", (2,))
+    plain, part = torch.nn.Parameter(drawn((8, 8), 1)), torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    plain.grad, part.grad = drawn((8, 8), 2), divided(drawn((8, 8), 2), mesh, LINES)
+    optimizer = thalweg.AdamW([plain, part], max_grad_norm=1.0)
+    for _ in range(2):
+        optimizer.step()
+    launches = optimizer._local.optimizer._watch.plan.launches
+    norm = 2**0.5 * plain.grad.double().norm()
+    same = torch.equal(part.full_tensor(), plain) and isinstance(optimizer.state[part]["exp_avg"], DTensor)
+    return same and len(launches) == 1 and abs(optimizer.metrics["grad_norm"] - float(norm)) < 1e-14 * float(norm)
+
+
+def fsdp_trains_as_one_process():
+    torch.manual_seed(0)
+    make = lambda: torch.nn.Sequential(torch.nn.Linear(7, 7), torch.nn.Linear(7, 1, bias=False))  # noqa: E731
+    whole = make()
+    model = make()
+    model.load_state_dict(whole.state_dict())
+    fully_shard(model)
+    one, all_ = thalweg.AdamW(whole.parameters(), lr=0.1), thalweg.AdamW(model.parameters(), lr=0.1)
+    for step in range(4):
+        x = drawn((2, 7), step)
+        for net, optimizer in ((whole, one), (model, all_)):
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+    pairs = zip(whole.parameters(), model.parameters(), strict=True)
+    # Gradients are means over processes of the same numbers, which adds no rounding.
+    return [tuple(a.shape) for a, b in pairs if not torch.equal(a, b.full_tensor())]
+
+
+def gradients_that_are_terms_are_added_up():
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    plain = torch.nn.Parameter(drawn((8, 8), 1))
+    optimizers = [thalweg.SGD([plain], lr=0.5), thalweg.SGD([part], lr=0.5)]
+    for step in range(2):
+        plain.grad = drawn((8, 8), 5 + step) * 2
+        part.grad = DTensor.from_local(drawn((8, 8), 5 + step), mesh, [Partial()], run_check=False)
+        for optimizer in optimizers:
+            optimizer.step()
+    return torch.equal(part.full_tensor(), plain)
+
+
+def a_gradient_is_let_go():
+    """What the local parameter has of it would be memory that nobody frees."""
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+    optimizer = thalweg.SGD([part], lr=0.5)
+    optimizer.step()
+    (local,) = optimizer._local.own
+    had = local.grad is not None
+    optimizer.zero_grad()
+    return had and local.grad is None
+
+
+def said(call):
+    """Give the sentence of an error."""
+    try:
+        call()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+
+def a_gradient_that_is_divided_otherwise_is_refused():
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    part.grad = divided(drawn((8, 8), 2), mesh, COLUMNS)
+    return said(thalweg.AdamW([("weight", part)]).step)
+
+
+def a_plain_state_is_refused():
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+    optimizer = thalweg.AdamW([("weight", part)])
+    optimizer.step()
+    optimizer.state[part]["exp_avg"] = torch.zeros(8, 8)
+    return said(optimizer.step)
+
+
+def one_process_has_fewer_parameters():
+    mesh = init_device_mesh("cpu", (2,))
+    parts = [torch.nn.Parameter(divided(drawn((8, 8), index), mesh, LINES)) for index in range(2)]
+    for part in parts:
+        part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+    return said(thalweg.LAMB(parts[dist.get_rank() :]).step)
+
+
+def one_process_fails_in_a_later_step():
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+    optimizer = thalweg.LAMB([("weight", part)])
+    optimizer.step()
+    before = part.full_tensor()
+    if dist.get_rank() == 1:
+        part.grad = divided(drawn((8, 8), 2), mesh, COLUMNS)
+    told = said(optimizer.step)
+    part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+    stayed = torch.equal(part.full_tensor(), before)
+    optimizer.step()
+    return told, stayed, torch.equal(part.full_tensor(), before)
+
+
+def a_process_without_gradients_takes_part():
+    """Its sums are zeros; nobody waits for it in vain."""
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(torch.ones(2, 2), mesh, LINES))
+    if dist.get_rank() == 0:
+        part.grad = divided(torch.ones(2, 2), mesh, LINES)
+    optimizer = thalweg.SGD([part], lr=0.5, max_grad_norm=1.0)
+    for _ in range(2):
+        optimizer.step()
+    return optimizer.metrics["grad_norm"]
+
+
+def meshes_that_differ_are_refused():
+    wide = init_device_mesh("cpu", (2,))
+    alone = init_device_mesh("cpu", (2, 1), mesh_dim_names=("a", "b"))["b"]
+    pairs = [("wide", divided(torch.ones(2, 2), wide, LINES)), ("alone", divided(torch.ones(2, 2), alone, LINES))]
+    params = [(name, torch.nn.Parameter(value)) for name, value in pairs]
+    for _, param in params:
+        param.grad = param.detach().clone()
+    return said(thalweg.SGD(params, lr=0.5, max_grad_norm=1.0).step)
+
+
+def a_process_leaves():
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(torch.ones(2, 2), mesh, LINES))
+    part.grad = divided(torch.ones(2, 2), mesh, LINES)
+    optimizer = thalweg.SGD([part], lr=0.5, max_grad_norm=1.0)
+    optimizer.step()
+    if dist.get_rank() == 1:
+        dist.destroy_process_group()
+        dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+        return "left"
+    return said(optimizer.step)
+
+
+def closure_methods_go_the_way_of_one_process():
+    """Rosenbrock's valley, the same loss on each process."""
+    mesh = init_device_mesh("cpu", (2,))
+    faults = []
+    for cls in (thalweg.LBFGS, thalweg.CG):
+        start = drawn((7, 2), 3).double()
+        plain = [torch.nn.Parameter(start.clone()), torch.nn.Parameter(start[0].clone())]
+        parts = [torch.nn.Parameter(divided(start.clone(), mesh, LINES)), torch.nn.Parameter(start[0].clone())]
+        for params in (plain, parts):
+            optimizer = cls(params, max_iter=15)
+            for _ in range(2):
+                optimizer.step(lambda params=params, optimizer=optimizer: valley(params, optimizer))
+        faults += [cls.__name__] if not torch.equal(parts[0].full_tensor(), plain[0]) else []
+        faults += [cls.__name__] if not torch.equal(parts[1], plain[1]) else []
+        faults += ["did not move"] if torch.equal(plain[0], start) else []
+    return faults
+
+
+def valley(params, optimizer):
+    """Compute a loss and its gradient by hand: the same operations for whole and for sharded parameters."""
+    x = [param.full_tensor() if isinstance(param, DTensor) else param for param in params]
+    x = [value.detach().requires_grad_() for value in x]
+    loss = sum(((1 - v[..., 0]) ** 2 + 100 * (v[..., 1] - v[..., 0] ** 2) ** 2).sum() for v in x)
+    loss.backward()
+    for param, value in zip(params, x, strict=True):
+        is_whole = not isinstance(param, DTensor)
+        param.grad = value.grad if is_whole else divided(value.grad, param.device_mesh, LINES)
+    return loss.detach()
+
+
+ON_TWO = [
+    rows_have_the_bits_of_one_process,
+    columns_have_the_bits_of_one_process,
+    a_warm_step_takes_few_messages,
+    plain_and_sharded_parameters_share_a_launch,
+    fsdp_trains_as_one_process,
+    gradients_that_are_terms_are_added_up,
+    a_gradient_is_let_go,
+    a_gradient_that_is_divided_otherwise_is_refused,
+    a_plain_state_is_refused,
+    one_process_has_fewer_parameters,
+    one_process_fails_in_a_later_step,
+    a_process_without_gradients_takes_part,
+    meshes_that_differ_are_refused,
+    closure_methods_go_the_way_of_one_process,
+    a_process_leaves,
+]
+ON_FOUR = [hybrid_shards_have_the_bits_of_one_process, both_dimensions_have_the_bits_of_one_process]
