@@ -36,6 +36,8 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/pip install --quiet --upgrade "pip>=25.1"
 	$(RUN)/pip install --quiet --constraint constraints.txt --editable ".[tools]" --group dev
+	$(RUN)/pip install --quiet --no-compile --constraint constraints.txt --group trainers
+	$(RUN)/pip install --quiet --no-compile --no-deps --constraint constraints.txt timm # its torchvision breaks others beside a torch for CPUs
 	touch $@
 
 clean:

@@ -42,6 +42,15 @@ def _cache_of_these_tests(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _seeds_for_what_is_there():
+    """Spare each seed the list of callers that torch writes for GPUs that are not there: it takes milliseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not torch.cuda.is_available():
+            patch.setattr(torch, "manual_seed", torch.default_generator.manual_seed)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _same_every_time():
     """Each test starts from the same seed; one thread leaves the other cores to other tests."""

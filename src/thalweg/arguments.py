@@ -50,6 +50,15 @@ def _bound(owner: type[Optimizer], values: tuple[Any, ...], keywords: dict[str, 
     return given | keywords
 
 
+def merged(inherited: Mapping[str, Option], own: Mapping[str, Option]) -> dict[str, Option]:
+    """Put a class's own options after those that it inherits; one that it only gives another default keeps its place.
+
+    What every optimizer takes by name alone, and a class declares among its own, is its own.
+    """
+    taken = {name for name in own if name in inherited and inherited[name].keyword_only > own[name].keyword_only}
+    return {name: option for name, option in inherited.items() if name not in taken} | dict(own)
+
+
 def signature(options: Mapping[str, Option]) -> inspect.Signature:
     """Write the signature that the fields amount to: options by position first, in the order declared."""
     params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)

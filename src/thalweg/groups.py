@@ -140,6 +140,12 @@ def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: st
             )
     if options["decoupled_weight_decay"] and "weight_decay" not in owner.options:
         raise ValueError(f"{owner.__name__} has no weight_decay, so it cannot be decoupled{where}: leave it out")
+    decaying = [name for name in ("peak_lr", "cautious_decay") if owner.options[name].keyword_only and options[name]]
+    if decaying and not options["decoupled_weight_decay"]:
+        raise ValueError(
+            f"{decaying[0]}={options[decaying[0]]!r} is for weights that decay apart from the gradient{where}: pass "
+            f"{owner.__name__} decoupled_weight_decay=True too"
+        )
     undifferentiated = [name for name in ("max_grad_norm", "state_dtype", "rounding") if options[name] is not None]
     if options["differentiable"] and undifferentiated:
         name = undifferentiated[0]

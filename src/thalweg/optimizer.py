@@ -13,7 +13,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
-from .arguments import defaults_of, signature
+from .arguments import defaults_of, merged, signature
 from .definition import check_options, check_rule, check_steps
 from .engine.reasons import checked_engine
 from .formula.around import surrounded
@@ -29,6 +29,7 @@ from .state.keeping import ROUNDINGS, STATE_DTYPES
 from .state.memory import Memory, memory_of
 from .state.noted import Log, NotedGroup, OneParameter
 from .traits import Traits
+from .uncompiled import Uncompiled, uncompiled
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -47,7 +48,7 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
+class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
@@ -76,8 +77,12 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
     clip_value: Positive | None = None
     skip_nonfinite: bool = False
     accumulate: Count = 1
+    gradient_centralization: bool = False
     decoupled_weight_decay: bool = False
+    peak_lr: Positive | None = None
+    cautious_decay: bool = False
     cautious: bool = False
+    hyperball: bool = False
     ema_decay: Fraction | None = None
     lookahead: Count | None = None
     lookahead_alpha: Fraction = 0.5
@@ -103,7 +108,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
         super().__init_subclass__(**keywords)
         own = declared(cls)
         check_options(cls, own, Optimizer)
-        cls.options = {**cls.options, **(cls.around if hasattr(cls, "update") else {}), **own}
+        cls.options = merged({**cls.options, **(cls.around if hasattr(cls, "update") else {}), **cls.options}, own)
         for name, option in cls.options.items():
             setattr(cls, name, option)
         cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]
@@ -157,8 +162,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
         """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
         check_together(cls, options, where)
 
-    # torch.compiler.disable would import the compiler, which takes as long as torch itself.
-    @torch._disable_dynamo  # type: ignore[attr-defined]
+    @uncompiled
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; options left out are the optimizer's.
 
@@ -253,7 +257,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, torch.optim.Optimizer):
 
         `grad_norm` where gradients are looked at (`max_grad_norm`, `skip_nonfinite`) or `track=True`, before they are
         shortened; with `track=True` also `update_to_weight`, the norm of the last update over that of all parameters;
-        `clipped` and `skipped`, the steps whose gradients were shortened together, or left out as not finite.
+        `clipped` and `skipped` count steps whose gradients were shortened together, or left out as not finite.
         """
         return self._metrics.report()
 
@@ -287,7 +291,7 @@ def plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
 
 
 # What torch.compile traces is the model; a step is machine code already, and runs between two of its graphs.
-_uncompiled_step = torch._disable_dynamo(lambda optimizer, closure: optimizer.step(closure))  # type: ignore[attr-defined]
+_uncompiled_step = uncompiled(lambda optimizer, closure: optimizer.step(closure))
 _watched_step = torch.optim.Optimizer.profile_hook_step(plain_step)
 
 

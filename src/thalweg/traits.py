@@ -35,6 +35,14 @@ class Traits:
     phases: ClassVar[tuple[str, ...]] = ()
     """What `self.phase` may be in `update`, the usual one last: `phase_of` says which one a step is."""
 
+    _observes: bool = False
+    """True while an optimizer takes in what is seen besides gradients, by its class's formula `observe`."""
+
+    @classmethod
+    def directions(cls, rows: int, columns: int, options: Mapping[str, Any]) -> int:
+        """Say how many columns the states have that are marked `Thin`."""
+        return min(rows, columns)
+
     @classmethod
     def phase_of(cls, options: Mapping[str, Any], step: int) -> str:
         """Say which phase a parameter's step is, its first being 1; for a class that has `phases`."""

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "definition": {"formula", "state", "hyper", "groups"},
     "inside_update": set(),
     "traits": set(),
+    "uncompiled": set(),
     "optimizer": {
         "formula",
         "distributed",
@@ -37,19 +38,24 @@ MAY_IMPORT = {
         "traits",
         "groups",
         "definition",
+        "uncompiled",
     },
     "two_points": {"state", "optimizer"},
-    "optimizers": {"formula", "distributed", "hyper", "optimizer", "two_points"},
+    "with_hessian": {"state", "engine", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
+    "wrappers": {"formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"formula", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
-    "__init__": {"formula", "hyper", "optimizer", "optimizers", "takeover"},
-    "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "optimizer", "optimizers"},
+    "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},
+    "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},
+    "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "names", "optimizer", "optimizers"},
     "__main__": {"tools"},
 }
-"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be,
-`lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class
-says of itself, and `definition` what it may define. A rule knows no state and no engine; a closure method is none: it
-says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows."""
+"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be, `lists`
+what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class says of
+itself, `definition` what it may define, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no
+engine; a closure method is none: it says itself what a saved run must be like, and multiplies vectors by the engine's
+compiled rows. A wrapper is none either: it puts other numbers into parameters for a while, as `state` does."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",
@@ -64,8 +70,9 @@ ONLY_IN = {
 
 
 def part_of(path):
-    if path.is_relative_to(ROOT / "optimizers" / "closure"):
-        return "closure"
+    for part in ("closure", "wrappers"):
+        if path.is_relative_to(ROOT / "optimizers" / part):
+            return part
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -112,12 +119,17 @@ def test_outside_modules_stay_where_they_belong(path):
 
 
 def test_a_rule_knows_the_vocabulary_alone():
-    folders = [ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise")]
+    folders = [
+        ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise", "second_order")
+    ]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
         family = f"thalweg.optimizers.{path.parent.name}."
-        # What takes a whole model, or has two points, is a class that others inherit from, as from `Optimizer`.
-        parents = ("thalweg.optimizer.", "thalweg.two_points.", "thalweg.optimizers.routing.")
+        # What takes a whole model, has two points, or sees a Hessian, is a class that others inherit from.
+        parents = (
+            *("thalweg.optimizer.", "thalweg.two_points."),
+            *("thalweg.with_hessian.", "thalweg.optimizers.routing."),
+        )
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)
         assert all(module.startswith(allowed) for module in own), path
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path
@@ -134,18 +146,28 @@ def test_every_part_stands_in_the_table():
     assert {part_of(path) for path in FILES} <= set(MAY_IMPORT)
 
 
+USE = """
+import torch, thalweg
+x = torch.zeros((), requires_grad=True)
+it = thalweg.Adam([x])
+it.zero_grad()
+it.load_state_dict(it.state_dict())
+"""
+"""What does not need the compiler, though torch's own methods import it: that takes as long as importing torch."""
+
+
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
-        ("import thalweg", {*ONLY_IN, "scipy", "torch._dynamo"}),
-        # torch itself imports its compiler, and that imports triton, for the first parameter group
-        ("import thalweg, torch; thalweg.Adam([torch.zeros(1)])", {*ONLY_IN, "scipy"} - {"triton"}),
+        (USE, {*ONLY_IN, "scipy", "torch._dynamo"}),
+        (USE + "it.step(lambda: (2 * x).backward() or 1)", {"torch._dynamo", "triton", "scipy"}),
     ],
+    ids=["all but a step", "a step"],
 )
 def test_heavy_modules_wait_for_their_first_use(code, heavy):
     """Compilers, tables and pictures are imported when something needs them."""
     modules = heavy - {"torch.distributed"}  # part of torch
-    report = f"; import sys; sys.exit(', '.join({modules} & set(sys.modules)) or 0)"
+    report = f"\nimport sys; sys.exit(', '.join({modules} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

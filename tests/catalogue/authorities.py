@@ -76,6 +76,14 @@ TABLE = [
     Authority("ScheduleFreeRAdam", "schedulefree", "RAdamScheduleFree", {"lr": 1e-2, "weight_decay": 0.1}),
     Authority("ScheduleFreeRAdam", "schedulefree", "RAdamScheduleFree", {"lr": 1e-2, "silent_sgd_phase": False}),
     Authority("GrokAdamW",  "grokadamw",    "GrokAdamW",        {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("AggMo",      PO,             "AggMo",            {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("PID",        PO,             "PID",              {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}),
+    Authority("QHM",        PO,             "QHM",              {"lr": 1e-2, "momentum": 0.9, "nu": 0.7, "weight_decay": 0.1}),
+    Authority("QHAdam",     PO,             "QHAdam",           {"lr": 1e-2, "nus": (0.7, 0.9), "weight_decay": 0.1}, tolerance=1e-7, why="they keep the weights of their means in float32"),
+    Authority("Padam",      PO,             "PAdam",            {"lr": 1e-2, "partial": 0.125, "weight_decay": 0.1}, {"amsgrad": False}),
+    Authority("ApolloDQN",  PO,             "ApolloDQN",        {"lr": 1e-2, "weight_decay": 0.1, "warmup_steps": 5}),
+    Authority("DoG",        "dog",          "DoG",              {"reps_rel": 1e-3}),
+    Authority("LDoG",       "dog",          "LDoG",             {"reps_rel": 1e-3, "weight_decay": 0.1}),
     Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
 ]  # fmt: skip
 
@@ -100,11 +108,11 @@ def their_class(row: Authority) -> Any:
     """Import what a row compares with; raises ImportError where its package is not installed."""
     *parents, _ = row.package.split(".")
     for depth in range(1, len(parents) + 1):
-        _stand_in(".".join(parents[:depth]))
+        stand_in(".".join(parents[:depth]))
     return getattr(importlib.import_module(row.package), row.theirs)
 
 
-def _stand_in(package: str) -> None:
+def stand_in(package: str) -> None:
     """Let a module be imported without the packages around it: timm's want torchvision."""
     if package in sys.modules:
         return

@@ -6,7 +6,7 @@ import io
 import pytest
 import torch
 
-from thalweg import Fromage
+from thalweg import AdamW, Fromage
 from thalweg.engine import launch
 from thalweg.formula.rule import rule_of
 from thalweg.state.blocks import FEWEST
@@ -164,10 +164,22 @@ def moments(optimizer):
     ]
 
 
-@pytest.mark.parametrize("target", [torch.float32, torch.bfloat16, torch.float16, "8bit", "4bit"], ids=str)
-def test_loading_converts_into_the_loading_optimizers_format(cls, required, kept, target):
-    saved = trained(made(cls, required, **kept), 2)
-    loading = made(cls, required, state_dtype=target)
+into_any = pytest.mark.parametrize("target", [torch.float32, torch.bfloat16, torch.float16, "8bit", "4bit"], ids=str)
+
+
+@into_any
+def test_loading_converts_the_states_of_every_rule(cls, required, target):
+    check_conversion(cls, required, KEPT["8bit-stochastic"], target)
+
+
+@into_any
+def test_loading_converts_from_any_format(kept, target):
+    check_conversion(AdamW, {"amsgrad": True}, kept, target)
+
+
+def check_conversion(cls, given, kept, target):
+    saved = trained(made(cls, given, **kept), 2)
+    loading = made(cls, given, state_dtype=target)
     loading.load_state_dict(saved.state_dict())
     assert loading.param_groups[0]["state_dtype"] == target
     # three bits after the point: 1/16, and an absolute floor 2**-15 of the block's largest; with none, 1/2 and 2**-6

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.papers import REFERENCES
-from thalweg.hyper import REQUIRED, Fixed, Range, Several
+from thalweg.hyper import REQUIRED, Fixed, OneOf, Range, Several
 
 STEPS, WEIGHTS = 24, 12
 
@@ -33,6 +33,8 @@ def sampled(rng, option):
         return bool(rng.integers(2))
     if option.default is not REQUIRED and rng.random() < 0.2:
         return option.default
+    if isinstance(option.rule, OneOf):
+        return option.rule.values[rng.integers(len(option.rule.values))]
     if isinstance(option.rule, Several):
         numbers = [number(rng, allowed) for allowed in option.rule.ranges]
         return tuple(sorted(numbers) if option.rule.ordered else numbers)

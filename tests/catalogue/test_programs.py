@@ -6,6 +6,7 @@ import torch
 
 from tests.formula.test_ops import NUMPY
 from thalweg.formula.expr import Constant, Operation, Symbol, walk
+from thalweg.formula.facts import known
 from thalweg.formula.passes import Slot, program_of
 from thalweg.formula.trace import evaluate, formula_of
 
@@ -19,7 +20,7 @@ def defaults(cls, options):
 
 @pytest.fixture
 def formula(cls, defaults):
-    return formula_of(cls.rule, defaults)
+    return formula_of(cls.rule, known(cls, torch.zeros(1), defaults))
 
 
 def value_of(expr, tensors, numbers):
@@ -89,7 +90,7 @@ def test_no_operation_is_done_twice(formula):
 
 
 def test_the_program_is_made_once(cls, formula, defaults):
-    assert program_of(formula) is program_of(formula_of(cls.rule, defaults | {"lr": 0.7}))
+    assert program_of(formula) is program_of(formula_of(cls.rule, known(cls, torch.zeros(1), {**defaults, "lr": 0.7})))
 
 
 def test_only_what_is_needed_is_read_and_written(cls, formula):

@@ -16,6 +16,7 @@ from thalweg import SGD, Adam
 from thalweg.engine import launch
 from thalweg.engine.llvm import threads
 
+from ..traits import one_of_each
 from .conftest import CATALOGUE
 
 LARGE = 4 * launch.ALONE
@@ -85,7 +86,7 @@ def build_in_threads():
 
     def train(_):
         barrier.wait()
-        return [trained(cls, size=100) for cls in CATALOGUE]
+        return [trained(cls, size=100) for cls in one_of_each(CATALOGUE)]
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(train, range(4)))

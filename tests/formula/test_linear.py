@@ -27,7 +27,7 @@ def symmetric(*shape):
 
 def test_eigenvectors_the_largest_first():
     a = symmetric(2, 5)
-    basis = eigenbasis(a)
+    basis = eigenbasis(a, torch.zeros_like(a))
     values = torch.diagonal(basis.mT @ a @ basis, dim1=-2, dim2=-1)
     torch.testing.assert_close(basis @ torch.diag_embed(values) @ basis.mT, a)
     torch.testing.assert_close(values, torch.linalg.eigvalsh(a).flip(-1))
@@ -54,7 +54,7 @@ def test_what_is_ordered():
 
 
 def test_what_has_no_number_has_no_eigenvectors():
-    assert eigenbasis(torch.full((2, 2), torch.inf)).isnan().all()
+    assert eigenbasis(torch.full((2, 2), torch.inf), torch.eye(2)).isnan().all()
 
 
 def traced(update):
@@ -66,7 +66,11 @@ def test_which_matrix_a_product_is():
     def update(self, param, grad, left: Left, right: Right):
         left = matmul(grad, transpose(grad))
         right = matmul(transpose(grad), matmul(left, grad))
-        return matmul(matmul(eigenbasis(left), param), right) + matmul(transpose(transpose(param)), right), left, right
+        return (
+            matmul(matmul(eigenbasis(left, left), param), right) + matmul(transpose(transpose(param)), right),
+            left,
+            right,
+        )
 
     assert traced(update).states == ["left", "right"]
 
@@ -83,7 +87,7 @@ WRONG = [
     ),
     (lambda p, left, right: (p, right, right), "matrices of two shapes meet"),
     (
-        lambda p, left, right: (p, eigenbasis(p), right),
+        lambda p, left, right: (p, eigenbasis(p, left), right),
         "eigenbasis is for square matrices, but got one with a parameter's",
     ),
     (lambda p, left, right: (p * matmul(total(p), p), left, right), "matmul is for matrices, but got a number"),

@@ -14,6 +14,7 @@ from thalweg.optimizer import registry
 from ..traits import skip_where_refused
 
 OURS = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.") and torch.strided in cls.layouts]
+OURS = [cls for cls in OURS if not getattr(cls, "needs_hessian", False)]  # that take no step on a gradient alone
 DECAYING = [cls for cls in OURS if "weight_decay" in cls.options]
 ALL = {"argvalues": DECAYING, "ids": lambda cls: cls.__name__}
 

@@ -42,6 +42,12 @@ def adam(
         yield theta
 
 
+@of("AdamH")
+def adam_h(theta, gradients, *, betas=(0.9, 0.95), **options):
+    """Adam with another beta2: one number of a vector has no sphere. Matrices are in test_adam_h.py."""
+    yield from adam(theta, gradients, betas=betas, **options)
+
+
 @of("AdamW")
 def adamw(
     theta,

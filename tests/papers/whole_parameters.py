@@ -169,3 +169,44 @@ def grok_adamw(
         size = lr * math.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t)
         w = [x - lr * weight_decay * x - size * a / (math.sqrt(b) + eps) for x, a, b in zip(w, m, v, strict=True)]
         yield w
+
+
+@of_a_parameter(
+    "LDoG",
+    {"reps_rel": 0.1, "weight_decay": 0.1},
+    {"init_eta": 0.3, "lr": 0.5, "eps": 1e-2},
+)
+def ldog(w, gradients, lr=1.0, reps_rel=1e-6, weight_decay=0.0, eps=1e-8, init_eta=None):
+    """Ivgi, Hinder & Carmon 2023, equation 1 for one layer. https://arxiv.org/abs/2302.12022."""
+    start, square = w, eps
+    distance = reps_rel * (1 + length(w)) if init_eta is None else 0.0
+    for t, g in enumerate(gradients):
+        g = [a + weight_decay * x for a, x in zip(g, w, strict=True)]
+        square += length(g) ** 2
+        distance = max(distance, length([x - y for x, y in zip(w, start, strict=True)]))
+        rate = init_eta if init_eta is not None and t == 0 else lr * distance / math.sqrt(square)
+        w = [x - rate * a for x, a in zip(w, g, strict=True)]
+        yield w
+
+
+@of_a_parameter(
+    "ApolloDQN",
+    {"lr": 0.1, "warmup_steps": 0, "beta": 0.5},
+    {"warmup_steps": 3, "weight_decay": 0.1, "eps": 1e-2, "lr": 0.5, "init_lr": 0.1},
+)
+def apollo(w, gradients, lr=1e-2, init_lr=1e-5, beta=0.9, eps=1e-4, weight_decay=0.0, warmup_steps=500):
+    """Ma 2020, algorithm 1, with curvatures in units of their bound of 0.01. https://arxiv.org/abs/2009.13586."""
+    m, b, d = [0.0] * len(w), [0.0] * len(w), [0.0] * len(w)
+    for t, g in enumerate(gradients, 1):
+        g = [a + weight_decay * x for a, x in zip(g, w, strict=True)]
+        weight = (1 - beta) / (1 - beta**t)
+        new = [(1 - weight) * x + weight * y for x, y in zip(m, g, strict=True)]
+        size = math.fsum(x**4 for x in d) ** 0.25 + eps / 0.01
+        v = [x / size for x in d]
+        secant = math.fsum(x * (p - q) for x, p, q in zip(v, new, m, strict=True)) / size
+        secant += math.fsum(x * x * y for x, y in zip(v, b, strict=True))
+        b = [y - secant * x * x for x, y in zip(v, b, strict=True)]
+        m, d = new, [x / max(abs(y), 0.01) for x, y in zip(new, b, strict=True)]
+        rate = lr if t >= warmup_steps else init_lr + (lr - init_lr) * t / warmup_steps
+        w = [x - rate * y for x, y in zip(w, d, strict=True)]
+        yield w

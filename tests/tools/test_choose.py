@@ -65,6 +65,16 @@ def test_torch_spellings_are_found(spelling):
     assert find(spelling)[0].lower() == spelling.lower()
 
 
+def test_a_name_of_another_library_brings_its_options():
+    paged, told = choose("paged_lion_8bit,timm.cadamw:weight_decay=0.5,lr=0.1")
+    assert (paged.name, paged.options) == ("transformers.paged_lion_8bit", {})
+    assert paged.build([torch.zeros(1, requires_grad=True)]).state_dtype == "8bit"
+    built = told.build([torch.zeros(1, requires_grad=True)])
+    assert (type(built).__name__, built.cautious, built.weight_decay, built.lr) == ("AdamW", True, 0.5, 0.1)
+    assert str(told) == "timm.cadamw:weight_decay=0.5,lr=0.1"
+    assert choose(f"{paged},{told}") == [paged, told]
+
+
 def test_another_spelling_of_an_option_is_known():
     assert choose("adam:epsilon=1e-6")[0].options == {"epsilon": 1e-6}
 
@@ -81,8 +91,11 @@ def test_a_choice_constructs_its_optimizer():
         ("adm", "there is no optimizer 'adm': did you mean Adam?"),
         ("RMSPorp", "there is no optimizer 'RMSPorp': did you mean RMSProp?"),
         ("torch.Adm", "there is no optimizer 'torch.Adm': did you mean torch.Adam?"),
-        ("xyz", "there is no optimizer 'xyz': 'thalweg list' shows all, and torch.Adam is torch's own"),
+        ("xyz", "there is no optimizer 'xyz': 'thalweg list --names' shows all"),
         ("", "there is no optimizer ''"),
+        ("adamw_bnb_8bitt", "there is no optimizer 'adamw_bnb_8bitt': did you mean adamw_bnb_8bit?"),
+        ("timm.cadamv", "timm has no optimizer 'cadamv': did you mean cadam"),
+        ("adamw_torch_xla", "transformers.adamw_torch_xla cannot be had here: it needs a TPU"),
         ("adam,", "there is no optimizer ''"),
         ("adamax", "'adamax' may be AdaMax or Adamax: write the one you mean exactly so"),
         ("sgd:lr=0.1,momentm=0.9", "SGD has no option 'momentm': did you mean 'momentum'?"),

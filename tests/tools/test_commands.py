@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import thalweg
 from thalweg.__main__ import EXTRA, main
+from thalweg.names import TABLE
 from thalweg.optimizer import registry as everyones
 from thalweg.optimizers.closure import closure_methods
 from thalweg.tools.commands import app
@@ -144,3 +145,28 @@ def test_python_m_works_and_import_stays_light():
     lines = f"import sys, thalweg; print(sorted({EXTRA} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", lines], text=True) == "[]\n"
     assert "thalweg" in subprocess.check_output([sys.executable, "-m", "thalweg", "--version"], text=True)
+
+
+def test_list_names_has_every_name_of_every_library(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = call("list", "--names")
+    assert result.exit_code == 0
+    assert all(row.spelling in result.stdout for row in TABLE)
+    assert "it needs a TPU and torch_xla" in result.stdout
+
+
+def test_show_says_what_another_librarys_name_is(call):
+    result = call("show", "adamw_bnb_8bit")
+    assert result.exit_code == 0, result.output
+    first, *rest = result.stdout.splitlines()
+    assert first.startswith(
+        "adamw_bnb_8bit, as transformers calls it, is AdamW(lr=5e-05, weight_decay=0.0, state_dtype='8b"
+    )
+    assert first.endswith("states are rounded to codes of this library, not to bitsandbytes' codes.")
+    assert any(line.split()[:1] == ["exp_avg_sq_scale"] for line in rest)
+
+
+def test_show_says_why_a_name_cannot_be_had(call):
+    result = call("show", "transformers.adamw_torch_xla")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: transformers.adamw_torch_xla cannot be had here: it needs a TPU")

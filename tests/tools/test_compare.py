@@ -93,7 +93,7 @@ def test_a_learning_rate_is_known_where_there_is_one(runs):
 
 @pytest.mark.slow
 def test_the_eight_read_the_digits(data):
-    runs = compare(choose(THE_EIGHT), data)
+    runs = compare(choose(THE_EIGHT), data, epochs=10)
     poor = {run.choice.name: run.test_accuracy for run in runs if run.test_accuracy < 0.95}
     assert len(runs) == 8
     assert poor.keys() <= {"RProp"}  # made for batches of all images

@@ -104,9 +104,8 @@ class Division:
         here = dist.get_rank(self.group)
         for rank, (own, message) in enumerate(zip(parts, transfer.wait().chunk(self.size), strict=True)):
             sizes: list[int] = [each.numel() for each in own]
-            total = sum(sizes)
-            if rank != here and total:
-                torch._foreach_copy_(own, list(torch.split(message[:total], sizes)))
+            if rank != here and any(sizes):
+                torch._foreach_copy_(own, list(torch.split(message[: sum(sizes)], sizes)))
 
 
 def part(tensor: Tensor, shard: LocalShard) -> Tensor:

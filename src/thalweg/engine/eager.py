@@ -13,6 +13,7 @@ from torch import Tensor
 from ..formula.number import Number
 from ..formula.random import Draws, word_key
 from ..formula.rule import Group
+from ..formula.spectra import failures
 from ..formula.trace import Formula, evaluate, formula_of
 from ..state.convert import in_line
 from ..state.formats import Format
@@ -69,8 +70,10 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     # Every formula is found first: what cannot be traced costs no computing.
     formulas = [formula_of(rule_for(optimizer, item.group), item.options) for item in items]
     updates = [_begun(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
+    failed = failures.count
     for alike in together(updates):
         evaluate_all(alike)
+    optimizer._metrics.undecomposed += failures.count - failed
     return updates
 
 
@@ -178,9 +181,10 @@ class Update:
         if not self.formula.has_lines:
             return values
         sides: Any = self.item.options.sides
-        squares = self.formula.rule.left | self.formula.rule.right
+        rule = self.formula.rule
+        others = rule.factors | rule.scalars
         return {
-            name: sides.as_matrices(x) if isinstance(x, Tensor) and x.dim() and name not in squares else x
+            name: sides.as_matrices(x) if isinstance(x, Tensor) and name not in others else x
             for name, x in values.items()
         }
 
@@ -189,8 +193,8 @@ class Update:
         if not self.formula.has_lines:
             return outputs
         sides: Any = self.item.options.sides
-        squares = self.formula.rule.left | self.formula.rule.right
-        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in squares}
+        factors = self.formula.rule.factors
+        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in factors}
         return outputs | {
             name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
             for name, shape in kept.items()

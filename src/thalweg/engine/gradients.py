@@ -148,6 +148,8 @@ def _whole_fault(group: Mapping[str, Any]) -> str | None:
         "accumulate": group["accumulate"] > 1,
         "ema_decay": group["ema_decay"] is not None,
         "cautious": group["cautious"],
+        "gradient_centralization": group["gradient_centralization"],
+        "hyperball": group["hyperball"],
         "lookahead": group["lookahead"] is not None,
         "grokfast": group["grokfast"] is not None,
         "state_dtype": group["state_dtype"] in CODED,

@@ -19,6 +19,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.clipped, self.skipped = 0, 0
+        self.undecomposed = 0
+        """Matrices that had no eigenvalues, or no root, so that the last ones stayed."""
         self.norm: Any = None
         self.on_device: dict[torch.device, Any] = {}
         """Where a device takes the norm of all gradients, and counts for itself."""
@@ -50,6 +52,8 @@ class Metrics:
         for common in self.on_device.values():
             more = common.counts.tolist()
             clipped, skipped = clipped + int(more[0]), skipped + int(more[1])
+        if self.undecomposed:
+            known["failed_decompositions"] = self.undecomposed
         return known | {"clipped": clipped, "skipped": skipped}
 
 

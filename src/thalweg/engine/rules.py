@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..formula.around import ACCUMULATED, counting, ending, gathering, measuring, unscaling
+from ..formula.observing import observing
 from ..formula.rule import Rule
 from ..state.keeping import draws
 from ..state.noted import GATHERED
@@ -36,6 +37,8 @@ def _leaves_it_to_the_device(optimizer: Any) -> bool:
 def rule_for(optimizer: Any, group: Mapping[str, Any]) -> Rule:
     """Return the rule of this step: gradients may be scaled, or only be gathered."""
     rule = counting_rule(optimizer, group)
+    if phase(optimizer) == OBSERVES:
+        return observing(rule)
     if is_gathering(optimizer):
         rule = gathering(rule)
     return _as_they_come(optimizer, rule)
@@ -64,21 +67,25 @@ def counting_rule(optimizer: Any, group: Mapping[str, Any]) -> Rule:
 def is_measured(optimizer: Any) -> bool:
     """Tell if gradients are looked at before parameters are updated; where they are gathered, if they are finite."""
     groups = optimizer.param_groups
+    if phase(optimizer) == OBSERVES:
+        return False
     if is_gathering(optimizer):
         return any(group["skip_nonfinite"] for group in groups)
     asked = any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in groups)
     return asked or type(optimizer).needs_grad_norm
 
 
-GATHERS, STEPS = -1, 1
-"""Phases of an optimizer: this gradient waits for others, or a step is taken, with those that have waited."""
+GATHERS, OBSERVES, STEPS = -1, 0, 1
+"""Phases of an optimizer: this gradient waits for others; something else is taken in; or a step is taken."""
 
 
 def phase(optimizer: Any) -> int:
-    """Say what this step does: GATHERS, STEPS, or the number of gradients that end a cycle of another length.
+    """Say what this step does: GATHERS, OBSERVES, STEPS, or how many gradients end a cycle of another length.
 
     Raises ValueError, before anything changes, where groups differ in how many they wait for.
     """
+    if optimizer._observes:
+        return OBSERVES
     first = optimizer.param_groups[0]
     wanted, waiting = first["accumulate"], first.get(GATHERED, 0)
     if wanted == 1 and not waiting:
@@ -122,6 +129,8 @@ def drop_sums(optimizer: Any) -> None:
 
 def gathered(optimizer: Any) -> None:
     """Count a gradient, once all has gone well; a step along them ends the cycle."""
+    if phase(optimizer) == OBSERVES:
+        return
     is_waiting = is_gathering(optimizer)
     for group in optimizer.param_groups:
         group[GATHERED] = group.get(GATHERED, 0) + 1 if is_waiting else 0

@@ -49,7 +49,7 @@ class Watch:
         # One call needs nothing held; and memory of a device is freed in the order of its work.
         self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
-        self.has_phases = self.plan.accumulates or bool(self.plan.eager)
+        self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
         grads = {id(item.param): item.grad for item in items}
         self.has_grad = [id(param) in grads for param in self.params]
         self.grad_facts = [facts(grads[id(param)]) for param in self.params if id(param) in grads]
@@ -181,7 +181,7 @@ class Room:
         return after == len(self.starts) or stop <= self.starts[after]
 
 
-def gradients_of(params: Sequence[Tensor]) -> list[Tensor | None]:
+def gradients_of(params: Sequence[Tensor]) -> list[Any]:
     """Give the gradient of each; a class of its own would be asked each time whether it does things its own way."""
     with torch._C.DisableTorchFunctionSubclass():
         return list(map(GRAD, params))

@@ -10,15 +10,34 @@ import torch
 from torch import Tensor
 
 from .expr import BLOCK, Expr, Reduction, apply, as_number
-from .linear import eigenbasis, matmul, nearer_basis, orthogonalize, sorted_columns, sorted_rows, transpose
+from .linear import (
+    eigenbasis,
+    inverse_root,
+    iterated_basis,
+    iterated_root,
+    largest,
+    largest_lines,
+    matmul,
+    nearer_basis,
+    normal,
+    orthogonalize,
+    orthonormal,
+    over_upper,
+    sorted_columns,
+    sorted_rows,
+    spectral_bound,
+    transpose,
+    unit_columns,
+    upper,
+)
 from .lines import along
 from .matrix import COEFFICIENTS
 from .move import plain
 from .number import Number
 from .ops import OPS
-from .rule import Columns, Copy, Left, Right, Rows, Scalar, Unsigned
+from .rule import Columns, Copy, Left, Right, Rows, Scalar, Thin, Unsigned
 from .scopes import ALONG, scope_of
-from .sides import Sides
+from .sides import Sides, in_blocks
 
 __all__ = [
     "COEFFICIENTS",
@@ -29,6 +48,7 @@ __all__ = [
     "Rows",
     "Scalar",
     "Sides",
+    "Thin",
     "Unsigned",
     "atan2",
     "bfloat16",
@@ -45,14 +65,23 @@ __all__ = [
     "floor",
     "from_bits",
     "from_scaled_bits",
+    "in_blocks",
     "integer",
+    "inverse_root",
+    "iterated_basis",
+    "iterated_root",
+    "largest",
+    "largest_lines",
     "lerp",
     "log",
     "matmul",
     "maximum",
     "minimum",
     "nearer_basis",
+    "normal",
     "orthogonalize",
+    "orthonormal",
+    "over_upper",
     "row_max",
     "row_mean",
     "row_total",
@@ -61,11 +90,14 @@ __all__ = [
     "sign",
     "sorted_columns",
     "sorted_rows",
+    "spectral_bound",
     "sqrt",
     "tanh",
     "total",
     "total_square",
     "transpose",
+    "unit_columns",
+    "upper",
     "where",
 ]
 

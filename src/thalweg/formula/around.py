@@ -12,7 +12,9 @@ from functools import cache, reduce
 from typing import Any
 
 from . import clamp, floor, lerp, maximum, minimum, sign, sqrt, total, total_square, where
-from .move import Move, plain
+from .centralized import centralized
+from .decay import decayed
+from .move import Move, parts, plain
 from .rule import Rule, Update, Values, rule_of
 
 EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
@@ -24,6 +26,9 @@ MEASURED = ("grad_square", "step_square", "param_square")
 
 EDGE = 1e-6
 """Added to a norm that is divided by, as torch's clip_grad_norm_ does."""
+
+LEAST_NORM = 1e-30
+"""What a step of zeros is divided by."""
 
 LEAST_SHARE = 1e-3
 """A cautious step is stretched a thousandfold at most, as in its authors' code."""
@@ -156,18 +161,25 @@ def averaged(inner: Update) -> Update:
     return update
 
 
-def decayed(inner: Update) -> Update:
-    """Decay the weights by a share of each, apart from the gradient; the formula itself then sees no decay.
+def on_sphere(inner: Update) -> Update:
+    """Turn each matrix towards its step, by lr times its norm, and keep that norm; it has no decay.
 
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithms 1 and 2, where lr scales the decay
-    too, as in torch.optim. https://arxiv.org/abs/1711.05101
+    Wen et al. 2026, "Fantastic pretraining optimizers and where to find them II: Hyperball optimization".
+    https://arxiv.org/abs/2606.16899
     """
 
     def update(self: Any, now: Values) -> Values:
-        if not self.decoupled_weight_decay:
+        if not self.hyperball or not self.ndim > 1:
             return inner(self, now)
-        param = now["param"] * (1 - self.lr * self.weight_decay) if self.weight_decay else now["param"]
-        return inner(self.having(weight_decay=0.0), now | {"param": param})
+        old = now["param"]
+        new = inner(self.having(weight_decay=0.0), now if self.cautious else now | {"param": Move(old)})
+        base, step = parts(new["param"], old)
+        norm = sqrt(total_square(old))
+        moved = old - self.lr * (norm / maximum(sqrt(total_square(step)), LEAST_NORM)) * step
+        turned = moved * (norm / sqrt(total_square(moved)))
+        plainly = {name: plain(value) for name, value in new.items()}
+        # A matrix of zeros has no norm to keep: it takes the plain step.
+        return plainly | {"param": where(norm > 0, turned, base - step)}
 
     return update
 
@@ -184,7 +196,7 @@ def cautious(inner: Update) -> Update:
             return inner(self, now)
         moving = Move(now["param"])
         new = inner(self, now | {"param": moving})
-        base, step = _parts(new["param"], now["param"])
+        base, step = parts(new["param"], now["param"])
         agreement = maximum(sign(step) * sign(sum(moving.decay, start=now["grad"])), 0)
         share = maximum(total(agreement) / self.numel, LEAST_SHARE)
         plainly = {name: plain(value) for name, value in new.items()}
@@ -193,19 +205,12 @@ def cautious(inner: Update) -> Update:
     return update
 
 
-def _parts(new: Any, old: Any) -> tuple[Any, Any]:
-    """Take a new parameter apart; of one that was made in another way, the step is the difference."""
-    if isinstance(new, Move):
-        return new.base, 0 * old if new.step is None else new.step
-    return old, old - new
-
-
 BEFORE = (accumulated, clipped_by_value)
 """What makes the gradient that is measured."""
 
 WRAPPERS = (
-    *(*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, filtered),
-    *(averaged, looking_ahead, decayed, cautious),
+    *(*BEFORE, tracked, clipped_by_norm, clipped_by_tensor, maximized, centralized, filtered),
+    *(averaged, looking_ahead, on_sphere, decayed, cautious),
 )
 
 

@@ -16,21 +16,17 @@ SIDES: dict[Scope, tuple[str, str]] = {
     "turned": ("columns", "rows"),
     "left": ("rows", "rows"),
     "right": ("columns", "columns"),
+    "thin": ("columns", "directions"),
+    "thin left": ("rows", "directions"),
+    "thin turned": ("directions", "columns"),
+    "thin left turned": ("directions", "rows"),
 }
 """What the rows and the columns of a matrix are, in terms of the parameter's."""
 
 
 def matmul(a: Any, b: Any) -> Any:
     """Multiply two matrices, in the format that is computed in."""
-    a, b = plain(a), plain(b)
-    if isinstance(a, Tensor):
-        return ON_LINES["matmul"](a, b)
-    (rows, inner), (other, columns) = _sides("matmul", a), _sides("matmul", b)
-    if inner != other:
-        raise TypeError(
-            f"matmul(a, b) needs a to have as many columns as b has rows, but these are {inner} and {other}"
-        )
-    return _node("matmul", _scope(rows, columns), a, b)
+    return _product("matmul", a, b)
 
 
 def transpose(a: Any) -> Any:
@@ -42,12 +38,28 @@ def transpose(a: Any) -> Any:
     return _node("transpose", _scope(columns, rows), a)
 
 
-def eigenbasis(a: Any) -> Any:
-    """Find the eigenvectors of a symmetric matrix, which are its columns: that of the largest eigenvalue first."""
-    a = plain(a)
-    if isinstance(a, Tensor):
-        return ON_LINES["eigenbasis"](a)
-    return _node("eigenbasis", _square("eigenbasis", a), a)
+def eigenbasis(a: Any, last: Any) -> Any:
+    """Find the eigenvectors of a symmetric matrix, which are its columns: that of the largest eigenvalue first.
+
+    Where they cannot be found, the last ones stay, and `optimizer.metrics` counts it.
+    """
+    return _of_square("eigenbasis", a, last)
+
+
+def inverse_root(a: Any, last: Any, exponent: Any, ridge: Any) -> Any:
+    """Raise a symmetric matrix, with a ridge added to its eigenvalues, to the power of -exponent.
+
+    Where its eigenvalues cannot be found, the last root stays, and `optimizer.metrics` counts it.
+    """
+    return _of_square("inverse_root", a, last, numbers=(exponent, ridge))
+
+
+def iterated_root(a: Any, last: Any, order: Any, ridge: Any) -> Any:
+    """Find the inverse root of a whole order of a symmetric matrix with a ridge, by products alone: Newton's iteration.
+
+    Where it does not end, the last root stays, and `optimizer.metrics` counts it.
+    """
+    return _of_square("iterated_root", a, last, numbers=(order, ridge))
 
 
 def nearer_basis(a: Any, basis: Any) -> Any:
@@ -64,6 +76,29 @@ def nearer_basis(a: Any, basis: Any) -> Any:
     return _node("nearer_basis", scope, a, basis), _node("nearer_basis", order, a, basis, result=1)
 
 
+def iterated_basis(a: Any, basis: Any) -> Any:
+    """Bring a basis nearer to the eigenvectors of a symmetric matrix, its columns staying in their order."""
+    return _of_square("iterated_basis", a, basis)
+
+
+def orthonormal(a: Any) -> Any:
+    """Make the columns of a matrix orthonormal, the first one keeping its direction."""
+    return _of_matrix("orthonormal", a)
+
+
+def unit_columns(a: Any, eps: Any) -> Any:
+    """Bring each column of a matrix to a length of 1, eps being added to what it is divided by."""
+    return _of_matrix("unit_columns", a, eps)
+
+
+def largest_lines(values: Any, count: Any) -> Any:
+    """Choose as many rows or columns, by a number for each: 1 for those with the largest, 0 for all others."""
+    values, count = plain(values), plain(count)
+    if isinstance(values, Tensor):
+        return ON_LINES["largest_lines"](values, float(count))
+    return _node("largest_lines", scope_of(values), values, numbers=(count,))
+
+
 def sorted_rows(x: Any, order: Any) -> Any:
     """Put rows in the order that `nearer_basis` has found for them."""
     return _sorted("sorted_rows", x, order)
@@ -72,6 +107,34 @@ def sorted_rows(x: Any, order: Any) -> Any:
 def sorted_columns(x: Any, order: Any) -> Any:
     """Put columns in the order that `nearer_basis` has found for them."""
     return _sorted("sorted_columns", x, order)
+
+
+def upper(a: Any) -> Any:
+    """Keep what is on and above the diagonal of a square matrix."""
+    return _of_square("upper", a)
+
+
+def over_upper(a: Any, b: Any) -> Any:
+    """Multiply a matrix by the inverse of an upper triangular one, from the right."""
+    return _product("over_upper", a, b)
+
+
+def largest(a: Any) -> Any:
+    """Find the largest size among the elements of a square matrix."""
+    return _of_square("largest", a, scope="matrix")
+
+
+def spectral_bound(a: Any) -> Any:
+    """Bound the largest eigenvalue of a symmetric matrix from below, by two products with a vector."""
+    return _of_square("spectral_bound", a, scope="matrix")
+
+
+def normal(like: Any, seed: Any, index: Any, step: Any) -> Any:
+    """Draw a normal number for each element, always the same for a seed, the place of a parameter and a step."""
+    like, numbers = plain(like), tuple(map(plain, (seed, index, step)))
+    if isinstance(like, Tensor):
+        return ON_LINES["normal"](like, *map(float, numbers))
+    return _node("normal", scope_of(like), like, numbers=numbers)
 
 
 def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: Any = 0, blocks: Any = 1) -> Any:
@@ -97,8 +160,37 @@ def _sorted(how: str, x: Any, order: Any) -> Any:
     return _node(how, scope_of(x), x, order)
 
 
-def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0) -> MatrixFunction:
-    return MatrixFunction(how, tensors, scope, len(tensors), result)
+def _of_matrix(how: str, a: Any, *numbers: Any) -> Any:
+    """Make another matrix of one, and of numbers."""
+    a, plainly = plain(a), tuple(map(plain, numbers))
+    if isinstance(a, Tensor):
+        return ON_LINES[how](a, *map(float, plainly))
+    _sides(how, a)
+    return _node(how, scope_of(a), a, numbers=plainly)
+
+
+def _product(how: str, a: Any, b: Any) -> Any:
+    """Multiply two matrices, or divide one by the other."""
+    a, b = plain(a), plain(b)
+    if isinstance(a, Tensor):
+        return ON_LINES[how](a, b)
+    (rows, inner), (other, columns) = _sides(how, a), _sides(how, b)
+    if inner != other:
+        raise TypeError(f"{how}(a, b) needs a to have as many columns as b has rows, but these are {inner} and {other}")
+    return _node(how, _scope(rows, columns), a, b)
+
+
+def _of_square(how: str, *given: Any, numbers: tuple[Any, ...] = (), scope: Scope | None = None) -> Any:
+    """Make something of square matrices of one kind, and of numbers: another one, if there is no other scope."""
+    tensors, plainly = tuple(map(plain, given)), tuple(map(plain, numbers))
+    if isinstance(tensors[0], Tensor):
+        return ON_LINES[how](*tensors, *map(float, plainly))
+    square = _square(how, tensors[0])
+    return _node(how, scope or square, *tensors, numbers=plainly)
+
+
+def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0, numbers: tuple[Any, ...] = ()) -> MatrixFunction:
+    return MatrixFunction(how, (*tensors, *map(as_expr, numbers)), scope, len(tensors), result)
 
 
 def _sides(word: str, a: Any) -> tuple[str, str]:

@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .spectra import eigenbasis, inverse_root, iterated_root
+from .triangular import largest, normal, over_upper, spectral_bound
+
 
 def matrix_shape(shape: Sequence[int], batch_dims: int, blocks: int = 1) -> tuple[int, int]:
     """Count the rows and columns of a tensor's matrices, which are cut into blocks of rows."""
@@ -109,21 +112,6 @@ MATRIX_FUNCTIONS = {"orthogonalize": newton_schulz}
 """Each function by its name."""
 
 
-def eigenbasis(matrices: Tensor) -> Tensor:
-    """Find the eigenvectors of symmetric matrices, those of the largest eigenvalues first; NaN of what is not finite.
-
-    Shape: (..., size, size).
-    """
-    if not torch.isfinite(matrices).all():
-        return torch.full_like(matrices, torch.nan)
-    try:
-        vectors: Tensor = torch.linalg.eigh(matrices)[1]
-    except RuntimeError:
-        # What float32 could not take apart, float64 may.
-        vectors = torch.linalg.eigh(matrices.double())[1].to(matrices.dtype)
-    return vectors.flip(-1)
-
-
 def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
     """Take one step of orthogonal iteration; return the bases, and which of its columns each of them was.
 
@@ -135,11 +123,46 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
     return torch.linalg.qr(moved.take_along_dim(order[..., None, :], -1))[0], order
 
 
+def iterated_basis(matrices: Tensor, bases: Tensor) -> Tensor:
+    """Take one step of orthogonal iteration, the columns staying in their order."""
+    return orthonormal(matrices @ bases)
+
+
+def orthonormal(matrices: Tensor) -> Tensor:
+    """Make columns orthonormal, one after the other, by Householder's reflections."""
+    basis: Tensor = torch.linalg.qr(matrices)[0]
+    return basis
+
+
+def unit_columns(matrices: Tensor, eps: float) -> Tensor:
+    """Bring each column to a length of 1."""
+    lengths: Tensor = torch.linalg.vector_norm(matrices, dim=-2, keepdim=True)
+    return matrices / (lengths + eps)
+
+
+def largest_lines(values: Tensor, count: float) -> Tensor:
+    """Mark the largest of some numbers with 1, and the others with 0; shapes are (..., size, 1) or (..., 1, size)."""
+    flat = values.flatten(-2)
+    chosen = torch.zeros_like(flat).scatter(-1, flat.topk(int(count), -1).indices, 1)
+    return chosen.view(values.shape)
+
+
 ON_LINES: dict[str, Callable[..., Any]] = {
     "matmul": torch.matmul,
     "transpose": lambda matrices: matrices.mT,
     "eigenbasis": eigenbasis,
+    "inverse_root": inverse_root,
+    "iterated_root": iterated_root,
+    "upper": torch.triu,
+    "over_upper": over_upper,
+    "largest": largest,
+    "spectral_bound": spectral_bound,
+    "normal": normal,
     "nearer_basis": nearer_basis,
+    "iterated_basis": iterated_basis,
+    "orthonormal": orthonormal,
+    "unit_columns": unit_columns,
+    "largest_lines": largest_lines,
     "sorted_rows": lambda matrices, order: matrices.take_along_dim(order[..., :, None], -2),
     "sorted_columns": lambda matrices, order: matrices.take_along_dim(order[..., None, :], -1),
 }

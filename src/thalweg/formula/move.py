@@ -79,6 +79,13 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Move) else value
 
 
+def parts(new: Any, old: Any) -> tuple[Any, Any]:
+    """Take a new parameter apart; of one that was made in another way, the step is the difference."""
+    if isinstance(new, Move):
+        return new.base, 0 * old if new.step is None else new.step
+    return old, old - new
+
+
 def _sum(step: Any, more: Any) -> Any:
     if more is None or step is None:
         return step if more is None else more

@@ -29,6 +29,10 @@ Left = Annotated[Any, "a number for each two rows"]
 Right = Annotated[Any, "a number for each two columns"]
 """Marks a state of `update` that is a square matrix with the parameter's columns: `matmul(param, q)` goes."""
 
+Thin = Annotated[Any, "a number for each column and direction"]
+"""Marks a state of `update` that has a row for each of the parameter's columns, and as many columns as the class's
+`directions` says: `matmul(param, q)` goes."""
+
 Unsigned = Annotated[Any, "never negative"]
 """Marks a state of `update` that is never negative, as a mean of squares is: formats keep it so."""
 
@@ -43,6 +47,7 @@ MARKS = {
     "Right": Right,
     "Unsigned": Unsigned,
     "Copy": Copy,
+    "Thin": Thin,
 }
 
 Values: TypeAlias = dict[str, Any]
@@ -82,6 +87,14 @@ class Rule:
     right: frozenset[str] = field(default=frozenset())
     """Those that are square matrices with the parameter's columns."""
 
+    thin: frozenset[str] = field(default=frozenset())
+    """Those that have a row for each of the parameter's columns, and a few columns."""
+
+    @property
+    def factors(self) -> frozenset[str]:
+        """Those that are matrices of another shape than the parameter's."""
+        return self.left | self.right | self.thin
+
     def scope(self, state: str) -> Scope:
         """Say where a state has one value."""
         kinds: dict[Scope, frozenset[str]] = {
@@ -90,6 +103,7 @@ class Rule:
             "column": self.columns,
             "left": self.left,
             "right": self.right,
+            "thin": self.thin,
         }
         return next((scope for scope, names in kinds.items() if state in names), "element")
 
@@ -159,11 +173,17 @@ def rule_of(owner: Any) -> Rule:
         if len(marks[name] - {"Unsigned"}) > 1:
             said = " and ".join(mark for mark in MARKS if mark in marks[name])
             raise TypeError(f"{owner.__name__}.update marks {name!r} as {said}: a state can be one of them")
-    scalars, rows, columns, left, right, unsigned, copies = (
+    scalars, rows, columns, left, right, unsigned, copies, thin = (
         frozenset(name for name in names if mark in marks[name]) for mark in MARKS
     )
-    update, counts = _by_name(owner, text, names), owner.counts_steps
-    return Rule(owner, text, update, names, scalars, unsigned, counts, copies, copies, rows, columns, left, right)
+    update, counts, wide = _by_name(owner, text, names), owner.counts_steps, copies | {*observed(owner)}
+    return Rule(owner, text, update, names, scalars, unsigned, counts, wide, copies, rows, columns, left, right, thin)
+
+
+def observed(owner: Any) -> tuple[str, ...]:
+    """List the states that a class's `observe(self, param, seen, *states)` takes in what is seen by; most have none."""
+    formula = getattr(owner, "observe", None)
+    return () if formula is None else tuple(inspect.signature(formula).parameters)[3:]
 
 
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:

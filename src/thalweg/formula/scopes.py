@@ -15,6 +15,10 @@ PARTS: dict[Scope, frozenset[str]] = {
     "element": frozenset({"matrix", "row", "column"}),
     "left": frozenset({"matrix", "row", "other row"}),
     "right": frozenset({"matrix", "column", "other column"}),
+    "thin": frozenset({"matrix", "column", "direction"}),
+    "thin left": frozenset({"matrix", "row", "direction"}),
+    "thin turned": frozenset({"matrix", "column", "direction as row"}),
+    "thin left turned": frozenset({"matrix", "row", "direction as row"}),
     "turned": frozenset({"matrix", "row as column"}),
 }
 """What a value may differ between: what meets a value of another scope differs wherever one of the two does."""

@@ -53,7 +53,7 @@ class Formula:
         """True if it speaks of rows or columns, or of products of matrices."""
         nodes = walk(*self.outputs.values())
         rule = self.rule
-        kept = rule.rows | rule.columns | rule.left | rule.right
+        kept = rule.rows | rule.columns | rule.factors
         return any(map(_is_of_lines, nodes)) or not kept.isdisjoint(self.states)
 
     @cached_property
@@ -63,9 +63,10 @@ class Formula:
 
     @cached_property
     def sees_matrices_alone(self) -> bool:
-        """True if a stack of matrices is to it as many times one: it multiplies them, and sums over none of them."""
-        sums = any(isinstance(node, Reduction) and not node.varies for node in walk(*self.outputs.values()))
-        return self.multiplies and not (sums or self.rebinds or self.rule.scalars & set(self.states))
+        """True if a stack of matrices is to it as many times one: it multiplies, and neither sums nor counts them."""
+        nodes = walk(*self.outputs.values())
+        is_apart = any((isinstance(node, Reduction) and not node.varies) or _is_apart(node) for node in nodes)
+        return self.multiplies and not (is_apart or self.rebinds or self.rule.scalars & set(self.states))
 
     @cached_property
     def facts(self) -> frozenset[str]:
@@ -159,6 +160,12 @@ def _multiplies(node: Expr) -> bool:
     return isinstance(node, MatrixFunction) and node.how != "orthogonalize"
 
 
+def _is_apart(node: Expr) -> bool:
+    """Tell if a node is the place of a parameter, which no two share, or counts its dimensions as they are."""
+    is_place = isinstance(node, Symbol) and node.name == "param_index"
+    return is_place or (isinstance(node, MatrixFunction) and node.how == "orthogonalize")
+
+
 def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:
     """Name the states of the usual phase: they are kept in all phases, whether these change them or not."""
     owner, phase = formula.rule.owner, formula.structure.get(PHASE)
@@ -185,6 +192,7 @@ WANTED = {
     "column": ("Columns", "column_mean"),
     "left": ("Left", "matmul"),
     "right": ("Right", "matmul"),
+    "thin": ("Thin", "matmul"),
 }
 """The mark of what is kept for fewer places than each element, and a word that makes it."""
 

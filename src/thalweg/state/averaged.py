@@ -42,13 +42,13 @@ def swapped_in(optimizer: Any) -> Iterator[None]:
         raise RuntimeError(
             f"{type(optimizer).__name__} has no averaged parameters yet: give it ema_decay=0.999, say, and take a step"
         )
-    kept = _put_in(means)
+    kept = put_in(means)
     optimizer.state.stand_in(WITHIN)
     try:
         yield
     finally:
         optimizer.state.stand_in(None)
-        _put_back(kept)
+        put_back(kept)
 
 
 def evaluate(optimizer: Any) -> dict[Tensor, tuple[Tensor, int, int]] | None:
@@ -56,7 +56,7 @@ def evaluate(optimizer: Any) -> dict[Tensor, tuple[Tensor, int, int]] | None:
     if getattr(optimizer.state, "stands_in", None) == UNTIL_TRAINED:
         return None
     refuse_within(optimizer, "eval() within averaged()")
-    kept = {param: (*was, param._version) for param, was in _put_in(_means(optimizer)).items()}
+    kept = {param: (*was, param._version) for param, was in put_in(_means(optimizer)).items()}
     _mark(optimizer, True)
     return kept
 
@@ -67,8 +67,8 @@ def go_on(optimizer: Any, kept: Mapping[Tensor, tuple[Tensor, int, int]]) -> Non
         return
     same = {param: was[:2] for param, was in kept.items() if param._version == was[2]}
     computed = _by_formula(optimizer, type(optimizer).training_point)
-    _put_in({param: point for param, point in computed.items() if param not in same})
-    _put_back(same)
+    put_in({param: point for param, point in computed.items() if param not in same})
+    put_back(same)
     _mark(optimizer, False)
 
 
@@ -107,7 +107,7 @@ def _by_formula(optimizer: Any, formula: Callable[..., Any]) -> dict[Tensor, Ten
     return found
 
 
-def _put_in(points: Mapping[Tensor, Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
+def put_in(points: Mapping[Tensor, Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
     """Write other numbers into parameters; return what was there."""
     with torch.no_grad():
         kept = {param: (param.clone(), param._version) for param in points}
@@ -116,7 +116,8 @@ def _put_in(points: Mapping[Tensor, Tensor]) -> dict[Tensor, tuple[Tensor, int]]
     return kept
 
 
-def _put_back(kept: Mapping[Tensor, tuple[Tensor, int]]) -> None:
+def put_back(kept: Mapping[Tensor, tuple[Tensor, int]]) -> None:
+    """Let parameters be what they were, as if nothing had been written."""
     with torch.no_grad():
         for param, (value, version) in kept.items():
             param.copy_(value)

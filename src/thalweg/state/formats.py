@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..formula.expr import BLOCK, Scope, Symbol
 from ..formula.ops import Kind
-from ..formula.places import SQUARES
+from ..formula.places import FACTORS
 
 NARROW = (torch.bfloat16, torch.float16)
 """Dtypes to keep numbers in; too coarse to compute in."""
@@ -68,7 +68,7 @@ class Part:
     single: tuple[int, ...] = field(default=(), compare=False)
     """The dimensions that have one element, whatever the parameter's have."""
     sizes: tuple[int, ...] = field(default=(), compare=False)
-    """The shape of square matrices."""
+    """The shape of square matrices, and of thin ones."""
 
     def of(self, quantity: str) -> str:
         """Name the tensor."""
@@ -89,7 +89,7 @@ class Part:
     @property
     def is_smaller(self) -> bool:
         """True if there is an element for each row, or column, of the parameter, or for two of them."""
-        return self.scope in ("row", "column", *SQUARES)
+        return self.scope in ("row", "column", *FACTORS)
 
     @property
     def is_flat(self) -> bool:
@@ -103,7 +103,7 @@ class Part:
             return (blocks * BLOCK // 2,)
         if self.is_flat:
             return (blocks,)
-        if self.scope in SQUARES:
+        if self.scope in FACTORS:
             return self.sizes
         return tuple(1 if place in self.single else size for place, size in enumerate(param.shape))
 
@@ -121,7 +121,7 @@ class Format:
     single: tuple[int, ...] = field(default=(), kw_only=True, compare=False)
     """The dimensions of which there is one element, where it is kept for each row or column."""
     sizes: tuple[int, ...] = field(default=(), kw_only=True, compare=False)
-    """The shape of square matrices."""
+    """The shape of square matrices, and of thin ones."""
 
     @property
     def parts(self) -> tuple[Part, ...]:

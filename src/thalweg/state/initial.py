@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.places import SQUARES
 from ..formula.rule import Rule, initial_value
 from ..formula.trace import Formula
 from .formats import Format, load
@@ -66,11 +67,14 @@ def number_dtype() -> torch.dtype:
 
 
 def initial(rule: Rule, name: str, form: Format, param: Tensor, read: Callable[[str], Any]) -> list[Tensor]:
-    """Make what a state is kept in: zeros, its number for each element, or a copy of the parameter."""
+    """Make what a state is kept in: its number for each element, or times the identity; or a copy of the parameter."""
     parts = empty(form, param)
     if name == "param":
         return parts
     value = load(param.detach()) if name in rule.copies else initial_value(rule, name, read)
+    if form.scope in SQUARES:
+        parts[0].diagonal(dim1=-2, dim2=-1).fill_(value)
+        return parts
     if form.is_plain and not isinstance(value, float) and name not in rule.copies:
         return [filled(parts[0], value)]
     if name in rule.copies or value:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..distributed.shards import is_sharded
 from ..formula.facts import whole_shape
-from ..formula.places import SQUARES
+from ..formula.places import FACTORS
 from ..formula.rule import Rule
 from ..formula.trace import Formula
 from .blocks import FEWEST, SCALE, Blocks
@@ -38,8 +38,8 @@ def param_format(param: Tensor, rounding: str | None) -> Format:
 def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> Format:
     """Say how a state is kept: as it is, if it is there, else as the options ask."""
     kept = state.get(name)
-    if rule.scope(name) in SQUARES:
-        return _square_format(rule, name, param, group, kept)
+    if rule.scope(name) in FACTORS:
+        return _factor_format(rule, name, param, group, kept)
     if rule.scope(name) in ("row", "column"):
         return _line_format(rule, name, param, group, kept)
     if isinstance(kept, Tensor):
@@ -65,14 +65,19 @@ def _line_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any],
     return Format(torch.float32 if dtype in CODED else dtype, scope=scope, single=single)
 
 
-def _square_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], kept: Any) -> Format:
-    """Say how a square matrix is kept: as finely as is computed, since eigenvectors want that."""
+def _factor_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], kept: Any) -> Format:
+    """Say how a matrix of another shape is kept: as finely as is computed, since eigenvectors want that."""
     dtype = kept.dtype if isinstance(kept, Tensor) else compute_dtype(param.dtype)
     sides, scope = rule.owner.sides(tuple(param.shape), group), rule.scope(name)
     if sides is None:
         return Format(dtype, scope=scope)
-    size = sides.count(param.shape)[1 if scope == "left" else 2]
-    return Format(dtype, scope=scope, sizes=(*(param.shape[place] for place in sides.others), size, size))
+    _, rows, columns = sides.count(param.shape)
+    sizes = {
+        "left": (rows, rows),
+        "right": (columns, columns),
+        "thin": (columns, rule.owner.directions(rows, columns, group)),
+    }
+    return Format(dtype, scope=scope, sizes=(*sides.batch(param.shape), *sizes[scope]))
 
 
 def _coded(codes: Tensor, param: Tensor) -> str:

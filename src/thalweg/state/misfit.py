@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.places import SQUARES
+from ..formula.places import FACTORS
 from ..formula.rule import Rule
 from .blocks import SCALE
 from .formats import Format, Part
@@ -54,7 +54,7 @@ def _part(param: Tensor, form: Format, part: Part, name: str, value: Any) -> Ite
         return
     if not isinstance(value, Tensor) or value.layout != torch.strided:
         yield f"needs its {name} to be a dense tensor, but that is {described(value)}"
-    elif tuple(value.shape) != part.shape(param) and part.scope in SQUARES:
+    elif tuple(value.shape) != part.shape(param) and part.scope in FACTORS:
         yield f"needs its {name} to have shape {part.shape(param)}, but that has {tuple(value.shape)}"
     elif tuple(value.shape) != part.shape(param):
         yield f"has shape {tuple(param.shape)}, but its {name} has {tuple(value.shape)}"

@@ -13,6 +13,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..hyper import nearest
+from ..names import Meaning
+from ..names import find as find_meaning
+from ..names.creation import made, of_the_rule
+from ..names.lookup import elsewhere, is_elsewhere
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
 from ..state.keeping import STATE_DTYPES
@@ -39,12 +43,21 @@ class Choice:
     name: str
     kind: type[Optimizer]
     options: dict[str, Value] = field(default_factory=dict)
+    meaning: Meaning | None = None
+    """What the name means, if it is another library's."""
 
     def build(self, params: Iterable[Tensor]) -> Optimizer:
         """Construct the optimizer, which checks the options."""
         kind: Any = self.kind
-        optimizer: Optimizer = kind(params, **self.options)
+        optimizer: Optimizer = (
+            kind(params, **self.options) if self.meaning is None else made(self.meaning, params, self.options)
+        )
         return optimizer
+
+    @property
+    def of_the_rule(self) -> dict[str, Any]:
+        """The options that the formula is under: those given, and those that the name stands for."""
+        return dict(self.options) if self.meaning is None else of_the_rule(self.meaning, self.options)
 
     @property
     def is_torch(self) -> bool:
@@ -81,13 +94,25 @@ def read_choice(text: str) -> Choice:
     if bracket := re.search(r"[()\[\]]", text):
         raise ValueError(f"{text!r} has a {bracket[0]!r}: write a pair of numbers as betas=0.9/0.99")
     spelling, *items = (part.strip() for part in re.split("[:,]", text))
-    choice = Choice(*find(spelling))
+    choice = chosen(spelling)
     for item in items:
         option, value = read_option(choice, item)
         if option in choice.options:
             raise ValueError(f"{choice.name} got {option} twice: give it once")
         choice.options[option] = value
     return choice
+
+
+def chosen(spelling: str) -> Choice:
+    """Look an optimizer up among this library's and torch's own, and then among other libraries' names.
+
+    Raises ValueError for what is unknown, ambiguous, or cannot be had here.
+    """
+    known = {name.casefold() for name in (*OURS, *TORCH)}
+    if spelling.casefold() in known or not is_elsewhere(spelling):
+        return Choice(*find(spelling))
+    meaning = find_meaning(spelling)
+    return Choice(meaning.name, meaning.kind, meaning=meaning)
 
 
 def find(spelling: str) -> tuple[str, type[Optimizer]]:
@@ -100,16 +125,16 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
     if len(alike) > 1:
         raise ValueError(f"{spelling!r} may be {' or '.join(alike)}: write the one you mean exactly so")
     if not alike:
-        raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, known)}")
+        raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, [*elsewhere(), *known])}")
     return alike[0], known[alike[0]]
 
 
 def suggestion(spelling: str, known: Iterable[str]) -> str:
-    """Name torch's own optimizer of that name, or else the nearest known one."""
+    """Name torch's own optimizer of that name, or else the nearest known one; of equals, the last."""
     names = {name.casefold(): name for name in known}
     guesses = [f"torch.{spelling}".casefold(), *get_close_matches(spelling.casefold(), names, n=1)]
     likely = [names[guess] for guess in guesses if guess in names]
-    return f"did you mean {likely[0]}?" if likely else "'thalweg list' shows all, and torch.Adam is torch's own"
+    return f"did you mean {likely[0]}?" if likely else "'thalweg list --names' shows all"
 
 
 def read_option(choice: Choice, item: str) -> tuple[str, Value]:
@@ -122,6 +147,8 @@ def read_option(choice: Choice, item: str) -> tuple[str, Value]:
         raise ValueError(f"{choice.name} got {item!r} where an option should stand: write it as lr=0.1")
     known = [*inspect.signature(choice.kind).parameters, *getattr(choice.kind, "spellings", ())]
     known.remove("params")
+    if choice.meaning is not None and choice.meaning.wrapper is not None:
+        known += choice.meaning.wrapper.options
     if name not in known:
         raise ValueError(f"{choice.name} has no option {name!r}{nearest(name, known)}")
     return name, read_value(value)

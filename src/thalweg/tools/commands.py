@@ -80,11 +80,14 @@ def compare_optimizers(
 
 
 @app.command("list")
-def list_optimizers() -> None:
-    """List the optimizers, their ideas, options and defaults."""
+def list_optimizers(
+    names: Annotated[bool, typer.Option("--names", help="List what other libraries call them instead.")] = False,
+) -> None:
+    """List the optimizers, their ideas, options and defaults; or the names that other libraries have for them."""
+    from .name_tables import table_of_names
     from .tables import catalogue
 
-    Console(highlight=False).print(catalogue(OURS))
+    Console(highlight=False).print(table_of_names() if names else catalogue(OURS))
 
 
 @app.command("show")
@@ -96,16 +99,20 @@ def show_optimizer(
     ptx: Annotated[bool, typer.Option("--ptx", help="Print the kernel as assembly for NVIDIA's GPUs.")] = False,
 ) -> None:
     """Show an optimizer's formula, its states and what a step costs."""
+    from .name_tables import sentence_of
     from .show import show
 
     with refusing():
         choice = read_choice(name)
-        if choice.name not in registry:
+        if choice.kind not in registry.values():
             raise ValueError(f"{choice.name} has no formula to show: name one that updates number by number, as adam")
         asked = [name for name, wanted in {"llvm": llvm, "asm": asm, "triton": triton, "ptx": ptx}.items() if wanted]
         if len(asked) > 1:
             raise ValueError(f"a kernel is printed in one language, but got --{' and --'.join(asked)}: choose one")
-        show(choice.kind, Console(), kernel=next(iter(asked), None), **choice.options)
+        kernel = next(iter(asked), None)
+        if choice.meaning is not None and kernel is None:
+            typer.echo(f"{sentence_of(choice.meaning)}\n")
+        show(choice.kind, Console(), kernel=kernel, **choice.of_the_rule)
 
 
 @contextmanager

@@ -17,13 +17,17 @@ SIZES = (*range(71), 255, 256, 257, 512)
 UNTOUCHED = 0xA5
 NO_ACCESS = 0
 
+if sys.platform != "win32":
+    mprotect = ctypes.CDLL(None).mprotect
+    mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+
 
 def guarded(values, at_end):
     """Copy a tensor to the very start or end of a page between two that are out of bounds; give it and the rest."""
     area = mmap.mmap(-1, 3 * PAGE)
     start = ctypes.addressof(ctypes.c_char.from_buffer(area))
     for guard in (start, start + 2 * PAGE):
-        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(guard), ctypes.c_size_t(PAGE), NO_ACCESS) == 0
+        assert mprotect(guard, PAGE, NO_ACCESS) == 0
     page = torch.frombuffer(memoryview(area)[PAGE : 2 * PAGE], dtype=torch.uint8).fill_(UNTOUCHED)
     size = values.numel() * values.element_size()
     inside, rest = (page[PAGE - size :], page[: PAGE - size]) if at_end else (page[:size], page[size:])

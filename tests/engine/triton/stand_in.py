@@ -183,7 +183,7 @@ def fault(name, form):
 
 
 def jobs():
-    """List each optimizer that has kernels: one of each set of traits in all formats, others where two have to do."""
+    """List each optimizer that has kernels: one of each set of traits in all formats, others in one: their formulas."""
     import torch
 
     from tests.traits import one_of_each
@@ -192,7 +192,7 @@ def jobs():
     kinds = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise", "matrix"))
     found = [cls for cls in registry.values() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
     thorough = one_of_each(found)
-    return [(cls.__name__, tuple(FORMATS) if cls in thorough else ("8bit",)) for cls in found]
+    return [(cls.__name__, tuple(FORMATS) if cls in thorough else ("float32",)) for cls in found]
 
 
 def try_one(job):

@@ -209,3 +209,19 @@ def test_a_checkpoint_of_other_sides_is_refused():
     other = thalweg.Adafactor([("w", torch.nn.Parameter(torch.ones(12)))])
     with pytest.raises(ValueError, match="row_var"):
         other.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_adalomo_is_adafactor_in_backward(engine):
+    """Lv et al. 2023, algorithm 1, is Shazeer and Stern's with a rate of its own."""
+    model = torch.nn.Linear(4, 3, bias=False).double()
+    optimizer = thalweg.AdaLOMO(model.parameters(), lr=0.3, weight_decay=0.2, engine=engine)
+    thalweg.in_backward(model, optimizer)
+    start, gradients = model.weight.tolist(), torch.randn(STEPS, 3, 4, dtype=torch.float64)
+    for gradient in gradients:
+        (model.weight * gradient).sum().backward()
+        optimizer.step()
+        assert model.weight.grad is None
+    wanted = authors(start, gradients.tolist(), is_matrix=True, lr=0.3, relative=False, decay=0.2)
+    # sums of a dozen numbers in another order
+    torch.testing.assert_close(model.weight.tolist(), wanted, rtol=1e-12, atol=1e-12)

@@ -7,7 +7,10 @@ from .adan import *
 from .ademamix import *
 from .bounded import *
 from .madgrad import *
+from .momenta import *
 from .normalized import *
+from .partly_adaptive import *
+from .quasi_hyperbolic import *
 from .rprop import *
 from .schedule_free import *
 from .sgd import *

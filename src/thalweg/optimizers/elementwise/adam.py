@@ -10,7 +10,7 @@ from ...hyper import Betas, NonNegative, Positive
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["Adam", "AdamC", "AdamW", "Grams", "NAdamW"]
+__all__ = ["Adam", "AdamC", "AdamH", "AdamW", "Grams", "NAdamW"]
 
 
 class Adam(Optimizer):
@@ -71,6 +71,22 @@ class AdamW(Adam):
     weight_decay: NonNegative = 1e-2
     _: KW_ONLY
     decoupled_weight_decay: Literal[True] = True
+
+
+class AdamH(Adam):
+    """Adam on a sphere: each matrix keeps its length, and a step moves it by a share lr of that.
+
+    Wen et al. 2026, "Fantastic pretraining optimizers and where to find them II: hyperball optimization", around Adam.
+    https://arxiv.org/abs/2606.16899
+    It is Adam with `hyperball=True`: weights of matrices do not decay. Vectors and numbers are Adam's, and so is
+    the first step of a matrix of zeros.
+    Tune: lr is the angle of a step, about 0.02 at its peak whatever the width, with a warm-up and a decay.
+    """
+
+    lr: NonNegative = 1e-2
+    betas: Betas = (0.9, 0.95)
+    _: KW_ONLY
+    hyperball: Literal[True] = True
 
 
 class AdamC(Optimizer):

@@ -18,6 +18,7 @@ OpenBetas = Annotated[tuple[Number, Number], Several((Range(SMALLEST, 1, below=T
 OTHERWISE = {
     "decoupled_weight_decay": "decay belongs to both of its points: weight_decay alone does that",
     "cautious": "a step of its parameters is the difference of two points, and no step along a gradient",
+    "hyperball": "the norm of one of two points says nothing of the other",
     "lookahead": "walks of one of two points say nothing of the other",
     "ema_decay": "eval() puts an average in place already",
 }

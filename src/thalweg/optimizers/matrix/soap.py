@@ -72,18 +72,24 @@ class SOAP(Optimizer):
         if self.has_left():
             products_left = lerp(products_left, matmul(grad, transpose(grad)), weight)
             if self.phase == "first":
-                basis_left = eigenbasis(products_left)
+                basis_left = eigenbasis(products_left, basis_left)
             elif self.phase == "refresh":
                 basis_left, order = nearer_basis(products_left, basis_left)
                 exp_avg_sq = sorted_rows(exp_avg_sq, order)
         if self.has_right():
             products_right = lerp(products_right, matmul(transpose(grad), grad), weight)
             if self.phase == "first":
-                basis_right = eigenbasis(products_right)
+                basis_right = eigenbasis(products_right, basis_right)
             elif self.phase == "refresh":
                 basis_right, order = nearer_basis(products_right, basis_right)
                 exp_avg_sq = sorted_columns(exp_avg_sq, order)
         return param, exp_avg, exp_avg_sq, products_left, products_right, basis_left, basis_right
+
+    def initial_basis_left(self):
+        """Start as the parameter is, where there is no decomposition."""
+        return 1.0
+
+    initial_basis_right = initial_basis_left
 
     @classmethod
     def unfit(cls, param, options):

@@ -1,4 +1,5 @@
 """Rules that need sums over all parameters of the model, and learn from them."""
 
 from .d_adaptation import *
+from .distance_over_gradients import *
 from .prodigy import *

@@ -43,7 +43,7 @@ class WholeModel(Optimizer):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        cls.adamw = lent(AdamW, cls, ADAMW, amsgrad=False, decoupled_weight_decay=True)
+        cls.adamw = lent(AdamW, cls, ADAMW, amsgrad=False, decoupled_weight_decay=True, hyperball=False)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; what AdamW is to update becomes a group after the others.

@@ -2,14 +2,14 @@
 
 from dataclasses import KW_ONLY
 from math import inf
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ...formula import Columns, Rows, Unsigned, column_mean, lerp, maximum, minimum, row_mean, sqrt, total_square
 from ...formula.sides import largest_two, last_two, leading_two
 from ...hyper import Count, Decay, Epsilons, Fraction, NonNegative, NonPositive, OneOf, Range
 from ...optimizer import Optimizer
 
-__all__ = ["Adafactor"]
+__all__ = ["AdaLOMO", "Adafactor"]
 
 
 class Adafactor(Optimizer):
@@ -106,3 +106,21 @@ class Adafactor(Optimizer):
         if param.is_complex():
             return "Adafactor does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
         return None
+
+
+class AdaLOMO(Adafactor):
+    """Adafactor that steps by a share lr of each parameter's size, to be stepped in backward: next to no memory at all.
+
+    Lv et al. 2023, "AdaLomo: low-memory optimization with adaptive learning rate", algorithm 1.
+    https://arxiv.org/abs/2310.10195
+    `thalweg.in_backward(model, thalweg.AdaLOMO(model.parameters()))` frees each gradient as soon as it is used.
+    LOMO (Lv et al. 2023, https://arxiv.org/abs/2306.09782) is the same with `thalweg.SGD`.
+    Tune: lr 5e-4 to 1e-3, for fine-tuning all of a large model.
+    """
+
+    lr: NonNegative = 1e-3
+    eps: Epsilons = (1e-30, 1e-3)
+    _: KW_ONLY
+    relative_step: Literal[False] = False
+    scaled_decay: Literal[True] = True
+    added_eps: Literal[True] = True

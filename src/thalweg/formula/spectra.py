@@ -1,0 +1,129 @@
+"""Eigenvectors and roots of symmetric matrices: what is done where one cannot be taken apart, and how that is counted.
+
+Shapes are (..., size, size). Of a matrix that is not finite, all results are NaN.
+"""
+
+from __future__ import annotations
+
+import threading
+from math import nan
+
+import torch
+from torch import Tensor
+
+MOST_ITERATIONS = 100
+"""Steps of Newton's iteration at most: small eigenvalues grow by a factor of at least 2 each."""
+
+ROUNDINGS = 100
+"""The least ridge of the iteration, in roundings of the largest eigenvalue."""
+
+HALFWAY = 0.5
+"""How far from the identity the product may be for as long as the smallest eigenvalues are on their way."""
+
+LARGEST_ERROR = 0.05
+"""How far from the identity the inverse root, multiplied by what it is of, may be."""
+
+
+class Failures(threading.local):
+    """How many matrices could not be taken apart in this thread, so far."""
+
+    count = 0
+
+
+failures = Failures()
+
+
+def eigenbasis(matrices: Tensor, last: Tensor) -> Tensor:
+    """Find eigenvectors of symmetric matrices, those of the largest eigenvalues first, or let the last ones stay."""
+    _, vectors, failed = decomposed(matrices)
+    return _unless(failed, vectors.flip(-1), last)
+
+
+def inverse_root(matrices: Tensor, last: Tensor, exponent: float, ridge: float) -> Tensor:
+    """Raise symmetric matrices, with a ridge, to a power by their eigenvalues; the last ones stay where there are none.
+
+    Eigenvalues that rounding has made negative are lifted to zero, and all others with them, as in Shi et al. 2023,
+    "A distributed data-parallel PyTorch implementation of the distributed Shampoo optimizer", section 3.2.1.
+    https://arxiv.org/abs/2309.06497
+    """
+    values, vectors, failed = decomposed(matrices)
+    lifted = values - values.amin(-1, keepdim=True).clamp(max=0) + ridge
+    return _unless(failed, (vectors * lifted.pow(-exponent)[..., None, :]) @ vectors.mT, last)
+
+
+def iterated_root(matrices: Tensor, last: Tensor, order: float, ridge: float) -> Tensor:
+    """Find the inverse root of some whole order by products alone; the last one stays where the iteration does not end.
+
+    Guo & Higham 2006, "A Schur-Newton method for the matrix p-th root and its inverse", the coupled iteration (3.6):
+    X <- X T and M <- T^p M, where T = ((p + 1) I - M) / p. https://doi.org/10.1137/050643374
+    """
+    power, eye = int(order), _identity(matrices)
+    # Products leave an error of some roundings of the largest eigenvalue, which smaller ones would drown in.
+    floor = ROUNDINGS * torch.finfo(matrices.dtype).eps * torch.linalg.matrix_norm(matrices, keepdim=True)
+    shifted = matrices + (ridge + floor) * eye
+    size = (2 * torch.linalg.matrix_norm(shifted, keepdim=True) / (power + 1)).pow(1 / power)
+    root, product = eye / size, shifted / size**power
+    error = _distance(product, eye)
+    for _ in range(MOST_ITERATIONS):
+        factor = ((power + 1) * eye - product) / power
+        next_product = torch.linalg.matrix_power(factor, power) @ product
+        next_error = _distance(next_product, eye)
+        # While the smallest eigenvalues grow, the error hardly moves; then rounding sets it a floor.
+        nearer = ((next_error < error) | ((error > HALFWAY) & (next_error <= 1.2 * error)))[..., None, None]
+        root, product = torch.where(nearer, root @ factor, root), torch.where(nearer, next_product, product)
+        if not nearer.any():
+            break
+        error = torch.where(nearer[..., 0, 0], next_error, error)
+    return _unless(error > LARGEST_ERROR, root, last).masked_fill(_is_odd(matrices), nan)
+
+
+def decomposed(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find eigenvalues, the smallest first, and their vectors; and say which matrices could not be taken apart."""
+    odd = _is_odd(matrices)
+    finite = torch.where(odd, _identity(matrices), matrices) if odd.any() else matrices
+    failed = torch.zeros(matrices.shape[:-2], dtype=torch.bool, device=matrices.device)
+    try:
+        values, vectors = torch.linalg.eigh(finite)
+    except RuntimeError:
+        values, vectors, failed = _one_by_one(finite)
+    return values.masked_fill(odd[..., 0], nan), vectors.masked_fill(odd, nan), failed
+
+
+def _one_by_one(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Take matrices apart in float64, each by itself: what float32 could not, that may, and one fails alone."""
+    size = matrices.shape[-1]
+    found = [_in_double(matrix) for matrix in matrices.reshape(-1, size, size)]
+    values, vectors, failed = (torch.stack(parts) for parts in zip(*found, strict=True))
+    batch = matrices.shape[:-2]
+    return values.reshape(*batch, size).to(matrices), vectors.reshape(matrices.shape).to(matrices), failed.view(batch)
+
+
+def _in_double(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    try:
+        return (*torch.linalg.eigh(matrix.double()), torch.tensor(False, device=matrix.device))
+    except RuntimeError:
+        return matrix[0].double(), matrix.double(), torch.tensor(True, device=matrix.device)
+
+
+def _unless(failed: Tensor, found: Tensor, last: Tensor) -> Tensor:
+    """Let the last one stay where there is none, and count that."""
+    count = int(failed.sum())
+    if not count:
+        return found
+    failures.count += count
+    return torch.where(failed[..., None, None], last, found)
+
+
+def _identity(matrices: Tensor) -> Tensor:
+    eye = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
+    return eye.expand(matrices.shape)
+
+
+def _distance(matrices: Tensor, eye: Tensor) -> Tensor:
+    """Measure the difference from the identity, at least its largest eigenvalue; infinite if it is none."""
+    error: Tensor = torch.linalg.matrix_norm(matrices - eye)
+    return error.nan_to_num(nan=torch.inf, posinf=torch.inf)
+
+
+def _is_odd(matrices: Tensor) -> Tensor:
+    return ~torch.isfinite(matrices).all(-1).all(-1)[..., None, None]

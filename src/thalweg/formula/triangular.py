@@ -1,0 +1,47 @@
+"""Triangular factors of what multiplies a gradient, and the random numbers that they are fitted on.
+
+Shapes are (..., size, size), or (..., rows, size) of what is divided.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FACTOR = 1_000_003
+"""Sets seeds, parameters and steps apart: a prime that no count of parameters reaches."""
+
+
+def over_upper(matrices: Tensor, factors: Tensor) -> Tensor:
+    """Multiply by the inverse of an upper triangular matrix, from the right."""
+    solved: Tensor = torch.linalg.solve_triangular(factors, matrices, upper=True, left=False)
+    return solved
+
+
+def largest(matrices: Tensor) -> Tensor:
+    """Find the largest size of an element; shape (..., 1, 1)."""
+    return matrices.abs().amax((-2, -1), keepdim=True)
+
+
+def spectral_bound(matrices: Tensor) -> Tensor:
+    """Bound the largest eigenvalue of symmetric matrices from below; shape (..., 1, 1).
+
+    Two steps of the power method from the row that is longest, as in Pooladzandi & Li 2024, "Curvature-informed SGD via
+    general purpose Lie-group preconditioners", appendix, and its authors' code. https://arxiv.org/abs/2402.04553
+    """
+    peak = largest(matrices)
+    scaled = matrices / torch.where(peak > 0, peak, 1)
+    longest = scaled.square().sum(-1).argmax(-1)
+    row = scaled.take_along_dim(longest[..., None, None], -2)
+    once = row @ scaled
+    length = torch.linalg.vector_norm(once, dim=-1, keepdim=True)
+    twice = (once / torch.where(length > 0, length, 1)) @ scaled
+    bound: Tensor = torch.linalg.vector_norm(twice, dim=-1, keepdim=True)
+    return peak * bound
+
+
+def normal(like: Tensor, seed: float, index: float, step: float) -> Tensor:
+    """Draw normal numbers in the shape of a tensor: the same for the same seed, parameter and step."""
+    mixed = (int(seed) * FACTOR + int(index)) * FACTOR + int(step)
+    generator = torch.Generator(like.device).manual_seed(mixed)
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)

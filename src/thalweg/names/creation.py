@@ -1,0 +1,56 @@
+"""Make an optimizer of a name and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from ..arguments import spelled
+from ..optimizer import Parameters
+from ..optimizers import in_backward
+from .lookup import Meaning, find
+from .model_groups import groups_of
+from .row import with_the_lr, without
+
+
+def create(name: str, params: Parameters | nn.Module, **options: Any) -> Any:
+    """Make an optimizer by its name: this library's, or what another library calls it, as "adamw_bnb_8bit".
+
+    `params` are parameters or groups of them, as everywhere; or a whole model, whose biases and norms (all parameters
+    of fewer than two dimensions) then do not decay, as Transformers and timm have it, and whose names tell Muon and its
+    relatives what is theirs. `options` are those of the class, in its own words, and come before those that the name
+    stands for. A library before the name says whose it is: "timm.adafactor"; `docs/names.md` has all of them.
+
+    Raises ValueError for a name that is unknown, ambiguous, or cannot be had here, and what the class raises.
+    """
+    return made(find(name), params, options)
+
+
+def made(meaning: Meaning, params: Any, options: dict[str, Any]) -> Any:
+    """Make what a name means."""
+    given, is_model = complete(meaning, options), isinstance(params, nn.Module)
+    if meaning.is_in_backward and not is_model:
+        raise ValueError(
+            f"{meaning.name} steps while the backward pass goes on, by hooks on the model: pass the model itself in "
+            "place of its parameters"
+        )
+    maker: Any = meaning.kind if meaning.wrapper is None else partial(meaning.wrapper, rule=meaning.kind)
+    optimizer = maker(groups_of(params, meaning, given) if is_model else params, **given)
+    if meaning.is_in_backward:
+        in_backward(params, optimizer)
+    return optimizer
+
+
+def complete(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the options that are given over those that a name stands for."""
+    with_lr = meaning.row.with_lr if meaning.row and "lr" in options else {}
+    given = {**meaning.options, **with_lr, **spelled(meaning.kind, options)}
+    return with_the_lr(given, given.get("lr", meaning.kind.options["lr"].default))
+
+
+def of_the_rule(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the options of what is put around the rule."""
+    return without(meaning.wrapper, complete(meaning, options))

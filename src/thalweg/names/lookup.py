@@ -1,0 +1,137 @@
+"""From a name, whoever uses it, to a class and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from ..optimizer import Optimizer, registry
+from ..optimizers.closure import closure_methods
+from .row import Row
+from .table import OF_LIBRARY
+
+LIKELY, POSSIBLE = 0.8, 0.6
+"""How alike names must be for several of them to be suggested, and for one."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a name means: a class, the options that the name stands for, and the row if it is another library's."""
+
+    name: str
+    kind: type[Optimizer]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    row: Row | None = None
+
+    @property
+    def wrapper(self) -> Any:
+        """What is put around the rule; None if nothing is."""
+        return self.row.wrapper() if self.row else None
+
+    @property
+    def is_in_backward(self) -> bool:
+        """Whether it steps while the backward pass goes on."""
+        return self.row is not None and self.row.is_in_backward
+
+    def takes(self, option: str) -> bool:
+        """Tell if there is an option of this name."""
+        return option in self.kind.options or (self.wrapper is not None and option in self.wrapper.options)
+
+
+def find(name: str, first: str | None = None) -> Meaning:
+    """Find what a name means; capitals count only where names differ by nothing else.
+
+    A class of this library comes before other libraries' names; `first` is a library whose names come before these.
+    With a library before it, as in `timm.cadamw`, a name is that library's alone.
+
+    Raises ValueError for a name that nobody has, with the nearest ones; for one that stands for different things in
+    different libraries; and for one that cannot be had here, with the reason and what to do.
+    """
+    row = _of_its_library(name) or (_named(name, OF_LIBRARY[first]) if first else None)
+    if row is not None:
+        return _meaning(row)
+    own = _own(name)
+    if own is not None:
+        return Meaning(own, ours()[own])
+    return _meaning(_agreed(name, _of_any_library(name)))
+
+
+def ours() -> dict[str, type[Optimizer]]:
+    """List this library's classes by name, with those that a user has written."""
+    return {**registry, **closure_methods}
+
+
+def elsewhere() -> list[str]:
+    """List the names of other libraries, without the libraries."""
+    return [row.name for rows in OF_LIBRARY.values() for row in rows.values()]
+
+
+def is_elsewhere(name: str) -> bool:
+    """Tell if a name is another library's, with the library before it or without."""
+    is_prefixed = any(name.casefold().startswith(f"{library}.".casefold()) for library in OF_LIBRARY)
+    return is_prefixed or bool(_of_any_library(name))
+
+
+def _of_its_library(name: str) -> Row | None:
+    """Read a name with its library before it; None where there is none, ValueError where it has no such name."""
+    for library, rows in OF_LIBRARY.items():
+        if name.casefold().startswith(f"{library}.".casefold()):
+            bare = name[len(library) + 1 :]
+            found = _named(bare, rows)
+            if found is None:
+                raise ValueError(f"{library} has no optimizer {bare!r}: {_nearest(bare, rows)}")
+            return found
+    return None
+
+
+def _named(name: str, rows: Mapping[str, Row]) -> Row | None:
+    alike = [row for other, row in rows.items() if other.casefold() == name.casefold()]
+    return rows.get(name) or (alike[0] if alike else None)
+
+
+def _own(name: str) -> str | None:
+    """Find the class of this library that a name is, whatever its capitals."""
+    known = ours()
+    alike = [name] if name in known else [other for other in known if other.casefold() == name.casefold()]
+    if len(alike) > 1:
+        raise ValueError(f"{name!r} may be {' or '.join(alike)}: write the one you mean exactly so")
+    return alike[0] if alike else None
+
+
+def _of_any_library(name: str) -> list[Row]:
+    """List the rows of a name in all libraries: those written exactly so, or else those with other capitals."""
+    exact = [rows[name] for rows in OF_LIBRARY.values() if name in rows]
+    return exact or [row for rows in OF_LIBRARY.values() if (row := _named(name, rows))]
+
+
+def _agreed(name: str, rows: list[Row]) -> Row:
+    """Return what all rows of a name say; raises ValueError where they say different things, or there are none."""
+    if not rows:
+        raise ValueError(f"there is no optimizer {name!r}: {_nearest(name, [*ours(), *elsewhere()])}")
+    first = rows[0]
+    if any((row.kind, row.around, row.options) != (first.kind, first.around, first.options) for row in rows):
+        spelled = " or ".join(row.spelling for row in rows)
+        raise ValueError(f"{name!r} means different things in different libraries: write {spelled}")
+    return first
+
+
+def _meaning(row: Row) -> Meaning:
+    """Say what a row means; raises ValueError where it cannot be had."""
+    if row.instead:
+        raise ValueError(f"{row.spelling} cannot be had here: {row.instead}")
+    missing, owner = row.missing(), row.owner()
+    if missing or owner is None:
+        raise ValueError(f"{row.spelling} is not here yet: {missing}")
+    return Meaning(row.spelling, owner, row.options, row)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Suggest the names that are most like one that is unknown."""
+    names = {other.casefold(): other for other in reversed(list(known))}
+    likely = get_close_matches(name.casefold(), names, n=3, cutoff=LIKELY)
+    guesses = [names[guess] for guess in likely or get_close_matches(name.casefold(), names, n=1, cutoff=POSSIBLE)]
+    *others, last = guesses or [""]
+    listed = f"{', '.join(others)} or {last}" if others else last
+    return f"did you mean {listed}?" if guesses else "'thalweg list --names' shows all"

@@ -1,0 +1,18 @@
+"""The one table of names: the rows of all libraries, and the same by library and name."""
+
+from . import axolotl, bitsandbytes, emerging_optimizers, epfml, hugging_face, one_trainer, timm, torch_optim
+from .row import Row
+
+LIBRARIES = (torch_optim, hugging_face, timm, bitsandbytes, one_trainer, axolotl, emerging_optimizers, epfml)
+
+TABLE: tuple[Row, ...] = tuple(row for library in LIBRARIES for row in library.ROWS)
+"""Every name that another library has, in the order of the libraries."""
+
+PREFIXED: tuple[Row, ...] = tuple(map(timm.looking_ahead, timm.ROWS))
+"""Names that are made of others, and are understood without being listed."""
+
+OF_LIBRARY: dict[str, dict[str, Row]] = {
+    library.LIBRARY: {row.name: row for row in (*TABLE, *PREFIXED) if row.library == library.LIBRARY}
+    for library in LIBRARIES
+}
+"""The rows by their names, in each library."""

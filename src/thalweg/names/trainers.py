@@ -1,0 +1,44 @@
+"""What Hugging Face's Trainer takes in place of an optimizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..arguments import defaults_of
+from .creation import made, of_the_rule
+from .lookup import Meaning, find
+
+
+@dataclass(frozen=True)
+class ForTheTrainer:
+    """What the Trainer calls for an optimizer: it gives what takes the model.
+
+    Trainers before version 5 call it with groups of parameters, and get the optimizer.
+    """
+
+    meaning: Meaning
+
+    def __call__(self, params: Any = None, **options: Any) -> Any:
+        """Return what takes a model, or make the optimizer if the parameters are there."""
+        return partial(made_of, self.meaning) if params is None else made_of(self.meaning, params, **options)
+
+
+def made_of(meaning: Meaning, params: Any, **options: Any) -> Any:
+    """Make what a name means, with options by name as the Trainer passes them."""
+    return made(meaning, params, options)
+
+
+def trainer(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
+    """Return what Hugging Face's Trainer takes: `Trainer(optimizer_cls_and_kwargs=thalweg.trainer("muon", lr=0.02))`.
+
+    The names are those of `create`, and of these the ones that `TrainingArguments(optim=...)` takes come first. The
+    optimizer gets the whole model: biases and norms do not decay, and Muon finds its matrices. `learning_rate`,
+    `weight_decay` and the other arguments that the Trainer has for optimizers are left unread: pass them here.
+
+    Raises ValueError or TypeError for a name or an option that `create` would refuse, before there is a model.
+    """
+    meaning = find(name, first="transformers")
+    defaults_of(meaning.kind, (), of_the_rule(meaning, options))
+    return ForTheTrainer(meaning), options

@@ -1,0 +1,44 @@
+"""Adam that divides by less than the root: between Adam and momentum."""
+
+from typing import Annotated
+
+from ...formula import Unsigned, maximum, sqrt
+from ...hyper import Betas, NonNegative, OneOf
+from ...optimizer import Optimizer
+from .parts import l2
+
+__all__ = ["Padam"]
+
+
+class Padam(Optimizer):
+    """Adam that divides by a power of the mean square between 0, which is momentum, and 1/2, which is Adam.
+
+    Chen et al. 2018, "Closing the generalization gap of adaptive gradient methods in training deep neural networks",
+    algorithm 1, with Adam's bias corrections and with eps beside the root, as in the authors' code.
+    https://arxiv.org/abs/1806.06763
+    `partial` is the power, one of those that the paper tries: roots of roots. `amsgrad`, which the algorithm has,
+    divides by the largest mean square so far; other libraries leave it out.
+    Tune: lr 0.1 as for SGD, with its schedule; partial 1/8.
+    """
+
+    lr: NonNegative = 1e-1
+    betas: Betas = (0.9, 0.999)
+    partial: Annotated[float, OneOf((1 / 2, 1 / 4, 1 / 8, 1 / 16))] = 1 / 8
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0
+    amsgrad: bool = True
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, max_exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        grad = l2(self, param, grad)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        largest = exp_avg_sq
+        if self.amsgrad:
+            max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
+            largest = max_exp_avg_sq
+        size = self.lr * sqrt(1 - beta2**self.step_count) / (1 - beta1**self.step_count)
+        root, power = sqrt(largest) + self.eps, 1 / 2
+        while self.partial < power:
+            root, power = sqrt(root), power / 2
+        return param - size * exp_avg / root, exp_avg, exp_avg_sq, max_exp_avg_sq

@@ -1,0 +1,103 @@
+"""Momentum of which a part is made orthogonal in each step, and what is left out waits for the next ones."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Annotated, Literal
+
+from ...formula import (
+    Thin,
+    column_total,
+    floor,
+    largest_lines,
+    matmul,
+    maximum,
+    normal,
+    orthonormal,
+    row_total,
+    sqrt,
+    transpose,
+    unit_columns,
+)
+from ...hyper import SMALLEST, Decay, NonNegative, OneOf, Range
+from ..routing.whole_model import WholeModel
+from .muon import Orthogonalized
+
+__all__ = ["Dion", "Dion2"]
+
+
+class Dion(WholeModel):
+    """Momentum made orthogonal in a few directions, which follow its largest singular values by one product a step.
+
+    Ahn et al. 2025, "Dion: Distributed orthonormalized updates", algorithm 1. https://arxiv.org/abs/2504.05295
+    What the directions do not see stays in the momentum, and so does a share `momentum` of what they do. There are
+    `rank_fraction` times the smaller side of them, rounded up; they start from random numbers of `seed` and the
+    parameter. A whole model is taken as by Muon: `Dion(model.named_parameters())`.
+    Tune: lr 0.01 for every size, and AdamW's beside it; rank_fraction 1/4 or less where matrices are large.
+    """
+
+    lr: NonNegative = 1e-2
+    weight_decay: NonNegative = 0.01
+    momentum: Decay = 0.95
+    rank_fraction: Annotated[float, Range(SMALLEST, 1)] = 1.0
+    eps: NonNegative = 1e-8
+
+    phases = ("first", "later")
+
+    def update(self, param, grad, momentum_buffer, directions: Thin):
+        momentum_buffer = momentum_buffer + grad
+        if self.phase == "first":
+            directions = normal(directions, self.seed, self.param_index, 0)
+        left = orthonormal(matmul(momentum_buffer, directions))
+        right = matmul(transpose(momentum_buffer), left)
+        momentum_buffer = momentum_buffer - (1 - self.momentum) * matmul(left, transpose(right))
+        directions = unit_columns(right, self.eps)
+        step = sqrt(self.rows / self.columns) * matmul(left, transpose(directions))
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * step, momentum_buffer, directions
+
+    @classmethod
+    def phase_of(cls, options, step):
+        """Draw directions in the first step."""
+        return "first" if step == 1 else "later"
+
+    @classmethod
+    def directions(cls, rows, columns, options):
+        """Count directions by the smaller side."""
+        return ceil(options["rank_fraction"] * min(rows, columns))
+
+    @classmethod
+    def adamw_rate(cls, options):
+        """Let AdamW have its own learning rate."""
+        return 1e-3
+
+
+class Dion2(Orthogonalized):
+    """Muon on the rows, or columns, of the momentum that have grown largest; the others wait, and go on growing.
+
+    Ahn, Amsel & Langford 2025, "Dion2: A simple method to shrink matrix in Muon", algorithm 1.
+    https://arxiv.org/abs/2512.16928
+    Of the smaller side `fraction` of the lines, rounded up, are chosen by the sums of their sizes; of what was stepped
+    along, `momentum` stays. A whole model is taken as by Muon, and all other options are Muon's.
+    Tune: lr and weight_decay as Muon's; fraction 1/4.
+    """
+
+    lr: NonNegative = 1e-2
+    weight_decay: NonNegative = 0.01
+    nesterov: Literal[False] = False
+    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = (
+        "spectral_unclamped"
+    )
+    fraction: Annotated[float, Range(SMALLEST, 1)] = 0.25
+
+    def update(self, param, grad, momentum_buffer):
+        momentum_buffer = momentum_buffer + grad
+        size = abs(momentum_buffer)
+        is_wide = bool(self.rows <= self.columns)
+        lines = self.rows if is_wide else self.columns
+        sums = row_total(size) if is_wide else column_total(size)
+        chosen = largest_lines(sums, maximum(1, -floor(-self.fraction * lines)))
+        step = self.orthogonal(chosen * momentum_buffer)
+        momentum_buffer = momentum_buffer * (1 - (1 - self.momentum) * chosen)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.size() * step, momentum_buffer

@@ -1,0 +1,4 @@
+"""Rules that take in the Hessian's diagonal besides gradients."""
+
+from .adahessian import *
+from .sophia import *

@@ -1,0 +1,267 @@
+"""Any rule in a few directions of each matrix: a small parameter stands in for it, and the rule steps that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ...formula.facts import known
+from ...formula.spectra import failures
+from ...formula.trace import formula_of
+from ...hyper import Option, declared
+from ...optimizer import Optimizer, Parameters
+from ..elementwise.adam import AdamW
+from .projections import is_tall, projected
+from .steps_alone import reads_param
+
+WHOLE = {
+    **dict.fromkeys(("max_grad_norm", "max_tensor_norm", "clip_value"), "gradients are shortened where they are whole"),
+    **dict.fromkeys(("ema_decay", "lookahead", "track"), "the rule never sees the parameter"),
+    "accumulate": "each gradient would be gathered in directions of its own",
+    "cautious": "signs of a gradient are not those of its few directions",
+    "differentiable": "directions have no derivative",
+    "rounding": "the parameter is written by a product of matrices",
+}
+"""The options around a rule that have no meaning in a few directions, and why."""
+
+SOME_MATRIX = (4, 4)
+"""The shape of what any rule takes: its options are checked before there are parameters."""
+
+
+class LowRank(torch.optim.Optimizer):
+    """What the methods of low rank have in common: a stand-in for each matrix, which a rule steps from zero.
+
+    A subclass says in which directions (`find`), and what becomes of the step (`move`). Matrices are parameters of two
+    dimensions in groups whose `rank` is not None; all other parameters are the rule's own.
+    """
+
+    options: ClassVar[dict[str, Option]] = {}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.options = {**cls.options, **declared(cls)}
+
+    def __init__(self, params: Parameters, rule: type[Optimizer] = AdamW, **options: Any) -> None:
+        name = type(self).__name__
+        if not (isinstance(rule, type) and issubclass(rule, Optimizer) and hasattr(rule, "update")):
+            raise TypeError(f"{name} needs a rule of this library, as thalweg.AdamW, but got {rule!r}: pass its class")
+        own = {name: options.pop(name, option.default) for name, option in self.options.items()}
+        self.inner: Optimizer = rule([torch.zeros(SOME_MATRIX)], **options)
+        self.inner.param_groups.clear()
+        self.stand_ins: dict[Tensor, nn.Parameter] = {}
+        self.inner_groups: list[tuple[dict[str, Any], dict[str, Any], bool]] = []
+        """The groups of the rule, the group that each follows, and whether it has stand-ins."""
+        super().__init__(params, {**self.inner.defaults, **own})  # type: ignore[arg-type]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own; options left out are the optimizer's.
+
+        Raises TypeError or ValueError, and adds nothing, for what cannot be optimized, a bad option, or a rank larger
+        than a matrix.
+        """
+        known_groups, known_inner = len(self.param_groups), len(self.inner.param_groups)
+        super().add_param_group(param_group)
+        try:
+            self._follow_with(self.param_groups[-1], f" in parameter group {known_groups}")
+        except BaseException:
+            del self.param_groups[known_groups:], self.inner.param_groups[known_inner:], self.inner_groups[known_inner:]
+            raise
+
+    def _follow_with(self, group: dict[str, Any], where: str) -> None:
+        """Give the rule groups for what is stepped as it is, and for stand-ins."""
+        owner = type(self).__name__
+        group.update({name: option.check(group[name], owner, where) for name, option in self.options.items()})
+        params = group["params"]
+        named = list(zip(group["param_names"], params, strict=True)) if "param_names" in group else params
+        low = [self._is_low(param, group) for param in params]
+        for name, param, is_low in zip(group.get("param_names", range(len(params))), params, low, strict=True):
+            if is_low and min(param.shape) < group["rank"]:
+                raise ValueError(
+                    f"{owner} needs a rank of at most the smaller side of a matrix{where}, but parameter {name!r} has "
+                    f"shape {tuple(param.shape)} and rank={group['rank']}: choose at most {min(param.shape)}, or "
+                    "rank=None in a group of its own"
+                )
+        whole = [item for item, is_low in zip(named, low, strict=True) if not is_low]
+        small = [self._stand_in(item, group) for item, is_low in zip(named, low, strict=True) if is_low]
+        for items, is_small in ((whole, False), (small, True)):
+            if items:
+                self.inner.add_param_group({"params": items, **self._options_of(group, is_small)})
+                self.inner_groups.append((self.inner.param_groups[-1], group, is_small))
+        if small:
+            self._refuse_options(group, where)
+
+    def _is_low(self, param: Tensor, group: Mapping[str, Any]) -> bool:
+        return group["rank"] is not None and param.dim() == 2 and not param.is_complex()
+
+    def _stand_in(self, item: Any, group: Mapping[str, Any]) -> Any:
+        """Make the small parameter of a matrix, with its name."""
+        name, param = item if isinstance(item, tuple) else (None, item)
+        rows, columns = param.shape
+        shape = (rows, group["rank"]) if is_tall(param) else (group["rank"], columns)
+        self.stand_ins[param] = small = nn.Parameter(torch.zeros(shape, dtype=param.dtype, device=param.device))
+        return small if name is None else (name, small)
+
+    def _options_of(self, group: Mapping[str, Any], is_small: bool) -> dict[str, Any]:
+        """Read what the rule is to follow; a stand-in is zero, and its parameter decays by itself."""
+        found = {name: group[name] for name in self.inner.defaults if name in group}
+        return found | {"weight_decay": 0.0} if is_small and "weight_decay" in found else found
+
+    def _refuse_options(self, group: Mapping[str, Any], where: str) -> None:
+        owner, rule = type(self).__name__, type(self.inner)
+        for name, why in WHOLE.items():
+            if group.get(name) not in (rule.options[name].default, None, "nearest"):
+                raise ValueError(f"{owner} does not take {name}={group[name]!r}{where}, since {why}: leave it out")
+        inner, param = self.inner.param_groups[-1], self.inner.param_groups[-1]["params"][0]
+        if reads_param(formula_of(rule.rule_in(inner), known(rule, param, inner))):
+            raise ValueError(
+                f"{owner} needs a rule whose step does not depend on the parameter, but {rule.__name__}'s does{where}: "
+                "choose another, as AdamW"
+            )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, once; return the closure's loss, if there is a closure.
+
+        Raises RuntimeError for gradients that are sparse or do not fit their parameters.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for inner, group, is_small in self.inner_groups:
+            wanted = self._options_of(group, is_small)
+            inner.update({name: value for name, value in wanted.items() if inner[name] is not value})
+        failed = failures.count
+        found = list(self._found())
+        self.inner.step()
+        self.inner._metrics.undecomposed += failures.count - failed
+        for group, param, new in found:
+            self.move(group, param, self.stand_ins[param], new)
+            self._forget_step(param)
+            self.state[param] = new
+        return loss
+
+    def _found(self) -> Iterator[tuple[dict[str, Any], Tensor, dict[str, Any]]]:
+        """Write each gradient in the directions of its matrix, which are looked for anew every `gap` steps."""
+        places = {
+            param: place for place, param in enumerate(chain.from_iterable(g["params"] for g in self.param_groups))
+        }
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param not in self.stand_ins or param.grad is None:
+                    continue
+                self._refuse_gradient(param)
+                new = dict(self.state.get(param, {"step": 0}))
+                if new["step"] % group["gap"] == 0:
+                    new["directions"] = self.find(group, param.grad, places[param], new)
+                new["step"] += 1
+                self.stand_ins[param].grad = projected(param.grad, new["directions"])
+                yield group, param, new
+
+    def _refuse_gradient(self, param: Tensor) -> None:
+        grad = param.grad
+        if grad is not None and (grad.is_sparse or grad.shape != param.shape or grad.dtype != param.dtype):
+            raise RuntimeError(
+                f"{type(self).__name__} needs a dense gradient of its matrix' shape and dtype, but one of shape "
+                f"{tuple(param.shape)}, {param.dtype}, has one of {tuple(grad.shape)}, {grad.dtype}, {grad.layout}"
+            )
+
+    def _forget_step(self, param: Tensor) -> None:
+        """Let the stand-in be zero again: what it was is the next step's no more."""
+        self.stand_ins[param].zero_()
+        self.stand_ins[param].grad = None
+
+    def find(self, group: Mapping[str, Any], grad: Tensor, index: int, state: Mapping[str, Any]) -> Tensor:
+        """Find the directions of a matrix; shape (smaller side, rank)."""
+        raise NotImplementedError
+
+    def move(self, group: Mapping[str, Any], param: Tensor, step: Tensor, state: dict[str, Any]) -> None:
+        """Move a matrix, now that the rule has stepped its stand-in from zero."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return options, directions, and under "rule" what the rule keeps: ready for torch.save."""
+        return {**super().state_dict(), "rule": self.inner.state_dict()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load what `state_dict()` returned for the same rule, ranks and shapes.
+
+        Raises ValueError, and changes nothing, if it does not fit.
+        """
+        name = type(self).__name__
+        if "rule" not in state_dict:
+            raise ValueError(f"{name} needs a checkpoint of its own kind, with a 'rule', but got one without")
+        params = list(chain.from_iterable(group["params"] for group in self.param_groups))
+        states = {params[place]: dict(kept) for place, kept in state_dict["state"].items() if place < len(params)}
+        for param, kept in states.items():
+            self._refuse_state(param, kept)
+        rule, packed = state_dict["rule"], {key: value for key, value in state_dict.items() if key != "rule"}
+        copy = torch.optim.Optimizer.state_dict(self)
+        super().load_state_dict(packed)
+        try:
+            self.inner.load_state_dict(rule)
+        except BaseException:
+            super().load_state_dict(copy)
+            raise
+        self.inner_groups = [
+            (inner, self.param_groups[place], is_small)
+            for inner, (place, is_small) in zip(self.inner.param_groups, self._places(), strict=True)
+        ]
+        # torch gives all states the parameter's dtype.
+        for param, kept in states.items():
+            self.state[param] = {
+                key: value.detach().clone().to(param.device) if isinstance(value, Tensor) else value
+                for key, value in kept.items()
+            }
+
+    def _places(self) -> list[tuple[int, bool]]:
+        """Say of each group of the rule which of ours it follows; what was loaded has ours in the same order."""
+        counted: list[tuple[int, bool]] = []
+        for place, group in enumerate(self.param_groups):
+            low = [param in self.stand_ins for param in group["params"]]
+            counted += [(place, is_small) for is_small in (False, True) if is_small in low]
+        return counted
+
+    def _refuse_state(self, param: Tensor, kept: Mapping[str, Any]) -> None:
+        wanted = (min(param.shape), min(self.stand_ins[param].shape)) if param in self.stand_ins else None
+        found = kept.get("directions")
+        if wanted is None or not isinstance(found, Tensor) or tuple(found.shape) != wanted or "step" not in kept:
+            raise ValueError(
+                f"{type(self).__name__} needs directions of shape {wanted} for a parameter of shape "
+                f"{tuple(param.shape)}, but the checkpoint has {None if found is None else tuple(found.shape)}"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("inner", "stand_ins", "inner_groups")
+        return super().__getstate__() | {name: self.__dict__[name] for name in own}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the rule knows of its last step."""
+        return self.inner.metrics
+
+    def explain(self) -> str:
+        """Say which matrices are stepped in few directions, and how the rule steps their stand-ins and all others."""
+        ranks = [f"{tuple(param.shape)} in {min(small.shape)}" for param, small in self.stand_ins.items()]
+        return f"{type(self).__name__}: {len(ranks)} matrices in few directions, {', '.join(ranks)}\n" + (
+            self.inner.explain()
+        )
+
+
+def lengths(matrix: Tensor) -> Tensor:
+    """Measure each line of the longer side: columns of a wide matrix, rows of a tall one."""
+    found: Tensor = torch.linalg.vector_norm(matrix, dim=1 if is_tall(matrix) else 0, keepdim=True)
+    return found
+
+
+def limited(update: Tensor, rate: Any, state: dict[str, Any], growth: float) -> Tensor:
+    """Shorten an update whose length, over the learning rate, has grown by more than a factor since the last step."""
+    length = torch.linalg.vector_norm(update) / rate
+    last = state.get("update_norm")
+    excess = 1.0 if last is None else (length / (last + 1e-8)).clamp(min=growth) / growth
+    state["update_norm"] = length / excess
+    return update / excess

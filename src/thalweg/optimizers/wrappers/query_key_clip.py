@@ -1,0 +1,90 @@
+"""Attention whose logits stay bounded: queries and keys are made smaller where they grew too large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Weights = Tensor | Sequence[Tensor] | None
+
+
+class QKClip:
+    """After each step, heads whose logits exceeded a threshold have their query and key weights scaled back to it.
+
+    Kimi Team 2025, "Kimi K2: open agentic intelligence", algorithm 1: QK-clip. https://arxiv.org/abs/2507.20534
+
+    `attentions` has, under a name of your choice, the query's and the key's weights of each attention, biases beside
+    them in a list if there are any; their first dimension is (heads * size), one head after another. In the forward
+    pass call `clip.see(name, logits)` with the largest logit of each head, shape (heads,), before the softmax; several
+    calls before a step keep the largest. After `optimizer.step()` a head whose largest logit was s > threshold has its
+    query scaled by (threshold / s)**alpha and its key by (threshold / s)**(1 - alpha). Where heads share a key, or a
+    part of it, pass None for the key, or the other part: with None the query takes all. Any optimizer will do, and
+    `remove()` takes the hook off.
+    Tune: threshold 100, alpha 0.5; it should be at work in the first part of a run only.
+
+    Raises ValueError for a threshold that is not above 0, an alpha outside of [0, 1], a name that is not known, and
+    logits that do not divide the weights' first dimension into heads.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        attentions: Mapping[str, tuple[Weights, Weights]],
+        threshold: float = 100.0,
+        alpha: float = 0.5,
+    ) -> None:
+        if not threshold > 0:
+            raise ValueError(f"QKClip needs threshold above 0, but got {threshold!r}")
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"QKClip needs alpha in [0, 1], but got {alpha!r}")
+        self.threshold, self.alpha = threshold, alpha
+        self.attentions = {name: (_listed(query), _listed(key)) for name, (query, key) in attentions.items()}
+        self._largest: dict[str, Tensor] = {}
+        self._hook = optimizer.register_step_post_hook(self._clip)
+
+    def remove(self) -> None:
+        """Take the hook off."""
+        self._hook.remove()
+
+    @torch.no_grad()
+    def see(self, name: str, logits: Tensor) -> None:
+        """Take in the largest logit of each head of an attention, shape (heads,); nobody waits for a device."""
+        if name not in self.attentions:
+            known = ", ".join(map(repr, self.attentions))
+            raise ValueError(f"QKClip has no attention {name!r}: it has {known}")
+        for weight in (*self.attentions[name][0], *self.attentions[name][1]):
+            if logits.dim() != 1 or not len(logits) or weight.shape[0] % len(logits):
+                raise ValueError(
+                    f"QKClip needs one logit for each head of {name!r}, whose weights have a first dimension of "
+                    f"{weight.shape[0]}, but got logits of shape {tuple(logits.shape)}"
+                )
+        seen = logits.detach().float().clone()
+        self._largest[name] = torch.maximum(self._largest[name], seen) if name in self._largest else seen
+
+    @torch.no_grad()
+    def _clip(self, *_: Any) -> None:
+        """Scale what is too large, and forget what was seen; weights that are fine are not even written."""
+        seen, self._largest = self._largest, {}
+        if not any(bool((logits > self.threshold).any()) for logits in seen.values()):
+            return
+        for name, logits in seen.items():
+            scales = self.threshold / logits.clamp_min(self.threshold)
+            query, key = self.attentions[name]
+            for weights, power in ((query, self.alpha if key else 1.0), (key, 1 - self.alpha)):
+                for weight in weights:
+                    _scale(weight, scales**power)
+
+
+def _scale(weight: Tensor, scales: Tensor) -> None:
+    """Scale each head's rows."""
+    rows = scales.repeat_interleave(weight.shape[0] // len(scales)).to(weight)
+    weight.mul_(rows.reshape(-1, *(1,) * (weight.dim() - 1)))
+
+
+def _listed(weights: Weights) -> list[Tensor]:
+    if weights is None:
+        return []
+    return [weights] if isinstance(weights, Tensor) else list(weights)

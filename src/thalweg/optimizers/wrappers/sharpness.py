@@ -1,0 +1,194 @@
+"""Gradients from where the loss is largest nearby: minima that are flat, around any optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...state.averaged import put_back, put_in
+from ..closure import ClosureOptimizer
+
+EVALUATE_OFTEN = (ClosureOptimizer, torch.optim.LBFGS)
+"""They compare losses and gradients of one point, which two points would mix up."""
+
+
+class SAM:
+    """Sharpness-aware minimization: step along the gradient at the worst point of a ball around the parameters.
+
+    Foret et al. 2021, "Sharpness-aware minimization for efficiently improving generalization", algorithm 1, with the
+    ball of the 2-norm. https://arxiv.org/abs/2010.01412
+
+    `thalweg.SAM(optimizer)` makes each `optimizer.step(closure)` evaluate the closure twice: where the parameters are,
+    and `rho` further along the gradient of all of them together. They are put back to the bit, and the optimizer, of
+    this library or of torch.optim, takes its step along the second gradient; the loss returned is the first one. Groups
+    with `maximize=True` look for the worst point downhill. `rho` may be changed between steps, and `remove()` takes the
+    wrapper off. It keeps nothing from step to step, so checkpoints are the optimizer's.
+
+    `eps` is added to the norm that is divided by. The closure zeroes gradients, and should leave running statistics, as
+    those of batch normalization, alone the second time. Not to be used with methods that search along a line, nor with
+    `in_backward`, which leaves no gradients.
+    Tune: rho 0.05, between 0.02 and 0.2; the optimizer's own options stay.
+
+    Raises TypeError where the optimizer is none or evaluates its closure itself, and in a step without a closure;
+    ValueError for a negative number, and in a step whose gradients are used up in backward.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, rho: float = 0.05, eps: float = 1e-12) -> None:
+        name = type(self).__name__
+        if not isinstance(optimizer, torch.optim.Optimizer) or isinstance(optimizer, EVALUATE_OFTEN):
+            raise TypeError(
+                f"{name} needs an optimizer that steps along one gradient, but got {type(optimizer).__name__}: pass "
+                f"{name}(thalweg.AdamW(model.parameters())), say"
+            )
+        self.optimizer, self.rho, self.eps = optimizer, _checked(name, "rho", rho), _checked(name, "eps", eps)
+        # torch has not typed it.
+        self._hook = optimizer.register_step_pre_hook(self._with_two_points)
+
+    def remove(self) -> None:
+        """Let the optimizer step along the gradient where it is again."""
+        self._hook.remove()
+
+    def _with_two_points(self, optimizer: Any, arguments: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:
+        """Give the step another closure."""
+        closure = keywords.get("closure", arguments[1] if len(arguments) > 1 else None)
+        name, owner = type(self).__name__, type(optimizer).__name__
+        if closure is None:
+            raise TypeError(
+                f"{owner}.step needs a closure, since {name} evaluates the loss at two points: pass a function that "
+                "zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
+            )
+        if getattr(optimizer, "_in_backward", False):
+            raise ValueError(
+                f"{owner} cannot step in backward with {name}, since the gradient of the first point would be stepped "
+                "along at once: take one of the two off, with remove()"
+            )
+        return arguments[:1], {**keywords, "closure": partial(self._evaluate, closure)}
+
+    def _evaluate(self, closure: Callable[[], Any]) -> Any:
+        """Leave the gradient of the second point behind; return the loss of the first."""
+        loss = _run(closure)
+        params = [param for group in self.optimizer.param_groups for param in group["params"] if param.grad is not None]
+        grads = [param.grad for param in params]
+        if loss is None or not params:
+            return loss
+        _refuse_sparse(type(self).__name__, grads)
+        with torch.no_grad():
+            ways = self._ways(params, grads)
+            kept = put_in({param: param + way for param, way in ways.items()})
+            first = self._remembered(params)
+        try:
+            _run(closure)
+        finally:
+            put_back(kept)
+        with torch.no_grad():
+            self._combine(params, first)
+        return loss
+
+    def _ways(self, params: Sequence[Tensor], grads: Sequence[Any]) -> dict[Tensor, Tensor]:
+        """Say how far each parameter is from the worst point nearby."""
+        scales = [self._scale(param) for param in params]
+        length = _norm(grad * scale for grad, scale in zip(grads, scales, strict=True)) + self.eps
+        signs = _signs(self.optimizer)
+        return {
+            param: grad * scale * scale * (signs[param] * self.rho / length).to(grad)
+            for param, grad, scale in zip(params, grads, scales, strict=True)
+        }
+
+    def _scale(self, param: Tensor) -> Any:
+        """Give the half axes of the ball, in units of rho."""
+        return 1.0
+
+    def _remembered(self, params: Sequence[Tensor]) -> list[Tensor]:
+        """Keep what is needed of the first gradients, which the closure writes over."""
+        return []
+
+    def _combine(self, params: Sequence[Tensor], first: Sequence[Tensor]) -> None:
+        """Make the gradient to step along of both; here it is the second."""
+
+
+class ASAM(SAM):
+    """SAM with a ball that is wide for large parameters, and narrow for small ones: their scale has no say.
+
+    Kwon et al. 2021, "ASAM: adaptive sharpness-aware minimization for scale-invariant learning of deep neural
+    networks", algorithm 1 with the 2-norm. https://arxiv.org/abs/2102.11600
+    The half axes of the ball are rho * (abs(parameter) + eta). With `eta=0` it is what others call SAM with
+    `adaptive=True`. All else is as in SAM.
+    Tune: rho 0.5 to 2, some ten times SAM's.
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, rho: float = 0.5, eta: float = 0.01, eps: float = 1e-12
+    ) -> None:
+        self.eta = _checked(type(self).__name__, "eta", eta)
+        super().__init__(optimizer, rho, eps)
+
+    def _scale(self, param: Tensor) -> Any:
+        return param.abs() + self.eta
+
+
+class GSAM(SAM):
+    """SAM that also closes the gap between the two points: it goes up the part of the first gradient across the second.
+
+    Zhuang et al. 2022, "Surrogate gap minimization improves sharpness-aware training", algorithm 1.
+    https://arxiv.org/abs/2203.08065
+    `alpha` is the share of that part. The paper lets `rho` follow the learning rate: set `gsam.rho` beside the
+    scheduler. All else is as in SAM.
+    Tune: alpha 0.4, between 0.1 and 0.8.
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, rho: float = 0.05, alpha: float = 0.4, eps: float = 1e-12
+    ) -> None:
+        self.alpha = _checked(type(self).__name__, "alpha", alpha)
+        super().__init__(optimizer, rho, eps)
+
+    def _remembered(self, params: Sequence[Tensor]) -> list[Tensor]:
+        return [param.grad.clone() for param in params if param.grad is not None]
+
+    def _combine(self, params: Sequence[Tensor], first: Sequence[Tensor]) -> None:
+        pairs = [(one, param.grad) for one, param in zip(first, params, strict=True) if param.grad is not None]
+        device = pairs[0][0].device
+        common = sum(_sum(one * second, device) for one, second in pairs)
+        along = common / (_norm(second for _, second in pairs) ** 2 + self.eps)
+        for one, second in pairs:
+            across = one - along.to(second) * second
+            second.sub_(across, alpha=self.alpha)
+
+
+def _run(closure: Callable[[], Any]) -> Any:
+    with torch.enable_grad():
+        return closure()
+
+
+def _sum(x: Tensor, device: torch.device) -> Any:
+    """Add up as precisely as there is, since models are large."""
+    return torch.real(x).sum(dtype=torch.float64).to(device)
+
+
+def _norm(tensors: Iterable[Tensor]) -> Tensor:
+    """Take the norm of all together, on the device of the first."""
+    listed = list(tensors)
+    squares = [_sum(tensor.conj() * tensor, listed[0].device) for tensor in listed]
+    return torch.stack(squares).sum().sqrt()
+
+
+def _signs(optimizer: torch.optim.Optimizer) -> dict[Tensor, float]:
+    """Say of each parameter whether worse is uphill."""
+    groups = optimizer.param_groups
+    return {param: -1.0 if group.get("maximize") else 1.0 for group in groups for param in group["params"]}
+
+
+def _refuse_sparse(name: str, grads: Iterable[Tensor]) -> None:
+    layout = next((grad.layout for grad in grads if grad.layout != torch.strided), None)
+    if layout is not None:
+        raise RuntimeError(f"{name} needs dense gradients, but got one of layout {layout}: make the layer dense")
+
+
+def _checked(owner: str, name: str, value: float) -> float:
+    if not value >= 0:
+        raise ValueError(f"{owner} needs {name} at least 0, but got {value!r}")
+    return float(value)

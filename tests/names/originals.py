@@ -1,0 +1,87 @@
+"""How each library makes an optimizer of one of its names, where it is installed."""
+
+import importlib
+import sys
+
+import torch
+from torch import nn
+
+from ..catalogue.authorities import stand_in
+
+ONE_TRAINERS = {
+    "SGD": ("torch.optim", "SGD", {}),
+    "ADAM": ("torch.optim", "Adam", {}),
+    "ADAMW": ("torch.optim", "AdamW", {}),
+    "LION": ("lion_pytorch", "Lion", {}),
+    "SCHEDULE_FREE_ADAMW": ("schedulefree", "AdamWScheduleFree", {"weight_decay": 1e-2}),
+    "PRODIGY": ("prodigyopt", "Prodigy", {"slice_p": 11}),
+    "ADAFACTOR": ("transformers", "Adafactor", {"scale_parameter": False, "relative_step": False}),
+    "DADAPT_ADA_GRAD": ("dadaptation", "DAdaptAdaGrad", {}),
+    "DADAPT_ADAM": ("dadaptation", "DAdaptAdam", {}),
+    "DADAPT_ADAN": ("dadaptation", "DAdaptAdan", {}),
+    "DADAPT_LION": ("dadaptation", "DAdaptLion", {"betas": (0.9, 0.999)}),
+    "DADAPT_SGD": ("dadaptation", "DAdaptSGD", {}),
+    "ADOPT": ("pytorch_optimizer", "ADOPT", {}),
+    "ADABELIEF": ("pytorch_optimizer", "AdaBelief", {"rectify": True, "weight_decay": 0.0}),
+    "TIGER": ("pytorch_optimizer", "Tiger", {}),
+    "AIDA": ("pytorch_optimizer", "Aida", {}),
+    "YOGI": ("pytorch_optimizer", "Yogi", {}),
+}
+"""What OneTrainer calls for a name, and with which options, where that is another package's."""
+
+
+def original(row, params, **options):
+    """Make what a row's library makes of its name; raises ImportError where that cannot be had."""
+    return MAKERS[row.library](row.name, params, **options)
+
+
+def is_made_by(row):
+    """Tell if a library, or a package that it calls, can make a name without a GPU."""
+    if row.library == "onetrainer":
+        return row.name in ONE_TRAINERS
+    return row.library in MAKERS and not (row.library == "timm" and row.name.startswith(("bnb", "fused")))
+
+
+def of_torch(name, params, **options):
+    return getattr(torch.optim, name)(params, **options)
+
+
+def of_transformers(name, params, **options):
+    from transformers import Trainer, TrainingArguments
+
+    words = {"lr": "learning_rate"}
+    given = {words.get(option, option): value for option, value in options.items()}
+    arguments = TrainingArguments(output_dir="unused", optim=name, report_to=[], use_cpu=True, **given)
+    try:
+        kind, keywords = Trainer.get_optimizer_cls_and_kwargs(arguments, nn.ParameterList(params))
+    except ValueError as error:  # of some packages that are missing it says so with this
+        raise ImportError(str(error)) from error
+    if name == "stable_adamw":
+        keywords["triton"] = False  # a CPU has none
+    return kind([{"params": params, "weight_decay": arguments.weight_decay}], **keywords)
+
+
+def of_timm(name, params, **options):
+    return timm_factory().create_optimizer_v2(params, name, **options)
+
+
+def timm_factory():
+    """Import timm's factory of optimizers, without its models."""
+    for package in ("timm", "timm.optim", "timm.models"):
+        stand_in(package)
+    vars(sys.modules["timm.models"]).setdefault("group_parameters", None)  # asked for, and unused without a model
+    return importlib.import_module("timm.optim._optim_factory")
+
+
+def of_one_trainer(name, params, **options):
+    module, kind, own = ONE_TRAINERS[name]
+    return getattr(importlib.import_module(module), kind)(params, **{"lr": 1e-3, **own, **options})
+
+
+MAKERS = {
+    "torch.optim": of_torch,
+    "transformers": of_transformers,
+    "timm": of_timm,
+    "onetrainer": of_one_trainer,
+}
+"""Libraries that are packages, or call packages: the others are programs, or want a GPU."""

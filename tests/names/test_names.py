@@ -1,0 +1,169 @@
+"""From a name to an optimizer: what is found, what is refused, and in which words."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+import thalweg
+from thalweg.names import OF_LIBRARY, TABLE, Row, find
+from thalweg.names.lookup import ours
+
+MATRIX = nn.Linear(8, 8, bias=False)
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Embedding(10, 8), nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 2))
+
+
+def test_no_name_stands_twice_in_a_library():
+    assert sum(map(len, OF_LIBRARY.values())) >= len(TABLE) == len({row.spelling for row in TABLE})
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.spelling)
+def test_every_name_makes_an_optimizer_or_says_why_not(row):
+    if not row.is_served():
+        with pytest.raises(ValueError, match=f"^{re.escape(row.spelling)} (cannot be had here: .|is not here yet: .)"):
+            thalweg.create(row.spelling, MATRIX, lr=0.1)
+        return
+    made = thalweg.create(row.spelling, MATRIX, lr=0.125)
+    assert type(made).__name__ in {row.kind, row.owner().__name__}
+    expected = {name: value for name, value in (row.options | row.with_lr).items() if value != "the lr"}
+    assert made.param_groups[0].items() >= (expected | {"lr": 0.125}).items()
+
+
+def test_a_name_that_waits_for_its_class_becomes_live_with_it(monkeypatch):
+    row = Row("timm", "later", "LaterRule", {"weight_decay": 0.5})
+    monkeypatch.setitem(OF_LIBRARY["timm"], "later", row)
+    with pytest.raises(ValueError, match=r"timm.later is not here yet: this library has no LaterRule yet"):
+        find("later")
+    monkeypatch.setitem(thalweg.optimizer.registry, "LaterRule", thalweg.AdamW)
+    assert thalweg.create("later", model().parameters()).weight_decay == 0.5
+
+
+def test_options_that_are_given_come_before_those_of_the_name():
+    made = thalweg.create("adamw_bnb_8bit", model().parameters(), lr=1e-3, state_dtype=torch.bfloat16)
+    assert type(made) is thalweg.AdamW
+    assert (made.lr, made.weight_decay, made.state_dtype) == (1e-3, 0.0, torch.bfloat16)
+    assert thalweg.create("timm.adam", model().parameters(), epsilon=1e-3).eps == 1e-3
+
+
+def test_a_rate_that_is_given_makes_another_adafactor_of_timms():
+    given, left = (thalweg.create("timm.adafactor", model(), **options) for options in ({"lr": 0.5}, {}))
+    assert (given.relative_step, given.scale_parameter) == (False, False)
+    assert (left.relative_step, left.scale_parameter) == (True, True)
+    assert thalweg.create("timm.adamc", model(), lr=0.5).peak_lr == 0.5
+
+
+@pytest.mark.parametrize("name", ["AdamW", "adamw", "SGD", "lion", "LBFGS", "adafactor"])
+def test_this_librarys_names_come_first(name):
+    meaning = find(name)
+    assert meaning.kind is ours()[meaning.name]
+    assert not meaning.options
+
+
+def test_a_name_that_means_the_same_to_all_is_one():
+    assert find("fusedadamw").name == "timm.fusedadamw"
+    assert find("PagedLion32bit").kind is thalweg.Lion
+    assert (
+        find("CAME_8BIT").name == find("came_8bit").name == find("OneTrainer.came_8bit").name == "onetrainer.CAME_8BIT"
+    )
+    assert find("lookahead_adamw").options == {"weight_decay": 0.0, "lookahead": 6, "lookahead_alpha": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("adamw_bnb_8bits", "there is no optimizer 'adamw_bnb_8bits': did you mean adamw_bnb_8bit or adamw_8bit?"),
+        ("timm.cadamv", "timm has no optimizer 'cadamv': did you mean cadam"),
+        ("AdaWm", "there is no optimizer 'AdaWm': did you mean Adam, RAdam or NAdam?"),
+        ("qqqq", "there is no optimizer 'qqqq': 'thalweg list --names' shows all"),
+        ("torch.optim.Adm", "torch.optim has no optimizer 'Adm': did you mean Adam?"),
+        ("adamax", "'adamax' may be AdaMax or Adamax: write the one you mean exactly so"),
+        ("adamw_8bit", None),
+        ("ADAMw_8BIT", "'ADAMw_8BIT' means different things in different libraries: write transformers.adamw_8bit or"),
+        (
+            "adamw_torch_xla",
+            "transformers.adamw_torch_xla cannot be had here: it needs a TPU and torch_xla: take adamw",
+        ),
+        ("ADAMW_ADV", "onetrainer.ADAMW_ADV cannot be had here: it is a method of OneTrainer's own"),
+    ],
+)
+def test_what_cannot_be_found_is_told_in_one_sentence(name, sentence):
+    if sentence is None:
+        assert find(name).name == "transformers.adamw_8bit"
+        return
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}") as raised:
+        find(name)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_whole_model_does_not_decay_its_biases_and_norms():
+    net = model()
+    net[0].weight.requires_grad_(False)
+    made = thalweg.create("AdamW", net, lr=0.1, weight_decay=0.5)
+    assert [(group["weight_decay"], group["param_names"]) for group in made.param_groups] == [
+        (0.5, ["1.weight", "3.weight"]),
+        (0.0, ["1.bias", "2.weight", "2.bias", "3.bias"]),
+    ]
+    assert thalweg.create("Fromage", net, lr=0.1).param_groups[0]["param_names"][0] == "1.weight"
+
+
+def test_a_whole_model_tells_muon_what_is_its_own():
+    made = thalweg.create("d-muon", model())
+    decays = {name: group["weight_decay"] for group in made.param_groups for name in group["param_names"]}
+    theirs = {name: group["use_muon"] for group in made.param_groups for name in group["param_names"]}
+    assert [name for name, is_matrix in theirs.items() if is_matrix] == ["1.weight"]
+    assert {name for name, decay in decays.items() if decay} == {"0.weight", "1.weight", "3.weight"}
+
+
+def test_what_steps_in_backward_needs_the_model():
+    with pytest.raises(ValueError, match=r"transformers.lomo steps while .* pass the model itself in place of its par"):
+        thalweg.create("lomo", model().parameters(), lr=0.1)
+    net = nn.Linear(2, 2)
+    before = net.weight.detach().clone()
+    thalweg.create("lomo", net, lr=0.1)
+    net(torch.ones(1, 2)).sum().backward()
+    assert net.weight.grad is None
+    assert torch.equal(net.weight, before - 0.1)
+
+
+def test_a_failed_call_says_what_the_class_says():
+    with pytest.raises(ValueError, match=r"Invalid learning rate: -1, but AdamW needs lr"):
+        thalweg.create("adamw_torch", model(), lr=-1)
+    with pytest.raises(TypeError, match="AdamW has no option 'momentm'"):
+        thalweg.trainer("adamw_torch", momentm=1)
+    with pytest.raises(TypeError, match="SGD needs lr"):
+        thalweg.create("SGD", model())
+
+
+def test_the_trainers_names_are_transformers_first():
+    factory, options = thalweg.trainer("adafactor", lr=0.1)
+    made = factory()(model(), **options)
+    assert (made.added_eps, made.lr) == (True, 0.1)
+    early = factory([nn.Parameter(torch.ones(2, 2))], **options)
+    assert early.added_eps is True
+
+
+def test_the_table_has_every_name_of_torch():
+    names = {name for name, kind in vars(torch.optim).items() if isinstance(kind, type) and name != "Optimizer"}
+    assert names == OF_LIBRARY["torch.optim"].keys()
+
+
+@pytest.mark.filterwarnings("ignore")  # of theirs
+def test_the_table_has_every_name_of_transformers():
+    names = pytest.importorskip("transformers.training_args").OptimizerNames
+    assert {name.value for name in names} <= OF_LIBRARY["transformers"].keys()
+
+
+@pytest.mark.filterwarnings("ignore")  # of theirs
+def test_the_table_has_every_name_of_timm():
+    from .originals import timm_factory
+
+    try:
+        factory = timm_factory()
+    except ImportError:
+        pytest.skip("timm is not installed")
+    assert set(factory.list_optimizers()) <= OF_LIBRARY["timm"].keys()

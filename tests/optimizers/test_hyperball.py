@@ -1,0 +1,70 @@
+"""Hyperball (Wen et al. 2026) around rules of all kinds, against its two lines in NumPy's float64."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import thalweg
+
+from .matrix.beside import walk
+
+RULES = [
+    ("SGD", {"weight_decay": 0.1, "momentum": 0.9}),
+    ("AdamW", {}),
+    ("Muon", {}),
+    ("SOAP", {}),
+    ("LAMB", {}),
+    ("Adafactor", {}),
+    ("AdamW", {"cautious": True}),
+]
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(("name", "options"), RULES, ids=str)
+def test_the_papers_two_lines(name, options, engine):
+    """W' = W - lr |W| U / |U|, then W = |W| W' / |W'|, where U is the step of the rule without decay."""
+    torch.manual_seed(0)
+    start = torch.randn(6, 4, dtype=torch.float64)
+    ball, plain = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    off = options | ({"weight_decay": 0.0} if hasattr(getattr(thalweg, name), "weight_decay") else {})
+    ours = getattr(thalweg, name)([ball], lr=0.1, hyperball=True, engine=engine, **options)
+    rule = getattr(thalweg, name)([plain], lr=0.1, **off)
+    for step in range(5):
+        with torch.no_grad():
+            plain.copy_(ball)
+        before = ball.detach().numpy().copy()
+        walk(ours, [ball], [step])
+        walk(rule, [plain], [step])
+        u, norm = before - plain.detach().numpy(), np.linalg.norm(before)
+        moved = before - 0.1 * norm * u / max(np.linalg.norm(u), 1e-30)
+        # U is a difference of parameters here, and what Muon makes orthogonal is float32 beside float64
+        np.testing.assert_allclose(ball.detach().numpy(), moved * norm / np.linalg.norm(moved), rtol=1e-6, atol=1e-8)
+        assert np.linalg.norm(ball.detach().numpy()) == pytest.approx(norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+def test_vectors_and_matrices_of_zeros_take_the_rules_own_step(name):
+    params, others = ([nn.Parameter(torch.ones(4)), nn.Parameter(torch.zeros(4, 3))] for _ in range(2))
+    walk(getattr(thalweg, name)(params, lr=0.1, hyperball=True), params, [0])
+    walk(getattr(thalweg, name)(others, lr=0.1), others, [0])
+    assert all(map(torch.equal, params, others))
+
+
+def test_what_is_adamws_in_a_whole_model_is_on_no_ball():
+    net = nn.Sequential(nn.Embedding(8, 4), nn.Linear(4, 4))
+    net[0].weight.data *= 3
+    optimizer = thalweg.Muon(
+        [("embed.weight", net[0].weight), ("0.weight", net[1].weight)], lr=0.1, adamw_lr=0.1, hyperball=True
+    )
+    norms = [param.norm().item() for param in (net[0].weight, net[1].weight)]
+    walk(optimizer, [net[0].weight, net[1].weight], range(3))
+    assert net[1].weight.norm().item() == pytest.approx(norms[1], rel=1e-6)
+    assert net[0].weight.norm().item() != pytest.approx(norms[0], rel=1e-5)
+
+
+def test_two_points_refuse_it():
+    with pytest.raises(
+        ValueError, match="ScheduleFreeAdamW does not take hyperball=True, since the norm of one of two"
+    ):
+        thalweg.ScheduleFreeAdamW([torch.zeros(3, 3)], hyperball=True)
