@@ -178,7 +178,7 @@ def test_sparse_gradients_are_refused(found):
 
 def test_processes_must_have_met():
     assert not dist.is_initialized()
-    with pytest.raises(RuntimeError, match="call torch.distributed.init_process_group"):
+    with pytest.raises(RuntimeError, match=r"call torch\.distributed\.init_process_group"):
         optim.shard_states(optim.AdamW([torch.ones(2)]))
 
 
