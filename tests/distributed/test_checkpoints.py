@@ -177,6 +177,7 @@ def stopped_while_saving(folder):
     dcp.save({"states": get_optimizer_state_dict(net, optimizer)}, checkpoint_id=f"{folder}/2")
 
 
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_a_process_that_is_killed_loses_nothing_that_was_complete(tmp_path):
     """A folder without `.metadata` is no checkpoint; the one before it is there."""
     context = multiprocessing.get_context("forkserver")

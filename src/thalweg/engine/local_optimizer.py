@@ -31,6 +31,7 @@ from ..state.sharded import faults, local_states, whole_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered, ready_to
+from .owned_matrices import OwnedMatrices
 from .rules import OVERFLOWED, SCALE, is_measured, rule_for
 from .sharing import Sharing
 
@@ -157,6 +158,9 @@ class LocalOptimizer:
 
     def _gather_parameters(self) -> None:
         """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
+        for param in self.divided:
+            # It is a view of the user's gradient, which is theirs to free.
+            self.locals[id(param)].grad = None
         if self.divided and not self.groups[0].get(GATHERED):
             self.division.gather(self.divided)
             versions = self.optimizer._versions
@@ -177,6 +181,8 @@ class LocalOptimizer:
                 how = "on each process" if id(param) in self.wholes else "by torch's dispatch"
                 why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
                 yield f"{name_in(self.groups, param)} is stepped as a whole, {how}, because {why}"
+        launches = self.optimizer._watch.plan.launches if self.optimizer._watch else ()
+        yield from (launch.matrices.words for launch in launches if isinstance(launch.matrices, OwnedMatrices))
         yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
 
     def _take_numbers(self, optimizer: Any) -> None:
@@ -205,7 +211,7 @@ class LocalOptimizer:
         deque(map(SET_GRAD, self.own, own), maxlen=0)
         # What was added up anew is not what the gradient itself has.
         self.refs = [
-            ref(grad, param.let_go) if mine is not None and mine is LOCAL(grad) else _none
+            ref(grad, param.let_go) if mine is not None and mine is getattr(grad, "_local_tensor", None) else _none
             for grad, param, mine in zip(grads, self.own, own, strict=True)
         ]
 

@@ -50,6 +50,16 @@ class OwnedMatrices:
         for item in passes(program):
             self._build(item)
 
+    @property
+    def words(self) -> str:
+        """Say what travels in a step."""
+        size = self.exchange.elements_sent * sum(part.element_size() for part in self.parts.values())
+        return (
+            f"{sum(self.exchange.counts)} matrices of shape {self.whole_shape} are made on their owners, "
+            f"{self.exchange.own} of them here: {2 * len(self.parts)} all-to-all a step, in which this process sends "
+            f"{size:,} bytes"
+        )
+
     def of(self, index: int) -> dict[str, Tensor]:
         """Give the tensors of one parameter, by name."""
         return {name: stack[index] for name, stack in self.stacks.items()}
