@@ -6,13 +6,19 @@ OUT ?= benchmarks/results
 BUDGET ?= 300
 JOBS ?= 2
 
-.PHONY: demo test test-gpu bench-gpu fuzz check setup clean
+.PHONY: demo test suite docs test-gpu bench-gpu fuzz check setup clean
 
 demo: setup ## train the digit classifier once with each optimizer
 	$(RUN)/thalweg compare --out demo
 
-test: setup check ## everything that must hold
+test: setup ## everything that must hold
+	$(MAKE) --jobs=2 check suite
+
+suite: setup ## the tests
 	$(RUN)/pytest -n $(JOBS) --dist worksteal
+
+docs: $(VENV)/ready-for-docs ## the book: build/docs/html/index.html, which needs no network
+	$(RUN)/python -m docs.book build/docs
 
 fuzz: setup ## search on at random where `make test` has fixed examples; what is found becomes one
 	$(RUN)/python -m tests.state.mutations 20000
@@ -35,10 +41,13 @@ setup: $(VENV)/ready
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/pip install --quiet --upgrade "pip>=25.1"
-	$(RUN)/pip install --quiet --constraint constraints.txt --editable ".[tools]" --group dev
-	$(RUN)/pip install --quiet --no-compile --constraint constraints.txt --group trainers
+	$(RUN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[tools]" --group dev --group trainers
 	$(RUN)/pip install --quiet --no-compile --no-deps --constraint constraints.txt timm # its torchvision breaks others beside a torch for CPUs
 	touch $@
 
+$(VENV)/ready-for-docs: $(VENV)/ready
+	$(RUN)/pip install --quiet --constraint constraints.txt --group docs
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) build demo

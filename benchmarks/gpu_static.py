@@ -24,7 +24,7 @@ from triton.backends.compiler import GPUTarget
 from thalweg.engine.triton.compile import compiled
 from thalweg.engine.triton.settings import setting_of
 from thalweg.formula.expr import BLOCK
-from thalweg.formula.passes import Program
+from thalweg.formula.program import Program
 from thalweg.optimizer import registry
 
 RESULTS = Path(__file__).parent / "results" / "gpu_static.json"

@@ -10,7 +10,8 @@ import torch
 from thalweg.engine.choice import Choice, choose
 from thalweg.engine.gradients import ready
 from thalweg.formula.expr import BLOCK
-from thalweg.formula.passes import Program, passes
+from thalweg.formula.passes import passes
+from thalweg.formula.program import Program
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 from thalweg.state.formats import PACKED

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import thalweg as optim
-from thalweg.hyper import Range, nearest
+from thalweg.hyper import NonNegative, Range, nearest
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,9 @@ def test_ranges(allowed, inside, outside, words):
 def test_nearest():
     assert nearest("betta", ["lr", "betas"]) == ": did you mean 'betas'?"
     assert nearest("zzz", ["lr", "betas"]) == ": it has lr, betas"
+
+
+def test_a_class_may_be_made_where_there_is_no_module():
+    space = {"__name__": "nowhere", "Optimizer": optim.Optimizer, "NonNegative": NonNegative}
+    exec("class Mine(Optimizer):\n    lr: NonNegative = 0.5\n\n    def update(self, param, grad): return param", space)
+    assert space["Mine"].options["lr"].default == 0.5

@@ -3,7 +3,9 @@
 `import thalweg as optim` in place of `from torch import optim`.
 """
 
+from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from torch.optim import lr_scheduler as lr_scheduler
 from torch.optim import swa_utils as swa_utils
@@ -19,6 +21,10 @@ from .optimizers import *
 from .takeover import from_torch as from_torch
 from .with_hessian import hutchinson as hutchinson
 
+if TYPE_CHECKING:
+    from .tools.range_test.find_lr import find_lr as find_lr
+    from .tools.splitting.split import split as split
+
 # torch.optim's spellings of the same classes.
 Adadelta = AdaDelta
 RMSprop = RMSProp
@@ -33,11 +39,20 @@ _others = [
     *("Adadelta", "Optimizer", "RMSprop", "Rprop", "create", "formula", "from_torch", "hutchinson", "hyper"),
     *("lr_scheduler", "names", "swa_utils", "trainer"),
 ]
+_tools = {"find_lr": ".tools.range_test.find_lr", "split": ".tools.splitting.split"}
+"""What is for humans, and where: it is imported when somebody asks for it."""
 
 # Derived, so that a new rule is not listed; type checkers follow the star instead.
-vars()["__all__"] = sorted([*_catalogue, *_others])
+vars()["__all__"] = sorted([*_catalogue, *_others, *_tools])
 
 
 def __dir__() -> list[str]:
     """Show what is public, and nothing else."""
-    return sorted([*_catalogue, *_others, "__version__"])
+    return sorted([*_catalogue, *_others, *_tools, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    """Import a tool at its first use."""
+    if name not in _tools:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_tools[name], __name__), name)

@@ -6,7 +6,10 @@ EXTRA = {"typer", "rich", "matplotlib", "sklearn"}
 
 
 def main() -> None:
-    """Run the command line, or say how to install what it needs."""
+    """Run the command line, or say how to install what it needs; its version it can tell without."""
+    if sys.argv[1:] == ["--version"]:
+        print_versions()
+        return
     try:
         from .tools.commands import app
 
@@ -15,6 +18,13 @@ def main() -> None:
         if str(error.name).partition(".")[0] not in EXTRA:
             raise
         sys.exit(f'The command line needs {error.name}: pip install "thalweg[tools]"')
+
+
+def print_versions() -> None:
+    """Print the versions that matter in a report."""
+    from .tools.versions import versions
+
+    print(versions())
 
 
 if __name__ == "__main__":

@@ -185,7 +185,8 @@ def declared(cls: Any) -> dict[str, Option]:
 
 def _hints(cls: Any) -> dict[str, Any]:
     """Read the types of a class's own fields; raises TypeError for one whose name is nowhere."""
-    hints, module = inspect.get_annotations(cls), vars(sys.modules[cls.__module__])
+    hints = inspect.get_annotations(cls)
+    module = getattr(sys.modules.get(cls.__module__), "__dict__", {})  # text that is run may belong to no module
     for name, hint in hints.items():
         try:
             hints[name] = evaluated(hint, module, vars(cls))

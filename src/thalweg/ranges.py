@@ -24,7 +24,7 @@ class Range:
 
     def __str__(self) -> str:
         if self.low == SMALLEST:
-            return "above 0" + (f" and below {self.high:g}" if self.below else "")
+            return "above 0" + (f" and {'below' if self.below else 'at most'} {self.high:g}" if self.high < inf else "")
         if self.low == -inf and self.high < inf:
             return f"at most {self.high:g}"
         if self.high == inf:

@@ -7,7 +7,8 @@ import torch
 from tests.formula.test_ops import NUMPY
 from thalweg.formula.expr import Constant, Operation, Symbol, walk
 from thalweg.formula.facts import known
-from thalweg.formula.passes import Slot, program_of
+from thalweg.formula.passes import program_of
+from thalweg.formula.program import Slot
 from thalweg.formula.trace import evaluate, formula_of
 
 pytestmark = pytest.mark.every

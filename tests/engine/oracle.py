@@ -14,7 +14,8 @@ from thalweg.engine.rules import rule_for
 from thalweg.formula.expr import Constant, Reduction, Symbol, walk
 from thalweg.formula.facts import FACTS, known
 from thalweg.formula.matrix import MATRIX_FUNCTIONS
-from thalweg.formula.passes import Slot, passes, program_of
+from thalweg.formula.passes import passes, program_of
+from thalweg.formula.program import Slot
 from thalweg.formula.trace import evaluate, formula_of
 from thalweg.state.initial import complete
 from thalweg.state.keeping import formats

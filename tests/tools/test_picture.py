@@ -1,5 +1,7 @@
 """The picture shows every curve and every name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from thalweg.tools.choose import Choice
 from thalweg.tools.picture import COLORS, LEAST, describe, draw, smooth, spread
 
 
@@ -29,7 +32,7 @@ def test_each_curve_is_in_the_picture(drawn, runs):
 
 
 def test_more_runs_than_colors_are_drawn(drawn, runs):
-    picture = drawn(runs[:1] * 10)
+    picture = drawn([replace(runs[0], choice=Choice("Adam", runs[0].choice.kind, {"lr": lr})) for lr in range(10)])
     assert shows(picture, COLORS[1])  # the last drawn lies on top
 
 

@@ -19,7 +19,7 @@ def read(tmp_path):
 
 def test_losses_has_a_line_per_step(read, runs):
     lines = read(record_losses, runs)
-    assert list(lines[0]) == ["optimizer", "step", "epoch", "loss", "seconds", "seconds_in_step"]
+    assert list(lines[0]) == ["optimizer", "seed", "step", "epoch", "loss", "seconds", "seconds_in_step"]
     assert [(line["optimizer"], int(line["step"])) for line in lines] == [
         (str(run.choice), step.number) for run in runs for step in run.steps
     ]
@@ -30,7 +30,8 @@ def test_losses_has_a_line_per_step(read, runs):
 def test_summary_has_a_line_per_optimizer(read, runs):
     lines = read(record_summary, runs)
     assert list(lines[0]) == [
-        *("optimizer", "lr", "steps", "train_loss", "test_accuracy", "seconds_in_step", "seconds", "trouble")
+        *("optimizer", "seed", "lr", "steps", "train_loss", "test_loss", "test_accuracy"),
+        *("seconds_in_step", "seconds", "trouble"),
     ]
     assert [line["optimizer"] for line in lines] == [str(run.choice) for run in runs]
     assert [float(line["test_accuracy"]) for line in lines] == [run.test_accuracy for run in runs]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..formula.passes import Program
+from ..formula.program import Program
 from .choice import Choice, Dtypes, Key
 from .reasons import COMPILERS, WANTED, why_not_device
 from .triton import available

@@ -13,7 +13,8 @@ from torch import Tensor
 from ..distributed.local_parameter import LocalParameter
 from ..formula.facts import whole_shape
 from ..formula.matrix import work_dtype
-from ..formula.passes import Program, passes, program_of
+from ..formula.passes import passes, program_of
+from ..formula.program import Program
 from ..formula.rule import Rule
 from ..formula.trace import Formula, formula_of
 from ..state.blocks import SCALE

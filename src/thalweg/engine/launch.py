@@ -15,7 +15,7 @@ from torch import Tensor
 from ..distributed.local_parameter import LocalParameter
 from ..distributed.shards import Run
 from ..formula.expr import BLOCK
-from ..formula.passes import Program
+from ..formula.program import Program
 from ..state.formats import PACKED
 from ..state.layout import lie_alike
 from . import chunks

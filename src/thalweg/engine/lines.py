@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..formula.expr import Scope
-from ..formula.passes import Program
+from ..formula.program import Program
 from .matrices import Workspace
 
 LEAST = 32_768

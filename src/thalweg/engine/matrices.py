@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..formula.matrix import work_dtype
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from . import products
 from .commit import Change
 

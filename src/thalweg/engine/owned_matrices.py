@@ -17,7 +17,8 @@ from ..distributed.owners import Exchange, Loads, Transfer, cost, is_whole_here
 from ..distributed.shards import LocalShard
 from ..formula.expr import MatrixFunction
 from ..formula.matrix import work_dtype
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from ..formula.trace import evaluate
 from . import products
 from .commit import Change

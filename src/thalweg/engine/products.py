@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..formula.expr import MatrixFunction
 from ..formula.matrix import MATRIX_FUNCTIONS, matrix_shape, work_dtype
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from ..formula.trace import evaluate
 from .triton import available
 from .triton.device import current

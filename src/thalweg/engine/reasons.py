@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from ..formula.trace import Formula
 from ..state.formats import Format
 from .gradients import Ready

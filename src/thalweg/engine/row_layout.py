@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..formula.passes import Program
+from ..formula.program import Program
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
 from ..distributed.sums import LeftError, StoppedError, Sums, differing
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from ..formula.trace import formula_of
 from ..state.convert import in_line
 from ..state.keeping import formats

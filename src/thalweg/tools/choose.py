@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..hyper import nearest
@@ -20,6 +20,7 @@ from ..names.lookup import elsewhere, is_elsewhere
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
 from ..state.keeping import STATE_DTYPES
+from .imported import imported
 
 Value: TypeAlias = int | float | bool | str | torch.dtype | tuple["Value", ...] | None
 
@@ -36,6 +37,10 @@ TORCH: dict[str, type[Optimizer]] = {
 OURS: dict[str, type[Optimizer]] = {**registry, **closure_methods}
 
 
+NEEDED: dict[str, Value] = {"lr": 0.01}
+"""What those get that have no default of their own, where all are chosen."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """An optimizer and the options given to it; as text, what one types to get it."""
@@ -46,11 +51,12 @@ class Choice:
     meaning: Meaning | None = None
     """What the name means, if it is another library's."""
 
-    def build(self, params: Iterable[Tensor]) -> Optimizer:
-        """Construct the optimizer, which checks the options."""
+    def build(self, params: nn.Module | Iterable[Tensor]) -> Optimizer:
+        """Construct the optimizer, which checks the options; a net's parameters come with their names."""
         kind: Any = self.kind
+        given = params.named_parameters() if isinstance(params, nn.Module) else params
         optimizer: Optimizer = (
-            kind(params, **self.options) if self.meaning is None else made(self.meaning, params, self.options)
+            kind(given, **self.options) if self.meaning is None else made(self.meaning, given, self.options)
         )
         return optimizer
 
@@ -73,11 +79,57 @@ class Choice:
         return f"{self.name}:{','.join(self.given)}" if self.options else self.name
 
 
+def everyone() -> list[Choice]:
+    """Choose every optimizer that can train a net on mini-batches by itself."""
+    kinds = {name: kind for name, kind in registry.items() if kind.__module__.startswith("thalweg.")}
+    dense = [name for name, kind in kinds.items() if torch.strided in kind.layouts]
+    needed = {name: dict(NEEDED) if kinds[name].options["lr"].is_required else {} for name in dense}
+    return [choice for name in dense if _trains(choice := Choice(name, kinds[name], needed[name]))]
+
+
+def _trains(choice: Choice) -> bool:
+    """Tell if an optimizer takes all of a net's parameters: SinkGD is for matrices alone."""
+    try:
+        choice.build(nn.Linear(8, 8))
+    except ValueError:
+        return False
+    return True
+
+
+def grid(choices: Iterable[Choice], sweeps: Iterable[str]) -> list[Choice]:
+    """Put each of several values in the place of an option, as ``lr=0.001,0.01``, in every combination.
+
+    Raises ValueError for what is no such list, or no option of any of the optimizers.
+    """
+    found = list(choices)
+    for sweep in sweeps:
+        name, equals, values = sweep.partition("=")
+        if not (name and equals and values.strip(",")):
+            raise ValueError(f"a sweep is written as lr=0.001,0.01,0.1, but got {sweep!r}")
+        if not any(name in _options(choice) for choice in found):
+            raise ValueError(f"no optimizer that was chosen has an option {name!r}, so it cannot be swept")
+        read = [read_value(value) for value in values.split(",") if value]
+        found = [swept for choice in found for swept in _with(choice, name, read)]
+    return found
+
+
+def _with(choice: Choice, name: str, values: Iterable[Value]) -> list[Choice]:
+    if name not in _options(choice):
+        return [choice]
+    return [Choice(choice.name, choice.kind, {**choice.options, name: value}) for value in values]
+
+
+def _options(choice: Choice) -> set[str]:
+    return set(inspect.signature(choice.kind).parameters) - {"params"}
+
+
 def choose(text: str) -> list[Choice]:
-    """Read optimizers separated by commas; an item ``name=value`` is one more option of the last.
+    """Read optimizers separated by commas; an item ``name=value`` is one more option of the last, and "all" are all.
 
     Raises ValueError for what is unknown, ambiguous or said twice.
     """
+    if text.strip().casefold() == "all":
+        return everyone()
     # A comma starts the next optimizer unless an "=" follows it before any ":".
     choices = [read_choice(item) for item in re.split(r",(?![^,:]*=)", text)]
     for choice in choices:
@@ -87,14 +139,18 @@ def choose(text: str) -> list[Choice]:
 
 
 def read_choice(text: str) -> Choice:
-    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``.
+    """Read one optimizer, as ``sgd:lr=0.1,momentum=0.9``, or as ``my_module:Mine:lr=0.1`` where it is the user's own.
 
     Raises ValueError for what is unknown, ambiguous or said twice.
     """
     if bracket := re.search(r"[()\[\]]", text):
         raise ValueError(f"{text!r} has a {bracket[0]!r}: write a pair of numbers as betas=0.9/0.99")
     spelling, *items = (part.strip() for part in re.split("[:,]", text))
-    choice = chosen(spelling)
+    if items and "=" not in items[0] and not is_known(spelling):
+        written = items.pop(0)
+        choice = Choice(f"{spelling}:{written}", imported(spelling, written))
+    else:
+        choice = chosen(spelling)
     for item in items:
         option, value = read_option(choice, item)
         if option in choice.options:
@@ -108,11 +164,15 @@ def chosen(spelling: str) -> Choice:
 
     Raises ValueError for what is unknown, ambiguous, or cannot be had here.
     """
-    known = {name.casefold() for name in (*OURS, *TORCH)}
-    if spelling.casefold() in known or not is_elsewhere(spelling):
+    if is_known(spelling) or not is_elsewhere(spelling):
         return Choice(*find(spelling))
     meaning = find_meaning(spelling)
     return Choice(meaning.name, meaning.kind, meaning=meaning)
+
+
+def is_known(spelling: str) -> bool:
+    """Tell if there is an optimizer of that name, in any case."""
+    return spelling.casefold() in {name.casefold() for name in (*OURS, *TORCH)}
 
 
 def find(spelling: str) -> tuple[str, type[Optimizer]]:

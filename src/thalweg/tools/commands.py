@@ -5,23 +5,28 @@ from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 from rich.console import Console
 
-from .. import __version__
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
-from .choose import OURS, Choice, choose, read_choice
+from .choose import OURS, Choice, choose, grid, read_choice
+from .versions import versions
+
+if TYPE_CHECKING:
+    from .compare import Run
+    from .tasks import Data, Task
 
 THE_EIGHT = "sgd:lr=0.01,momentum=0.9, adadelta, adagrad, adam, AdaMax, asgd:lr=0.1, rprop, rmsprop"
 
 SPELLING = (
     "Names with their options, as adam:lr=0.01,betas=0.9/0.99; what is left out is the optimizer's default. "
-    "torch.Adam is torch's own."
+    "torch.Adam is torch's own, and 'all' are all of ours that train a net on mini-batches."
 )
+SWEEP = "Values to put in place of an option, as lr=0.001,0.01,0.1; given twice, in every combination."
+JOBS = "How many runs at a time, each in a process of its own; the seconds of runs side by side are longer."
 
 app = typer.Typer(
     help="Optimizers for PyTorch: see their formulas, compare them at work.",
@@ -35,7 +40,7 @@ app = typer.Typer(
 def print_version(wanted: bool) -> None:
     """Print the versions that matter, and leave."""
     if wanted:
-        typer.echo(f"thalweg {__version__}, torch {torch.__version__}")
+        typer.echo(versions())
         raise typer.Exit
 
 
@@ -50,33 +55,70 @@ def start(version: Version = False) -> None:
 @app.command("compare")
 def compare_optimizers(
     optimizers: Annotated[str, typer.Option(help=SPELLING)] = THE_EIGHT,
-    epochs: Annotated[int, typer.Option(min=1, help="How often each sees the training set.")] = 20,
-    batch_size: Annotated[int, typer.Option(min=1, help="How many of the 1437 images make a step.")] = 32,
+    task: Annotated[
+        str, typer.Option(help="What is learned: digits, text, or my_module:task for your own.")
+    ] = "digits",
+    epochs: Annotated[int | None, typer.Option(min=1, help="How often each sees the training set.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="How many examples make a step.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=10**9, help="Decides the first weights and the order.")] = 0,
-    out: Annotated[Path, typer.Option(help="The folder for the picture and the raw numbers.")] = Path("comparison"),
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many seeds, from that one on.")] = 1,
+    sweep: Annotated[list[str] | None, typer.Option(help=SWEEP)] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help=JOBS)] = 1,
+    out: Annotated[Path, typer.Option(help="The folder for report, pictures and raw numbers.")] = Path("comparison"),
 ) -> None:
-    """Train a small net on handwritten digits, once per optimizer, from the same start.
+    """Train a small net, once per optimizer, from the same start: on handwritten digits, text, or a task of your own.
 
-    Ends with a table, a picture of the loss curves, and the raw numbers as CSV. RProp and the methods that evaluate
-    the loss again are made for batches of all images: try --optimizers rprop,lbfgs,cg --batch-size 1437.
+    Ends with a table, a report as a page, a picture of the loss curves, and the raw numbers as CSV. RProp and the
+    methods that evaluate the loss again are made for batches of all images: try --optimizers rprop,lbfgs,cg
+    --batch-size 1437.
     """
     # Imported here, for the other commands to start without.
-    from .compare import compare
-    from .digits import digits
-    from .live import bars
+    from .remarks import remarks
     from .report import report
+    from .tasks import check_task, read_task
 
     with refusing():
-        choices = choose(optimizers)
-        check(choices)
+        chosen = read_task(task)
+        choices = grid(choose(optimizers), sweep or ())
+        check_task(chosen)
+        check(choices, chosen)
         make_folder(out)
-    data = digits()
-    with bars(choices, epochs * ceil(len(data[0]) / batch_size)) as watch:
-        runs = compare(choices, data, epochs=epochs, batch_size=batch_size, seed=seed, watch=watch)
-    conditions = f"MNISTNet, {epochs} epochs, batches of {batch_size}, seed {seed}"
-    report(runs, conditions, out)
+    epochs, batch_size = epochs or chosen.epochs, batch_size or chosen.batch_size
+    data = chosen.data()
+    count = len(data[0])  # type: ignore[arg-type]
+    runs = run_all(choices, chosen, data, jobs, count, epochs=epochs, batch_size=batch_size, seed=seed, seeds=seeds)
+    from_seeds = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
+    conditions = f"{type(chosen.net()).__name__}, {epochs} epochs, batches of {batch_size}, {from_seeds}"
+    swept = [each.partition("=")[0] for each in sweep or ()]
+    said = list(remarks(runs, batch_size, count))
+    report(runs, conditions, out, title=chosen.title, swept=swept, remarks=said)
     if any(run.error for run in runs):
         raise typer.Exit(1)
+
+
+def run_all(
+    choices: list[Choice],
+    task: "Task",
+    data: "Data",
+    jobs: int,
+    count: int,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    seeds: int,
+) -> "list[Run]":
+    """Train with every choice from every seed, in this process or in several, under moving bars."""
+    from .compare import compare
+    from .live import bars
+    from .parallel import compare_side_by_side
+
+    with bars(choices, epochs * ceil(count / batch_size), seeds) as (watch, ended):
+        how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "seeds": seeds}
+        how |= {"watch": watch, "ended": ended}
+        if jobs == 1:
+            return compare(choices, data, task=task, **how)
+        return compare_side_by_side(choices, task.name, jobs=jobs, **how)
 
 
 @app.command("list")
@@ -92,7 +134,7 @@ def list_optimizers(
 
 @app.command("show")
 def show_optimizer(
-    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true.")],
+    name: Annotated[str, typer.Argument(help="Its name and options, as adam:amsgrad=true, or my_module:Mine.")],
     llvm: Annotated[bool, typer.Option("--llvm", help="Print the kernel for float32, as LLVM's text.")] = False,
     asm: Annotated[bool, typer.Option("--asm", help="Print the kernel as this machine's assembly.")] = False,
     triton: Annotated[bool, typer.Option("--triton", help="Print the kernel for GPUs, as Triton's text.")] = False,
@@ -125,15 +167,13 @@ def refusing() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def check(choices: Iterable[Choice]) -> None:
+def check(choices: Iterable[Choice], task: "Task") -> None:
     """Construct each optimizer once, for it to refuse its options before anything is trained."""
-    from .digits import MNISTNet
-
     for choice in choices:
         if issubclass(choice.kind, ClosureOptimizer) and choice.kind.takes_residuals:
-            raise ValueError(f"{choice.name} squares residuals, and the digits have a loss: leave it out")
+            raise ValueError(f"{choice.name} squares residuals, and the task {task.name} has a loss: leave it out")
         try:
-            choice.build(MNISTNet().parameters())
+            choice.build(task.net())
         except (TypeError, ValueError) as error:
             raise ValueError(f"{choice} is refused: {error}" if choice.is_torch else str(error)) from error
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from math import isfinite, nan
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
 from ..optimizers.closure import ClosureOptimizer
 from .choose import Choice
-from .digits import MNISTNet
+from .digits import DIGITS
+from .tasks import Data, Task
 from .training import Step, evaluate, train
 
 Watch = Callable[[Choice, Step], None]
@@ -25,8 +27,10 @@ class Run:
     optimizer: Optimizer
     steps: list[Step] = field(default_factory=list)
     train_loss: float = nan
+    test_loss: float = nan
     test_accuracy: float = nan
     error: str = ""
+    seed: int = 0
 
     @property
     def last(self) -> Step:
@@ -47,35 +51,46 @@ class Run:
 
 def compare(
     choices: Iterable[Choice],
-    data: tuple[TensorDataset, TensorDataset],
+    data: Data,
     *,
+    task: Task = DIGITS,
     epochs: int = 20,
     batch_size: int = 32,
     seed: int = 0,
+    seeds: int = 1,
     watch: Watch = lambda choice, step: None,
+    ended: Callable[[Run], None] = lambda run: None,
 ) -> list[Run]:
-    """Train a fresh `MNISTNet` with each choice, calling ``watch`` after each step."""
-    train_data, test_data = data
-    evaluate(MNISTNet(), train_data)  # torch's first pass takes 50 ms more: no one's fault
+    """Train a fresh net with each choice, from each of so many seeds, calling ``watch`` after each step."""
+    evaluate(task.net(), data[0], task.loss)  # torch's first pass takes 50 ms more: no one's fault
     runs = []
     for choice in choices:
-        torch.manual_seed(seed)
-        net = MNISTNet()
-        run = Run(choice, built(choice, net, whole=batch_size >= len(train_data)))
-        order = torch.Generator().manual_seed(seed)
-        batches = DataLoader(train_data, batch_size, shuffle=True, generator=order)
-        with one_thread():
-            follow(run, train(net, run.optimizer, batches, epochs), watch)
-            run.train_loss, _ = evaluate(net, train_data)
-            _, run.test_accuracy = evaluate(net, test_data)
-        runs.append(run)
+        for own in range(seed, seed + seeds):
+            runs.append(run_once(choice, data, task, epochs=epochs, batch_size=batch_size, seed=own, watch=watch))
+            ended(runs[-1])
     return runs
 
 
-def built(choice: Choice, net: MNISTNet, whole: bool) -> Optimizer:
+def run_once(choice: Choice, data: Data, task: Task, *, epochs: int, batch_size: int, seed: int, watch: Watch) -> Run:
+    """Train a net from one seed: its weights, and the order of the data, are the same for every optimizer."""
+    train_data, test_data = data
+    torch.manual_seed(seed)
+    net = task.net()
+    run = Run(choice, built(choice, net, whole=batch_size >= len(train_data)), seed=seed)  # type: ignore[arg-type]
+    order = torch.Generator().manual_seed(seed)
+    batches = DataLoader(train_data, batch_size, shuffle=True, generator=order)
+    with one_thread():
+        follow(run, train(net, run.optimizer, batches, epochs, task.loss), watch)
+        run.train_loss = evaluate(net, train_data, task.loss)
+        run.test_loss = evaluate(net, test_data, task.loss)
+        run.test_accuracy = evaluate(net, test_data, task.accuracy) if task.accuracy else nan
+    return run
+
+
+def built(choice: Choice, net: nn.Module, whole: bool) -> Optimizer:
     """Construct the optimizer; a method that evaluates the loss again is told where each step has another batch."""
     changing = {} if whole or not issubclass(choice.kind, ClosureOptimizer) else {"deterministic": False}
-    return Choice(choice.name, choice.kind, {**changing, **choice.options}).build(net.parameters())
+    return Choice(choice.name, choice.kind, {**changing, **choice.options}).build(net)
 
 
 @contextmanager

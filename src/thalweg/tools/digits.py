@@ -6,6 +6,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from .tasks import Task
+
 
 class MNISTNet(nn.Module):
     """LeNet's shape for 8x8 pixels: two convolutions, two linear layers, log-probabilities out."""
@@ -34,3 +36,19 @@ def digits() -> tuple[TensorDataset, TensorDataset]:
     targets = torch.tensor(data.target)
     train, test = train_test_split(range(len(targets)), test_size=0.2, stratify=targets, random_state=0)
     return TensorDataset(images[train], targets[train]), TensorDataset(images[test], targets[test])
+
+
+def likelihood(net: nn.Module, batch: list[Tensor]) -> Tensor:
+    """Give the negative log likelihood of the right digits."""
+    images, targets = batch
+    return nn.functional.nll_loss(net(images), targets)
+
+
+def accuracy(net: nn.Module, batch: list[Tensor]) -> Tensor:
+    """Give the share of digits that are read rightly."""
+    images, targets = batch
+    read: Tensor = net(images).argmax(dim=1)
+    return (read == targets).double().mean()
+
+
+DIGITS = Task("digits", "handwritten digits", MNISTNet, digits, likelihood, accuracy)

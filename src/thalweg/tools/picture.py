@@ -1,52 +1,99 @@
 """The loss curves of a comparison, against seconds and against steps."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from .compare import Run
+from .repeated import Repeated, repeated
 
 # Okabe & Ito 2008, told apart by colour-blind readers too; grey for their yellow, which is too pale for a line.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000", "#56B4E9", "#999999")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 INK = "#333333"
 LEAST = 1e-8  # what float32 cannot tell from a loss of zero, and a log scale can show
+TALLEST = 14.0
+"""The height of a picture, in inches, above which it leaves out no name but puts them nearer."""
+
+NAMES = 0.09
+"""Where names begin, right of the axes, in widths of these."""
 
 
-def draw(runs: Sequence[Run], path: Path, conditions: str) -> None:
-    """Draw all runs into a PNG file."""
-    drawn = [run for run in runs if run.steps and isfinite(run.steps[0].loss)]
-    figure = Figure(figsize=(11, max(5.5, len(drawn) / 4)), layout="constrained")
+@dataclass(frozen=True)
+class Curve:
+    """The losses of an optimizer: the mean of its seeds, and the lowest and highest among them."""
+
+    of: Repeated
+    steps: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    color: str
+    dashes: Any
+
+    @property
+    def broke(self) -> bool:
+        """Whether every run of it broke off."""
+        return not self.of.sound
+
+
+def draw(runs: Sequence[Run], path: Path, conditions: str, title: str = "Training loss on handwritten digits") -> None:
+    """Draw all runs into a PNG file: a line for each optimizer, and a band for its seeds."""
+    curves = [curve for place, of in enumerate(repeated(runs)) if (curve := _curve(of, place))]
+    figure = Figure(figsize=(12, min(TALLEST, max(5.5, len(curves) / 3.6))), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    left.set_title("Training loss on handwritten digits", loc="left", weight="bold", color=INK)
+    left.set_title(title, loc="left", weight="bold", color=INK)
     right.set_title(conditions, loc="left", size="medium", color=INK)
-    draw_curves(left, drawn, "seconds")
-    left.set(xlabel="seconds of training", ylabel="negative log likelihood, averaged over nearby steps")
+    left.set(xlabel="seconds of training", ylabel="loss, averaged over nearby steps")
     right.set(xlabel="steps")
-    if lines := draw_curves(right, drawn, "number"):
-        right.set_ylim(*limits(lines))
-        name_lines(right, lines, [describe(run) for run in drawn])
+    top = limits(curves)[1] if curves else 1.0
+    for axes, across in ((left, "seconds"), (right, "steps")):
+        for curve in curves:
+            _draw_curve(axes, curve, getattr(curve, across), top)
+        axes.set(yscale="log", xlim=(0, None))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    if curves:
+        right.set_ylim(*limits(curves))
+        right.set_xlim(0, max(curve.steps[-1] for curve in curves))
+        _name_curves(right, curves)
     figure.savefig(path, dpi=150)
 
 
-def draw_curves(axes: Axes, runs: Sequence[Run], horizontal: str) -> list[Line2D]:
-    """Draw a curve per run, dashed for torch's own; a cross ends one that did not finish."""
-    lines = []
-    for run, color in zip(runs, COLORS * len(runs), strict=False):
-        steps = [step for step in run.steps if isfinite(step.loss)]
-        across, losses = [getattr(step, horizontal) for step in steps], smooth([step.loss for step in steps])
-        dashes = "--" if run.choice.is_torch else "-"
-        lines += axes.plot(across, losses, dashes, color=color, marker="X" if run.trouble else "", markevery=[-1])
-    axes.set(yscale="log", xlim=(0, None))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    return lines
+def _curve(of: Repeated, place: int) -> Curve | None:
+    """Average the losses of all seeds, as far as they go; None if there are none."""
+    finite = [[step for step in run.steps if isfinite(step.loss)] for run in of.sound or of.runs]
+    finite = [steps for steps in finite if steps]
+    if not finite:
+        return None
+    length = min(map(len, finite))
+    smoothed = np.array([smooth([step.loss for step in steps[:length]]) for steps in finite])
+    seconds = np.array([[step.seconds for step in steps[:length]] for steps in finite]).mean(0)
+    numbers = np.array([step.number for step in finite[0][:length]], dtype=float)
+    style = COLORS[place % len(COLORS)], DASHES[place // len(COLORS) % len(DASHES)]
+    return Curve(of, numbers, seconds, smoothed.mean(0), smoothed.min(0), smoothed.max(0), *style)
+
+
+def _draw_curve(axes: Axes, curve: Curve, across: NDArray[np.float64], top: float) -> None:
+    """Draw a line and its band; one that breaks off ends in a cross, at the latest where it leaves the picture."""
+    outside = np.flatnonzero(curve.middle > top)
+    end = outside[0] + 1 if curve.broke and len(outside) else len(across)
+    heights = curve.middle[:end].clip(max=top)
+    crossed: dict[str, Any] = {"marker": "X", "markevery": [-1], "markersize": 8} if curve.broke else {}
+    axes.plot(across[:end], heights, linestyle=curve.dashes, color=curve.color, clip_on=not curve.broke, **crossed)
+    if len(curve.of.sound) > 1:
+        axes.fill_between(across[:end], curve.low[:end], curve.high[:end], color=curve.color, alpha=0.15, linewidth=0)
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
@@ -60,21 +107,30 @@ def smooth(losses: Sequence[float]) -> list[float]:
     return averages
 
 
-def limits(lines: Sequence[Line2D]) -> tuple[float, float]:
+def limits(curves: Sequence[Curve]) -> tuple[float, float]:
     """Leave room for all losses, but not for those far above the first, of runs that diverge."""
-    losses = [np.asarray(line.get_ydata()) for line in lines]
-    highest = min(max(loss.max() for loss in losses), 10 * losses[0][0])
-    return min(loss.min() for loss in losses) / 1.5, highest * 1.5
+    whole = [curve for curve in curves if not curve.broke] or curves
+    highest = min(max(curve.high.max() for curve in curves), 5 * max(curve.middle[0] for curve in whole))
+    return min(curve.low.min() for curve in whole) / 1.5, highest * 1.2
 
 
-def name_lines(axes: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> None:
-    """Write each name where its line ends, right of the axes, and apart from the other names."""
-    last_points = np.array([np.asarray(line.get_xydata())[-1] for line in lines])
-    ends = (axes.transData - axes.transAxes).transform(last_points).clip(0, 1)
-    heights = spread(ends[:, 1], gap=min(0.05, 1 / len(lines)))
-    for line, name, end, height in zip(lines, names, ends, heights, strict=True):
-        pointer = {"arrowstyle": "-", "color": line.get_color(), "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
-        axes.annotate(name, end, (1.05, height), "axes fraction", va="center", color=INK, arrowprops=pointer)
+def _name_curves(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Write each name right of the axes, as high as its line ends there, and apart from the other names.
+
+    Before each name stands a piece of its line; a thin pointer leads there from the edge, for those that reach it.
+    """
+    last = np.array([[curve.steps[-1], curve.middle[-1]] for curve in curves])
+    ends = (axes.transData - axes.transAxes).transform(last).clip(0, 1)
+    heights = spread(ends[:, 1], gap=min(0.05, 1 / len(curves)))
+    size = "medium" if len(curves) <= 40 else "small"
+    for curve, (across, up), height in zip(curves, ends, heights, strict=True):
+        if across > 0.999 and not curve.broke:
+            pointer = [1.0, NAMES - 0.05 + 1], [up, height]
+            axes.plot(*pointer, color=curve.color, linewidth=0.6, transform=axes.transAxes, clip_on=False)
+        sample = [1 + NAMES - 0.05, 1 + NAMES], [height, height]
+        axes.plot(*sample, linestyle=curve.dashes, color=curve.color, transform=axes.transAxes, clip_on=False)
+        where = (1 + NAMES + 0.015, height)
+        axes.annotate(describe(curve.of), where, xycoords="axes fraction", va="center", color=INK, size=size)
 
 
 def spread(heights: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
@@ -86,7 +142,7 @@ def spread(heights: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
     return apart
 
 
-def describe(run: Run) -> str:
+def describe(run: Run | Repeated) -> str:
     """Name a run by its optimizer, the options given, and what went wrong."""
     words = [run.choice.name, ", ".join(run.choice.given), f"({run.trouble})" if run.trouble else ""]
     return " ".join(filter(None, words))

@@ -6,25 +6,28 @@ from pathlib import Path
 
 from .compare import Run
 
-LOSSES = ("optimizer", "step", "epoch", "loss", "seconds", "seconds_in_step")
-SUMMARY = ("optimizer", "lr", "steps", "train_loss", "test_accuracy", "seconds_in_step", "seconds", "trouble")
+LOSSES = ("optimizer", "seed", "step", "epoch", "loss", "seconds", "seconds_in_step")
+SUMMARY = (
+    *("optimizer", "seed", "lr", "steps", "train_loss", "test_loss", "test_accuracy"),
+    *("seconds_in_step", "seconds", "trouble"),
+)
 
 
 def record_losses(runs: Iterable[Run], path: Path) -> None:
     """Write a line per step; its seconds count from the start of that optimizer's training."""
-    write(path, LOSSES, ((run.choice, *step) for run in runs for step in run.steps))
+    write(path, LOSSES, ((run.choice, run.seed, *step) for run in runs for step in run.steps))
 
 
 def record_summary(runs: Iterable[Run], path: Path) -> None:
-    """Write a line per optimizer."""
+    """Write a line per run."""
     write(path, SUMMARY, map(summary, runs))
 
 
 def summary(run: Run) -> tuple[object, ...]:
     """Put a run in one line."""
-    learned = (run.train_loss, run.test_accuracy)
+    learned = (run.train_loss, run.test_loss, run.test_accuracy)
     spent = (run.last.seconds_in_step, run.last.seconds)
-    return (run.choice, run.learning_rate, run.last.number, *learned, *spent, run.trouble)
+    return (run.choice, run.seed, run.learning_rate, run.last.number, *learned, *spent, run.trouble)
 
 
 def write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:

@@ -16,7 +16,8 @@ from ..engine.choice import Choice, choose
 from ..engine.gradients import Ready
 from ..formula.expr import BLOCK
 from ..formula.latex import latex
-from ..formula.passes import Program, passes
+from ..formula.passes import passes
+from ..formula.program import Program
 from ..hyper import REQUIRED
 from ..optimizer import Optimizer
 
@@ -31,7 +32,7 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
         texts = (KERNELS[kernel](item, dtypes) for item in passes(program))
         console.print("\n".join(texts), markup=False, highlight=False, soft_wrap=True)
         return
-    console.print(f"[bold]{cls.__name__}[/]: {inspect.getdoc(cls) or ''}\n", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{cls.__name__}[/]: {inspect.cleandoc(cls.__doc__ or '')}\n", highlight=False, soft_wrap=True)
     if source := _source(cls):
         console.print(Syntax(source, "python", background_color="default", word_wrap=True), end="\n\n")
     console.print("[bold]LaTeX[/], under these options\n")

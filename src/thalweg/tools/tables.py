@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from rich import box
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 
 from .choose import write_value
 from .compare import Run
+from .repeated import Repeated, repeated
 
 
 class Measure(NamedTuple):
@@ -19,11 +21,24 @@ class Measure(NamedTuple):
     title: str
     form: str
     value: Callable[[Run], float]
-    best: Callable[..., Run | None]
+    best: Callable[..., Repeated | None]
+
+    def written(self, group: Repeated) -> str:
+        """Write the mean of a group, and how much it differs from seed to seed; nothing where there is no number."""
+        mean, spread = group.mean(self.value), group.spread(self.value)
+        if not isfinite(mean):
+            return ""
+        return self.form.format(mean) + (f" ±{self.form.format(spread)}" if spread is not None else "")
+
+    def of_best(self, groups: Iterable[Repeated]) -> Repeated | None:
+        """Find the best of those without trouble."""
+        sound = [group for group in groups if not group.trouble and isfinite(group.mean(self.value))]
+        return self.best(sound, key=lambda group: group.mean(self.value), default=None)
 
 
 MEASURES = (
     Measure("Train loss", "{:.5f}", lambda run: run.train_loss, min),
+    Measure("Test loss", "{:.4f}", lambda run: run.test_loss, min),
     Measure("Test accuracy", "{:.1%}", lambda run: run.test_accuracy, max),
     Measure("In step()", "{:.2f} s", lambda run: run.last.seconds_in_step, min),
     Measure("In all", "{:.2f} s", lambda run: run.last.seconds, min),
@@ -31,26 +46,35 @@ MEASURES = (
 
 
 def comparison(runs: Sequence[Run], title: str) -> Table:
-    """Tell how each run went: the best of a column stands out in green, a run in trouble in red."""
+    """Tell how each optimizer did: the best of a column stands out in green, one in trouble in red."""
+    groups = repeated(runs)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.caption = "In parentheses: a default. In step(): the optimizer alone, without the closure."
     table.caption_justify = "left"
     table.add_column("Optimizer", no_wrap=True)
     table.add_column("Options")
-    for measure in MEASURES:
-        table.add_column(measure.title, justify="right", no_wrap=True)
-    sound = [run for run in runs if not run.trouble]
-    best = [measure.best(sound, key=measure.value, default=None) for measure in MEASURES]
-    for run in runs:
-        table.add_row(run.choice.name, options(run), *numbers(run, best), style="red" if run.trouble else "")
+    measures = shown(groups)
+    for measure in measures:
+        table.add_column(measure.title, justify="right")
+    best = {measure.title: measure.of_best(groups) for measure in measures}
+    for group in groups:
+        style = "red" if group.trouble else ""
+        table.add_row(group.choice.name, options(group.runs[0]), *numbers(group, best), style=style)
     return table
 
 
-def numbers(run: Run, best: Iterable[Run | None]) -> Iterator[str]:
-    """Write what was measured, in green where this run is the best."""
-    for measure, winner in zip(MEASURES, best, strict=True):
-        text = measure.form.format(measure.value(run))
-        yield f"[bold green]{text}[/]" if run is winner else text
+def shown(groups: Sequence[Repeated]) -> list[Measure]:
+    """Choose the columns that a terminal has room for: of tests, the accuracy where there is one, else the loss."""
+    has_accuracy = any(isfinite(group.mean(lambda run: run.test_accuracy)) for group in groups)
+    return [measure for measure in MEASURES if measure.title != ("Test loss" if has_accuracy else "Test accuracy")]
+
+
+def numbers(group: Repeated, best: Mapping[str, Repeated | None]) -> Iterator[str]:
+    """Write what was measured, in green where this optimizer is the best."""
+    measures = {measure.title: measure for measure in MEASURES}
+    for title, winner in best.items():
+        text = measures[title].written(group)
+        yield f"[bold green]{text}[/]" if group is winner else text
 
 
 def options(run: Run) -> str:

@@ -1,13 +1,18 @@
 """Train a net with one optimizer, and measure every step."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from math import nan
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, Dataset
+
+AT_ONCE = 2048
+"""How many examples are evaluated together."""
 
 
 class Step(NamedTuple):
@@ -33,24 +38,26 @@ class Stopwatch:
         self.seconds += perf_counter() - self._started
 
 
-def train(net: nn.Module, optimizer: Optimizer, batches: Iterable[list[Tensor]], epochs: int) -> Iterator[Step]:
+def train(
+    net: nn.Module, optimizer: Optimizer, batches: Iterable[Any], epochs: int, loss: Callable[[nn.Module, Any], Tensor]
+) -> Iterator[Step]:
     """Go through the batches once an epoch, and tell after each step how it went."""
     began, in_step, number = perf_counter(), 0.0, 0
     for epoch in range(1, epochs + 1):
-        for images, targets in batches:
-            loss, seconds = take_step(net, optimizer, images, targets)
+        for batch in batches:
+            value, seconds = take_step(optimizer, partial(loss, net, batch))
             in_step, number = in_step + seconds, number + 1
-            yield Step(number, epoch, loss, perf_counter() - began, in_step)
+            yield Step(number, epoch, value, perf_counter() - began, in_step)
 
 
-def take_step(net: nn.Module, optimizer: Optimizer, images: Tensor, targets: Tensor) -> tuple[float, float]:
-    """Lower the negative log likelihood of one batch; give it, and the optimizer's own seconds."""
+def take_step(optimizer: Optimizer, compute: Callable[[], Tensor]) -> tuple[float, float]:
+    """Lower the loss of one batch; give it, and the optimizer's own seconds."""
     whole, in_closure = Stopwatch(), Stopwatch()
 
     def closure() -> Any:
         with in_closure:
             optimizer.zero_grad()
-            loss = nn.functional.nll_loss(net(images), targets)
+            loss = compute()
             loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
@@ -60,10 +67,10 @@ def take_step(net: nn.Module, optimizer: Optimizer, images: Tensor, targets: Ten
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, data: TensorDataset) -> tuple[float, float]:
-    """Give the mean negative log likelihood of ``data``, and the share of right answers."""
-    images, targets = data.tensors
-    log_probabilities = net(images)
-    loss = nn.functional.nll_loss(log_probabilities, targets)
-    accuracy = (log_probabilities.argmax(dim=1) == targets).double().mean()
-    return loss.item(), accuracy.item()
+def evaluate(net: nn.Module, data: Dataset[Any], measure: Callable[[nn.Module, Any], Tensor]) -> float:
+    """Give the mean of a measure over data."""
+    total, count = 0.0, 0
+    for batch in DataLoader(data, AT_ONCE):
+        size = min(AT_ONCE, len(data) - count)  # type: ignore[arg-type]
+        total, count = total + float(measure(net, batch)) * size, count + size
+    return total / count if count else nan

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...formula.expr import BLOCK, Reduction
-from ...formula.passes import Program
+from ...formula.program import Program
 from ..lines import Piece
 from ..row_layout import RowLayout
 from .context import CONTEXT

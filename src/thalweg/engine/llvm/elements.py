@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ...formula.expr import Expr, Operation, Reduction, symbols, walk
-from ...formula.passes import Slot
+from ...formula.program import Slot
 from ...formula.random import ELEMENT
 from .dtypes import COMPUTE, FORMATS, format_of
 from .text import STREAMING, Values, block, is_condition, name_of

@@ -12,7 +12,7 @@ import torch
 
 from ...formula.domains import ALONG_LINES
 from ...formula.expr import BLOCK, Expr, Reduction, Symbol, symbols
-from ...formula.passes import Program
+from ...formula.program import Program
 from ...formula.rewrite import replaced
 from ..row_layout import RowLayout
 from .columns import base, clear, fill, is_across, kind_of, partial, piece_words, rounded

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.passes import Program
+from ...formula.program import Program
 from ..row_layout import RowLayout
 from .context import CONTEXT
 from .dtypes import COMPUTE, FORMATS

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from ...formula.expr import BLOCK
-from ...formula.passes import Program
+from ...formula.program import Program
 from ..lines import Piece
 from ..row_layout import RowLayout, row_layout
 from . import columns, lines

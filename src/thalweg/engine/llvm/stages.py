@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
-from ...formula.passes import Program
+from ...formula.program import Program
 from ...formula.random import ELEMENT
 from ...formula.rewrite import replaced
 from .dtypes import FORMATS

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import indent
 
 from ...formula.expr import Constant, Expr, Operation, Symbol, walk
-from ...formula.passes import Slot
+from ...formula.program import Slot
 
 SUFFIX = {"float": "f32", "double": "f64"}
 

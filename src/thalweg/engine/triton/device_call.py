@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...formula.passes import Program
+from ...formula.program import Program
 from ..launch import Row
 from .given import GivenNumbers, is_given
 from .kernel import Kernel

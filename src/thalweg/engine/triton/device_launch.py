@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.passes import Program
+from ...formula.program import Program
 from ..commit import Change
 from ..launch import Row, place_gradient, shared_numbers
 from ..matrices import Matrices

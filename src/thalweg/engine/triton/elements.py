@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.expr import BLOCK, Expr, symbols
-from ...formula.passes import Program
+from ...formula.program import Program
 from ...formula.random import ELEMENT
 from ..row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.facts import FACTS, SHAPE
-from ...formula.passes import Program
+from ...formula.program import Program
 from ...formula.trace import evaluate
 from ..launch import Row
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.passes import Program
+from ...formula.program import Program
 from ..row_layout import RowLayout
 from .dtypes import FORMATS
 from .given import is_given

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...formula.expr import BLOCK, symbols
-from ...formula.passes import Program
+from ...formula.program import Program
 from ...formula.random import ELEMENT
 
 WORD = 16

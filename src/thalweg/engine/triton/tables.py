@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.passes import Program
+from ...formula.program import Program
 from .settings import WORD
 
 if TYPE_CHECKING:

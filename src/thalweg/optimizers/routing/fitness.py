@@ -43,13 +43,16 @@ def _unfit_shape(param: Tensor, batch_dims: int, blocks: int) -> str | None:
     return f"its matrix is more than {LONGEST} times as long as wide" if long > LONGEST * short else None
 
 
+def bare(name: str) -> str:
+    """Give a parameter's name without what is put around a model."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Tell if a pattern fits any part of a bare name, or the whole name if it has a dot itself."""
+    return fnmatchcase(name, pattern) if "." in pattern else any(fnmatchcase(part, pattern) for part in name.split("."))
+
+
 def _unfit_name(name: str, patterns: Sequence[str]) -> str | None:
-    parts = [part for part in name.split(".") if part not in WRAPPERS]
-    found = (pattern for pattern in patterns if _matches(parts, pattern))
+    found = (pattern for pattern in patterns if matches(bare(name), pattern))
     return next((f"its name matches {pattern!r}" for pattern in found), None)
-
-
-def _matches(parts: Sequence[str], pattern: str) -> bool:
-    """Tell if a pattern fits any part of a name, or the whole name if it has a dot itself."""
-    whole = ".".join(parts)
-    return fnmatchcase(whole, pattern) if "." in pattern else any(fnmatchcase(part, pattern) for part in parts)

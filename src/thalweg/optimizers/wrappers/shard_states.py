@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 from ...distributed.division import Division
 from ...optimizer import Optimizer
 
-__all__ = ["shard_states"]
-
 AnOptimizer = TypeVar("AnOptimizer", bound=Optimizer)
 
 

@@ -1,0 +1,32 @@
+"""Which engines run an optimizer, read off what its formula needs."""
+
+import torch
+
+from thalweg import Optimizer
+from thalweg.engine.reasons import NO_LINES
+
+from .traced import traced
+
+
+def engines(cls: type[Optimizer]) -> str:
+    """Say what runs on a CPU and on a GPU."""
+    if torch.strided not in cls.layouts:
+        return "The eager engine, which looks only at the elements that have a gradient."
+    choice = traced(cls)
+    if choice.why_eager:
+        return f"The eager engine, on every device: {choice.why_eager}."
+    passes = _passes(choice.program)
+    on_cpu = f"A compiled kernel on the CPU, in {passes}"
+    if choice.program.has_lines:
+        return f"{on_cpu}. On a GPU, and with states in 8 or 4 bits, the eager engine: {NO_LINES}."
+    matrices = "; the products of whole matrices between them are torch's" if choice.program.work else ""
+    return f"{on_cpu}, and the same bits from a Triton kernel on a GPU{matrices}."
+
+
+def _passes(program: object) -> str:
+    from thalweg.formula.passes import passes
+    from thalweg.formula.program import Program
+
+    assert isinstance(program, Program)
+    count = len(list(passes(program)))
+    return "one pass over memory" if count == 1 else f"{count} passes over memory"

@@ -1,0 +1,139 @@
+"""The page of an optimizer, derived from its class."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import torch
+
+import thalweg
+from thalweg import Optimizer
+from thalweg.optimizers.closure.optimizer import ClosureOptimizer
+
+from .docstring import parts
+from .engines import engines
+from .formula import in_tex, source, typeset
+from .markdown import code, table
+from .options import default, options_table, own_options
+from .others import TABLE, aliases, compared, differences
+from .sizes import sizes_table, states
+from .speed import speed
+
+AROUND = (
+    "Around the formula every optimizer has the same options, listed in "
+    "[options of every optimizer](../reference/options.md)."
+)
+
+
+def catalogue() -> list[type[Optimizer]]:
+    """List every optimizer once, in alphabetical order."""
+    found = {value for value in vars(thalweg).values() if isinstance(value, type) and issubclass(value, Optimizer)}
+    return sorted(found - {Optimizer}, key=lambda cls: cls.__name__.lower())
+
+
+def file_name(cls: type[Optimizer]) -> str:
+    """Name an optimizer's page: words in small letters, for file systems that do not tell letters apart."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+def page(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str] = typeset) -> str:
+    """Write everything there is to know of an optimizer; `typeset` sets its formula."""
+    return "\n\n".join(filter(None, _sections(cls, typeset))) + "\n"
+
+
+def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -> Iterator[str]:
+    said = parts(cls)
+    yield f"# {cls.__name__}"
+    yield said.idea
+    if other := aliases(cls.__name__):
+        yield f"Also called {' and '.join(map(code, other))}."
+    yield f"```python\n{example(cls)}\n```"
+    if not issubclass(cls, ClosureOptimizer):
+        yield f"## The formula\n\n{typeset(cls)}"
+        yield f"This is what the formula becomes under the default options. Its whole text is:\n\n{source(cls)}"
+        yield f"The same lines in TeX:\n\n{in_tex(cls)}"
+    yield f"## Where it comes from\n\n{said.source}"
+    yield f"## Options\n\n{options_table(cls, own_options(cls))}\n\n{AROUND}"
+    title = "How to tune it" if cls is thalweg.AdamW else "Coming from AdamW"
+    yield f"## {title}\n\n{coming_from_adamw(cls, said.tuning)}"
+    if not issubclass(cls, ClosureOptimizer):
+        yield f"## What it keeps\n\n{_kept(cls)}"
+        yield f"## What runs it\n\n{engines(cls)}"
+    if measured := speed(cls.__name__):
+        yield f"## Measured\n\n{measured}\n\n[All measurements](../benchmarks.md) say how this was done."
+    yield from _elsewhere(cls.__name__)
+
+
+def _kept(cls: type[Optimizer]) -> str:
+    kept = ", ".join(map(code, states(cls))) or "nothing from step to step"
+    unit = (
+        "Bytes an element of a large matrix; gradients come on top. What the options mean is told in "
+        "[precision](../precision.md)."
+    )
+    return f"States under the default options: {kept}.\n\n{unit}\n\n{sizes_table(cls)}"
+
+
+def _elsewhere(name: str) -> Iterator[str]:
+    if any(row.ours == name for row in TABLE):
+        yield f"## The same elsewhere\n\nA test compares it with:\n\n{compared(name)}"
+    if found := differences(name):
+        yield f"## Where others differ\n\n{found}\n\n[Where implementations disagree](../disagreements.md) has more."
+
+
+def example(cls: type[Optimizer]) -> str:
+    """Write a few lines that run, with the net and batches of a training loop."""
+    required = "".join(f", {name}=0.1" for name, option in cls.options.items() if option.is_required)
+    if torch.strided not in cls.layouts:
+        return _for_sparse(cls.__name__)
+    if issubclass(cls, ClosureOptimizer):
+        return _for_closures(cls)
+    made = f"import thalweg as optim\n\noptimizer = optim.{cls.__name__}({_parameters(cls)}{required})"
+    loop = (
+        "for input, target in batches:\n    optimizer.zero_grad()\n    criterion(net(input), target).backward()\n"
+        "    optimizer.step()"
+    )
+    if hasattr(cls, "eval"):
+        return f"{made}\noptimizer.train()\n{loop}\noptimizer.eval()  # the averaged parameters, for validation"
+    return f"{made}\n{loop}"
+
+
+def _parameters(cls: type[Optimizer]) -> str:
+    """Write which parameters of a net are given to it."""
+    if "use_muon" in cls.options:
+        return "net.named_parameters()"
+    takes_vectors = cls.unfit(torch.zeros(8), {name: option.default for name, option in cls.options.items()}) is None
+    return "net.parameters()" if takes_vectors else "[param for param in net.parameters() if param.ndim > 1]"
+
+
+def _for_sparse(name: str) -> str:
+    return (
+        "import torch\nimport thalweg as optim\n\nwords = torch.nn.Embedding(1000, 8, sparse=True)\n"
+        f"optimizer = optim.{name}(words.parameters())\nwords(torch.tensor([3, 7])).sum().backward()\noptimizer.step()"
+    )
+
+
+def _for_closures(cls: type[ClosureOptimizer]) -> str:
+    lines = (
+        ("return (net(inputs) - targets).flatten()  # the residuals",)
+        if cls.takes_residuals
+        else ("optimizer.zero_grad()", "loss = criterion(net(inputs), targets)", "loss.backward()", "return loss")
+    )
+    body = "".join(f"\n    {line}" for line in lines)
+    return (
+        f"import thalweg as optim\n\noptimizer = optim.{cls.__name__}(net.parameters())\n\n\ndef closure():{body}"
+        "\n\n\noptimizer.step(closure)\nprint(optimizer.result)"
+    )
+
+
+def coming_from_adamw(cls: type[Optimizer], tuning: str) -> str:
+    """Say how to tune it, and which defaults are other than AdamW's."""
+    if issubclass(cls, ClosureOptimizer):
+        more = "It evaluates the loss again and again, on all data: see [closure methods](../closure.md)."
+        return f"{tuning}\n\n{more}"
+    theirs = thalweg.AdamW.options
+    rows = [
+        (code(option.name), default(theirs[option.name]), default(option))
+        for option in own_options(cls)
+        if option.name in theirs and option.default != theirs[option.name].default
+    ]
+    differ = f"Defaults that are not AdamW's:\n\n{table(('option', 'AdamW', cls.__name__), rows)}" if rows else ""
+    return "\n\n".join(filter(None, (tuning, differ))) or "Defaults are AdamW's."

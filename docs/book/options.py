@@ -1,0 +1,62 @@
+"""The options of an optimizer: meaning, range and default of each."""
+
+from typing import Any
+
+from thalweg import Optimizer
+from thalweg.hyper import REQUIRED, Option
+from thalweg.lists import Patterns, Threes
+from thalweg.ranges import Fixed, OneOf, Range, Several
+from thalweg.tools.meanings import meaning
+
+from .markdown import code, prose, table
+
+
+def own_options(cls: type[Optimizer]) -> list[Option]:
+    """List what belongs to the rule, and is not put around every one."""
+    shared = {**Optimizer.options, **Optimizer.around}
+    own = [option for name, option in cls.options.items() if name not in shared]
+    own.sort(key=lambda option: option.keyword_only)
+    return own + [option for name, option in cls.options.items() if name in shared and isinstance(option.rule, Fixed)]
+
+
+def options_table(cls: type[Optimizer], options: list[Option]) -> str:
+    """Write a row for each option; raises ValueError for one that has no meaning."""
+    return table(("option", "default", "range", "meaning"), [_row(cls, option) for option in options])
+
+
+def _row(cls: type[Optimizer], option: Option) -> tuple[str, ...]:
+    said = meaning(cls, option.name)
+    if said is None:
+        raise ValueError(
+            f"{cls.__name__}.{option.name} has no meaning: add a row to OF_A_RULE in src/thalweg/tools/meanings.py, or "
+            f"a clause that starts with `{option.name}` to the docstring of {cls.__name__}"
+        )
+    return code(option.name), default(option), allowed(option), prose(said)
+
+
+def default(option: Option) -> str:
+    """Write what an option is if nothing is said."""
+    return "must be given" if option.default is REQUIRED else code(repr(option.default))
+
+
+def allowed(option: Option) -> str:
+    """Say what an option may be, in words."""
+    return _words(option.rule) + (", or `None`" if option.may_be_none else "")
+
+
+def _words(rule: Any) -> str:
+    if isinstance(rule, Range):
+        return prose(f"{rule}") + (", or `None`" if rule.or_none else "")
+    if isinstance(rule, Several):
+        alike = len(set(rule.ranges)) == 1
+        ranges = f"each {_words(rule.ranges[0])}" if alike else "; ".join(map(_words, rule.ranges))
+        return f"{rule.words}, {ranges}" + (", in this order" if rule.ordered else "")
+    if isinstance(rule, OneOf):
+        return "one of " + ", ".join(code(repr(value)) for value in rule.values)
+    if isinstance(rule, Fixed):
+        return f"always {code(rule.value)}"
+    if isinstance(rule, Threes):
+        return "three numbers, a list of threes, or one of " + ", ".join(code(repr(name)) for name in rule.names)
+    if isinstance(rule, Patterns):
+        return "a list of names"
+    return "`True` or `False`" if rule is bool else "see its meaning"

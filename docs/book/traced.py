@@ -1,0 +1,23 @@
+"""An optimizer as it is for one large float32 matrix: what its formula becomes under its default options."""
+
+from typing import Any
+
+import torch
+
+from thalweg import Optimizer
+from thalweg.engine.choice import Choice, choose
+from thalweg.engine.gradients import Ready
+from thalweg.hyper import REQUIRED
+
+
+def made(cls: type[Optimizer], param: torch.Tensor, **options: Any) -> Optimizer:
+    """Make an optimizer of one parameter; an option that has no default is 0.1."""
+    required = {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
+    return cls([param], **required | options)
+
+
+def traced(cls: type[Optimizer], **options: Any) -> Choice:
+    """Decide how a parameter of four dimensions is updated, without a step."""
+    param = torch.zeros(8, 8, 8, 8)
+    optimizer = made(cls, param, **options)
+    return choose(optimizer, [Ready(optimizer.param_groups[0], param, torch.zeros_like(param), 0, cls)])[0]

@@ -1,0 +1,16 @@
+"""How Sphinx makes the site."""
+
+project = "thalweg"
+copyright = "2026, the thalweg authors"
+
+extensions = ["myst_parser"]
+html_theme = "furo"
+html_title = "thalweg"
+html_static_path = ["static"]
+html_css_files = ["book.css"]
+html_show_sourcelink = False
+html_copy_source = False
+myst_heading_anchors = 4
+myst_enable_extensions = ["dollarmath"]
+exclude_patterns = ["static"]
+pygments_style = "default"

@@ -1,0 +1,68 @@
+"""The parameters of a model, each with its names and the modules that it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ...optimizers.routing.fitness import WRAPPERS, bare
+
+
+@dataclass(frozen=True)
+class Found:
+    """One parameter."""
+
+    name: str
+    """As `model.named_parameters()` has it."""
+    names: tuple[str, ...]
+    """Every name that it has, as a tied one has several, less what wrappers put before it."""
+    param: Tensor
+    modules: tuple[nn.Module, ...]
+    """The modules that it is in, the outermost first."""
+
+
+def parameters_of(model: Any) -> list[Found]:
+    """List the parameters of a module, or of pairs of name and parameter; raises TypeError or ValueError for others."""
+    if isinstance(model, nn.Module):
+        return _of_module(model)
+    pairs = list(model) if isinstance(model, Iterable) and not isinstance(model, Tensor | str) else []
+    if not pairs or not all(map(_is_pair, pairs)):
+        raise TypeError(
+            f"split needs a model, or its named_parameters(), but got {type(model).__name__}: names decide what goes "
+            "where"
+        )
+    return [Found(name, (bare(name),), param, ()) for name, param in pairs]
+
+
+def _of_module(model: nn.Module) -> list[Found]:
+    names: dict[int, list[str]] = {}
+    for name, param in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(param), []).append(name)
+    if not names:
+        raise ValueError(f"split got a {type(model).__name__} without parameters: there is nothing to put in groups")
+    return [
+        Found(name, tuple(map(bare, names[id(param)])), param, _around(model, names[id(param)]))
+        for name, param in model.named_parameters()
+    ]
+
+
+def _around(model: nn.Module, names: Iterable[str]) -> tuple[nn.Module, ...]:
+    """Give the modules on the way to a parameter, under each of its names."""
+    paths = [name.split(".")[:-1] for name in names]
+    return tuple(model.get_submodule(".".join(path[:depth])) for path in paths for depth in range(len(path) + 1))
+
+
+def asked(model: Any, name: str) -> Any:
+    """Find a method of a model's own, also through what is put around a model; None if it has no such."""
+    while isinstance(model, nn.Module):
+        if callable(own := getattr(model, name, None)):
+            return own
+        model = next((inner for wrapper in WRAPPERS if (inner := getattr(model, wrapper, None)) is not None), None)
+    return None
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], Tensor)

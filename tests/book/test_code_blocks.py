@@ -1,0 +1,42 @@
+"""Every piece of Python on the pages runs as it stands, one after the other, on a small net."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.book import optimizer_page
+from docs.book.code_blocks import failures, run
+from tests.traits import one_of_each
+from thalweg import LBFGS, LevenbergMarquardt
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if "```python" in path.read_text()
+]
+
+FORMULAS = [cls for cls in optimizer_page.catalogue() if hasattr(cls, "update")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.filterwarnings("ignore:Some parameters share memory")
+def test_every_piece_runs(page, tmp_path):
+    run(page.read_text(), str(page), tmp_path)
+
+
+@pytest.mark.parametrize("cls", [*one_of_each(FORMULAS), LBFGS, LevenbergMarquardt], ids=lambda cls: cls.__name__)
+def test_the_example_of_a_derived_page_runs(cls, tmp_path):
+    """For one of each set of traits; `make docs` runs all."""
+    run(f"```python\n{optimizer_page.example(cls)}\n```", cls.__name__, tmp_path)
+
+
+def test_a_piece_that_does_not_run_is_told(tmp_path):
+    (tmp_path / "good.md").write_text("```python\nassert net and batches\n```\n```py\nnonsense\n```\n")
+    (tmp_path / "bad.md").write_text("```python\nnonsense\n```\n")
+    [said] = failures(tmp_path)
+    assert said == "bad.md: a piece of Python does not run: NameError: name 'nonsense' is not defined"
+
+
+def test_the_formula_on_the_first_page_is_the_librarys():
+    shown = re.search(r"    def update.*?```", (ROOT / "README.md").read_text(), re.DOTALL)[0].removesuffix("```")
+    assert shown in (ROOT / "src/thalweg/optimizers/elementwise/signs.py").read_text()

@@ -1,0 +1,116 @@
+"""The pages that are derived: all of them are written, and say what must be said. Sphinx is not needed for it."""
+
+import re
+
+import pytest
+
+import thalweg
+from docs.book import optimizer_page, reference, site
+from docs.book.options import options_table, own_options
+from docs.book.sizes import sizes_table, states
+from thalweg import Optimizer
+from thalweg.hyper import NonNegative
+from thalweg.tools.meanings import OF_A_RULE, SHARED, meaning
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return site.derived(lambda cls: f"<div>{cls.__name__}</div>")
+
+
+def test_every_public_name_has_a_page(pages):
+    public = {name: getattr(thalweg, name) for name in thalweg.__all__}
+    classes = {name for name, value in public.items() if isinstance(value, type) and issubclass(value, Optimizer)}
+    for name in classes - {"Optimizer"}:
+        text = pages[f"optimizers/{optimizer_page.file_name(public[name])}.md"]
+        assert text.startswith(f"# {public[name].__name__}\n")
+        assert name == public[name].__name__ or f"`{name}`" in text
+    modules = {*reference.TORCHS, *reference.modules()}
+    assert {*classes, *modules, *reference.functions(), *reference.PAGES_OF_THEIR_OWN} == public.keys()
+    for name in reference.functions():
+        assert f"## `{name}`" in pages["reference/functions.md"]
+    for name in modules:
+        assert f"- `thalweg.{name}`: " in pages["reference/functions.md"]
+
+
+def test_every_word_and_range_is_in_the_reference(pages):
+    for name in thalweg.formula.__all__:
+        assert re.search(rf"\| `{name}[(`]", pages["reference/words.md"]), name
+    assert {"NonNegative", "Betas", "Count", "Positive"} <= reference.ranges().keys()
+
+
+def test_no_two_optimizers_have_one_file():
+    classes = optimizer_page.catalogue()
+    assert len({optimizer_page.file_name(cls) for cls in classes}) == len(classes) > 60
+
+
+def test_every_option_has_a_meaning():
+    missing = [
+        (cls.__name__, name) for cls in optimizer_page.catalogue() for name in cls.options if not meaning(cls, name)
+    ]
+    assert not missing, "add rows to OF_A_RULE of thalweg/tools/meanings.py"
+
+
+def test_every_meaning_is_that_of_an_option():
+    """What is said of rules and options that are no more is not left behind."""
+    known = {
+        f"{parent.__name__}.{name}"
+        for cls in optimizer_page.catalogue()
+        for parent in cls.__mro__
+        for name in cls.options
+    }
+    assert OF_A_RULE.keys() <= known
+    assert SHARED.keys() <= {name.partition(".")[2] for name in known}
+
+
+def test_an_option_without_a_meaning_stops_the_book():
+    class Mine(Optimizer):
+        """Mine.
+
+        `told` is told here; all else is not.
+        """
+
+        told: NonNegative = 1
+        untold: NonNegative = 1
+
+        def update(self, param, grad):
+            return param - self.told * self.untold * grad
+
+    assert meaning(Mine, "told") == "told here"
+    with pytest.raises(ValueError, match=r"Mine\.untold has no meaning: add a row"):
+        options_table(Mine, own_options(Mine))
+
+
+def test_a_page_says_what_the_class_is(pages):
+    text = pages["optimizers/adam-w.md"]
+    for heading in ("The formula", "Where it comes from", "Options", "What it keeps", "What runs it", "Measured"):
+        assert f"\n## {heading}\n" in text
+    assert "| `betas` | `(0.9, 0.999)` | two numbers, each in \\[0, 1) |" in text
+    assert "| float32 | `state_dtype='8bit'` | 4 | 0 | 2.03 | 6.03 |" in text
+    assert (
+        "A compiled kernel on the CPU, in one pass over memory, and the same bits from a Triton kernel on a GPU."
+        in text
+    )
+    assert "(https://arxiv.org/abs/1711.05101)" in text
+
+
+def test_sizes_are_those_that_the_optimizer_counts():
+    assert states(thalweg.Lion) == ["exp_avg"]
+    assert "| float32 |  | 4 | 0 | 4 | 8 |" in sizes_table(thalweg.Lion)
+    assert states(thalweg.SinkGD) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("SparseAdam", "The eager engine, which looks"), ("Adafactor", "On a GPU, and with states"), ("Muon", "torch's")],
+)
+def test_engines_are_told_as_they_are(pages, name, said):
+    assert said in pages[f"optimizers/{optimizer_page.file_name(getattr(thalweg, name))}.md"]
+
+
+def test_links_of_pages_in_the_root_lead_to_where_they_are_on_the_site():
+    text = "[a](docs/precision.md#x) [b](CONTRIBUTING.md) [c](examples/closure.py) ![d](docs/a.png) [e](https://x.org/docs/)"
+    assert (
+        site.moved(text)
+        == "[a](precision.md#x) [b](contributing.md) [c](examples.md) ![d](a.png) [e](https://x.org/docs/)"
+    )

@@ -1,0 +1,216 @@
+"""A rate is found where there is one; whatever the search touches is afterwards what it was, bit for bit."""
+
+# ruff: noqa: NPY002 - programs still draw from numpy.random
+import copy
+import random
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+import thalweg
+from thalweg import find_lr
+from thalweg.tools.range_test.trials import Curve, climb, plateau
+
+
+class Noisy(Dataset):
+    """A data set that draws from every generator there is, and counts who asks."""
+
+    def __init__(self):
+        self.own, self.numbers, self.torchs = random.Random(1), np.random.default_rng(2), torch.Generator()
+        self.asked, self.order = 0, list(range(64))
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, place):
+        self.asked += 1
+        self.own.shuffle(self.order)
+        noise = random.random() + np.random.rand() + self.own.random() + self.numbers.random()
+        return torch.full((4,), noise) + torch.randn(4) + torch.rand(4, generator=self.torchs), torch.tensor([1.0])
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.1), nn.ReLU(), nn.Linear(8, 1))
+
+
+def loss(model, batch):
+    return nn.functional.mse_loss(model(batch[0]), batch[1])
+
+
+def trained(model, optimizer, batches, epochs):
+    for _ in range(epochs):
+        for batch in batches:
+            optimizer.zero_grad()
+            loss(model, batch).backward()
+            optimizer.step()
+    states = {name: optimizer.state[param] for name, param in model.named_parameters()}
+    return model.state_dict(), states, torch.rand(3), np.random.rand(), random.random()
+
+
+MADE = [
+    lambda model: torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9),
+    lambda model: thalweg.AdamW(model.named_parameters(), lr=1e-3, track=True, max_grad_norm=0.1),
+    lambda model: thalweg.Adam(model.parameters(), lr=1e-3, state_dtype="8bit", rounding="kahan"),
+    lambda model: thalweg.ScheduleFreeAdamW(model.parameters(), lr=1e-3),
+]
+
+
+@pytest.mark.parametrize("made", MADE, ids=["torch", "AdamW", "8bit", "ScheduleFree"])
+def test_training_goes_on_as_if_nobody_had_searched(made):
+    """In the middle of training, and with a loader whose sampler, data set and workers' seeds draw numbers."""
+    ends = []
+    for searches in (False, True):
+        torch.manual_seed(1)
+        np.random.seed(1)
+        random.seed(1)
+        model, order = network(), torch.Generator().manual_seed(3)
+        optimizer, data = made(model), Noisy()
+        batches = DataLoader(data, 16, shuffle=True, generator=order)
+        trained(model, optimizer, batches, 1)
+        if searches:
+            grads = [(param.grad, param.grad.clone()) for param in model.parameters()]
+            metrics = getattr(optimizer, "metrics", None)
+            find_lr(model, optimizer, batches, loss)
+            assert all(param.grad is grad for param, (grad, _) in zip(model.parameters(), grads, strict=True))
+            assert all(torch.equal(grad, kept) for grad, kept in grads)
+            assert getattr(optimizer, "metrics", None) == metrics
+        ends.append((*trained(model, optimizer, batches, 2), data.asked, data.order))
+    torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_a_search_that_fails_changes_nothing_either():
+    model, batches = network(), DataLoader(TensorDataset(torch.ones(8, 4), torch.ones(8, 1)), 4, shuffle=True)
+    optimizer = thalweg.Adam(model.parameters())
+    before, generator = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    with pytest.raises(ValueError, match="compute it with that model"):
+        find_lr(model, optimizer, batches, lambda _, batch: loss(model, batch))
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert all(param.grad is None for param in model.parameters())
+    assert not optimizer.state
+
+
+def line(count=256):
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(count, 4, generator=generator)
+    return [(points[at : at + 16], points[at : at + 16].sum(1, keepdim=True)) for at in range(0, count, 16)]
+
+
+def test_a_rate_is_found_for_a_line():
+    """Gradient descent on a mean of squares whose Hessian is near 2: the best rate is near 1/2, and 1 diverges."""
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    optimizer = thalweg.SGD(model.parameters(), lr=0.3)
+    found = find_lr(model, optimizer, line(), loss)
+    assert 0.1 < found.lr < 1.0
+    assert found.steps < 100
+    assert re.fullmatch(
+        r"lr [\d.]+: of 4 rates, [\d.]+ lowered the loss most, from \S+ to \S+ \(\d+ steps\)", str(found)
+    )
+    found.apply(optimizer)
+    assert optimizer.param_groups[0]["lr"] == found.lr
+
+
+def test_groups_move_together_or_one_by_one():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+    groups = [{"params": model[0].parameters(), "lr": 1e-3}, {"params": model[1].parameters(), "lr": 4e-3}]
+    optimizer = thalweg.Adam(groups)
+    together = find_lr(model, optimizer, line(), loss)
+    assert together.rates[1] == pytest.approx(4 * together.rates[0])
+    assert together.lr == together.rates[0]
+    alone = find_lr(model, optimizer, line(), loss, group=1)
+    assert alone.rates[0] == 1e-3
+    assert alone.lr == alone.rates[1] != 4e-3
+    assert [group["lr"] for group in optimizer.param_groups] == [1e-3, 4e-3]
+
+
+@pytest.mark.parametrize(
+    ("of", "why"),
+    [
+        (
+            lambda model, batch: loss(model, batch) * 0,
+            "the loss of one batch did not fall at any rate from 1e-06 to 10",
+        ),
+        (lambda model, batch: loss(model, batch) * torch.nan, "the loss is no finite number before the first step"),
+    ],
+)
+def test_no_rate_found_is_said_plainly(of, why):
+    model = nn.Linear(4, 1)
+    optimizer = thalweg.SGD(model.parameters(), lr=0.3)
+    found = find_lr(model, optimizer, line(64), of)
+    assert (found.lr, found.why, found.rates) == (None, why, (0.3,))
+    assert str(found).startswith("no rate found: ")
+    with pytest.raises(ValueError, match="there is no rate to apply"):
+        found.apply(optimizer)
+
+
+def test_a_broken_loss_ends_the_ramp():
+    """At the highest rates training a deep net breaks down, and no step is spent on more of them."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
+    found = find_lr(model, thalweg.SGD(model.parameters(), lr=0.1, momentum=0.9), line(), loss, highest=1e4)
+    assert found.curve.rates[-1] < 1e4
+    assert found.curve.losses[0] > found.tried[min(found.tried, key=found.tried.get)]
+
+
+def test_what_is_nearly_as_good_is_shared():
+    assert plateau(1.0, {0.1: 0.5, 1.0: 0.5, 10.0: 2.0}) == pytest.approx(10 ** (-0.5 + 0.5 * 0.05 / 1.5), rel=1e-6)
+    assert plateau(1.0, {0.1: 1.5, 1.0: 2.0}) is None
+    assert Curve([1, 2, 3], [4.0, 3.5, 2.0]).halfway() == 3
+    assert Curve([1, 2], [4.0, 5.0]).halfway() is None
+
+
+def test_trials_climb_to_the_best_and_close_in():
+    tried = {}
+    for _ in range(4):
+        rate = climb(1.0, tried)
+        tried[rate] = abs(np.log(rate / 20))
+    assert list(tried) == [1.0, 4.0, 16.0, 64.0]
+    assert climb(1.0, tried) == 32.0
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_picture(ending, tmp_path):
+    model = nn.Linear(4, 1)
+    found = find_lr(model, thalweg.SGD(model.parameters(), lr=0.3), line(64), loss)
+    found.draw(tmp_path / f"found.{ending}")
+    assert (tmp_path / f"found.{ending}").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"model": 3}, "find_lr needs the model, a torch.nn.Module, but got int"),
+        ({"model": nn.ReLU()}, "find_lr got a ReLU without parameters"),
+        ({"model": nn.Linear(1, 1)}, "the optimizer has parameters of others"),
+        ({"optimizer": 3}, "find_lr needs an optimizer, but got int"),
+        ({"optimizer": thalweg.Prodigy}, "find_lr has nothing to find for Prodigy, which finds its rate itself"),
+        ({"optimizer": thalweg.LBFGS}, "find_lr has nothing to find for LBFGS"),
+        ({"optimizer": lambda params: thalweg.SGD(params, lr=0)}, "but they are 0"),
+        ({"batches": iter(line())}, "list_iterator can be gone through only once"),
+        ({"batches": []}, "find_lr got no batches"),
+        ({"group": 1}, "has 1 parameter groups, counted from 0, but find_lr got group=1"),
+        ({"lowest": 0}, "find_lr needs lowest above 0"),
+        ({"lowest": 2, "highest": 1}, "find_lr needs lowest below highest, but got 2 and 1"),
+        (
+            {"loss": lambda model, batch: None},
+            "loss(model, batch) must return a tensor of one number, but returned NoneType",
+        ),
+        ({"loss": lambda model, batch: model(batch[0])}, "but its shape is (16, 1): take its mean"),
+        ({"loss": lambda model, batch: torch.ones(())}, "must depend on the parameters of the model that it is given"),
+    ],
+)
+def test_what_cannot_be_searched_is_one_sentence(change, sentence):
+    model = nn.Linear(4, 1)
+    kind = change.get("optimizer", lambda params: thalweg.SGD(params, lr=0.1))
+    given = {"model": model, "batches": line(64), "loss": loss} | change
+    given["optimizer"] = kind(model.parameters()) if callable(kind) else kind
+    with pytest.raises((TypeError, ValueError), match=re.escape(sentence)) as raised:
+        find_lr(**given)
+    assert "\n" not in str(raised.value)
