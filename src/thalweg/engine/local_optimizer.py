@@ -19,9 +19,7 @@ from torch.autograd.graph import increment_version
 
 from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import grid, is_sharded, local, shard_of
-from ..formula.expr import MatrixFunction, Reduction, walk
-from ..formula.trace import Formula, formula_of
+from ..distributed.shards import is_sharded, local
 from ..state.entries import States
 from ..state.layout import whole
 from ..state.names import name_in
@@ -30,9 +28,10 @@ from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
-from .gradients import numbered, ready_to
+from .gradients import numbered
 from .owned_matrices import OwnedMatrices
-from .rules import OVERFLOWED, SCALE, is_measured, rule_for
+from .parts_and_wholes import Wholes, local_of, needs_lines, why_whole
+from .rules import OVERFLOWED, SCALE
 from .sharing import Sharing
 
 ADDRESS = Tensor.data_ptr
@@ -73,11 +72,8 @@ class LocalOptimizer:
             for place, (group, param) in enumerate(numbered(self.groups))
             if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
         }
-        self.wholes = {
-            id(param): whole_parameter(param)
-            for group, param in numbered(self.groups)
-            if id(param) not in self.locals and is_sharded(param) and needs_lines(optimizer, group, param)
-        }
+        others = [pair for pair in numbered(self.groups) if id(pair[1]) not in self.locals]
+        self.wholes = Wholes(param for group, param in others if needs_lines(optimizer, group, param))
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
         self.dtensors = list(filter(is_sharded, self.sharded))
@@ -96,7 +92,7 @@ class LocalOptimizer:
 
     def _local(self, param: Tensor) -> Tensor:
         key = id(param)
-        return self.locals[key] if key in self.locals else self.wholes.get(key, param)
+        return self.locals[key] if key in self.locals else self.wholes.own.get(key, param)
 
     def fits(self, optimizer: Any) -> bool:
         """Tell if these are still the groups and parameters, where they were."""
@@ -117,44 +113,22 @@ class LocalOptimizer:
             one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
-        self._take_wholes()
+        self.wholes.take()
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
-        if one._watch is None or self.divided or self.wholes:
+        if one._watch is None or self.divided or self.wholes.own:
             with InterruptsWaiting():
                 take(one)
                 self._show_states(optimizer)
                 self._gather_parameters()
-                self._put_wholes()
+                self.wholes.put()
         else:
             take(one)
             if one.state.changes.count != self.seen_inside:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
         increment_version(self.dtensors)
-
-    @torch.no_grad()
-    def _take_wholes(self) -> None:
-        """Gather the parameters and gradients of those that each process steps as a whole, as rows and columns need."""
-        for param in self.params if self.wholes else ():
-            own = self.wholes.get(id(param))
-            if own is not None:
-                grad = param.grad
-                own.grad = None if grad is None else whole(grad).to(own.dtype)
-                gathered = whole(param.detach())
-                if not torch.equal(gathered, own):
-                    own.copy_(gathered)
-
-    @torch.no_grad()
-    def _put_wholes(self) -> None:
-        """Keep of each what is this process's."""
-        for param in self.params if self.wholes else ():
-            own = self.wholes.get(id(param))
-            if own is not None:
-                shard = shard_of(param)
-                local(param).copy_(own.detach()[grid(shard.indices)])
-                own.grad = None
 
     def _gather_parameters(self) -> None:
         """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
@@ -178,7 +152,7 @@ class LocalOptimizer:
             yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
         for place, (group, param) in enumerate(numbered(self.groups)):
             if is_sharded(param) and id(param) not in self.locals:
-                how = "on each process" if id(param) in self.wholes else "by torch's dispatch"
+                how = "on each process" if id(param) in self.wholes.own else "by torch's dispatch"
                 why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
                 yield f"{name_in(self.groups, param)} is stepped as a whole, {how}, because {why}"
         launches = self.optimizer._watch.plan.launches if self.optimizer._watch else ()
@@ -287,62 +261,6 @@ class LocalOptimizer:
         same = {name: shown[name] for name in new if name in had and _lie_alike(had[name], state[name])}
         if len(same) < len(new) or shown.keys() != new.keys():
             optimizer.state[param] = new | same
-
-
-def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
-    """Make the local parameter of one that is sharded or divided; None where it is stepped as a whole."""
-    if is_sharded(param):
-        own = local_parameter(param)
-    elif optimizer._division is not None and param.layout == torch.strided:
-        own = optimizer._division.local_parameter(param)
-    else:
-        return None
-    return own if why_whole(optimizer, group, own) is None else None
-
-
-def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
-    """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
-    if param.shard.is_partial:
-        return "its elements are terms of a sum"
-    if group["differentiable"]:
-        return "differentiable=True leaves every operation to autograd"
-    if torch.strided not in optimizer.rule_in(group).owner.layouts:
-        return "its rule is for sparse gradients"
-    formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
-    if formula.has_lines:
-        return "its formula speaks of rows and columns, or multiplies whole matrices"
-    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
-        if optimizer.engine == "eager":
-            return "the eager engine takes functions of a whole matrix"
-        if not lies_in_order(param):
-            return "its part lies in memory in another order than the whole"
-    return (
-        "the eager engine takes sums of a whole tensor"
-        if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
-        else None
-    )
-
-
-def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
-    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
-    if group["differentiable"] or any(placement.is_partial() for placement in param.placements):
-        return False
-    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
-
-
-def whole_parameter(param: Any) -> Tensor:
-    """Make what all of a sharded parameter is stepped in, on each process."""
-    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
-
-
-def lies_in_order(param: LocalParameter) -> bool:
-    """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
-    return not param.numel() or bool(param.permute(param.shard.order).is_contiguous())
-
-
-def sums(formula: Formula) -> bool:
-    """Tell if a formula sums over all elements of a parameter."""
-    return any(isinstance(node, Reduction) and node.how != "block_peak" for node in walk(*formula.outputs.values()))
 
 
 def numbers_of(rule: Any) -> set[str]:

@@ -1,0 +1,104 @@
+"""Which parameters a process steps by the part that it has, and which it steps as a whole, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..distributed.local_parameter import LocalParameter, local_parameter
+from ..distributed.shards import grid, is_sharded, local, shard_of
+from ..formula.expr import MatrixFunction, Reduction, walk
+from ..formula.trace import Formula, formula_of
+from ..state.layout import whole
+from .gradients import ready_to
+from .rules import is_measured, rule_for
+
+
+class Wholes:
+    """Sharded parameters that each process steps as a whole, as rows, columns and products of matrices need."""
+
+    def __init__(self, params: Iterable[Any]) -> None:
+        self.params = list(params)
+        self.own: dict[int, Tensor] = {id(param): _parameter(param) for param in self.params}
+        """What each is stepped in, on this process."""
+
+    @torch.no_grad()
+    def take(self) -> None:
+        """Gather parameters and gradients."""
+        for param in self.params:
+            own, grad = self.own[id(param)], param.grad
+            own.grad = None if grad is None else whole(grad).to(own.dtype)
+            gathered = whole(param.detach())
+            # What others have written changes it; what is as it was stays what low bits belong to.
+            if not torch.equal(gathered, own):
+                own.copy_(gathered)
+
+    @torch.no_grad()
+    def put(self) -> None:
+        """Keep of each what is this process's."""
+        for param in self.params:
+            own = self.own[id(param)]
+            local(param).copy_(own.detach()[grid(shard_of(param).indices)])
+            own.grad = None
+
+
+def _parameter(param: Any) -> Tensor:
+    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
+
+
+def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
+    """Make the local parameter of one that is sharded or divided; None where it is stepped as a whole."""
+    if is_sharded(param):
+        own = local_parameter(param)
+    elif optimizer._division is not None and param.layout == torch.strided:
+        own = optimizer._division.local_parameter(param)
+    else:
+        return None
+    return own if why_whole(optimizer, group, own) is None else None
+
+
+def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
+    """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
+    if param.shard.is_partial:
+        return "its elements are terms of a sum"
+    if group["differentiable"]:
+        return "differentiable=True leaves every operation to autograd"
+    if torch.strided not in optimizer.rule_in(group).owner.layouts:
+        return "its rule is for sparse gradients"
+    formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
+    if formula.has_lines:
+        return "its formula speaks of rows and columns, or multiplies whole matrices"
+    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
+        if optimizer.engine == "eager":
+            return "the eager engine takes functions of a whole matrix"
+        if not lies_in_order(param):
+            return "its part lies in memory in another order than the whole"
+    return (
+        "the eager engine takes sums of a whole tensor"
+        if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
+        else None
+    )
+
+
+def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
+    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
+    if (
+        not is_sharded(param)
+        or group["differentiable"]
+        or any(placement.is_partial() for placement in param.placements)
+    ):
+        return False
+    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
+
+
+def lies_in_order(param: LocalParameter) -> bool:
+    """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
+    return not param.numel() or bool(param.permute(param.shard.order).is_contiguous())
+
+
+def sums(formula: Formula) -> bool:
+    """Tell if a formula sums over all elements of a parameter."""
+    return any(isinstance(node, Reduction) and node.how != "block_peak" for node in walk(*formula.outputs.values()))
