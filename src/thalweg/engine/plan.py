@@ -17,7 +17,7 @@ from ..distributed.owners import Loads
 from ..formula.passes import passes
 from ..state.initial import complete
 from ..state.keeping import keeps_anything
-from . import capture, eager, matrices, norm, owned_matrices
+from . import capture, eager, norm, owned_matrices
 from .access import InPlace
 from .build import kernel_for, with_kernels
 from .choice import Choice, choose
@@ -29,9 +29,8 @@ from .launch import Launch, Row, in_turn
 from .learning import learn
 from .lines import Vectors
 from .local_optimizer import WholeNeededError
-from .matrices import Matrices, Workspace
+from .matrices import Workspace
 from .options import Options
-from .owned_matrices import OwnedMatrices
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
 from .seams import Seams
 from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
@@ -240,12 +239,7 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
 
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
-    first = choices[0]
-    param, numel = first.item.param, max(first.whole_numel, 1)
-    if owned_matrices.are_divided(first.program, param, first.item.group):
-        count = owned_matrices.most(numel, param.shard.mesh.size())  # type: ignore[attr-defined]
-    else:
-        count = max(matrices.most(param.device) // numel, 1)
+    count = owned_matrices.at_once(choices[0])
     for place in range(0, len(choices), count):
         yield choices[place : place + count]
 
@@ -266,16 +260,6 @@ def _kinds(compiler: str) -> Kinds:
     return Kinds(Launch, Options)
 
 
-def _matrices(first: Choice, params: Sequence[Tensor], space: Workspace, loads: dict[Any, Loads]) -> Any:
-    """Make what waits between passes for whole matrices, which may have owners."""
-    program, group = first.program, first.item.group
-    if not owned_matrices.are_divided(program, params[0], group):
-        return Matrices(program, params, group, space, first.compiler)
-    mesh = params[0].shard.mesh  # type: ignore[attr-defined]
-    own = loads.setdefault(mesh, Loads(mesh.size()))
-    return OwnedMatrices(program, params, group, own, first.compiler)
-
-
 def _launch(
     optimizer: Any,
     choices: Sequence[Choice],
@@ -293,7 +277,7 @@ def _launch(
     options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers, members)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
-    matrices = _matrices(first, params, space, loads) if first.program.work else None
+    matrices = owned_matrices.matrices_for(first, params, space, loads) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
     seams = Seams(first.program.seams, params) if first.program.seams else None
     made = [each for each in (matrices, vectors, seams) if each]
