@@ -136,5 +136,5 @@ def at_once(first: Any) -> int:
     """Say how many parameters like the first one go together: as many as are worked on at once, or travel together."""
     param, numel = first.item.param, max(first.whole_numel, 1)
     if are_divided(first.program, param, first.item.group):
-        return most(numel, param.shard.mesh.size())
+        return most(numel, int(param.shard.mesh.size()))
     return max(most_elements(param.device) // numel, 1)
