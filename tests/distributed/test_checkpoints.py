@@ -1,4 +1,8 @@
-"""torch's distributed checkpoints of sharded training: saved on four processes, loaded on two and on one."""
+"""Distributed checkpoints of sharded training: saved on four processes, loaded on two and on one."""
+
+import multiprocessing
+import os
+import signal
 
 import pytest
 import torch
@@ -159,3 +163,34 @@ def test_saved_on_four_and_loaded_on_fewer(folder, count):
         assert isinstance(outcome, dict), outcome
         assert not any(outcome.values()), outcome
         assert len(outcome) == 2 * len(RUNS)
+
+
+def stopped_while_saving(folder):
+    """Save a checkpoint, and be killed in the midst of the next one."""
+    net, optimizer = prepared("plain", None)
+    train(net, optimizer, range(2))
+    dcp.save({"states": get_optimizer_state_dict(net, optimizer)}, checkpoint_id=f"{folder}/1")
+    train(net, optimizer, range(2, 3))
+    # The states are on disk, and what they are is about to be told.
+    writer = dcp.filesystem.FileSystemWriter
+    writer.finish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    dcp.save({"states": get_optimizer_state_dict(net, optimizer)}, checkpoint_id=f"{folder}/2")
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+def test_a_process_that_is_killed_loses_nothing_that_was_complete(tmp_path):
+    """A folder without `.metadata` is no checkpoint; the one before it is there."""
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=stopped_while_saving, args=(str(tmp_path),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert any((tmp_path / "2").iterdir())
+    assert [(tmp_path / name / ".metadata").exists() for name in "12"] == [True, False]
+    (net, optimizer), (twin, fresh) = prepared("plain", None), prepared("plain", None)
+    train(net, optimizer, range(2))
+    content = {"states": get_optimizer_state_dict(twin, fresh)}
+    dcp.load(content, checkpoint_id=str(tmp_path / "1"))
+    set_optimizer_state_dict(twin, fresh, content["states"])
+    found, wanted = (each.state_dict()["state"] for each in (fresh, optimizer))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0)

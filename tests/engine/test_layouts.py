@@ -29,7 +29,7 @@ DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.com
 def launches(counted, monkeypatch):
     # A small launch is run in one breath with the look at its tensors.
     monkeypatch.setattr(launch, "ALONE", 0)
-    return counted(launch.Launch, "changes")
+    return counted(launch.Launch, "stages")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

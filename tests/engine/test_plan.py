@@ -24,7 +24,7 @@ def backward(optimizer):
 def launches(counted, monkeypatch):
     # A small launch is run in one breath with the look at its tensors.
     monkeypatch.setattr(launch, "ALONE", 0)
-    return counted(launch.Launch, "changes")
+    return counted(launch.Launch, "stages")
 
 
 @pytest.fixture

@@ -13,12 +13,11 @@ from .before_steps import without_plans
 from .closures import evaluate
 from .explain import explain
 from .gradients import phases, ready
-from .local_optimizer import LocalOptimizer
+from .local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .metrics import Metrics
 from .priming import forget_states, is_asked_for_states, make_states
 from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase
 from .watch import Watch
-from .whole_or_part import WholeNeededError, is_needed
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
 

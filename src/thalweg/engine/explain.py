@@ -12,10 +12,9 @@ from . import products
 from .build import as_far_as_known
 from .choice import Choice, choose
 from .gradients import Ready, numbered, ready_to
-from .local_optimizer import LocalOptimizer
+from .local_optimizer import LocalOptimizer, is_needed
 from .operands import PLAIN
 from .triton import available
-from .whole_or_part import is_needed
 
 
 def explain(optimizer: Any) -> str:

@@ -15,9 +15,8 @@ from .build import kernel_for
 from .choice import Choice
 from .launch import Launch, Row
 from .lines import Vectors
-from .matrices import Matrices, Workspace
+from .matrices import Workspace
 from .options import Options
-from .owned_matrices import OwnedMatrices
 from .seams import Seams
 
 
@@ -37,16 +36,6 @@ def _kinds(compiler: str) -> Kinds:
     return Kinds(Launch, Options)
 
 
-def _matrices(first: Choice, params: Sequence[Tensor], space: Workspace, loads: dict[Any, Loads]) -> Any:
-    """Make what waits between passes for whole matrices, which may have owners."""
-    program, group = first.program, first.item.group
-    if not owned_matrices.are_divided(program, params[0], group):
-        return Matrices(program, params, group, space, first.compiler)
-    mesh = params[0].shard.mesh  # type: ignore[attr-defined]
-    own = loads.setdefault(mesh, Loads(mesh.size()))
-    return OwnedMatrices(program, params, group, own, first.compiler)
-
-
 def launch_of(
     optimizer: Any,
     choices: Sequence[Choice],
@@ -64,7 +53,7 @@ def launch_of(
     options = kinds.options(list(groups.values()), first.program.formula, columns, optimizer._step_numbers, members)
     places = {key: options.address(row) for row, key in enumerate(groups)}
     params = [choice.item.param for choice in choices]
-    matrices = _matrices(first, params, space, loads) if first.program.work else None
+    matrices = owned_matrices.matrices_for(first, params, space, loads) if first.program.work else None
     vectors = Vectors(first.program, [choice.counts for choice in choices], space, params[0])
     seams = Seams(first.program.seams, params) if first.program.seams else None
     made = [each for each in (matrices, vectors, seams) if each]

@@ -19,7 +19,7 @@ from torch.autograd.graph import increment_version
 
 from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import grid, is_sharded, local, shard_of
+from ..distributed.shards import is_sharded, local
 from ..state.entries import States
 from ..state.layout import whole
 from ..state.names import name_in
@@ -29,9 +29,10 @@ from ..state.sharded import faults, local_states, whole_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered
+from .owned_matrices import OwnedMatrices
+from .parts_and_wholes import Wholes, local_of, needs_lines, why_whole
 from .rules import OVERFLOWED, SCALE
 from .sharing import Sharing
-from .whole_or_part import local_of, needs_lines, numbers_of, whole_parameter, why_whole
 
 ADDRESS = Tensor.data_ptr
 GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
@@ -39,6 +40,21 @@ SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[un
 
 NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
 """Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
+
+
+class WholeNeededError(Exception):
+    """Raised before anything changes where no kernel can be built for a shard whose sums only kernels share."""
+
+    def __init__(self, whole: Mapping[int, str]) -> None:
+        super().__init__(f"parameters {list(whole)} need their whole")
+        self.whole = whole
+
+
+def is_needed(optimizer: Any) -> bool:
+    """Tell if some parameter of an optimizer is sharded, or is to be stepped by parts."""
+    return optimizer._division is not None or any(
+        is_sharded(param) for group in optimizer.param_groups for param in group["params"]
+    )
 
 
 class LocalOptimizer:
@@ -56,11 +72,8 @@ class LocalOptimizer:
             for place, (group, param) in enumerate(numbered(self.groups))
             if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
         }
-        self.wholes = {
-            id(param): whole_parameter(param)
-            for group, param in numbered(self.groups)
-            if id(param) not in self.locals and is_sharded(param) and needs_lines(optimizer, group, param)
-        }
+        others = [pair for pair in numbered(self.groups) if id(pair[1]) not in self.locals]
+        self.wholes = Wholes(param for group, param in others if needs_lines(optimizer, group, param))
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
         self.dtensors = list(filter(is_sharded, self.sharded))
@@ -79,7 +92,7 @@ class LocalOptimizer:
 
     def _local(self, param: Tensor) -> Tensor:
         key = id(param)
-        return self.locals[key] if key in self.locals else self.wholes.get(key, param)
+        return self.locals[key] if key in self.locals else self.wholes.own.get(key, param)
 
     def fits(self, optimizer: Any) -> bool:
         """Tell if these are still the groups and parameters, where they were."""
@@ -100,16 +113,16 @@ class LocalOptimizer:
             one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
-        self._take_wholes()
+        self.wholes.take()
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
-        if one._watch is None or self.divided or self.wholes:
+        if one._watch is None or self.divided or self.wholes.own:
             with InterruptsWaiting():
                 take(one)
                 self._show_states(optimizer)
                 self._gather_parameters()
-                self._put_wholes()
+                self.wholes.put()
         else:
             take(one)
             if one.state.changes.count != self.seen_inside:
@@ -117,30 +130,11 @@ class LocalOptimizer:
                     self._show_states(optimizer)
         increment_version(self.dtensors)
 
-    @torch.no_grad()
-    def _take_wholes(self) -> None:
-        """Gather the parameters and gradients of those that each process steps as a whole, as rows and columns need."""
-        for param in self.params if self.wholes else ():
-            own = self.wholes.get(id(param))
-            if own is not None:
-                grad = param.grad
-                own.grad = None if grad is None else whole(grad).to(own.dtype)
-                gathered = whole(param.detach())
-                if not torch.equal(gathered, own):
-                    own.copy_(gathered)
-
-    @torch.no_grad()
-    def _put_wholes(self) -> None:
-        """Keep of each what is this process's."""
-        for param in self.params if self.wholes else ():
-            own = self.wholes.get(id(param))
-            if own is not None:
-                shard = shard_of(param)
-                local(param).copy_(own.detach()[grid(shard.indices)])
-                own.grad = None
-
     def _gather_parameters(self) -> None:
         """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
+        for param in self.divided:
+            # It is a view of the user's gradient, which is theirs to free.
+            self.locals[id(param)].grad = None
         if self.divided and not self.groups[0].get(GATHERED):
             self.division.gather(self.divided)
             versions = self.optimizer._versions
@@ -158,9 +152,11 @@ class LocalOptimizer:
             yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
         for place, (group, param) in enumerate(numbered(self.groups)):
             if is_sharded(param) and id(param) not in self.locals:
-                how = "on each process" if id(param) in self.wholes else "by torch's dispatch"
+                how = "on each process" if id(param) in self.wholes.own else "by torch's dispatch"
                 why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
                 yield f"{name_in(self.groups, param)} is stepped as a whole, {how}, because {why}"
+        launches = self.optimizer._watch.plan.launches if self.optimizer._watch else ()
+        yield from (launch.matrices.words for launch in launches if isinstance(launch.matrices, OwnedMatrices))
         yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
 
     def _take_numbers(self, optimizer: Any) -> None:
@@ -189,7 +185,7 @@ class LocalOptimizer:
         deque(map(SET_GRAD, self.own, own), maxlen=0)
         # What was added up anew is not what the gradient itself has.
         self.refs = [
-            ref(grad, param.let_go) if mine is not None and mine is LOCAL(grad) else _none
+            ref(grad, param.let_go) if mine is not None and mine is getattr(grad, "_local_tensor", None) else _none
             for grad, param, mine in zip(grads, self.own, own, strict=True)
         ]
 
@@ -265,6 +261,11 @@ class LocalOptimizer:
         same = {name: shown[name] for name in new if name in had and _lie_alike(had[name], state[name])}
         if len(same) < len(new) or shown.keys() != new.keys():
             optimizer.state[param] = new | same
+
+
+def numbers_of(rule: Any) -> set[str]:
+    """Name what is one number for a whole parameter."""
+    return {"step", *rule.scalars}
 
 
 def _is_like(param: Any, grad: Any) -> bool:

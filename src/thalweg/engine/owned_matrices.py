@@ -22,6 +22,8 @@ from ..formula.program import Program
 from ..formula.trace import evaluate
 from . import products
 from .commit import Change
+from .matrices import Matrices, Workspace
+from .matrices import most as most_elements
 
 BUCKET = 2**22
 """Elements of matrices that travel in one message: fewer, and latency counts; more, and nothing is made meanwhile."""
@@ -50,6 +52,16 @@ class OwnedMatrices:
         self.under_way: dict[str, Transfer] = {}
         for item in passes(program):
             self._build(item)
+
+    @property
+    def words(self) -> str:
+        """Say what travels in a step."""
+        size = self.exchange.elements_sent * sum(part.element_size() for part in self.parts.values())
+        return (
+            f"{sum(self.exchange.counts)} matrices of shape {self.whole_shape} are made on their owners, "
+            f"{self.exchange.own} of them here: {2 * len(self.parts)} all-to-all a step, in which this process sends "
+            f"{size:,} bytes"
+        )
 
     def of(self, index: int) -> dict[str, Tensor]:
         """Give the tensors of one parameter, by name."""
@@ -108,3 +120,22 @@ def are_divided(program: Program, param: Any, group: Mapping[str, Any]) -> bool:
     """Tell if matrices of a parameter are on several processes; stacks that are divided by matrix stay as they are."""
     shard = getattr(param, "shard", None)
     return shard is not None and bool(program.work) and not is_whole_here(shard, batch_dims_of(program, group))
+
+
+def matrices_for(first: Any, params: Sequence[Any], space: Workspace, loads: dict[Any, Loads]) -> Any:
+    """Make what waits between passes for whole matrices, which may have owners."""
+    program, group = first.program, first.item.group
+    if not are_divided(program, params[0], group):
+        return Matrices(program, params, group, space, first.compiler)
+    mesh = params[0].shard.mesh
+    own = loads.setdefault(mesh, Loads(mesh.size()))
+    return OwnedMatrices(program, params, group, own, first.compiler)
+
+
+def at_once(first: Any) -> int:
+    """Say how many parameters like the first one go together: as many as are worked on at once, or travel together."""
+    param: Any = first.item.param
+    numel: int = max(first.whole_numel, 1)
+    if are_divided(first.program, param, first.item.group):
+        return most(numel, int(param.shard.mesh.size()))
+    return max(most_elements(param.device) // numel, 1)

@@ -16,7 +16,7 @@ from ..distributed.owners import Loads
 from ..formula.passes import passes
 from ..state.initial import complete
 from ..state.keeping import keeps_anything
-from . import capture, eager, matrices, norm, owned_matrices
+from . import capture, eager, norm, owned_matrices
 from .access import InPlace
 from .build import with_kernels
 from .choice import Choice, choose
@@ -27,10 +27,10 @@ from .gradients import Left, Ready, again, refuse
 from .launch import Launch, in_turn
 from .launch_of import launch_of
 from .learning import learn
+from .local_optimizer import WholeNeededError
 from .matrices import Workspace
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
 from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
-from .whole_or_part import WholeNeededError
 
 REPEAT = methodcaller("repeat")
 
@@ -236,11 +236,6 @@ def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
 
 def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
     """Cut a set of like parameters into as large pieces as are worked on at once."""
-    first = choices[0]
-    param, numel = first.item.param, max(first.whole_numel, 1)
-    if owned_matrices.are_divided(first.program, param, first.item.group):
-        count = owned_matrices.most(numel, param.shard.mesh.size())  # type: ignore[attr-defined]
-    else:
-        count = max(matrices.most(param.device) // numel, 1)
+    count = owned_matrices.at_once(choices[0])
     for place in range(0, len(choices), count):
         yield choices[place : place + count]

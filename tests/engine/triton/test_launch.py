@@ -49,7 +49,7 @@ def test_a_change_between_two_steps(pair, happens):
 
 
 def test_groups_and_step_counts_share_a_launch(counted):
-    launches = counted(DeviceLaunch, "changes")
+    launches = counted(DeviceLaunch, "stages")
     one, other, third = params()
     optimizer = Adam([{"params": [one]}, {"params": [other, third], "lr": 0.5}], engine="triton")
     one.grad = torch.ones_like(one)
@@ -66,7 +66,7 @@ def test_dtypes_and_formulas_have_launches_of_their_own(on_device, counted):
         wide, narrow = params((3,), (3,)), params((4,), dtype=torch.float64)
         return SGD([{"params": wide + narrow}, {"params": params((3,)), "momentum": 0.5}], lr=0.1, engine=engine)
 
-    launches = counted(DeviceLaunch, "changes")
+    launches = counted(DeviceLaunch, "stages")
     pair = on_device(make)
     pair.step()
     assert len(launches) == 3

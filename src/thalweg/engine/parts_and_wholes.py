@@ -1,15 +1,15 @@
-"""Which sharded parameters a process steps by the part that it has, and which as a whole, and why."""
+"""Which parameters a process steps by the part that it has, and which it steps as a whole, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import is_sharded
+from ..distributed.shards import grid, is_sharded, local, shard_of
 from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
 from ..state.layout import whole
@@ -17,19 +17,36 @@ from .gradients import ready_to
 from .rules import is_measured, rule_for
 
 
-class WholeNeededError(Exception):
-    """Raised before anything changes where no kernel can be built for a shard whose sums only kernels share."""
+class Wholes:
+    """Sharded parameters that each process steps as a whole, as rows, columns and products of matrices need."""
 
-    def __init__(self, whole: Mapping[int, str]) -> None:
-        super().__init__(f"parameters {list(whole)} need their whole")
-        self.whole = whole
+    def __init__(self, params: Iterable[Any]) -> None:
+        self.params = list(params)
+        self.own: dict[int, Tensor] = {id(param): _parameter(param) for param in self.params}
+        """What each is stepped in, on this process."""
+
+    @torch.no_grad()
+    def take(self) -> None:
+        """Gather parameters and gradients."""
+        for param in self.params:
+            own, grad = self.own[id(param)], param.grad
+            own.grad = None if grad is None else whole(grad).to(own.dtype)
+            gathered = whole(param.detach())
+            # What others have written changes it; what is as it was stays what low bits belong to.
+            if not torch.equal(gathered, own):
+                own.copy_(gathered)
+
+    @torch.no_grad()
+    def put(self) -> None:
+        """Keep of each what is this process's."""
+        for param in self.params:
+            own = self.own[id(param)]
+            local(param).copy_(own.detach()[grid(shard_of(param).indices)])
+            own.grad = None
 
 
-def is_needed(optimizer: Any) -> bool:
-    """Tell if some parameter of an optimizer is sharded, or is to be stepped by parts."""
-    return optimizer._division is not None or any(
-        is_sharded(param) for group in optimizer.param_groups for param in group["params"]
-    )
+def _parameter(param: Any) -> Tensor:
+    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
 
 
 def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
@@ -68,14 +85,13 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
 
 def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
     """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
-    if group["differentiable"] or any(placement.is_partial() for placement in param.placements):
+    if (
+        not is_sharded(param)
+        or group["differentiable"]
+        or any(placement.is_partial() for placement in param.placements)
+    ):
         return False
     return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
-
-
-def whole_parameter(param: Any) -> Tensor:
-    """Make what all of a sharded parameter is stepped in, on each process."""
-    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
 
 
 def lies_in_order(param: LocalParameter) -> bool:
@@ -86,8 +102,3 @@ def lies_in_order(param: LocalParameter) -> bool:
 def sums(formula: Formula) -> bool:
     """Tell if a formula sums over all elements of a parameter."""
     return any(isinstance(node, Reduction) and node.how != "block_peak" for node in walk(*formula.outputs.values()))
-
-
-def numbers_of(rule: Any) -> set[str]:
-    """Name what is one number for a whole parameter."""
-    return {"step", *rule.scalars}
