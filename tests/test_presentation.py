@@ -1,5 +1,9 @@
 """An optimizer prints its rate and what differs from the defaults, in torch.optim's form; a notebook shows more."""
 
+import abc
+import copy
+import pydoc
+
 import pytest
 import torch
 from torch import nn
@@ -59,3 +63,22 @@ def test_a_notebook_sees_groups_and_formula():
     assert shown.startswith("$$\\begin{gathered}")
     assert all(line in shown for line in latex(_choice(thalweg.AdamW, {"weight_decay": 0.5}).program.formula))
     assert thalweg.LBFGS(params())._repr_latex_() is None
+
+
+@pytest.mark.parametrize("cls", [thalweg.Adam, thalweg.Muon, thalweg.LBFGS])
+def test_help_is_short_and_nothing_is_gone(cls):
+    """The options stand in the signature, and what they mean in the docstring."""
+    text = pydoc.plain(pydoc.render_doc(cls))
+    assert len(text.splitlines()) < 80
+    assert "step(self" in text
+    optimizer = cls(params())
+    assert {"step", "register_step_post_hook", "lr", "options"} <= set(dir(optimizer))
+    assert hasattr(cls, "register_step_post_hook")
+
+
+def test_a_class_may_have_an_abstract_base_too():
+    class Mine(thalweg.Adam, abc.ABC):
+        pass
+
+    assert isinstance(Mine(params()), thalweg.Adam)
+    assert copy.deepcopy(Mine(params())).lr == 0.01

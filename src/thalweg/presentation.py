@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -13,12 +14,22 @@ from .formula.latex import latex
 from .formula.trace import formula_of
 from .hyper import REQUIRED, Option, is_among
 
+BRIEF = {"update", "step", "explain", "memory", "metrics"}
+"""What `help` and `dir` list of a class; all else is there as before, and `dir` of an optimizer lists it."""
 
-class Shown:
+
+class Brief(ABCMeta):
+    """Lets `help(Adam)` fit a screen; a kind of ABCMeta, so that a class may also have an abstract base."""
+
+    def __dir__(cls) -> list[str]:
+        return sorted(BRIEF.intersection(super().__dir__()))
+
+
+class Shown(metaclass=Brief):
     """What every optimizer prints: its groups, each with its rate and the options that are not the defaults."""
 
     param_groups: list[dict[str, Any]]
-    options: Any
+    options: ClassVar[Any]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
