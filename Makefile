@@ -8,7 +8,7 @@ JOBS ?= 2
 
 .PHONY: demo test suite docs test-gpu bench-gpu fuzz check setup clean
 
-demo: setup ## train the digit classifier once with each optimizer
+demo: setup ## train the digit classifier once with each of eight optimizers
 	$(RUN)/thalweg compare --out demo
 
 test: setup ## everything that must hold

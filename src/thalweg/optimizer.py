@@ -22,6 +22,7 @@ from .formula.sides import Sides, first_against_rest
 from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared
 from .inside_update import InsideUpdate
+from .presentation import Shown
 from .state import checkpoint
 from .state.averaged import swapped_in
 from .state.entries import States
@@ -48,7 +49,7 @@ class _Typed:
     """Lets type checkers derive the signature of a class from its fields."""
 
 
-class Optimizer(_Typed, InsideUpdate, Traits, Uncompiled):
+class Optimizer(_Typed, InsideUpdate, Traits, Shown, Uncompiled):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
@@ -293,7 +294,6 @@ def plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
 # What torch.compile traces is the model; a step is machine code already, and runs between two of its graphs.
 _uncompiled_step = uncompiled(lambda optimizer, closure: optimizer.step(closure))
 _watched_step = torch.optim.Optimizer.profile_hook_step(plain_step)
-
 
 _flags = ("maximize", "foreach", "capturable", "differentiable", "fused")
 Optimizer.options = {name: option for name, option in declared(Optimizer).items() if name in _flags}

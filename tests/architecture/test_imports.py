@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "inside_update": set(),
     "traits": set(),
     "uncompiled": set(),
+    "presentation": {"formula", "hyper"},
     "optimizer": {
         "formula",
         "distributed",
@@ -36,6 +37,7 @@ MAY_IMPORT = {
         "arguments",
         "inside_update",
         "traits",
+        "presentation",
         "groups",
         "definition",
         "uncompiled",
@@ -53,9 +55,10 @@ MAY_IMPORT = {
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be, `lists`
 what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class says of
-itself, `definition` what it may define, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no
-engine; a closure method is none: it says itself what a saved run must be like, and multiplies vectors by the engine's
-compiled rows. A wrapper is none either: it puts other numbers into parameters for a while, as `state` does."""
+itself, `presentation` how an optimizer prints, `definition` what it may define, and `uncompiled` what torch.compile
+leaves alone. A rule knows no state and no engine; a closure method is none: it says itself what a saved run must be
+like, and multiplies vectors by the engine's compiled rows. A wrapper is none either: it puts other numbers into
+parameters for a while, as `state` does."""
 
 ONLY_IN = {
     "torch.distributed": "distributed",

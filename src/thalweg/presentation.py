@@ -1,0 +1,82 @@
+"""How an optimizer shows itself: what differs from its defaults, in text, in a notebook, and as a formula."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from .formula.facts import known
+from .formula.latex import latex
+from .formula.trace import formula_of
+from .hyper import REQUIRED, Option, is_among
+
+BRIEF = {"update", "step", "explain", "memory", "metrics"}
+"""What `help` and `dir` list of a class; all else is there as before, and `dir` of an optimizer lists it."""
+
+
+class Brief(ABCMeta):
+    """Lets `help(Adam)` fit a screen; a kind of ABCMeta, so that a class may also have an abstract base."""
+
+    def __dir__(cls) -> list[str]:
+        return sorted(BRIEF.intersection(super().__dir__()))
+
+
+class Shown(metaclass=Brief):
+    """What every optimizer prints: its groups, each with its rate and the options that are not the defaults."""
+
+    param_groups: list[dict[str, Any]]
+    options: ClassVar[Any]
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for place, group in enumerate(self.param_groups):
+            lines += [f"Parameter Group {place}", *(f"    {line}" for line in _lines(self.options, group))]
+        return "\n".join([*lines, ")"])
+
+    def _repr_html_(self) -> str:
+        """Show a table of the groups in a notebook."""
+        rows = "".join(
+            f"<tr><td>{place}</td><td>{_count(group)}</td><td>{escape(', '.join(lines))}</td></tr>"
+            for place, (group, lines) in enumerate((group, _lines(self.options, group)) for group in self.param_groups)
+        )
+        head = "<tr><th>group</th><th>parameters</th><th>options</th></tr>"
+        return f"<b>{escape(type(self).__name__)}</b><table>{head}{rows}</table>"
+
+    def _repr_latex_(self) -> str | None:
+        """Show the formula that the first parameter follows, under its options; None where there is no formula."""
+        group = next((group for group in self.param_groups if group["params"]), None)
+        if group is None or not hasattr(type(self), "rule"):
+            return None
+        owner: Any = type(self)
+        lines = latex(formula_of(owner.rule_in(group), known(owner, group["params"][0], group)))
+        return r"$$\begin{gathered}" + r" \\ ".join(lines) + r"\end{gathered}$$"
+
+
+def _lines(options: Mapping[str, Option], group: Mapping[str, Any]) -> Iterator[str]:
+    """Write the rate, and each option that is not the default, by name; then what schedulers and users have added."""
+    for name in sorted(options):
+        if name in group and (name == "lr" or _differs(group[name], options[name].default)):
+            yield f"{name}: {_written(group[name])}"
+    for name in sorted(group.keys() - options.keys() - {"params", "param_names"}):
+        yield f"{name}: {_written(group[name])}"
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Tell if an option was given: a tensor always was."""
+    if isinstance(value, Tensor):
+        return True
+    both = [tuple(one) if isinstance(one, list) else one for one in (value, default)]
+    return default is REQUIRED or (type(value) is bool and value is not default) or not is_among(both[0], [both[1]])
+
+
+def _written(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) and value == float(f"{value:.6g}") else f"{value}"
+
+
+def _count(group: Mapping[str, Any]) -> str:
+    params = group["params"]
+    return f"{len(params)} ({sum(param.numel() for param in params):,} numbers)"
