@@ -13,8 +13,11 @@ FACTOR = 1_000_003
 
 
 def over_upper(matrices: Tensor, factors: Tensor) -> Tensor:
-    """Multiply by the inverse of an upper triangular matrix, from the right."""
-    solved: Tensor = torch.linalg.solve_triangular(factors, matrices, upper=True, left=False)
+    """Multiply by the inverse of an upper triangular matrix, from the right; a zero on its diagonal divides by 1."""
+    # A neuron without a gradient has a line of zeros, whose products are zeros: it stays as it is.
+    is_zero = factors.diagonal(dim1=-2, dim2=-1) == 0
+    divisible = factors + torch.diag_embed(is_zero.to(factors.dtype))
+    solved: Tensor = torch.linalg.solve_triangular(divisible, matrices, upper=True, left=False)
     return solved
 
 

@@ -102,3 +102,16 @@ def test_they_take_a_whole_model(name):
     assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.01]
     walk(optimizer, list(net.parameters()), range(2))
     assert f"{name}'s formula: 0.weight\n" in optimizer.explain()
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4)])
+def test_lines_without_a_gradient_rest(shape):
+    """As those of a neuron that is dead: nothing can be divided by their products."""
+    param = nn.Parameter(torch.ones(shape))
+    param.grad = torch.randn(shape)
+    resting = torch.zeros(shape, dtype=torch.bool)
+    (resting if shape[0] < shape[1] else resting.mT)[1] = True
+    param.grad[resting] = 0
+    thalweg.MUD([param], lr=0.1, weight_decay=0).step()
+    assert param.isfinite().all()
+    assert ((param == 1) == resting).all()
