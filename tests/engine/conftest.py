@@ -13,6 +13,7 @@ import thalweg
 from thalweg.engine import eager, launch
 from thalweg.engine.llvm import memory
 from thalweg.formula.expr import walk
+from thalweg.formula.facts import known
 from thalweg.formula.trace import formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
@@ -62,9 +63,10 @@ def _told(cls, options):
 
 
 def group_of(cls, options):
-    """Make a group with these options; None where the class does not accept them together."""
+    """Make a group with these options, and what is known of its parameter; None where they do not go together."""
+    param = torch.zeros(1)
     try:
-        return cls([torch.zeros(1)], **options).param_groups[0]
+        return known(cls, param, cls([param], **options).param_groups[0])
     except ValueError:
         return None
 

@@ -12,6 +12,7 @@ from ..distributed.local_parameter import LocalParameter, local_parameter
 from ..distributed.shards import grid, is_sharded, local, shard_of
 from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
+from ..state.keeping import draws
 from ..state.layout import whole
 from .gradients import ready_to
 from .rules import is_measured, rule_for
@@ -68,6 +69,8 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
         return "differentiable=True leaves every operation to autograd"
     if torch.strided not in optimizer.rule_in(group).owner.layouts:
         return "its rule is for sparse gradients"
+    if draws(group) and (optimizer.engine == "triton" or (param.device.type != "cpu" and optimizer.engine != "eager")):
+        return "kernels for GPUs are not told where an element stands in the whole tensor"
     formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
     if formula.has_lines:
         return "its formula speaks of rows and columns, or multiplies whole matrices"

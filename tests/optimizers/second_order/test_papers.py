@@ -60,7 +60,7 @@ CASES = [
 
 
 @ENGINES
-@pytest.mark.parametrize(("name", "rule", "options"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "rule", "options"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
 @pytest.mark.parametrize("sign", [1, -1], ids=["down", "up"])
 def test_the_papers_box(name, rule, options, engine, sign):
     start, gradients, seen = (
