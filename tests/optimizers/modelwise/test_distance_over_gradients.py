@@ -65,7 +65,7 @@ CASES = [("DoG", dog, {}), ("DoG", dog, {"reps_rel": 0.1, "eps": 1.0, "lr": 0.5}
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
-@pytest.mark.parametrize(("name", "rule", "options"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "rule", "options"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_plain_floats(name, rule, options, engine):
     params = parameters()
     wanted = rule(flat(params), [flat(gradients(step)) for step in range(STEPS)], **options)
