@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from abc import ABCMeta
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any, ClassVar
 
@@ -15,14 +17,17 @@ from .formula.trace import formula_of
 from .hyper import REQUIRED, Option, is_among
 
 BRIEF = {"update", "step", "explain", "memory", "metrics"}
-"""What `help` and `dir` list of a class; all else is there as before, and `dir` of an optimizer lists it."""
+"""What `help` lists of a class; all else is there as before."""
 
 
 class Brief(ABCMeta):
     """Lets `help(Adam)` fit a screen; a kind of ABCMeta, so that a class may also have an abstract base."""
 
-    def __dir__(cls) -> list[str]:
-        return sorted(BRIEF.intersection(super().__dir__()))
+    def __dir__(cls) -> Iterable[str]:
+        every = super().__dir__()
+        # `help` asks so. Whoever else asks, as `dir` and mocks do, is told of all there is.
+        is_help = sys._getframe(1).f_code is inspect.classify_class_attrs.__code__
+        return BRIEF.intersection(every) if is_help else every
 
 
 class Shown(metaclass=Brief):

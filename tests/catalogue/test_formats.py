@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg import AdamW, Fromage
-from thalweg.engine import launch
+from thalweg.engine import chunks, launch
 from thalweg.formula.rule import rule_of
 from thalweg.state.blocks import FEWEST
 
@@ -92,7 +92,7 @@ def test_any_number_of_threads_and_any_pieces(cls, required, kept, monkeypatch):
     once = trained(made(cls, required, **kept), 3)
     monkeypatch.setattr(launch, "ALONE", 0)
     for length, threads in ((256, 1), (512, 2), (1792, 2)):
-        monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+        monkeypatch.setattr(chunks, "CHUNK_LENGTHS", (length, length))
         torch.set_num_threads(threads)
         assert_same(once, trained(made(cls, required, **kept), 3))
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import launch
+from thalweg.engine import chunks, launch
 from thalweg.engine.llvm import threads
 
 from ..traits import one_of_each
@@ -51,7 +51,7 @@ def test_a_pool_serves_where_torch_has_no_openmp(cls, monkeypatch, counted):
 def test_a_step_returns_when_all_threads_are_done(works, monkeypatch):
     """One has much more to do than the other; what is written afterwards stays."""
     monkeypatch.setattr(threads, "openmp_works", lambda: works)
-    monkeypatch.setattr(launch, "CHUNK_LENGTHS", (1 << 22, 1 << 22))
+    monkeypatch.setattr(chunks, "CHUNK_LENGTHS", (1 << 22, 1 << 22))
     torch.set_num_threads(2)
     less, more = params = torch.zeros(1 << 20), torch.zeros(1 << 22)
     optimizer = Adam(params)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import launch
+from thalweg.engine import chunks, launch
 
 from ...traits import skip_where_refused
 from .. import oracle
@@ -126,7 +126,7 @@ def test_everything_around_a_formula(cls, name, dtype):
 
 def in_pieces(length, monkeypatch):
     """Cut the work into pieces of a length, which sums take in whole blocks, and tell the oracle."""
-    monkeypatch.setattr(launch, "CHUNK_LENGTHS", (length, length))
+    monkeypatch.setattr(chunks, "CHUNK_LENGTHS", (length, length))
     monkeypatch.setattr(oracle, "PIECE", -(-length // 256) * 256)
 
 
