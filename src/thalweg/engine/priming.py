@@ -78,6 +78,9 @@ def _states(optimizer: Any, item: Ready) -> dict[str, Any]:
 
 
 def _is_zero(rate: Any) -> bool:
+    # The zero that torch sets is on the CPU and part of no graph: nobody waits for a device to tell another one.
+    if isinstance(rate, Tensor) and (rate.requires_grad or rate.device.type != "cpu"):
+        return False
     return rate is not None and float(rate) == 0
 
 
