@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import traceback
@@ -13,19 +12,18 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from ..forked import FORKED
+
 SECONDS = 60
 """Within which processes meet, and answer each other: a hang is a failure."""
 
 
 def outcomes(cases: Sequence[Callable[..., Any]], count: int, *arguments: Any) -> dict[str, list[Any]]:
     """Run cases on so many processes; give by name what each process returned, or the text of its error."""
-    context = multiprocessing.get_context("forkserver")
-    # It imports torch once, and its children have it.
-    context.set_forkserver_preload(["torch.distributed.checkpoint.state_dict", "torch.distributed.fsdp", __name__])
     with tempfile.TemporaryDirectory() as folder:
-        queue = context.Queue()
+        queue = FORKED.Queue()
         members = [
-            context.Process(
+            FORKED.Process(
                 target=_member, args=(rank, count, f"{folder}/meeting", cases, arguments, queue), daemon=True
             )
             for rank in range(count)

@@ -1,19 +1,13 @@
-"""Call a function in a process of its own, forked from one that has only imported what all need.
-
-A process that starts from nothing spends its first seconds on importing torch.
-"""
+"""Call a function in a process of its own, forked from one that has only imported what all need."""
 
 import faulthandler
 import os
-import sys
 import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
-from multiprocessing import get_context
 from pathlib import Path
 
-from_imported = get_context("forkserver" if sys.platform != "win32" else "spawn")
-from_imported.set_forkserver_preload(["tests.engine.conftest"])
+from ..forked import FORKED
 
 
 def call_apart(function, *arguments, **options):
@@ -24,7 +18,7 @@ def call_apart(function, *arguments, **options):
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder, "said")
         said.touch()
-        process = from_imported.Process(target=_call, args=(said, dict(os.environ), function, arguments, options))
+        process = FORKED.Process(target=_call, args=(said, dict(os.environ), function, arguments, options))
         process.start()
         process.join(300)
         process.kill()

@@ -13,7 +13,7 @@ from thalweg import engine
 from thalweg.state import keeping
 
 PAGE = mmap.PAGESIZE
-SIZES = (*range(71), 255, 256, 257, 512)
+SIZES = (*range(36), 47, 48, 49, 63, 64, 65, 70, 255, 256, 257, 512)
 UNTOUCHED = 0xA5
 NO_ACCESS = 0
 

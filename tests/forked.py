@@ -1,0 +1,9 @@
+"""Processes forked from one that has imported what they need: from nothing, each would spend seconds on that."""
+
+import sys
+from multiprocessing import get_context
+
+FORKED = get_context("forkserver" if sys.platform != "win32" else "spawn")
+FORKED.set_forkserver_preload(
+    ["tests.engine.conftest", "torch.distributed.checkpoint.state_dict", "torch.distributed.fsdp", "thalweg"]
+)
