@@ -44,7 +44,7 @@ def adam(
 
 @of("AdamH")
 def adam_h(theta, gradients, *, betas=(0.9, 0.95), **options):
-    """Adam with another beta2: one number of a vector has no sphere. Matrices are in test_adam_h.py."""
+    """Adam with another beta2: one number of a vector has no sphere. Matrices have a test of their own."""
     yield from adam(theta, gradients, betas=betas, **options)
 
 

@@ -20,7 +20,7 @@ from ...formula import (
     transpose,
 )
 from ...hyper import Betas, Count, Decay, NonNegative, Positive
-from ...optimizer import Optimizer
+from .bases import BasesOptimizer
 
 __all__ = ["KLSOAP", "KLShampoo"]
 
@@ -28,7 +28,7 @@ LEAST, MOST = 10, 4000
 """One over the root of an eigenvalue is at most the size of its side, between these two, as in the authors' code."""
 
 
-class KullbackLeibler(Optimizer):
+class KullbackLeibler(BasesOptimizer):
     """What both have in common: the options, and for each side a basis and eigenvalues, scaled by the other's."""
 
     lr: NonNegative = 3e-3
@@ -40,51 +40,11 @@ class KullbackLeibler(Optimizer):
     max_precondition_dim: Count = 10000
     initial_eigenvalue: Positive = 0.1
 
-    phases = ("first", "refresh", "between")
-
     def initial_values_left(self):
         """Start with one number for all eigenvalues."""
         return self.initial_eigenvalue
 
     initial_values_right = initial_values_left
-
-    def initial_basis_left(self):
-        """Start as the parameter is, where there is no decomposition."""
-        return 1.0
-
-    initial_basis_right = initial_basis_left
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Real numbers are needed."""
-        if param.is_complex():
-            return f"{cls.__name__} is for real numbers", f"is {param.dtype}: pass it to AdamW"
-        return None
-
-    @classmethod
-    def phase_of(cls, options, step):
-        """Look for bases at first, and come nearer to the best ones every few steps from then on."""
-        if step == 1:
-            return "first"
-        return "refresh" if (step - 1) % options["precondition_frequency"] == 0 else "between"
-
-    def has_left(self):
-        """Tell if rows have a basis."""
-        return bool(self.is_matrix) and bool(self.rows <= self.max_precondition_dim)
-
-    def has_right(self):
-        """Tell if columns have a basis."""
-        return bool(self.is_matrix) and bool(self.columns <= self.max_precondition_dim)
-
-    def turned(self, x, basis_left, basis_right):
-        """Write a matrix in the bases."""
-        x = matmul(transpose(basis_left), x) if self.has_left() else x
-        return matmul(x, basis_right) if self.has_right() else x
-
-    def turned_back(self, x, basis_left, basis_right):
-        """Write a matrix as the parameter is again."""
-        x = matmul(basis_left, x) if self.has_left() else x
-        return matmul(x, transpose(basis_right)) if self.has_right() else x
 
     def moved(self, param, step):
         """Take a step, and let the new weights decay."""

@@ -30,7 +30,7 @@ from ...formula import (
     upper,
 )
 from ...hyper import Count, Decay, Fraction, NonNegative, OneOf, Positive
-from ...optimizer import Optimizer
+from .real import RealOptimizer
 
 __all__ = ["PSGDKron"]
 
@@ -44,7 +44,7 @@ BALANCED = 100
 """Updates after which the two factors are brought to one size."""
 
 
-class PSGDKron(Optimizer):
+class PSGDKron(RealOptimizer):
     """Momentum multiplied by fitted factors, by rows and by columns, that make gradients of one size in all directions.
 
     Li 2018, "Preconditioned stochastic gradient descent", https://arxiv.org/abs/1512.04202, with factors on a Lie
@@ -108,13 +108,6 @@ class PSGDKron(Optimizer):
             factor_right, factor_columns = (right, factor_columns) if self.has_right() else (factor_right, right)
         factors = factor_left, factor_right, factor_rows, factor_columns
         return param - self.lr * step, momentum_buffer, *factors, product_left, product_right
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Real numbers are needed."""
-        if param.is_complex():
-            return f"{cls.__name__} is for real numbers", f"is {param.dtype}: pass it to AdamW"
-        return None
 
     @classmethod
     def phase_of(cls, options, step):

@@ -15,12 +15,12 @@ from ...formula import (
     total_square,
 )
 from ...hyper import Count, Decay, NonNegative, OneOf, Positive, Threes, Whole
-from ...optimizer import Optimizer
+from .real import RealOptimizer
 
 __all__ = ["Scion"]
 
 
-class Scion(Optimizer):
+class Scion(RealOptimizer):
     """Momentum's farthest point in a ball, of the norm in which the layer's steps are to be of one size.
 
     Pethick et al. 2025, "Training deep learning models with norm-constrained LMOs", algorithms 1 and 2 (Scion and
@@ -58,8 +58,8 @@ class Scion(Optimizer):
     @classmethod
     def unfit(cls, param, options):
         """Real numbers are needed, and rows and columns for all norms but one."""
-        if param.is_complex():
-            return f"{cls.__name__} is for real numbers", f"is {param.dtype}: pass it to AdamW"
+        if fault := super().unfit(param, options):
+            return fault
         if options["norm"] in ("auto", "rms") or cls.sides(tuple(param.shape), options):
             return None
         return f"norm={options['norm']!r} is for matrices", (

@@ -19,12 +19,12 @@ from ...formula import (
     transpose,
 )
 from ...hyper import Betas, Count, Fraction, NonNegative, OneOf, Positive
-from ...optimizer import Optimizer
+from .real import RealOptimizer
 
 __all__ = ["Shampoo"]
 
 
-class Shampoo(Optimizer):
+class Shampoo(RealOptimizer):
     """Gradients multiplied by inverse roots of their mean products: of rows from the left, of columns from the right.
 
     Gupta, Koren & Singer 2018, "Shampoo: Preconditioned stochastic tensor optimization", algorithm 1,
@@ -101,8 +101,8 @@ class Shampoo(Optimizer):
     @classmethod
     def unfit(cls, param, options):
         """Real numbers are needed, and sides that can be cut."""
-        if param.is_complex():
-            return f"{cls.__name__} is for real numbers", f"is {param.dtype}: pass it to AdamW"
+        if fault := super().unfit(param, options):
+            return fault
         longest = options["block_size"]
         whole = cls.whole(tuple(param.shape), options)
         sizes = whole.count(param.shape)[1:] if whole else ()

@@ -18,12 +18,12 @@ from ...formula import (
     transpose,
 )
 from ...hyper import Betas, Count, Decay, NonNegative
-from ...optimizer import Optimizer
+from .bases import BasesOptimizer
 
 __all__ = ["SOAP"]
 
 
-class SOAP(Optimizer):
+class SOAP(BasesOptimizer):
     """Adam in the eigenvectors of the gradients' mean products with themselves, by rows and by columns.
 
     Vyas et al. 2024, "SOAP: Improving and stabilizing Shampoo using Adam", algorithm 3. https://arxiv.org/abs/2409.11321
@@ -46,8 +46,6 @@ class SOAP(Optimizer):
     precondition_1d: bool = False
     correct_bias: bool = True
     normalize_grads: bool = False
-
-    phases = ("first", "refresh", "between")
 
     def update(
         self,
@@ -85,50 +83,12 @@ class SOAP(Optimizer):
                 exp_avg_sq = sorted_columns(exp_avg_sq, order)
         return param, exp_avg, exp_avg_sq, products_left, products_right, basis_left, basis_right
 
-    def initial_basis_left(self):
-        """Start as the parameter is, where there is no decomposition."""
-        return 1.0
-
-    initial_basis_right = initial_basis_left
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Real numbers are needed."""
-        if param.is_complex():
-            return "SOAP is for real numbers", f"is {param.dtype}: pass it to AdamW"
-        return None
-
-    @classmethod
-    def phase_of(cls, options, step):
-        """Look for bases at first, and come nearer to the best ones every few steps from then on."""
-        if step == 1:
-            return "first"
-        return "refresh" if (step - 1) % options["precondition_frequency"] == 0 else "between"
-
     @classmethod
     def sides(cls, shape, options):
         """Take a vector as one column, where it is to have a basis."""
         if len(shape) == 1 and options["precondition_1d"]:
             return Sides((0,), (), 1)
         return super().sides(shape, options)
-
-    def has_left(self):
-        """Tell if rows have a basis."""
-        return bool(self.is_matrix) and bool(self.rows <= self.max_precondition_dim)
-
-    def has_right(self):
-        """Tell if columns have a basis."""
-        return bool(self.is_matrix) and bool(self.ndim > 1) and bool(self.columns <= self.max_precondition_dim)
-
-    def turned(self, x, basis_left, basis_right):
-        """Write a matrix in the bases."""
-        x = matmul(transpose(basis_left), x) if self.has_left() else x
-        return matmul(x, basis_right) if self.has_right() else x
-
-    def turned_back(self, x, basis_left, basis_right):
-        """Write a matrix as the parameter is again."""
-        x = matmul(basis_left, x) if self.has_left() else x
-        return matmul(x, transpose(basis_right)) if self.has_right() else x
 
     def rate(self):
         """Give the learning rate, corrected for means that start at zero; the first step is not counted."""
