@@ -8,24 +8,12 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula.matrix import MATRIX_FUNCTIONS, as_matrices
 
 from ...papers.muon_kin import mud, muown, polar
 from .beside import compare, walk
 from .test_soap import CHOSEN, Paper
 
 NAMES = ("Muown", "MUD", "SOAPMuon")
-
-
-@pytest.fixture
-def _exact(monkeypatch):
-    """Make matrices orthogonal by their singular values: the iteration has tests of its own."""
-
-    def made(stack, steps, eps, batch_dims, blocks, *coefficients):
-        u, _, v = torch.linalg.svd(as_matrices(stack.double(), batch_dims, blocks), full_matrices=False)
-        return (u @ v).reshape(stack.shape)
-
-    monkeypatch.setitem(MATRIX_FUNCTIONS, "orthogonalize", made)
 
 
 @pytest.mark.usefixtures("_exact")

@@ -5,24 +5,12 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula.matrix import MATRIX_FUNCTIONS, as_matrices
 
 from ...papers.scion import scion
 from .beside import compare, walked
 
 TUNED = {"lr": 0.1, "momentum": 0.8, "eps": 0.0}
 NORMS = ("spectral", "sign", "column", "row", "embedding", "rms")
-
-
-@pytest.fixture
-def _exact(monkeypatch):
-    """Make matrices orthogonal by their singular values: the iteration has tests of its own."""
-
-    def polar(stack, steps, eps, batch_dims, blocks, *coefficients):
-        u, _, v = torch.linalg.svd(as_matrices(stack.double(), batch_dims, blocks), full_matrices=False)
-        return (u @ v).reshape(stack.shape)
-
-    monkeypatch.setitem(MATRIX_FUNCTIONS, "orthogonalize", polar)
 
 
 @pytest.mark.usefixtures("_exact")
