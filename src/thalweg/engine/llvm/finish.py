@@ -3,7 +3,7 @@
 from ...formula.expr import BLOCK
 from .context import CHUNK, CONTEXT
 from .load import shared
-from .text import APART, SMALL, block, word
+from .text import SMALL, block, word
 
 
 def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
@@ -24,7 +24,7 @@ def address() -> int:
 
 
 ADD = f"""
-define internal void @add(ptr %to, ptr %from, i64 %count) {APART} {{
+define internal void @add(ptr %to, ptr %from, i64 %count) {SMALL} {{
 entry:
   %some = icmp sgt i64 %count, 0
   br i1 %some, label %one, label %exit
@@ -49,7 +49,7 @@ exit:
 
 # What adds the second half of some columns to the first, until one is left; 256 of them at most.
 FOLD = f"""
-define internal void @fold(ptr %sums, i64 %columns, i64 %count) {APART} {{
+define internal void @fold(ptr %sums, i64 %columns, i64 %count) {SMALL} {{
 entry:
   br label %level
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...formula.expr import BLOCK
-from .text import APART, block
+from .text import SMALL, block
 
 BOTH = {
     "total": ["{x} = fadd {type} {one}, {two}"],
@@ -24,7 +24,7 @@ VECTOR = 8
 def fold(kind: str) -> str:
     """Write the function that brings 256 columns together: each time, the second half is added to the first."""
     return f"""
-define internal double @fold.{kind}(ptr %columns) {APART} {{
+define internal double @fold.{kind}(ptr %columns) {SMALL} {{
 {block(_loaded(), _vectors_folded(kind), _vector_folded(kind))}
   %result = extractelement <1 x double> %all.1, i64 0
   ret double %result

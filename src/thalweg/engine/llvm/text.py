@@ -11,16 +11,15 @@ from ...formula.program import Slot
 
 SUFFIX = {"float": "f32", "double": "f64"}
 
-ATTRIBUTES = '"prefer-vector-width"="512" "no-builtins"'
-"""Of functions that compute much: wide vectors; and no loop is to become a call of a library's function."""
+ATTRIBUTES = 'noinline "prefer-vector-width"="512" "no-builtins"'
+"""Of functions that compute much: wide vectors; and no loop is to become a call of a library's function.
+
+Loops within loops are compiled one by one: as one large function they take half as long again, and run no faster."""
 
 SMALL = f"optsize {ATTRIBUTES}"
 """Of functions that run once a step: what they compute is little, and compiling them shall be."""
 
-APART = f"noinline {SMALL}"
-"""Of such functions that are called at several places."""
-
-STREAMING = '"prefer-vector-width"="256" "no-builtins"'
+STREAMING = 'noinline "prefer-vector-width"="256" "no-builtins"'
 """Of loops that wait for memory: on narrow numbers, half as wide vectors fetch it up to 1.4 times faster."""
 
 # The operations that are no single instruction, for each type to compute in.
