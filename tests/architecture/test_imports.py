@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,25 +80,31 @@ def part_of(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imports(path, tree=None):
-    """The modules a file imports, in full; those for type checkers alone are left out."""
+@cache
+def imports(path):
+    """List the modules that a file imports, in full; those for type checkers alone are left out."""
+    return list(imports_of(ast.parse(path.read_text()), path))
+
+
+def imports_of(tree, path):
+    """Find those of a tree that was read from a file: all that stand in it, functions included."""
     here = ("thalweg", *path.relative_to(ROOT).parts[:-1])
-    tree = tree or ast.parse(path.read_text())
-    checked_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in checked_only:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = here[: len(here) - node.level + 1] if node.level else ()
-            module = ".".join((*base, *filter(None, [node.module])))
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+    if isinstance(tree, ast.Import):
+        yield from (alias.name for alias in tree.names)
+    elif isinstance(tree, ast.ImportFrom):
+        base = here[: len(here) - tree.level + 1] if tree.level else ()
+        module = ".".join((*base, *filter(None, [tree.module])))
+        yield from (f"{module}.{alias.name}" for alias in tree.names)
+    elif isinstance(tree, ast.stmt | ast.Module | ast.excepthandler | ast.match_case):
+        for inner in statements(tree):
+            yield from imports_of(inner, path)
+
+
+def statements(node):
+    """List what a statement holds; an import is none of an expression's parts."""
+    is_for_checkers = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    held = [node.orelse] if is_for_checkers else [value for _, value in ast.iter_fields(node) if type(value) is list]
+    return [inner for values in held for inner in values if isinstance(inner, ast.AST)]
 
 
 def own_part(module):
@@ -184,7 +191,7 @@ def test_the_parser_sees_every_kind_of_import():
         "def late():\n    from llvmlite import ir\n"
         "if TYPE_CHECKING:\n    from ..optimizer import Optimizer\n"
     )
-    assert set(imports(ROOT / "engine" / "new.py", ast.parse(code))) == {
+    assert set(imports_of(ast.parse(code), ROOT / "engine" / "new.py")) == {
         "triton.language",
         "thalweg.formula.lerp",
         "thalweg.engine.eager",
