@@ -50,7 +50,7 @@ def test_the_start_is_the_published_one(name, value):
     assert float(problem.value(problem.start)) == pytest.approx(value, rel=1e-6)
 
 
-# These two take more than a thousand evaluations, ten times as long as all others together: benchmarks/closure.py has them.
+# These two take more than a thousand evaluations, ten times as long as all others together: the benchmark has them.
 LONG = {"network_fit", "nondiagonal_quartic"}
 
 
