@@ -8,22 +8,18 @@ torch adds up in float32, too, and rounds the sum once. So both ways differ by t
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from .symmetric_products import add_product, add_symmetric
+
 Threes = Iterable[tuple[float, float, float]]
 
 PIECE = 2**20
 """Elements that are worked on at once, unless one matrix alone has more: what fits a processor's caches stays there."""
-
-PANEL = 120
-"""Rows that are worth a product of their own, where half of a symmetric one is left out."""
-
-MOST_PANELS = 4
-"""Products that a symmetric one is made of at most: these leave out three eighths of it."""
 
 
 def iterated(x: Tensor, coefficients: Threes) -> Tensor:
@@ -63,8 +59,8 @@ def _in_bfloat16(x: Tensor, coefficients: Threes) -> Tensor:
 def _in_float32(x: Tensor, coefficients: Threes) -> Tensor:
     made = torch.empty(x.shape, dtype=torch.bfloat16)
     count = max(PIECE // max(x.shape[1] * x.shape[2], 1), 1)
-    for piece, new in zip(x.split(count), made.split(count), strict=True):
-        _take_steps(piece, new, coefficients)
+    for first in range(0, len(x), count):
+        _take_steps(x[first : first + count], made[first : first + count], coefficients)
     return made
 
 
@@ -76,14 +72,14 @@ def _take_steps(x: Tensor, made: Tensor, coefficients: Threes) -> None:
     gram, polynomial = torch.empty(2, count, rows, rows).unbind()
     narrow = torch.empty(count, rows, rows, dtype=torch.bfloat16)
     for a, b, c in coefficients:
-        _multiply_symmetric(wide, wide.mT, 0, 1, gram, gram)
+        add_symmetric(gram, wide, wide.mT, 0, 1, gram)
         _round(gram, narrow)
         if c:
-            _multiply_symmetric(gram, gram, b, c, gram, polynomial)
+            add_symmetric(gram, gram, gram, b, c, polynomial)
         else:
             torch.mul(gram, b, out=polynomial)
         _round(polynomial, narrow)
-        torch.baddbmm(wide, polynomial, wide, beta=a, out=next_wide)
+        add_product(wide, polynomial, wide, a, 1, next_wide)
         wide, next_wide = next_wide, wide
         _round(wide, made)
 
@@ -92,19 +88,3 @@ def _round(wide: Tensor, narrow: Tensor) -> None:
     """Round to bfloat16, in place; the other tensor has the numbers, too."""
     narrow.copy_(wide)
     wide.copy_(narrow)
-
-
-def _multiply_symmetric(left: Tensor, right: Tensor, beta: float, alpha: float, added: Tensor, out: Tensor) -> None:
-    """Compute beta * added + alpha * left @ right, which is symmetric: what is below its panels is a copy."""
-    for first, last in _panels(left.shape[1]):
-        above = out[:, first:last, first:]
-        torch.baddbmm(
-            added[:, first:last, first:], left[:, first:last], right[:, :, first:], beta=beta, alpha=alpha, out=above
-        )
-        out[:, last:, first:last].copy_(above[:, :, last - first :].mT)
-
-
-def _panels(rows: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into panels of about one size."""
-    count = min(max(rows // PANEL, 1), MOST_PANELS)
-    return ((rows * place // count, rows * (place + 1) // count) for place in range(count))
