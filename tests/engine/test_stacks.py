@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import thalweg
+from thalweg.engine import calculation
 from thalweg.formula import matrix
 
 SHAPES = [(6, 6), (4, 4), (6, 6), (5,), (6, 6), (6, 2, 3)]
@@ -33,17 +34,32 @@ def test_together_is_as_alone(options):
         torch.testing.assert_close(param, twin, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("options", "calls"), [({}, 3 * 8), ({"cautious": True}, 5 * 8)], ids=str)
-def test_products_of_one_shape_are_made_together(monkeypatch, options, calls):
-    """Eight products for each shape; where a formula sums over a parameter, for each parameter."""
+@pytest.mark.parametrize(("options", "stacks"), [({}, 3), ({"cautious": True}, 5)], ids=str)
+def test_products_of_one_shape_are_made_together(monkeypatch, options, stacks):
+    """Six products for each shape; where a formula sums over a parameter, for each parameter."""
     shapes = [(6, 4)] * 3 + [(4, 6)] + [(6, 2, 2)]
     params = [nn.Parameter(torch.ones(shape)) for shape in shapes]
     optimizer = thalweg.SOAP(params, **options)
     stepped([optimizer], params, 1)
-    made, matmul = [], matrix.ON_LINES["matmul"]
-    monkeypatch.setitem(matrix.ON_LINES, "matmul", lambda a, b: made.append(a.shape) or matmul(a, b))
+    alone = counted(matrix.ON_LINES["matmul"])
+    monkeypatch.setitem(matrix.ON_LINES, "matmul", alone)
+    added = [counted(getattr(calculation, name)) for name in ("add_product", "add_symmetric")]
+    monkeypatch.setattr(calculation, "add_product", added[0])
+    monkeypatch.setattr(calculation, "add_symmetric", added[1])
     stepped([optimizer], params, 2)
-    assert len(made) == calls
+    assert sum(each.calls for each in (alone, *added)) == 6 * stacks
+    assert added[1].calls == 2 * stacks
+
+
+def counted(function):
+    """Count the calls of a function."""
+
+    def call(*given):
+        call.calls += 1
+        return function(*given)
+
+    call.calls = 0
+    return call
 
 
 def test_groups_of_their_own_are_computed_apart():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -21,6 +21,7 @@ from ..state.initial import complete
 from ..state.keeping import formats
 from ..state.layout import overlapping, whole
 from .access import InGraph, InPlace, Touched
+from .calculation import Later, calculation_of
 from .choice import state_fault
 from .commit import Change, commit, entries
 from .gradients import Ready, refuse
@@ -112,11 +113,21 @@ def evaluate_all(updates: Sequence[Update]) -> None:
     with torch.set_grad_enabled(bool(first.item.group["differentiable"])):
         values = [update.values() for update in updates]
         if len(updates) == 1:
-            first.take(first.formula.rule(first.group(), values[0]))
+            first.take(_made(first, values[0], first.in_place(values[0])))
             return
-        outputs = first.formula.rule(first.group(), stacked(values))
+        outputs = _made(first, stacked(values))
         for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
             update.take(own)
+
+
+def _made(update: Update, values: dict[str, Any], in_place: Collection[str] = ()) -> Mapping[str, Any]:
+    """Call a formula, or calculate its graph, where that is the same in fewer calls."""
+    tensors = [value for value in values.values() if isinstance(value, Tensor)]
+    is_plain = all(map(has_memory, tensors)) and not (update.formula.rebinds or update.item.group["differentiable"])
+    calculation = calculation_of(update.formula) if is_plain else None
+    if calculation is None:
+        return update.formula.rule(update.group(), values)
+    return calculation(values, update.item.options, update.numbers(), in_place)
 
 
 class Update:
@@ -145,9 +156,23 @@ class Update:
         outputs = self._as_kept({name: plain(value) for name, value in results.items()})
         # What stays as it is needs no copy of its own: nothing is written there.
         self.outputs = {
-            name: self.access.apart(value, written) if self._is_new(name) else value for name, value in outputs.items()
+            name: self._apart(value, written) if self._is_new(name) else value for name, value in outputs.items()
         }
         self.changes = list(self._changes())
+
+    def in_place(self, values: Mapping[str, Any]) -> set[str]:
+        """Name what is computed with where it is kept, and as it is kept."""
+        return {
+            name
+            for name, form in self.kept.items()
+            if form.is_plain and _is_the_same(values[name], self._parts(name)[0]) and name not in self.formula.measured
+        }
+
+    def _apart(self, value: Any, written: Sequence[Tensor]) -> Any:
+        """Have a result that does not change while others are written."""
+        if not isinstance(value, Later):
+            return self.access.apart(value, written)
+        return value if all(self.access.apart(each, written) is each for each in value.factors) else value.new()
 
     def _is_new(self, name: str) -> bool:
         return name in self.formula.outputs and self.formula.changes(name)
@@ -167,9 +192,13 @@ class Update:
 
     def group(self) -> Group:
         """Give what the formula calls `self`."""
+        return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **self.numbers())
+
+    def numbers(self) -> dict[str, Any]:
+        """Give the numbers of the parameter and of the step."""
         given = {name: self.access.number(value) for name, value in self.given.items()}
-        numbers = {name: Number(value) for name, value in (self.item.numbers | {"step_count": self.count}).items()}
-        return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **numbers, **given)
+        own = self.item.numbers | {"step_count": self.count}
+        return {name: Number(value) for name, value in own.items()} | given
 
     def _values(self) -> dict[str, Any]:
         """Read everything; a state that these options do not need is None."""
@@ -212,6 +241,9 @@ class Update:
         return [tensors[part] for part in self.kept[name].symbols(name)]
 
     def _write(self, name: str, value: Any, place: int) -> Iterator[Change]:
+        if isinstance(value, Later):
+            yield partial(value.into, self._parts(name)[0].detach())
+            return
         names = list(self.kept[name].symbols(name))
         # Only what is rounded at random draws.
         written, changes = self.access.write(
@@ -236,6 +268,15 @@ class Update:
 
     def _key(self) -> int:
         return int(evaluate(word_key(), self.item.group, step_count=self.count, **self.item.numbers))
+
+
+def _is_the_same(value: Any, part: Tensor) -> bool:
+    """Tell if two tensors are one piece of memory, seen in one way."""
+    return (
+        isinstance(value, Tensor)
+        and (value.dtype, value.shape, value.stride()) == (part.dtype, part.shape, part.stride())
+        and value.data_ptr() == part.data_ptr()
+    )
 
 
 def access_to(formula: Formula, item: Ready) -> InPlace:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .bfloat16_products import iterated
 from .spectra import eigenbasis, inverse_root, iterated_root
 from .triangular import largest, normal, over_upper, spectral_bound
 
@@ -47,11 +48,7 @@ def newton_schulz(
     is_tall = x.shape[1] > x.shape[2]
     x = x.mT if is_tall else x
     x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=eps)
-    for a, b, c in threes(coefficients, int(steps)):
-        gram = x @ x.mT
-        # A cubic step has one product less.
-        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c) if c else b * gram
-        x = torch.baddbmm(x, polynomial, x, beta=a)
+    x = iterated(x, threes(coefficients, int(steps)))
     return (x.mT if is_tall else x).reshape(stack.shape)
 
 

@@ -28,9 +28,10 @@ class SOAP(BasesOptimizer):
 
     Vyas et al. 2024, "SOAP: Improving and stabilizing Shampoo using Adam", algorithm 3. https://arxiv.org/abs/2409.11321
     The first step only looks at the gradient. Every `precondition_frequency` steps the bases come nearer to the
-    eigenvectors (algorithm 4), and the second moment is put in their new order; the first one is kept as the parameter
-    is. A side longer than `max_precondition_dim` has no basis of its own, nor have vectors, unless `precondition_1d`:
-    they are Adam's then. Of a tensor with more dimensions the first one is the rows, all others together are columns.
+    eigenvectors (algorithm 4). Both moments are kept in the bases, as in the authors' code: the first one is turned to
+    the new ones, and the second is put in their order. A side longer than `max_precondition_dim` has no basis of its
+    own, nor have vectors, unless `precondition_1d`: they are Adam's then. Of a tensor with more dimensions the first
+    one is the rows, all others together are columns.
     `shampoo_beta` is the share of old products, betas[1] if None; with `normalize_grads` each step has a root mean
     square of 1.
     Tune: lr 3e-3, as AdamW's or three times that; precondition_frequency 10, more often for small batches.
@@ -60,13 +61,15 @@ class SOAP(BasesOptimizer):
     ):
         beta1, beta2 = self.betas
         if self.phase != "first":
-            exp_avg = lerp(exp_avg, grad, 1 - beta1)
             turned = self.turned(grad, basis_left, basis_right)
+            exp_avg = lerp(exp_avg, turned, 1 - beta1)
             exp_avg_sq = lerp(exp_avg_sq, turned * turned, 1 - beta2)
-            step = self.turned(exp_avg, basis_left, basis_right) / (sqrt(exp_avg_sq) + self.eps)
+            step = exp_avg / (sqrt(exp_avg_sq) + self.eps)
             param = param - self.rate() * self.normalized(self.turned_back(step, basis_left, basis_right))
             param = param * (1 - self.lr * self.weight_decay)
         weight = 1 - (beta2 if self.shampoo_beta is None else self.shampoo_beta)
+        if self.phase == "refresh":
+            exp_avg = self.turned_back(exp_avg, basis_left, basis_right)
         if self.has_left():
             products_left = lerp(products_left, matmul(grad, transpose(grad)), weight)
             if self.phase == "first":
@@ -81,6 +84,8 @@ class SOAP(BasesOptimizer):
             elif self.phase == "refresh":
                 basis_right, order = nearer_basis(products_right, basis_right)
                 exp_avg_sq = sorted_columns(exp_avg_sq, order)
+        if self.phase == "refresh":
+            exp_avg = self.turned(exp_avg, basis_left, basis_right)
         return param, exp_avg, exp_avg_sq, products_left, products_right, basis_left, basis_right
 
     @classmethod

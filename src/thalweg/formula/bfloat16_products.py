@@ -1,0 +1,90 @@
+"""Newton and Schulz's iteration in bfloat16: by a processor's own products, or by float32's where it has none.
+
+Where a processor has no instructions for bfloat16, torch multiplies one number after the other: 256 x 256 times the
+same took 25 ms on an AMD EPYC of 2021, and 0.75 ms in float32. A product of two such numbers is exact in float32, and
+torch adds up in float32, too, and rounds the sum once. So both ways differ by the order of a sum alone.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from .symmetric_products import add_product, add_symmetric
+
+Threes = Iterable[tuple[float, float, float]]
+
+PIECE = 2**20
+"""Elements that are worked on at once, unless one matrix alone has more: what fits a processor's caches stays there."""
+
+
+def iterated(x: Tensor, coefficients: Threes) -> Tensor:
+    """Take steps X <- a X + b (X X^T) X + c (X X^T)^2 X, each product being rounded to bfloat16.
+
+    Shape: (count, rows, columns) in bfloat16, to the same.
+    """
+    is_plain = type(x) is Tensor and x.device.type == "cpu" and not (torch.is_grad_enabled() and x.requires_grad)
+    return _in_float32(x, list(coefficients)) if is_plain and not has_own() else _in_bfloat16(x, coefficients)
+
+
+@cache
+def has_own() -> bool:
+    """Tell if this processor multiplies bfloat16 by instructions of its own, as far as torch knows."""
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    if any(getattr(torch.cpu, name, bool)() for name in asked):
+        return True
+    return platform.machine() in ("aarch64", "arm64") and _is_used_by_onednn()
+
+
+def _is_used_by_onednn() -> bool:
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+def _in_bfloat16(x: Tensor, coefficients: Threes) -> Tensor:
+    for a, b, c in coefficients:
+        gram = x @ x.mT
+        # A cubic step has one product less.
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c) if c else b * gram
+        x = torch.baddbmm(x, polynomial, x, beta=a)
+    return x
+
+
+def _in_float32(x: Tensor, coefficients: Threes) -> Tensor:
+    made = torch.empty(x.shape, dtype=torch.bfloat16)
+    count = max(PIECE // max(x.shape[1] * x.shape[2], 1), 1)
+    for first in range(0, len(x), count):
+        _take_steps(x[first : first + count], made[first : first + count], coefficients)
+    return made
+
+
+def _take_steps(x: Tensor, made: Tensor, coefficients: Threes) -> None:
+    """Write into another tensor what steps make of some matrices."""
+    count, rows, _ = x.shape
+    made.copy_(x)
+    wide, next_wide = torch.empty(2, *x.shape).copy_(x).unbind()
+    gram, polynomial = torch.empty(2, count, rows, rows).unbind()
+    narrow = torch.empty(count, rows, rows, dtype=torch.bfloat16)
+    for a, b, c in coefficients:
+        add_symmetric(gram, wide, wide.mT, 0, 1, gram)
+        _round(gram, narrow)
+        if c:
+            add_symmetric(gram, gram, gram, b, c, polynomial)
+        else:
+            torch.mul(gram, b, out=polynomial)
+        _round(polynomial, narrow)
+        add_product(wide, polynomial, wide, a, 1, next_wide)
+        wide, next_wide = next_wide, wide
+        _round(wide, made)
+
+
+def _round(wide: Tensor, narrow: Tensor) -> None:
+    """Round to bfloat16, in place; the other tensor has the numbers, too."""
+    narrow.copy_(wide)
+    wide.copy_(narrow)

@@ -1,0 +1,40 @@
+"""Products of matrices that are added to others, in one call of torch; of a symmetric one, little more than half."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+PANEL = 120
+"""Rows that are worth a product of their own, where half of a symmetric one is left out."""
+
+MOST_PANELS = 4
+"""Products that a symmetric one is made of at most: these leave out three eighths of it."""
+
+
+def add_product(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
+    """Compute beta * added + alpha * left @ right; `out` may be what it is added to.
+
+    Shape: (rows, inner) and (inner, columns), or stacks of as many, to (rows, columns).
+    """
+    add = torch.addmm if left.dim() == 2 else torch.baddbmm
+    return add(added, left, right, beta=beta, alpha=alpha, out=out)  # type: ignore[operator, no-any-return]
+
+
+def add_symmetric(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
+    """Do the same where the result is symmetric: what lies below its panels is a copy of what lies beside them."""
+    rows = left.shape[-2]
+    for first, last in _panels(rows) if left.device.type == "cpu" else [(0, rows)]:
+        beside = out[..., first:last, first:]
+        old = beside if added is out else added[..., first:last, first:]
+        add_product(old, left[..., first:last, :], right[..., first:], beta, alpha, beside)
+        out[..., last:, first:last].copy_(beside[..., last - first :].mT)
+    return out
+
+
+def _panels(rows: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into panels of about one size."""
+    count = min(max(rows // PANEL, 1), MOST_PANELS)
+    return ((rows * place // count, rows * (place + 1) // count) for place in range(count))

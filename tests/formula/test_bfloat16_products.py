@@ -1,0 +1,66 @@
+"""Steps of the iteration in bfloat16: the same numbers, whether a processor multiplies bfloat16 or float32."""
+
+import pytest
+import torch
+
+from thalweg.formula import bfloat16_products
+from thalweg.formula.bfloat16_products import PIECE, has_own, iterated
+
+EXACT = (2.0, -1.0, 0.5)
+"""Coefficients that leave whole numbers halves."""
+
+
+@pytest.fixture(params=[False, True], ids=["float32", "bfloat16"])
+def _has_own(request, monkeypatch):
+    monkeypatch.setattr(bfloat16_products, "has_own", lambda: request.param)
+
+
+def whole_numbers(*shape):
+    return torch.randint(-2, 3, shape).bfloat16()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 5, 7), (2, 120, 9), (2, 250, 8), (1, 391, 5), (2, 600, 4), (0, 3, 4), (2, 0, 3)], ids=str
+)
+@pytest.mark.parametrize("coefficients", [EXACT, (2.0, -1.0, 0.0)], ids=["quintic", "cubic"])
+@pytest.mark.usefixtures("_has_own")
+def test_each_product_is_summed_in_float32_and_rounded_once(shape, coefficients):
+    """Of whole numbers all sums are exact, in whatever order they are taken."""
+    x, (a, b, c) = whole_numbers(*shape), coefficients
+    gram = (x.double() @ x.double().mT).bfloat16().double()
+    polynomial = (b * gram + c * gram @ gram).bfloat16().double()
+    wanted = (a * x.double() + polynomial @ x.double()).bfloat16()
+    assert torch.equal(iterated(x, [coefficients]), wanted)
+
+
+@pytest.mark.usefixtures("_has_own")
+def test_no_step_changes_nothing():
+    x = whole_numbers(2, 3, 4)
+    assert torch.equal(iterated(x, []), x)
+
+
+@pytest.mark.usefixtures("_has_own")
+def test_steps_follow_each_other():
+    x = torch.randn(2, 6, 9).bfloat16() / 8
+    twice = iterated(iterated(x, [EXACT]), [(3.0, -3.0, 1.0)])
+    assert torch.equal(iterated(x, [EXACT, (3.0, -3.0, 1.0)]), twice)
+
+
+def test_a_stack_is_worked_on_in_pieces(monkeypatch):
+    monkeypatch.setattr(bfloat16_products, "has_own", lambda: False)
+    x = torch.randn(5, 6, 9).bfloat16() / 8
+    whole = iterated(x, [EXACT] * 2)
+    monkeypatch.setattr(bfloat16_products, "PIECE", 2 * 6 * 9)
+    assert torch.equal(iterated(x, [EXACT] * 2), whole)
+    assert PIECE > 5 * 6 * 9
+
+
+@pytest.mark.usefixtures("_has_own")
+def test_what_has_a_derivative_keeps_it():
+    x = (torch.randn(2, 3, 4) / 4).requires_grad_()
+    iterated(x.bfloat16(), [EXACT]).float().sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_torch_is_asked_once_and_what_it_does_not_know_is_no():
+    assert has_own() is has_own.__wrapped__()
