@@ -45,16 +45,16 @@ def measured(results: dict[str, Any]) -> Iterator[str]:
     )
     for found in rows(results, "bits"):
         yield (
-            f"\nParameters and states were compared bit for bit with the CPU's, for {found['checked']} of {found['of']} "
-            f"pairs of a rule and a format: {len(found['wrong'])} pairs differ."
+            f"\nParameters and states were compared bit for bit with the CPU's, for {found['checked']} of "
+            f"{found['of']} pairs of a rule and a format: {len(found['wrong'])} pairs differ."
         )
     yield from speeds(rows(results, "speed"))
     yield from latencies(rows(results, "latency"))
     yield from graphs(rows(results, "graph"))
     for found in rows(results, "Muon"):
         yield (
-            f"\nA step of Muon on the {found['matrices']} matrices of GPT-2 small's blocks takes {time(found['us'])} on "
-            f"the device and {time(found['host us'])} on the host. torch.optim.Muon takes {time(found['torch us'])} on "
+            f"\nA step of Muon on the {found['matrices']} matrices of GPT-2 small's blocks takes {time(found['us'])} "
+            f"on the device and {time(found['host us'])} on the host. torch.optim.Muon takes {time(found['torch us'])} on "
             f"the device, {found['torch us'] / found['us']:.1f} times as long."
         )
 
