@@ -54,8 +54,8 @@ def measured(results: dict[str, Any]) -> Iterator[str]:
     for found in rows(results, "Muon"):
         yield (
             f"\nA step of Muon on the {found['matrices']} matrices of GPT-2 small's blocks takes {time(found['us'])} "
-            f"on the device and {time(found['host us'])} on the host. torch.optim.Muon takes {time(found['torch us'])} on "
-            f"the device, {found['torch us'] / found['us']:.1f} times as long."
+            f"on the device and {time(found['host us'])} on the host. torch.optim.Muon takes {time(found['torch us'])} "
+            f"on the device, {found['torch us'] / found['us']:.1f} times as long."
         )
 
 
