@@ -130,6 +130,9 @@ def picture(results: dict[str, Any]) -> None:
         axis.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
         axis.axvline(1, color=GREY, linewidth=1)
         axis.set(title=name, xscale="log", xlim=(0.5, 3 * max(values)))
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("times faster than torch.optim's best of fused, foreach and for-loop; at the line, as fast")
+    figure.supxlabel(
+        "times faster than torch.optim's best step (fused, foreach, for-loop); at the line, as fast"
+    )
     figure.savefig(ROOT / "docs" / "step_time.png", dpi=150)
