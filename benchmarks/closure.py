@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from closure_profile import draw
 from counted import Run, run
 from problems import PROBLEMS, Problem
 from problems.physics import POISSON
@@ -141,25 +142,9 @@ def network_table(runs: Runs) -> str:
 
 
 def profile(runs: Runs, path: Path) -> None:
-    """Draw the share of problems that each method solves within a factor of the best one's evaluations."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+    """Draw how many evaluations each method needs, next to the fewest of all, on problems that dense methods can do."""
     keys = [problem.name for problem in PROBLEMS if problem.size <= 2000]
-    names = [name for name in SOLVERS if name in runs]
-    costs = {name: [runs[name][key].solved or math.inf for key in keys] for name in names}
-    best = [min(costs[name][i] for name in names) for i in range(len(keys))]
-    figure, axes = plt.subplots(figsize=(9, 5.5), constrained_layout=True)
-    for name in names:
-        factors = sorted(cost / least for cost, least in zip(costs[name], best, strict=True) if cost < math.inf)
-        shares = [(i + 1) / len(keys) for i in range(len(factors))]
-        style = "-" if name.startswith("thalweg") else ":"
-        axes.step([1, *factors, 32], [0, *shares, shares[-1]], style, where="post", label=name)
-    axes.set(xscale="log", xlim=(1, 32), ylim=(0, 1), xlabel="evaluations / fewest", ylabel="share of problems solved")
-    axes.legend(fontsize=7, loc="lower right")
-    figure.savefig(path, dpi=120)
+    draw({name: [runs[name][key].solved or math.inf for key in keys] for name in SOLVERS if name in runs}, path)
 
 
 if __name__ == "__main__":

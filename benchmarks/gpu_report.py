@@ -40,22 +40,22 @@ def measured(results: dict[str, Any]) -> Iterator[str]:
     (copied,) = rows(results, "copy")
     yield (
         f"Measured on {machine['date']} on one {machine['device']}, torch {machine['torch']}, Triton "
-        f"{machine['triton']}; medians of the device's own events. "
-        f"A copy within its memory: {copied['GB/s']:,.0f} GB/s."
+        f"{machine['triton']}. Times are medians, taken by the device's own events. "
+        f"The device copies within its memory at {copied['GB/s']:,.0f} GB/s."
     )
     for found in rows(results, "bits"):
         yield (
-            f"\nBits: {found['checked']} of {found['of']} pairs of a rule and a format were compared with the CPU's "
-            f"kernels, parameters and states: {len(found['wrong'])} differ."
+            f"\nParameters and states were compared bit for bit with the CPU's, for {found['checked']} of "
+            f"{found['of']} pairs of a rule and a format: {len(found['wrong'])} pairs differ."
         )
     yield from speeds(rows(results, "speed"))
     yield from latencies(rows(results, "latency"))
     yield from graphs(rows(results, "graph"))
     for found in rows(results, "Muon"):
         yield (
-            f"\nMuon on the {found['matrices']} matrices of GPT-2 small's blocks: {time(found['us'])} of the device, "
-            f"{time(found['host us'])} of the host; torch.optim.Muon {time(found['torch us'])}, "
-            f"{found['torch us'] / found['us']:.1f} times as long."
+            f"\nA step of Muon on the {found['matrices']} matrices of GPT-2 small's blocks takes {time(found['us'])} "
+            f"on the device and {time(found['host us'])} on the host. torch.optim.Muon takes {time(found['torch us'])} "
+            f"on the device, {found['torch us'] / found['us']:.1f} times as long."
         )
 
 
@@ -80,7 +80,7 @@ def _beside(row: dict[str, Any] | None) -> list[str]:
 
 def latencies(found: list[dict[str, Any]]) -> Iterator[str]:
     """Write what short steps take."""
-    yield "\n### Short steps: the device's time, and the host's\n"
+    yield "\n### Short steps: time on the device, and on the host\n"
     peers = "torch fused | torch foreach"
     yield f"| work | step | device | {peers} | host | with new gradients | {peers} |"
     yield "|---" * 9 + "|"
@@ -97,7 +97,7 @@ def latencies(found: list[dict[str, Any]]) -> Iterator[str]:
 def graphs(found: list[dict[str, Any]]) -> Iterator[str]:
     """Write what a replay of a captured step takes."""
     if found:
-        yield "\n### AdamW captured in a CUDA graph: a replay\n"
+        yield "\n### One replay of AdamW's step, captured in a CUDA graph\n"
         yield "| work | thalweg | torch fused |"
         yield "|---|---|---|"
         for row in found:
@@ -126,7 +126,7 @@ def static(counted: dict[str, Any], card: dict[str, Any] | None) -> Iterator[str
         cells += [str(row["registers"]), str(row["spills"]), row["accesses"], *expected]
         yield "| " + " | ".join([*cells, "" if share is None else f"{share:.0%}"]) + " |"
     prepare = [row["instructions"] for row in counted["rows"] if row["what"] == "prepare"]
-    yield f"\nAdamW's numbers of a step, computed before its pass in one warp: {prepare[0]} instructions."
+    yield f"\nBefore AdamW's pass, one warp computes the numbers of the step, in {prepare[0]} instructions."
     yield "\n" + " ".join(f"{line}." for line in counted["elsewhere"])
 
 

@@ -88,8 +88,8 @@ def table(results: dict[str, Any]) -> Iterator[str]:
     """Write what a person reads."""
     where = results["machine"]
     yield (
-        f"Measured on {where['date']} with {where['threads']} threads of an {where['cpu']}, torch {where['torch']}; "
-        "medians of interleaved runs.\n"
+        f"Measured on {where['date']} with {where['threads']} threads of an {where['cpu']}, torch {where['torch']}. "
+        "Times are medians of interleaved runs.\n"
     )
     yield "| matrices | thalweg | torch.optim.Muon | | the products alone | their share of the step |"
     yield "|---|---|---|---|---|---|"

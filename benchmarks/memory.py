@@ -62,11 +62,17 @@ def measured() -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> Iterator[str]:
     """Write what a person reads."""
-    yield f"{LAYERS} layers of {WIDTH} x {WIDTH}, float32, AdamW with 8-bit states; peak of the whole process:\n"
+    yield (
+        f"The peak memory of a process that trains {LAYERS} layers of {WIDTH} x {WIDTH} in float32, by AdamW with "
+        "8-bit states:\n"
+    )
     yield "| step | peak memory |\n|---|---|"
     for name in VARIANTS:
         yield f"| {name} | {results[name]['peak'] / 1e6:.0f} MB |"
-    yield f"\nSaved: {results['saved'] / 1e6:.0f} MB; the gradients are {results['gradients'] / 1e6:.0f} MB."
+    yield (
+        f"\nStepping inside of backward saves {results['saved'] / 1e6:.0f} MB; all gradients together take "
+        f"{results['gradients'] / 1e6:.0f} MB."
+    )
 
 
 def main() -> None:

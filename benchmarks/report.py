@@ -31,6 +31,8 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
     """Say for each workload how the optimizers do together."""
     yield place(results)
     yield ""
+    yield from (f"- *{name}*: {what}" for name, what in WORK.items())
+    yield ""
     yield "| work | memory's speed reached | where torch has a fused kernel | where it has none | Adam's step |"
     yield "|---|---|---|---|---|"
     for name, rows in by_workload(results).items():
@@ -43,15 +45,29 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
     yield ""
     first, threads = results["first step, ms"], results["two threads over one"]
     cold, warm, extra = first["cold"], first["disk cache warm"], results["extra memory of a step, MB"]
-    yield f"First step of a fresh process: {cold:.0f} ms more than the next, {warm:.0f} ms with compiled code on disk."
-    yield f"Two threads over one: {threads['in cache']:.2f} times in cache, {threads['in memory']:.2f} in memory."
-    yield f"A step's extra memory: {extra:.1f} MB."
+    yield (
+        f"- The first step of a fresh process takes {cold:.0f} ms longer than the next one, "
+        f"or {warm:.0f} ms longer if its compiled code is on disk."
+    )
+    yield (
+        f"- Two threads are {threads['in cache']:.2f} times as fast as one on tensors that lie in the cache, "
+        f"and {threads['in memory']:.2f} times on larger ones."
+    )
+    yield f"- A step takes {extra:.1f} MB of memory beside parameters, gradients and states."
     for name, row in results["new gradients"].items():
         yield (
-            f"Adam, {name}, with new gradient tensors each step: {time(row['thalweg'])}, "
-            f"{row['ratio']:.1f} times faster than torch's fused."
+            f"- Adam on *{name}*, with new gradient tensors in each step, takes {time(row['thalweg'])}: "
+            f"{row['ratio']:.1f} times faster than torch's fused step."
         )
 
+
+WORK = {
+    "4 x 8M": "four tensors of 8 million elements",
+    "GPT, 148 tensors, 10M": "the shapes of GPT-2, scaled down to 10 million elements",
+    "MLP, 6 tensors": "a perceptron of three layers, with widths of 64, 32, 32 and 10",
+    "1,000 x 8": "1,000 tensors of 8 elements",
+}
+"""What is stepped, in the order of workloads.py."""
 
 LARGE = ("4 x 8M", "GPT, 148 tensors, 10M")
 PEERS = ("torch fused", "torch foreach", "torch", "torch.compile")
@@ -80,7 +96,8 @@ def place(results: dict[str, Any]) -> str:
     machine = results["machine"]
     return (
         f"Measured on {machine['date']} with {machine['threads']} threads of an {machine['cpu']}, "
-        f"torch {machine['torch']}; medians of interleaved runs. Memory's speed is that of an in-place product."
+        f"torch {machine['torch']}. Times are medians of interleaved runs. Memory's speed is that at which one large "
+        "tensor is multiplied in place."
     )
 
 
@@ -113,6 +130,9 @@ def picture(results: dict[str, Any]) -> None:
         axis.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
         axis.axvline(1, color=GREY, linewidth=1)
         axis.set(title=name, xscale="log", xlim=(0.5, 3 * max(values)))
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("times faster than torch.optim's best of fused, foreach and for-loop; at the line, as fast")
+    figure.supxlabel(
+        "times faster than torch.optim's best step (fused, foreach, for-loop); at the line, as fast"
+    )
     figure.savefig(ROOT / "docs" / "step_time.png", dpi=150)

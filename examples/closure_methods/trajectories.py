@@ -1,4 +1,4 @@
-"""Draw the ways of the methods on Rosenbrock's, Beale's and Himmelblau's functions."""
+"""Draw the paths of four methods on Rosenbrock's, Beale's and Himmelblau's functions, a panel for each path."""
 
 import sys
 
@@ -27,19 +27,22 @@ def himmelblau(p):
 SCENES = [(rosenbrock, (-1.2, 1.0), 2.2), (beale, (1.0, 1.0), 4.2), (himmelblau, (0.0, 0.0), 4.8)]
 METHODS = ("lbfgs", "cg", "newton-cg", "trust-region")
 
-figure, rows = plt.subplots(1, len(SCENES), figsize=(15, 5), constrained_layout=True)
-for axes, (function, start, size) in zip(rows, SCENES, strict=True):
+figure, rows = plt.subplots(
+    len(SCENES), len(METHODS), figsize=(13, 10), sharex="row", sharey="row", layout="constrained"
+)
+for row, (function, start, size) in zip(rows, SCENES, strict=True):
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-size, size, 300)] * 2, indexing="xy"), -1)
-    axes.contour(grid[..., 0], grid[..., 1], function(grid).log1p(), 25, cmap="YlGnBu_r", linewidths=0.6)
-    for method in METHODS:
-        way = [torch.tensor(start, dtype=torch.float64)]
-        found = minimize(function, way[0], method, callback=way.append)
-        points = torch.stack(way)
-        axes.plot(
-            points[:, 0], points[:, 1], ".-", label=f"{method}: {found.nfev + found.nhev}", linewidth=1, markersize=4
-        )
-    axes.set(title=f"{function.__name__}: evaluations", xlim=(-size, size), ylim=(-size, size))
-    axes.legend(fontsize=8)
-path = sys.argv[1] if len(sys.argv) > 1 else "trajectories.png"
-figure.savefig(path, dpi=110)
-print(f"{path}: the ways of {', '.join(METHODS)}")
+    for axes, method in zip(row, METHODS, strict=True):
+        path = [torch.tensor(start, dtype=torch.float64)]
+        found = minimize(function, path[0], method, callback=path.append)
+        across, up = torch.stack(path).T
+        axes.contour(grid[..., 0], grid[..., 1], function(grid).log1p(), 25, colors="#999999", linewidths=0.4)
+        axes.plot(across, up, ".-", color="#0072B2", linewidth=1, markersize=4)
+        axes.plot(across[0], up[0], "o", color="#000000", label="start")
+        axes.plot(across[-1], up[-1], "*", color="#D55E00", markersize=12, label="end")
+        axes.set(title=f"{method}: {found.nfev + found.nhev} evaluations", xlim=(-size, size), ylim=(-size, size))
+    row[0].set_ylabel(function.__name__, weight="bold")
+rows[0, 0].legend(loc="lower left")
+file = sys.argv[1] if len(sys.argv) > 1 else "trajectories.png"
+figure.savefig(file, dpi=80)
+print(f"{file}: the paths of {', '.join(METHODS)}")

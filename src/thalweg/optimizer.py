@@ -177,7 +177,7 @@ class Optimizer(_Typed, InsideUpdate, Traits, Shown, Uncompiled):
         """Update every parameter that has a gradient, once; return the closure's loss, if there is a closure.
 
         A closure zeroes the gradients, computes the loss, calls `loss.backward()` and returns the loss. A step that
-        fails leaves parameters and states as they were.
+        fails leaves parameters and states as they were. `explain()`, `memory()` and `metrics` tell what it does.
 
         Raises RuntimeError for gradients that are sparse or do not fit their parameters, TypeError or RuntimeError
         for a closure that returns None or after which no parameter has a gradient.

@@ -16,8 +16,8 @@ from .formula.latex import latex
 from .formula.trace import formula_of
 from .hyper import REQUIRED, Option, is_among
 
-BRIEF = {"update", "step", "explain", "memory", "metrics"}
-"""What `help` lists of a class; all else is there as before."""
+BRIEF = {"step"}
+"""What `help` lists of a class, whose docstring names the rest; all else is there as before."""
 
 
 class Brief(ABCMeta):

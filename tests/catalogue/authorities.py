@@ -90,16 +90,16 @@ TABLE = [
 
 OTHERWISE = [
     #         ours          package         theirs              common          ours more / theirs more
-    Authority("ADOPT",      PO,             "ADOPT",            {"lr": 1e-2}, why="steps are counted before bounds are taken: the second gradient is bounded by 1.19 and not by 1", differs=2.1e-3),
-    Authority("ADOPT",      TIMM + "adopt", "Adopt",            {"lr": 1e-2}, why="the bound grows by a power of 0.333, and not of a quarter", differs=4.8e-3),
-    Authority("Adan",       OPTIMI,         "Adan",             {"lr": 1e-2, "weight_decay": 0}, why="eps is 1e-6; decay, here left out, is 0.02", differs=3e-7),
+    Authority("ADOPT",      PO,             "ADOPT",            {"lr": 1e-2}, why="it counts the step before it computes the bound: the second gradient is bounded by 1.19 and not by 1", differs=2.1e-3),
+    Authority("ADOPT",      TIMM + "adopt", "Adopt",            {"lr": 1e-2}, why="the exponent of the bound is 0.333 and not a quarter", differs=4.8e-3),
+    Authority("Adan",       OPTIMI,         "Adan",             {"lr": 1e-2, "weight_decay": 0}, why="eps is 1e-6; decay, which is switched off in this comparison, is 0.02", differs=3e-7),
     Authority("Aida",       PO,             "Aida",             {"lr": 1e-2}, why="eps is corrected for bias together with the root", differs=1.0e-7),
-    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2}, why="the model's gradients are clipped to a norm of 1, as with max_grad_norm=1, and parameters without decay have no trust ratio", differs=1.0e-2),
-    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.01}, {"cautious": True}, {"caution": True, "max_grad_norm": None}, why="the mask is put on before the trust ratio is taken, and not on the step", differs=5.4e-2),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2}, why="the gradients of the model are clipped to a norm of 1, as by max_grad_norm=1, and parameters without decay have no trust ratio", differs=1.0e-2),
+    Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.01}, {"cautious": True}, {"caution": True, "max_grad_norm": None}, why="the cautious mask is applied before the trust ratio is computed, and not to the step", differs=5.4e-2),
     Authority("MARS",       PO,             "MARS",             {"lr": 1e-2, "betas": (0.95, 0.99), "weight_decay": 0.0}, why="1e-15 is added inside of the root", differs=1.7e-7, least_dims=2),
     Authority("NovoGrad",   PO,             "NovoGrad",         {"lr": 1e-2, "grad_averaging": True}, why="the first gradient is not averaged", differs=5.1e-2),
-    Authority("RAdam",      PO,             "RAdam",            {"lr": 1e-2}, why="there is no step until the mean square is known well, where torch.optim takes steps of momentum", differs=3.1e-2),
-    Authority("SimplifiedAdEMAMix", PO,     "SimplifiedAdEMAMix", {"lr": 1e-2}, why="the slow mean is divided by the correction of the mean square, and not multiplied", differs=0.16),
+    Authority("RAdam",      PO,             "RAdam",            {"lr": 1e-2}, why="it takes no step until the mean square is known well, where torch.optim takes steps of momentum", differs=3.1e-2),
+    Authority("SimplifiedAdEMAMix", PO,     "SimplifiedAdEMAMix", {"lr": 1e-2}, why="the slow mean is divided by the correction of the mean square, and not multiplied by it", differs=0.16),
 ]  # fmt: skip
 """Where others do something else, as their defaults are: `differs` is by how much, of the largest number."""
 

@@ -13,7 +13,7 @@ ROWS = [
     Row(LIBRARY, "Adamax", "Adamax"),
     Row(LIBRARY, "ASGD", "ASGD"),
     Row(LIBRARY, "LBFGS", "LBFGS", {"line_search_fn": None, "tolerance_grad": 1e-7}),
-    Row(LIBRARY, "Muon", "Muon", note="with names, what is no matrix goes to AdamW in the same optimizer"),
+    Row(LIBRARY, "Muon", "Muon", note="with names, AdamW takes the parameters that are no matrices"),
     Row(LIBRARY, "NAdam", "NAdam"),
     Row(LIBRARY, "RAdam", "RAdam"),
     Row(LIBRARY, "RMSprop", "RMSProp"),

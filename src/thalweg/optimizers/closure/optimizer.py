@@ -87,7 +87,7 @@ class ClosureOptimizer(Optimizer):
             check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], cls.searches, where)
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Go down; return the loss at the start, as torch.optim.LBFGS does.
+        """Go down; return the loss at the start, as torch.optim.LBFGS does. `result` says why the step stopped.
 
         Raises TypeError without a closure, and whatever the closure raises.
         """

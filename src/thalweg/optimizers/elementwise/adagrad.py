@@ -45,7 +45,7 @@ class Adagrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """Divide by the root of a running mean of squares; `centered` takes off the squared mean: the variance.
+    """Divide by the root of a running mean of squares, or with `centered` by the root of the variance.
 
     Tieleman & Hinton 2012, "Lecture 6.5: RMSProp", https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf;
     centered: Graves 2013, "Generating sequences with recurrent neural networks", equations 38 to 45,

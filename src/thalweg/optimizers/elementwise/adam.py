@@ -14,12 +14,12 @@ __all__ = ["Adam", "AdamC", "AdamH", "AdamW", "Grams", "NAdamW"]
 
 
 class Adam(Optimizer):
-    """The mean gradient over the root of the mean squared gradient: steps of about lr, whatever the scale.
+    """Divide the mean gradient by the root of the mean squared gradient: steps of about lr, whatever the scale.
 
     Kingma & Ba 2015, "Adam: A method for stochastic optimization", algorithm 1. https://arxiv.org/abs/1412.6980
     `amsgrad` divides by the largest mean square so far: Reddi, Kale & Kumar 2018, "On the convergence of Adam and
     beyond", algorithm 2, with bias correction. https://openreview.net/forum?id=ryQu7f-RZ
-    Tune: lr between 1e-4 and 1e-2; the larger the batch, the larger; smaller betas[1] for gradients that change fast.
+    Tune: lr between 1e-4 and 1e-2, larger for larger batches; a smaller betas[1] for gradients that change fast.
     """
 
     lr: NonNegative = 1e-2
@@ -74,12 +74,12 @@ class AdamW(Adam):
 
 
 class AdamH(Adam):
-    """Adam on a sphere: each matrix keeps its length, and a step moves it by a share lr of that.
+    """Adam on a sphere: each matrix keeps its norm, and a step has the length lr times that norm.
 
     Wen et al. 2026, "Fantastic pretraining optimizers and where to find them II: hyperball optimization", around Adam.
     https://arxiv.org/abs/2606.16899
-    It is Adam with `hyperball=True`: weights of matrices do not decay. Vectors and numbers are Adam's, and so is
-    the first step of a matrix of zeros.
+    It is Adam with `hyperball=True`: weights of matrices do not decay. Vectors and single numbers take Adam's steps,
+    and so does a matrix of zeros, once.
     Tune: lr is the angle of a step, about 0.02 at its peak whatever the width, with a warm-up and a decay.
     """
 
@@ -95,7 +95,7 @@ class AdamC(Optimizer):
     Defazio 2025, "Why gradients rapidly increase near the end of training", algorithm 1. https://arxiv.org/abs/2506.02285
     Weights shrink by lr**2 / peak_lr * weight_decay. `peak_lr` is the largest rate of the schedule; None takes the
     largest one so far, which is the same from there on.
-    Tune: as AdamW; the paper decays so what a norm follows, and other weights as AdamW does.
+    Tune: as AdamW; in the paper only weights before a normalization decay like this, and others as in AdamW.
     """
 
     lr: NonNegative = 1e-3
@@ -122,7 +122,7 @@ class AdamC(Optimizer):
 
 
 class NAdamW(Optimizer):
-    """AdamW with Nesterov's momentum: the newest gradient enters the mean of a step once more.
+    """AdamW with Nesterov's momentum: each step counts the newest gradient once more.
 
     Dozat 2016, "Incorporating Nesterov momentum into Adam", https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, as
     Dahl et al. 2023, "Benchmarking neural network training algorithms", have it as their baseline, with one bias
@@ -147,7 +147,7 @@ class NAdamW(Optimizer):
 
 
 class Grams(Optimizer):
-    """The size of Adam's step, in the direction that the gradient itself has now.
+    """Steps of Adam's size, in the direction of the newest gradient.
 
     Cao et al. 2024, "Grams: Gradient descent with adaptive momentum scaling", algorithm 1.
     https://arxiv.org/abs/2412.17107

@@ -12,7 +12,8 @@ class AdaMax(Optimizer):
     """Adam with the largest recent gradient in place of the root mean square.
 
     Kingma & Ba 2015, "Adam: A method for stochastic optimization", algorithm 2. https://arxiv.org/abs/1412.6980
-    `eps` is added to the gradient's size, as in torch.optim, so that the first zero gradient divides nothing by zero.
+    `eps` is added to the gradient's size, as in torch.optim, so that a first gradient of zero does not lead to a
+    division by zero.
     Tune: as Adam, lr about twice as large.
     """
 

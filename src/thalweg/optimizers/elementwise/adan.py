@@ -8,7 +8,7 @@ __all__ = ["Adan"]
 
 
 class Adan(Optimizer):
-    """Means of the gradient, of its change, and of the square of what both foresee.
+    """Running means of the gradient, of its change, and of the square of the gradient that both predict.
 
     Xie et al. 2022, "Adan: Adaptive Nesterov momentum algorithm for faster optimizing deep models", algorithm 1, with
     `betas` being 1 minus the paper's. https://arxiv.org/abs/2208.06677

@@ -13,7 +13,7 @@ class AdEMAMix(Optimizer):
 
     Pagliardini, Ablin & Grangier 2024, "The AdEMAMix optimizer: Better, faster, older", algorithm 1, with weights that
     decay apart from the gradient. https://arxiv.org/abs/2409.03137
-    `alpha` is what the slow mean counts for; over `t_alpha` steps it grows from 0, and over `t_beta3` steps the slow
+    `alpha` is the weight of the slow mean; over `t_alpha` steps it grows from 0, and over `t_beta3` steps the slow
     mean's half-life grows from that of betas[0] to that of betas[2]; None leaves a warm-up out.
     Tune: as AdamW; t_alpha and t_beta3 the number of all steps, alpha from 4 to 10.
     """
@@ -44,11 +44,11 @@ class AdEMAMix(Optimizer):
 
 
 class SimplifiedAdEMAMix(Optimizer):
-    """One slow mean of gradients, and the newest gradient itself besides.
+    """One slow mean of gradients, to which the newest gradient is added.
 
     Morwani et al. 2025, "Connections between Schedule-Free optimizers, AdEMAMix, and accelerated SGD variants",
     section 5, with both corrected for starting at zero. https://arxiv.org/abs/2502.02431
-    `alpha` is what the newest gradient counts for, next to a mean; over `beta1_warmup` steps the mean's half-life grows
+    `alpha` is the weight of the newest gradient beside the mean; over `beta1_warmup` steps the mean's half-life grows
     from that of `min_beta1` to that of betas[0].
     Tune: as AdamW, with a smaller lr: each step is 1 + alpha times larger.
     """

@@ -11,12 +11,12 @@ __all__ = ["AdamAtan2"]
 
 
 class AdamAtan2(Optimizer):
-    """Adam with an arc tangent in place of the division: a gradient's scale has no say at all, however small it is.
+    """Adam with an arc tangent in place of the division: the scale of gradients does not matter at all.
 
     Everett et al. 2024, "Scaling exponents across parameterizations and optimizers", section 4.3.
     https://arxiv.org/abs/2407.05872
     A step is lr * a * atan2(m, b * sqrt(v)): its size is at most lr * a * pi / 2.
-    Tune: as AdamW; `a` of 1.27, which is 4 / pi, gives a gradient that never changes steps of lr, as Adam has.
+    Tune: as AdamW; with `a` of 1.27, which is 4 / pi, gradients that never change lead to steps of lr, as in Adam.
     """
 
     lr: NonNegative = 1e-4

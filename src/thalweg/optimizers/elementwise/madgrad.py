@@ -9,7 +9,7 @@ __all__ = ["MADGRAD"]
 
 
 class MADGRAD(Optimizer):
-    """The start less the weighted sum of gradients over the cube root of that of squares; parameters follow it slowly.
+    """Dual averaging: the weighted sum of all gradients over the cube root of that of their squares, with momentum.
 
     Defazio & Jelassi 2021, "Adaptivity without compromise: A momentumized, adaptive, dual averaged gradient method for
     stochastic optimization", algorithm 1, with lr + eps as the authors' code has it. https://arxiv.org/abs/2101.11075

@@ -9,7 +9,7 @@ __all__ = ["PID", "AggMo"]
 
 
 class AggMo(Optimizer):
-    """The mean of three momenta, from short to very long: oscillations of each are damped by the others.
+    """The mean of several momenta, from short to very long ones, which damp each other's oscillations.
 
     Lucas et al. 2019, "Aggregated momentum: stability through passive damping", section 3.
     https://arxiv.org/abs/1804.00325
@@ -34,7 +34,7 @@ class AggMo(Optimizer):
 
 
 class PID(Optimizer):
-    """A controller of gradients: the newest one, the sum of those before, and how they change.
+    """A PID controller: the newest gradient, the sum of earlier gradients, and the change of gradients.
 
     An et al. 2018, "A PID controller approach for stochastic optimization of deep networks", with the
     weights of the authors' code. https://openaccess.thecvf.com/content_cvpr_2018/html/An_A_PID_Controller_CVPR_2018_paper.html

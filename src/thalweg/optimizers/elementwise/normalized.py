@@ -9,7 +9,7 @@ __all__ = ["ADOPT", "LaProp"]
 
 
 class ADOPT(Optimizer):
-    """Divide each gradient by the mean square of those before it, then take the momentum: it converges for any beta2.
+    """Divide each gradient by the root mean square of earlier ones, then take the momentum: any beta2 converges.
 
     Taniguchi et al. 2024, "ADOPT: Modified Adam can converge with any beta2 with the optimal rate", algorithm 2, with
     step t's quotients bounded by (t - 1) ** clip_exponent. https://arxiv.org/abs/2411.02853

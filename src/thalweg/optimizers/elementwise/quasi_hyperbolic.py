@@ -11,12 +11,12 @@ __all__ = ["QHM", "QHAdam"]
 
 
 class QHM(Optimizer):
-    """A mean of gradients with a very long memory, and a share of the newest gradient beside it.
+    """A mean of gradients with a very long memory, mixed with the newest gradient.
 
     Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", equations 3 and 4.
     https://arxiv.org/abs/1810.06801
-    `nu` is what the mean counts for: 0 is gradient descent, 1 is momentum.
-    Tune: lr that of SGD with momentum, over 1 - its momentum; nu 0.7 and momentum 0.999 fit most.
+    `nu` is the weight of the mean: 0 is gradient descent, 1 is momentum.
+    Tune: the lr of SGD with momentum, over 1 - that momentum; nu 0.7 and momentum 0.999 suit most tasks.
     """
 
     lr: NonNegative = 1e-3
@@ -33,7 +33,7 @@ class QHM(Optimizer):
 
 
 class QHAdam(Optimizer):
-    """Adam whose two means count for a share each, and the newest gradient and its square for the rest.
+    """Adam whose two means are mixed with the newest gradient and its square.
 
     Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", section 4.
     https://arxiv.org/abs/1810.06801

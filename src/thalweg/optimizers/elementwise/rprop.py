@@ -8,7 +8,7 @@ __all__ = ["RProp"]
 
 
 class RProp(Optimizer):
-    """Each weight has a step size of its own: grown while the gradient keeps its sign, shrunk when it turns.
+    """Each weight has its own step size, which grows while the gradient keeps its sign and shrinks when it turns.
 
     Riedmiller & Braun 1993, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm",
     https://doi.org/10.1109/ICNN.1993.298623; where the sign turns, the weight rests: iRprop- of Igel & Hüsken 2003,

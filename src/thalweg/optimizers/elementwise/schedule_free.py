@@ -40,12 +40,12 @@ class NewestAndMean(TwoPoints):
 
 
 class ScheduleFreeSGD(NewestAndMean):
-    """SGD whose result is a mean of its points, taken as training goes: no schedule, and no end to be known before.
+    """SGD whose result is a running mean of its points: no schedule, and no need to know when training will end.
 
     Defazio et al. 2024, "The road less scheduled", equations 1 to 3. https://arxiv.org/abs/2405.15682
-    Gradients are taken `momentum` of the way from the fast point z to the mean. Steps count in the mean by
-    t**r * (largest lr so far)**weight_lr_power; lr grows to its value over `warmup_steps`. Call `eval()` before
-    validation and `train()` after it; models with BatchNorm want their statistics of the mean.
+    Gradients are taken `momentum` of the way from the fast point z to the mean. In the mean, step t has the weight t**r
+    * (largest lr so far)**weight_lr_power; lr grows to its value over `warmup_steps`. Call `eval()` before
+    validation and `train()` after it; models with BatchNorm need statistics that are taken at the mean.
     Tune: lr 10 to 50 times that of SGD with momentum, no schedule; momentum up to 0.98.
     """
 
@@ -67,7 +67,7 @@ class ScheduleFreeSGD(NewestAndMean):
 
 
 class ScheduleFreeAdamW(NewestAndMean):
-    """AdamW whose result is a mean of its points, taken as training goes, in place of momentum and schedule.
+    """AdamW whose result is a running mean of its points, in place of momentum and schedule.
 
     Defazio et al. 2024, "The road less scheduled", algorithm 1. https://arxiv.org/abs/2405.15682
     Options are those of ScheduleFreeSGD, with betas[0] as the momentum; weights decay at the point of the gradient.
@@ -96,7 +96,7 @@ class ScheduleFreeAdamW(NewestAndMean):
 
 
 class ScheduleFreeRAdam(NewestAndMean):
-    """Schedule-Free AdamW that needs no warm-up: steps start as small as the mean square is uncertain.
+    """Schedule-Free AdamW that needs no warm-up: steps are short while the mean square is uncertain.
 
     Defazio et al. 2024, "The road less scheduled", https://arxiv.org/abs/2405.15682, with the rectification of Liu et
     al. 2020, https://arxiv.org/abs/1908.03265, from a rho of 4 on as the authors' code has it. Before, there is no
@@ -132,12 +132,12 @@ class ScheduleFreeRAdam(NewestAndMean):
 
 
 class GPAAdamW(NewestAndMean):
-    """AdamW with a running mean of its points, and gradients taken between the mean and the newest of them.
+    """AdamW with a running mean of its points; gradients are taken between the mean and the newest point.
 
     Defazio et al. 2025, "Smoothing DiLoCo with primal averaging for faster training of LLMs", algorithm 1: generalized
     primal averaging. https://arxiv.org/abs/2512.17131
-    `mu_x` is what the mean remembers in a step, `mu_y` how far from the newest point towards the mean gradients are
-    taken. Call `eval()` before validation and `train()` after it.
+    `mu_x` is the share of the mean that stays in each step, `mu_y` how far from the newest point towards the mean
+    gradients are taken. Call `eval()` before validation and `train()` after it.
     Tune: as AdamW, with its schedule; mu_x 0.9967 remembers 300 steps.
     """
 

@@ -16,7 +16,8 @@ class SGD(Optimizer):
     Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", equations 1 to 4, with
     the learning rate outside of the momentum, as torch.optim has it. https://proceedings.mlr.press/v28/sutskever13.html
     The first step takes the gradient whole, whatever the dampening.
-    Tune: coming from Adam, lr about 100 times larger, momentum 0.9; with momentum, lr counts 1 / (1 - momentum) fold.
+    Tune: coming from Adam, lr about 100 times larger, momentum 0.9; momentum multiplies the effective lr by 1 / (1 -
+    momentum).
     """
 
     lr: NonNegative
@@ -53,7 +54,7 @@ class SGD(Optimizer):
 
 
 class ASGD(Optimizer):
-    """Gradient descent with a decaying rate, and the average of where it went in the state `ax`.
+    """Gradient descent with a decaying rate; the state `ax` is the average of the points that it visits.
 
     Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging", https://doi.org/10.1137/0330046;
     the schedule is that of Bottou 2010, "Large-scale machine learning with stochastic gradient descent", section 4.2.

@@ -12,7 +12,7 @@ __all__ = ["Lion", "SignSGD", "Signum", "Tiger"]
 
 
 class Lion(Optimizer):
-    """The sign of a momentum that the newest gradient counts for more in than in what is remembered.
+    """Steps of one size, in the direction of the sign of a momentum.
 
     Chen et al. 2023, "Symbolic discovery of optimization algorithms", program 1. https://arxiv.org/abs/2302.06675
     `betas[0]` is the share of the momentum in the step, `betas[1]` its share in the next momentum; weights decay apart
@@ -35,11 +35,12 @@ class Lion(Optimizer):
 
 
 class SignSGD(Optimizer):
-    """The sign of the gradient, or of its running mean where `momentum` is above zero.
+    """The sign of the gradient, or of its running mean if `momentum` is above zero.
 
     Bernstein et al. 2018, "signSGD: Compressed optimisation for non-convex problems", algorithms 1 and 2, with the mean
     taken by 1 - momentum. https://arxiv.org/abs/1802.04434
-    Tune: lr as for Adam, or a little smaller; with decay, set decoupled_weight_decay=True, or it only turns signs.
+    Tune: lr as for Adam, or a little smaller; with decay, set decoupled_weight_decay=True, since decay in the gradient
+    can only change signs.
     """
 
     lr: NonNegative = 1e-3

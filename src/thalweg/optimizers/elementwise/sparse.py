@@ -10,7 +10,7 @@ __all__ = ["SparseAdam"]
 
 
 class SparseAdam(Optimizer):
-    """Adam, lazily: elements without a gradient keep their means, and rest, until they have one again.
+    """Adam for sparse gradients: elements without a gradient keep their means, and do not move.
 
     Kingma & Ba 2015, "Adam: A method for stochastic optimization", the reordered form at the end of section 2, with eps
     beside the uncorrected root, as in torch.optim. https://arxiv.org/abs/1412.6980

@@ -15,7 +15,7 @@ class AdaBelief(Optimizer):
     Zhuang et al. 2020, "AdaBelief optimizer: Adapting stepsizes by the belief in observed gradients", algorithm 2, with
     eps added to the mean square in each step, too. https://arxiv.org/abs/2010.07468
     `rectify` waits with the division until the mean square is known well, as RAdam does.
-    Tune: as Adam; eps counts here: 1e-16 for float32, 1e-8 where training is unstable.
+    Tune: as Adam; eps matters here: 1e-16 for float32, 1e-8 where training is unstable.
     """
 
     lr: NonNegative = 1e-3
@@ -44,7 +44,7 @@ class Yogi(Optimizer):
     """Adam whose mean square moves by a share of the newest square, up or down: it forgets slowly.
 
     Zaheer et al. 2018, "Adaptive methods for nonconvex optimization", algorithm 2, with the bias corrections of later
-    code, which the paper has not. https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
+    code, which the paper does not have. https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
     Both means start at `initial_accumulator`.
     Tune: as Adam, lr about 10 times larger and eps 1e-3.
     """

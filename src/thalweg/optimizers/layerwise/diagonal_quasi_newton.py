@@ -11,12 +11,12 @@ LEAST_CURVATURE = 1e-2
 
 
 class ApolloDQN(Optimizer):
-    """Newton's method with a diagonal Hessian that satisfies the weak secant equation: curvature without products.
+    """Newton's method with a diagonal Hessian that is fitted to how gradients change (the weak secant equation).
 
     Ma 2020, "Apollo: An adaptive parameter-wise diagonal quasi-Newton method for nonconvex stochastic optimization",
     algorithm 1. https://arxiv.org/abs/2009.13586
     The learning rate grows from `init_lr` to lr over the first `warmup_steps`, which the author found to be needed.
-    Tune: lr 10 times Adam's or more, up to 0.5 for images; weight_decay SGD's.
+    Tune: lr 10 times Adam's or more, up to 0.5 for images; weight_decay as for SGD.
     """
 
     lr: NonNegative = 1e-2

@@ -13,9 +13,9 @@ class LDoG(Optimizer):
 
     Ivgi, Hinder & Carmon 2023, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", section 3.2:
     layer-wise DoG. https://arxiv.org/abs/2302.12022
-    `reps_rel` is the share of 1 plus its length that a parameter moves first; `init_eta`, if it is given, is the first
-    rate itself. `weight_decay` is added to gradients. The authors say that averaging is crucial: `ema_decay=0.999`, and
-    `averaged()` for what is judged.
+    A parameter first moves by `reps_rel` times 1 plus its norm; or `init_eta`, if it is given, is the first rate.
+    `weight_decay` is added to gradients. The authors say that averaging is crucial: `ema_decay=0.999`, and evaluate
+    within `averaged()`.
     Tune: nothing; reps_rel 1e-4 for models with batch normalization.
     """
 

@@ -11,14 +11,14 @@ __all__ = ["GrokAdamW"]
 
 
 class GrokAdamW(Optimizer):
-    """AdamW on gradients with their slow mean added, which forgets faster the worse validation is than training.
+    """AdamW on gradients to which their slow mean is added; it forgets faster when validation is worse.
 
     Kaddour's GrokAdamW as written by Hartford 2024, https://github.com/cognitivecomputations/grokadamw, after Lee et
     al. 2024, "Grokfast: Accelerated grokking by amplifying slow gradients", https://arxiv.org/abs/2405.20233
     Set `optimizer.grokking_signal` after each validation to how much worse it is than training, as a share: 0 to 1.
-    `alpha_init` is the slow mean's decay at a signal of 0, `lamb` what it counts for, and `gamma` by what share a
-    parameter's momentum is shorter than that of the one before it in the optimizer; the author's code counts in each
-    group anew.
+    `alpha_init` is the slow mean's decay at a signal of 0, `lamb` its weight, and `gamma` the share by which a
+    parameter's momentum is shorter than that of the parameter before it in the optimizer; the author's code counts
+    parameters anew in each group.
     Tune: as AdamW; each gradient is clipped to a norm of 1, unless max_tensor_norm is another.
     """
 

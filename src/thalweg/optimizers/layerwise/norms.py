@@ -9,11 +9,11 @@ __all__ = ["Fromage", "NovoGrad"]
 
 
 class Fromage(Optimizer):
-    """Each parameter turns by an angle of lr, whatever the size of its gradient, and is shrunk as much as that grew it.
+    """Each parameter turns by an angle of lr, whatever the size of its gradient, and is scaled back by its growth.
 
     Bernstein et al. 2020, "On the distance between two neural networks and the stability of learning", algorithm 1.
     https://arxiv.org/abs/2002.03432
-    A parameter or gradient of zeros has no norm to go by: it is plain descent then.
+    If the parameter or its gradient is zero, the step is that of gradient descent.
     Tune: 0.01 fits most networks; less later on.
     """
 
@@ -31,7 +31,7 @@ class NovoGrad(Optimizer):
 
     Ginsburg et al. 2019, "Stochastic gradient methods with layer-wise adaptive moments for training of deep networks",
     algorithm 1. https://arxiv.org/abs/1905.11286
-    Decay is part of what the momentum gathers. `grad_averaging` takes the mean in place of the sum, from the first
+    Decay goes into the momentum. `grad_averaging` takes the mean in place of the sum, from the first
     gradient on.
     Tune: lr 10 times Adam's; less sensitive to a warm-up.
     """

@@ -10,11 +10,11 @@ __all__ = ["Aida", "StableAdamW"]
 
 
 class StableAdamW(Optimizer):
-    """AdamW that slows down where a gradient is larger than its running mean says: no other clipping is needed.
+    """AdamW with shorter steps while gradients exceed their running mean, so that no other clipping is needed.
 
     Wortsman et al. 2023, "Stable and low-precision training for large-scale vision-language models", algorithm 2: the
     update clipping of Adafactor, with bias corrections inside of the betas. https://arxiv.org/abs/2304.13013
-    Weights decay by the rate that is left.
+    Weights decay by the reduced rate.
     Tune: as AdamW, without max_grad_norm.
     """
 
@@ -42,7 +42,7 @@ class Aida(Optimizer):
 
     Zhang, Niwa & Kleijn 2023, "On suppressing range of adaptive stepsizes of Adam to improve generalisation
     performance", algorithm 1 with two rounds of projections. https://arxiv.org/abs/2302.01029
-    `xi` keeps projections of nothing from being divided by zero.
+    `xi` is a small number that keeps a projection on zero from dividing by zero.
     Tune: as Adam.
     """
 

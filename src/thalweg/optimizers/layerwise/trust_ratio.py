@@ -12,10 +12,10 @@ class LAMB(Optimizer):
 
     You et al. 2020, "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2, with
     phi(z) = z. https://arxiv.org/abs/1904.00962
-    A parameter, or a direction, of zeros has no norm to go by: it is Adam's step then. The authors clip the gradients'
-    common norm at 1: `max_grad_norm=1`.
-    `trust_clip` takes no longer steps than Adam's: LAMBC. With `always_adapt=False` parameters without decay, as biases
-    and norms often are, take Adam's steps, as in NVIDIA's code.
+    If the parameter or the direction is zero, the step is Adam's. The authors clip the gradients' common norm at 1:
+    `max_grad_norm=1`.
+    `trust_clip` makes no step longer than Adam's, which is LAMBC. With `always_adapt=False` parameters without decay,
+    as biases and norms often are, take Adam's steps, as in NVIDIA's code.
     Tune: lr grows with the root of the batch size, from 2e-3 for batches of 512; no decay for biases and norms.
     """
 
@@ -45,7 +45,7 @@ class LARS(Optimizer):
 
     You, Gitman & Ginsburg 2017, "Large batch training of convolutional networks", algorithm 1.
     https://arxiv.org/abs/1708.03888
-    A parameter or gradient of zeros has no norm to go by: it is momentum's step then.
+    If the parameter or its gradient is zero, the step is that of momentum.
     `trust_clip` takes no larger rates than lr, as LARC does; `nesterov` looks ahead along the momentum. With
     `always_adapt=False` parameters without decay take momentum's steps.
     Tune: lr as for SGD, times the batch size over 256, after a warm-up; trust_coefficient 1e-3; no decay for biases and

@@ -12,7 +12,7 @@ __all__ = ["MARS"]
 
 
 class MARS(Optimizer):
-    """AdamW on gradients that are corrected by their last change, which takes noise out of them.
+    """AdamW on gradients that are corrected by their last change, which reduces their noise.
 
     Yuan et al. 2024, "MARS: Unleashing the power of variance reduction for training large models", algorithm 2 with the
     gradient of the last batch, as in the authors' code. https://arxiv.org/abs/2411.10438

@@ -30,9 +30,9 @@ class Dion(WholeModel):
     """Momentum made orthogonal in a few directions, which follow its largest singular values by one product a step.
 
     Ahn et al. 2025, "Dion: Distributed orthonormalized updates", algorithm 1. https://arxiv.org/abs/2504.05295
-    What the directions do not see stays in the momentum, and so does a share `momentum` of what they do. There are
-    `rank_fraction` times the smaller side of them, rounded up; they start from random numbers of `seed` and the
-    parameter. A whole model is taken as by Muon: `Dion(model.named_parameters())`.
+    What lies outside of the directions stays in the momentum, and so does a share `momentum` of what lies within. The
+    number of directions is `rank_fraction` times the smaller side, rounded up; they start from random numbers of `seed`
+    and the parameter. It takes a whole model as Muon does: `Dion(model.named_parameters())`.
     Tune: lr 0.01 for every size, and AdamW's beside it; rank_fraction 1/4 or less where matrices are large.
     """
 
@@ -73,12 +73,13 @@ class Dion(WholeModel):
 
 
 class Dion2(Orthogonalized):
-    """Muon on the rows, or columns, of the momentum that have grown largest; the others wait, and go on growing.
+    """Muon on those rows, or columns, of the momentum that have grown largest; the others wait, and go on growing.
 
     Ahn, Amsel & Langford 2025, "Dion2: A simple method to shrink matrix in Muon", algorithm 1.
     https://arxiv.org/abs/2512.16928
-    Of the smaller side `fraction` of the lines, rounded up, are chosen by the sums of their sizes; of what was stepped
-    along, `momentum` stays. A whole model is taken as by Muon, and all other options are Muon's.
+    A share `fraction` of the lines of the smaller side, rounded up, is chosen: those with the largest sums of absolute
+    values. Of what was stepped along, the share `momentum` stays. It takes a whole model as Muon does, and all other
+    options are Muon's.
     Tune: lr and weight_decay as Muon's; fraction 1/4.
     """
 

@@ -86,7 +86,7 @@ class KullbackLeibler(BasesOptimizer):
 
 
 class KLShampoo(KullbackLeibler):
-    """Momentum over the roots of both sides' eigenvalues, in their bases: each side is seen as the other has scaled it.
+    """Shampoo in which the products of each side are weighted by the eigenvalues of the other side.
 
     Lin et al. 2025, "Understanding and improving Shampoo and SOAP via Kullback-Leibler minimization", KL-Shampoo, and
     its authors' code. https://arxiv.org/abs/2509.03378
@@ -127,7 +127,7 @@ class KLShampoo(KullbackLeibler):
 
 
 class KLSOAP(KullbackLeibler):
-    """Adam in the bases of KL-Shampoo: SOAP, where each side is seen as the other has scaled it.
+    """SOAP in the bases of KL-Shampoo: products of each side are weighted by the other side's eigenvalues.
 
     Lin et al. 2025, "Understanding and improving Shampoo and SOAP via Kullback-Leibler minimization", KL-SOAP, and its
     authors' code. https://arxiv.org/abs/2509.03378

@@ -20,12 +20,13 @@ __all__ = ["MUD"]
 
 
 class MUD(WholeModel):
-    """Muon with a triangle in place of its iteration: each row less what earlier rows have of it, at one length.
+    """Muon with a triangular factor in place of its iteration: each row loses its parts along earlier rows.
 
     Southworth & Thomas 2026, "Beyond Muon: MUD (MomentUm Decorrelation) for faster transformer training", algorithm 1.
     https://arxiv.org/abs/2603.17970
-    Lines of the smaller side are brought to a length of 1, divided by the triangle of their products, and brought to a
-    length of 1 again, `passes` times. Updates have the size of AdamW's. A whole model is taken as by Muon.
+    Rows (columns, if there are fewer of them) are brought to a length of 1, divided by the triangle of their products,
+    and brought to a length of 1 again, `passes` times. Updates have the size of AdamW's. It takes a whole model as Muon
+    does.
     Tune: AdamW's lr and weight_decay; passes 1.
     """
 

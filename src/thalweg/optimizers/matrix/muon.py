@@ -48,19 +48,21 @@ class Muon(Orthogonalized):
     "spectral_unclamped" is the root of rows over columns, also below 1: torch.optim has it from version 2.15 on.
     `ns_coefficients` are three numbers for every step, three for each, or the name of such: "polar_express" (Amsel et
     al. 2025, https://arxiv.org/abs/2505.16932), "quintic", "cans", "aol", "deepseekv4" and "cubic5" beside "simple",
-    Jordan's own; where there are more `ns_steps`, the last three go on.
+    Jordan's own; if there are more `ns_steps`, the last three are used again.
 
-    `Muon(model.named_parameters())` takes a whole model: the weights between hidden layers are Muon's, and embeddings,
-    heads, norms, biases and whatever is no fit matrix (fewer than 4 rows or columns, 128 times as long as wide, 1 among
-    its first two sizes) are AdamW's, in a group of their own, whose lr is `adamw_lr` and whose weight_decay is
-    `adamw_weight_decay` when it is made; `adamw_lr` is 1e-3 by default, or lr itself with "match_rms_adamw".
-    `adamw_names` are the names that are AdamW's, in which `*` stands for anything: one without a dot is for any part of
-    a name. A group may decide by `use_muon`; parameters without names are all Muon's, as in torch.optim. `explain()`
-    says what went where, and why.
+    `Muon(model.named_parameters())` takes a whole model. The weights between hidden layers are Muon's. Embeddings,
+    heads, norms, biases, and matrices that are not fit for Muon (fewer than 4 rows or columns, 128 times as long as
+    wide, or 1 among the first two sizes) are AdamW's. They are in a group of their own, whose lr is `adamw_lr` and
+    whose weight_decay is `adamw_weight_decay` when it is made; `adamw_lr` is 1e-3 by default, or lr itself with
+    "match_rms_adamw".
+    `adamw_names` are names of parameters that are AdamW's, in which `*` stands for anything; a name without a dot
+    stands for any part of a full name. A group may decide by `use_muon`. Parameters without names are all Muon's, as in
+    torch.optim. `explain()` says which parameter went where, and why.
 
-    Of a tensor with more dimensions, as of a convolution, the first one is the rows; `batch_dims` says how many before
-    that only count matrices, as of stacked experts. `blocks` cuts the rows into as many matrices of one size: 3 for a
-    fused projection of queries, keys and values, the number of heads for one of heads.
+    If a tensor has more dimensions, as in a convolution, the first one is the rows, and all others together are the
+    columns. `batch_dims` is the number of leading dimensions that only count matrices, as in stacked experts. `blocks`
+    cuts the rows into this many matrices of one size: 3 for a fused projection of queries, keys and values, or the
+    number of heads.
     Tune: lr about 0.02, and AdamW's lr with "match_rms_adamw"; momentum 0.95.
     """
 
@@ -89,11 +91,11 @@ class Adapted(Orthogonalized):
 
 
 class AdaMuon(Adapted):
-    """Muon's directions over the root of their mean squares, element by element, with the length that Muon's have.
+    """Muon's directions divided by their root mean square, element by element, at the length of Muon's.
 
     Si, Zhang & Shen 2025, "AdaMuon: Adaptive Muon optimizer", algorithm 1. https://arxiv.org/abs/2507.11005
     The signs of the momentum are made orthogonal; `sign_stabilized=False` takes the momentum itself, as timm and
-    pytorch_optimizer do. All else is as for Muon.
+    pytorch_optimizer do. Everything else is as for Muon.
     Tune: AdamW's lr and weight_decay, as updates have the size of AdamW's.
     """
 
@@ -110,10 +112,10 @@ class AdaMuon(Adapted):
 
 
 class NorMuon(Adapted):
-    """Muon's directions over the root of their mean squares, row by row: each neuron's weights move as far.
+    """Muon's directions divided by their root mean square, row by row, so that all neurons move equally far.
 
     Li et al. 2025, "NorMuon: Making Muon more efficient and scalable", algorithm 1. https://arxiv.org/abs/2510.05491
-    All else is as for Muon.
+    Everything else is as for Muon.
     Tune: AdamW's lr and weight_decay, as updates have the size of AdamW's.
     """
 

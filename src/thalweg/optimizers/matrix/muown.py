@@ -12,12 +12,12 @@ __all__ = ["Muown"]
 
 
 class Muown(Orthogonalized):
-    """Rows as a length times a direction: Muon moves the directions, Adam the lengths, so that neither drifts.
+    """Each row is a length times a direction: Muon moves the direction and Adam the length, so that neither drifts.
 
     Lion, Hübler, Li, Orvieto & He 2026, "Muown: Row-norm control for Muon optimization", algorithm 1, and its authors'
     code. https://arxiv.org/abs/2605.10797
     `betas` and `magnitude_eps` are Adam's. A weight decay takes lr * weight_decay of the old weights off the new ones.
-    Rows of zeros have no direction, and stay. All else, and that a whole model is taken, is as for Muon.
+    Rows of zeros have no direction, and stay. It takes a whole model as Muon does, and everything else is as for Muon.
     Tune: AdamW's lr, as updates have the size of AdamW's.
     """
 

@@ -45,7 +45,7 @@ BALANCED = 100
 
 
 class PSGDKron(RealOptimizer):
-    """Momentum multiplied by fitted factors, by rows and by columns, that make gradients of one size in all directions.
+    """Momentum multiplied by two fitted factors, for rows and columns, that give gradients one size everywhere.
 
     Li 2018, "Preconditioned stochastic gradient descent", https://arxiv.org/abs/1512.04202, with factors on a Lie
     group, Pooladzandi & Li 2024, "Curvature-informed SGD via general purpose Lie-group preconditioners",
@@ -59,7 +59,8 @@ class PSGDKron(RealOptimizer):
     the first 500 steps, then less and less often, every 34th step from the 4,000th on; or as often as
     `preconditioner_update_probability` says, 0.1 being every 10th step. They are fitted to the momentum, or to
     gradients with `momentum_into_precond_update=False`, and balanced at every hundredth move. The root mean square of a
-    step is at most 1.1. weight_decay adds to the step, and decoupled_weight_decay=True takes it apart.
+    step is at most 1.1. weight_decay is added to the step; with decoupled_weight_decay=True weights decay apart from
+    it.
     Tune: lr a third of AdamW's; weight_decay as much greater.
     """
 

@@ -21,14 +21,15 @@ __all__ = ["Scion"]
 
 
 class Scion(RealOptimizer):
-    """Momentum's farthest point in a ball, of the norm in which the layer's steps are to be of one size.
+    """The point of a ball that lies farthest in momentum's direction, in a norm that suits the layer.
 
     Pethick et al. 2025, "Training deep learning models with norm-constrained LMOs", algorithms 1 and 2 (Scion and
     unconstrained Scion), with the balls of its table 2. https://arxiv.org/abs/2502.07529
-    `norm` says which ball: "spectral" makes a matrix orthogonal, times the root of outputs over inputs (of a
-    convolution, over its places besides); "sign" takes signs, over inputs; "column" brings each column to a root mean
-    square of 1, for first layers; "embedding" does that with each row, for `nn.Embedding`; "row" brings each row to a
-    length of 1 over the root of inputs, for last layers; "rms" brings all of a parameter to a root mean square of 1.
+    `norm` says which ball: "spectral" makes a matrix orthogonal, times the root of outputs over inputs (in a
+    convolution, also over the number of its places); "sign" takes signs, over inputs; "column" brings each column to a
+    root mean square of 1, for first layers; "embedding" does that with each row, for `nn.Embedding`; "row" brings each
+    row to a length of 1 over the root of inputs, for last layers; "rms" brings all of a parameter to a root mean square
+    of 1.
     "auto" is "spectral" for what has rows and columns, and "rms" for vectors.
 
     `scale` is the radius. `constrained` keeps weights in the ball, by a decay of lr. `momentum` is the share of the old

@@ -15,12 +15,12 @@ OTHERWISE = {"decoupled_weight_decay": "it would leave d out of the decay"}
 
 
 class DAdaptAdam(Optimizer):
-    """Adam in units of d, a lower bound of the distance to the solution, which grows as gradients show it.
+    """Adam in units of d, a lower bound of the distance to the solution, which grows as gradients reveal it.
 
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-Adaptation", algorithm 5, as in the authors' package.
     https://arxiv.org/abs/2301.07733
     A group's `d` is the estimate, the same for all groups, and lr * d its learning rate; `growth_rate` bounds how many
-    times larger `d` may become in a step. A group whose lr is 0 rests. `decouple` lets weights decay by lr * d.
+    times larger `d` may become in a step. A group whose lr is 0 does not move. `decouple` lets weights decay by lr * d.
     Tune: leave lr at 1, with the schedule that the rule alone would have; Prodigy is its quicker successor.
     """
 

@@ -18,13 +18,14 @@ OTHERWISE = {
 
 
 class DoG(Optimizer):
-    """The rate of all parameters is their largest distance from the start over the root of all squared gradients.
+    """The rate is the largest distance from the start over the root of the sum of all squared gradients.
 
     Ivgi, Hinder & Carmon 2023, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", equation 1.
     https://arxiv.org/abs/2302.12022
-    The first step goes `reps_rel` times 1 plus the norm that the model has when the optimizer is made. All groups share
-    the distance and the sum; each has its own lr, and one whose lr is 0 rests. The authors' package has a distance for
-    each group. The authors say that averaging is crucial: `ema_decay=0.999`, and `averaged()` for what is judged.
+    The first step has the length `reps_rel` times 1 plus the norm of the model at the time when the optimizer is made.
+    All groups share the distance and the sum; each has its own lr, and one whose lr is 0 rests. The authors' package
+    has a distance for each group. The authors say that averaging is crucial: `ema_decay=0.999`, and evaluate within
+    `averaged()`.
     Tune: nothing; reps_rel 1e-4 for models with batch normalization.
     """
 
@@ -67,7 +68,7 @@ class DoG(Optimizer):
 
 
 class DoWG(Optimizer):
-    """DoG that counts each gradient as much as the distance at its time says, and so less while it is near the start.
+    """DoG that weights each gradient by the squared distance at its time, so that early ones count less.
 
     Khaled, Mishchenko & Jin 2023, "DoWG unleashed: an efficient universal parameter-free gradient descent method",
     algorithm 1. https://arxiv.org/abs/2305.16284

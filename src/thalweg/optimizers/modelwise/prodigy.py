@@ -11,14 +11,14 @@ __all__ = ["Prodigy"]
 
 
 class Prodigy(Optimizer):
-    """Adam in units of d, an estimate of the distance to the solution, which grows as the gradients show it.
+    """Adam in units of d, an estimate of the distance to the solution, which grows as gradients reveal it.
 
     Mishchenko & Defazio 2024, "Prodigy: An expeditiously adaptive parameter-free learner", algorithm 4, with the
-    options of the authors' code (in which eps meets the d of after the step). https://arxiv.org/abs/2306.06101
+    options of the authors' code (where eps is multiplied by the d after the step). https://arxiv.org/abs/2306.06101
     A group's `d` is the estimate, the same for all groups; each group's own lr counts, and lr * d is its learning rate.
     `growth_rate` bounds how many times larger `d` may become in a step; `safeguard_warmup` keeps a warm-up's small lr
-    out of the estimate; `decouple` lets weights decay apart from the gradient. A group whose lr is 0 rests, and the
-    estimate leaves it out.
+    out of the estimate; `decouple` lets weights decay apart from the gradient. A group whose lr is 0 does not move, and
+    has no part in the estimate.
     Tune: leave lr at 1, with a cosine down to zero; d_coef from 0.5 to 2 for smaller or larger estimates.
     """
 

@@ -13,7 +13,7 @@ __all__ = ["AdaLOMO", "Adafactor"]
 
 
 class Adafactor(Optimizer):
-    """Adam's division by the root of mean squares, of which only the means of rows and of columns are kept.
+    """Adam's division by the root mean square, of which only the means of rows and columns are kept.
 
     Shazeer & Stern 2018, "Adafactor: adaptive learning rates with sublinear memory cost", algorithms 4, 5 and 6.
     https://arxiv.org/abs/1804.04235
@@ -109,7 +109,7 @@ class Adafactor(Optimizer):
 
 
 class AdaLOMO(Adafactor):
-    """Adafactor that steps by a share lr of each parameter's size, to be stepped in backward: next to no memory at all.
+    """Adafactor with steps of a share lr of each parameter's size, for stepping in backward: almost no memory.
 
     Lv et al. 2023, "AdaLomo: low-memory optimization with adaptive learning rate", algorithm 1.
     https://arxiv.org/abs/2310.10195

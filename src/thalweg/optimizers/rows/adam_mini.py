@@ -10,7 +10,7 @@ __all__ = ["AdamMini"]
 
 
 class AdamMini(Optimizer):
-    """Adam whose mean of squares is one number for a block of elements: a row, a tensor, or each element.
+    """Adam with one mean square for each block of elements: a row, a whole tensor, or a single element.
 
     Zhang et al. 2025, "Adam-mini: use fewer learning rates to gain more", algorithm 1. https://arxiv.org/abs/2406.16793
     The paper takes as `blocks` "rows" (a neuron's weights, the first dimension being neurons) for embeddings, outputs,

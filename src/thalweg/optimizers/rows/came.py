@@ -12,11 +12,11 @@ __all__ = ["CAME"]
 
 
 class CAME(Optimizer):
-    """Adafactor with momentum, divided by how far each direction strays from its mean.
+    """Adafactor with momentum, divided by how far each direction strays from its running mean.
 
     Luo et al. 2023, "CAME: confidence-guided adaptive memory efficient optimization", algorithm 2.
     https://arxiv.org/abs/2307.02047
-    The last two dimensions are rows and columns, as in the authors' code; of a vector all squares are kept, and its
+    The last two dimensions are rows and columns, as in the authors' code; for a vector all squares are kept, and its
     direction is the running mean itself. `eps` is added to the squares of gradients, and of what strays; `d` is the
     largest root mean square of a direction, inf for any.
     Tune: a tenth to a half of Adam's lr; the first two of `betas` as Adam's, the third above them.

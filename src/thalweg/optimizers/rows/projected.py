@@ -10,10 +10,10 @@ UNMASKED = {"cautious": "how much its weights decay depends on where the step go
 
 
 class SGDP(Optimizer):
-    """Momentum, less the part of a step along the weights where gradients stand at right angles to them.
+    """Momentum without its part along the weights, where gradients stand at right angles to the weights.
 
     Heo et al. 2021, "AdamP: slowing down the slowdown for momentum optimizers on scale-invariant weights", algorithm 1,
-    with weight decay as in the authors' code: times lr, over 1 - momentum.
+    with weight decay as in the authors' code: multiplied by lr / (1 - momentum).
     https://arxiv.org/abs/2006.08217
     Tune: SGD's lr and momentum.
     """
@@ -44,15 +44,16 @@ class SGDP(Optimizer):
 
 
 class AdamP(Optimizer):
-    """Adam, less the part of a step along the weights where gradients stand at right angles to them.
+    """Adam without the part of a step along the weights, where gradients stand at right angles to the weights.
 
     Heo et al. 2021, "AdamP: slowing down the slowdown for momentum optimizers on scale-invariant weights", algorithm 2.
     https://arxiv.org/abs/2006.08217
-    There a step along the weights only makes them grow, and all later ones smaller. The angle is looked at for each
-    row, that is, of the first dimension, as the channels of a convolution; where all rows stand so, each loses its
-    part; else the angle of the whole tensor decides. Vectors are Adam's. `delta`: the largest cosine of such angles,
-    over the root of a row's size; `wd_ratio`: the share of weight decay, which is decoupled, that is left there.
-    Tune: Adam's lr and weight_decay of AdamW's.
+    There a step along the weights only makes them grow, and all later steps smaller. First the angle of each row (an
+    index of the first dimension, such as a channel of a convolution) is looked at; if all are right angles, each row
+    loses its part. Else the angle of the whole tensor decides. Vectors take Adam's steps. `delta`: the largest cosine
+    of such angles, over the root of a row's size; `wd_ratio`: the share of the (decoupled) weight decay that is left
+    there.
+    Tune: Adam's lr and AdamW's weight_decay.
     """
 
     lr: NonNegative = 1e-3

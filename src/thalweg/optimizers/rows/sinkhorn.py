@@ -9,14 +9,14 @@ __all__ = ["SinkGD"]
 
 
 class SinkGD(Optimizer):
-    """Rows of the gradient are scaled to equal norms, then its columns, in turn, as in Sinkhorn's iteration.
+    """Scale the rows of the gradient to equal norms, then its columns, and so on, as in Sinkhorn's iteration.
 
     Scetbon et al. 2025, "Gradient multi-normalization for stateless and memory-efficient LLM training", algorithm 3.
     https://arxiv.org/abs/2502.06742
-    A row's norm becomes the root of the columns' number, and a column's that of the rows', so that elements have size
-    1 on the whole; `scale` makes rates Adam's, and 0.05 is what trainers take. It is for matrices, whose last two
-    dimensions are rows and columns; biases and norms are AdamW's. A row or column whose norm is `eps` or less
-    stays as it is.
+    The norm of a row becomes the root of the number of columns, and that of a column the root of the number of rows, so
+    that elements have a size of about 1. `scale` makes learning rates comparable with Adam's; trainers use 0.05. It is
+    for matrices, whose last two dimensions are rows and columns; leave biases and norms to AdamW. A row or column whose
+    norm is `eps` or less stays as it is.
     Tune: Adam's lr; five `iterations` are enough.
     """
 

@@ -8,12 +8,12 @@ __all__ = ["SM3"]
 
 
 class SM3(Optimizer):
-    """Adagrad with the smaller of a row's and a column's largest sum of squares, for each element.
+    """Adagrad that bounds each sum of squares by the smaller of two numbers: its row's and its column's.
 
     Anil et al. 2019, "Memory-efficient adaptive optimization", algorithm SM3-II. https://arxiv.org/abs/1901.11150
     A tensor of more than two dimensions is covered as a matrix: its first dimension is the rows, all others together
     are the columns. A vector keeps all its sums, and its steps are Adagrad's.
-    `beta` makes means that forget of the sums, whose covers never shrink then, as in the code that others use;
+    `beta` above 0 turns the sums into running means, whose bounds never shrink, as in the code that others use;
     `momentum` is a running mean of steps; `eps` is added below the root.
     Tune: lr about 0.1 after a warm-up; momentum 0.9.
     """

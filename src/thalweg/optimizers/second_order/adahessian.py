@@ -16,11 +16,10 @@ class AdaHessian(WithHessian):
     Yao et al. 2021, "AdaHessian: An adaptive second order optimizer for machine learning", algorithm 1, without means
     over neighbours, and with weights that decay apart from the gradient, as in the authors' code.
     https://arxiv.org/abs/2006.00719
-    In each step pass `step(hessian=thalweg.hutchinson(model.parameters(), loss))`, computed before
-    `loss.backward()`; or call `loss.backward(create_graph=True)` and `optimizer.update_hessian()`. Where that is done
-    more rarely, the last estimate counts in the steps between. `hessian_power` of 1 is Newton's, and less is
-    nearer to momentum.
-    Tune: lr 0.1 to 0.15, whatever Adam's; everything else as for Adam.
+    In each step pass `step(hessian=thalweg.hutchinson(model.parameters(), loss))`, computed before `loss.backward()`;
+    or call `loss.backward(create_graph=True)` and `optimizer.update_hessian()`. If you do that more rarely, the last
+    estimate is used in between. `hessian_power` of 1 is Newton's, and less is nearer to momentum.
+    Tune: lr 0.1 to 0.15, whatever Adam's is; everything else as for Adam.
     """
 
     lr: NonNegative = 1e-1

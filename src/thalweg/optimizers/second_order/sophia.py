@@ -11,14 +11,14 @@ __all__ = ["SophiaG", "SophiaH"]
 
 
 class SophiaG(WithHessian):
-    """Momentum over a running mean of curvatures, no step longer than lr: curvature from labels that the model draws.
+    """Momentum divided by a running mean of curvature, from labels that the model draws; no step exceeds lr.
 
     Liu et al. 2023, "Sophia: A scalable stochastic second-order optimizer for language model pre-training", algorithm 3
     with the estimator of algorithm 2: Gauss, Newton and Bartlett's. https://arxiv.org/abs/2305.14342
     Every ten steps or so, sample labels from the model's own output, take the mean loss of these, call its
     `backward()`, then `optimizer.update_hessian()`, then `zero_grad()`; the squares of these gradients, times
     `batch_size`, are the curvature. `batch_size` counts what the loss is a mean of: tokens. `eps` is added to what is
-    divided by. Until the first call, each step is lr long in all places.
+    divided by. Until the first call, every element moves by lr.
     Tune: lr 0.8 of AdamW's; rho so that a tenth to a half of the elements are not bounded; weight_decay twice AdamW's.
     """
 
@@ -55,13 +55,13 @@ class SophiaG(WithHessian):
 
 
 class SophiaH(WithHessian):
-    """Momentum over a running mean of curvatures, no step longer than lr: curvature from products with the Hessian.
+    """Momentum divided by a running mean of curvature, from products with the Hessian; no step exceeds lr.
 
     Liu et al. 2023, "Sophia: A scalable stochastic second-order optimizer for language model pre-training", algorithm 3
     with the estimator of algorithm 1: Hutchinson's. https://arxiv.org/abs/2305.14342
     Every ten steps or so, pass `step(hessian=thalweg.hutchinson(model.parameters(), loss))`, computed before
     `loss.backward()`; or call `loss.backward(create_graph=True)` and `optimizer.update_hessian()`. `eps` is the least
-    that is divided by, also where a curvature is negative. Until the first time, each step is lr long in all places.
+    that is divided by, also where a curvature is negative. Until the first estimate, every element moves by lr.
     Tune: lr 0.8 of AdamW's; rho so that a tenth to a half of the elements are not bounded; weight_decay twice AdamW's.
     """
 

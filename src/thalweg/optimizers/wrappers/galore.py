@@ -17,7 +17,7 @@ GROWTH = 1.01
 
 
 class GaLore(LowRank):
-    """Any rule in the directions of a gradient's largest singular values: its states are of a few rows or columns.
+    """Any rule in the directions of the gradient's largest singular values, so that its states are small.
 
     Zhao et al. 2024, "GaLore: Memory-efficient LLM training by gradient low-rank projection", algorithm 2.
     https://arxiv.org/abs/2403.03507
@@ -26,7 +26,8 @@ class GaLore(LowRank):
     m by n numbers, m the smaller side, has directions of m by rank, found anew every `gap` steps, and states of rank by
     n; the rule's moments stay as they are when directions change. While a step is taken there are rank by n numbers
     more, in which the rule steps. A step is multiplied by `scale`; then the new matrix decays by lr * weight_decay,
-    whatever the rule does with its decay. Parameters that are no matrices, and groups with `rank=None`, are the rule's.
+    whatever the rule does with its decay. Parameters that are no matrices, and groups with `rank=None`, are stepped by
+    the rule itself.
 
     Where singular vectors cannot be found, the last directions stay, and `metrics["failed_decompositions"]` counts it.
     Raises ValueError for a rank larger than a matrix, and for a rule whose step depends on the parameter, as LAMB's.
@@ -48,12 +49,12 @@ class GaLore(LowRank):
 
 
 class Fira(GaLore):
-    """GaLore's steps, and the rest of each gradient besides, as large as the rule has made the part that it knows.
+    """GaLore's steps plus the rest of the gradient, scaled as the rule has scaled the part that it sees.
 
     Chen et al. 2024, "Fira: Can we achieve full-rank training of LLMs under low-rank constraint?", algorithm 1.
     https://arxiv.org/abs/2410.01623
     Each column of the rest (or row, of tall matrices) is multiplied by what the rule's step has there, over what the
-    projected gradient had. Its length may grow by 1.01 from one step to the next. All else is as for GaLore.
+    projected gradient had. Its length may grow by 1.01 from one step to the next. Everything else is as for GaLore.
     Tune: lr as for the rule itself.
     """
 
@@ -74,7 +75,7 @@ class Fira(GaLore):
 
 
 class APOLLO(LowRank):
-    """Gradients as they are, times how much a rule would scale them: seen in a few random directions.
+    """The gradient itself, scaled as a rule would scale it, which is estimated in a few random directions.
 
     Zhu et al. 2024, "APOLLO: SGD-like memory, AdamW-level performance", algorithm 1. https://arxiv.org/abs/2412.05270
     The rule steps the gradient in `rank` random directions, drawn anew every `gap` steps from `seed`, the parameter and

@@ -143,7 +143,7 @@ def _replicas() -> list[nn.Module]:
 
 
 def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
-    """Let `loss.backward()` update each parameter of a model as soon as its gradient is complete, and free that.
+    """Let `loss.backward()` update each parameter as soon as its gradient is complete, and then free the gradient.
 
     The same numbers come out as of `backward()` and `step()`, and the gradients never lie in memory together. Go on
     calling `optimizer.step()` after each backward: it finds no gradients, runs its hooks, and schedulers count it.

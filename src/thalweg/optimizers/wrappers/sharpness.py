@@ -111,12 +111,12 @@ class SAM:
 
 
 class ASAM(SAM):
-    """SAM with a ball that is wide for large parameters, and narrow for small ones: their scale has no say.
+    """SAM with a ball that is wide for large parameters, and narrow for small ones: their scale does not matter.
 
     Kwon et al. 2021, "ASAM: adaptive sharpness-aware minimization for scale-invariant learning of deep neural
     networks", algorithm 1 with the 2-norm. https://arxiv.org/abs/2102.11600
     The half axes of the ball are rho * (abs(parameter) + eta). With `eta=0` it is what others call SAM with
-    `adaptive=True`. All else is as in SAM.
+    `adaptive=True`. Everything else is as in SAM.
     Tune: rho 0.5 to 2, some ten times SAM's.
     """
 
@@ -136,7 +136,7 @@ class GSAM(SAM):
     Zhuang et al. 2022, "Surrogate gap minimization improves sharpness-aware training", algorithm 1.
     https://arxiv.org/abs/2203.08065
     `alpha` is the share of that part. The paper lets `rho` follow the learning rate: set `gsam.rho` beside the
-    scheduler. All else is as in SAM.
+    scheduler. Everything else is as in SAM.
     Tune: alpha 0.4, between 0.1 and 0.8.
     """
 
