@@ -1,8 +1,8 @@
-"""Gradients whose rows and columns are all brought to one length: no state at all."""
+"""Gradients whose rows and columns are all brought to one length: no state at all, or a momentum."""
 
-from ...formula import column_total, row_total, sqrt, where
+from ...formula import column_total, lerp, row_total, sqrt, where
 from ...formula.sides import last_two
-from ...hyper import Count, NonNegative
+from ...hyper import Count, Decay, NonNegative
 from ...optimizer import Optimizer
 
 __all__ = ["SinkGD"]
@@ -16,7 +16,8 @@ class SinkGD(Optimizer):
     A row's norm becomes the root of the columns' number, and a column's that of the rows', so that elements have size
     1 on the whole; `scale` makes rates Adam's, and 0.05 is what trainers take. It is for matrices, whose last two
     dimensions are rows and columns; biases and norms are AdamW's. A row or column whose norm is `eps` or less
-    stays as it is.
+    stays as it is. `momentum` above zero takes the running mean of gradients instead, as OneTrainer's SinkSGD does, or
+    with `nesterov` a mean of that and the newest one.
     Tune: Adam's lr; five `iterations` are enough.
     """
 
@@ -25,17 +26,23 @@ class SinkGD(Optimizer):
     iterations: Count = 5
     scale: NonNegative = 0.05
     eps: NonNegative = 1e-12
+    momentum: Decay = 0
+    nesterov: bool = False
 
     counts_steps = False
 
-    def update(self, param, grad):
+    def update(self, param, grad, momentum_buffer):
+        if self.momentum:
+            momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
+            grad = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
         rows, columns = 1, 1
         for _ in range(self.iterations):
             x = grad * rows * columns
             rows = rows * self.factor(sqrt(self.columns), sqrt(row_total(x * x)))
             x = grad * rows * columns
             columns = columns * self.factor(sqrt(self.rows), sqrt(column_total(x * x)))
-        return param * (1 - self.lr * self.weight_decay) - self.lr * self.scale * (grad * rows * columns)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.scale * (grad * rows * columns), momentum_buffer
 
     def factor(self, wanted, length):
         """Give what brings a length to the one that is wanted."""
