@@ -21,7 +21,11 @@ ONE_TRAINERS = {
     "SIGNSGD_ADV": ("adv_optm", "SignSGD_adv", {"momentum": 0.95}),
     "SINKSGD_ADV": ("adv_optm", "SinkSGD_adv", {"momentum": 0.95, "nesterov": True}),
     "PRODIGY_ADV": ("adv_optm", "Prodigy_adv", {"betas": (0.9, 0.99), "slice_p": 11}),
-    "MUON_ADV": ("adv_optm", "Muon_adv", {"beta1": 0.9, "nesterov": True, "rms_rescaling": True, "normuon_variant": True}),
+    "MUON_ADV": (
+        "adv_optm",
+        "Muon_adv",
+        {"beta1": 0.9, "nesterov": True, "rms_rescaling": True, "normuon_variant": True},
+    ),
     "ADAFACTOR": ("transformers", "Adafactor", {"scale_parameter": False, "relative_step": False}),
     "DADAPT_ADA_GRAD": ("dadaptation", "DAdaptAdaGrad", {}),
     "DADAPT_ADAM": ("dadaptation", "DAdaptAdam", {}),

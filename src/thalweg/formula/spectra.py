@@ -93,7 +93,8 @@ def polar(matrices: Tensor) -> Tensor:
 def _polar(matrices: Tensor) -> Tensor:
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
     least = values[..., :1] * max(matrices.shape[-2:]) * torch.finfo(matrices.dtype).eps
-    return (left * (values > least)[..., None, :]) @ right
+    made: Tensor = (left * (values > least)[..., None, :]) @ right
+    return made
 
 
 def _polars_one_by_one(matrices: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from .wrappers import APOLLO as APOLLO
 from .wrappers import ASAM as ASAM
 from .wrappers import GSAM as GSAM
 from .wrappers import SAM as SAM
+from .wrappers import EMANesterov as EMANesterov
 from .wrappers import Fira as Fira
 from .wrappers import GaLore as GaLore
 from .wrappers import QGaLore as QGaLore

@@ -34,7 +34,8 @@ def oblique_adam(w, *, is_matrix, lr=1e-3, betas=(0.9, 0.99), eps=1e-8, decay=0.
         t += 1
         m = each(lambda a, b: betas[0] * a + (1 - betas[0]) * b, m, g)
         v = each(lambda a, b: betas[1] * a + (1 - betas[1]) * b * b, v, g)
-        step = each(lambda a, b: a / (1 - betas[0] ** t) / (math.sqrt(b / (1 - betas[1] ** t)) + eps), m, v)
+        one, other = 1 - betas[0] ** t, 1 - betas[1] ** t
+        step = each(lambda a, b, one=one, other=other: a / one / (math.sqrt(b / other) + eps), m, v)
         lines, steps = (w, step) if rows else (columns(w), columns(step))
         new = [sphere(a, b, lr, decay) for a, b in zip(lines, steps, strict=True)]
         w = new if rows else columns(new)

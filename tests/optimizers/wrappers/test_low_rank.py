@@ -56,6 +56,11 @@ def test_q_galores_directions_are_half_a_byte_each():
     assert kept["direction_scales"].numel() == kept["direction_zeros"].numel() == 64 * 32 / 256
 
 
+def ours_for_theirs(grad, rank, type):  # noqa: A002, their name
+    found = singular_vectors(grad, rank, None)
+    return (found.mT if type == "right" else found).contiguous()
+
+
 def test_the_same_codes_and_gaps_as_the_authors(monkeypatch):
     """From the same singular vectors, whose signs are free."""
     try:
@@ -67,13 +72,7 @@ def test_the_same_codes_and_gaps_as_the_authors(monkeypatch):
         param = nn.Parameter(torch.zeros(shape))
         optimizer = thalweg.QGaLore([param], thalweg.SGD, rank=16, gap=1, lr=1.0, cos_threshold=0.0, queue_size=3)
         theirs = kind(16, update_proj_gap=1, quant=True, group_size=256, n_bit=4, cos_threshold=0.0, queue_size=3)
-        monkeypatch.setattr(
-            theirs,
-            "get_orthogonal_matrix",
-            lambda grad, rank, type: (
-                singular_vectors(grad, rank, None).mT if type == "right" else singular_vectors(grad, rank, None)
-            ).contiguous(),
-        )
+        monkeypatch.setattr(theirs, "get_orthogonal_matrix", ours_for_theirs)
         for step in range(12):
             walk(optimizer, [param], [step])
             theirs.project(param.grad, step)

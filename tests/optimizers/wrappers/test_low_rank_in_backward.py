@@ -1,4 +1,4 @@
-"""Rules of low rank that step while the backward pass goes on: the numbers of a step afterwards, and no gradient left."""
+"""Rules of low rank that step while the backward pass goes on: the same numbers, and no gradient left."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Momentum as the orthogonal part of it that is nearest: by singular values, or with their sum as the size of a step."""
+"""Momentum as the orthogonal matrix that is nearest: by singular values, or with their sum as the size of a step."""
 
 from __future__ import annotations
 

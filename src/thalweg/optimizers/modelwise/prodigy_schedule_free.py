@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from ...formula import Copy, Scalar, Unsigned, lerp, maximum, minimum, sqrt, total, total_square, where
+from ...formula import Copy, Scalar, Unsigned, maximum, minimum, sqrt, total, total_square, where
 from ...hyper import Decay, NonNegative, Positive
 from ..elementwise.parts import l2
 from ..elementwise.schedule_free import NewestAndMean, OpenBetas, moved
@@ -21,8 +21,8 @@ class ProdigyScheduleFree(NewestAndMean):
     https://github.com/LoganBooker/prodigy-plus-schedule-free
     A group's `d` is the estimate, the same for all groups, and lr * d its learning rate; `d_limiter` lets `d` grow by a
     quarter power of 2 in a step at most. Steps whose root mean square is above 1 are divided by its root. Gradients are
-    taken betas[0] of the way from the fast point z to the mean, where weights decay, too. Call `eval()` before validation
-    and `train()` after it. All elements count in the estimate, and the second moment is whole.
+    taken betas[0] of the way from the fast point z to the mean, where weights decay, too. Call `eval()` before
+    validation and `train()` after it. All elements count in the estimate, and the second moment is whole.
     Tune: leave lr at 1; d_coef from 0.5 to 2 for smaller or larger estimates.
     """
 

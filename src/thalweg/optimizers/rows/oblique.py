@@ -14,6 +14,13 @@ Sides = Annotated[str, OneOf(("columns", "rows"))]
 class Oblique(Optimizer):
     """What both have in common: a step along the spheres, and the way back to them."""
 
+    lr: NonNegative = 1e-3
+    weight_decay: NonNegative = 0.0
+    normalized: Sides = "columns"
+    eps: NonNegative = 1e-8
+
+    refuses = {"hyperball": "its lines have a length already"}
+
     def along(self, param, step):
         """Take a step without its part along the weights, and bring each line to a length of 1 again."""
         step = step - param * self.lines(param * step)
@@ -39,18 +46,14 @@ class ObliqueSGD(Oblique):
 
     Riemannian gradient descent on the oblique manifold: Boumal 2023, "An introduction to optimization on smooth
     manifolds", sections 4.3 and 7.2, with the options of NVIDIA's Emerging-Optimizers. https://www.nicolasboumal.net/book/
-    `normalized` says which lines have a length of 1: the first dimension is the rows. The first step brings others there.
+    `normalized` says which lines have a length of 1: the first dimension is the rows. The first step brings others
+    there.
     Tune: for embeddings, normalized="rows", lr 1e-3.
     """
 
-    lr: NonNegative = 1e-3
     momentum: Decay = 0.9
-    weight_decay: NonNegative = 0.0
-    normalized: Sides = "columns"
-    eps: NonNegative = 1e-8
 
     counts_steps = False
-    refuses = {"hyperball": "its lines have a length already"}
 
     def update(self, param, grad, momentum_buffer):
         momentum_buffer = self.momentum * momentum_buffer + grad
@@ -67,13 +70,7 @@ class ObliqueAdam(Oblique):
     Tune: for embeddings, normalized="rows", Adam's lr.
     """
 
-    lr: NonNegative = 1e-3
     betas: Betas = (0.9, 0.99)
-    weight_decay: NonNegative = 0.0
-    normalized: Sides = "columns"
-    eps: NonNegative = 1e-8
-
-    refuses = {"hyperball": "its lines have a length already"}
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
         beta1, beta2 = self.betas

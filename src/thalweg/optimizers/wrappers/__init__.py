@@ -1,5 +1,6 @@
 """What takes another optimizer, and lets it do something more."""
 
+from .ema_nesterov import EMANesterov as EMANesterov
 from .galore import APOLLO as APOLLO
 from .galore import Fira as Fira
 from .galore import GaLore as GaLore

@@ -41,6 +41,7 @@ class LowRank(torch.optim.Optimizer):
     """
 
     options: ClassVar[dict[str, Option]] = {}
+    _in_backward: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
