@@ -17,8 +17,8 @@ LONGEST = 1 / 8
 def rotated(factors: Tensor) -> Tensor:
     """Multiply by a small rotation from the left, which makes the trace as large as it can along its way.
 
-    Li 2024, "Stochastic Hessian fittings with Lie groups", and its code: Q <- exp(a R) Q, with R = Q^T - Q over a bound of
-    its size. https://arxiv.org/abs/2402.11858
+    Li 2024, "Stochastic Hessian fittings with Lie groups", and its code: Q <- exp(a R) Q, with R = Q^T - Q over a bound
+    of its size. https://arxiv.org/abs/2402.11858
     """
     skew = factors.mT - factors
     size = spectral_bound(skew)

@@ -16,8 +16,8 @@ class EMANesterov:
     x' - x that keeps `decay` of itself in a step.
 
     The share of m that is gone ahead is `lookahead` times the group's lr over the largest one that it has had, so that
-    a schedule ends it; set `wrapper.lookahead` to 0 for the first and the last part of a run, as the authors do. From the
-    first step on the parameters are the points x + beta m: call `eval()` before validation and before the model is
+    a schedule ends it; set `wrapper.lookahead` to 0 for the first and the last part of a run, as the authors do. From
+    the first step on the parameters are the points x + beta m: call `eval()` before validation and before the model is
     saved, and `train()` after it. `state_dict()` goes beside the optimizer's, and `remove()` puts x in place and takes
     the hooks off. It keeps one number for each parameter. Parameters without a gradient stay where they are.
     Tune: lookahead 0.3 to 0.6, from a tenth of a run to four fifths of it.
