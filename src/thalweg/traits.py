@@ -22,6 +22,8 @@ class Traits:
     """The states of one number that torch.optim's counterpart has: in torch's default dtype, others in float64."""
     needs_grad_norm: ClassVar[bool] = False
     """True if the formula asks for `self.grad_norm`, the common norm of all gradients, in each step."""
+    precise: ClassVar[frozenset[str]] = frozenset()
+    """The states that are kept as precisely as is computed, whatever `state_dtype` says of others."""
     refuses: ClassVar[Mapping[str, str]] = {}
     """The options around a formula with which it would be another method, and why, in words that follow `since`."""
     measures: ClassVar[tuple[str, ...]] = ()

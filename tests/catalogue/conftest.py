@@ -30,8 +30,13 @@ TORCHS = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all
 SPARSE = [cls for cls in OURS if torch.sparse_coo in cls.layouts]
 
 
+AT_ONCE = {"keep_num": 1}
+"""Options with which a rule steps as soon as it has seen a gradient, where it would wait for more."""
+
+
 def needed(cls):
-    return {name: 0.05 for name, option in cls.options.items() if option.default is REQUIRED}
+    early = {name: value for name, value in AT_ONCE.items() if name in cls.options}
+    return early | {name: 0.05 for name, option in cls.options.items() if option.default is REQUIRED}
 
 
 @cache

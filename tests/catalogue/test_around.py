@@ -34,7 +34,7 @@ class Loop:
         # What a class has on by default is off where the same is done by hand.
         self.off = {name: other.default for name, other in Optimizer.around.items() if is_on(cls.options[name], other)}
         self.optimizer = cls(self.params, **(self.off | required | options), engine=engine)
-        common = {name: value for name, value in required.items() if name not in options}
+        self.common = common = {name: value for name, value in required.items() if name not in options}
         common |= {name: value for name, value in options.items() if name == "weight_decay"}
         self.plain = cls(self.others, **(self.off | common), engine=engine)
 
@@ -193,7 +193,8 @@ def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
     if cls.options["hyperball"].default:
         pytest.skip("its matrices keep their norms")
     it = loop(weight_decay=0.1, decoupled_weight_decay=True)
-    plain = type(it.plain)(it.others, lr=it.optimizer.lr, weight_decay=0.0, engine=it.plain.engine, **it.off)
+    options = it.common | it.off | {"lr": it.optimizer.lr, "weight_decay": 0.0}
+    plain = type(it.plain)(it.others, **options, engine=it.plain.engine)
     for step in range(STEPS):
         # In the first step states start that are copies of the parameter, before any decay or after it.
         it.optimizer.param_groups[0]["weight_decay"] = decay = 0.1 if step else 0.0

@@ -88,7 +88,7 @@ def test_a_name_that_means_the_same_to_all_is_one():
             "adamw_torch_xla",
             "transformers.adamw_torch_xla cannot be had here: it needs a TPU and torch_xla: take adamw",
         ),
-        ("ADAMW_ADV", "onetrainer.ADAMW_ADV cannot be had here: it is a method of OneTrainer's own"),
+        ("LION_PRODIGY_ADV", "onetrainer.LION_PRODIGY_ADV cannot be had here: older versions had it"),
     ],
 )
 def test_what_cannot_be_found_is_told_in_one_sentence(name, sentence):

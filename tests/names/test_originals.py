@@ -9,22 +9,23 @@ from thalweg.names import TABLE
 from .originals import is_made_by, original
 
 SHAPES = [(20, 18), (3,)]
-MATRICES = {"Muon", "AdaMuon", "NorMuon"}
+MATRICES = {"Muon", "AdaMuon", "NorMuon", "SinkGD"}
 """Rules whose originals want matrices alone, where these are not told their names."""
 
 TOLERANCES = {
     **dict.fromkeys(["timm.lamb", "timm.lambc", "timm.lambw", "timm.lambcw", "timm.fusedlamb"], 1e-7),
     **dict.fromkeys(["timm.adamuon", "timm.nadamuon"], 1e-5),
     "timm.radamlegacy": 1e-6,
+    "onetrainer.MUON_ADV": 1e-5,
 }
-"""More than 1e-12: timm's LAMB clips gradients without the 1e-6 that torch adds to a norm, products of its AdaMuon are
-in bfloat16, and its old RAdam computes in float32."""
+"""More than 1e-12: timm's LAMB clips gradients without the 1e-6 that torch adds to a norm, products of its AdaMuon, and
+of adv_optm's Muon, are in bfloat16, and its old RAdam computes in float32."""
 
 TOLD = {"lr": 1e-2, "weight_decay": 0.1}
 NOT_ALONE = {"timm.sgdp"}
 """Names whose originals want to be told the learning rate."""
 
-SLOWLY = {"onetrainer.PRODIGY"}
+SLOWLY = {"onetrainer.PRODIGY", "onetrainer.PRODIGY_ADV"}
 """Names that differ in what they learn, after many more steps."""
 
 ELSEWHERE = {

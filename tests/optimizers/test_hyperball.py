@@ -43,6 +43,19 @@ def test_the_papers_two_lines(name, options, engine):
         assert np.linalg.norm(ball.detach().numpy()) == pytest.approx(norm, rel=1e-12)
 
 
+def test_the_first_norm_is_kept_whatever_rounding_does():
+    """Wen et al. 2026 divide by the norm that weights began with; in bfloat16 each step's norm is a little off."""
+    param = nn.Parameter(torch.randn(6, 4).bfloat16())
+    radius = param.detach().double().norm().item()
+    optimizer = thalweg.AdamW([param], lr=0.01, hyperball=True)
+    walk(optimizer, [param], range(3))
+    assert optimizer.state[param]["radius"].item() == pytest.approx(radius, rel=1e-6)
+    with torch.no_grad():
+        param.mul_(1.5)
+    walk(optimizer, [param], [3])
+    assert param.detach().double().norm().item() == pytest.approx(radius, rel=1e-2)
+
+
 @pytest.mark.parametrize("name", ["Adam", "SGD"])
 def test_vectors_and_matrices_of_zeros_take_the_rules_own_step(name):
     params, others = ([nn.Parameter(torch.ones(4)), nn.Parameter(torch.zeros(4, 3))] for _ in range(2))

@@ -71,3 +71,51 @@ def low_rank(
             w = w - lr * np.sqrt(scale) * limiter.limited(g * share)
         w = w * (1 - lr * weight_decay)
         yield w
+
+
+class Settling:
+    """Zhang et al. 2024, algorithm 1: codes of four bits, and a gap that grows. https://arxiv.org/abs/2407.08296."""
+
+    def __init__(self, gap, threshold, growth, queue_size, group_size):
+        self.gap, self.threshold, self.growth, self.queue_size = gap, threshold, growth, queue_size
+        self.group_size, self.seen, self.first = group_size, [], None
+
+    def directions(self, t, g, rank):
+        if t % self.gap == 0:
+            p = singular(g, rank)
+            first = p[:, 0]
+            if self.first is not None:
+                cosine = first @ self.first / np.linalg.norm(first) / np.linalg.norm(self.first)
+                self.seen = [*self.seen, cosine][-self.queue_size :]
+                if len(self.seen) == self.queue_size and np.mean(self.seen) >= self.threshold:
+                    self.gap *= self.growth
+            flat = (p.T if g.shape[0] >= g.shape[1] else p).ravel()
+            rounded = np.concatenate(
+                [self.rounded(flat[at : at + self.group_size]) for at in range(0, flat.size, self.group_size)]
+            )
+            self.first, self.kept = (
+                first,
+                rounded.reshape(rank, -1).T if g.shape[0] >= g.shape[1] else rounded.reshape(-1, rank),
+            )
+        return self.kept
+
+    @staticmethod
+    def rounded(x):
+        scale = max(x.max() - x.min(), 1e-5) / 15
+        zero = np.clip(-np.round(x.min() / scale), 0, 15)
+        return (np.clip(np.round(x / scale) + zero, 0, 15) - zero) * scale
+
+
+def q_galore(
+    w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, rank=2, scale=1.0, gap=200, **options
+):
+    """GaLore's step with these directions."""
+    adam, tall = Adam(betas, eps), w.shape[0] >= w.shape[1]
+    settling = Settling(
+        gap, options["cos_threshold"], options["gap_growth"], options["queue_size"], options["group_size"]
+    )
+    for t, g in enumerate(gradients):
+        p = settling.directions(t, g, rank)
+        n = adam.direction(g @ p if tall else p.T @ g)
+        w = (w - lr * scale * (n @ p.T if tall else p @ n)) * (1 - lr * weight_decay)
+        yield w

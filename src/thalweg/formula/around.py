@@ -17,9 +17,9 @@ from .decay import decayed
 from .move import Move, parts, plain
 from .rule import Rule, Update, Values, rule_of
 
-EMA, ACCUMULATED, SLOW, FILTERED = "ema", "accumulated", "slow_param", "slow_grad"
-AROUND = (EMA, ACCUMULATED, SLOW, FILTERED)
-"""The states that are kept for the averaged parameter, the sum of gradients, `lookahead` and `grokfast`."""
+EMA, ACCUMULATED, SLOW, FILTERED, RADIUS = "ema", "accumulated", "slow_param", "slow_grad", "radius"
+AROUND = (EMA, ACCUMULATED, SLOW, FILTERED, RADIUS)
+"""The states for the averaged parameter, the sum of gradients, `lookahead`, `grokfast` and `hyperball`."""
 
 MEASURED = ("grad_square", "step_square", "param_square")
 """What is measured where a step is tracked."""
@@ -162,7 +162,7 @@ def averaged(inner: Update) -> Update:
 
 
 def on_sphere(inner: Update) -> Update:
-    """Turn each matrix towards its step, by lr times its norm, and keep that norm; it has no decay.
+    """Turn each matrix towards its step, by lr times the norm that it began with, and keep that; it has no decay.
 
     Wen et al. 2026, "Fantastic pretraining optimizers and where to find them II: Hyperball optimization".
     https://arxiv.org/abs/2606.16899
@@ -174,12 +174,12 @@ def on_sphere(inner: Update) -> Update:
         old = now["param"]
         new = inner(self.having(weight_decay=0.0), now if self.cautious else now | {"param": Move(old)})
         base, step = parts(new["param"], old)
-        norm = sqrt(total_square(old))
-        moved = old - self.lr * (norm / maximum(sqrt(total_square(step)), LEAST_NORM)) * step
-        turned = moved * (norm / sqrt(total_square(moved)))
+        radius = where(now[RADIUS] > 0, now[RADIUS], sqrt(total_square(old)))
+        moved = old - self.lr * (radius / maximum(sqrt(total_square(step)), LEAST_NORM)) * step
+        turned = moved * (radius / sqrt(total_square(moved)))
         plainly = {name: plain(value) for name, value in new.items()}
         # A matrix of zeros has no norm to keep: it takes the plain step.
-        return plainly | {"param": where(norm > 0, turned, base - step)}
+        return plainly | {"param": where(radius > 0, turned, base - step), RADIUS: radius}
 
     return update
 
@@ -221,8 +221,13 @@ def around(update: Update, wrappers: tuple[Callable[[Update], Update], ...] = WR
 
 def surrounded(rule: Rule) -> Rule:
     """Return the rule as it is used in training, with all that options may put around it."""
-    wide = {EMA, ACCUMULATED, SLOW}
-    return rule.wrapped(around, states=(*rule.states, *AROUND), wide=rule.wide | wide, copies=rule.copies | {EMA, SLOW})
+    return rule.wrapped(
+        around,
+        states=(*rule.states, *AROUND),
+        scalars=rule.scalars | {RADIUS},
+        wide=rule.wide | {EMA, ACCUMULATED, SLOW},
+        copies=rule.copies | {EMA, SLOW},
+    )
 
 
 def lent(other: Any, owner: Any, names: Mapping[str, str], **decided: Any) -> Rule:

@@ -86,6 +86,19 @@ def orthonormal(a: Any) -> Any:
     return _of_matrix("orthonormal", a)
 
 
+def polar(a: Any) -> Any:
+    """Find the orthogonal matrix that is nearest, by singular values; where one is zero it stays zero.
+
+    Where they cannot be found all are zero, and `optimizer.metrics` counts it.
+    """
+    return _of_matrix("polar", a)
+
+
+def rotated(a: Any) -> Any:
+    """Turn a square matrix by a little from the left, towards a symmetric one."""
+    return _of_square("rotated", a)
+
+
 def unit_columns(a: Any, eps: Any) -> Any:
     """Bring each column of a matrix to a length of 1, eps being added to what it is divided by."""
     return _of_matrix("unit_columns", a, eps)

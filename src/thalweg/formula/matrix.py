@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .bfloat16_products import iterated
-from .spectra import eigenbasis, inverse_root, iterated_root
+from .procrustes import rotated
+from .spectra import eigenbasis, inverse_root, iterated_root, polar
 from .triangular import largest, normal, over_upper, spectral_bound
 
 
@@ -150,6 +151,8 @@ ON_LINES: dict[str, Callable[..., Any]] = {
     "eigenbasis": eigenbasis,
     "inverse_root": inverse_root,
     "iterated_root": iterated_root,
+    "polar": polar,
+    "rotated": rotated,
     "upper": torch.triu,
     "over_upper": over_upper,
     "largest": largest,

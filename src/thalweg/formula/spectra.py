@@ -77,6 +77,38 @@ def iterated_root(matrices: Tensor, last: Tensor, order: float, ridge: float) ->
     return _unless(error > LARGEST_ERROR, root, last).masked_fill(_is_odd(matrices), nan)
 
 
+def polar(matrices: Tensor) -> Tensor:
+    """Find the nearest matrices whose singular values are 1, or 0 where they are nothing beside the largest.
+
+    Shape: (..., rows, columns) to the same. What cannot be taken apart is zero, and is counted.
+    """
+    odd = _is_odd(matrices)
+    finite = matrices.masked_fill(odd, 0)
+    try:
+        return _polar(finite).masked_fill(odd, nan)
+    except RuntimeError:
+        return _polars_one_by_one(finite).masked_fill(odd, nan)
+
+
+def _polar(matrices: Tensor) -> Tensor:
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    least = values[..., :1] * max(matrices.shape[-2:]) * torch.finfo(matrices.dtype).eps
+    made: Tensor = (left * (values > least)[..., None, :]) @ right
+    return made
+
+
+def _polars_one_by_one(matrices: Tensor) -> Tensor:
+    """Take matrices apart in float64, each by itself."""
+    found = []
+    for matrix in matrices.reshape(-1, *matrices.shape[-2:]):
+        try:
+            found.append(_polar(matrix.double()).to(matrix.dtype))
+        except RuntimeError:
+            failures.count += 1
+            found.append(torch.zeros_like(matrix))
+    return torch.stack(found).reshape(matrices.shape)
+
+
 def decomposed(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Find eigenvalues, the smallest first, and their vectors; and say which matrices could not be taken apart."""
     odd = _is_odd(matrices)

@@ -24,5 +24,5 @@ ROWS = [
     Row(LIBRARY, "flash_sgd", "SGD", FLASH, FLASH_CODES),
     Row(LIBRARY, "flash_sgdw", "SGD", {**FLASH, "decoupled_weight_decay": True}, FLASH_CODES),
     Row(LIBRARY, "flash_lion", "Lion", FLASH, FLASH_CODES),
-    Row(LIBRARY, "q_galore_adamw8bit", "AdamW", {**EIGHT, "rank": 128, "gap": 200, "scale": 0.25}, "directions are kept as they are, where Q-GaLore rounds them to codes; states are rounded to codes of this library, not to bitsandbytes' codes", around="GaLore"),
+    Row(LIBRARY, "q_galore_adamw8bit", "AdamW", {**EIGHT, "rank": 128, "gap": 200, "scale": 0.25}, "states are rounded to codes of this library, not to bitsandbytes' codes", "weights stay as precise as they are, where the paper keeps them in eight bits", around="QGaLore"),
 ]  # fmt: skip

@@ -53,8 +53,6 @@ class Row:
         owner, wrapper = self.owner(), self.wrapper()
         if owner is None or (self.around and wrapper is None):
             return f"this library has no {self.around or self.kind} yet"
-        if self.is_in_backward and wrapper is not None and not hasattr(wrapper, "only"):
-            return f"{self.around} does not step in the backward pass yet: take {self.name.removesuffix('_layerwise')}"
         try:
             defaults_of(owner, (), without(wrapper, with_the_lr(self.options, 0.1)))
         except (TypeError, ValueError) as error:

@@ -21,8 +21,10 @@ from .wrappers import APOLLO as APOLLO
 from .wrappers import ASAM as ASAM
 from .wrappers import GSAM as GSAM
 from .wrappers import SAM as SAM
+from .wrappers import EMANesterov as EMANesterov
 from .wrappers import Fira as Fira
 from .wrappers import GaLore as GaLore
+from .wrappers import QGaLore as QGaLore
 from .wrappers import QKClip as QKClip
 from .wrappers import in_backward as in_backward
 from .wrappers import shard_states as shard_states

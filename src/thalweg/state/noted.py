@@ -104,6 +104,10 @@ class OneParameter(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         return self.group[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Read an option where there is one."""
+        return self[name] if name in self or name in self.group else default
+
     def __setitem__(self, name: str, value: Any) -> None:
         """Keep what is counted for this parameter, and let the group know."""
         super().__setitem__(name, value)

@@ -36,6 +36,24 @@ def test_its_options(engine):
     compare(thalweg.SinkGD, sinkhorn, (5, 6), options | {"weight_decay": 0.1}, engine, decay=0.1, **options)
 
 
+def averaged(w, *, is_matrix, momentum, nesterov, **options):
+    """The same, of a mean of gradients."""
+    rule, m = sinkhorn(w, is_matrix=is_matrix, **options), each(lambda a: 0.0, w)
+    next(rule)
+    g = yield
+    while True:
+        m = each(lambda a, b: momentum * a + (1 - momentum) * b, m, g)
+        g = yield rule.send(each(lambda a, b: momentum * a + (1 - momentum) * b, m, g) if nesterov else m)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_a_momentum(engine, nesterov):
+    options = {"iterations": 2, "momentum": 0.8, "nesterov": nesterov}
+    optimizer = compare(thalweg.SinkGD, averaged, (4, 7), options, engine, **options)
+    assert all(set(state) == {"momentum_buffer"} for state in optimizer.state.values())
+
+
 def test_more_iterations_are_another_formula():
     param = torch.nn.Parameter(torch.zeros(3, 4))
     optimizer = thalweg.SinkGD([param], lr=1.0, scale=1.0, iterations=1, engine="eager")

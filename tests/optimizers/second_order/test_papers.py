@@ -234,6 +234,35 @@ def test_pytorch_optimizers_sophia_is_ours_in_other_units():
     torch.testing.assert_close(ours[0], others[0], rtol=1e-12, atol=1e-14)
 
 
+@ENGINES
+def test_the_mean_over_a_kernel(engine):
+    """Yao et al. 2021, equation 10: the sizes of neighbours are averaged, here those of a kernel's six places."""
+    torch.manual_seed(0)
+    param = nn.Parameter(torch.randn(2, 3, 2, 3).double())
+    plain = nn.Parameter(param.detach().clone())
+    optimizer = optim.AdaHessian([param], avg_conv_kernel=True, engine=engine)
+    other = optim.AdaHessian([plain])
+    for _ in range(STEPS):
+        param.grad, seen = torch.randn(2, 3, 2, 3).double(), torch.randn(2, 3, 2, 3).double()
+        plain.grad = param.grad.clone()
+        optimizer.step(hessian=[seen])
+        other.step(hessian=[seen.abs().mean((2, 3), keepdim=True).expand_as(seen).clone()])
+    torch.testing.assert_close(param.detach(), plain.detach(), rtol=1e-13, atol=0)
+
+
+@ENGINES
+def test_what_has_no_kernel_is_as_before(engine):
+    pair = [nn.Parameter(torch.ones(3, 4)) for _ in range(2)]
+    both = [
+        optim.AdaHessian([param], avg_conv_kernel=on, engine=engine)
+        for param, on in zip(pair, (False, True), strict=True)
+    ]
+    for param, optimizer in zip(pair, both, strict=True):
+        param.grad = torch.arange(12.0).view(3, 4)
+        optimizer.step(hessian=[torch.arange(1.0, 13.0).view(3, 4)])
+    assert torch.equal(*pair)
+
+
 def test_what_does_not_fit_is_refused_and_nothing_changes():
     params = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2))]
     optimizer = optim.SophiaH(params)

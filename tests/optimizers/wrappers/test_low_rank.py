@@ -1,6 +1,7 @@
 """Rules of low rank against their papers' boxes, around other rules, and what they do not take."""
 
 import copy
+import importlib
 import re
 from functools import partial
 
@@ -9,9 +10,10 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.optimizers.wrappers.projections import random_directions
+from thalweg.optimizers.wrappers.projections import random_directions, singular_vectors
 
-from ...papers.low_rank import low_rank
+from ...catalogue.authorities import stand_in
+from ...papers.low_rank import low_rank, q_galore
 from ..matrix.beside import compare, walk
 
 TUNED = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1, "rank": 2, "gap": 5, "scale": 0.5}
@@ -33,7 +35,54 @@ def test_apollos_box(options, shape):
     compare(thalweg.APOLLO, partial(low_rank, "APOLLO"), shape, drawn, directions=known)
 
 
-@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO"])
+@pytest.mark.parametrize("shape", [(4, 7), (7, 4), (5, 5)])
+@pytest.mark.parametrize("group_size", [4, 3, 256])
+def test_q_galores_box(shape, group_size):
+    """Gaps grow soon: any direction is near enough."""
+    options = TUNED | {"cos_threshold": -1.0, "gap_growth": 3.0, "queue_size": 2, "gap": 2, "group_size": group_size}
+    # codes are read in float32
+    optimizer = compare(thalweg.QGaLore, q_galore, shape, options, steps=20, tolerance=1e-5)
+    (kept,) = optimizer.state.values()
+    assert kept["interval"] == 2 * 3**3
+    assert kept["direction_codes"].dtype is torch.uint8
+
+
+def test_q_galores_directions_are_half_a_byte_each():
+    param = nn.Parameter(torch.ones(64, 128))
+    optimizer = thalweg.QGaLore([param], rank=32)
+    walk(optimizer, [param], [0])
+    kept = optimizer.state[param]
+    assert kept["direction_codes"].nbytes == 64 * 32 / 2
+    assert kept["direction_scales"].numel() == kept["direction_zeros"].numel() == 64 * 32 / 256
+
+
+def ours_for_theirs(grad, rank, type):  # noqa: A002, their name
+    found = singular_vectors(grad, rank, None)
+    return (found.mT if type == "right" else found).contiguous()
+
+
+def test_the_same_codes_and_gaps_as_the_authors(monkeypatch):
+    """From the same singular vectors, whose signs are free."""
+    try:
+        stand_in("q_galore_torch")  # the package itself wants bitsandbytes
+        kind = importlib.import_module("q_galore_torch.q_galore_projector").GaLoreProjector
+    except ImportError:
+        pytest.skip("q_galore_torch is not installed")
+    for shape in ((32, 64), (64, 32)):
+        param = nn.Parameter(torch.zeros(shape))
+        optimizer = thalweg.QGaLore([param], thalweg.SGD, rank=16, gap=1, lr=1.0, cos_threshold=0.0, queue_size=3)
+        theirs = kind(16, update_proj_gap=1, quant=True, group_size=256, n_bit=4, cos_threshold=0.0, queue_size=3)
+        monkeypatch.setattr(theirs, "get_orthogonal_matrix", ours_for_theirs)
+        for step in range(12):
+            walk(optimizer, [param], [step])
+            theirs.project(param.grad, step)
+            kept = optimizer.state[param]
+            assert torch.equal(kept["direction_codes"] & 15, theirs.ortho_matrix.flatten()[::2])
+            assert torch.equal(kept["direction_scales"], theirs.ortho_matrix_scales.flatten())
+            assert theirs.update_proj_gap == kept["interval"]
+
+
+@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore"])
 def test_what_is_no_matrix_is_the_rules_own(name):
     params, others = (
         [nn.Parameter(torch.ones(shape)) for shape in ((6, 4), (5,), (4, 4), (2, 3, 4))] for _ in range(2)
@@ -96,7 +145,7 @@ def test_options_are_followed_as_they_change():
 
 @pytest.mark.parametrize("how", ["checkpoint", "copy"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO"])
+@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore"])
 def test_training_goes_on(name, dtype, how):
     def made(params):
         return getattr(thalweg, name)(params, rank=2, gap=3, lr=0.1)
@@ -129,6 +178,17 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing():
     with pytest.raises(ValueError, match="GaLore needs a checkpoint of its own kind, with a 'rule'"):
         optimizer.load_state_dict(thalweg.AdamW([other]).state_dict())
     assert torch.equal(optimizer.state[param]["directions"], kept)
+
+
+def test_codes_of_another_rank_are_refused_and_nothing_changes():
+    params = [nn.Parameter(torch.ones(6, 4)) for _ in range(2)]
+    optimizer, other = thalweg.QGaLore(params[:1], rank=2), thalweg.QGaLore(params[1:], rank=3)
+    walk(optimizer, params[:1], [0])
+    walk(other, params[1:], [0])
+    kept = optimizer.state[params[0]]
+    with pytest.raises(ValueError, match=r"QGaLore needs direction_codes, direction_scales, direction_zeros of"):
+        optimizer.load_state_dict(other.state_dict() | {"param_groups": optimizer.state_dict()["param_groups"]})
+    assert optimizer.state[params[0]] is kept
 
 
 def test_where_there_are_no_singular_vectors_the_last_ones_stay_and_are_counted(monkeypatch):

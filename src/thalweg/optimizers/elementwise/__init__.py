@@ -14,6 +14,7 @@ from .quasi_hyperbolic import *
 from .rprop import *
 from .schedule_free import *
 from .sgd import *
+from .shifted import *
 from .signs import *
 from .sparse import *
 from .surprise import *

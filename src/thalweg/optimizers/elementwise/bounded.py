@@ -3,11 +3,11 @@
 from dataclasses import KW_ONLY
 from typing import Literal
 
-from ...formula import Unsigned, atan2, sqrt
+from ...formula import Unsigned, atan2, sqrt, where
 from ...hyper import Betas, NonNegative, Positive
 from ...optimizer import Optimizer
 
-__all__ = ["AdamAtan2"]
+__all__ = ["ADOPTAtan2", "AdamAtan2"]
 
 
 class AdamAtan2(Optimizer):
@@ -34,3 +34,30 @@ class AdamAtan2(Optimizer):
         m_hat = exp_avg / (1 - beta1**self.step_count)
         v_hat = exp_avg_sq / (1 - beta2**self.step_count)
         return param - self.lr * self.a * atan2(m_hat, self.b * sqrt(v_hat)), exp_avg, exp_avg_sq
+
+
+class ADOPTAtan2(Optimizer):
+    """ADOPT with an arc tangent in place of the division: its first step is one, and needs no bound and no eps.
+
+    Taniguchi et al. 2024, "ADOPT: Modified Adam can converge with any beta2 with the optimal rate", algorithm 2,
+    https://arxiv.org/abs/2411.02853, with the arc tangent of Everett et al. 2024, https://arxiv.org/abs/2407.05872, as
+    OneTrainer's package adv_optm joins the two.
+    A gradient is taken to its angle with the mean square of those before it, and the mean of these angles is the step.
+    `a` of 4 / pi gives a gradient that never changes steps of lr.
+    Tune: as ADOPT.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.9999)
+    weight_decay: NonNegative = 0
+    a: NonNegative = 1.2732395447351628
+    b: Positive = 1.0
+    _: KW_ONLY
+    decoupled_weight_decay: Literal[True] = True
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        before = where(self.is_first_step, grad * grad, exp_avg_sq)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * atan2(grad, self.b * sqrt(before))
+        exp_avg_sq = beta2 * before + (1 - beta2) * grad * grad
+        return param - self.lr * self.a * exp_avg, exp_avg, exp_avg_sq

@@ -2,10 +2,13 @@
 
 from .dion import *
 from .kl import *
+from .moso import *
 from .mud import *
 from .muon import *
 from .muown import *
+from .polar import *
 from .psgd import *
+from .psgd_pro import *
 from .scion import *
 from .shampoo import *
 from .soap import *

@@ -6,27 +6,32 @@ from math import ceil
 from typing import Annotated, Literal
 
 from ...formula import (
+    Rows,
     Thin,
     column_total,
     floor,
     largest_lines,
+    lerp,
     matmul,
     maximum,
     normal,
     orthonormal,
+    row_mean,
     row_total,
     sqrt,
+    total_square,
     transpose,
     unit_columns,
+    where,
 )
 from ...hyper import SMALLEST, Decay, NonNegative, OneOf, Range
-from ..routing.whole_model import WholeModel
+from .blockwise import Blockwise
 from .muon import Orthogonalized
 
-__all__ = ["Dion", "Dion2"]
+__all__ = ["Dion", "Dion2", "NorDion2"]
 
 
-class Dion(WholeModel):
+class Dion(Blockwise):
     """Momentum made orthogonal in a few directions, which follow its largest singular values by one product a step.
 
     Ahn et al. 2025, "Dion: Distributed orthonormalized updates", algorithm 1. https://arxiv.org/abs/2504.05295
@@ -102,3 +107,36 @@ class Dion2(Orthogonalized):
         momentum_buffer = momentum_buffer * (1 - (1 - self.momentum) * chosen)
         param = param * (1 - self.lr * self.weight_decay)
         return param - self.lr * self.size() * step, momentum_buffer
+
+
+class NorDion2(Orthogonalized):
+    """Dion2 on rows, each of which goes as far as the others in the long run: NorMuon's mean squares of its steps.
+
+    Ahn, Amsel & Langford 2025, "Dion2: A simple method to shrink matrix in Muon", with the rows' second moments of Li
+    et al. 2025, "NorMuon", as their code joins the two. https://github.com/microsoft/dion
+    Rows are chosen, also where columns are the smaller side. A row that waits keeps its mean square. All else is as for
+    Dion2.
+    Tune: lr and weight_decay as Muon's; fraction 1/4.
+    """
+
+    lr: NonNegative = 1e-2
+    weight_decay: NonNegative = 0.01
+    nesterov: Literal[False] = False
+    adjust_lr_fn: Annotated[str | None, OneOf((None, "original", "match_rms_adamw", "spectral_unclamped"))] = (
+        "spectral_unclamped"
+    )
+    fraction: Annotated[float, Range(SMALLEST, 1)] = 0.25
+    beta2: Decay = 0.95
+    denominator_eps: NonNegative = 1e-8
+
+    def update(self, param, grad, momentum_buffer, second_momentum_buffer: Rows):
+        momentum_buffer = momentum_buffer + grad
+        chosen = largest_lines(row_total(abs(momentum_buffer)), maximum(1, -floor(-self.fraction * self.rows)))
+        made = self.orthogonal(chosen * momentum_buffer)
+        squares = lerp(second_momentum_buffer, row_mean(made * made), 1 - self.beta2)
+        second_momentum_buffer = where(chosen > 0, squares, second_momentum_buffer)
+        step = made / (sqrt(second_momentum_buffer) + self.denominator_eps)
+        step = step * (sqrt(total_square(made)) / maximum(sqrt(total_square(step)), self.denominator_eps))
+        momentum_buffer = momentum_buffer * (1 - (1 - self.momentum) * chosen)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.size() * step, momentum_buffer, second_momentum_buffer

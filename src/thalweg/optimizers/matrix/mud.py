@@ -14,12 +14,12 @@ from ...formula import (
     upper,
 )
 from ...hyper import Count, Decay, NonNegative
-from ..routing.whole_model import WholeModel
+from .blockwise import Blockwise
 
 __all__ = ["MUD"]
 
 
-class MUD(WholeModel):
+class MUD(Blockwise):
     """Muon with a triangular factor in place of its iteration: each row loses its parts along earlier rows.
 
     Southworth & Thomas 2026, "Beyond Muon: MUD (MomentUm Decorrelation) for faster transformer training", algorithm 1.

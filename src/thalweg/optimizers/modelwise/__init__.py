@@ -3,3 +3,4 @@
 from .d_adaptation import *
 from .distance_over_gradients import *
 from .prodigy import *
+from .prodigy_schedule_free import *

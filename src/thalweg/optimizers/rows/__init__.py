@@ -3,6 +3,7 @@
 from .adafactor import *
 from .adam_mini import *
 from .came import *
+from .oblique import *
 from .projected import *
 from .sinkhorn import *
 from .sm3 import *

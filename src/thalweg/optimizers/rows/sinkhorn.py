@@ -1,8 +1,8 @@
-"""Gradients whose rows and columns are all brought to one length: no state at all."""
+"""Gradients whose rows and columns are all brought to one length: no state at all, or a momentum."""
 
-from ...formula import column_total, row_total, sqrt, where
+from ...formula import column_total, lerp, row_total, sqrt, where
 from ...formula.sides import last_two
-from ...hyper import Count, NonNegative
+from ...hyper import Count, Decay, NonNegative
 from ...optimizer import Optimizer
 
 __all__ = ["SinkGD"]
@@ -16,7 +16,8 @@ class SinkGD(Optimizer):
     The norm of a row becomes the root of the number of columns, and that of a column the root of the number of rows, so
     that elements have a size of about 1. `scale` makes learning rates comparable with Adam's; trainers use 0.05. It is
     for matrices, whose last two dimensions are rows and columns; leave biases and norms to AdamW. A row or column whose
-    norm is `eps` or less stays as it is.
+    norm is `eps` or less stays as it is. With `momentum` above zero the running mean of gradients takes the gradient's
+    place, as in OneTrainer's SinkSGD; with `nesterov`, a mean of it and the newest gradient.
     Tune: Adam's lr; five `iterations` are enough.
     """
 
@@ -25,17 +26,23 @@ class SinkGD(Optimizer):
     iterations: Count = 5
     scale: NonNegative = 0.05
     eps: NonNegative = 1e-12
+    momentum: Decay = 0
+    nesterov: bool = False
 
     counts_steps = False
 
-    def update(self, param, grad):
+    def update(self, param, grad, momentum_buffer):
+        if self.momentum:
+            momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
+            grad = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
         rows, columns = 1, 1
         for _ in range(self.iterations):
             x = grad * rows * columns
             rows = rows * self.factor(sqrt(self.columns), sqrt(row_total(x * x)))
             x = grad * rows * columns
             columns = columns * self.factor(sqrt(self.rows), sqrt(column_total(x * x)))
-        return param * (1 - self.lr * self.weight_decay) - self.lr * self.scale * (grad * rows * columns)
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - self.lr * self.scale * (grad * rows * columns), momentum_buffer
 
     def factor(self, wanted, length):
         """Give what brings a length to the one that is wanted."""

@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY
 from typing import Annotated, Literal
 
-from ...formula import Unsigned, exp, log, sqrt
+from ...formula import Sides, Unsigned, exp, log, row_mean, sqrt
 from ...hyper import SMALLEST, Betas, NonNegative, Number, Range
 from ...with_hessian import WithHessian
 
@@ -13,12 +13,14 @@ __all__ = ["AdaHessian"]
 class AdaHessian(WithHessian):
     """Adam that divides by the root of the mean squared curvature: steps are Newton's, axis by axis.
 
-    Yao et al. 2021, "AdaHessian: An adaptive second order optimizer for machine learning", algorithm 1, without means
-    over neighbours, and with weights that decay apart from the gradient, as in the authors' code.
+    Yao et al. 2021, "AdaHessian: An adaptive second order optimizer for machine learning", algorithm 1, with weights
+    that decay apart from the gradient, as in the authors' code.
     https://arxiv.org/abs/2006.00719
     In each step pass `step(hessian=thalweg.hutchinson(model.parameters(), loss))`, computed before `loss.backward()`;
     or call `loss.backward(create_graph=True)` and `optimizer.update_hessian()`. If you do that more rarely, the last
-    estimate is used in between. `hessian_power` of 1 is Newton's, and less is nearer to momentum.
+    estimate is used in between. `hessian_power` of 1 is Newton's, and less is nearer to momentum. `avg_conv_kernel`
+    averages the sizes of the estimates over each kernel of a convolution, that is, over all dimensions but the first
+    two: the spatial averaging of the paper.
     Tune: lr 0.1 to 0.15, whatever Adam's is; everything else as for Adam.
     """
 
@@ -27,6 +29,7 @@ class AdaHessian(WithHessian):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0
     hessian_power: Annotated[Number, Range(SMALLEST, 1)] = 1.0
+    avg_conv_kernel: bool = False
     _: KW_ONLY
     decoupled_weight_decay: Literal[True] = True
 
@@ -35,7 +38,8 @@ class AdaHessian(WithHessian):
     def update(self, param, grad, exp_avg, exp_hessian_diag_sq: Unsigned, hessian):
         beta1, beta2 = self.betas
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
-        exp_hessian_diag_sq = beta2 * exp_hessian_diag_sq + (1 - beta2) * hessian * hessian
+        size = row_mean(abs(hessian)) if self.avg_conv_kernel and self.ndim > 2 else hessian
+        exp_hessian_diag_sq = beta2 * exp_hessian_diag_sq + (1 - beta2) * size * size
         m_hat = exp_avg / (1 - beta1**self.step_count)
         root = sqrt(exp_hessian_diag_sq / (1 - beta2**self.step_count))
         curvature = root if self.hessian_power >= 1 else exp(self.hessian_power * log(root))
@@ -43,3 +47,10 @@ class AdaHessian(WithHessian):
 
     def observe(self, param, seen, hessian):
         return seen
+
+    @classmethod
+    def sides(cls, shape, options):
+        """Take each kernel of a convolution as a row of its places."""
+        if options["avg_conv_kernel"] and len(shape) > 2:
+            return Sides((0, 1), tuple(range(2, len(shape))), len(shape))
+        return super().sides(shape, options)

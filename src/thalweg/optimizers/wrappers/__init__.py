@@ -1,9 +1,11 @@
 """What takes another optimizer, and lets it do something more."""
 
+from .ema_nesterov import EMANesterov as EMANesterov
 from .galore import APOLLO as APOLLO
 from .galore import Fira as Fira
 from .galore import GaLore as GaLore
 from .in_backward import in_backward as in_backward
+from .q_galore import QGaLore as QGaLore
 from .query_key_clip import QKClip as QKClip
 from .shard_states import shard_states as shard_states
 from .sharpness import ASAM as ASAM

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...hyper import Count, OneOf, Positive, Range
-from .low_rank import LowRank, lengths, limited
-from .projections import add_back, projected, random_directions, singular_vectors
+from .low_rank import LowRank
+from .projections import add_back, is_tall, projected, random_directions, singular_vectors
 
 GROWTH = 1.01
 """By how much the length of an update may grow from one step to the next: Chen et al. 2024, section 4.3."""
@@ -45,7 +45,7 @@ class GaLore(LowRank):
     def move(self, group: Mapping[str, Any], param: Tensor, step: Tensor, state: dict[str, Any]) -> None:
         """Add the step, and decay."""
         kept = 1 - float(group["lr"]) * float(group.get("weight_decay", 0))
-        add_back(param, step, state["directions"], group["scale"] * kept, kept)
+        add_back(param, step, self.directions(group, param, state), group["scale"] * kept, kept)
 
 
 class Fira(GaLore):
@@ -111,3 +111,18 @@ class APOLLO(LowRank):
         sign = 1 if group.get("maximize") else -1
         param.add_(update, alpha=sign * float(group["scale"]) ** 0.5)
         param.mul_(1 - rate * float(group.get("weight_decay", 0)))
+
+
+def lengths(matrix: Tensor) -> Tensor:
+    """Measure each line of the longer side: columns of a wide matrix, rows of a tall one."""
+    found: Tensor = torch.linalg.vector_norm(matrix, dim=1 if is_tall(matrix) else 0, keepdim=True)
+    return found
+
+
+def limited(update: Tensor, rate: Any, state: dict[str, Any], growth: float) -> Tensor:
+    """Shorten an update whose length, over the learning rate, has grown by more than a factor since the last step."""
+    length = torch.linalg.vector_norm(update) / rate
+    last = state.get("update_norm")
+    excess = 1.0 if last is None else (length / (last + 1e-8)).clamp(min=growth) / growth
+    state["update_norm"] = length / excess
+    return update / excess

@@ -12,6 +12,10 @@ from torch import Tensor, nn
 
 from ...formula.around import EDGE
 from ...optimizer import Optimizer, plain_step
+from .low_rank import LowRank
+
+Steps = Optimizer | LowRank
+"""What can step one of its parameters alone."""
 
 WHOLE = {
     "max_grad_norm": "the common norm of all gradients is known only when all are there",
@@ -25,8 +29,8 @@ WHOLE = {
 class InBackward:
     """The hooks on a model's parameters; `remove()` takes them off, and `optimizer.step()` steps again."""
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
+    def __init__(self, optimizer: Steps) -> None:
+        self.optimizer: Any = optimizer
         self.handles: dict[Tensor, Any] = {}
         self._look_again()
         self._catching_up = optimizer.register_step_post_hook(self._catch_up)
@@ -88,7 +92,7 @@ class InBackward:
         else:
             if self._share is not None and param.grad is not None:
                 param.grad.mul_(self._share.to(param.grad.device, param.grad.dtype.to_real()))
-            plain_step(self.each[param])
+            _step_alone(self.each[param])
         param.grad = None
 
     def _catch_up(self, *_: Any) -> None:
@@ -101,6 +105,14 @@ class InBackward:
             param.grad = None
 
 
+def _step_alone(optimizer: Steps) -> None:
+    """Take a step that hooks do not see: they are run once for all parameters."""
+    if isinstance(optimizer, LowRank):
+        optimizer.step_alone()
+    else:
+        plain_step(optimizer)
+
+
 def _square(grad: Any) -> Tensor:
     """Sum the squares of a gradient, as precisely as there is."""
     values = grad.coalesce().values() if grad.is_sparse else grad
@@ -108,7 +120,7 @@ def _square(grad: Any) -> Tensor:
     return square
 
 
-def _refuse_options(optimizer: Optimizer, groups: Iterable[dict[str, Any]]) -> None:
+def _refuse_options(optimizer: Steps, groups: Iterable[dict[str, Any]]) -> None:
     """Raise ValueError for an option that needs all gradients at once."""
     for group in groups:
         for option, why in WHOLE.items():
@@ -119,7 +131,7 @@ def _refuse_options(optimizer: Optimizer, groups: Iterable[dict[str, Any]]) -> N
                 )
 
 
-def _refuse_replicas(optimizer: Optimizer) -> None:
+def _refuse_replicas(optimizer: Steps) -> None:
     """Raise ValueError for parameters whose gradients are made common only when all of them are there.
 
     Nothing in a parameter, or in a model, tells that it was wrapped, so it is looked for among all replicas there are.
@@ -142,7 +154,7 @@ def _replicas() -> list[nn.Module]:
     return [thing for thing in gc.get_objects() if issubclass(type(thing), kind)]
 
 
-def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
+def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
     """Let `loss.backward()` update each parameter as soon as its gradient is complete, and then free the gradient.
 
     The same numbers come out as of `backward()` and `step()`, and the gradients never lie in memory together. Go on
@@ -168,5 +180,5 @@ def in_backward(model: nn.Module, optimizer: Optimizer) -> InBackward:
     return InBackward(optimizer)
 
 
-def _all(optimizer: Optimizer) -> Iterator[tuple[dict[str, Any], Tensor]]:
+def _all(optimizer: Steps) -> Iterator[tuple[dict[str, Any], Tensor]]:
     return ((group, param) for group in optimizer.param_groups for param in group["params"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from ...formula.spectra import failures
 from ...formula.trace import formula_of
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters
+from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
 from .projections import is_tall, projected
 from .steps_alone import reads_param
@@ -40,6 +41,7 @@ class LowRank(torch.optim.Optimizer):
     """
 
     options: ClassVar[dict[str, Option]] = {}
+    _in_backward: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -55,6 +57,8 @@ class LowRank(torch.optim.Optimizer):
         self.stand_ins: dict[Tensor, nn.Parameter] = {}
         self.inner_groups: list[tuple[dict[str, Any], dict[str, Any], bool]] = []
         """The groups of the rule, the group that each follows, and whether it has stand-ins."""
+        self.first_index = 0
+        """The place of its first parameter: one that is for a single parameter knows where that stands."""
         super().__init__(params, {**self.inner.defaults, **own})  # type: ignore[arg-type]
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -132,6 +136,12 @@ class LowRank(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self.step_alone()
+        return loss
+
+    @torch.no_grad()
+    def step_alone(self) -> None:
+        """Take a step that hooks and profilers do not see."""
         for inner, group, is_small in self.inner_groups:
             wanted = self._options_of(group, is_small)
             inner.update({name: value for name, value in wanted.items() if inner[name] is not value})
@@ -143,23 +153,30 @@ class LowRank(torch.optim.Optimizer):
             self.move(group, param, self.stand_ins[param], new)
             self._forget_step(param)
             self.state[param] = new
-        return loss
+
+    def only(self, group: dict[str, Any], param: Tensor, index: int) -> Self:
+        """Return this optimizer for one of its parameters, with the same options, directions and states, live."""
+        one, is_small = object.__new__(type(self)), param in self.stand_ins
+        stepped = self.stand_ins.get(param, param)
+        inner = next(inner for inner, other, small in self.inner_groups if other is group and small is is_small)
+        place = next(place for place, other in enumerate(_params(self.inner)) if other is stepped)
+        own = {"param_groups": [OneParameter(group, param)], "inner": self.inner.only(inner, stepped, place)}
+        one.__dict__.update(self.__dict__ | own | {"inner_groups": [(inner, group, is_small)], "first_index": index})
+        return one
 
     def _found(self) -> Iterator[tuple[dict[str, Any], Tensor, dict[str, Any]]]:
         """Write each gradient in the directions of its matrix, which are looked for anew every `gap` steps."""
-        places = {
-            param: place for place, param in enumerate(chain.from_iterable(g["params"] for g in self.param_groups))
-        }
+        places = {param: place for place, param in enumerate(_params(self), self.first_index)}
         for group in self.param_groups:
             for param in group["params"]:
                 if param not in self.stand_ins or param.grad is None:
                     continue
                 self._refuse_gradient(param)
                 new = dict(self.state.get(param, {"step": 0}))
-                if new["step"] % group["gap"] == 0:
-                    new["directions"] = self.find(group, param.grad, places[param], new)
+                if self.is_due(group, new):
+                    self.keep(group, self.find(group, param.grad, places[param], new), param, new)
                 new["step"] += 1
-                self.stand_ins[param].grad = projected(param.grad, new["directions"])
+                self.stand_ins[param].grad = projected(param.grad, self.directions(group, param, new))
                 yield group, param, new
 
     def _refuse_gradient(self, param: Tensor) -> None:
@@ -179,6 +196,19 @@ class LowRank(torch.optim.Optimizer):
         """Find the directions of a matrix; shape (smaller side, rank)."""
         raise NotImplementedError
 
+    def is_due(self, group: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+        """Tell if directions are looked for in this step."""
+        return bool(state["step"] % group["gap"] == 0)
+
+    def keep(self, group: Mapping[str, Any], found: Tensor, param: Tensor, state: dict[str, Any]) -> None:
+        """Keep the directions that were found."""
+        state["directions"] = found
+
+    def directions(self, group: Mapping[str, Any], param: Tensor, state: Mapping[str, Any]) -> Tensor:
+        """Give the directions that are kept; shape (smaller side, rank)."""
+        kept: Tensor = state["directions"]
+        return kept
+
     def move(self, group: Mapping[str, Any], param: Tensor, step: Tensor, state: dict[str, Any]) -> None:
         """Move a matrix, now that the rule has stepped its stand-in from zero."""
         raise NotImplementedError
@@ -195,10 +225,10 @@ class LowRank(torch.optim.Optimizer):
         name = type(self).__name__
         if "rule" not in state_dict:
             raise ValueError(f"{name} needs a checkpoint of its own kind, with a 'rule', but got one without")
-        params = list(chain.from_iterable(group["params"] for group in self.param_groups))
+        params = list(_params(self))
         states = {params[place]: dict(kept) for place, kept in state_dict["state"].items() if place < len(params)}
         for param, kept in states.items():
-            self._refuse_state(param, kept)
+            self.refuse_state(param, kept)
         rule, packed = state_dict["rule"], {key: value for key, value in state_dict.items() if key != "rule"}
         copy = torch.optim.Optimizer.state_dict(self)
         super().load_state_dict(packed)
@@ -226,7 +256,8 @@ class LowRank(torch.optim.Optimizer):
             counted += [(place, is_small) for is_small in (False, True) if is_small in low]
         return counted
 
-    def _refuse_state(self, param: Tensor, kept: Mapping[str, Any]) -> None:
+    def refuse_state(self, param: Tensor, kept: Mapping[str, Any]) -> None:
+        """Raise ValueError where what a checkpoint has of a matrix is not of its shape and rank."""
         wanted = (min(param.shape), min(self.stand_ins[param].shape)) if param in self.stand_ins else None
         found = kept.get("directions")
         if wanted is None or not isinstance(found, Tensor) or tuple(found.shape) != wanted or "step" not in kept:
@@ -236,8 +267,13 @@ class LowRank(torch.optim.Optimizer):
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("inner", "stand_ins", "inner_groups")
+        own = ("inner", "stand_ins", "inner_groups", "first_index")
         return super().__getstate__() | {name: self.__dict__[name] for name in own}
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """What the rule learns of all its parameters together."""
+        return self.inner.learned
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -252,16 +288,6 @@ class LowRank(torch.optim.Optimizer):
         )
 
 
-def lengths(matrix: Tensor) -> Tensor:
-    """Measure each line of the longer side: columns of a wide matrix, rows of a tall one."""
-    found: Tensor = torch.linalg.vector_norm(matrix, dim=1 if is_tall(matrix) else 0, keepdim=True)
-    return found
-
-
-def limited(update: Tensor, rate: Any, state: dict[str, Any], growth: float) -> Tensor:
-    """Shorten an update whose length, over the learning rate, has grown by more than a factor since the last step."""
-    length = torch.linalg.vector_norm(update) / rate
-    last = state.get("update_norm")
-    excess = 1.0 if last is None else (length / (last + 1e-8)).clamp(min=growth) / growth
-    state["update_norm"] = length / excess
-    return update / excess
+def _params(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
+    """List the parameters of all groups."""
+    return chain.from_iterable(group["params"] for group in optimizer.param_groups)

@@ -1,0 +1,123 @@
+"""Gradients taken ahead of the weights, along the mean of where they have been going."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class EMANesterov:
+    """Around any optimizer: gradients are taken, and steps begin, some way ahead along the mean of past steps.
+
+    Yau et al. 2026, "EMA-Nesterov", https://arxiv.org/abs/2605.25395: x' = A(x + beta m), then m is a running mean of
+    x' - x that keeps `decay` of itself in a step.
+
+    The share of m that is gone ahead is `lookahead` times the group's lr over the largest one that it has had, so that
+    a schedule ends it; set `wrapper.lookahead` to 0 for the first and the last part of a run, as the authors do. From
+    the first step on the parameters are the points x + beta m: call `eval()` before validation and before the model is
+    saved, and `train()` after it. `state_dict()` goes beside the optimizer's, and `remove()` puts x in place and takes
+    the hooks off. It keeps one number for each parameter. Parameters without a gradient stay where they are.
+    Tune: lookahead 0.3 to 0.6, from a tenth of a run to four fifths of it.
+
+    Raises ValueError for a lookahead below 0 and a decay outside of [0, 1), and RuntimeError for a step after `eval()`.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, lookahead: float = 0.3, decay: float = 0.99) -> None:
+        if not lookahead >= 0:
+            raise ValueError(f"EMANesterov needs lookahead at least 0, but got {lookahead!r}")
+        if not 0 <= decay < 1:
+            raise ValueError(f"EMANesterov needs decay in [0, 1), but got {decay!r}")
+        self.optimizer, self.lookahead, self.decay = optimizer, lookahead, decay
+        self.means: dict[Tensor, Tensor] = {}
+        self.shares: dict[Tensor, float] = {}
+        """How far ahead along its mean each parameter is."""
+        self.largest: list[float] = []
+        """The largest learning rate of each group so far."""
+        self.is_ahead = True
+        self._moving: dict[Tensor, Tensor] = {}
+        self._hooks = (
+            optimizer.register_step_pre_hook(self._leave),
+            optimizer.register_step_post_hook(self._arrive),
+        )
+
+    def remove(self) -> None:
+        """Put the weights themselves in place, and take the hooks off."""
+        self.eval()
+        for hook in self._hooks:
+            hook.remove()
+
+    def eval(self) -> None:
+        """Put the weights themselves in place: what is to be validated, and saved."""
+        self._go(-1.0, self.is_ahead)
+        self.is_ahead = False
+
+    def train(self) -> None:
+        """Put the points ahead in place, to go on."""
+        self._go(1.0, not self.is_ahead)
+        self.is_ahead = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is kept, by the places of parameters, ready for torch.save."""
+        places = {param: place for place, param in enumerate(self._params())}
+        means = {places[param]: mean for param, mean in self.means.items() if param in places}
+        shares = {places[param]: share for param, share in self.shares.items() if param in places}
+        return {"means": means, "shares": shares, "largest": list(self.largest), "is_ahead": self.is_ahead}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load what `state_dict()` returned, beside the parameters that were saved with it.
+
+        Raises ValueError, and changes nothing, if a mean does not fit its parameter.
+        """
+        params = self._params()
+        for place, mean in state_dict["means"].items():
+            if place >= len(params) or mean.shape != params[place].shape:
+                found = tuple(params[place].shape) if place < len(params) else None
+                raise ValueError(
+                    f"EMANesterov needs a mean of the shape of parameter {place}, which is {found}, but got "
+                    f"{tuple(mean.shape)}: load what was saved with these parameters"
+                )
+        self.means = {
+            params[place]: mean.detach().to(params[place]).clone() for place, mean in state_dict["means"].items()
+        }
+        self.shares = {params[place]: float(share) for place, share in state_dict["shares"].items()}
+        self.largest, self.is_ahead = list(state_dict["largest"]), state_dict["is_ahead"]
+
+    def _params(self) -> list[Tensor]:
+        return [param for group in self.optimizer.param_groups for param in group["params"]]
+
+    @torch.no_grad()
+    def _go(self, way: float, is_due: bool) -> None:
+        for param in self._params() if is_due else []:
+            if self.shares.get(param):
+                param.add_(self.means[param], alpha=way * self.shares[param])
+
+    @torch.no_grad()
+    def _leave(self, *_: Any) -> None:
+        """Take where the weights are out of the means, before they move."""
+        if not self.is_ahead:
+            raise RuntimeError("EMANesterov cannot step from the weights themselves: call train() after eval()")
+        self._moving = {}
+        for param in self._params():
+            if param.grad is not None:
+                mean = self.means.get(param)
+                here = param if mean is None else param - self.shares[param] * mean
+                old = torch.zeros_like(param) if mean is None else self.decay * mean
+                self._moving[param] = old.sub_(here, alpha=1 - self.decay)
+
+    @torch.no_grad()
+    def _arrive(self, *_: Any) -> None:
+        """Take where they are now into the means, and go ahead."""
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        known = [*self.largest, *rates[len(self.largest) :]]
+        self.largest = [max(pair) for pair in zip(known, rates, strict=True)]
+        for group, rate, most in zip(self.optimizer.param_groups, rates, self.largest, strict=True):
+            share = self.lookahead * rate / most if most else 0.0
+            for param in group["params"]:
+                if param in self._moving:
+                    self.means[param] = self._moving[param].add_(param, alpha=1 - self.decay)
+                    self.shares[param] = share
+                    param.add_(self.means[param], alpha=share)
+        self._moving = {}
