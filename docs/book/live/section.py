@@ -1,0 +1,45 @@
+"""The toy's place on an optimizer's page, and what it runs on: plain HTML and two files of JavaScript."""
+
+from pathlib import Path
+
+from thalweg import Optimizer
+
+from .rules import file, live
+
+PAGE = Path(__file__).parent / "page"
+
+SCRIPTS = ("surfaces", "run", "controls", "plane", "plane-view", "curve", "states", "toy")
+"""The scripts of a page, in the order in which they need each other."""
+
+ON_A_PLANE = (
+    "This is the formula above at work. It is not a drawing of the idea: the class's own text was translated to "
+    "JavaScript, and in float32 it takes **the same steps, bit for bit,** as the kernel on the CPU."
+)
+
+HONEST = (
+    "A plane has two weights, and a network has millions. What wins here says nothing about networks: "
+    "[Which one?](../choose.md) has what is known of them."
+)
+
+
+def section(cls: type[Optimizer]) -> str:
+    """Write the section; nothing for what cannot be shown at work."""
+    if cls not in live():
+        return ""
+    return f"## At work\n\n{ON_A_PLANE}\n\n{html(cls)}\n\n{HONEST}"
+
+
+def html(cls: type[Optimizer], static: str = "../_static") -> str:
+    """Write the place of a toy, which the scripts fill."""
+    return (
+        f'<link rel="stylesheet" href="{static}/live.css">\n'
+        f'<div class="live-toy" data-optimizer="{cls.__name__}"><p>This picture is made by JavaScript.</p></div>\n'
+        f'<script defer src="{static}/live.js"></script>'
+    )
+
+
+def files() -> dict[str, str]:
+    """Give what the pages load, by name."""
+    script = "\n".join((PAGE / f"{name}.js").read_text() for name in SCRIPTS)
+    # In a function of its own: a page's other scripts have names, too.
+    return {"live.js": f"(() => {{\n{file()}\n{script}\n}})()\n", "live.css": (PAGE / "live.css").read_text()}
