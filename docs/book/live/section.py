@@ -1,10 +1,11 @@
 """The toy's place on an optimizer's page, and what it runs on: plain HTML and two files of JavaScript."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from thalweg import Optimizer
 
-from .rules import file, live
+from .rules import live, text
 
 PAGE = Path(__file__).parent / "page"
 
@@ -38,8 +39,9 @@ def html(cls: type[Optimizer], static: str = "../_static") -> str:
     )
 
 
-def files() -> dict[str, str]:
-    """Give what the pages load, by name."""
+def files(classes: Iterable[type[Optimizer]] | None = None) -> dict[str, str]:
+    """Give what the pages load, by name; all optimizers can be compared with, unless some are named."""
     script = "\n".join((PAGE / f"{name}.js").read_text() for name in SCRIPTS)
+    rules = text(live() if classes is None else classes)
     # In a function of its own: a page's other scripts have names, too.
-    return {"live.js": f"(() => {{\n{file()}\n{script}\n}})()\n", "live.css": (PAGE / "live.css").read_text()}
+    return {"live.js": f"(() => {{\n{rules}\n{script}\n}})()\n", "live.css": (PAGE / "live.css").read_text()}

@@ -1,4 +1,4 @@
-"""A hundred steps in node are a hundred steps of the CPU kernel, bit for bit, for every rule that has such a function."""
+"""A hundred steps in node are a hundred steps of the CPU kernel, bit for bit, for every rule that has its bits."""
 
 import json
 
@@ -31,8 +31,8 @@ const results = given.map(({ rule, options, known, param, grads, seen }) => {
   }
   const { param: _, grad, ...states } = it.tensors
   const tensors = Object.fromEntries(Object.entries(states).map(([name, state]) => [name, packed(state)]))
-  const numbers = Object.fromEntries(Object.entries(it.state).map(([name, value]) => [name, packed(Float64Array.of(value))]))
-  return { params: packed(Float32Array.from(params)), tensors, numbers, result: packed(it.result()) }
+  const kept = Object.entries(it.state).map(([name, value]) => [name, packed(Float64Array.of(value))])
+  return { params: packed(Float32Array.from(params)), tensors, numbers: Object.fromEntries(kept), result: packed(it.result()) }
 })
 console.log(JSON.stringify(results))
 """
@@ -102,9 +102,11 @@ def assert_same(found, wanted, what):
 def defaults_and_others(cls):
     """Give the default options, and others: what is off on, and what is zero not."""
     own = [option for name, option in cls.options.items() if name not in {*Optimizer.options, *Optimizer.around}]
-    return [{}, {option.name: choices(option)[not option.default] for option in own if option.rule is bool} | {
-        option.name: choices(option)[0] for option in own if option.default == 0 and option.rule is not bool
-    }]
+    return [
+        {},
+        {option.name: choices(option)[not option.default] for option in own if option.rule is bool}
+        | {option.name: choices(option)[0] for option in own if option.default == 0 and option.rule is not bool},
+    ]
 
 
 def sums(optimizer):

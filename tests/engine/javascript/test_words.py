@@ -66,11 +66,11 @@ def on_host(row, operands):
 
 @needs_node
 def test_every_operation_is_the_hosts():
-    cases = [(row, [values for values in operands_of(row)]) for row in ROWS]
+    cases = [(row, list(operands_of(row))) for row in ROWS]
     given = []
     for row, values in cases:
         rounded = "f32" if row.name in SCALED else ""
-        names = (("a", "b", "c") if row.takes != "condition" else ("!!a", "!!b", "!!c"))
+        names = ("a", "b", "c") if row.takes != "condition" else ("!!a", "!!b", "!!c")
         filled = np.array([[*value, *[0] * (3 - len(value))] for value in values], np.float64)
         given.append({"text": row.javascript.format(*names, round=rounded), "operands": packed(filled)})
     for (row, values), text in zip(cases, run(RESULTS, given), strict=True):

@@ -28,18 +28,19 @@ def rule_object(choice: Choice) -> str:
     return "{\n" + ",\n".join(indent(_as_member(part), "  ") for part in parts) + "\n}"
 
 
-def conditions(formula: Formula, names: Container[str]) -> str:
-    """Write when options select a formula: `names` are those that may be another one than they are."""
-    said = [f"self.{name} === {json.dumps(shape)}" for name, shape in formula.structure.items() if _is_asked(name, shape, names)]
-    numbers = [f"self.{name} !== null" for name, shape in formula.structure.items() if shape is NUMBER and name in names]
+def conditions(formula: Formula, moved: Container[str], optional: Container[str] = ()) -> str:
+    """Write when options select a formula: what is `moved` may change, and what is `optional` may be no number."""
+    structure = formula.structure.items()
+    said = [f"self.{name}!==null" for name, shape in structure if shape is NUMBER and name in optional]
+    said += [f"self.{name}==={json.dumps(shape)}" for name, shape in structure if name in moved and _is_choice(shape)]
     for condition, answer in formula.decisions:
-        if all(symbol.scope == "parameter" or symbol.name in names for symbol in symbols(condition)):
+        if all(symbol.scope == "parameter" or symbol.name in moved for symbol in symbols(condition)):
             said.append(f"{'' if answer else '!'}({expression(condition)})")
-    return " && ".join([*numbers, *said]) or "true"
+    return "&&".join(said) or "true"
 
 
-def _is_asked(name: str, shape: Any, names: Container[str]) -> bool:
-    return name in names and (shape is None or isinstance(shape, bool | str))
+def _is_choice(shape: Any) -> bool:
+    return shape is None or isinstance(shape, bool | str)
 
 
 def _as_member(text: str) -> str:

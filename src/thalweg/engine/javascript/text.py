@@ -17,7 +17,21 @@ LONGEST = 90
 
 RESERVED = {
     *("f32", "bits", "number", "sign", "maximum", "minimum", "bfloat16", "float16", "power", "Sum", "Math", "Infinity"),
-    *("self", "state", "tensors", "given", "sums", "seen", "i", "count", "step", "NaN", "undefined", "arguments", "eval"),
+    *(
+        "self",
+        "state",
+        "tensors",
+        "given",
+        "sums",
+        "seen",
+        "i",
+        "count",
+        "step",
+        "NaN",
+        "undefined",
+        "arguments",
+        "eval",
+    ),
     *("break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do", "else", "enum"),
     *("export", "extends", "false", "finally", "for", "function", "if", "import", "in", "instanceof", "let", "new"),
     *("null", "return", "static", "super", "switch", "this", "throw", "true", "try", "typeof", "var", "void", "while"),
