@@ -6,8 +6,7 @@ from typing import Any
 
 from thalweg import Optimizer
 from thalweg.hyper import Option
-from thalweg.ranges import Fixed, OneOf, Range, Several, Whole
-from thalweg.tools.meanings import meaning
+from thalweg.ranges import OneOf, Range, Several, Whole
 
 from ..options import own_options
 
@@ -43,21 +42,18 @@ def settings(cls: type[Optimizer]) -> dict[str, tuple[Any, ...]]:
 
 
 def _of(cls: type[Optimizer], option: Option) -> Iterator[Control]:
-    shown = {"name": option.name, "meaning": meaning(cls, option.name) or ""}
+    shown = {"name": option.name}
     if option.rule is bool:
-        yield shown | {"label": option.name, "kind": "switch"}
+        yield shown | {"kind": "switch"}
     elif isinstance(option.rule, OneOf):
-        yield shown | {"label": option.name, "kind": "choice", "values": list(option.rule.values)}
+        yield shown | {"kind": "choice", "values": list(option.rule.values)}
     elif isinstance(option.rule, Range):
         may_be_none = option.may_be_none or option.rule.or_none
-        yield shown | {"label": option.name} | _slider(option.rule, option.default, option.name, may_be_none)
+        yield shown | _slider(option.rule, option.default, option.name, may_be_none)
     elif isinstance(option.rule, Several) and isinstance(option.default, tuple):
         for index, (allowed, usual) in enumerate(zip(option.rule.ranges, option.default, strict=True)):
-            label = f"{option.name}[{index}]"
             if isinstance(usual, int | float):
-                yield shown | {"label": label, "index": index} | _slider(allowed, usual, label, False)
-    else:
-        assert not isinstance(option.rule, Fixed) or option.rule is not None
+                yield shown | {"index": index} | _slider(allowed, usual, option.name, False)
 
 
 def _slider(allowed: Range, default: Any, name: str, may_be_none: bool) -> Control:
@@ -75,4 +71,4 @@ def _slider(allowed: Range, default: Any, name: str, may_be_none: bool) -> Contr
     if name == "lr":
         low, high = 1e-5, 10.0
     low, high = max(low, allowed.low), min(high, allowed.high)
-    return {"kind": "size", "low": low, "high": high} | ({"zero": True} if allowed.low <= 0 else {}) | more
+    return {"kind": "size", "low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")} | ({"zero": True} if allowed.low <= 0 else {}) | more

@@ -9,10 +9,11 @@ import torch
 
 import thalweg
 from thalweg import Optimizer
+from thalweg.engine.javascript.matrices import matrix_rule, operations, phases_of
 from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import conditions, rule_object
-from thalweg.engine.javascript.text import library
-from thalweg.engine.javascript.variants import Variant, variants
+from thalweg.engine.javascript.text import JAVASCRIPT, library
+from thalweg.engine.javascript.variants import Variant, in_phases, variants
 
 from ..catalogue import catalogue
 from ..options import own_options
@@ -20,11 +21,14 @@ from ..traced import required
 from .controls import controls, settings
 from .shortened import shortened
 
-SHAPES = (2,), (4, 3)
+PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
 
-MOST = 8
-"""Formulas of one optimizer at most: options beyond stay as they are, and have no control."""
+STEPS = 100
+"""The steps of a run."""
+
+MOST, LONGEST = 8, {PLANE: 5000, MATRIX: 4000}
+"""Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
 
 
 def text(classes: Iterable[type[Optimizer]]) -> str:
@@ -32,18 +36,26 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
     rules: dict[str, int] = {}
     entries = ",\n".join(f"{json.dumps(cls.__name__)}: {_entry(cls, rules)}" for cls in classes)
     known = ",\n".join(rules)
-    return f"{library()}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
+    matrices = f"{(JAVASCRIPT / 'matrices.js').read_text()}\n{operations()}"
+    return f"{library()}\n{matrices}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
 
 
 @cache
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
-    return [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts and _is_promised(cls)]
+    return [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
 
 
-def _is_promised(cls: type[Optimizer]) -> bool:
-    """Tell if a point in the plane has a step with the kernel's bits, under the default options."""
-    return any(_has_bits(variant) for variant in variants(cls, torch.zeros(SHAPES[0]), {}, required(cls), 1))
+@cache
+def why_no_bits(cls: type[Optimizer]) -> str | None:
+    """Say why no kernel's bits are promised for what a rule does with matrices: it is then shown on a small one."""
+    [first, *_] = _found(cls, MATRIX, {})
+    return why_not(first.choice.program, dict(first.choice.dtypes))
+
+
+def is_for_matrices(cls: type[Optimizer]) -> bool:
+    """Tell if a rule is shown on a matrix."""
+    return why_no_bits(cls) is not None
 
 
 def _has_bits(variant: Variant) -> bool:
@@ -54,44 +66,69 @@ def _entry(cls: type[Optimizer], rules: dict[str, int]) -> str:
     """Write what a page knows of an optimizer; rules that are there already are shared."""
     moved = _moved(cls)
     own = [control for control in controls(cls) if control["name"] in moved]
-    own = [{name: value for name, value in control.items() if name != "meaning"} for control in own]
     optional = {control["name"] for control in own if control.get("none")}
     variants = ",".join(dict.fromkeys(_variant(variant, moved, optional, rules) for variant in _formulas(cls)))
     members = {
         "name": json.dumps(cls.__name__),
-        "toy": json.dumps("plane"),
+        "toy": json.dumps("matrix" if is_for_matrices(cls) else "plane"),
         "controls": _json(own),
         "defaults": _json(_defaults(cls)),
         "remembers": _json(remembers(cls)),
-        "keepsRate": json.dumps(bool(cls.learned)),
-        "observesEvery": "1" if cls is thalweg.AdaHessian else "10",
-        "sees": json.dumps("root" if cls is thalweg.SophiaG else "diagonal"),
+        **({"keepsRate": "true"} if cls.learned else {}),
+        **_of_curvature(cls),
         "variants": f"[{variants}]",
+        **(_of_matrices(cls) if is_for_matrices(cls) else {}),
     }
     return "{" + ",".join(f"{name}:{text}" for name, text in members.items()) + "}"
 
 
+def _of_curvature(cls: type[Optimizer]) -> dict[str, str]:
+    """Say every how many steps a rule sees the Hessian, and how: one sees gradients that have it as their squares."""
+    if not hasattr(cls, "observe"):
+        return {}
+    every = 1 if getattr(cls, "needs_hessian", False) else 10
+    return {"observesEvery": str(every), "sees": json.dumps("root" if cls is thalweg.SophiaG else "diagonal")}
+
+
+def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
+    """Say which phase each step is, and how many columns the states have that have few."""
+    options = {name: option.default for name, option in cls.options.items()}
+    places = "".join(str(cls.phases.index(phase)) for phase in phases_of(cls, options, STEPS)) if cls.phases else ""
+    return {"phases": _json(cls.phases), "phase": _json(places), "directions": str(cls.directions(*MATRIX, options))}
+
+
 def _variant(variant: Variant, moved: Container[str], optional: Container[str], rules: dict[str, int]) -> str:
-    """Write when a formula is the one that options select, and which of all it is."""
-    rule = shortened(rule_object(variant.choice))
-    fits = conditions(variant.choice.program.formula, moved, optional)
-    return f"{{fits:(self,state)=>{fits},rule:{rules.setdefault(rule, len(rules))}}}"
+    """Write which of all rules a formula is, and when options select it."""
+    fits = conditions(variant.choice.program.formula, moved, optional).replace("self.", "S.").replace("state.", "P.")
+    return f"[{rules.setdefault(_rule(variant), len(rules))},{'(S,P)=>' + fits if fits != 'true' else '()=>true'}]"
+
+
+def _rule(variant: Variant) -> str:
+    return shortened(rule_object(variant.choice) if _has_bits(variant) else matrix_rule(in_phases(variant)))
 
 
 @cache
 def _moved(cls: type[Optimizer]) -> frozenset[str]:
     """Name the options that can be moved: as many of those that select a formula as there are formulas for."""
     chosen: dict[str, tuple[Any, ...]] = {}
+    shape = _shapes(cls)[0]
     for name, values in settings(cls).items():
-        if len(_found(cls, SHAPES[0], chosen | {name: values})) <= MOST:
+        found = _found(cls, shape, chosen | {name: values})
+        is_new = len(found) > len(_found(cls, shape, chosen))
+        if not is_new or (len(found) <= MOST and sum(len(_rule(variant)) for variant in found) <= LONGEST[shape]):
             chosen[name] = values
     return frozenset(chosen) | {control["name"] for control in controls(cls) if "index" in control}
 
 
+def _shapes(cls: type[Optimizer]) -> tuple[tuple[int, ...], ...]:
+    """Give the shapes that a rule is shown on, or compared on."""
+    return (MATRIX,) if is_for_matrices(cls) else (PLANE, MATRIX)
+
+
 def _formulas(cls: type[Optimizer]) -> list[Variant]:
-    """Find the formulas of both shapes."""
+    """Find the formulas of all shapes."""
     chosen = {name: values for name, values in settings(cls).items() if name in _moved(cls)}
-    return [variant for shape in SHAPES for variant in _found(cls, shape, chosen) if _has_bits(variant)]
+    return [variant for shape in _shapes(cls) for variant in _found(cls, shape, chosen)]
 
 
 def _found(cls: type[Optimizer], shape: tuple[int, ...], chosen: Mapping[str, tuple[Any, ...]]) -> list[Variant]:

@@ -1,15 +1,16 @@
 """The toy's place on an optimizer's page, and what it runs on: plain HTML and two files of JavaScript."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from thalweg import Optimizer
 
-from .rules import live, text
+from .rules import live, text, why_no_bits
 
 PAGE = Path(__file__).parent / "page"
 
-SCRIPTS = ("surfaces", "run", "controls", "plane", "plane-view", "curve", "states", "toy")
+SCRIPTS = ("surfaces", "run", "controls", "plane", "plane-view", "matrix-view", "curve", "states", "toy")
 """The scripts of a page, in the order in which they need each other."""
 
 ON_A_PLANE = (
@@ -17,17 +18,25 @@ ON_A_PLANE = (
     "JavaScript, and in float32 it takes **the same steps, bit for bit,** as the kernel on the CPU."
 )
 
-HONEST = (
-    "A plane has two weights, and a network has millions. What wins here says nothing about networks: "
-    "[Which one?](../choose.md) has what is known of them."
+ON_A_MATRIX = (
+    "This is the formula above at work on a matrix of four rows and three columns. The class's own text was translated "
+    "to JavaScript. **The bits are not those of the library:** {reason}, and here it is done in float64, plainly."
 )
+
+OF_A_PLANE = "A plane has two weights, and a network has millions."
+
+OF_A_MATRIX = "A matrix of twelve numbers is no network."
+
+HONEST = "What wins here says nothing about networks: [Which one?](../choose.md) has what is known of them."
 
 
 def section(cls: type[Optimizer]) -> str:
     """Write the section; nothing for what cannot be shown at work."""
     if cls not in live():
         return ""
-    return f"## At work\n\n{ON_A_PLANE}\n\n{html(cls)}\n\n{HONEST}"
+    reason = why_no_bits(cls)
+    said = ON_A_MATRIX.format(reason=reason) if reason else ON_A_PLANE
+    return f"## At work\n\n{said}\n\n{html(cls)}\n\n{OF_A_MATRIX if reason else OF_A_PLANE} {HONEST}"
 
 
 def html(cls: type[Optimizer], static: str = "../_static") -> str:
@@ -44,4 +53,5 @@ def files(classes: Iterable[type[Optimizer]] | None = None) -> dict[str, str]:
     script = "\n".join((PAGE / f"{name}.js").read_text() for name in SCRIPTS)
     rules = text(live() if classes is None else classes)
     # In a function of its own: a page's other scripts have names, too.
-    return {"live.js": f"(() => {{\n{rules}\n{script}\n}})()\n", "live.css": (PAGE / "live.css").read_text()}
+    whole = re.sub(r"(?m)^ +", "", f"(() => {{\n{rules}\n{script}\n}})()\n")
+    return {"live.js": whole, "live.css": (PAGE / "live.css").read_text()}

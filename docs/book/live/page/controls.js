@@ -53,7 +53,7 @@ let made = 0
 // Write a control's row: its name, what it is moved with, and its value.
 function controlOf(control, options, changed) {
   const id = `live-${(made += 1)}`
-  const label = make("label", { for: id, title: control.meaning }, control.label)
+  const label = make("label", { for: id }, control.label || (control.index === undefined ? control.name : `${control.name}[${control.index}]`))
   const shown = make("output", { for: id })
   const show = () => { shown.textContent = written(read(options, control)) }
   const input = inputOf(control, options, id, value => { write(options, control, value); show(); changed() })

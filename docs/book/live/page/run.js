@@ -4,12 +4,12 @@ const STEPS = 100
 
 // Choose the formula that options select, as Python does.
 function variantOf(optimizer, options, known) {
-  const chosen = optimizer.variants.find(variant => variant.fits(options, known))
-  return chosen && RULES[chosen.rule]
+  const chosen = optimizer.variants.find(([, fits]) => fits(options, known))
+  return chosen && RULES[chosen[0]]
 }
 
 function runOf(optimizer, options, problem, start) {
-  const known = { machine_epsilon: 2 ** -23, numel: start.length, ...problem.known }
+  const known = { machine_epsilon: 2 ** -23, numel: start.length, directions: optimizer.directions, ...problem.known }
   const rule = variantOf(optimizer, options, known)
   const training = new (rule.isForMatrices ? MatrixTraining : Training)(rule, options, start, known)
   const run = { path: [], results: [], losses: [], grads: [], states: [], numbers: [], training }
@@ -24,10 +24,14 @@ function runOf(optimizer, options, problem, start) {
     const grad = Float32Array.from(problem.grad(param, step))
     run.grads.push(grad)
     if (rule.observe && step % optimizer.observesEvery === 0) training.observe(seenBy(optimizer, options, problem, param))
-    training.self.phase = optimizer.phases ? optimizer.phases[step] : undefined
-    training.step(grad)
+    training.step(grad, phaseOf(optimizer, step))
   }
   return run
+}
+
+// Which phase of its work a step is, where a rule has any.
+function phaseOf(optimizer, step) {
+  return optimizer.phase ? optimizer.phases[optimizer.phase[step]] : "step"
 }
 
 // What a rule sees of the Hessian; one of them sees gradients whose squares, times the batch, are its diagonal.

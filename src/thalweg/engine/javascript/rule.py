@@ -63,14 +63,14 @@ def _average(choice: Choice) -> Program:
     """Take the formula of the point to judge at as a program that stores it in the parameter's place."""
     formula, owner = choice.program.formula, choice.item.owner
     _, *names = inspect.signature(owner.average).parameters
-    point = owner.average(Group(owner, _reader(choice)), *(Symbol(name, "element") for name in names))
+    point = owner.average(Group(owner, reader(choice)), *(Symbol(name, "element") for name in names))
     numbers, stores, _ = hoist({"param": as_expr(point)}, {})
     return Program(formula, numbers, {}, stores)
 
 
 def _start(choice: Choice) -> str:
     """Write what a parameter starts with, and what a group does."""
-    rule, read = choice.program.formula.rule, _reader(choice)
+    rule, read = choice.program.formula.rule, reader(choice)
     first = {name: initial_value(rule, name, read) for name in choice.program.formula.states if name not in rule.copies}
     state = {"step_count": 0.0} | {name: value for name, value in first.items() if name in rule.scalars}
     tensors = {name: value for name, value in first.items() if name not in rule.scalars}
@@ -87,7 +87,7 @@ def _learn(choice: Choice) -> str:
     """Write how the numbers of a group follow from sums over all parameters."""
     owner = choice.item.owner
     sums = {name: Symbol(name, "parameter") for name in owner.measures}
-    new = owner.learn(Group(owner, _reader(choice)), **sums)
+    new = owner.learn(Group(owner, reader(choice)), **sums)
     nodes = {name: as_expr(value) for name, value in new.items()}
     values = Values("", nodes.values(), symbols={name: f"sums.{name}" for name in sums}, taken=RESERVED.copy())
     lines = [*values.lines()]
@@ -109,7 +109,7 @@ def expression(value: Any) -> str:
     return bare(values[node])
 
 
-def _reader(choice: Choice) -> Callable[[str], Any]:
+def reader(choice: Choice) -> Callable[[str], Any]:
     """Give the options as symbols; a Python `if` is answered by their values."""
     options = choice.item.options
 

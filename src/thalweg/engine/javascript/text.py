@@ -12,6 +12,9 @@ from typing import Literal
 from ...formula.expr import Constant, Expr, Operation, Symbol, walk
 from ...formula.facts import FACTS, SHAPE
 
+JAVASCRIPT = Path(__file__).parent
+"""Where what is written by hand stands."""
+
 LONGEST = 90
 """Characters that stand in one expression, about: what would be longer is cut by a name."""
 
@@ -134,5 +137,4 @@ def block(*lines: str | Iterable[str], indent: int = 2) -> str:
 
 def library() -> str:
     """Give what all rules need: the words of formulas, powers, and what steps with a rule."""
-    here = Path(__file__).parent
-    return "\n".join((here / f"{name}.js").read_text() for name in ("words", "power", "training"))
+    return "\n".join((JAVASCRIPT / f"{name}.js").read_text() for name in ("words", "power", "training"))

@@ -1,4 +1,4 @@
-"""Every formula that a rule becomes under its own options: a switch, a number that is zero, a choice selects another."""
+"""Every formula that a rule becomes under its own options: a switch, or a number that is zero, selects another."""
 
 from __future__ import annotations
 
@@ -53,10 +53,19 @@ def deciding(formula: Formula) -> Iterator[str]:
     yield from asked | chosen
 
 
-def _choice(cls: Any, param: torch.Tensor, options: Mapping[str, Any]) -> Choice | None:
+def in_phases(variant: Variant) -> dict[str, Choice]:
+    """Decide for each phase of a rule's work; one that has none has a single `step`."""
+    cls, param = variant.choice.item.owner, variant.choice.item.param
+    choices = {phase: _choice(cls, param, variant.options, phase) for phase in cls.phases or ("step",)}
+    return {phase: choice for phase, choice in choices.items() if choice is not None}
+
+
+def _choice(cls: Any, param: torch.Tensor, options: Mapping[str, Any], phase: str | None = None) -> Choice | None:
     """Decide how a parameter is updated; None for options that do not go together."""
     try:
         optimizer = cls([param], **options)
     except (TypeError, ValueError):
         return None
-    return choose(optimizer, [Ready(optimizer.param_groups[0], param, torch.zeros_like(param), 0, cls)])[0]
+    is_phase = phase in cls.phases
+    item = Ready(optimizer.param_groups[0], param, torch.zeros_like(param), 0, cls, phase if is_phase else None)
+    return choose(optimizer, [item])[0]
