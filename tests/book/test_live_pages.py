@@ -9,10 +9,16 @@ import torch
 import thalweg
 from docs.book.live import rules
 from docs.book.live.section import files, html, section
+from docs.book.traced import required
+from tests.engine.javascript.node import needs_node, run
+from thalweg.engine.javascript.rule import rule_object
+from thalweg.engine.javascript.variants import variants
 
 from .chromium import Chromium, needs_chromium
 
 SHOWN = [thalweg.Adam, thalweg.Lion, thalweg.ScheduleFreeAdamW]
+
+ON_A_MATRIX = thalweg.Muon
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -28,9 +34,9 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "_static").mkdir()
     (folder / "optimizers").mkdir()
-    for name, text in files(SHOWN).items():
+    for name, text in files([*SHOWN, ON_A_MATRIX]).items():
         (folder / "_static" / name).write_text(text)
-    for cls in SHOWN:
+    for cls in [*SHOWN, ON_A_MATRIX]:
         page = PAGE.format(name=cls.__name__, toy=html(cls))
         (folder / "optimizers" / f"{cls.__name__}.html").write_text(page)
     return folder
@@ -172,14 +178,69 @@ def test_who_wants_no_motion_sees_the_end_at_once(browser, site):
         assert (browser.ask(f"{TOY}.step") == 100) is at_once
 
 
-def test_all_optimizers_together_are_small():
+BOTH = """
+const longer = given.map(({ name, rule }) => {
+  const optimizer = OPTIMIZERS[name], known = { machine_epsilon: 2 ** -23, numel: 2, ndim: 1, is_matrix: 0, shape: [2] }
+  const shorter = RULES[optimizer.variants.find(([, fits]) => fits(optimizer.defaults, known))[0]]
+  return [eval(`(${rule})`), shorter].map(rule => {
+    const it = new Training(rule, optimizer.defaults, [0.5, -2], { ...known, rows: 2, columns: 1 })
+    for (const grad of [[1, 0.5], [-0.25, 3], [2, -1]]) {
+      if (rule.observe) it.observe([0.5, 4])
+      it.step(grad)
+    }
+    return [...it.result(), ...it.param]
+  })
+})
+console.log(JSON.stringify(longer))
+"""
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """What a page loads, with all optimizers."""
+    return files()
+
+
+def test_all_optimizers_together_are_small(everything):
     """A page loads them all, to compare with: 300 kB are as much as a picture of a phone."""
-    together = files()
-    assert sum(len(text.encode()) for text in together.values()) <= 300_000
+    assert len(everything["live.js"].encode()) <= 300_000
     for cls in rules.live():
-        assert f'\n"{cls.__name__}": ' in together["live.js"]
+        assert f'\n"{cls.__name__}": ' in everything["live.js"]
+
+
+@needs_node
+def test_short_names_change_nothing(everything):
+    on_a_plane = [cls for cls in rules.live() if not rules.is_for_matrices(cls)]
+    script = everything["live.js"].partition("// Small matrices")[2].partition("// The surfaces")[0]
+    given = [{"name": cls.__name__, "rule": default_rule(cls)} for cls in on_a_plane]
+    found = run(f"// {script}{BOTH}", given)
+    assert len(found) > 60
+    for cls, (longer, shorter) in zip(on_a_plane, found, strict=True):
+        assert longer == shorter, cls.__name__
+        assert longer != [0.5, -2] * 2, cls.__name__
+
+
+def default_rule(cls):
+    [variant, *_] = variants(cls, torch.zeros(2), {}, required(cls), 1)
+    return rule_object(variant.choice)
+
+
+@needs_chromium
+def test_a_matrix_is_shown_with_its_singular_values(browser, site):
+    opened(browser, site, "Muon")
+    heights = browser.ask(
+        "[...document.querySelectorAll('.live-column')].map(each => Number(each.getAttribute('height')))"
+    )
+    assert len(heights) == 6
+    gradient, step = heights[:3], heights[3:]
+    assert gradient[2] < gradient[0] / 10
+    assert step[2] > step[0] / 3
+    losses = run_of(browser)["losses"]
+    assert losses[-1] < losses[0] / 10
+    assert_silent(browser)
 
 
 def test_what_bits_are_promised_is_said_where_they_are():
     assert "bit for bit" in section(thalweg.AdamW)
+    assert "The bits are not those of the library:" in section(thalweg.SOAP)
     assert section(thalweg.SparseAdam) == ""

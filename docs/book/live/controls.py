@@ -71,4 +71,8 @@ def _slider(allowed: Range, default: Any, name: str, may_be_none: bool) -> Contr
     if name == "lr":
         low, high = 1e-5, 10.0
     low, high = max(low, allowed.low), min(high, allowed.high)
-    return {"kind": "size", "low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")} | ({"zero": True} if allowed.low <= 0 else {}) | more
+    return (
+        {"kind": "size", "low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")}
+        | ({"zero": True} if allowed.low <= 0 else {})
+        | more
+    )

@@ -16,7 +16,6 @@ from thalweg.engine.javascript.text import JAVASCRIPT, library
 from thalweg.engine.javascript.variants import Variant, in_phases, variants
 
 from ..catalogue import catalogue
-from ..options import own_options
 from ..traced import required
 from .controls import controls, settings
 from .shortened import shortened
@@ -104,6 +103,7 @@ def _variant(variant: Variant, moved: Container[str], optional: Container[str], 
 
 
 def _rule(variant: Variant) -> str:
+    """Write a formula as short as may be."""
     return shortened(rule_object(variant.choice) if _has_bits(variant) else matrix_rule(in_phases(variant)))
 
 
@@ -132,12 +132,20 @@ def _formulas(cls: type[Optimizer]) -> list[Variant]:
 
 
 def _found(cls: type[Optimizer], shape: tuple[int, ...], chosen: Mapping[str, tuple[Any, ...]]) -> list[Variant]:
-    return variants(cls, torch.zeros(shape), chosen, required(cls), MOST)
+    return _once(cls, shape, tuple(chosen.items()))
+
+
+@cache
+def _once(
+    cls: type[Optimizer], shape: tuple[int, ...], chosen: tuple[tuple[str, tuple[Any, ...]], ...]
+) -> list[Variant]:
+    return variants(cls, torch.zeros(shape), dict(chosen), required(cls), MOST)
 
 
 def _defaults(cls: type[Optimizer]) -> dict[str, Any]:
-    """Give the options, as far as JSON has a word for them."""
-    values = {option.name: option.default for option in own_options(cls)}
+    """Give the options that are the rule's own, or otherwise than usual, as far as JSON has a word for them."""
+    usual = {name: option.default for name, option in (Optimizer.options | Optimizer.around).items()}
+    values = {name: option.default for name, option in cls.options.items() if option.default != usual.get(name, cls)}
     return {name: value for name, value in (values | required(cls)).items() if _is_plain(value)}
 
 

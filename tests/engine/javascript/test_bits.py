@@ -32,7 +32,8 @@ const results = given.map(({ rule, options, known, param, grads, seen }) => {
   const { param: _, grad, ...states } = it.tensors
   const tensors = Object.fromEntries(Object.entries(states).map(([name, state]) => [name, packed(state)]))
   const kept = Object.entries(it.state).map(([name, value]) => [name, packed(Float64Array.of(value))])
-  return { params: packed(Float32Array.from(params)), tensors, numbers: Object.fromEntries(kept), result: packed(it.result()) }
+  const [numbers, result] = [Object.fromEntries(kept), packed(it.result())]
+  return { params: packed(Float32Array.from(params)), tensors, numbers, result }
 })
 console.log(JSON.stringify(results))
 """

@@ -30,7 +30,8 @@ function write(options, control, value) {
 }
 
 function written(value) {
-  if (value === null) return "off"
+  if (value === null || value === false) return "off"
+  if (value === true) return "on"
   if (typeof value !== "number") return String(value)
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace(".0e", "e")
@@ -53,7 +54,8 @@ let made = 0
 // Write a control's row: its name, what it is moved with, and its value.
 function controlOf(control, options, changed) {
   const id = `live-${(made += 1)}`
-  const label = make("label", { for: id }, control.label || (control.index === undefined ? control.name : `${control.name}[${control.index}]`))
+  const name = control.label || (control.index === undefined ? control.name : `${control.name}[${control.index}]`)
+  const label = make("label", { for: id, title: name }, name)
   const shown = make("output", { for: id })
   const show = () => { shown.textContent = written(read(options, control)) }
   const input = inputOf(control, options, id, value => { write(options, control, value); show(); changed() })

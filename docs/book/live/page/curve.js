@@ -1,6 +1,6 @@
 // The loss over the steps, on a logarithmic scale.
 
-const CURVE = { width: 480, height: 210, left: 52, right: 12, top: 10, bottom: 36 }
+const CURVE = { width: 480, height: 210, left: 60, right: 12, top: 10, bottom: 36 }
 
 const acrossCurve = step => CURVE.left + step / STEPS * (CURVE.width - CURVE.left - CURVE.right)
 
@@ -41,7 +41,7 @@ function axesOfCurve(low, high, up) {
   for (let step = 0; step <= STEPS; step += 20) axes.append(make("text", { x: acrossCurve(step), y: CURVE.height - CURVE.bottom + 15, "text-anchor": "middle" }, String(step)))
   const middle = (CURVE.top + CURVE.height - CURVE.bottom) / 2
   axes.append(make("text", { x: acrossCurve(STEPS / 2), y: CURVE.height - 5, "text-anchor": "middle", class: "live-name" }, "step"))
-  axes.append(make("text", { x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})`, class: "live-name" }, "loss"))
+  axes.append(make("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})`, class: "live-name" }, "loss"))
   return axes
 }
 

@@ -63,7 +63,7 @@ class MatrixView {
   legend(runs, step) {
     const gradient = make("span", { class: "live-entry live-gradient" }, make("span", { class: "live-swatch" }), "gradient")
     return [gradient, ...runs.map(run => named(run, step)), make("span", { class: "live-said" },
-      "The bars are singular values, each beside the largest of its matrix: where the bars of the step are even, it goes as far in the directions that the gradient hardly shows.")]
+      "Singular values say how far a matrix reaches in each of its directions. The gradient reaches far in one; where the bars of a step are even, it goes as far in those that the gradient hardly shows.")]
   }
 }
 
@@ -94,7 +94,7 @@ function axesOfValues() {
   }
   for (const [which, text] of ["first", "second", "third"].entries()) axes.append(make("text", { x: 118 + which * 138, y: 268, "text-anchor": "middle" }, text))
   axes.append(make("text", { x: 258, y: 292, "text-anchor": "middle", class: "live-name" }, "singular value"))
-  axes.append(make("text", { x: 12, y: 135, "text-anchor": "middle", transform: "rotate(-90 12 135)", class: "live-name" }, "beside the largest"))
+  axes.append(make("text", { x: 12, y: 135, "text-anchor": "middle", transform: "rotate(-90 12 135)", class: "live-name" }, "share of the largest"))
   return axes
 }
 

@@ -45,7 +45,7 @@ function statesOf(training) {
   return Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, values.slice ? values.slice() : values]))
 }
 
-// Try the rates of a grid, and take the one with the smallest loss at the end.
+// Try the rates of a grid, and take the one with which losses are smallest.
 function bestRate(optimizer, options, problem, start) {
   const control = optimizer.controls.find(each => each.name === "lr")
   if (!control || optimizer.keepsRate) return options.lr
@@ -58,9 +58,8 @@ function bestRate(optimizer, options, problem, start) {
   return tried.reduce((best, each) => (each[0] < best[0] ? each : best))[1]
 }
 
-// The mean of the last losses, on a logarithmic scale, lest one lucky step decides.
+// The mean of all losses on a logarithmic scale: neither one lucky step decides, nor a leap far away that ends well.
 function score(losses) {
-  const last = losses.slice(-20)
-  const sum = last.reduce((total, loss) => total + Math.log(Math.max(loss, 1e-12)), 0)
+  const sum = losses.reduce((total, loss) => total + Math.log(Math.max(loss, 1e-9)), 0)
   return Number.isFinite(sum) ? sum : Infinity
 }

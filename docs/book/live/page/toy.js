@@ -79,7 +79,7 @@ class Toy {
     const changed = () => this.run()
     const rows = (player, controls) => controls.map(control => controlOf(control, player.options, changed))
     const [own, other] = this.players
-    const noise = { name: "noise", label: "noise of gradients", kind: "share", low: 0, high: 4 }
+    const noise = { name: "noise", label: "noise", kind: "share", low: 0, high: 4 }
     const best = make("button", { type: "button" }, "Find the best lr here")
     best.addEventListener("click", () => { for (const player of this.players) this.tune(player); this.showControls(); this.run() })
     const defaults = make("button", { type: "button" }, "Take the defaults")

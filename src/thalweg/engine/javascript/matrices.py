@@ -1,7 +1,7 @@
 """A formula of whole matrices as JavaScript, in float64: it is the same formula, but not the same bits.
 
-Which bits products, eigenvectors and Newton and Schulz's iteration have depends on who computes them, and in what order;
-`matrices.js` does it for small matrices, plainly.
+Which bits products, eigenvectors and Newton and Schulz's iteration have depends on who computes them, and in what
+order; `matrices.js` does it for small matrices, plainly.
 """
 
 from __future__ import annotations
