@@ -1,6 +1,5 @@
 """The page of an optimizer, derived from its class."""
 
-import re
 from collections.abc import Callable, Iterator
 
 import torch
@@ -9,9 +8,12 @@ import thalweg
 from thalweg import Optimizer
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
 
+from .catalogue import catalogue as catalogue
+from .catalogue import file_name as file_name
 from .docstring import parts
 from .engines import engines
 from .formula import in_tex, source, typeset
+from .live.section import section
 from .markdown import code, table
 from .options import default, options_table, own_options
 from .others import TABLE, aliases, compared, differences, names_elsewhere
@@ -22,17 +24,6 @@ AROUND = (
     "Around the formula every optimizer has the same options, listed in "
     "[options of every optimizer](../reference/options.md)."
 )
-
-
-def catalogue() -> list[type[Optimizer]]:
-    """List every optimizer once, in alphabetical order."""
-    found = {value for value in vars(thalweg).values() if isinstance(value, type) and issubclass(value, Optimizer)}
-    return sorted(found - {Optimizer}, key=lambda cls: cls.__name__.lower())
-
-
-def file_name(cls: type[Optimizer]) -> str:
-    """Name an optimizer's page: words in small letters, for file systems that do not tell letters apart."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
 
 
 def page(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str] = typeset) -> str:
@@ -51,6 +42,7 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
         yield f"## The formula\n\n{typeset(cls)}"
         yield f"This is what the formula becomes under the default options. Its whole text is:\n\n{source(cls)}"
         yield f"The same lines in TeX:\n\n{in_tex(cls)}"
+        yield section(cls)
     yield f"## Where it comes from\n\n{said.source}"
     yield f"## Options\n\n{options_table(cls, own_options(cls))}\n\n{AROUND}"
     title = "How to tune it" if cls is thalweg.AdamW else "Coming from AdamW"

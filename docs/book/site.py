@@ -8,6 +8,7 @@ from pathlib import Path
 from .catalogue_page import catalogue_page
 from .examples import examples_page
 from .formula import typeset
+from .live.section import files
 from .optimizer_page import catalogue, file_name, page
 from .reference import pages
 
@@ -29,6 +30,8 @@ def gather(folder: Path, typeset: Callable[[type], str] = typeset) -> None:
     shutil.copy(ROOT / "CITATION.cff", folder)
     with (folder / "index.md").open("a") as index:
         index.write("\n" + menu())
+    for name, text in files().items():
+        (folder / "static" / name).write_text(text)
     for name, text in derived(typeset).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)

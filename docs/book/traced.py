@@ -12,8 +12,12 @@ from thalweg.hyper import REQUIRED
 
 def made(cls: type[Optimizer], param: torch.Tensor, **options: Any) -> Optimizer:
     """Make an optimizer of one parameter; an option that has no default is 0.1."""
-    required = {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
-    return cls([param], **required | options)
+    return cls([param], **required(cls) | options)
+
+
+def required(cls: type[Optimizer]) -> dict[str, float]:
+    """Give the options that have no default a value."""
+    return {name: 0.1 for name, option in cls.options.items() if option.default is REQUIRED}
 
 
 def traced(cls: type[Optimizer], **options: Any) -> Choice:

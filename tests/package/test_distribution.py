@@ -83,7 +83,7 @@ def test_what_is_installed_steps_and_its_command_tells_the_version_without_any_e
 
 def test_the_wheel_has_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert "thalweg/py.typed" in names
+    assert {"thalweg/py.typed", "thalweg/engine/javascript/words.js"} <= {*names}
     assert {name.split("/")[0] for name in names} == {"thalweg", f"thalweg-{thalweg.__version__}.dist-info"}
 
 

@@ -15,13 +15,26 @@ def show(*arguments):
 
 @pytest.mark.parametrize(
     ("language", "says"),
-    [("--llvm", "define internal void @elements"), ("--asm", "ret"), ("--triton", "@triton.jit")],
+    [
+        ("--llvm", "define internal void @elements"),
+        ("--asm", "ret"),
+        ("--triton", "@triton.jit"),
+        ("--js", "const Adam = {"),
+    ],
 )
 def test_a_kernel_in_a_language(language, says):
     done = show("adam:amsgrad=true", language)
     assert done.exit_code == 0
     assert says in done.output
     assert "max_exp_avg_sq" in done.output or language == "--asm"
+
+
+def test_what_has_no_bits_to_promise_is_not_printed():
+    done = show("muon", "--js")
+    assert done.exit_code == 2
+    assert (
+        "Muon has no JavaScript with the kernel's bits: its formula calls a function of whole matrices" in done.output
+    )
 
 
 def test_one_language_at_a_time():

@@ -139,6 +139,7 @@ def show_optimizer(
     asm: Annotated[bool, typer.Option("--asm", help="Print the kernel as this machine's assembly.")] = False,
     triton: Annotated[bool, typer.Option("--triton", help="Print the kernel for GPUs, as Triton's text.")] = False,
     ptx: Annotated[bool, typer.Option("--ptx", help="Print the kernel as assembly for NVIDIA's GPUs.")] = False,
+    js: Annotated[bool, typer.Option("--js", help="Print it in JavaScript, with the bits of the kernel.")] = False,
 ) -> None:
     """Show an optimizer's formula, its states and what a step costs."""
     from .name_tables import sentence_of
@@ -148,7 +149,11 @@ def show_optimizer(
         choice = read_choice(name)
         if choice.kind not in registry.values():
             raise ValueError(f"{choice.name} has no formula to show: name one that updates number by number, as adam")
-        asked = [name for name, wanted in {"llvm": llvm, "asm": asm, "triton": triton, "ptx": ptx}.items() if wanted]
+        asked = [
+            name
+            for name, wanted in {"llvm": llvm, "asm": asm, "triton": triton, "ptx": ptx, "js": js}.items()
+            if wanted
+        ]
         if len(asked) > 1:
             raise ValueError(f"a kernel is printed in one language, but got --{' and --'.join(asked)}: choose one")
         kernel = next(iter(asked), None)

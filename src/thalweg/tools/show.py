@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
@@ -23,14 +23,14 @@ from ..optimizer import Optimizer
 
 
 def show(cls: type, console: Console, *, kernel: str | None = None, **options: Any) -> None:
-    """Print what an optimizer is under some options; or its float32 kernel, in one of the languages of `KERNELS`."""
+    """Print what an optimizer is under some options; or its float32 kernel, in a language of `KERNELS`, or "js"."""
     if not issubclass(cls, Optimizer):
         raise ValueError(f"{cls.__module__}.{cls.__name__} has no formula here: show one of this library's optimizers")
     choice = _choice(cls, options)
     group, program, dtypes = choice.item.group, choice.program, dict(choice.dtypes)
     if kernel is not None:
-        texts = (KERNELS[kernel](item, dtypes) for item in passes(program))
-        console.print("\n".join(texts), markup=False, highlight=False, soft_wrap=True)
+        text = _javascript(choice) if kernel == JAVASCRIPT else _passes(KERNELS[kernel], program, dtypes)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         return
     console.print(f"[bold]{cls.__name__}[/]: {inspect.cleandoc(cls.__doc__ or '')}\n", highlight=False, soft_wrap=True)
     if source := _source(cls):
@@ -105,6 +105,18 @@ def _times(count: int) -> str:
     return ("", "yes", "twice")[count] if count < 3 else f"{count} times"
 
 
+def _passes(write: Kernel, program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
+    return "\n".join(write(item, dtypes) for item in passes(program))
+
+
+def _javascript(choice: Choice) -> str:
+    """Write what pages step with: words, powers, the rule as an object, and what steps with it."""
+    from ..engine.javascript.rule import rule_object
+    from ..engine.javascript.text import library
+
+    return f"{library()}\nconst {choice.item.owner.__name__} = {rule_object(choice)}"
+
+
 # Each compiler is imported when its text is asked for.
 def _llvm(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     from ..engine.llvm.render import render
@@ -136,5 +148,10 @@ def _ptx(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     return assembly(program, dtypes)
 
 
-KERNELS = {"llvm": _llvm, "asm": _asm, "triton": _triton, "ptx": _ptx}
+Kernel: TypeAlias = Callable[[Program, Mapping[str, torch.dtype]], str]
+
+KERNELS: dict[str, Kernel] = {"llvm": _llvm, "asm": _asm, "triton": _triton, "ptx": _ptx}
 """The languages that kernels can be shown in: text for a compiler, and what the compiler makes of it."""
+
+JAVASCRIPT = "js"
+"""What is no kernel, but has its bits."""

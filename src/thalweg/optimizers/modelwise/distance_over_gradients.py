@@ -49,8 +49,13 @@ class DoG(Optimizer):
 
     @classmethod
     def start(cls, options):
-        """Begin with the distance that a model of zeros would go, and no gradient."""
-        return {"distance": options["reps_rel"], "square_sum": 0.0}
+        """Begin as a model of zeros would."""
+        return cls.start_from(options, 0)
+
+    @classmethod
+    def start_from(cls, options, norm):
+        """Begin with the distance that a model of this norm goes, and no gradient."""
+        return {"distance": options["reps_rel"] * (1 + norm), "square_sum": 0.0}
 
     def add_param_group(self, param_group):
         """Add parameters, as every optimizer does; before the first step, the first distance grows with their norm."""
@@ -59,7 +64,7 @@ class DoG(Optimizer):
             tensors = [param for group in self.param_groups for param in group["params"]]
             norm = math.hypot(*(float(param.detach().abs().double().norm()) for param in tensors))
             for group in self.param_groups:
-                group["distance"] = float(self.reps_rel) * (1 + norm)
+                group.update(self.start_from({"reps_rel": float(self.reps_rel)}, norm))
 
     def learn(self, way_square, slope_square):
         """Remember the largest distance, and all gradients."""

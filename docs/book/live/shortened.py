@@ -1,0 +1,46 @@
+"""JavaScript of rules in fewer letters: what is declared in a function gets a short name, and lines no indentation."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import count, product
+from string import ascii_letters
+
+ARGUMENTS = {"self": "S", "state": "P", "tensors": "T"}
+"""Short names of what every function is given."""
+
+
+def shortened(text: str) -> str:
+    """Rename what a rule's functions declare; names after a point, and of members, stay."""
+    parts = re.split(r"(?m)(?=^  \w+\(.*\) \{$)", text)
+    lines = _declared_together(line.strip() for part in parts for line in _short_names(part).splitlines())
+    return re.sub(r" *([-+*/<>=?:|&!,{}()]) *", r"\1", "\n".join(lines))
+
+
+def _declared_together(lines: Iterable[str]) -> list[str]:
+    """Let one word declare all that is declared in a row."""
+    found: list[str] = []
+    for line in lines:
+        if found and line.startswith("const ") and found[-1].startswith("const "):
+            found[-1] += "," + line.removeprefix("const ")
+        else:
+            found.append(line)
+    return found
+
+
+def _short_names(function: str) -> str:
+    declared = re.findall(r"\bconst (\w+) =", function)
+    taken = {*re.findall(r"\w+", function), *ARGUMENTS.values()}
+    names = (name for name in _names() if name not in taken)
+    short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS
+    told = re.sub(r"return \{ ([\w, ]+) \}", lambda found: _told(found[1]), function)
+    return re.sub(r"(?<![.\w])([A-Za-z_]\w*)\b(?!:)", lambda found: short.get(found[1], found[1]), told)
+
+
+def _told(names: str) -> str:
+    """Write out the names of what is returned: they are others' business."""
+    return "return { " + ", ".join(f"{name}: {name}" for name in names.split(", ")) + " }"
+
+
+def _names() -> Iterator[str]:
+    for length in count(1):
+        yield from ("".join(letters) for letters in product(ascii_letters, repeat=length))

@@ -1,0 +1,130 @@
+"""An optimizer under some options as a JavaScript object: how states start, the step, and what some rules have besides.
+
+`training.js` steps with it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Container, Iterator, Mapping
+from textwrap import indent
+from typing import Any
+
+from ...formula.expr import Expr, Symbol, as_expr, symbols
+from ...formula.observing import observing
+from ...formula.passes import hoist, program_of
+from ...formula.program import Program
+from ...formula.rule import Group, initial_value
+from ...formula.trace import NUMBER, Formula, evaluate, formula_of, symbolic
+from ..choice import Choice
+from .render import render
+from .text import RESERVED, Values, bare, block
+
+
+def rule_object(choice: Choice) -> str:
+    """Write the object; raises ValueError where there is none with the kernel's bits."""
+    parts = [_start(choice), render(choice.program, dict(choice.dtypes)), *_besides(choice)]
+    return "{\n" + ",\n".join(indent(_as_member(part), "  ") for part in parts) + "\n}"
+
+
+def conditions(formula: Formula, moved: Container[str], optional: Container[str] = ()) -> str:
+    """Write when options select a formula: what is `moved` may change, and what is `optional` may be no number."""
+    structure = formula.structure.items()
+    said = [f"self.{name}!==null" for name, shape in structure if shape is NUMBER and name in optional]
+    said += [f"self.{name}==={json.dumps(shape)}" for name, shape in structure if name in moved and _is_choice(shape)]
+    for condition, answer in formula.decisions:
+        if all(symbol.scope == "parameter" or symbol.name in moved for symbol in symbols(condition)):
+            said.append(f"{'' if answer else '!'}({expression(condition)})")
+    return "&&".join(said) or "true"
+
+
+def _is_choice(shape: Any) -> bool:
+    return shape is None or isinstance(shape, bool | str)
+
+
+def _as_member(text: str) -> str:
+    return text.removeprefix("function ")
+
+
+def _besides(choice: Choice) -> Iterator[str]:
+    """Write what some rules have: a second formula of what is seen, a point to judge at, numbers that are learned."""
+    rule, owner = choice.program.formula.rule, choice.item.owner
+    if hasattr(owner, "observe"):
+        seen = formula_of(observing(rule), choice.item.options)
+        yield render(program_of(seen), dict(choice.dtypes), "observe")
+    if hasattr(owner, "average"):
+        yield render(_average(choice), dict(choice.dtypes), "average")
+    if owner.measures:
+        yield _learn(choice)
+
+
+def _average(choice: Choice) -> Program:
+    """Take the formula of the point to judge at as a program that stores it in the parameter's place."""
+    formula, owner = choice.program.formula, choice.item.owner
+    _, *names = inspect.signature(owner.average).parameters
+    point = owner.average(Group(owner, reader(choice)), *(Symbol(name, "element") for name in names))
+    numbers, stores, _ = hoist({"param": as_expr(point)}, {})
+    return Program(formula, numbers, {}, stores)
+
+
+def _start(choice: Choice) -> str:
+    """Write what a parameter starts with, and what a group does."""
+    rule, read = choice.program.formula.rule, reader(choice)
+    first = {name: initial_value(rule, name, read) for name in choice.program.formula.states if name not in rule.copies}
+    state = {"step_count": 0.0} | {name: value for name, value in first.items() if name in rule.scalars}
+    tensors = {name: value for name, value in first.items() if name not in rule.scalars}
+    owner, options = choice.item.owner, _Symbols(read)
+    has_norm = hasattr(owner, "start_from")
+    learned = owner.start_from(options, Symbol("norm", "parameter")) if has_norm else owner.start(options)
+    copies = [name for name in choice.program.formula.states if name in rule.copies]
+    members = {"state": _object(state), "tensors": _object(tensors), "learned": _object(learned), "copies": copies}
+    told = ", ".join(f"{name}: {text}" for name, text in members.items())
+    return f"start(self, state) {{\n{block(f'return {{ {told} }}')}\n}}"
+
+
+def _learn(choice: Choice) -> str:
+    """Write how the numbers of a group follow from sums over all parameters."""
+    owner = choice.item.owner
+    sums = {name: Symbol(name, "parameter") for name in owner.measures}
+    new = owner.learn(Group(owner, reader(choice)), **sums)
+    nodes = {name: as_expr(value) for name, value in new.items()}
+    values = Values("", nodes.values(), symbols={name: f"sums.{name}" for name in sums}, taken=RESERVED.copy())
+    lines = [*values.lines()]
+    told = ", ".join(f"{name}: {bare(values[node])}" for name, node in nodes.items())
+    return f"learn(self, sums) {{\n{block(lines, f'return {{ {told} }}')}\n}}"
+
+
+def _object(members: Mapping[str, Any]) -> str:
+    """Write numbers by name, each in terms of the options."""
+    return "{ " + ", ".join(f"{name}: {expression(value)}" for name, value in members.items()) + " }"
+
+
+def expression(value: Any) -> str:
+    """Write a number of the options in one expression."""
+    node: Expr = as_expr(value)
+    values = Values("", [node])
+    for line in values.lines():
+        raise ValueError(f"{line!r} stands where one expression is wanted")
+    return bare(values[node])
+
+
+def reader(choice: Choice) -> Callable[[str], Any]:
+    """Give the options as symbols; a Python `if` is answered by their values."""
+    options = choice.item.options
+
+    def decide(number: Expr, kind: type = bool) -> Any:
+        return kind(evaluate(number, options))
+
+    return lambda name: symbolic(name, options[name], decide)
+
+
+class _Symbols(dict[str, Any]):
+    """The options as symbols, where they are asked for as a dict."""
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.read = read
+
+    def __missing__(self, name: str) -> Any:
+        return self.read(name)
