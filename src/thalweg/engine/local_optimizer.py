@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from operator import attrgetter, call, is_
 from typing import Any
@@ -19,6 +20,7 @@ from torch.autograd.graph import increment_version
 
 from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
+from ..distributed.owned_parameter import OwnedParameter
 from ..distributed.shards import is_sharded, local
 from ..state.entries import States
 from ..state.layout import whole
@@ -26,13 +28,16 @@ from ..state.names import name_in
 from ..state.noted import GATHERED, Log, SeenGroup
 from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
+from . import owned_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered
 from .owned_matrices import OwnedMatrices
-from .parts_and_wholes import Wholes, local_of, needs_lines, why_whole
+from .owned_wholes import OwnedWholes
+from .parts_and_wholes import local_of, needs_lines, why_whole
+from .priming import make_states
 from .rules import OVERFLOWED, SCALE
-from .sharing import Sharing
+from .sharing import ChangedError, Sharing
 
 ADDRESS = Tensor.data_ptr
 GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
@@ -73,7 +78,7 @@ class LocalOptimizer:
             if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
         }
         others = [pair for pair in numbered(self.groups) if id(pair[1]) not in self.locals]
-        self.wholes = Wholes(param for group, param in others if needs_lines(optimizer, group, param))
+        self.wholes = OwnedWholes([param for group, param in others if needs_lines(optimizer, group, param)])
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
         self.dtensors = list(filter(is_sharded, self.sharded))
@@ -85,7 +90,8 @@ class LocalOptimizer:
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
         self.optimizer.__dict__.update(without_plans(Log()))
-        self.optimizer._sharing = Sharing(self.optimizer) if self.own else None
+        is_shared = self.own or self.wholes.own
+        self.optimizer._sharing = Sharing(self.optimizer, self.wholes.bring) if is_shared else None
         self.outside: Any = None
         self.seen_outside = self.seen_inside = 0
         self._take_states(optimizer)
@@ -113,13 +119,13 @@ class LocalOptimizer:
             one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
-        self.wholes.take()
+        self.wholes.begin(partial(self._gradient, optimizer))
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
         if one._watch is None or self.divided or self.wholes.own:
             with InterruptsWaiting():
-                take(one)
+                self._take(take)
                 self._show_states(optimizer)
                 self._gather_parameters()
                 self.wholes.put()
@@ -129,6 +135,17 @@ class LocalOptimizer:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
         increment_version(self.dtensors)
+
+    def _take(self, take: Callable[[Any], None]) -> None:
+        """Take a step, or make the states of one; what owners have not yet had is brought to them first."""
+        if take is make_states:
+            self.wholes.bring(is_changed=True)
+        try:
+            take(self.optimizer)
+        except ChangedError:
+            self.optimizer._watch = None
+            self.optimizer._plans.clear()
+            take(self.optimizer)
 
     def _gather_parameters(self) -> None:
         """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
@@ -158,6 +175,11 @@ class LocalOptimizer:
         launches = self.optimizer._watch.plan.launches if self.optimizer._watch else ()
         yield from (launch.matrices.words for launch in launches if isinstance(launch.matrices, OwnedMatrices))
         yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
+
+    def everywhere(self, param: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Give all processes the states of a parameter that one of them steps: all must ask at the same time."""
+        own = self.wholes.own.get(id(param))
+        return dict(state) if own is None else owned_states.everywhere(own, state)
 
     def _take_numbers(self, optimizer: Any) -> None:
         """Take over what a scaler and the user may have set on the optimizer."""
@@ -225,10 +247,13 @@ class LocalOptimizer:
         """Take over the states that are outside, where somebody has loaded or changed them."""
         if type(optimizer.state) is not States:
             optimizer.state = States(optimizer.state)
-        states, shown = {}, optimizer.state
+        states: dict[Any, Any] = {}
+        shown = optimizer.state
         for group, param in numbered(self.groups):
             if param in shown:
-                states[self._local(param)] = self._taken(optimizer, group, param, shown[param])
+                own, state = self._local(param), self._taken(optimizer, group, param, shown[param])
+                # What others own is theirs.
+                states |= {} if own.is_meta and not param.is_meta else {own: state}
         self.optimizer.state = States(states)
         self.outside, self.seen_outside = shown, shown.changes.count
         self.seen_inside = self.optimizer.state.changes.count
@@ -251,6 +276,8 @@ class LocalOptimizer:
             own = self._local(param)
             if own in self.optimizer.state:
                 self._show(optimizer, group, param, own, self.optimizer.state[own])
+            elif isinstance(own, OwnedParameter) and own.is_due and optimizer.state.get(param) != {}:
+                optimizer.state[param] = {}
         self.seen_outside, self.seen_inside = optimizer.state.changes.count, self.optimizer.state.changes.count
 
     def _show(self, optimizer: Any, group: Any, param: Any, own: Any, state: Any) -> None:
