@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ..distributed.division import part
 from ..distributed.owned_parameter import OwnedParameter
 from ..distributed.owners import group_of
 
@@ -29,6 +30,13 @@ def everywhere(own: OwnedParameter, state: Mapping[str, Any]) -> dict[str, Any]:
     told = [{name: _kind(value) for name, value in state.items()}]
     dist.broadcast_object_list(told, source, group, device)
     return {name: _value(kind, state.get(name), source, group, device) for name, kind in told[0].items()}
+
+
+def divided(own: OwnedParameter, value: Any) -> Any:
+    """Show a state that has an element for each of the parameter's as a DTensor; others stay whole."""
+    if not isinstance(value, Tensor) or tuple(value.shape) != own.sharding.shape:
+        return value
+    return own.sharding.whole(part(value, own.sharding).clone(memory_format=torch.preserve_format))
 
 
 def _kind(value: Any) -> Any:

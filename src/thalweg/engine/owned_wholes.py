@@ -6,6 +6,7 @@ parameters, less what owners have themselves. States are at the owner alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -33,7 +34,8 @@ class OwnedWholes:
         self.pairs = [(param, _owned(param, loads)) for param in self.params]
         self.own: dict[int, OwnedParameter] = {id(param): own for param, own in self.pairs}
         self.buckets = list(_buckets(self.pairs))
-        self.versions: dict[int, Any] = {}
+        self.known: dict[int, Tensor] = {}
+        """What was here of each parameter after its last step."""
         self.grads: dict[int, Tensor] = {}
         """What is here of gradients, while a step is taken."""
 
@@ -42,7 +44,7 @@ class OwnedWholes:
         found = {id(param): gradient(param, param.grad) for param in self.params}
         self.grads = {key: grad for key, grad in found.items() if grad is not None}
         for param, own in self.pairs:
-            own.is_due, own.is_changed = id(param) in self.grads, self.versions.get(id(param)) != _version(param)
+            own.is_due, own.is_changed = id(param) in self.grads, not self._is_known(param)
             own.grad = torch.empty_like(own, requires_grad=False) if own.is_due and not own.is_meta else None
 
     @torch.no_grad()
@@ -50,9 +52,8 @@ class OwnedWholes:
         """Bring owners the parameters, where somebody has written any, or else the gradients."""
         if is_changed:
             self._gather([range(len(bucket.pairs)) for bucket in self.buckets], lambda param: local(param), _take)
-            self._note()
-            for _, own in self.pairs:
-                own.is_changed = False
+            for param, own in self.pairs:
+                own.is_changed, self.known[id(param)] = False, local(param).clone()
         else:
             self._gather(list(self._due()), lambda param: self.grads[id(param)], _take_gradient)
 
@@ -63,12 +64,26 @@ class OwnedWholes:
         transfers = [bucket.back(places) for bucket, places in zip(self.buckets, due, strict=True) if places]
         buckets = [bucket for bucket, places in zip(self.buckets, due, strict=True) if places]
         for bucket, places, transfer in zip(buckets, filter(None, due), transfers, strict=True):
-            bucket.spread(places, transfer)
+            self.known |= bucket.spread(places, transfer)
         increment_version([param for param, own in self.pairs if own.is_due])
         for _, own in self.pairs:
             own.grad = None
         self.grads = {}
-        self._note()
+
+    def explain(self) -> Iterator[str]:
+        """Say what is stepped by its owner, and what travels in a step in which all of it has gradients."""
+        for words, count in Counter(own.sharding.words for _, own in self.pairs).items():
+            mine = sum(own.sharding.words == words and not own.is_meta for _, own in self.pairs)
+            yield (
+                f"{count} of them sharded ({words}), but stepped as a whole, each by the process that owns it, {mine} "
+                "of them here, as their formula speaks of rows and columns, or multiplies whole matrices"
+            )
+        if self.buckets:
+            size = sum(bucket.bytes_sent for bucket in self.buckets)
+            yield (
+                f"a step takes {2 * len(self.buckets)} all-to-all, of gradients to owners and of parameters back, in "
+                f"which this process sends {size:,} bytes"
+            )
 
     def _due(self) -> Iterator[Due]:
         for bucket in self.buckets:
@@ -81,9 +96,10 @@ class OwnedWholes:
         for (bucket, places), transfer in zip(found, transfers, strict=True):
             bucket.arrive(places, transfer, take)
 
-    def _note(self) -> None:
-        """Note what parameters are, so that it is seen if somebody writes them."""
-        self.versions = {id(param): _version(param) for param in self.params}
+    def _is_known(self, param: Any) -> bool:
+        """Tell if a parameter is what it was; one may write it without any trace but its numbers."""
+        known = self.known.get(id(param))
+        return known is not None and torch.equal(local(param), known)
 
 
 class Bucket:
@@ -94,9 +110,10 @@ class Bucket:
         self.known: dict[Due, Exchange] = {}
 
     @property
-    def here(self) -> int:
-        """This process's rank among those that share them."""
-        return dist.get_rank(group_of(self.pairs[0][1].sharding.mesh))
+    def bytes_sent(self) -> int:
+        """Count the bytes that this process sends in a step in which all of them travel."""
+        every = self.exchange(tuple(range(len(self.pairs))))
+        return every.elements_sent * self.pairs[0][1].element_size()
 
     def exchange(self, places: Due) -> Exchange:
         """Find the ways of some of them."""
@@ -127,10 +144,13 @@ class Bucket:
         stack = torch.stack(mine) if mine else own.new_empty((0, *own.shape), device=param.device)
         return exchange.back(stack, stack.new_empty(len(places) * exchange.sizes[exchange.here]))
 
-    def spread(self, places: Due, transfer: Transfer) -> None:
-        """Wait for what is this process's, and keep it."""
-        for place, value in zip(places, self.exchange(places).parts(transfer.wait()), strict=True):
-            local(self.pairs[place][0]).copy_(value)
+    def spread(self, places: Due, transfer: Transfer) -> dict[int, Tensor]:
+        """Wait for what is this process's, and write it; give what is known of each parameter by that."""
+        parts = self.exchange(places).parts(transfer.wait())
+        params = [self.pairs[place][0] for place in places]
+        for param, value in zip(params, parts, strict=True):
+            local(param).copy_(value)
+        return dict(zip(map(id, params), parts, strict=True))
 
     def _mine(self, places: Due) -> list[OwnedParameter]:
         return [own for own in (self.pairs[place][1] for place in places) if not own.is_meta]
@@ -164,9 +184,3 @@ def _take(own: OwnedParameter, value: Tensor) -> None:
 def _take_gradient(own: OwnedParameter, value: Tensor) -> None:
     assert own.grad is not None
     own.grad.copy_(value)
-
-
-def _version(param: Any) -> tuple[Any, ...]:
-    """Give what changes where somebody writes what is here of a parameter, or puts something else in its place."""
-    memory = param._local_tensor
-    return id(memory), param._version, memory._version

@@ -12,7 +12,7 @@ from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
 from ..state.keeping import draws
 from .gradients import ready_to
-from .rules import is_measured, rule_for
+from .rules import counting_rule, is_measured
 
 
 def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
@@ -36,7 +36,7 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
         return "its rule is for sparse gradients"
     if draws(group) and (optimizer.engine == "triton" or (param.device.type != "cpu" and optimizer.engine != "eager")):
         return "kernels for GPUs are not told where an element stands in the whole tensor"
-    formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
+    formula = _of_step(optimizer, group, param)
     if formula.has_lines:
         return "its formula speaks of rows and columns, or multiplies whole matrices"
     if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
@@ -59,7 +59,12 @@ def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
         or any(placement.is_partial() for placement in param.placements)
     ):
         return False
-    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
+    return _of_step(optimizer, group, param).has_lines
+
+
+def _of_step(optimizer: Any, group: Any, param: Any) -> Formula:
+    """Find the formula of a true step, whatever is done now: gradients may only be gathered."""
+    return formula_of(counting_rule(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
 
 
 def lies_in_order(param: LocalParameter) -> bool:

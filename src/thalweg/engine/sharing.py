@@ -59,12 +59,9 @@ class Sharing:
     def explain(self) -> Iterator[str]:
         """Say which messages a step takes, and how long each is."""
         layout = self._layout()
-        taken = in_order(layout)
-        for moment in taken:
+        for moment in in_order(layout):
             size = 4 * sum(layout[moment]) if moment == SEAMS else 8 * (1 + sum(layout[moment]))
             yield f"a step takes one all_reduce of {size:,} bytes: {words(moment)}"
-        if not taken:
-            yield "a step takes no collective for sums"
 
     def _layout(self) -> Layout:
         """Say what is shared; of several meshes, nobody hears who is due."""
@@ -97,8 +94,8 @@ class Sharing:
         for rank, (_, described) in zip(self.sums.ranks, told, strict=True):
             if described != told[0][1] and not fault:
                 raise ToldError(
-                    f"{self.name} takes sums over parameters, which must be the same on all processes, but process "
-                    f"{self.sums.ranks[0]} has {told[0][1][0]} and process {rank} has {described[0]}: {self.DO}"
+                    f"{self.name} steps parameters that processes share, which must be the same on all of them, but "
+                    f"process {self.sums.ranks[0]} has {told[0][1][0]} and process {rank} has {described[0]}: {self.DO}"
                 )
         if not fault:
             self.agreed.add(self.layout)
@@ -111,7 +108,7 @@ class Sharing:
         shards = [sharding(param) for _, param in self.pairs]
         shapes = [(shard.shape, str(shard.placements)) for shard in shards]
         words = f"{sum(counts)} parameters in groups of {counts}, {len(shapes)} of them sharded"
-        return f"{words}, with {sum(map(sum, self.layout))} sums", (shapes, self.layout)
+        return f"{words}, with {sum(map(sum, self.layout))} shared numbers", (shapes, self.layout)
 
     def _interrupt(self) -> None:
         """Let those who wait for the message of last time know that there is something to tell."""
