@@ -5,5 +5,12 @@ from multiprocessing import get_context
 
 FORKED = get_context("forkserver" if sys.platform != "win32" else "spawn")
 FORKED.set_forkserver_preload(
-    ["tests.engine.conftest", "torch.distributed.checkpoint.state_dict", "torch.distributed.fsdp", "thalweg"]
+    [
+        "tests.engine.conftest",
+        "torch.distributed.checkpoint.state_dict",
+        "torch.distributed.fsdp",
+        # What torch takes in with the first DTensor that it makes: two seconds.
+        "torch._dynamo",
+        "thalweg",
+    ]
 )

@@ -49,9 +49,11 @@ def trained(cls, mesh, placements, dtype, shapes=SHAPES, steps=2, **options):
 def differences(one, other):
     """Name the parameters and states that differ in any bit."""
     pairs = zip(one.param_groups[0]["params"], other.param_groups[0]["params"], strict=True)
+    # What one process has for all is told to all of them where it is saved.
+    told = other.state_dict()["state"]
     for index, (alone, part) in enumerate(pairs):
         values = {"param": (alone, part)} | {
-            name: (value, other.state[part][name]) for name, value in one.state[alone].items()
+            name: (value, told[index][name]) for name, value in one.state[alone].items()
         }
         for name, (wanted, found) in values.items():
             whole = found.full_tensor() if hasattr(found, "full_tensor") else found

@@ -77,6 +77,16 @@ class Division:
         for one in under_way:
             self._receive(*one)
 
+    def explain(self, params: Sequence[Tensor]) -> str:
+        """Say what travels after a step."""
+        here = dist.get_rank(self.group)
+        parts = [self._parts(bucket) for bucket in _buckets(params)]
+        size = sum(each.nbytes for own in parts for each in own[here])
+        return (
+            f"a step takes {len(parts)} all-gather of {len(params)} parameters, in which this process sends {size:,} "
+            f"bytes to each of {self.size - 1} others"
+        )
+
     def _parts(self, params: Sequence[Tensor]) -> Parts:
         """View what each process has of parameters."""
         shards = [(param.detach(), self.shard(param)) for param in params]

@@ -129,10 +129,15 @@ class Exchange:
 
     def back(self, stack: Tensor, parts: Tensor) -> Transfer:
         """Send each process what is its own of each matrix; it arrives where `parts` are."""
-        sent = torch.cat([self._flat(stack[_places(part)]) for part in self.indices])
+        sent = torch.cat([self.flat(stack[_places(part)]) for part in self.indices])
         outgoing = [self.own * size for size in self.sizes]
         incoming = [count * self.sizes[self.here] for count in self.counts]
         return self._all_to_all(parts, sent, incoming, outgoing, "back from their owners")
+
+    def parts(self, received: Tensor) -> Tensor:
+        """Give what has arrived of each matrix the shape that it has here."""
+        part = self.indices[self.here]
+        return self._shaped(received, part) if received.numel() else received.view(sum(self.counts), *map(len, part))
 
     @property
     def elements_sent(self) -> int:
@@ -166,8 +171,8 @@ class Exchange:
         back = sorted(range(len(order)), key=order.__getitem__)
         return piece.view(-1, *(len(part[dim]) for dim in order)).permute(0, *(1 + dim for dim in back))
 
-    def _flat(self, pieces: Tensor) -> Tensor:
-        """Lay out elements in the order of memory."""
+    def flat(self, pieces: Tensor) -> Tensor:
+        """Lay out elements of several matrices in the order of memory."""
         return pieces.permute(0, *(1 + dim for dim in self.shard.order)).reshape(-1)
 
 

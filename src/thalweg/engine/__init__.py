@@ -50,6 +50,8 @@ def _step_locally(
             optimizer._local = None
             step(optimizer)
             return None
+        # Other parameters may have other owners: what the old ones have, all of them get.
+        local.publish(optimizer)
         local = LocalOptimizer(optimizer)
     try:
         local.step(optimizer, take)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -32,6 +32,9 @@ from .residues import note as belonging
 from .rules import measuring_rule_for, rule_for
 from .stacks import stacked, together, unstacked
 
+Told: TypeAlias = tuple[Sequence[Tensor], Sequence[Tensor]]
+"""Parameters, and for each sum that was taken a column of numbers, one for each of them."""
+
 MOST = 2**24
 """Elements whose new values are all computed before the first is written: so much memory is at hand, or nothing is
 changed; of a larger model, some parameters at a time."""
@@ -57,13 +60,13 @@ def _sharing(optimizer: Any, items: Sequence[Ready]) -> set[int]:
     return overlapping(written, [[item.grad] if has_memory(item.grad) else [] for item in items])
 
 
-def step(optimizer: Any, items: Sequence[Ready]) -> int:
-    """Update parameters; return how often states were put in."""
+def step(optimizer: Any, items: Sequence[Ready]) -> tuple[int, list[Told]]:
+    """Update parameters; return how often states were put in, and what was measured of each parameter."""
     updates = computed(optimizer, items)
     puts_in = entries(optimizer, states(updates))
     commit([*(change for update in updates for change in update.changes), *puts_in], needs_python=True)
     note(optimizer, updates)
-    return int(bool(puts_in))
+    return int(bool(puts_in)), told(updates) if optimizer._sharing else []
 
 
 def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
@@ -89,6 +92,14 @@ def _begun(optimizer: Any, item: Ready, formula: Formula) -> Update:
 def states(updates: Sequence[Update]) -> Iterator[tuple[Tensor, Mapping[str, Any]]]:
     """Give what will be kept of each parameter; one for which nothing is kept gets no entry."""
     return ((update.param, update.full) for update in updates if update.full)
+
+
+def told(updates: Sequence[Update]) -> list[Told]:
+    """Give what was measured of each parameter, as columns of one row."""
+    return [
+        ([each.param], [torch.as_tensor(each.outputs[name]).double().reshape(1) for name in each.formula.measured])
+        for each in updates
+    ]
 
 
 def note(optimizer: Any, updates: Sequence[Update]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..distributed.owned_parameter import OwnedParameter
 from . import products
 from .build import as_far_as_known
 from .choice import Choice, choose
@@ -20,26 +21,30 @@ from .triton import available
 def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
     sets: dict[Any, list[Choice]] = {}
-    local = (
-        LocalOptimizer(optimizer, optimizer._local.whole if optimizer._local else None)
-        if is_needed(optimizer)
-        else None
-    )
+    local = _local(optimizer) if is_needed(optimizer) else None
     seen = local.optimizer if local else optimizer
     for choice in map(as_far_as_known, choose(seen, list(_all(seen)))):
         kind = choice.fault or choice.why_eager or (*choice.kernels, _between(choice))
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
-    lines = [f"{type(optimizer).__name__}: {_count(sum(map(len, sets.values())), 'parameter')}"]
+    total = len(list(numbered(optimizer.param_groups)))
+    lines = [f"{type(optimizer).__name__}: {_count(total, 'parameter')}"]
     lines += [f"  {_sentence(choices)}" for choices in sets.values()]
     lines += [f"  {line}" for line in local.explain()] if local else []
     return "\n".join(lines + _flags(optimizer.param_groups))
 
 
+def _local(optimizer: Any) -> LocalOptimizer:
+    """Take what this process sees of sharded parameters, as in the last step where that still fits."""
+    known: LocalOptimizer | None = optimizer._local
+    return known if known and known.fits(optimizer) else LocalOptimizer(optimizer, known.whole if known else None)
+
+
 def _all(optimizer: Any) -> list[Ready]:
-    """Take every parameter as if it had a gradient."""
+    """Take every parameter as if it had a gradient, but for those that other processes step."""
     return [
         ready_to(optimizer, group, param, _like(param) if param.grad is None else param.grad, index)
         for index, (group, param) in enumerate(numbered(optimizer.param_groups))
+        if not (isinstance(param, OwnedParameter) and param.is_meta)
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from operator import attrgetter, call, is_
 from typing import Any
@@ -17,22 +18,26 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import is_sharded, local
+from ..distributed.owned_parameter import OwnedParameter
+from ..distributed.shards import is_sharded
 from ..state.entries import States
 from ..state.layout import whole
 from ..state.names import name_in
 from ..state.noted import GATHERED, Log, SeenGroup
 from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
+from . import owned_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered
+from .local_gradients import gradient, is_like, part_of_gradient
 from .owned_matrices import OwnedMatrices
-from .parts_and_wholes import Wholes, local_of, needs_lines, why_whole
+from .owned_wholes import OwnedWholes
+from .parts_and_wholes import local_of, needs_lines, why_whole
+from .priming import make_states
 from .rules import OVERFLOWED, SCALE
-from .sharing import Sharing
+from .sharing import ChangedError, Sharing
 
 ADDRESS = Tensor.data_ptr
 GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
@@ -73,7 +78,7 @@ class LocalOptimizer:
             if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
         }
         others = [pair for pair in numbered(self.groups) if id(pair[1]) not in self.locals]
-        self.wholes = Wholes(param for group, param in others if needs_lines(optimizer, group, param))
+        self.wholes = OwnedWholes([param for group, param in others if needs_lines(optimizer, group, param)])
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
         self.dtensors = list(filter(is_sharded, self.sharded))
@@ -85,7 +90,8 @@ class LocalOptimizer:
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
         self.optimizer.__dict__.update(without_plans(Log()))
-        self.optimizer._sharing = Sharing(self.optimizer) if self.own else None
+        is_shared = self.own or self.wholes.own
+        self.optimizer._sharing = Sharing(self.optimizer, self.wholes.bring) if is_shared else None
         self.outside: Any = None
         self.seen_outside = self.seen_inside = 0
         self._take_states(optimizer)
@@ -113,13 +119,13 @@ class LocalOptimizer:
             one._sharing.is_silent = True
         with NO_OVERRIDES():
             self._take_gradients(optimizer)
-        self.wholes.take()
+        self.wholes.begin(partial(self._gradient, optimizer))
         self._take_numbers(optimizer)
         if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
             self._take_states(optimizer)
         if one._watch is None or self.divided or self.wholes.own:
             with InterruptsWaiting():
-                take(one)
+                self._take(take)
                 self._show_states(optimizer)
                 self._gather_parameters()
                 self.wholes.put()
@@ -129,6 +135,17 @@ class LocalOptimizer:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
         increment_version(self.dtensors)
+
+    def _take(self, take: Callable[[Any], None]) -> None:
+        """Take a step, or make the states of one; what owners have not yet had is brought to them first."""
+        if take is make_states:
+            self.wholes.bring(is_changed=True)
+        try:
+            take(self.optimizer)
+        except ChangedError:
+            self.optimizer._watch = None
+            self.optimizer._plans.clear()
+            take(self.optimizer)
 
     def _gather_parameters(self) -> None:
         """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
@@ -151,13 +168,32 @@ class LocalOptimizer:
         for words, count in kinds.items():
             yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
         for place, (group, param) in enumerate(numbered(self.groups)):
-            if is_sharded(param) and id(param) not in self.locals:
-                how = "on each process" if id(param) in self.wholes.own else "by torch's dispatch"
+            if is_sharded(param) and not (id(param) in self.locals or id(param) in self.wholes.own):
                 why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
-                yield f"{name_in(self.groups, param)} is stepped as a whole, {how}, because {why}"
+                yield f"{name_in(self.groups, param)} is stepped as a whole, by torch's dispatch, because {why}"
+        collectives = list(self._collectives())
+        yield from collectives or ["a step takes no collective"]
+
+    def _collectives(self) -> Iterator[str]:
+        """Say what processes tell each other in a step."""
+        yield from self.wholes.explain()
         launches = self.optimizer._watch.plan.launches if self.optimizer._watch else ()
         yield from (launch.matrices.words for launch in launches if isinstance(launch.matrices, OwnedMatrices))
         yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
+        if self.divided:
+            yield self.division.explain(self.divided)
+
+    def publish(self, optimizer: Any) -> None:
+        """Let all processes have the states that owners have, divided as parameters are: all must ask at once."""
+        for param, own in self.wholes.pairs:
+            if param in optimizer.state:
+                state = self.everywhere(param, optimizer.state[param])
+                optimizer.state[param] = {name: owned_states.divided(own, value) for name, value in state.items()}
+
+    def everywhere(self, param: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Give all processes the states of a parameter that one of them steps: all must ask at the same time."""
+        own = self.wholes.own.get(id(param))
+        return dict(state) if own is None else owned_states.everywhere(own, state)
 
     def _take_numbers(self, optimizer: Any) -> None:
         """Take over what a scaler and the user may have set on the optimizer."""
@@ -181,7 +217,7 @@ class LocalOptimizer:
         # Torch has one description for all gradients of a parameter, so it is as it was, step after step.
         if not specs or not all(map(is_, specs, self.specs)) or set(map(type, own)) != {Tensor}:
             own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
-            self.specs = specs if all(map(_is_like, self.sharded, grads)) else [None] * len(specs)
+            self.specs = specs if all(map(is_like, self.sharded, grads)) else [None] * len(specs)
         deque(map(SET_GRAD, self.own, own), maxlen=0)
         # What was added up anew is not what the gradient itself has.
         self.refs = [
@@ -190,45 +226,23 @@ class LocalOptimizer:
         ]
 
     def _gradient(self, optimizer: Any, param: Any, grad: Any) -> Tensor | None:
-        """Give what is here of a gradient, that is divided as its parameter is."""
-        if grad is None:
-            return None
-        if not is_sharded(param):
-            return self._part_of_gradient(optimizer, param, grad)
-        if not is_sharded(grad):
-            self._refuse(optimizer, param, f"its gradient is a plain tensor of shape {tuple(grad.shape)}")
-        if any(placement.is_partial() for placement in grad.placements):
-            grad = grad.redistribute(placements=param.placements)
-        if (grad.device_mesh, grad.placements) != (param.device_mesh, param.placements):
-            self._refuse(optimizer, param, f"its gradient is {tuple(grad.placements)} on {grad.device_mesh}")
-        if grad.shape != param.shape:
-            self._refuse(optimizer, param, f"its gradient has shape {tuple(grad.shape)}")
-        return local(grad)
+        """Give what is here of a gradient, or what is this process's part of one that all have."""
+        return gradient(optimizer, param, grad) if is_sharded(param) else self._part(optimizer, param, grad)
 
-    def _part_of_gradient(self, optimizer: Any, param: Tensor, grad: Tensor) -> Tensor:
-        """Give what is this process's part of a plain gradient."""
-        if grad.layout != torch.strided or is_sharded(grad) or grad.shape != param.shape:
-            raise RuntimeError(
-                f"{type(optimizer).__name__} cannot step {name_in(optimizer.param_groups, param)}: its states are "
-                f"divided among processes, which needs a dense gradient of shape {tuple(param.shape)}, but it is "
-                f"{type(grad).__name__} of {grad.layout} and shape {tuple(grad.shape)}: run backward() again"
-            )
-        return part(grad.detach(), self.locals[id(param)].shard)
-
-    def _refuse(self, optimizer: Any, param: Any, what: str) -> None:
-        raise RuntimeError(
-            f"{type(optimizer).__name__} cannot step {name_in(optimizer.param_groups, param)}: {what}, but it has "
-            f"shape {tuple(param.shape)} and is {tuple(param.placements)} on {param.device_mesh}: run backward() again"
-        )
+    def _part(self, optimizer: Any, param: Tensor, grad: Any) -> Tensor | None:
+        return None if grad is None else part_of_gradient(optimizer, param, grad, self.locals[id(param)].shard)
 
     def _take_states(self, optimizer: Any) -> None:
         """Take over the states that are outside, where somebody has loaded or changed them."""
         if type(optimizer.state) is not States:
             optimizer.state = States(optimizer.state)
-        states, shown = {}, optimizer.state
+        states: dict[Any, Any] = {}
+        shown = optimizer.state
         for group, param in numbered(self.groups):
             if param in shown:
-                states[self._local(param)] = self._taken(optimizer, group, param, shown[param])
+                own, state = self._local(param), self._taken(optimizer, group, param, shown[param])
+                # What others own is theirs.
+                states |= {} if own.is_meta and not param.is_meta else {own: state}
         self.optimizer.state = States(states)
         self.outside, self.seen_outside = shown, shown.changes.count
         self.seen_inside = self.optimizer.state.changes.count
@@ -251,6 +265,8 @@ class LocalOptimizer:
             own = self._local(param)
             if own in self.optimizer.state:
                 self._show(optimizer, group, param, own, self.optimizer.state[own])
+            elif isinstance(own, OwnedParameter) and own.is_due and optimizer.state.get(param) != {}:
+                optimizer.state[param] = {}
         self.seen_outside, self.seen_inside = optimizer.state.changes.count, self.optimizer.state.changes.count
 
     def _show(self, optimizer: Any, group: Any, param: Any, own: Any, state: Any) -> None:
@@ -266,14 +282,6 @@ class LocalOptimizer:
 def numbers_of(rule: Any) -> set[str]:
     """Name what is one number for a whole parameter."""
     return {"step", *rule.scalars}
-
-
-def _is_like(param: Any, grad: Any) -> bool:
-    """Tell if a gradient is of the shape of its parameter, and divided as that is."""
-    if grad is None or not is_sharded(grad):
-        return False
-    wanted = param.shape, param.device_mesh, param.placements
-    return bool((grad.shape, grad.device_mesh, grad.placements) == wanted)
 
 
 def _lie_alike(one: Any, other: Any) -> bool:

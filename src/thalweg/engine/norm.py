@@ -16,11 +16,9 @@ from . import eager
 from .gradients import Ready
 from .launch import Launch
 from .metrics import Metrics
+from .moments import BEFORE
 from .rules import accumulates, drop_sums, is_gathering
 from .totals import common_norm
-
-NORM_MOMENT = 0
-"""When processes add up what they have seen of gradients."""
 
 NORM = "grad_norm"
 """What formulas call it."""
@@ -33,8 +31,9 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     """
     seen = [launch.look_at_gradients() for launch in launches]
     with torch.no_grad():
-        elsewhere = _shared(optimizer, launches, seen)
-        squares = [*seen, *elsewhere, *(eager.grad_square(optimizer, item) for item in items)]
+        by_eager = [eager.grad_square(optimizer, item) for item in items]
+        elsewhere = _shared(optimizer, launches, seen, items, by_eager)
+        squares = [*seen, *elsewhere, *by_eager]
         device = next((square.device for square in squares if is_on_device(square)), None)
         groups = optimizer.param_groups
         limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
@@ -57,12 +56,17 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     return is_left_out
 
 
-def _shared(optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any]) -> list[Tensor]:
+def _shared(
+    optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], items: Sequence[Ready], by_eager: Sequence[Any]
+) -> list[Tensor]:
     """Add up what processes have seen of sharded parameters; give what others alone have seen."""
-    if not (optimizer._sharing and optimizer._sharing.at(NORM_MOMENT)):
+    sharing = optimizer._sharing
+    if not (sharing and sharing.at(BEFORE)):
         return []
-    pairs = zip(launches, seen, strict=True)
-    found = optimizer._sharing.add(NORM_MOMENT, [(launch.params, [square]) for launch, square in pairs])
+    tables = [(launch.params, [square]) for launch, square in zip(launches, seen, strict=True)]
+    # What an owner has seen of a whole parameter is the sum, and stays as it is.
+    tables += [([item.param], [square.double().reshape(1)]) for item, square in zip(items, by_eager, strict=True)]
+    found = sharing.add(BEFORE, tables)
     return [torch.tensor([number for numbers in found for number in numbers], dtype=torch.float64)]
 
 

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
+from ..distributed.owned_parameter import OwnedParameter
 from ..formula.trace import Formula
 from ..state.formats import PACKED, WHOLE, Format, Part, compute_dtype
 from ..state.layout import is_dense, lie_alike
 
-PLAIN = (Tensor, torch.nn.Parameter, LocalParameter)
+PLAIN = (Tensor, torch.nn.Parameter, LocalParameter, OwnedParameter)
 KERNELS = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
 WIDE = (torch.float32, torch.float64)
 

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter, local_parameter
-from ..distributed.shards import grid, is_sharded, local, shard_of
+from ..distributed.shards import is_sharded
 from ..formula.expr import MatrixFunction, Reduction, walk
 from ..formula.trace import Formula, formula_of
 from ..state.keeping import draws
-from ..state.layout import whole
 from .gradients import ready_to
-from .rules import is_measured, rule_for
-
-
-class Wholes:
-    """Sharded parameters that each process steps as a whole, as rows, columns and products of matrices need."""
-
-    def __init__(self, params: Iterable[Any]) -> None:
-        self.params = list(params)
-        self.own: dict[int, Tensor] = {id(param): _parameter(param) for param in self.params}
-        """What each is stepped in, on this process."""
-
-    @torch.no_grad()
-    def take(self) -> None:
-        """Gather parameters and gradients."""
-        for param in self.params:
-            own, grad = self.own[id(param)], param.grad
-            own.grad = None if grad is None else whole(grad).to(own.dtype)
-            gathered = whole(param.detach())
-            # What others have written changes it; what is as it was stays what low bits belong to.
-            if not torch.equal(gathered, own):
-                own.copy_(gathered)
-
-    @torch.no_grad()
-    def put(self) -> None:
-        """Keep of each what is this process's."""
-        for param in self.params:
-            own = self.own[id(param)]
-            local(param).copy_(own.detach()[grid(shard_of(param).indices)])
-            own.grad = None
-
-
-def _parameter(param: Any) -> Tensor:
-    return torch.nn.Parameter(whole(param.detach()).clone(), param.requires_grad)
+from .rules import counting_rule, is_measured
 
 
 def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
@@ -71,7 +36,7 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
         return "its rule is for sparse gradients"
     if draws(group) and (optimizer.engine == "triton" or (param.device.type != "cpu" and optimizer.engine != "eager")):
         return "kernels for GPUs are not told where an element stands in the whole tensor"
-    formula = formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
+    formula = _of_step(optimizer, group, param)
     if formula.has_lines:
         return "its formula speaks of rows and columns, or multiplies whole matrices"
     if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
@@ -94,7 +59,12 @@ def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
         or any(placement.is_partial() for placement in param.placements)
     ):
         return False
-    return formula_of(rule_for(optimizer, group), ready_to(optimizer, group, param, param, 0).options).has_lines
+    return _of_step(optimizer, group, param).has_lines
+
+
+def _of_step(optimizer: Any, group: Any, param: Any) -> Formula:
+    """Find the formula of a true step, whatever is done now: gradients may only be gathered."""
+    return formula_of(counting_rule(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
 
 
 def lies_in_order(param: LocalParameter) -> bool:

@@ -21,7 +21,7 @@ from .access import InPlace
 from .build import with_kernels
 from .choice import Choice, choose
 from .commit import Change, InterruptsWaiting, commit, entries
-from .eager import Update
+from .eager import Told, Update
 from .edits import check_groups
 from .gradients import Left, Ready, again, refuse
 from .launch import Launch, in_turn
@@ -29,8 +29,9 @@ from .launch_of import launch_of
 from .learning import learn
 from .local_optimizer import WholeNeededError
 from .matrices import Workspace
+from .moments import AT_THE_END, FIRST_PASS, SEAMS, Layout
 from .rules import OVERFLOWED, accumulates, gathered, is_measured
-from .sharing import AT_THE_END, FIRST_PASS, SEAMS, Layout, Sharing, is_local
+from .sharing import Sharing, is_local
 
 REPEAT = methodcaller("repeat")
 
@@ -99,14 +100,15 @@ class Plan:
         changes += in_turn(stages)
         changes += [change for update in updates for change in update.changes]
         puts_in = entries(optimizer, [*self.made, *eager.states(updates)])
-        conclusion = partial(self._conclude, optimizer, updates)
+        conclusion = [] if later else [partial(self._conclude, optimizer, updates)]
         commit(
-            [*changes, *puts_in, self.made.clear, conclusion], self.needs_python or bool(prepared or optimizer.learned)
+            [*changes, *puts_in, self.made.clear, *conclusion], self.needs_python or bool(prepared or optimizer.learned)
         )
-        count = bool(puts_in) + sum(eager.step(optimizer, batch) for batch in later)
+        count = int(bool(puts_in)) + (self._step_later(optimizer, updates, later) if later else 0)
         if optimizer.learned:
             learn(optimizer)
-        if self.accumulates and (self.launches or items):
+        elsewhere = optimizer._sharing and any(param.is_due for param in optimizer._sharing.owned)
+        if self.accumulates and (self.launches or items or elsewhere):
             gathered(optimizer)
         return count
 
@@ -119,7 +121,7 @@ class Plan:
 
     def _prepared(self, sharing: Sharing | None) -> list[Any]:
         """Find the launches of whose passes some wait for what all processes find."""
-        if not sharing or not any(map(any, self.layout[SEAMS:])):
+        if not sharing or not (sharing.at(SEAMS) or any(map(any, self.layout[FIRST_PASS:]))):
             return []
         return [launch for launch in self.launches if any(map(is_local, launch.params))]
 
@@ -136,17 +138,25 @@ class Plan:
                 launch.prepare(launch.sums_before)
             sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
 
-    def _add_up(self, optimizer: Any) -> None:
+    def _step_later(self, optimizer: Any, updates: Sequence[Update], batches: Sequence[Sequence[Ready]]) -> int:
+        """Step what is too much to be computed at once; return how often states were put in."""
+        done = [eager.step(optimizer, batch) for batch in batches]
+        self._conclude(optimizer, updates, [each for _, told in done for each in told])
+        return sum(count for count, _ in done)
+
+    def _add_up(self, optimizer: Any, updates: Sequence[Update], later: Sequence[Told]) -> None:
         """Add up what the last passes have measured on their way, here and on other processes."""
         sharing = optimizer._sharing
         if sharing and sharing.at(AT_THE_END):
-            tables = [(launch.params, list(launch.measured().values())) for launch in self.launches]
+            tables: list[Told] = [(launch.params, list(launch.measured().values())) for launch in self.launches]
+            # What an owner has measured of a whole parameter is the sum, and stays as it is.
+            tables += [*eager.told(updates), *later]
             for name, number in sharing.measured_elsewhere(sharing.add(AT_THE_END, tables)):
                 optimizer._metrics.add(name, number)
 
-    def _conclude(self, optimizer: Any, updates: Sequence[Update]) -> None:
+    def _conclude(self, optimizer: Any, updates: Sequence[Update], later: Sequence[Told] = ()) -> None:
         """Take note of what was measured, and let go of gradients."""
-        self._add_up(optimizer)
+        self._add_up(optimizer, updates, later)
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():

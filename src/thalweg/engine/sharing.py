@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise, zip_longest
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
+from ..distributed.owned_parameter import OwnedParameter
+from ..distributed.shards import LocalShard
 from ..distributed.sums import LeftError, StoppedError, Sums, differing
-from ..formula.passes import passes
-from ..formula.program import Program
-from ..formula.trace import formula_of
-from ..state.convert import in_line
-from ..state.keeping import formats
 from ..state.names import name_in
-from .choice import program_for
-from .gradients import numbered, ready_to
-from .rules import is_measured, measuring_rule_for, rule_for
+from .gradients import numbered
+from .moments import DUE, SEAMS, Layout, in_order, layout_of, measured, words
 from .seams import Seams
-
-Layout = tuple[tuple[int, ...], ...]
-"""For each moment of a step, how many sums each sharded parameter has then; the first is that of the common norm."""
-
-
-BEFORE, AT_THE_END, SEAMS, FIRST_PASS = range(4)
-"""The moments of a step at which processes share: the common norm, what the last passes have measured, the largest
-sizes in blocks that lie on several, and, before that, the sums of each pass."""
-
-MOMENTS = (
-    "the common norm of all gradients",
-    "what was measured of the step",
-    "the largest sizes in blocks",
-    "sums over parameters",
-)
-"""What they share at each moment, in words."""
 
 
 class ToldError(RuntimeError):
     """Raised on each process where one of them has said why it cannot step."""
 
 
+class ChangedError(Exception):
+    """Raised on each process before anything changes, where parameters are not what the plan was made for."""
+
+
 class Sharing:
     """The sums of one optimizer's sharded parameters: who adds what, and whether all processes agree on it."""
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, bring: Callable[[bool], None]) -> None:
+        """Have owners get what they step by `bring`: parameters that somebody has written, or else gradients."""
         pairs = [(group, param) for group, param in numbered(optimizer.param_groups)]
-        self.pairs = [(group, param) for group, param in pairs if isinstance(param, LocalParameter)]
+        self.pairs = [(group, param) for group, param in pairs if isinstance(param, LocalParameter | OwnedParameter)]
+        self.owned = [param for _, param in self.pairs if isinstance(param, OwnedParameter)]
+        self.bring, self.is_of_one_mesh = bring, differing([sharding(param) for _, param in self.pairs]) is None
         self.places = {id(param): place for place, (_, param) in enumerate(self.pairs)}
         self.name, self.optimizer = type(optimizer).__name__, optimizer
         self.sums: Sums | None = None
@@ -63,7 +50,7 @@ class Sharing:
         """Find out what is to be added up in the next step, and that all processes are of one mind about it."""
         # What is known of plans that are no more is not kept.
         self.known.clear()
-        self.layout = layout_of(self.optimizer, self.pairs)
+        self.layout = self._layout()
         if any(map(any, self.layout)) and self.layout not in self.agreed:
             self._meet()
             self._agree(None)
@@ -71,21 +58,23 @@ class Sharing:
 
     def explain(self) -> Iterator[str]:
         """Say which messages a step takes, and how long each is."""
-        layout = layout_of(self.optimizer, self.pairs)
-        order = [BEFORE, *range(FIRST_PASS, len(layout)), SEAMS, AT_THE_END]
-        taken = [moment for moment in order if moment < len(layout) and any(layout[moment])]
-        for moment in taken:
+        layout = self._layout()
+        for moment in in_order(layout):
             size = 4 * sum(layout[moment]) if moment == SEAMS else 8 * (1 + sum(layout[moment]))
-            yield f"a step takes one all_reduce of {size:,} bytes: {MOMENTS[min(moment, FIRST_PASS)]}"
-        if not taken:
-            yield "a step takes no collective"
+            yield f"a step takes one all_reduce of {size:,} bytes: {words(moment)}"
+
+    def _layout(self) -> Layout:
+        """Say what is shared; of several meshes, nobody hears who is due."""
+        found = layout_of(self.optimizer, self.pairs)
+        return found if self.is_of_one_mesh else (*found[:DUE], (0,) * len(self.pairs), *found[DUE + 1 :])
 
     def _meet(self) -> None:
         """Make sure of whom this process adds up with."""
         if self.sums is None:
-            shards = [param.shard for _, param in self.pairs]
+            shards = [sharding(param) for _, param in self.pairs]
             if pair := differing(shards):
-                names = [name_in(self.optimizer.param_groups, param) for _, param in self.pairs if param.shard in pair]
+                members = [param for _, param in self.pairs if sharding(param) in pair]
+                names = [name_in(self.optimizer.param_groups, param) for param in members]
                 raise ToldError(
                     f"{self.name} takes sums over parameters, but {names[0]} is shared by processes "
                     f"{pair[0].mesh.mesh.tolist()} and {names[1]} by {pair[1].mesh.mesh.tolist()}: use an optimizer "
@@ -105,8 +94,8 @@ class Sharing:
         for rank, (_, described) in zip(self.sums.ranks, told, strict=True):
             if described != told[0][1] and not fault:
                 raise ToldError(
-                    f"{self.name} takes sums over parameters, which must be the same on all processes, but process "
-                    f"{self.sums.ranks[0]} has {told[0][1][0]} and process {rank} has {described[0]}: {self.DO}"
+                    f"{self.name} steps parameters that processes share, which must be the same on all of them, but "
+                    f"process {self.sums.ranks[0]} has {told[0][1][0]} and process {rank} has {described[0]}: {self.DO}"
                 )
         if not fault:
             self.agreed.add(self.layout)
@@ -116,15 +105,15 @@ class Sharing:
     def _described(self) -> tuple[str, Any]:
         groups = self.optimizer.param_groups
         counts = [len(group["params"]) for group in groups]
-        shapes = [(param.shard.shape, str(param.shard.placements)) for _, param in self.pairs]
+        shards = [sharding(param) for _, param in self.pairs]
+        shapes = [(shard.shape, str(shard.placements)) for shard in shards]
         words = f"{sum(counts)} parameters in groups of {counts}, {len(shapes)} of them sharded"
-        return f"{words}, with {sum(map(sum, self.layout))} sums", (shapes, self.layout)
+        return f"{words}, with {sum(map(sum, self.layout))} shared numbers", (shapes, self.layout)
 
     def _interrupt(self) -> None:
         """Let those who wait for the message of last time know that there is something to tell."""
         assert self.sums is not None
-        order = [BEFORE, *range(FIRST_PASS, len(self.last)), AT_THE_END]
-        count = next(sum(self.last[moment]) for moment in order if any(self.last[moment]))
+        count = sum(self.last[next(moment for moment in in_order(self.last) if moment != SEAMS)])
         try:
             self.sums.add(torch.zeros(count, dtype=torch.float64), "sums", trouble=True)
         except StoppedError:
@@ -133,14 +122,40 @@ class Sharing:
     def fail(self, error: Exception) -> None:
         """Tell the others that this process cannot take the step, if they wait for it."""
         if self.is_silent and not isinstance(error, ToldError | LeftError):
-            self.layout = layout_of(self.optimizer, self.pairs)
+            self.layout = self._layout()
             if any(map(any, self.layout)):
                 self._meet()
                 self._agree(f"{type(error).__name__}: {error}")
 
     def begin(self, layout: Layout) -> None:
-        """Begin a step of a plan."""
+        """Begin a step of a plan: hear who is due, and have owners get their gradients.
+
+        Raises ToldError where processes have gradients of different matrices, ChangedError where the plan was made
+        before somebody wrote a parameter: by then, its owner has it.
+        """
         self.layout = layout
+        # Of several meshes nobody hears: there, all processes must write a parameter at once.
+        is_changed = self._attend() if self.at(DUE) else any(param.is_changed for param in self.owned)
+        self.bring(is_changed)
+        if is_changed:
+            raise ChangedError
+
+    def _attend(self) -> bool:
+        """Hear of which matrices all have gradients, and tell if somebody has written any."""
+        assert self.sums is not None
+        members = [param for (_, param), count in zip(self.pairs, self.layout[DUE], strict=True) if count]
+        due = [param.is_due if isinstance(param, OwnedParameter) else param.grad is not None for param in members]
+        changed = [param.is_changed for param in self.owned]
+        found = self._added(torch.tensor([*due, *changed], dtype=torch.float64), DUE)
+        for param, is_due, count in zip(members, due, found.tolist(), strict=False):
+            if count not in (0, len(self.sums.ranks)):
+                raise ToldError(
+                    f"{self.name} multiplies whole matrices, for which all processes must have gradients of the same "
+                    f"ones, but {name_in(self.optimizer.param_groups, param)} has a gradient on {int(count)} of "
+                    f"{len(self.sums.ranks)} processes, and {'one' if is_due else 'none'} here: run backward() on all "
+                    "of them, or on none"
+                )
+        return bool(found[len(members) :].any())
 
     def at(self, moment: int) -> bool:
         """Tell if something is added up at a moment."""
@@ -157,13 +172,7 @@ class Sharing:
         for columns, (rows, places, counted) in cells:
             for index, column in enumerate(columns):
                 message[places + index] = _at(column, rows) * counted
-        try:
-            found = self.sums.add(message, MOMENTS[min(moment, FIRST_PASS)])
-        except StoppedError:
-            self.is_silent = False
-            self._agree(None)
-            raise ToldError(f"{self.name} cannot step, as another process plans anew: step again") from None
-        self.is_silent, self.last = False, self.layout
+        found = self._added(message, moment)
         for columns, (rows, places, _) in cells:
             for index, column in enumerate(columns):
                 _put(column, rows, found[places + index])
@@ -177,12 +186,22 @@ class Sharing:
             for (_, param), (first, last) in zip(self.pairs, pieces, strict=True)
         ]
 
+    def _added(self, message: Tensor, moment: int) -> Tensor:
+        assert self.sums is not None
+        try:
+            found = self.sums.add(message, words(moment))
+        except StoppedError:
+            self.is_silent = False
+            self._agree(None)
+            raise ToldError(f"{self.name} cannot step, as another process plans anew: step again") from None
+        self.is_silent, self.last = False, self.layout
+        return found
+
     def measured_elsewhere(self, found: Sequence[Sequence[float]]) -> Iterator[tuple[str, float]]:
         """Give what the last pass has measured of parameters that have no gradients here, each with its name."""
         for (group, param), numbers in zip(self.pairs, found, strict=False):
             if numbers:
-                names = _programs(self.optimizer, group, param)[-1].totals
-                yield from zip(names, numbers, strict=True)
+                yield from zip(measured(self.optimizer, group, param), numbers, strict=True)
 
     def add_peaks(self, seams: Sequence[Seams]) -> None:
         """Take the largest of what processes have found in blocks that they have parts of: all in one message."""
@@ -209,13 +228,14 @@ class Sharing:
         if key not in self.known or self.known[key][0] is not params:
             counts = self.layout[moment]
             starts = [0, *accumulate(counts)]
-            local = [(row, param) for row, param in enumerate(params) if isinstance(param, LocalParameter)]
-            found = [(row, self.places[id(param)], param) for row, param in local]
+            shared = [(row, self.places[id(param)]) for row, param in enumerate(params) if id(param) in self.places]
+            # An owner's sums over whole parameters are nobody else's.
+            found = [(row, place, self.pairs[place][1]) for row, place in shared if counts[place]]
             self.known[key] = (
                 params,
                 torch.tensor([row for row, _, _ in found], dtype=torch.int64),
                 torch.tensor([starts[place] for _, place, _ in found], dtype=torch.int64),
-                torch.tensor([float(param.shard.is_first_copy) for _, _, param in found], dtype=torch.float64),
+                torch.tensor([float(counts_here(param)) for _, _, param in found], dtype=torch.float64),
             )
         return self.known[key][1:]
 
@@ -231,32 +251,17 @@ def _put(column: Any, rows: Tensor, numbers: Tensor) -> None:
     there[rows.to(there.device)] = numbers.to(there.device)
 
 
+def sharding(param: Any) -> LocalShard:
+    """Say what this process has of the sharded parameter that a local one is."""
+    shard: LocalShard = param.sharding if isinstance(param, OwnedParameter) else param.shard
+    return shard
+
+
+def counts_here(param: Any) -> bool:
+    """Tell if what this process has of a parameter counts in sums."""
+    return isinstance(param, OwnedParameter) or param.shard.is_first_copy
+
+
 def is_local(param: Tensor) -> bool:
     """Tell if a parameter is what this process has of a sharded one."""
     return isinstance(param, LocalParameter)
-
-
-def layout_of(optimizer: Any, pairs: Sequence[tuple[Any, LocalParameter]]) -> Layout:
-    """Say how many sums there are at each moment of the next step, whichever parameters have gradients."""
-    counts = [_counts(optimizer, group, param) for group, param in pairs]
-    return tuple(zip_longest(*counts, fillvalue=0))
-
-
-def _counts(optimizer: Any, group: Any, param: LocalParameter) -> list[int]:
-    """Count the sums of one parameter: of its gradient before, and of each pass."""
-    own = [len(each.totals) for each in _programs(optimizer, group, param) if not each.finds_seams]
-    options = ready_to(optimizer, group, param, param, 0).options
-    measure = 0
-    if is_measured(optimizer):
-        measure = len(program_for(formula_of(measuring_rule_for(optimizer, group), options), {}, param).totals)
-    seams = _programs(optimizer, group, param)[-1].seams
-    # What is measured by the last pass comes after all others, at one moment for parameters of whatever rule.
-    return [measure, own[-1], len(seams) * len(param.seams) if seams else 0, *own[:-1]]
-
-
-def _programs(optimizer: Any, group: Any, param: LocalParameter) -> list[Program]:
-    """Find the passes of a parameter's next step."""
-    options = ready_to(optimizer, group, param, param, 0).options
-    formula, state = formula_of(rule_for(optimizer, group), options), optimizer.state.get(param, {})
-    kept = dict(formats(formula.rule, formula.states, param, group, in_line(formula.rule, state, param, group)))
-    return list(passes(program_for(formula, kept, param)))

@@ -86,6 +86,8 @@ def _mark(optimizer: Any, evaluates: bool) -> None:
 
 def _means(optimizer: Any) -> dict[Tensor, Tensor]:
     """Give each averaged parameter: as the class computes it, or the running mean that is kept."""
+    if optimizer._local:
+        optimizer._local.publish(optimizer)
     formula = getattr(type(optimizer), "average", None)
     if formula is not None:
         return _by_formula(optimizer, formula)

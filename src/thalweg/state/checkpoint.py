@@ -65,7 +65,8 @@ def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str,
     for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
         for param, key in zip(group["params"], numbers["params"], strict=True):
             if isinstance(states.get(key), dict):
-                states[key] = parts.shown_whole(optimizer, param, states[key])
+                own = optimizer._local.everywhere(param, states[key]) if optimizer._local else states[key]
+                states[key] = parts.shown_whole(optimizer, param, own)
     if state_dtype is not None:
         for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
             for param, key in zip(group["params"], numbers["params"], strict=True):

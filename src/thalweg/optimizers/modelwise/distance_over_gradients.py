@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from ...formula import Copy, maximum, sqrt, total_square
 from ...hyper import NonNegative, Positive
 from ...optimizer import Optimizer
+from ...state.layout import whole
 
 __all__ = ["DoG", "DoWG"]
 
@@ -62,7 +63,7 @@ class DoG(Optimizer):
         super().add_param_group(param_group)
         if self.param_groups[0]["square_sum"] == 0:
             tensors = [param for group in self.param_groups for param in group["params"]]
-            norm = math.hypot(*(float(param.detach().abs().double().norm()) for param in tensors))
+            norm = math.hypot(*(float(whole(param.detach().abs().double().norm())) for param in tensors))
             for group in self.param_groups:
                 group.update(self.start_from({"reps_rel": float(self.reps_rel)}, norm))
 
