@@ -34,6 +34,8 @@ class Loop:
     dtypes: Mapping[str, torch.dtype]
     sums: Mapping[str, Reduction] = field(default_factory=dict)
     """What is summed over the block; it has a column for each element."""
+    counts: Mapping[str, Expr] = field(default_factory=dict)
+    """The conditions whose elements are counted: whole numbers, which are the same in any order, and need no columns."""
     attributes: str = STREAMING
 
     @property
@@ -46,13 +48,15 @@ class Loop:
         """What the function takes."""
         tensors = [f"ptr noalias {name_of(name)}.start" for name in self.tensors]
         columns = [f"ptr noalias {name_of(name)}.columns" for name in self.sums]
+        columns += [f"ptr noalias {name_of(name)}.count" for name in self.counts]
         peaks = [f"{self.compute} {name_of(name)}" for name in self.peaks]
         return ", ".join([*tensors, *columns, *peaks, "ptr noalias %slots", "i64 %first", "i64 %length"])
 
     @property
     def roots(self) -> list[Expr]:
         """All that it computes."""
-        return [*self.stores.values(), *(total.operands[0] for total in self.sums.values())]
+        summed = (total.operands[0] for total in self.sums.values())
+        return [*self.stores.values(), *summed, *self.counts.values()]
 
     @property
     def slots(self) -> list[Slot]:
@@ -91,16 +95,18 @@ entry:
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
 {block(["%element = phi i32 [ %element.first, %entry ], [ %element.next, %loop ]"] if is_drawn else [])}
+{block(f"{x}.held = phi i32 [ 0, %entry ], [ {x}.held.next, %loop ]" for x in map(name_of, it.counts))}
 {block(addresses([name for name in it.tensors if name not in it.blocks], it.dtypes, "%i"))}
 {block(loads(it.loads("element"), it.dtypes))}
 {block(values.arithmetic(it.roots, once))}
-{block(stores(of_elements, it.dtypes, values), sums(it, values))}
+{block(stores(of_elements, it.dtypes, values), sums(it, values), counts(it, values))}
 {block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %length
   br i1 %done, label %exit, label %loop
 
 exit:
+{block(counted(it))}
   ret void
 }}
 """
@@ -165,3 +171,27 @@ def sums(it: Loop, values: Values) -> Iterator[str]:
         both = f"call double @maximum.f64(double {x}.old, double {x}.term)"
         yield f"{x}.new = " + (both if total.how.endswith("max") else f"fadd double {x}.old, {x}.term")
         yield f"store double {x}.new, ptr {x}.at"
+
+
+def counts(it: Loop, values: Values) -> Iterator[str]:
+    """Count the elements for which a condition holds."""
+    for name, condition in it.counts.items():
+        x = name_of(name)
+        yield f"{x}.holds = zext i1 {values[condition]} to i32"
+        yield f"{x}.held.next = add i32 {x}.held, {x}.holds"
+
+
+def counted(it: Loop) -> Iterator[str]:
+    """Add what was counted to the sum."""
+    for x in map(name_of, it.counts):
+        yield f"{x}.more = uitofp i32 {x}.held.next to double"
+        yield f"{x}.old = load double, ptr {x}.count"
+        yield f"{x}.new = fadd double {x}.old, {x}.more"
+        yield f"store double {x}.new, ptr {x}.count"
+
+
+def nothing_counted(names: Mapping[str, Expr], totals: Sequence[str], table: str) -> Iterator[str]:
+    """Start counts at zero, in the places of a chunk's sums."""
+    for x, place in ((name_of(name), totals.index(name)) for name in names):
+        yield f"{x}.count = getelementptr double, ptr {table}, i64 {place}"
+        yield f"store double 0.0, ptr {x}.count"
