@@ -103,7 +103,7 @@ loop:
 {block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %length
-  br i1 %done, label %exit, label %loop
+  br i1 %done, label %exit, label %loop{WIDE_LOOP if it.sums and it.compute == "float" else ""}
 
 exit:
 {block(counted(it))}
@@ -111,6 +111,8 @@ exit:
 }}
 """
 
+
+WIDE_LOOP = ", !llvm.loop !0"
 
 def is_per_element(node: Expr) -> bool:
     """Tell if a node differs between the elements of a block."""

@@ -60,6 +60,7 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         prepare(program, dtypes, layout),
         STEP,
+        '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}',
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
