@@ -41,6 +41,9 @@ shared:
 """
 
 
+# What loops are told that sum.
+WIDE = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}'
+
 FINISH = f"""
 define dso_local void @finish(ptr %context) {SMALL} {{
   call void @finish_totals(ptr %context)
@@ -60,7 +63,7 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         prepare(program, dtypes, layout),
         STEP,
-        '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}',
+        WIDE,
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
