@@ -11,6 +11,8 @@ from thalweg.optimizer import Optimizer
 
 SPECIAL = np.array([0.0, -0.0, np.nan, -np.nan, np.inf, -np.inf, 1e-45, -1e-45], np.float32)
 
+VALUES = np.concatenate([SPECIAL, np.array([0.75, -0.75, 0.5], np.float32)])
+
 
 class Counting(Optimizer):
     """A rule that goes by the share of gradients above a bound, and by the sum of all, which has columns."""
@@ -36,7 +38,7 @@ def test_elements_are_counted_exactly(length, dtype):
 
 def test_a_cautious_step_agrees_where_the_signs_do():
     """With signs as the paper has them: a NaN has none, and stays one in the parameter."""
-    momentum, grad = (item.ravel() for item in np.meshgrid(SPECIAL, SPECIAL))
+    momentum, grad = (item.ravel() for item in np.meshgrid(VALUES, VALUES))
     param = torch.ones(len(grad))
     optimizer = thalweg.SGD([param], lr=1.0, momentum=1.0, cautious=True)
     param.grad = torch.from_numpy(momentum.copy())
