@@ -202,13 +202,13 @@ class Launch:
 
     @property
     def is_plain(self) -> bool:
-        """True if one call updates everything, and nothing else is to be known."""
-        return len(self.calls) == 1 and not (self.measure or self.calls[0].program.totals)
+        """True if kernels alone update everything, one after the other, and nothing else is to be known."""
+        return not (self.measure or self.matrices or self.seams or self.calls[-1].program.totals)
 
     @property
-    def call(self) -> tuple[int, int]:
-        """The function, and what it is called with, where there is but one."""
-        return self.calls[-1].kernel.address, self.calls[-1].address
+    def functions(self) -> list[tuple[int, int]]:
+        """The functions of its kernels, in their order, and what each is called with."""
+        return [(call.kernel.address, call.address) for call in self.calls]
 
     @property
     def states(self) -> list[Tensor]:

@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def is_plain(self) -> bool:
-        """True if running the launches is all there is to do."""
+        """True if running the launches' kernels is all there is to do."""
         return not (self.eager or any(map(any, self.layout)) or self.accumulates) and all(
             launch.is_plain for launch in self.launches
         )

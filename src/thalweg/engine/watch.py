@@ -45,7 +45,8 @@ class Watch:
         self.addresses, self.facts = list(map(ADDRESS, self.written)), list(map(facts, self.written))
         self.room = Room(self.written)
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
-        self.runs_at_once = self.plan.is_plain and all(launch.is_small for launch in self.plan.launches)
+        is_small = all(launch.is_small for launch in self.plan.launches)
+        self.runs_at_once = self.plan.is_plain and is_small and not optimizer.learned
         # One call needs nothing held; and memory of a device is freed in the order of its work.
         self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
         self.state, self.changes = optimizer.state, optimizer.state.changes.count
@@ -153,7 +154,7 @@ class Watch:
         pairs = zip(self.params, self.has_grad, strict=True)
         others = [(param, has_grad) for param, has_grad in pairs if id(param) not in compiled]
         targets = list(chain.from_iterable(map(_targets, launches)))
-        small = [launch.call for launch in launches] if self.runs_at_once else []
+        small = [function for launch in launches for function in launch.functions] if self.runs_at_once else []
         try:
             return look.Look(self.compiled, grads, targets, self.kept, others, small).glance()
         except Exception:

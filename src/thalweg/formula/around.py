@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache, reduce
 from typing import Any
 
-from . import clamp, floor, lerp, maximum, minimum, sign, sqrt, total, total_square, where
+from . import clamp, floor, lerp, maximum, minimum, sqrt, total, total_square, where
 from .centralized import centralized
 from .decay import decayed
 from .move import Move, parts, plain
@@ -197,10 +197,11 @@ def cautious(inner: Update) -> Update:
         moving = Move(now["param"])
         new = inner(self, now | {"param": moving})
         base, step = parts(new["param"], now["param"])
-        agreement = maximum(sign(step) * sign(sum(moving.decay, start=now["grad"])), 0)
-        share = maximum(total(agreement) / self.numel, LEAST_SHARE)
+        grad = sum(moving.decay, start=now["grad"])
+        agrees = ((step > 0) & (grad > 0)) | ((step < 0) & (grad < 0))
+        share = maximum(total(agrees) / self.numel, LEAST_SHARE)
         plainly = {name: plain(value) for name, value in new.items()}
-        return plainly | {"param": base - step * agreement / share}
+        return plainly | {"param": base - step * agrees / share}
 
     return update
 

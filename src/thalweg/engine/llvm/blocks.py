@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ...formula.expr import BLOCK
 from .dtypes import FORMATS, place_of
-from .elements import Loop
+from .elements import Loop, nothing_counted
 from .packed import PACK, UNPACK
 from .pairwise import fold
 from .stages import Stages
@@ -82,6 +82,7 @@ entry:
 {block(f"{x}.codes = alloca [{BLOCK} x i8], align 64" for x in map(name_of, it.packed))}
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, it.first.sums))}
 {block(f"call void @zero(ptr {x}.columns)" for x in map(name_of, it.first.sums))}
+{block(nothing_counted(it.first.counts, it.totals, "%sums"))}
   br label %loop
 
 loop:
@@ -135,6 +136,7 @@ def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
 def _call(it: Loop, places: Mapping[str, str]) -> str:
     tensors = [f"ptr {places[name]}" for name in it.tensors]
     columns = [f"ptr {name_of(name)}.columns.here" for name in it.sums]
+    columns += [f"ptr {name_of(name)}.count" for name in it.counts]
     peaks = [f"{it.compute} {name_of(name)}" for name in it.peaks]
     return f"call void @{it.name}({', '.join([*tensors, *columns, *peaks, 'ptr %slots', 'i64 %place', 'i64 %count'])})"
 
@@ -147,7 +149,7 @@ def _between(it: Stages, places: Mapping[str, str]) -> Iterator[str]:
 
 
 def _sums(it: Stages) -> Iterator[str]:
-    for place, x in enumerate(map(name_of, it.first.sums)):
+    for place, x in ((it.totals.index(name), name_of(name)) for name in it.first.sums):
         yield f"{x} = call double @fold.total(ptr {x}.columns)"
         yield f"{x}.at = getelementptr double, ptr %sums, i64 {place}"
         yield f"store double {x}, ptr {x}.at"

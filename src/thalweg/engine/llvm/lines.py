@@ -39,7 +39,7 @@ def line_loop(program: Program, dtypes: Mapping[str, torch.dtype]) -> Loop:
     used = {symbol.name for symbol in symbols(*stores.values(), *operands.values())} | stores.keys()
     tensors = [name for name in program.tensors if name in used]
     lines = [name for name in tensors if program.scope(name) == at_line]
-    return Loop("elements", tensors, lines, [], stores, program.formula.names, dtypes, sums, ATTRIBUTES)
+    return Loop("elements", tensors, lines, [], stores, program.formula.names, dtypes, sums, attributes=ATTRIBUTES)
 
 
 def walk_lines(program: Program, it: Loop) -> str:

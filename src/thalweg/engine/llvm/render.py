@@ -12,7 +12,7 @@ from . import columns, lines
 from .blocks import definitions, walk_blocks
 from .context import CHUNK, CONTEXT, ROW
 from .dtypes import COMPUTE, FORMATS, place_of
-from .elements import loop
+from .elements import loop, nothing_counted
 from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
@@ -41,6 +41,9 @@ shared:
 """
 
 
+# What loops are told that sum.
+WIDE = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}'
+
 FINISH = f"""
 define dso_local void @finish(ptr %context) {SMALL} {{
   call void @finish_totals(ptr %context)
@@ -60,6 +63,7 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         prepare(program, dtypes, layout),
         STEP,
+        WIDE,
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
@@ -94,8 +98,11 @@ def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout,
     """Write what each thread does: take the next chunk until there is none."""
     tables = ("rows", "gradients", "chunks", "sums")
     passed = ", ".join(f"ptr {name_of(name)}.start" for name in program.tensors)
-    call = "@elements" if it.is_whole else "@blocks"
-    sums = "" if it.is_whole else " ptr %chunk.sums,"
+    counts = it.first.counts if it.is_whole else {}
+    places = "".join(f", ptr {name_of(name)}.count" for name in counts)
+    call = (
+        f"@elements({passed}{places}, ptr %slots" if it.is_whole else f"@blocks({passed}, ptr %slots, ptr %chunk.sums"
+    )
     return f"""
 define dso_local void @work(ptr %context) {it.first.attributes} {{
 entry:
@@ -120,7 +127,8 @@ run:
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
 {block(word("%slots", "row", layout.word("slots")))}
-  call void {call}({passed}, ptr %slots,{sums} i64 %place, i64 %length)
+{block(nothing_counted(counts, it.totals, "%chunk.sums"))}
+  call void {call}, i64 %place, i64 %length)
   br label %take
 
 exit:

@@ -26,6 +26,8 @@ class Stages:
     """What the first loop computes for the second."""
     peaks: dict[str, str] = field(default_factory=dict)
     """For each largest size the buffer that it is found in."""
+    totals: list[str] = field(default_factory=list)
+    """All that is summed or counted, in the order of a chunk's sums."""
 
     @property
     def is_whole(self) -> bool:
@@ -63,11 +65,13 @@ def stages(program: Program, dtypes: Mapping[str, torch.dtype]) -> Stages:
     local = dict(dtypes) | dict.fromkeys(buffers, dtypes["compute"])
     first = _loop("elements", program, [*program.tensors, *buffers], [], early | buffers, local, program.totals)
     if not late:
-        return Stages(first)
+        return Stages(first, totals=list(program.totals))
     encoded = {name: _inside(value, inner) for name, value in late.items()}
     used = {symbol.name for symbol in symbols(*encoded.values())}
     tensors = [name for name in [*program.tensors, *buffers] if name in used or name in late]
-    return Stages(first, _loop("encode", program, tensors, list(peaks), encoded, local, {}), buffers, peaks)
+    return Stages(
+        first, _loop("encode", program, tensors, list(peaks), encoded, local, {}), buffers, peaks, list(program.totals)
+    )
 
 
 def _inside(value: Expr, inner: Mapping[Expr, Expr]) -> Expr:
@@ -84,8 +88,20 @@ def _loop(
     sums: Mapping[str, Reduction],
 ) -> Loop:
     blocks = [tensor for tensor in tensors if tensor in program.blocks]
+    counts = {name: total.operands[0].operands[0] for name, total in sums.items() if is_count(total)}
+    sums = {name: total for name, total in sums.items() if name not in counts}
     attributes = ATTRIBUTES if sums or any(tensor.startswith("buffer.") for tensor in tensors) else STREAMING
-    return Loop(name, tensors, blocks, peaks, stores, program.formula.names, dtypes, sums, attributes)
+    return Loop(name, tensors, blocks, peaks, stores, program.formula.names, dtypes, sums, counts, attributes)
+
+
+def is_count(total: Reduction) -> bool:
+    """Tell if a sum counts the elements for which a condition holds."""
+    term = total.operands[0]
+    return total.how == "total" and isinstance(term, Operation) and term.op.name == "where" and _is_one_or_zero(term)
+
+
+def _is_one_or_zero(term: Operation) -> bool:
+    return [getattr(result, "value", None) for result in term.operands[1:]] == [1.0, 0.0]
 
 
 def is_late(node: Expr) -> bool:
