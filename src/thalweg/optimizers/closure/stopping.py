@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from .objective import Change, Point
 from .result import Reason
 from .vector import machine_epsilon
+from .vector import size as largest_size
 
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""
@@ -54,15 +56,11 @@ class Stopping:
         size, epsilon = abs(here.value), epsilon_of(here)
         grad, change = self._tolerances(epsilon)
         fall = before.value - here.value
-        if fall > max(grad, change) * size and here.value > 0:
-            return None
-        if here.value < -beyond(here):
-            return Reason.UNBOUNDED
-        seen = here.since(before)
-        if seen.size > beyond(here):
-            return Reason.UNBOUNDED
         if fall > max(grad, change) * size:
-            return None
+            return Reason.UNBOUNDED if here.value < 0 and is_beyond(here, largest_size(here.x)) else None
+        seen = here.since(before)
+        if is_beyond(here, seen.size):
+            return Reason.UNBOUNDED
         if seen.pull <= max(grad, epsilon) * min(size, highest - here.value):
             return Reason.GRADIENT
         unmoved = fall <= change * size and seen.moved <= change
@@ -95,6 +93,13 @@ def epsilon_of(point: Point) -> float:
     return machine_epsilon(point.x.dtype)
 
 
-def beyond(point: Point) -> float:
+def is_beyond(here: Point, size: float) -> bool:
+    """Return whether the loss, or numbers as large as `size`, are beyond what counts as infinite."""
+    limit = beyond(here.x.dtype)
+    return here.value < -limit or size > limit
+
+
+@cache
+def beyond(dtype: torch.dtype) -> float:
     """Return the number beyond which anything counts as infinite."""
-    return float(torch.finfo(point.x.dtype).max ** EXPONENT)
+    return float(torch.finfo(dtype).max ** EXPONENT)

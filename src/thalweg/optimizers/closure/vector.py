@@ -125,7 +125,8 @@ def dot(one: Tensor, two: Tensor) -> Tensor:
 
 def product(one: Tensor, two: Tensor) -> float:
     """Return the scalar product as a number; waits for the device."""
-    return float(dot(one, two).item())
+    number: float = (torch.dot(one, two) if one.dtype is torch.float64 else dot(one, two)).item()
+    return number
 
 
 def largest(vector: Tensor) -> Tensor:
