@@ -83,9 +83,14 @@ def is_small(pull: float, here: Point, highest: float) -> bool:
 
     The parabola of slope p that rises by the loss's range r over the same length falls by p^2 / 2r.
     """
-    epsilon, size, fallen = epsilon_of(here), abs(here.value), highest - here.value
-    hidden = BELOW_ROUNDING * epsilon * size * fallen
-    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or pull <= epsilon * epsilon * fallen
+    epsilon, size = epsilon_of(here), abs(here.value)
+    hidden = BELOW_ROUNDING * epsilon * size * (highest - here.value)
+    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or is_nothing(pull, here, highest)
+
+
+def is_nothing(pull: float, here: Point, highest: float) -> bool:
+    """Return whether so large a pull is lost beside what the run has won, whatever is left of the loss."""
+    return pull <= epsilon_of(here) ** 2 * (highest - here.value)
 
 
 def epsilon_of(point: Point) -> float:
