@@ -173,7 +173,7 @@ def real(name: str, given: Any) -> Tensor:
         raise TypeError(f"curve_fit needs {name} as real numbers, but got {given!r}") from error
     if tensor.is_complex():
         raise TypeError(
-            f"curve_fit needs real {name}, but its dtype is {tensor.dtype}: fit the real and the imaginary parts as points "
+            f"curve_fit needs real {name}, but its dtype is {tensor.dtype}: make real and imaginary parts points "
             "of their own"
         )
     if isinstance(given, Tensor) and tensor.is_floating_point():
