@@ -227,3 +227,21 @@ def test_a_refused_group_is_not_added():
         with pytest.raises(ValueError, match="parameter 0"):
             optimizer.add_param_group({"params": [other], **bad})
     assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize("noise", [1e-8, 1e-6, 1e-4])
+@pytest.mark.parametrize("start", [[1.0, 1.0, 1.0], [4.5, 4.5, 4.5]])
+def test_a_minimum_of_small_residuals_is_no_failure(noise, start):
+    """The loss of residuals that are small beside the data is noisier than its own rounding: y - f cancels."""
+    t = torch.linspace(0, 4, 20, dtype=torch.float64)
+    y = 2.5 * torch.exp(-1.3 * t) + 0.5 + noise * torch.sin(30 * t)
+
+    def residuals(p):
+        return p[0] * torch.exp(-p[1] * t) + p[2] - y
+
+    for options in ({}, {"bounds": (0, 9)}, {"tolerance_grad": 0, "tolerance_change": 0}):
+        fit = least_squares(residuals, start, **options)
+        assert fit.success, fit.message
+        jacobian = torch.autograd.functional.jacobian(residuals, fit.x)
+        left = torch.linalg.lstsq(jacobian, residuals(fit.x)[:, None]).solution
+        assert float(left.abs().max()) < 1e-8

@@ -186,3 +186,17 @@ def test_a_fit_whose_model_promises_much_is_no_success(bounds):
         fit = least_squares(residuals, start, bounds=bounds, max_iter=200)
         assert fit.success == (fit.fun < 1e-4), fit
     assert fit.success
+
+
+@pytest.mark.parametrize("method", ["trust-region", "newton-cg"])
+def test_steps_longer_than_float32_holds(method):
+    """A step of ordinary length along so small a direction has a length that float32 cannot hold."""
+    found = minimize(lambda x: -x.log().sum(), torch.tensor([1.0, 2.0]), method)
+    assert "without end" in found.message
+    assert not minimize(lambda x: (x**3).sum(), torch.tensor([-1.0, -2.0]), method).success
+
+
+def test_a_loss_that_is_nothing_beside_what_was_won_is_not_halved_for_ever():
+    found = minimize(lambda x: x.abs().sum(), torch.tensor([1.0, -2.0], dtype=torch.float64))
+    assert found.fun < 1e-30
+    assert found.nfev < 1000

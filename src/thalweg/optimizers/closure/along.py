@@ -10,10 +10,7 @@ from torch import Tensor
 from .bounds import Box
 from .objective import Objective, Point
 from .search.trial import Trial
-from .vector import machine_epsilon, size
-
-ORDINARY = 1e3
-"""Step lengths beyond this are looked at first: may they be taken at all?"""
+from .vector import ORDINARY, machine_epsilon, moved, size
 
 
 class Along:
@@ -38,7 +35,7 @@ class Along:
         """Return value and slope at x + alpha d; beyond the dtype's range no numbers, and no evaluation."""
         if alpha > ORDINARY and not alpha <= self._reach():
             return Trial(alpha, math.inf, math.nan)
-        x = self._at(alpha)
+        x = moved(self.here.x, self.move, alpha)
         if self.box is not None:
             x = self.box.project(x)
         there, slope = self.objective.along(x, self.direction)
@@ -54,12 +51,6 @@ class Along:
             limit = torch.finfo(self.move.dtype).max / 4
             self.longest = limit / max(size(self.move), 1 / limit)
         return self.longest
-
-    def _at(self, alpha: float) -> Tensor:
-        """Return x + alpha d; in float64 where the step length itself may leave the range of a narrower dtype."""
-        if alpha <= ORDINARY:
-            return torch.add(self.here.x, self.move, alpha=alpha)
-        return torch.add(self.here.x.double(), self.move.double(), alpha=alpha).to(self.here.x.dtype)
 
     def point(self, trial: Trial) -> Point:
         """Return the point of a trial that the search has chosen: the last or the lowest."""

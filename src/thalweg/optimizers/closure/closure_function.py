@@ -36,6 +36,12 @@ class ClosureFunction:
     def _evaluate(self) -> Tensor:
         with self.differentiating:
             loss = self.closure()
+        if type(loss) is Tensor and not loss.dim() and loss.is_floating_point():
+            return loss
+        return self._read(loss)
+
+    def _read(self, loss: Any) -> Tensor:
+        """Return what else a closure may return for a loss as a tensor of no dimensions."""
         if loss is None:
             raise TypeError(f"{self.owner}.step got a closure that returned None: end it with `return loss`")
         loss = loss if isinstance(loss, Tensor) else torch.as_tensor(loss)

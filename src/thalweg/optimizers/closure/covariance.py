@@ -18,6 +18,8 @@ def fit_covariance(jacobian: Tensor, squares: Tensor, absolute_sigma: bool = Fal
     m, n = jacobian.shape[-2:]
     if m < n or (m == n and not absolute_sigma):
         return undetermined(jacobian, f"{m} residuals for {n} parameters leave none over: give more points")
+    if not bool(jacobian.isfinite().all()):
+        return undetermined(jacobian, "the Jacobian is not finite at the answer")
     inverse, singular = inverse_of_products(jacobian)
     if bool(singular.any()):
         inverse = torch.where(singular[..., None, None], torch.inf, inverse)

@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from .batches.linearize import pointwise
-from .batches.members import stacked
+from .batches.members import refuse, stacked
+from .given_jacobian import with_jacobian
 from .least_squares import least_squares
 from .outcome import Outcome
+from .scipy_fits import sides_of
+from .scipy_words import function_given
 
 Model = Callable[..., Tensor]
 
@@ -27,6 +30,8 @@ def curve_fit(
     absolute_sigma: bool = False,
     bounds: Any = None,
     *,
+    jac: Callable[..., Any] | str | None = None,
+    nan_policy: str | None = None,
     full_output: bool = False,
     batched: bool = False,
     **options: Any,
@@ -39,27 +44,41 @@ def curve_fit(
       not to count; or their covariance, shape (m, m).
     - `absolute_sigma=True` takes it in the units of `ydata`; else only its proportions count, and the covariance of the
       parameters is multiplied by the variance that the residuals show.
-    - `bounds` is a pair (low, high) of numbers or sequences of n.
+    - `bounds` is a pair (low, high) of numbers or sequences of n, or SciPy's `Bounds`.
+    - `jac(x, *p)` returns the derivatives of `f`, shape (m, n); then `f` may be computed with anything. None, and
+      SciPy's "2-point", "3-point" and "cs", stand for autograd.
+    - `nan_policy` may be None or "raise": points that are not numbers are never left out silently.
     - `full_output=True` adds a dict with `nfev` and the weighted residuals `fvec`, the message, and 1, as SciPy does.
     - `batched=True`: `ydata` has shape (batch, m), `xdata` (m,) or (batch, m), `p0` (n,) or (batch, n), `sigma` is a
       number, (m,) or (batch, m). `f` is called with parameters of shape (b, m), each point with its own copy, or (b, 1)
       where its value at one point depends on other points. popt has shape (batch, n), pcov (batch, n, n), infinite for
       a fit that found no minimum.
-    - `options` go on to `least_squares`: loss, f_scale, x_scale, max_iter, differentiable and others.
+    - `options` go on to `least_squares`: loss, f_scale, x_scale, max_iter, differentiable and others, also under
+      SciPy's names: `maxfev`, `ftol`, `method` and the like.
 
     Lists, arrays and whole numbers become float64. Where the data leave the parameters open, the covariance is
     infinite, with a RuntimeWarning. Raises RuntimeError where no minimum was found, ValueError for data that are not
     finite, or shapes that do not fit.
     """
+    if nan_policy not in (None, "raise"):
+        raise ValueError(f"curve_fit needs nan_policy to be None or 'raise', but got {nan_policy!r}: leave points out")
     y = numbers("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
     x = predictors(xdata)
+    bounds = sides_of("curve_fit", bounds)
     guess = guessed(f, p0, bounds).to(y)
+    slopes = function_given("curve_fit", "jac", jac)
     if batched:
+        refuse("curve_fit", jac=slopes)
         return fit_batch(f, x, y, guess, sigma, absolute_sigma, bounds, full_output, options)
     weigh = weights_of(sigma, y)
 
+    def model(p: Tensor) -> Any:
+        if slopes is None:
+            return f(x, *p.unbind())
+        return with_jacobian(lambda q: f(x, *q.unbind()), lambda q: slopes(x, *q.unbind()), p)
+
     def residuals(p: Tensor) -> Tensor:
-        return weigh(fitting(f(x, *p.unbind()), y) - y)
+        return weigh(fitting(model(p), y) - y)
 
     fit = least_squares(residuals, guess, bounds=bounds, covariance=True, absolute_sigma=absolute_sigma, **options)
     if not fit.success:
@@ -134,22 +153,37 @@ def deviations_of(sigma: Any, y: Tensor) -> Tensor:
 
 def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
     """Return data as floats; raises ValueError for data that are not finite, or none."""
-    tensor = given if isinstance(given, Tensor) else torch.as_tensor(given, dtype=torch.float64)
-    tensor = tensor if tensor.is_floating_point() else tensor.double()
+    tensor = real(name, given)
     if not tensor.numel():
         raise ValueError(f"curve_fit needs {name} with at least one point, but it is empty")
     bad = int((~tensor.detach().isfinite()).sum())
     if finite and bad:
         raise ValueError(
             f"curve_fit needs finite {name}, but {bad} of its {tensor.numel()} are not: leave them out, or give "
-            " them finite values and sigma=inf"
+            "them finite values and sigma=inf"
         )
     return tensor
 
 
+def real(name: str, given: Any) -> Tensor:
+    """Return data as floats; raises TypeError for what is none."""
+    try:
+        tensor = given if isinstance(given, Tensor) else torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"curve_fit needs {name} as real numbers, but got {given!r}") from error
+    if tensor.is_complex():
+        raise TypeError(
+            f"curve_fit needs real {name}, but its dtype is {tensor.dtype}: make real and imaginary parts points "
+            "of their own"
+        )
+    if isinstance(given, Tensor) and tensor.is_floating_point():
+        return tensor
+    return tensor.double() if tensor.dtype is not torch.float32 else torch.as_tensor(given, dtype=torch.float64)
+
+
 def predictors(xdata: Any) -> Any:
     """Return what the model is given, its numbers as tensors."""
-    if isinstance(xdata, list | tuple) and any(isinstance(column, Tensor) for column in xdata):
+    if isinstance(xdata, list | tuple) and any(hasattr(column, "__array__") for column in xdata):
         return tuple(numbers("xdata", column) for column in xdata)
     is_data = isinstance(xdata, Tensor | list | tuple) or hasattr(xdata, "__array__")
     return numbers("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
@@ -159,23 +193,44 @@ def guessed(f: Model, p0: Any, bounds: Any) -> Tensor:
     """Return the first guesses: as given, else ones or numbers within the bounds."""
     if p0 is not None:
         guess = p0 if isinstance(p0, Tensor) else stacked_or_flat(p0)
-        return guess.detach().reshape(1) if guess.dim() == 0 else guess.detach()
-    kinds = [parameter.kind for parameter in inspect.signature(f).parameters.values()]
-    count = sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
-    if count < 2:
+        return checked_count(f, guess.detach().reshape(1) if guess.dim() == 0 else guess.detach())
+    _, most = counts_of(f)
+    if math.isinf(most) or most < 1:
         raise ValueError("curve_fit cannot tell how many parameters f has: give their first guesses as p0")
-    low, high = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds or (-math.inf, math.inf)
-    return within(*(limits(side, count - 1) for side in (low, high)))
+    low, high = bounds or (None, None)
+    return within(limits(-math.inf if low is None else low, most), limits(math.inf if high is None else high, most))
 
 
-def limits(side: Any, count: int) -> Tensor:
+def checked_count(f: Model, guess: Tensor) -> Tensor:
+    """Return the first guesses; raises ValueError where f takes fewer or more."""
+    (least, most), count = counts_of(f), guess.shape[-1]
+    if not least <= count <= most:
+        some = f"{least:.0f}" if least == most else f"at least {least:.0f}" if count < least else f"at most {most:.0f}"
+        raise ValueError(f"curve_fit needs one first guess in p0 for each parameter of f, {some}, but got {count}")
+    return guess
+
+
+def counts_of(f: Model) -> tuple[float, float]:
+    """Return the least and the largest number of parameters that f takes after x."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return 0, math.inf
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    places = [parameter for parameter in parameters if parameter.kind in kinds]
+    needed = sum(parameter.default is inspect.Parameter.empty for parameter in places)
+    endless = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    return needed - 1, math.inf if endless else len(places) - 1
+
+
+def limits(side: Any, count: float) -> Tensor:
     """Return the limits on one side, one for each parameter; raises ValueError for another number of them."""
     given = torch.as_tensor(side, dtype=torch.float64)
-    if given.dim() and given.shape != (count,):
+    if given.dim() and given.shape != (int(count),):
         raise ValueError(
-            f"curve_fit needs bounds for the {count} parameters of f, but got {tuple(given.shape)} on a side"
+            f"curve_fit needs bounds for the {count:.0f} parameters of f, but got {tuple(given.shape)} on a side"
         )
-    return given.expand(count)
+    return given.expand(int(count))
 
 
 def stacked_or_flat(p0: Any) -> Tensor:

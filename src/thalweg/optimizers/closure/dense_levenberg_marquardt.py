@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -15,11 +15,23 @@ from .directions.boxed_least_squares import BoxedModel, Model
 from .directions.damped_least_squares import DampedStep, LinearModel
 from .objective import Objective, Point
 from .residual_function import ResidualFunction
+from .stopping import BELOW_ROUNDING
 from .trust_region import agreement
-from .vector import machine_epsilon, read_numbers
+from .vector import dot, machine_epsilon, read_numbers
 
 HIDDEN = 10.0
 """How many times what rounding does to the loss a promise must exceed."""
+
+
+class Promise(NamedTuple):
+    """By how much the model would lower the loss, and two measures of what rounding does to that.
+
+    `hidden` is the loss that rounded numbers make of residuals of zero, `noise` what they add to the loss as it is.
+    """
+
+    promise: float
+    hidden: float
+    noise: float
 
 
 class DenseLevenbergMarquardt:
@@ -63,6 +75,16 @@ class DenseLevenbergMarquardt:
         What the rounding of the numbers does to the residuals is taken off. In float32 a trial may find nothing lower,
         and a gradient be lost in rounding, far from any minimum: where columns of J nearly cancel.
         """
+        model = self._modelled(objective, here)
+        return 0.0 if model is None else model.promise - HIDDEN * model.hidden
+
+    def sees_nothing(self, objective: Objective, here: Point) -> bool:
+        """Return whether the loss, of residuals that are small beside the data, is noisier than what is promised."""
+        model = self._modelled(objective, here)
+        return model is not None and model.promise <= BELOW_ROUNDING * model.noise
+
+    def _modelled(self, objective: Objective, here: Point) -> Promise | None:
+        """Return what the model at `here` promises, and what rounding does to it; None where J is not finite."""
         if objective.last is not here.x:
             objective.at(here.x)
         function, epsilon = residual_function(objective), machine_epsilon(here.x.dtype)
@@ -70,15 +92,15 @@ class DenseLevenbergMarquardt:
         if self.box is not None:
             jacobian = jacobian * self.box.free(here.x, here.gradient)
         if not bool(jacobian.isfinite().all()):
-            return 0.0
+            return None
         norms = torch.linalg.vector_norm(jacobian, dim=0)
         left, values, _ = torch.linalg.svd(jacobian / torch.where(norms > 0, norms, 1.0), full_matrices=False)
         told_apart = values > epsilon * len(jacobian) * values[0]
         promised = (left.t() @ function.residuals).square() * told_apart
         x = here.x if self.scale is None else here.x / self.scale
-        rounding = (epsilon * jacobian.abs() @ x.abs().to(jacobian)).square()
-        promise, hidden = read_numbers(0.5 * promised.sum(), 0.5 * rounding.sum())
-        return promise - HIDDEN * hidden
+        rounding = epsilon * jacobian.abs() @ x.abs().to(jacobian)
+        noise = dot(rounding, function.residuals.abs())
+        return Promise(*read_numbers(0.5 * promised.sum(), 0.5 * dot(rounding, rounding), noise))
 
     def state(self) -> dict[str, Any]:
         """Return radius, scaling and bend."""

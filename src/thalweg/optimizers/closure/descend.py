@@ -11,7 +11,7 @@ from torch import Tensor
 from .bounds import Box
 from .objective import BudgetError, Objective, Point
 from .result import Reason, Result
-from .stopping import BELOW_ROUNDING, Stopping, epsilon_of
+from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
 from .units import Units, lengths_of, unit_of
 from .vector import size
 from .verdict import judged, runs_away
@@ -48,6 +48,10 @@ class Method(Protocol):
 
     def promise(self, objective: Objective, here: Point) -> float:
         """Return by how much the method's model would still lower the loss, where it knows more than slopes."""
+        ...
+
+    def sees_nothing(self, objective: Objective, here: Point) -> bool:
+        """Return whether the loss cannot tell what the model promises, where that knows more than slopes."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -170,7 +174,8 @@ class Descent:
     def _again(self, objective: Objective, before: Point) -> Reason | None:
         """Start anew, each number measured by its size, where the loss has fallen since that was last done."""
         here = self.point
-        if not here.value < self.restarted - BELOW_ROUNDING * epsilon_of(here) * abs(here.value):
+        lower = here.value < self.restarted - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+        if not lower or is_nothing(here.since(here).pull, here, self.highest):
             return self._judged(objective)
         self.restarted = here.value
         if self.method.measured:
@@ -206,6 +211,8 @@ class Descent:
         """Say what it means that nothing falls any more."""
         try:
             reason, note = judged(objective, self.point, self.highest)
+            if reason is Reason.STALLED and self.method.sees_nothing(objective, self.point):
+                return Reason.ROUNDING
         except BudgetError:
             return Reason.EVALUATIONS
         if note:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from .covariance import fit_covariance
+from .given_jacobian import with_jacobian
 from .optimizer import ClosureOptimizer
-from .residual_function import ResidualFunction
+from .problem import with_arguments
+from .residual_function import ResidualFunction, joined
 from .robust import Rho, robust_loss
 from .unknowns import Unknowns
 from .vector import Vector
@@ -26,19 +28,26 @@ class Fit:
         args: tuple[Any, ...],
         loss: str | Rho,
         f_scale: float,
+        jac: Callable[..., Any] | None = None,
     ) -> None:
         self.unknowns = unknowns
         self.function = residuals
         self.args = args
+        self.jac = jac
         self.robust = robust_loss("least_squares", loss, f_scale)
+        if jac is not None and not isinstance(unknowns.structure, Tensor):
+            raise ValueError("least_squares takes jac for an x0 of one tensor: leave it out, autograd differentiates")
 
     def residuals(self) -> Tensor:
-        """Return the residuals as the user's function gives them."""
-        return self.function(self.unknowns.structure, *self.args)
+        """Return the residuals as the user's function gives them, differentiable by the user's Jacobian if given."""
+        x = self.unknowns.structure
+        if self.jac is None:
+            return self.function(x, *self.args)
+        return with_jacobian(with_arguments(self.function, self.args), with_arguments(self.jac, self.args), x)
 
     def cost_at(self, x: Any) -> Tensor:
         """Return the loss at x, differentiable by whatever it depends on."""
-        residuals = self.function(x, *self.args).reshape(-1)
+        residuals = joined(self.function(x, *self.args)).reshape(-1)
         return 0.5 * residuals.square().sum() if self.robust is None else self.robust.cost(residuals)
 
     def covariance(self, absolute_sigma: bool) -> Tensor:

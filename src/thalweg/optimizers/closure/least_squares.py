@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .batches.fits import least_squares_batch
@@ -15,6 +15,8 @@ from .fit import Fit
 from .methods import LevenbergMarquardt
 from .outcome import Outcome, outcome_of
 from .robust import Rho
+from .scipy_fits import fit_options, sides_of
+from .scipy_words import function_given
 from .unknowns import Unknowns
 
 
@@ -22,11 +24,13 @@ def least_squares(
     residuals: Callable[..., Tensor],
     x0: Any,
     *,
+    jac: Callable[..., Any] | str | None = None,
     bounds: Any = None,
     loss: str | Rho = "linear",
     f_scale: float = 1.0,
     x_scale: Any = None,
     args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
     callback: Callable[[Any], object] | None = None,
     max_iter: int = 15_000,
     max_eval: int | None = None,
@@ -38,8 +42,11 @@ def least_squares(
 ) -> Outcome:
     """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `fun` is half that sum.
 
-    `residuals(x, *args)` takes what `x0` is, as for `minimize`, and returns a real tensor of any shape.
+    `residuals(x, *args, **kwargs)` takes what `x0` is, as for `minimize`, and returns a real tensor of any shape, or a
+    list of such tensors.
 
+    - `jac(x, *args, **kwargs)` is the Jacobian, shape (m, n), for an x0 of one tensor; then `residuals` may be computed
+      with anything. None, and SciPy's "2-point", "3-point" and "cs", stand for autograd.
     - `bounds` is a pair (low, high) of numbers, sequences or tensors, SciPy's `Bounds`, or for several tensors a list
       or dict of such pairs, one per tensor; None bounds nothing.
     - `loss` is "linear", the squares themselves, or says what large residuals count for: "huber", "soft_l1", "cauchy",
@@ -59,14 +66,26 @@ def least_squares(
       and `tolerance`, the share of the loss that one more step may promise at an answer. The outcome has tensors with
       one entry per problem.
 
+    SciPy's names of options are read as ours: `ftol` and `xtol` as `tolerance_change`, `gtol` as `tolerance_grad`,
+    `max_nfev` as `max_eval`; `method` may be one of SciPy's, `verbose` and the like are left out.
+
     Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
     """
+    options = fit_options("least_squares", options, batched)
+    slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
+    residuals = with_keywords(residuals, kwargs)
     if batched:
         refuse("least_squares", x_scale=x_scale, callback=callback, max_eval=max_eval)
         weighed: dict[str, Any] = {"loss": loss, "f_scale": f_scale, "absolute_sigma": absolute_sigma}
-        rest: dict[str, Any] = {"bounds": bounds, "covariance": covariance, "max_iter": max_iter, **options}
+        rest: dict[str, Any] = {
+            "bounds": bounds,
+            "covariance": covariance,
+            "max_iter": max_iter,
+            "jac": slopes,
+            **options,
+        }
         return least_squares_batch(residuals, x0, args, **weighed, **rest)
-    fit = Fit(Unknowns(x0), residuals, args, loss, f_scale)
+    fit = Fit(Unknowns(x0), residuals, args, loss, f_scale, slopes)
     if not fit.unknowns.size:
         return fit.unknowns.nothing_to_move(fit.cost_at)
     settings = {"max_iter": max_iter, "max_eval": max_eval, "loss": loss, "f_scale": f_scale, **options}
@@ -88,8 +107,9 @@ def limits_of(unknowns: Unknowns, bounds: Any, x_scale: Any) -> dict[str, Any]:
 
 def one_per_leaf(unknowns: Unknowns, name: str, given: Any, read: Callable[[Any], Any]) -> Any:
     """Return one value per tensor; raises ValueError where their number or names are others."""
-    if isinstance(unknowns.structure, Tensor) or given == "jac":
-        return [read(given)] if isinstance(unknowns.structure, Tensor) and given != "jac" else given
+    by_jacobian = isinstance(given, str) and given == "jac"
+    if isinstance(unknowns.structure, Tensor) or by_jacobian:
+        return given if by_jacobian else [read(given)]
     if isinstance(unknowns.structure, Mapping) and isinstance(given, Mapping):
         strange = set(given) - set(unknowns.structure)
         if strange:
@@ -104,22 +124,10 @@ def one_per_leaf(unknowns: Unknowns, name: str, given: Any, read: Callable[[Any]
 
 
 def low_and_high(bounds: Any) -> Any:
-    """Return the bounds of one tensor as a pair of tensors, numbers or None.
+    """Return the bounds of one tensor as a pair of tensors or None."""
+    return sides_of("least_squares", bounds)
 
-    Raises ValueError for a list of two pairs, which `minimize` would read as one pair per number.
-    """
-    if bounds is None:
-        return None
-    if hasattr(bounds, "lb"):
-        return low_and_high((bounds.lb, bounds.ub))
-    if isinstance(bounds, list) and len(bounds) == 2 and all(isinstance(side, tuple) for side in bounds):
-        raise ValueError(
-            "least_squares cannot tell whether a list of two pairs means (low, high) or one pair per number: pass the "
-            f"tuple (low, high), but got {bounds!r}"
-        )
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ValueError(f"least_squares needs bounds as a pair (low, high), but got {bounds!r}")
-    return tuple(
-        side if side is None or isinstance(side, Tensor) else torch.as_tensor(side, dtype=torch.float64)
-        for side in bounds
-    )
+
+def with_keywords(function: Any, kwargs: Mapping[str, Any] | None) -> Any:
+    """Return a function that is given SciPy's `kwargs` as well."""
+    return partial(function, **kwargs) if kwargs and function is not None else function

@@ -57,6 +57,10 @@ class LineSearch:
         """Return zero: the slopes tell everything."""
         return 0.0
 
+    def sees_nothing(self, objective: Objective, here: Point) -> bool:
+        """Return False: nothing but slopes is known."""
+        return False
+
     def state(self) -> dict[str, Any]:
         """Return what a run needs to go on."""
         face = {} if self.box is None else {"face": self.restricted.state()}

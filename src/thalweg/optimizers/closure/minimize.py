@@ -16,7 +16,7 @@ from .optimizer import ClosureOptimizer
 from .options import check_choice
 from .outcome import Outcome, outcome_of
 from .problem import Problem, with_arguments
-from .scipy_words import bounds_read, method_named, options_read
+from .scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
 from .unknowns import Unknowns
 
 METHODS: dict[str, type[ClosureOptimizer]] = {
@@ -32,13 +32,14 @@ METHODS: dict[str, type[ClosureOptimizer]] = {
 def minimize(
     fun: Callable[[Any], Tensor],
     x0: Any,
-    method: str = "lbfgs",
+    method: str | None = "lbfgs",
     *,
     args: Any = (),
-    jac: Callable[..., Any] | bool | None = None,
-    hess: Callable[[Any], Any] | None = None,
+    jac: Callable[..., Any] | bool | str | None = None,
+    hess: Callable[[Any], Any] | str | None = None,
     hessp: Callable[[Any, Any], Any] | None = None,
     bounds: Any = None,
+    constraints: Any = (),
     callback: Callable[[Any], object] | None = None,
     max_iter: int = 15_000,
     max_eval: int | None = None,
@@ -60,9 +61,9 @@ def minimize(
 
     What SciPy's users write is read as SciPy reads it:
 
-    - `method` may have SciPy's names, such as "L-BFGS-B", "TNC" or "trust-ncg".
+    - `method` may have SciPy's names, such as "L-BFGS-B", "TNC" or "trust-ncg"; `constraints` must be none.
     - `args` are passed to `fun`, `jac`, `hess` and `hessp` after x; `jac=True` means that `fun` returns the gradient,
-      too, of x's structure.
+      too, of x's structure; "2-point", "3-point" and "cs" stand for autograd.
     - `bounds` (methods that search along lines) are a pair (low, high) of numbers, tensors or None, one per tensor in
       a list or dict, one pair for each number of a single tensor, an array of shape (n, 2), or SciPy's `Bounds`.
     - `tol` stands for `tolerance_grad` and `tolerance_change`; `options` are a dict of SciPy's options or ours. Here
@@ -81,13 +82,17 @@ def minimize(
     """
     method = method_named(method)
     check_choice("minimize", "method", method, METHODS, "")
-    settings = {"max_iter": max_iter, "max_eval": max_eval, **options_read(tol, options, named)}
-    fun, jac, hess, hessp = (with_arguments(function, args) for function in (fun, jac, hess, hessp))
+    refuse_constraints(constraints)
+    read = options_read(tol, options, named, METHODS[method].options)
+    settings = {"max_iter": max_iter, "max_eval": max_eval, **read}
+    given = {name: function_given("minimize", name, each) for name, each in (("hess", hess), ("hessp", hessp))}
+    given["jac"] = jac if isinstance(jac, bool) else function_given("minimize", "jac", jac)
+    fun, given = with_arguments(fun, args), {name: with_arguments(each, args) for name, each in given.items()}
     if batched:
-        unused = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, "hess": hess, "hessp": hessp}
-        refuse("minimize", jac=jac, callback=callback, max_eval=settings.pop("max_eval"), **unused)
+        unused = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, **given}
+        refuse("minimize", callback=callback, max_eval=settings.pop("max_eval"), **unused)
         return minimize_rows(fun, x0, method, bounds, **settings)
-    problem = Problem(Unknowns(x0), fun, jac, hess, hessp)
+    problem = Problem(Unknowns(x0), fun, **given)
     if not problem.unknowns.size:
         return problem.unknowns.nothing_to_move(fun)
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)

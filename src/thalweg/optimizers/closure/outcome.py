@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +14,7 @@ from .result import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Mapping[str, Any]):
     """The answer and how it was found, under the names of scipy.optimize.OptimizeResult.
 
     `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure. Asked for by
@@ -42,7 +43,13 @@ class Outcome:
     def __contains__(self, name: object) -> bool:
         return name in self.keys()
 
-    def keys(self) -> list[str]:
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(fields(self))
+
+    def keys(self) -> list[str]:  # type: ignore[override]
         """Return the names of the fields."""
         return [field.name for field in fields(self)]
 

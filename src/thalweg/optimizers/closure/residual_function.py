@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,7 +57,7 @@ class ResidualFunction:
         return self.robust.cost(raw), self._pull(raw * self.weights.slope)
 
     def _evaluate(self) -> Tensor:
-        residuals = self.closure()
+        residuals = joined(self.closure())
         if not isinstance(residuals, Tensor) or not residuals.is_floating_point():
             raise TypeError(
                 f"{self.owner}.step needs a closure that returns the residuals as a real tensor, but got "
@@ -160,6 +161,13 @@ class ResidualFunction:
         curved = [(slope, rows_like(part, tensor)) for slope, part, tensor in parts if slope.requires_grad]
         outputs, weights = zip(*curved, strict=True)
         return torch.autograd.grad(outputs, u, weights, retain_graph=True, is_grads_batched=True)[0]
+
+
+def joined(residuals: Any) -> Any:
+    """Return a list of tensors as one flat tensor, anything else as it is."""
+    if isinstance(residuals, list | tuple) and residuals and all(isinstance(part, Tensor) for part in residuals):
+        return torch.cat([part.reshape(-1) for part in residuals])
+    return residuals
 
 
 def rows_like(rows: Tensor, tensor: Tensor) -> Tensor:

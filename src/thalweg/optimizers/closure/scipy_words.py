@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +14,12 @@ METHODS = {
     "l-bfgs": "lbfgs",
     "trust-ncg": "trust-region",
     "trust-krylov": "trust-region",
+    "trust-exact": "trust-region",
+    "dogleg": "trust-region",
     "tnc": "newton-cg",
+    "slsqp": "lbfgs",
+    "trust-constr": "lbfgs",
+    None: "lbfgs",
 }
 """SciPy's names of methods that have others here; its case does not matter."""
 
@@ -25,39 +30,66 @@ OPTIONS = {
     "gtol": "tolerance_grad",
     "ftol": "tolerance_change",
     "xtol": "tolerance_change",
+    "xrtol": "tolerance_change",
     "maxcor": "history_size",
-    "c2": None,
-    "c1": None,
-    "maxls": None,
-    "iprint": None,
-    "disp": None,
-    "eps": None,
-    "norm": None,
+    **dict.fromkeys(("c1", "c2", "maxls", "iprint", "disp", "eps", "norm", "return_all", "workers")),
+    **dict.fromkeys(("finite_diff_rel_step", "hess_inv0", "inexact", "verbose")),
+    **dict.fromkeys(("initial_trust_radius", "max_trust_radius", "eta", "subproblem_maxiter")),
+    **dict.fromkeys(("scale", "offset", "maxCGit", "stepmx", "accuracy", "minfev", "rescale", "mesg_num")),
 }
 """SciPy's options, and ours for them; None where nothing here answers to one, so that it is left out."""
 
 
-def method_named(method: str) -> str:
+DIFFERENCES = ("2-point", "3-point", "cs")
+"""SciPy's words for derivatives by differences, in whose place autograd differentiates."""
+
+
+def method_named(method: Any) -> Any:
     """Return our name for a method."""
     lower = method.lower() if isinstance(method, str) else method
-    return METHODS.get(lower, lower)
+    return METHODS.get(lower, lower) if isinstance(lower, str | None) else lower
 
 
-def options_read(tol: float | None, options: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+def options_read(
+    tol: float | None, options: Mapping[str, Any] | None, named: Mapping[str, Any], known: Collection[str]
+) -> dict[str, Any]:
     """Return the options of the optimizer: those in a dict under SciPy's names or ours, and those given by name.
 
-    `tol` stands for both tolerances. Raises TypeError for one option given twice.
+    `tol` stands for both tolerances, and `known` are the options that the method has. Raises TypeError for one option
+    given twice.
     """
     read: dict[str, Any] = {} if tol is None else {"tolerance_grad": tol, "tolerance_change": tol}
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
         if name is not None:
-            read[name] = value
+            read[name if name in known else word] = value
     for name, value in named.items():
         if name in read and tol is None:
             raise TypeError(f"minimize got {name} twice, by name and in options: leave one out")
         read[name] = value
     return read
+
+
+def function_given(owner: str, name: str, given: Any) -> Any:
+    """Return a derivative that the user gives, None where SciPy would take differences: autograd is exact.
+
+    Raises ValueError for what is no function.
+    """
+    if given is None or (isinstance(given, str) and given in DIFFERENCES):
+        return None
+    if callable(given):
+        return given
+    words = ", ".join(repr(word) for word in DIFFERENCES)
+    raise ValueError(f"{owner} needs {name} to be a function, None for autograd, or one of {words}, but got {given!r}")
+
+
+def refuse_constraints(constraints: Any) -> None:
+    """Raise ValueError for constraints; an empty sequence of them is none."""
+    if constraints is not None and not (isinstance(constraints, list | tuple | dict) and not constraints):
+        raise ValueError(
+            "minimize keeps to bounds, but to no constraints: write x as a function of numbers that are free, or use "
+            "SciPy's 'SLSQP' or 'trust-constr' with jac from autograd"
+        )
 
 
 class Intermediate(NamedTuple):

@@ -14,7 +14,7 @@ from .vector import accurate, real_view
 def sizes_of(group: Mapping[str, Any]) -> list[Any]:
     """Return one size per parameter of a group: the group's own for all, or a list's each."""
     sizes, count = group.get("x_scale"), len(group["params"])
-    return list(sizes) if isinstance(sizes, list) else [None if sizes == "jac" else sizes] * count
+    return list(sizes) if isinstance(sizes, list) else [None if isinstance(sizes, str) else sizes] * count
 
 
 def check_sizes(owner: str, group: Mapping[str, Any]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from .objective import Change, Point
 from .result import Reason
 from .vector import machine_epsilon
+from .vector import size as largest_size
 
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""
@@ -54,15 +56,11 @@ class Stopping:
         size, epsilon = abs(here.value), epsilon_of(here)
         grad, change = self._tolerances(epsilon)
         fall = before.value - here.value
-        if fall > max(grad, change) * size and here.value > 0:
-            return None
-        if here.value < -beyond(here):
-            return Reason.UNBOUNDED
-        seen = here.since(before)
-        if seen.size > beyond(here):
-            return Reason.UNBOUNDED
         if fall > max(grad, change) * size:
-            return None
+            return Reason.UNBOUNDED if here.value < 0 and is_beyond(here, largest_size(here.x)) else None
+        seen = here.since(before)
+        if is_beyond(here, seen.size):
+            return Reason.UNBOUNDED
         if seen.pull <= max(grad, epsilon) * min(size, highest - here.value):
             return Reason.GRADIENT
         unmoved = fall <= change * size and seen.moved <= change
@@ -85,9 +83,14 @@ def is_small(pull: float, here: Point, highest: float) -> bool:
 
     The parabola of slope p that rises by the loss's range r over the same length falls by p^2 / 2r.
     """
-    epsilon, size, fallen = epsilon_of(here), abs(here.value), highest - here.value
-    hidden = BELOW_ROUNDING * epsilon * size * fallen
-    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or pull <= epsilon * epsilon * fallen
+    epsilon, size = epsilon_of(here), abs(here.value)
+    hidden = BELOW_ROUNDING * epsilon * size * (highest - here.value)
+    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or is_nothing(pull, here, highest)
+
+
+def is_nothing(pull: float, here: Point, highest: float) -> bool:
+    """Return whether so large a pull is lost beside what the run has won, whatever is left of the loss."""
+    return pull <= epsilon_of(here) ** 2 * (highest - here.value)
 
 
 def epsilon_of(point: Point) -> float:
@@ -95,6 +98,13 @@ def epsilon_of(point: Point) -> float:
     return machine_epsilon(point.x.dtype)
 
 
-def beyond(point: Point) -> float:
+def is_beyond(here: Point, size: float) -> bool:
+    """Return whether the loss, or numbers as large as `size`, are beyond what counts as infinite."""
+    limit = beyond(here.x.dtype)
+    return here.value < -limit or size > limit
+
+
+@cache
+def beyond(dtype: torch.dtype) -> float:
     """Return the number beyond which anything counts as infinite."""
-    return float(torch.finfo(point.x.dtype).max ** EXPONENT)
+    return float(torch.finfo(dtype).max ** EXPONENT)

@@ -50,6 +50,10 @@ class TrustRegion:
         """Return zero: the slopes tell everything."""
         return 0.0
 
+    def sees_nothing(self, objective: Objective, here: Point) -> bool:
+        """Return False: nothing but slopes is known."""
+        return False
+
     def state(self) -> dict[str, Any]:
         """Return the radius, and the first gradient for the forcing term."""
         return {"radius": self.radius, "first_steepness": self.first_steepness}

@@ -8,6 +8,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+ORDINARY = 1e3
+"""Step lengths beyond this are looked at: may they be taken in the dtype, and at all?"""
+
 
 class Vector:
     """The parameters, read and written as one flat real vector.
@@ -125,7 +128,16 @@ def dot(one: Tensor, two: Tensor) -> Tensor:
 
 def product(one: Tensor, two: Tensor) -> float:
     """Return the scalar product as a number; waits for the device."""
-    return float(dot(one, two).item())
+    number: float = (torch.dot(one, two) if one.dtype is torch.float64 else dot(one, two)).item()
+    return number
+
+
+def moved(x: Tensor, direction: Tensor, alpha: float) -> Tensor:
+    """Return x + alpha d; in float64 where the step length itself may leave the range of a narrower dtype."""
+    if abs(alpha) <= ORDINARY:
+        return torch.add(x, direction, alpha=alpha)
+    wide = accurate(x.device)
+    return torch.add(x.to(wide), direction.to(wide), alpha=alpha).to(x.dtype)
 
 
 def largest(vector: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..vector import dot, read_numbers
+from ..vector import dot, moved, read_numbers
 
 Operator = Callable[[Tensor], Tensor]
 
@@ -42,8 +42,8 @@ class Path:
             reach = to_boundary(stage, radius)
             if stage.bend <= 0 or stage.length >= reach:
                 reach = reach if math.isfinite(reach) else 1.0
-                point = torch.add(stage.iterate, stage.direction, alpha=reach)
-                return point, torch.add(stage.product, stage.curved, alpha=reach), True
+                point = moved(stage.iterate, stage.direction, reach)
+                return point, moved(stage.product, stage.curved, reach), True
         assert self.end is not None
         assert self.end_product is not None
         return self.end, self.end_product, False
@@ -91,8 +91,8 @@ def solve(
         path.stages.append(Stage(point, product, direction, curved, length, bend, r_z, (p_p, p_d, d_d)))
         if not bend > 0 or length >= to_boundary(path.stages[-1], radius):
             return path
-        point, product = (torch.add(a, b, alpha=length) for a, b in ((point, direction), (product, curved)))
-        residual = torch.add(residual, curved, alpha=length)
+        point, product = (moved(a, b, length) for a, b in ((point, direction), (product, curved)))
+        residual = moved(residual, curved, length)
         z, before = apply(residual), r_z
         r_z, r_r = read_numbers(dot(residual, z), dot(residual, residual))
         p_p += length * (2 * p_d + length * d_d)

@@ -1,0 +1,89 @@
+"""What SciPy's users write to `least_squares` and `curve_fit`, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .options import check_choice
+
+METHODS = (None, "trf", "dogbox", "lm")
+"""SciPy's names of methods: all of them are Levenberg and Marquardt's here, which keeps to bounds."""
+
+OPTIONS = {
+    "ftol": "tolerance_change",
+    "xtol": "tolerance_change",
+    "gtol": "tolerance_grad",
+    "max_nfev": "max_eval",
+    "maxfev": "max_eval",
+}
+"""SciPy's options, and ours for them."""
+
+OF_ROWS = {"ftol": "tolerance", "xtol": "tolerance", "gtol": "tolerance", "max_nfev": "max_iter", "maxfev": "max_iter"}
+"""The same for a batch, whose rows are evaluated once an iteration."""
+
+OF_MINPACK = ("epsfcn", "factor", "diag", "col_deriv")
+WITHOUT_USE = (
+    "verbose",
+    "diff_step",
+    "tr_solver",
+    "tr_options",
+    "jac_sparsity",
+    "workers",
+    "check_finite",
+    *OF_MINPACK,
+)
+"""SciPy's options that nothing here answers to: they are left out, and change no answer."""
+
+
+def fit_options(owner: str, named: Mapping[str, Any], batched: bool = False) -> dict[str, Any]:
+    """Return options under our names; of two tolerances for one test the finer counts, None switches it off.
+
+    Raises ValueError for a method that is none of SciPy's.
+    """
+    check_choice(owner, "method", named.get("method"), METHODS, "")
+    words = OF_ROWS if batched else OPTIONS
+    read: dict[str, Any] = {}
+    for word, value in named.items():
+        name = words.get(word, word)
+        if word == "method" or word in WITHOUT_USE or (name.startswith("max_") and word in words and not value):
+            continue
+        if word in words and name.startswith("tolerance"):
+            value = 0.0 if value is None else value
+            value = min(value, read[name]) if name in read else value
+        read[name] = value
+    return read
+
+
+def sides_of(owner: str, bounds: Any) -> tuple[Any, Any] | None:
+    """Return bounds as a pair (low, high), each a number or as many as there are; None where there are none.
+
+    Raises ValueError for what is no pair, or could be one pair for each of two numbers.
+    """
+    if bounds is None:
+        return None
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        return side_of(bounds.lb), side_of(bounds.ub)
+    shape = tuple(getattr(bounds, "shape", ()))
+    of_tuples = isinstance(bounds, list) and len(bounds) == 2 and all(isinstance(side, tuple) for side in bounds)
+    if of_tuples or shape == (2, 2):
+        what = "an array of shape (2, 2)" if shape else "a list of two pairs"
+        raise ValueError(
+            f"{owner} cannot tell whether {what} means (low, high) or one pair per number: pass the tuple (low, high), "
+            f"but got {bounds!r}"
+        )
+    if not (isinstance(bounds, tuple | list) or len(shape) == 2) or len(bounds) != 2:
+        raise ValueError(f"{owner} needs bounds as a pair (low, high), but got {bounds!r}")
+    low, high = bounds
+    return side_of(low), side_of(high)
+
+
+def side_of(side: Any) -> Tensor | None:
+    """Return the limits on one side; a single number holds for all."""
+    if side is None:
+        return None
+    limits = side if isinstance(side, Tensor) else torch.as_tensor(side, dtype=torch.float64)
+    return limits.reshape(()) if limits.numel() == 1 else limits
