@@ -138,7 +138,7 @@ def test_a_rule_knows_the_vocabulary_alone():
         # What takes a whole model, has two points, or sees a Hessian, is a class that others inherit from.
         parents = (
             *("thalweg.optimizer.", "thalweg.two_points."),
-            *("thalweg.with_hessian.", "thalweg.optimizers.routing."),
+            *("thalweg.with_hessian.", "thalweg.optimizers.routing.", "thalweg.optimizers.elementwise.schedule_free."),
         )
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)
         assert all(module.startswith(allowed) for module in own), path

@@ -27,11 +27,22 @@ class Authority:
     differs: float = 0.0
     least_dims: int = 0
     """Where they treat vectors in another way: how many dimensions the parameters that are compared have."""
+    most_dims: int = 9
+    """The same, where they treat each dimension in its own way."""
 
 
 PO, OPTIMI = "pytorch_optimizer", "optimi"
 TIMM = "timm.optim."
 DECOUPLED = {"decoupled_weight_decay": True}
+SHAMPOO = {
+    "betas": (0.0, 0.999),
+    "shampoo_beta": 1.0,
+    "grafting": None,
+    "precondition_frequency": 1,
+    "start_preconditioning_step": 1,
+    "matrix_eps": 1e-6,
+}
+"""The first paper's box."""
 
 TABLE = [
     #         ours          package         theirs              common                                          ours more / theirs more
@@ -84,6 +95,16 @@ TABLE = [
     Authority("ApolloDQN",  PO,             "ApolloDQN",        {"lr": 1e-2, "weight_decay": 0.1, "warmup_steps": 5}),
     Authority("DoG",        "dog",          "DoG",              {"reps_rel": 1e-3}),
     Authority("LDoG",       "dog",          "LDoG",             {"reps_rel": 1e-3, "weight_decay": 0.1}),
+    Authority("AdaShift",   PO,             "AdaShift",         {"lr": 1e-2, "keep_num": 5}, {}, {"reduce_func": lambda square: square}),
+    Authority("CAME",       PO,             "CAME",             {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("Adafactor",  TIMM + "adafactor", "Adafactor",    {"lr": 1e-2}, {"relative_step": False, "scale_parameter": False, "scaled_decay": True, "added_eps": True, "eps": (1e-30, 1e-3), "min_dim": 17, "factored": "leading"}),
+    Authority("AdamP",      TIMM + "adamp", "AdamP",            {"lr": 1e-2, "weight_decay": 0.1}),
+    Authority("AdamP",      PO,             "AdamP",            {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-6, why="they add 1e-15 inside of the root"),
+    Authority("SGDP",       TIMM + "sgdp",  "SGDP",             {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}),
+    Authority("SGDP",       PO,             "SGDP",             {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}),
+    Authority("Shampoo",    PO,             "Shampoo",          {"lr": 1e-2}, SHAMPOO, most_dims=2, least_dims=2),
+    Authority("SOAP",       PO,             "SOAP",             {"lr": 1e-2, "weight_decay": 0.1}, most_dims=2, least_dims=2, tolerance=1e-6, why="they take QR decompositions in float32"),
+    Authority("SM3",        PO,             "SM3",              {"lr": 1e-2, "momentum": 0.9}, most_dims=2),
     Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
 ]  # fmt: skip
 
@@ -93,6 +114,8 @@ OTHERWISE = [
     Authority("ADOPT",      PO,             "ADOPT",            {"lr": 1e-2}, why="it counts the step before it computes the bound: the second gradient is bounded by 1.19 and not by 1", differs=2.1e-3),
     Authority("ADOPT",      TIMM + "adopt", "Adopt",            {"lr": 1e-2}, why="the exponent of the bound is 0.333 and not a quarter", differs=4.8e-3),
     Authority("Adan",       OPTIMI,         "Adan",             {"lr": 1e-2, "weight_decay": 0}, why="eps is 1e-6; decay, which is switched off in this comparison, is 0.02", differs=3e-7),
+    Authority("AdaShift",   PO,             "AdaShift",         {"lr": 1e-2}, why="the largest square of a parameter's old gradient stands for all of them", differs=0.15),
+    Authority("SM3",        PO,             "SM3",              {"lr": 1e-2}, why="each dimension has a cover of its own, where ours has rows and columns: the same for matrices and vectors", differs=1.1e-3),
     Authority("Aida",       PO,             "Aida",             {"lr": 1e-2}, why="eps is corrected for bias together with the root", differs=1.0e-7),
     Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2}, why="the gradients of the model are clipped to a norm of 1, as by max_grad_norm=1, and parameters without decay have no trust ratio", differs=1.0e-2),
     Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.01}, {"cautious": True}, {"caution": True, "max_grad_norm": None}, why="the cautious mask is applied before the trust ratio is computed, and not to the step", differs=5.4e-2),

@@ -36,9 +36,9 @@ def walk(optimizer, params):
     return [param.detach() for param in params]
 
 
-def parameters(least_dims):
+def parameters(row):
     generator = torch.Generator().manual_seed(99)
-    shapes = [shape for shape in SHAPES if len(shape) >= least_dims]
+    shapes = [shape for shape in SHAPES if row.least_dims <= len(shape) <= row.most_dims]
     return [torch.nn.Parameter(torch.randn(shape, dtype=torch.float64, generator=generator)) for shape in shapes]
 
 
@@ -48,7 +48,7 @@ def worst_of(row):
         kind = their_class(row)
     except ImportError:
         pytest.skip(f"{row.package} is not installed")
-    start, params, others = (parameters(row.least_dims) for _ in range(3))
+    start, params, others = (parameters(row) for _ in range(3))
     ours = walk(getattr(thalweg, row.ours)(params, **row.common, **row.our), params)
     theirs = walk(kind(others, **row.common, **row.their), others)
     assert not any(map(torch.equal, ours, start))

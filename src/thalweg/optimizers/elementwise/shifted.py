@@ -19,8 +19,8 @@ class AdaShift(Optimizer):
     Zhou et al. 2019, "AdaShift: Decorrelation and convergence of adaptive learning rate methods", algorithm 2, each
     element by itself. https://arxiv.org/abs/1810.00143
     `keep_num` gradients are kept, from 1 to 10; their weights in the mean fall by betas[0]. The first keep_num steps
-    only look at gradients. Gradients are kept as they are, whatever `state_dtype` says of the means: one that was rounded
-    to zero would let a step explode.
+    only look at gradients. Gradients are kept as they are, whatever `state_dtype` says of the means: one that was
+    rounded to zero would let a step explode.
     Tune: lr 10 times Adam's; betas[0] 0.9 with all 10, or keep_num 1.
     """
 

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from ...formula import Copy, Scalar, Unsigned, maximum, minimum, sqrt, total, total_square, where
 from ...hyper import Decay, NonNegative, Positive
-from ..elementwise.parts import l2
 from ..elementwise.schedule_free import NewestAndMean, OpenBetas, moved
 
 __all__ = ["ProdigyScheduleFree"]
@@ -50,7 +49,7 @@ class ProdigyScheduleFree(NewestAndMean):
         weight = self.d**2 / self.d0
         progress = total(weight * grad * (p0 - z))
         s = self.retention() * s + weight * grad
-        step = l2(self, param, step)
+        step = step + self.weight_decay * param if self.weight_decay else step
         weight_sum = weight_sum + rate * rate
         share = where(weight_sum > 0, rate * rate / weight_sum, 0)
         new = moved(param, z, share, beta1, rate, step)
