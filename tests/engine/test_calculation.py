@@ -20,7 +20,7 @@ def trained(rule, options):
     params = [nn.Parameter(torch.randn(shape, dtype=torch.float64)) for shape in SHAPES]
     often = {"precondition_frequency": 2} if "precondition_frequency" in rule.options else {}
     optimizer = rule(params, lr=0.1, engine="eager", **often | options)
-    for step in range(7):
+    for step in range(5):
         for param in params:
             generator = torch.Generator().manual_seed(step)
             param.grad = torch.randn(param.shape, generator=generator, dtype=torch.float64)
