@@ -219,10 +219,17 @@ class _Run:
     def free(self, nodes: tuple[Expr, ...], given: list[Any]) -> Tensor | None:
         """Find a tensor that nothing reads any more, of the shape and dtype of the result."""
         tensors = [each for each in given if isinstance(each, Tensor)]
-        shape = torch.broadcast_shapes(*(each.shape for each in tensors))  # type: ignore[no-untyped-call]
-        dtypes = {each.dtype for each in tensors if each.dim()}
         for node, each in zip(nodes, given, strict=True):
             is_free = isinstance(each, Tensor) and not self.left[node] and node not in self.graph.kept
-            if is_free and each.shape == shape and dtypes == {each.dtype}:
+            if is_free and all(_fits(other, each) for other in tensors if other is not each):
                 return each  # type: ignore[no-any-return]
         return None
+
+
+def _fits(other: Tensor, each: Tensor) -> bool:
+    """Tell if what is made of two tensors has the shape and the dtype of the second."""
+    shape = other.shape
+    if shape == each.shape or not shape:
+        return not shape or other.dtype == each.dtype
+    sizes = zip(reversed(shape), reversed(each.shape), strict=False)
+    return len(shape) <= each.dim() and other.dtype == each.dtype and all(one in (1, size) for one, size in sizes)

@@ -248,8 +248,8 @@ class Update:
         }
 
     def _parts(self, name: str) -> list[Tensor]:
-        tensors = self.full | {"param": self.param}
-        return [tensors[part] for part in self.kept[name].symbols(name)]
+        names = (part.of(name) for part in self.kept[name].parts)
+        return [self.param if part == "param" else self.full[part] for part in names]
 
     def _write(self, name: str, value: Any, place: int) -> Iterator[Change]:
         if isinstance(value, Later):

@@ -20,7 +20,7 @@ def add_product(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: 
     Shape: (rows, inner) and (inner, columns), or stacks of as many, to (rows, columns).
     """
     add = torch.addmm if left.dim() == 2 else torch.baddbmm
-    return add(added, left, right, beta=beta, alpha=alpha, out=out)  # type: ignore[operator, no-any-return]
+    return add(added, left, right, beta=beta, alpha=alpha, out=out)
 
 
 def add_symmetric(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
