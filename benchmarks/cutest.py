@@ -128,19 +128,22 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=1000, help="evaluations for a problem")
     parser.add_argument("--seconds", type=float, default=10.0, help="processor time for a problem and a solver")
     parser.add_argument("--only", nargs="*", default=[""], help="run solvers whose names contain one of these")
+    parser.add_argument("--names", default="A-z", help="take problems whose first letter is in this range, as in N-Z")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs, left_out = measured(arguments)
-    text = report(runs, left_out, arguments.largest)
+    costs = solved(runs, arguments.only)
+    text = report(costs, left_out, arguments.largest)
     (arguments.out / f"cutest-{arguments.kind}.md").write_text(text + "\n")
-    profiles(runs, arguments.out / f"cutest-{arguments.kind}.png")
+    profiles(costs, arguments.out / f"cutest-{arguments.kind}.png")
     print(text)
 
 
 Runs = dict[str, dict[str, Falls]]
+Costs = dict[str, dict[str, float]]
 
 
 def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
@@ -154,6 +157,8 @@ def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
     for solver in asked.values():
         falls(solver, first, arguments)  # the first call of anything is slow
     for index, problem in enumerate(cutest(kind, arguments.largest)):
+        if not arguments.names[0] <= name_of(problem)[0] <= arguments.names[-1]:
+            continue
         if isinstance(problem, tuple):
             left_out[problem[0]] = problem[1]
         elif problem.seconds > arguments.seconds / FEWEST:
@@ -166,6 +171,11 @@ def measured(arguments: argparse.Namespace) -> tuple[Runs, dict[str, str]]:
     return runs, left_out
 
 
+def name_of(problem: CutestProblem | tuple[str, str]) -> str:
+    """Return the name of a problem, or of one that is left out."""
+    return problem[0] if isinstance(problem, tuple) else problem.name
+
+
 def falls(solver: Callable[[Any], None], problem: CutestProblem, arguments: argparse.Namespace) -> Falls:
     """Let a solver loose on a problem."""
     watched = Watched(problem, arguments.budget, arguments.seconds)
@@ -174,24 +184,26 @@ def falls(solver: Callable[[Any], None], problem: CutestProblem, arguments: argp
     return watched.falls
 
 
-def solved(runs: Runs) -> dict[str, dict[str, float]]:
-    """Return after how many evaluations each solver had solved each problem, infinite where it had not."""
-    runs = {solver: rows for solver, rows in runs.items() if rows}
-    problems = sorted(set.intersection(*(set(rows) for rows in runs.values())))
+def solved(runs: Runs, only: list[str]) -> Costs:
+    """Return after how many evaluations each solver had solved each problem, infinite where it had not.
+
+    Solvers are the reference and those asked for, problems those that all of them have run; every run on record counts
+    for the least loss.
+    """
+    shown = {name: rows for name, rows in runs.items() if name == REFERENCE or any(part in name for part in only)}
     goals = {}
-    for name in problems:
-        least = min(rows[name][-1][1] for rows in runs.values() if rows[name])
-        first = next(rows[name][0][1] for rows in runs.values() if rows[name])
+    for name in sorted(set.intersection(*(set(rows) for rows in shown.values()))):
+        met = [rows[name] for rows in runs.values() if rows.get(name)]
+        least, first = min(falls[-1][1] for falls in met), met[0][0][1]
         goals[name] = least + SHARE * (first - least)
     return {
-        solver: {name: next((k for k, f in rows[name] if f <= goals[name]), math.inf) for name in problems}
-        for solver, rows in runs.items()
+        solver: {name: next((k for k, f in rows[name] if f <= goal), math.inf) for name, goal in goals.items()}
+        for solver, rows in shown.items()
     }
 
 
-def report(runs: Runs, left_out: dict[str, str], largest: int) -> str:
+def report(costs: Costs, left_out: dict[str, str], largest: int) -> str:
     """Return the table: all, those that may have been tuned on, and those that were not."""
-    costs = solved(runs)
     everything = list(costs[REFERENCE])
     parts = {
         "N to Z, never tuned on": [name for name in everything if name[0] >= "N"],
@@ -218,14 +230,13 @@ def ratio(row: dict[str, float], reference: dict[str, float], names: list[str]) 
     return math.exp(statistics.fmean(math.log(row[name] / reference[name]) for name in both)) if both else math.nan
 
 
-def profiles(runs: Runs, path: Path) -> None:
+def profiles(costs: Costs, path: Path) -> None:
     """Draw the share of problems solved, over evaluations and over evaluations / fewest."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    costs = solved(runs)
     names = list(costs[REFERENCE])
     fewest = {name: min(row[name] for row in costs.values()) for name in names}
     figure, (data, performance) = plt.subplots(1, 2, figsize=(13, 5), constrained_layout=True, sharey=True)

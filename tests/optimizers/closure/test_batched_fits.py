@@ -171,7 +171,7 @@ def test_no_rows_give_no_answers():
         (START, {"bounds": (1.0, 0.0)}, ValueError, "180 are crossed or NaN"),
         (START, {"bounds": (0.0, math.nan)}, ValueError, "180 are crossed or NaN"),
         (START, {"bounds": ([0.0, 0.0], 1.0)}, ValueError, r"low bound to be a number, of shape \(3,\)"),
-        (START, {"bounds": 1.0}, ValueError, r"bounds as a tuple \(low, high\), but got 1.0"),
+        (START, {"bounds": 1.0}, ValueError, r"bounds as a pair \(low, high\), but got 1.0"),
         (START, {"callback": print}, ValueError, "has no callback"),
         (START, {"jac": lambda p, y: p}, ValueError, r"shape \(1, 30, 3\), but got \(1, 3\)"),
     ],

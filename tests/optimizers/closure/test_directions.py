@@ -242,3 +242,11 @@ def test_whether_a_step_bends_up_has_no_unit(scale):
     up, level = Step(point(g), point(g), g, 0.5, -scale, -0.9 * scale), Step(point(g), point(g), g, 0.5, -scale, -scale)
     assert up.bends_up
     assert not level.bends_up
+
+
+@pytest.mark.parametrize("h", [1e9, 1e17, 1e40])
+def test_a_model_that_is_off_by_more_than_rounding_holds_still_has_a_member(h):
+    """NIST's regressions meet it: a = bh - 1 beyond 1e16 rounded sigma to zero, which has no negative power."""
+    phi, tau = FAMILIES["self_scaled_broyden"](Ratios(1.0, h, 3))
+    assert math.isfinite(phi)
+    assert 0 < tau < math.inf

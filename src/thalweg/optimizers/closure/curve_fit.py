@@ -103,6 +103,11 @@ def fit_batch(
 ) -> tuple[Any, ...]:
     """Return popt and pcov of every row of `y`."""
     data = DataSets(f, x, y, sigma)
+    if guess.dim() == 2 and len(guess) != len(y):
+        raise ValueError(
+            f"curve_fit(batched=True) needs p0 of shape (n,) or with a row for each of the {len(y)} data sets, but got "
+            f"{tuple(guess.shape)}"
+        )
     fit: Outcome = least_squares(
         lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
         guess.expand(len(y), -1),
@@ -136,7 +141,13 @@ class DataSets:
 
     def residuals(self, columns: Any, rows: Any) -> Tensor:
         """Return what some of the data sets miss, in standard deviations; `rows` are theirs."""
-        missed: Tensor = self.f(rows[1] if self.own_x else self.x, *columns) - rows[0]
+        values = self.f(rows[1] if self.own_x else self.x, *columns)
+        if isinstance(values, Tensor) and values.dim() == 2 and values.shape[1] not in (1, rows[0].shape[1]):
+            raise ValueError(
+                f"curve_fit(batched=True) needs f to return {rows[0].shape[1]} values for each data set, as many as "
+                f"ydata has, but got {values.shape[1]}"
+            )
+        missed: Tensor = values - rows[0]
         return missed if self.sigma is None else missed / (rows[-1] if self.own_sigma else self.sigma)
 
 

@@ -10,14 +10,17 @@ from typing import Any
 from torch import Tensor
 
 from .batches.fits import least_squares_batch
-from .batches.members import refuse
+from .batches.members import check_options, refuse
 from .fit import Fit
 from .methods import LevenbergMarquardt
+from .options import check_counts
 from .outcome import Outcome, outcome_of
 from .robust import Rho
 from .scipy_fits import fit_options, sides_of
 from .scipy_words import function_given
 from .unknowns import Unknowns
+
+OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "linearized")
 
 
 def least_squares(
@@ -75,7 +78,10 @@ def least_squares(
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
     if batched:
-        refuse("least_squares", x_scale=x_scale, callback=callback, max_eval=max_eval)
+        unused = {"callback": callback, "max_eval": max_eval, "differentiable": differentiable or None}
+        refuse("least_squares", x_scale=x_scale, **unused)
+        check_options("least_squares", options, OF_A_BATCH)
+        check_counts("least_squares", {"max_iter": max_iter}, "")
         weighed: dict[str, Any] = {"loss": loss, "f_scale": f_scale, "absolute_sigma": absolute_sigma}
         rest: dict[str, Any] = {
             "bounds": bounds,

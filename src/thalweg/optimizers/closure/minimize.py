@@ -10,10 +10,10 @@ from torch import Tensor
 
 from .batches.bfgs import minimize_batch
 from .batches.lbfgs import minimize_batch_lbfgs
-from .batches.members import refuse, starts_of, walls_of
+from .batches.members import check_options, refuse, starts_of, walls_of
 from .methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from .optimizer import ClosureOptimizer
-from .options import check_choice
+from .options import check_choice, check_counts
 from .outcome import Outcome, outcome_of
 from .problem import Problem, with_arguments
 from .scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
@@ -27,6 +27,10 @@ METHODS: dict[str, type[ClosureOptimizer]] = {
     "newton-cg": NewtonCG,
     "trust-region": TrustRegion,
 }
+
+
+OF_ROWS = {"lbfgs": ("max_iter", "tolerance_grad", "history_size"), "bfgs": ("max_iter", "tolerance_grad")}
+"""The options of the methods that run on rows."""
 
 
 def minimize(
@@ -136,6 +140,10 @@ def minimize_rows(fun: Callable[[Tensor], Tensor], x0: Any, method: str, bounds:
         raise ValueError(
             f"minimize(batched=True) runs 'lbfgs' or 'bfgs' on every row, but got method={method!r}: leave it out"
         )
+    # Rows have one tolerance; SciPy's tol stands for it, too.
+    options.pop("tolerance_change", None)
+    check_options("minimize", options, OF_ROWS[method])
+    check_counts("minimize", options, "")
     starts = starts_of("minimize", x0)
     walls = walls_of("minimize", bounds, starts)
     if method == "lbfgs":

@@ -70,7 +70,7 @@ def going(rows: Rows) -> Tensor:
 def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
     """Evaluate one trial of every row; accept it or move the row's bracket."""
     x = rows.x + rows.alpha[:, None] * rows.direction
-    value, gradient = evaluate(fun, x)
+    value, gradient = evaluate(fun, x, rows.unit)
     slope = (gradient * rows.direction).sum(1)
     finite = value.isfinite() & gradient.isfinite().all(1)
     enough = value <= rows.value + DELTA * rows.alpha * rows.slope
@@ -105,7 +105,7 @@ def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
 def outcome(answers: Rows, calls: int) -> Outcome:
     """Return SciPy's fields, one entry per row."""
     success = answers.value.isfinite() & (answers.gradient.abs().amax(1) <= answers.target.clamp_min(0))
-    fields = {"x": answers.x, "fun": answers.value, "jac": answers.gradient}
+    fields = {"x": answers.x, "fun": answers.value * answers.unit, "jac": answers.gradient * answers.unit[:, None]}
     return rows_outcome("problems reached their gradient tolerance", success, answers.iterations, calls, **fields)
 
 

@@ -106,7 +106,7 @@ def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
     """Evaluate one trial of every row on its path, bent along the walls; accept it or move the row's bracket."""
     straight = rows.x + rows.alpha[:, None] * rows.direction
     x = torch.minimum(torch.maximum(straight, rows.lower), rows.upper)
-    value, gradient = evaluate(fun, x)
+    value, gradient = evaluate(fun, x, rows.unit)
     cut = x != straight
     slope = (gradient * rows.direction).masked_fill(cut, 0.0).sum(1)
     promised = (rows.gradient * (x - rows.x)).sum(1)
@@ -184,7 +184,7 @@ def outcome(answers: Rows, calls: int, tolerance: float) -> Outcome:
     steep = largest(answers)
     size = answers.x.abs().amax(1) if answers.x.numel() else answers.value
     scale = answers.value.abs() + (answers.highest - answers.value).abs()
-    hidden = (answers.trials >= MOST_TRIALS) & (steep * size <= torch.finfo(size.dtype).eps ** 0.5 * scale)
+    hidden = (answers.trials >= MOST_TRIALS) & (size > 0) & (steep * size <= torch.finfo(size.dtype).eps ** 0.5 * scale)
     success = answers.value.isfinite() & ((steep <= tolerance * answers.first) | hidden)
-    fields = {"x": answers.x, "fun": answers.value, "jac": answers.gradient}
+    fields = {"x": answers.x, "fun": answers.value * answers.unit, "jac": answers.gradient * answers.unit[:, None]}
     return rows_outcome("problems arrived at a minimum", success, answers.iterations, calls, **fields)

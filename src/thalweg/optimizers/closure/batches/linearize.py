@@ -71,6 +71,8 @@ def checked(values: Any, x: Tensor) -> Tensor:
             f"least_squares(batched=True) needs residuals of shape (b, m) for x of shape (b, n), but got "
             f"{tuple(values.shape)} for {tuple(x.shape)}"
         )
+    if values.shape[0] and not values.shape[1]:
+        raise ValueError("least_squares(batched=True) needs at least one residual in each row, but got none")
     return values
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from ..scipy_fits import sides_of
 
 
 def refuse(owner: str, **given: Any) -> None:
@@ -61,14 +63,31 @@ def walls_of(owner: str, bounds: Any, x: Tensor) -> tuple[Tensor, Tensor] | None
     """
     if bounds is None:
         return None
-    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
-    if not isinstance(pair, tuple | list) or len(pair) != 2 or (x.shape[1] == 2 and isinstance(pair, list)):
-        raise ValueError(f"{owner}(batched=True) needs bounds as a tuple (low, high), but got {bounds!r}")
+    two_ways = x.shape[1] == 2 and (isinstance(bounds, list) or (owner == "minimize" and are_pairs(bounds)))
+    if two_ways or (owner == "minimize" and not hasattr(bounds, "lb") and not isinstance(bounds, tuple | list)):
+        raise ValueError(
+            f"{owner}(batched=True) needs bounds as a tuple (low, high) of numbers or tensors, or SciPy's Bounds, but "
+            f"got {bounds!r}"
+        )
+    pair = sides_of(f"{owner}(batched=True)", bounds)
+    assert pair is not None
     low, high = (wall(owner, name, side, x) for name, side in zip(("low", "high"), pair, strict=True))
     crossed = int((~(low <= high)).sum())
     if crossed:
         raise ValueError(f"{owner}(batched=True) needs low <= high in the bounds, but {crossed} are crossed or NaN")
     return low, high
+
+
+def are_pairs(bounds: Any) -> bool:
+    """Return whether both entries are pairs, which SciPy reads as (low, high) of two numbers."""
+    return isinstance(bounds, tuple) and all(isinstance(side, tuple | list) and len(side) == 2 for side in bounds)
+
+
+def check_options(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise TypeError for an option that a batch does not have."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{owner}(batched=True) has no option {name!r}: it has {', '.join(known)}")
 
 
 def wall(owner: str, name: str, side: Any, x: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from ..units import SAFE
+
 DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 """Wolfe's constants, and the share of the value that counts as rounding (Hager & Zhang 2005, equation 4.1)."""
 
@@ -19,6 +21,8 @@ MOST_TRIALS = 30
 class Searching:
     """The rows still at work, b of them: where each is, its direction, and the bracket that its search has so far.
 
+    Each row measures its loss in a power of two, `unit`, so that its size decides nothing.
+
     Fields have b rows each; those of `memory` hold what has been learned, which no answer needs.
     """
 
@@ -28,6 +32,7 @@ class Searching:
     x: Tensor
     value: Tensor
     gradient: Tensor
+    unit: Tensor
     iterations: Tensor
     direction: Tensor
     slope: Tensor
@@ -71,13 +76,15 @@ class Searching:
 def at_start(fun: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, Tensor]:
     """Return the fields of rows that have no direction yet."""
     value, gradient = evaluate(fun, x)
+    unit = units_of(gradient)
     count = torch.zeros(len(x), dtype=torch.long, device=x.device)
     zeros = {name: torch.zeros_like(value) for name in ("slope", "alpha", "low")}
     return {
         "index": torch.arange(len(x), device=x.device),
         "x": x,
-        "value": value,
-        "gradient": gradient,
+        "value": value / unit,
+        "gradient": gradient / unit[:, None],
+        "unit": unit,
         "iterations": count,
         "direction": torch.zeros_like(x),
         **zeros,
@@ -86,8 +93,16 @@ def at_start(fun: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, Tensor]:
     }
 
 
-def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return value and gradient of every row; one backward pass, since no row sees another."""
+def units_of(gradient: Tensor) -> Tensor:
+    """Return the power of two in which each row measures its loss: one unless squares could leave the dtype."""
+    steep = gradient.abs().amax(1) if gradient.numel() else gradient.new_ones(len(gradient))
+    exponent = torch.frexp(steep).exponent
+    ordinary = (exponent.abs() <= SAFE.get(gradient.dtype, 0)) | ~steep.isfinite() | (steep == 0)
+    return torch.ldexp(torch.ones_like(steep), torch.where(ordinary, 0, exponent))
+
+
+def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor, unit: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return value and gradient of every row, in its unit; one backward pass, since no row sees another."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = fun(x)
@@ -96,8 +111,12 @@ def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor
                 f"minimize(batched=True) needs fun to return one number per row, shape {tuple(x.shape[:1])}, but got "
                 f"{tuple(value.shape)}"
             )
+        if value.is_complex():
+            raise TypeError(
+                f"minimize(batched=True) needs fun to return real numbers, but their dtype is {value.dtype}"
+            )
         (gradient,) = torch.autograd.grad(value.sum(), x)
-    return value.detach(), gradient
+    return (value.detach(), gradient) if unit is None else (value.detach() / unit, gradient / unit[:, None])
 
 
 def narrow(rows: Searching, rejected: Tensor, short: Tensor, value: Tensor) -> None:

@@ -51,14 +51,14 @@ def self_scaled_broyden(r: Ratios) -> Member:
     Equations 15 to 22 of https://arxiv.org/abs/2405.04230, with a = bh - 1.
     """
     a = max(r.b * r.h - 1, 1e-12)
-    c = math.sqrt(a / (1 + a))
-    below = min(1.0, r.h * (1 - c))
+    # 1 - sqrt(a / (1 + a)) is half of 1 / (1 + a) where a is so large that the root rounds to one.
+    below = min(1.0, r.h * (1 - math.sqrt(a / (1 + a)) or 0.5 / (1 + a)))
     theta = max((below - 1) / a, min(1 / below, (1 - r.b) / r.b))
-    sigma = 1 + theta * a
+    sigma = max(1 + theta * a, below)
     above = min(1.0, 1 / r.b)
     shrink = abs(sigma) ** (1 / (1 - r.n)) if r.n > 1 else 1.0
     tau = min(above * shrink, sigma) if theta <= 0 else above * min(shrink, 1 / theta)
-    return Member((1 - theta) / (1 + a * theta), tau)
+    return Member((1 - theta) / sigma, tau)
 
 
 FAMILIES: dict[str, Family] = {
