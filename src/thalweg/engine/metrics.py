@@ -25,13 +25,22 @@ class Metrics:
         self.on_device: dict[torch.device, Any] = {}
         """Where a device takes the norm of all gradients, and counts for itself."""
         self.sums: dict[str, list[Any]] = defaultdict(list)
+        self.whose: dict[str, list[int]] = defaultdict(list)
+        """The identities of the parameters of these sums, in the same order; none where another process has one."""
 
-    def add(self, name: str, value: Any) -> None:
+    def begin(self) -> None:
+        """Forget the sums of the last step."""
+        self.sums.clear()
+        self.whose.clear()
+
+    def add(self, name: str, value: Any, param: Tensor | None = None) -> None:
         """Take in the sum of one parameter."""
         self.sums[name].append(value)
+        self.whose[name].append(id(param))
 
-    def take(self, name: str, sums: Any) -> None:
+    def take(self, name: str, sums: Any, params: Iterable[Tensor]) -> None:
         """Take in the sums of many parameters; those on a device are not waited for."""
+        self.whose[name].extend(map(id, params))
         if isinstance(sums, Tensor):
             self.sums[name].append(sums)
         else:
@@ -55,6 +64,16 @@ class Metrics:
         if self.undecomposed:
             known["failed_decompositions"] = self.undecomposed
         return known | {"clipped": clipped, "skipped": skipped}
+
+    def of_each(self, named: Iterable[tuple[str, Tensor]]) -> dict[str, dict[str, float]]:
+        """Say what is known of each parameter; those that the last step has not measured are left out."""
+        columns = [dict(zip(self.whose[name], _numbers(self.sums[name]), strict=True)) for name in MEASURED]
+        known = [[name, *(column.get(id(param)) for column in columns)] for name, param in named]
+        return {name: _rates(*map(math.sqrt, squares)) for name, *squares in known if None not in squares}
+
+
+def _rates(grad: float, step: float, weight: float) -> dict[str, float]:
+    return {"grad_norm": grad, "update_to_weight": step / weight if weight else math.inf}
 
 
 def _numbers(sums: Iterable[Any]) -> Iterator[float]:
