@@ -35,7 +35,6 @@ class Shown(metaclass=Brief):
 
     param_groups: list[dict[str, Any]]
     options: ClassVar[Any]
-    _metrics: Any
 
     def metrics_by_parameter(self) -> dict[str, dict[str, float]]:
         """Say what `track=True` has measured of each parameter in the last step.
@@ -51,7 +50,7 @@ class Shown(metaclass=Brief):
                 f"{type(self).__name__}.metrics_by_parameter needs track=True, which measures every step: pass it to "
                 "the optimizer"
             )
-        found: dict[str, dict[str, float]] = self._metrics.of_each(_named(self.param_groups))
+        found: dict[str, dict[str, float]] = vars(self)["_metrics"].of_each(_named(self.param_groups))
         return found
 
     def __repr__(self) -> str:

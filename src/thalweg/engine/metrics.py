@@ -68,12 +68,17 @@ class Metrics:
     def of_each(self, named: Iterable[tuple[str, Tensor]]) -> dict[str, dict[str, float]]:
         """Say what is known of each parameter; those that the last step has not measured are left out."""
         columns = [dict(zip(self.whose[name], _numbers(self.sums[name]), strict=True)) for name in MEASURED]
-        known = [[name, *(column.get(id(param)) for column in columns)] for name, param in named]
-        return {name: _rates(*map(math.sqrt, squares)) for name, *squares in known if None not in squares}
+        return {
+            name: _rates(*(each[id(param)] for each in columns)) for name, param in named if id(param) in columns[0]
+        }
 
 
-def _rates(grad: float, step: float, weight: float) -> dict[str, float]:
-    return {"grad_norm": grad, "update_to_weight": step / weight if weight else math.inf}
+def _rates(grad_square: float, step_square: float, param_square: float) -> dict[str, float]:
+    weight = math.sqrt(param_square)
+    return {
+        "grad_norm": math.sqrt(grad_square),
+        "update_to_weight": math.sqrt(step_square) / weight if weight else math.inf,
+    }
 
 
 def _numbers(sums: Iterable[Any]) -> Iterator[float]:
