@@ -17,7 +17,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in EXTRA:
             raise
-        sys.exit(f'The command line needs {error.name}: pip install "thalweg[tools]"')
+        print(f'Error: the command line needs {error.name}: pip install "thalweg[tools]"', file=sys.stderr)
+        sys.exit(2)
 
 
 def print_versions() -> None:

@@ -36,6 +36,23 @@ class Shown(metaclass=Brief):
     param_groups: list[dict[str, Any]]
     options: ClassVar[Any]
 
+    def metrics_by_parameter(self) -> dict[str, dict[str, float]]:
+        """Say what `track=True` has measured of each parameter in the last step.
+
+        Returns `grad_norm` and `update_to_weight` as in `metrics`, for each parameter by its name; without names, by
+        the numbers of its group and its place there, as "0.3". Parameters without a gradient are left out, and so are
+        sharded ones, of which a process knows only its part. On a GPU this waits for the device.
+
+        Raises RuntimeError if no group has `track=True`.
+        """
+        if not any(group.get("track") for group in self.param_groups):
+            raise RuntimeError(
+                f"{type(self).__name__}.metrics_by_parameter needs track=True, which measures every step: pass it to "
+                "the optimizer"
+            )
+        found: dict[str, dict[str, float]] = vars(self)["_metrics"].of_each(_named(self.param_groups))
+        return found
+
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for place, group in enumerate(self.param_groups):
@@ -80,6 +97,13 @@ def _differs(value: Any, default: Any) -> bool:
 
 def _written(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) and value == float(f"{value:.6g}") else f"{value}"
+
+
+def _named(groups: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Tensor]]:
+    """Walk over all parameters with their names, or their places."""
+    for place, group in enumerate(groups):
+        names = group.get("param_names") or [f"{place}.{index}" for index in range(len(group["params"]))]
+        yield from zip(names, group["params"], strict=True)
 
 
 def _count(group: Mapping[str, Any]) -> str:

@@ -37,7 +37,10 @@ class WithHessian(Optimizer):
         if hessian is not None:
             self.update_hessian(hessian)
         elif self.needs_hessian:
-            self._refuse_unseen()
+            if closure is None:
+                self._refuse_unseen()
+            else:
+                closure = self._seen_after(closure)
         return super().step(closure)
 
     # As in Optimizer: hooks and profiler ranges are its own.
@@ -93,6 +96,16 @@ class WithHessian(Optimizer):
             del self.__dict__["_observes"]
             for param, grad in kept.items():
                 param.grad = grad
+
+    def _seen_after(self, closure: Closure) -> Closure:
+        """Let a closure be followed by the look for estimates, which it may have passed to `update_hessian` itself."""
+
+        def followed() -> Any:
+            loss = closure()
+            self._refuse_unseen()
+            return loss
+
+        return followed
 
     def _refuse_unseen(self) -> None:
         for param in self._params():

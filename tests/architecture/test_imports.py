@@ -51,7 +51,18 @@ MAY_IMPORT = {
     "takeover": {"optimizer", "optimizers"},
     "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},
     "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},
-    "tools": {"__init__", "formula", "state", "engine", "hyper", "groups", "names", "optimizer", "optimizers"},
+    "tools": {
+        "__init__",
+        "formula",
+        "state",
+        "engine",
+        "hyper",
+        "groups",
+        "names",
+        "optimizer",
+        "optimizers",
+        "with_hessian",
+    },
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be, `lists`

@@ -107,7 +107,7 @@ def note(optimizer: Any, updates: Sequence[Update]) -> None:
     belonging(optimizer, residues((update.param, update.full) for update in updates))
     for update in updates:
         for name in update.formula.measured:
-            optimizer._metrics.add(name, whole(update.outputs[name]))
+            optimizer._metrics.add(name, whole(update.outputs[name]), update.param)
 
 
 def grad_square(optimizer: Any, item: Ready) -> Any:

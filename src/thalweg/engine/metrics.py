@@ -25,13 +25,22 @@ class Metrics:
         self.on_device: dict[torch.device, Any] = {}
         """Where a device takes the norm of all gradients, and counts for itself."""
         self.sums: dict[str, list[Any]] = defaultdict(list)
+        self.whose: dict[str, list[int]] = defaultdict(list)
+        """The identities of the parameters of these sums, in the same order; none where another process has one."""
 
-    def add(self, name: str, value: Any) -> None:
+    def begin(self) -> None:
+        """Forget the sums of the last step."""
+        self.sums.clear()
+        self.whose.clear()
+
+    def add(self, name: str, value: Any, param: Tensor | None = None) -> None:
         """Take in the sum of one parameter."""
         self.sums[name].append(value)
+        self.whose[name].append(id(param))
 
-    def take(self, name: str, sums: Any) -> None:
+    def take(self, name: str, sums: Any, params: Iterable[Tensor]) -> None:
         """Take in the sums of many parameters; those on a device are not waited for."""
+        self.whose[name].extend(map(id, params))
         if isinstance(sums, Tensor):
             self.sums[name].append(sums)
         else:
@@ -55,6 +64,21 @@ class Metrics:
         if self.undecomposed:
             known["failed_decompositions"] = self.undecomposed
         return known | {"clipped": clipped, "skipped": skipped}
+
+    def of_each(self, named: Iterable[tuple[str, Tensor]]) -> dict[str, dict[str, float]]:
+        """Say what is known of each parameter; those that the last step has not measured are left out."""
+        columns = [dict(zip(self.whose[name], _numbers(self.sums[name]), strict=True)) for name in MEASURED]
+        return {
+            name: _rates(*(each[id(param)] for each in columns)) for name, param in named if id(param) in columns[0]
+        }
+
+
+def _rates(grad_square: float, step_square: float, param_square: float) -> dict[str, float]:
+    weight = math.sqrt(param_square)
+    return {
+        "grad_norm": math.sqrt(grad_square),
+        "update_to_weight": math.sqrt(step_square) / weight if weight else math.inf,
+    }
 
 
 def _numbers(sums: Iterable[Any]) -> Iterator[float]:

@@ -88,7 +88,7 @@ class Plan:
             check_groups(optimizer)
         items = again(optimizer, self.eager)
         capture.refuse_eager(optimizer, items)
-        optimizer._metrics.sums.clear()
+        optimizer._metrics.begin()
         is_left_out = self._is_left_out(optimizer, items)
         if is_left_out is True:
             return 0
@@ -114,7 +114,7 @@ class Plan:
 
     def _launch_again(self, optimizer: Any) -> int:
         """Update all of them where launches are all there is to do: where the host waits for nobody, it is brief."""
-        optimizer._metrics.sums.clear()
+        optimizer._metrics.begin()
         with InterruptsWaiting():
             deque(map(REPEAT, self.launches), maxlen=0)
         return 0
@@ -160,7 +160,7 @@ class Plan:
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():
-                optimizer._metrics.take(name, sums)
+                optimizer._metrics.take(name, sums, launch.params)
         if updates:
             eager.note(optimizer, updates)
 

@@ -19,6 +19,7 @@ from ..names.creation import made, of_the_rule
 from ..names.lookup import elsewhere, is_elsewhere
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
+from ..optimizers.second_order.sophia import SophiaG
 from ..state.keeping import STATE_DTYPES
 from .imported import imported
 
@@ -84,7 +85,13 @@ def everyone() -> list[Choice]:
     kinds = {name: kind for name, kind in registry.items() if kind.__module__.startswith("thalweg.")}
     dense = [name for name, kind in kinds.items() if torch.strided in kind.layouts]
     needed = {name: dict(NEEDED) if kinds[name].options["lr"].is_required else {} for name in dense}
-    return [choice for name in dense if _trains(choice := Choice(name, kinds[name], needed[name]))]
+    choices = [Choice(name, kinds[name], needed[name]) for name in dense]
+    return [choice for choice in choices if _trains(choice) and not needs_labels(choice)]
+
+
+def needs_labels(choice: Choice) -> bool:
+    """Tell if an optimizer estimates the Hessian from labels that the model draws, of which a task knows nothing."""
+    return issubclass(choice.kind, SophiaG)
 
 
 def _trains(choice: Choice) -> bool:

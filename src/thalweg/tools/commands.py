@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
-from .choose import OURS, Choice, choose, grid, read_choice
+from .choose import OURS, Choice, choose, grid, needs_labels, read_choice
 from .versions import versions
 
 if TYPE_CHECKING:
@@ -177,6 +177,11 @@ def check(choices: Iterable[Choice], task: "Task") -> None:
     for choice in choices:
         if issubclass(choice.kind, ClosureOptimizer) and choice.kind.takes_residuals:
             raise ValueError(f"{choice.name} squares residuals, and the task {task.name} has a loss: leave it out")
+        if needs_labels(choice):
+            raise ValueError(
+                f"{choice.name} learns curvature from labels that the model draws, which the task {task.name} does not "
+                "do: take SophiaH, or leave it out"
+            )
         try:
             choice.build(task.net())
         except (TypeError, ValueError) as error:
