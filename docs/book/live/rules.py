@@ -1,6 +1,7 @@
 """Optimizers as JavaScript: the formula of each, under whatever its controls can be set to."""
 
 import json
+import re
 from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -26,7 +27,7 @@ PLANE, MATRIX = (2,), (4, 3)
 STEPS = 100
 """The steps of a run."""
 
-MOST, LONGEST = 8, {PLANE: 5000, MATRIX: 4000}
+MOST, LONGEST = 8, {PLANE: 3000, MATRIX: 2600}
 """Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
 
 
@@ -36,7 +37,7 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
     entries = ",\n".join(f"{json.dumps(cls.__name__)}: {_entry(cls, rules)}" for cls in classes)
     known = ",\n".join(rules)
     matrices = f"{(JAVASCRIPT / 'matrices.js').read_text()}\n{operations()}"
-    return f"{library()}\n{matrices}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
+    return f"{library()}\n{matrices}\nconst F = f32, SQRT = Math.sqrt\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
 
 
 @cache
@@ -150,7 +151,8 @@ def _defaults(cls: type[Optimizer]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Write a value as JavaScript has it: names of members are no texts."""
+    return re.sub(r'"(\w+)":', r"\1:", json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
 def _is_plain(value: Any) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from itertools import count, product
 from string import ascii_letters
 
-ARGUMENTS = {"self": "S", "state": "P", "tensors": "T"}
-"""Short names of what every function is given."""
+ARGUMENTS = {"self": "S", "state": "P", "tensors": "T", "f32": "F"}
+"""Short names of what every function is given, and of what each line says."""
 
 
 def shortened(text: str) -> str:
@@ -33,6 +33,7 @@ def _short_names(function: str) -> str:
     names = (name for name in _names() if name not in taken)
     short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS
     told = re.sub(r"return \{ ([\w, ]+) \}", lambda found: _told(found[1]), function)
+    told = told.replace("Math.sqrt(", "SQRT(")
     return re.sub(r"(?<![.\w])([A-Za-z_]\w*)\b(?!:)", lambda found: short.get(found[1], found[1]), told)
 
 

@@ -48,8 +48,7 @@ def _start(choice: Choice) -> str:
         if name not in rule.scalars
     )
     copies = [name for name in choice.program.formula.states if name in rule.copies]
-    state = ", ".join(filter(None, ["step_count: 0", numbers]))
-    told = f"return {{ state: {{ {state} }}, tensors: {{ {tensors} }}, learned: {{}}, copies: {copies} }}"
+    told = f"return {{ state: {{ {numbers} }}, tensors: {{ {tensors} }}, copies: {copies} }}"
     return f"start(self, state) {{\n{block(told)}\n}}"
 
 
