@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping
 from functools import cache
+from string import ascii_lowercase, digits
 from typing import Any
 
 import torch
@@ -24,6 +25,12 @@ from .shortened import shortened
 PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
 
+FEW = 4
+"""The phases of a rule at most: each is a formula of its own, and those of one that has many would fill the page."""
+
+DIGITS = digits + ascii_lowercase
+"""How phases are counted: of each step, one letter says which one it is."""
+
 STEPS = 100
 """The steps of a run."""
 
@@ -43,7 +50,8 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
 @cache
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
-    return [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    formulas = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    return [cls for cls in formulas if len(cls.phases) <= FEW]
 
 
 @cache
@@ -93,7 +101,7 @@ def _of_curvature(cls: type[Optimizer]) -> dict[str, str]:
 def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
     """Say which phase each step is, and how many columns the states have that have few."""
     options = {name: option.default for name, option in cls.options.items()}
-    places = "".join(str(cls.phases.index(phase)) for phase in phases_of(cls, options, STEPS)) if cls.phases else ""
+    places = "".join(DIGITS[cls.phases.index(phase)] for phase in phases_of(cls, options, STEPS)) if cls.phases else ""
     return {"phases": _json(cls.phases), "phase": _json(places), "directions": str(cls.directions(*MATRIX, options))}
 
 

@@ -11,7 +11,7 @@ ARGUMENTS = {"self": "S", "state": "P", "tensors": "T", "f32": "F"}
 
 def shortened(text: str) -> str:
     """Rename what a rule's functions declare; names after a point, and of members, stay."""
-    parts = re.split(r"(?m)(?=^  \w+\(.*\) \{$)", text)
+    parts = re.split(r'(?m)(?=^  [\w"][\w" ]*\(.*\) \{$)', text)
     lines = _declared_together(line.strip() for part in parts for line in _short_names(part).splitlines())
     return re.sub(r" *([-+*/<>=?:|&!,{}()]) *", r"\1", "\n".join(lines))
 

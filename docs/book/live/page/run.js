@@ -31,7 +31,7 @@ function runOf(optimizer, options, problem, start) {
 
 // Which phase of its work a step is, where a rule has any.
 function phaseOf(optimizer, step) {
-  return optimizer.phase ? optimizer.phases[optimizer.phase[step]] : "step"
+  return optimizer.phase ? optimizer.phases[parseInt(optimizer.phase[step], 36)] : "step"
 }
 
 // What a rule sees of the Hessian; one of them sees gradients whose squares, times the batch, are its diagonal.

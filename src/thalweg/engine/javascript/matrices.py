@@ -57,7 +57,8 @@ def _step(phase: str, formula: Formula) -> str:
     taken, texts = RESERVED | {"each", "matrices"}, dict[Expr, str]()
     lines = [*_lines(formula, texts, taken)]
     new = ", ".join(f"{name}: {texts[value]}" for name, value in formula.outputs.items())
-    return f"{phase}(self, state, tensors) {{\n{block('state.step_count += 1', lines, f'return {{ {new} }}')}\n}}"
+    name = phase if phase.isidentifier() else json.dumps(phase)
+    return f"{name}(self, state, tensors) {{\n{block('state.step_count += 1', lines, f'return {{ {new} }}')}\n}}"
 
 
 def _lines(formula: Formula, texts: dict[Expr, str], taken: set[str]) -> Iterator[str]:
