@@ -184,7 +184,7 @@ const longer = given.map(({ name, rule }) => {
   const shorter = RULES[optimizer.variants.find(([, fits]) => fits(optimizer.defaults, known))[0]]
   return [eval(`(${rule})`), shorter].map(rule => {
     const it = new Training(rule, optimizer.defaults, [0.5, -2], { ...known, rows: 2, columns: 1 })
-    for (const grad of [[1, 0.5], [-0.25, 3], [2, -1]]) {
+    for (const grad of Array(4).fill([[1, 0.5], [-0.25, 3], [2, -1]]).flat()) {
       if (rule.observe) it.observe([0.5, 4])
       it.step(grad)
     }

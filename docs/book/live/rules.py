@@ -44,7 +44,8 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
     entries = ",\n".join(f"{json.dumps(cls.__name__)}: {_entry(cls, rules)}" for cls in classes)
     known = ",\n".join(rules)
     matrices = f"{(JAVASCRIPT / 'matrices.js').read_text()}\n{operations()}"
-    return f"{library()}\n{matrices}\nconst F = f32, SQRT = Math.sqrt\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
+    begin = f"{library()}\n{matrices}\nconst F = f32, SQRT = Math.sqrt"
+    return f"{begin}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
 
 
 @cache
