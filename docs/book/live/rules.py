@@ -1,8 +1,10 @@
 """Optimizers as JavaScript: the formula of each, under whatever its controls can be set to."""
 
 import json
+import re
 from collections.abc import Container, Iterable, Mapping
 from functools import cache
+from string import ascii_lowercase, digits
 from typing import Any
 
 import torch
@@ -23,10 +25,16 @@ from .shortened import shortened
 PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
 
+FEW = 4
+"""The phases of a rule at most: each is a formula of its own, and those of one that has many would fill the page."""
+
+DIGITS = digits + ascii_lowercase
+"""How phases are counted: of each step, one letter says which one it is."""
+
 STEPS = 100
 """The steps of a run."""
 
-MOST, LONGEST = 8, {PLANE: 5000, MATRIX: 4000}
+MOST, LONGEST = 8, {PLANE: 3000, MATRIX: 2600}
 """Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
 
 
@@ -36,13 +44,15 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
     entries = ",\n".join(f"{json.dumps(cls.__name__)}: {_entry(cls, rules)}" for cls in classes)
     known = ",\n".join(rules)
     matrices = f"{(JAVASCRIPT / 'matrices.js').read_text()}\n{operations()}"
-    return f"{library()}\n{matrices}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
+    begin = f"{library()}\n{matrices}\nconst F = f32, SQRT = Math.sqrt"
+    return f"{begin}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
 
 
 @cache
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
-    return [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    formulas = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    return [cls for cls in formulas if len(cls.phases) <= FEW]
 
 
 @cache
@@ -92,7 +102,7 @@ def _of_curvature(cls: type[Optimizer]) -> dict[str, str]:
 def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
     """Say which phase each step is, and how many columns the states have that have few."""
     options = {name: option.default for name, option in cls.options.items()}
-    places = "".join(str(cls.phases.index(phase)) for phase in phases_of(cls, options, STEPS)) if cls.phases else ""
+    places = "".join(DIGITS[cls.phases.index(phase)] for phase in phases_of(cls, options, STEPS)) if cls.phases else ""
     return {"phases": _json(cls.phases), "phase": _json(places), "directions": str(cls.directions(*MATRIX, options))}
 
 
@@ -150,7 +160,8 @@ def _defaults(cls: type[Optimizer]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Write a value as JavaScript has it: names of members are no texts."""
+    return re.sub(r'"(\w+)":', r"\1:", json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
 def _is_plain(value: Any) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from itertools import count, product
 from string import ascii_letters
 
-ARGUMENTS = {"self": "S", "state": "P", "tensors": "T"}
-"""Short names of what every function is given."""
+ARGUMENTS = {"self": "S", "state": "P", "tensors": "T", "f32": "F"}
+"""Short names of what every function is given, and of what each line says."""
 
 
 def shortened(text: str) -> str:
     """Rename what a rule's functions declare; names after a point, and of members, stay."""
-    parts = re.split(r"(?m)(?=^  \w+\(.*\) \{$)", text)
+    parts = re.split(r'(?m)(?=^  [\w"][\w" ]*\(.*\) \{$)', text)
     lines = _declared_together(line.strip() for part in parts for line in _short_names(part).splitlines())
     return re.sub(r" *([-+*/<>=?:|&!,{}()]) *", r"\1", "\n".join(lines))
 
@@ -33,6 +33,7 @@ def _short_names(function: str) -> str:
     names = (name for name in _names() if name not in taken)
     short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS
     told = re.sub(r"return \{ ([\w, ]+) \}", lambda found: _told(found[1]), function)
+    told = told.replace("Math.sqrt(", "SQRT(")
     return re.sub(r"(?<![.\w])([A-Za-z_]\w*)\b(?!:)", lambda found: short.get(found[1], found[1]), told)
 
 

@@ -14,17 +14,15 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed, in which JavaScript is compared")
 
 TRANSPORT = """
-const fs = require("fs")
 const packed = array => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64")
 const unpacked = (text, Kind) => new Kind(new Uint8Array(Buffer.from(text, "base64")).buffer)
-const given = JSON.parse(fs.readFileSync(0, "utf8"))
 """
 
 
 def run(script, given):
     """Run a script after the library's own; what it is given is `given`, and what it prints as JSON comes back."""
-    text = f"{library()}\n{TRANSPORT}\n{script}"
-    done = subprocess.run([NODE, "-e", text], input=json.dumps(given), capture_output=True, text=True, check=False)
+    text = f"{library()}\n{TRANSPORT}\nconst given = {json.dumps(given)}\n{script}"
+    done = subprocess.run([NODE, "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

@@ -1,6 +1,6 @@
 // The loss over the steps, on a logarithmic scale.
 
-const CURVE = { width: 480, height: 210, left: 60, right: 12, top: 10, bottom: 36 }
+const CURVE = { width: 480, height: 210, left: 60, right: 18, top: 10, bottom: 36 }
 
 const acrossCurve = step => CURVE.left + step / STEPS * (CURVE.width - CURVE.left - CURVE.right)
 
@@ -27,7 +27,7 @@ class Curve {
     }
     this.picture.replaceChildren(axesOfCurve(low, high, up), make("line", {
       class: "live-cursor", x1: acrossCurve(step), x2: acrossCurve(step), y1: CURVE.top, y2: CURVE.height - CURVE.bottom,
-    }), ...runs.toReversed().flatMap(run => lineOf(run, step, up)))
+    }), ...[...runs].reverse().flatMap(run => lineOf(run, step, up)))
   }
 }
 

@@ -41,7 +41,7 @@ class MatrixView {
     const away = param => each((value, aim) => value - aim, new Matrix(ROWS, COLUMNS, Float64Array.from(param)), target)
     const slope = param => matrices.matmul(matrices.matmul(left, away(param)), right)
     return {
-      shape: [ROWS, COLUMNS],
+      leap: 0.8,
       known: MATRIX,
       loss: param => sumOf(slope(param).data.map((value, place) => value * away(param).data[place])) / 2,
       grad: (param, step) => slope(param).data.map((value, place) => value + noise / 10 * noiseOf(step * ROWS * COLUMNS + place)[0]),

@@ -61,7 +61,7 @@ class Plane {
     this.handle.setAttribute("cy", upMap(start[1]))
     this.handle.setAttribute("aria-valuetext", `weight 1: ${start[0].toFixed(2)}, weight 2: ${start[1].toFixed(2)}`)
     this.handle.setAttribute("aria-valuenow", start[0].toFixed(2))
-    this.paths.replaceChildren(...runs.toReversed().flatMap(run => pathOf(run, step)), ...rememberedBy(runs[0], step))
+    this.paths.replaceChildren(...[...runs].reverse().flatMap(run => pathOf(run, step)), ...rememberedBy(runs[0], step))
   }
 }
 
@@ -131,11 +131,11 @@ const isThere = point => Number.isFinite(point[0]) && Number.isFinite(point[1])
 const inPicture = point => [acrossMap(Math.max(Math.min(point[0], 40), -40)), upMap(Math.max(Math.min(point[1], 40), -40))]
 
 function pathOf(run, step) {
-  const points = run.path.slice(0, step + 1).filter(isThere).map(inPicture)
-  const line = points.map(point => point.map(each => each.toFixed(1)).join(",")).join(" ")
-  const here = points.at(-1)
+  const all = run.path.filter(isThere).map(inPicture), points = all.slice(0, step + 1), here = points.at(-1)
+  const line = some => some.map(point => point.map(each => each.toFixed(1)).join(",")).join(" ")
   return [
-    make("polyline", { class: `live-path ${run.class}`, points: line }),
+    make("polyline", { class: `live-path live-later ${run.class}`, points: line(all.slice(points.length - 1)) }),
+    make("polyline", { class: `live-path ${run.class}`, points: line(points) }),
     ...points.map(([cx, cy]) => make("circle", { class: `live-step ${run.class}`, cx, cy, r: 1.8 })),
     ...judged(run, step),
     make("circle", { class: `live-here ${run.class}`, cx: here[0], cy: here[1], r: 5.5 }),

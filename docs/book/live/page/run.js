@@ -31,7 +31,7 @@ function runOf(optimizer, options, problem, start) {
 
 // Which phase of its work a step is, where a rule has any.
 function phaseOf(optimizer, step) {
-  return optimizer.phase ? optimizer.phases[optimizer.phase[step]] : "step"
+  return optimizer.phase ? optimizer.phases[parseInt(optimizer.phase[step], 36)] : "step"
 }
 
 // What a rule sees of the Hessian; one of them sees gradients whose squares, times the batch, are its diagonal.
@@ -52,14 +52,15 @@ function bestRate(optimizer, options, problem, start) {
   const tried = []
   for (let place = 0.05; place <= 1; place += 0.025) {
     const lr = Number(valueAt(control, place).toPrecision(2))
-    const { losses } = runOf(optimizer, { ...options, lr }, problem, start)
-    tried.push([score(losses), lr])
+    tried.push([score(runOf(optimizer, { ...options, lr }, problem, start), problem), lr])
   }
   return tried.reduce((best, each) => (each[0] < best[0] ? each : best))[1]
 }
 
-// The mean of all losses on a logarithmic scale: neither one lucky step decides, nor a leap far away that ends well.
-function score(losses) {
-  const sum = losses.reduce((total, loss) => total + Math.log(Math.max(loss, 1e-9)), 0)
-  return Number.isFinite(sum) ? sum : Infinity
+// The mean of all losses on a logarithmic scale, so that no lucky step decides; leaps across the picture do not count.
+function score({ losses, path }, problem) {
+  const mean = losses.reduce((total, loss) => total + Math.log(Math.max(loss, 1e-9)), 0) / losses.length
+  const longest = Math.max(...path.slice(1).map((point, place) => Math.hypot(...point.map((value, axis) => value - path[place][axis]))))
+  const found = mean + 10 * Math.max(longest / problem.leap - 1, 0)
+  return Number.isFinite(found) ? found : Infinity
 }

@@ -57,7 +57,7 @@ function noiseOf(step) {
 // A surface as a problem for a run: what is minimized, and from where.
 function planeProblem(surface, noise) {
   return {
-    shape: [2],
+    leap: 0.4,
     known: { ndim: 1, is_matrix: 0, rows: 2, columns: 1, shape: [2] },
     loss: ([x, y]) => surface.value(x, y),
     grad: ([x, y], step) => {

@@ -6,7 +6,8 @@ class Toy {
     this.own = OPTIMIZERS[place.dataset.optimizer]
     this.view = this.own.toy === "matrix" ? new MatrixView() : new PlaneView(start => this.startFrom(start))
     this.curve = new Curve(step => this.look(step))
-    this.step = STEPS
+    // Where arrows are still long.
+    this.step = 15
     this.noise = 0
     this.players = [this.playerOf(this.own, "live-own")]
     this.build()
@@ -19,7 +20,7 @@ class Toy {
   }
 
   build() {
-    this.scrubber = make("input", { type: "range", min: 0, max: STEPS, value: STEPS, "aria-label": "Step" })
+    this.scrubber = make("input", { type: "range", min: 0, max: STEPS, value: 15, "aria-label": "Step" })
     this.scrubber.addEventListener("input", () => this.look(Number(this.scrubber.value)))
     this.shownStep = make("output", { class: "live-count" })
     this.problemList = make("select", { "aria-label": this.view.question }, ...this.view.problems.map(each => make("option", {}, each.name)))

@@ -100,6 +100,23 @@ const matrices = {
     return raised(values.map(value => value + ridge + floor), vectors, -1 / order)
   },
 
+  // The nearest orthogonal matrix: singular values of one, and of zero where there is nothing.
+  polar(matrix) {
+    const { values, vectors } = decomposed(matrices.matmul(matrices.transpose(matrix), matrix))
+    const powers = values.map(value => (value > 1e-30 * values[0] ? 1 / Math.sqrt(value) : 0))
+    return matrices.matmul(matrix, scaled(powers, vectors))
+  },
+
+  // A square matrix turned by a little, towards a symmetric one.
+  rotated(factor) {
+    const { matmul, transpose } = matrices, skew = each((a, b) => a - b, transpose(factor), factor)
+    const size = matrices.spectral_bound(skew).data[0] || 1, turn = each(value => value / size, skew)
+    const once = matmul(turn, factor), twice = matmul(turn, once)
+    const trace = matrix => sumOf(Array.from({ length: matrix.rows }, (_, place) => matrix.at(place, place)))
+    const slope = trace(once), bend = trace(twice), length = bend < 0 ? Math.min(Math.max(-slope / bend, 0), 1 / 8) : 1 / 8
+    return each((old, a, b) => old + length * (a + length / 2 * b), factor, once, twice)
+  },
+
   // Columns made orthonormal by Householder's reflections.
   orthonormal(matrix) {
     const rest = new Matrix(matrix.rows, matrix.columns, matrix.slice())
@@ -197,9 +214,12 @@ function decomposed(symmetric) {
   return { values: order.map(place => values[place]), vectors: matrices.sorted_columns(vectors, order) }
 }
 
-function raised(values, vectors, exponent) {
-  const powers = Matrix.from(1, values.length, (_, column) => values[column] ** exponent)
-  return matrices.matmul(each((vector, power) => vector * power, vectors, powers), matrices.transpose(vectors))
+const raised = (values, vectors, exponent) => scaled(values.map(value => value ** exponent), vectors)
+
+// The symmetric matrix that has these eigenvalues.
+function scaled(values, vectors) {
+  const row = Matrix.from(1, values.length, (_, column) => values[column])
+  return matrices.matmul(each((vector, value) => vector * value, vectors, row), matrices.transpose(vectors))
 }
 
 // The singular values of a matrix, the largest first.
@@ -215,8 +235,8 @@ class MatrixTraining {
     this.rule = rule
     this.self = { seed: 0, ...options }
     const start = rule.start(this.self, known)
-    this.kept = Object.keys(start.state).filter(name => name !== "step_count")
-    this.state = { ...known, param_index: 0, ...start.state }
+    this.kept = Object.keys(start.state)
+    this.state = { ...known, param_index: 0, step_count: 0, ...start.state }
     const shapes = { element: [rows, columns], row: [rows, 1], column: [1, columns], thin: [columns, known.directions] }
     this.tensors = { param: new Matrix(rows, columns, Float64Array.from(param)), grad: new Matrix(rows, columns) }
     for (const [name, [scope, value]] of Object.entries(start.tensors)) {

@@ -48,8 +48,7 @@ def _start(choice: Choice) -> str:
         if name not in rule.scalars
     )
     copies = [name for name in choice.program.formula.states if name in rule.copies]
-    state = ", ".join(filter(None, ["step_count: 0", numbers]))
-    told = f"return {{ state: {{ {state} }}, tensors: {{ {tensors} }}, learned: {{}}, copies: {copies} }}"
+    told = f"return {{ state: {{ {numbers} }}, tensors: {{ {tensors} }}, copies: {copies} }}"
     return f"start(self, state) {{\n{block(told)}\n}}"
 
 
@@ -58,7 +57,8 @@ def _step(phase: str, formula: Formula) -> str:
     taken, texts = RESERVED | {"each", "matrices"}, dict[Expr, str]()
     lines = [*_lines(formula, texts, taken)]
     new = ", ".join(f"{name}: {texts[value]}" for name, value in formula.outputs.items())
-    return f"{phase}(self, state, tensors) {{\n{block('state.step_count += 1', lines, f'return {{ {new} }}')}\n}}"
+    name = phase if phase.isidentifier() else json.dumps(phase)
+    return f"{name}(self, state, tensors) {{\n{block('state.step_count += 1', lines, f'return {{ {new} }}')}\n}}"
 
 
 def _lines(formula: Formula, texts: dict[Expr, str], taken: set[str]) -> Iterator[str]:

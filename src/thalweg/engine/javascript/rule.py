@@ -72,14 +72,14 @@ def _start(choice: Choice) -> str:
     """Write what a parameter starts with, and what a group does."""
     rule, read = choice.program.formula.rule, reader(choice)
     first = {name: initial_value(rule, name, read) for name in choice.program.formula.states if name not in rule.copies}
-    state = {"step_count": 0.0} | {name: value for name, value in first.items() if name in rule.scalars}
+    state = {name: value for name, value in first.items() if name in rule.scalars}
     tensors = {name: value for name, value in first.items() if name not in rule.scalars}
     owner, options = choice.item.owner, _Symbols(read)
     has_norm = hasattr(owner, "start_from")
     learned = owner.start_from(options, Symbol("norm", "parameter")) if has_norm else owner.start(options)
     copies = [name for name in choice.program.formula.states if name in rule.copies]
-    members = {"state": _object(state), "tensors": _object(tensors), "learned": _object(learned), "copies": copies}
-    told = ", ".join(f"{name}: {text}" for name, text in members.items())
+    members = {"state": state, "tensors": tensors, "learned": learned}
+    told = ", ".join([*(f"{name}: {_object(found)}" for name, found in members.items() if found), f"copies: {copies}"])
     return f"start(self, state) {{\n{block(f'return {{ {told} }}')}\n}}"
 
 

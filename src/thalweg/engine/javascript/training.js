@@ -4,11 +4,12 @@ class Training {
   constructor(rule, options, param, known = {}) {
     this.rule = rule
     this.self = { ...options }
-    const start = rule.start(this.self, { norm: norm(param) })
+    const none = { state: {}, tensors: {}, learned: {} }
+    const start = { ...none, ...rule.start(this.self, { norm: norm(param) }) }
     Object.assign(this.self, start.learned, options)
-    this.state = { ...known, numel: param.length, param_index: 0, ...start.state }
+    this.state = { ...known, numel: param.length, param_index: 0, step_count: 0, ...start.state }
     this.learned = Object.keys(start.learned)
-    this.kept = Object.keys(start.state).filter(name => name !== "step_count")
+    this.kept = Object.keys(start.state)
     this.tensors = { param: Float32Array.from(param), grad: new Float32Array(param.length) }
     for (const [name, value] of Object.entries(start.tensors)) this.tensors[name] = this.param.map(() => value)
     // As in Python, where a copy is added to zeros: there is no zero below zero.
