@@ -36,7 +36,7 @@ from .owned_matrices import OwnedMatrices
 from .owned_wholes import OwnedWholes
 from .parts_and_wholes import local_of, needs_lines, why_whole
 from .priming import make_states
-from .rules import OVERFLOWED, SCALE
+from .rules import OBSERVING, OVERFLOWED, SCALE
 from .sharing import ChangedError, Sharing
 
 ADDRESS = Tensor.data_ptr
@@ -199,7 +199,7 @@ class LocalOptimizer:
         """Take over what a scaler and the user may have set on the optimizer."""
         here, there = self.optimizer.__dict__, optimizer.__dict__
         here["engine"] = there["engine"]
-        for name in (SCALE, OVERFLOWED):
+        for name in (SCALE, OVERFLOWED, OBSERVING):
             if name in there:
                 here[name] = there[name]
             elif name in here:
