@@ -86,7 +86,7 @@ class TwiceDifferentiable(ClosureFunction):
             return self._outside(loss)
         if not self.vector.has_leaves:
             # torch differentiates by sharded parameters themselves; products with the Hessian are then differences.
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             return self.vector.gradient()
         with torch.enable_grad():
             self.slopes = torch.autograd.grad(
