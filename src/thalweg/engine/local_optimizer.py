@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from ..distributed import owned_states
 from ..distributed.local_parameter import LocalParameter, local_parameter
 from ..distributed.owned_parameter import OwnedParameter
 from ..distributed.shards import is_sharded
@@ -27,7 +28,6 @@ from ..state.names import name_in
 from ..state.noted import GATHERED, Log, SeenGroup
 from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
-from . import owned_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered
