@@ -9,6 +9,8 @@ from thalweg.distributed.shards import shard_of
 from thalweg.state.packed import packed, unpacked
 from thalweg.state.sharded import local_state
 
+from .processes import built_once
+
 SHAPES = [(7, 7), (1, 1), (300, 33), (5,), (512, 16), (64, 256)]
 """Uneven and empty shards; blocks of 256 that lie on two processes, and such as do not."""
 
@@ -61,7 +63,7 @@ def stepped(cls, mesh, placements, dtype=torch.float32, steps=3, **options):
         for index, (param, own) in enumerate(zip(plain, parts, strict=True)):
             param.grad = drawn(param.shape, 100 * step + index + 50, dtype)
             own.grad = divided(param.grad, mesh, placements)
-        one.step()
+        one.step() if step else built_once(one.step)
         all_.step()
     return one, plain, all_, parts
 

@@ -41,6 +41,15 @@ def outcomes(cases: Sequence[Callable[..., Any]], count: int, *arguments: Any) -
     return {case.__name__: [found[rank][case.__name__] for rank in range(count)] for case in cases}
 
 
+def built_once(step: Callable[[], Any]) -> None:
+    """Let the first process take a step that concerns nobody else: the others find its kernels in the cache."""
+    if dist.get_rank() == 0:
+        step()
+    dist.barrier()
+    if dist.get_rank() != 0:
+        step()
+
+
 def _member(
     rank: int, count: int, meeting: str, cases: Sequence[Callable[..., Any]], arguments: Sequence[Any], queue: Any
 ) -> None:

@@ -163,6 +163,15 @@ def one_process_has_fewer_parameters():
     return said(thalweg.LAMB(parts[dist.get_rank() :]).step)
 
 
+def one_process_has_an_empty_group():
+    mesh = init_device_mesh("cpu", (2,))
+    parts = [torch.nn.Parameter(divided(drawn((8, 8), index), mesh, LINES)) for index in range(2)]
+    for part in parts:
+        part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+    groups = [{"params": parts[:1]}, {"params": [] if dist.get_rank() else parts[1:]}]
+    return said(thalweg.Muon(groups).step)
+
+
 def one_process_fails_in_a_later_step():
     mesh = init_device_mesh("cpu", (2,))
     part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
@@ -218,18 +227,23 @@ def closure_methods_go_the_way_of_one_process():
     """Rosenbrock's valley, the same loss on each process."""
     mesh = init_device_mesh("cpu", (2,))
     faults = []
-    for cls in (thalweg.LBFGS, thalweg.CG):
+    for cls in (thalweg.LBFGS, thalweg.CG, thalweg.BFGS, thalweg.SSBroyden, thalweg.NewtonCG, thalweg.TrustRegion):
         start = drawn((7, 2), 3).double()
         plain = [torch.nn.Parameter(start.clone()), torch.nn.Parameter(start[0].clone())]
         parts = [torch.nn.Parameter(divided(start.clone(), mesh, LINES)), torch.nn.Parameter(start[0].clone())]
         for params in (plain, parts):
-            optimizer = cls(params, max_iter=15)
+            optimizer = cls(params, max_iter=5)
             for _ in range(2):
                 optimizer.step(lambda params=params, optimizer=optimizer: valley(params, optimizer))
         faults += [cls.__name__] if not torch.equal(parts[0].full_tensor(), plain[0]) else []
         faults += [cls.__name__] if not torch.equal(parts[1], plain[1]) else []
         faults += ["did not move"] if torch.equal(plain[0], start) else []
     return faults
+
+
+def least_squares_needs_whole_parameters():
+    part = torch.nn.Parameter(divided(drawn((7, 2), 3), init_device_mesh("cpu", (2,)), LINES))
+    return said(lambda: thalweg.LevenbergMarquardt([part]).step(lambda: part.full_tensor().reshape(-1)))
 
 
 def valley(params, optimizer):
@@ -259,6 +273,8 @@ ON_TWO = [
     a_process_without_gradients_takes_part,
     meshes_that_differ_are_refused,
     closure_methods_go_the_way_of_one_process,
+    least_squares_needs_whole_parameters,
+    one_process_has_an_empty_group,
     a_process_leaves,
 ]
 ON_FOUR = [hybrid_shards_have_the_bits_of_one_process, both_dimensions_have_the_bits_of_one_process]

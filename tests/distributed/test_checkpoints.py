@@ -1,6 +1,5 @@
 """Distributed checkpoints of sharded training: saved on four processes, loaded on two and on one."""
 
-import multiprocessing
 import os
 import signal
 
@@ -19,6 +18,7 @@ from torch.distributed.tensor import distribute_tensor, init_device_mesh
 
 import thalweg as optim
 
+from ..forked import FORKED
 from .processes import outcomes
 
 RUNS = {
@@ -86,9 +86,14 @@ def whole(value):
 
 
 def saved(folder):
-    """Train for three steps, and save."""
+    """Train for three steps, and save; and save what a run has that nobody stops."""
     mesh = init_device_mesh("cpu", (dist.get_world_size(),))
-    for name in RUNS:
+    for place, name in enumerate(RUNS):
+        if place % dist.get_world_size() == dist.get_rank():
+            net, optimizer = prepared(name, None)
+            train(net, optimizer, range(5))
+            torch.save((net.state_dict(), optimizer.state_dict()["state"]), f"{folder}/{name} unstopped.pt")
+        dist.barrier()
         net, optimizer = prepared(name, mesh)
         train(net, optimizer, range(3))
         for kind in kinds(name):
@@ -108,13 +113,12 @@ def loaded(folder):
     count, found = dist.get_world_size(), {}
     mesh = init_device_mesh("cpu", (count,)) if count > 1 else None
     for name in RUNS:
-        net, optimizer = prepared(name, None)
-        train(net, optimizer, range(5))
+        unstopped = torch.load(f"{folder}/{name} unstopped.pt", weights_only=True)
         for kind in kinds(name):
             twin, fresh = prepared(name, mesh)
             _load(f"{folder}/{name} {kind}", kind, twin, fresh)
             train(twin, fresh, range(3, 5))
-            found[name, kind] = list(_differences(net, optimizer, twin, fresh))
+            found[name, kind] = list(_differences(*unstopped, twin, fresh))
     return found
 
 
@@ -139,14 +143,14 @@ def _load(path, kind, net, optimizer):
             )
 
 
-def _differences(net, optimizer, twin, fresh):
-    for (key, one), other in zip(net.named_parameters(), twin.parameters(), strict=True):
-        if not torch.equal(one, whole(other.detach())):
+def _differences(params, states, twin, fresh):
+    for key, other in twin.named_parameters():
+        if not torch.equal(params[key], whole(other.detach())):
             yield key
-    states = [each.state_dict()["state"] for each in (optimizer, fresh)]
-    for key, state in states[0].items():
+    found = fresh.state_dict()["state"]
+    for key, state in states.items():
         for name, value in state.items():
-            if not torch.equal(torch.as_tensor(value), torch.as_tensor(whole(states[1][key][name]))):
+            if not torch.equal(torch.as_tensor(value), torch.as_tensor(whole(found[key][name]))):
                 yield key, name
 
 
@@ -180,8 +184,7 @@ def stopped_while_saving(folder):
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_a_process_that_is_killed_loses_nothing_that_was_complete(tmp_path):
     """A folder without `.metadata` is no checkpoint; the one before it is there."""
-    context = multiprocessing.get_context("forkserver")
-    process = context.Process(target=stopped_while_saving, args=(str(tmp_path),))
+    process = FORKED.Process(target=stopped_while_saving, args=(str(tmp_path),))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

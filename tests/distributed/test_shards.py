@@ -60,6 +60,8 @@ def test_a_process_without_gradients_takes_part(two):
         ),
         ("a_plain_state_is_refused", "but its exp_avg is a plain tensor of shape (8, 8)"),
         ("one_process_has_fewer_parameters", "process 0 has 2 parameters in groups of [2]"),
+        ("one_process_has_an_empty_group", "process 1 has 1 parameters in groups of [1, 0]"),
+        ("least_squares_needs_whole_parameters", "takes the derivative of each residual by whole parameters"),
         ("meshes_that_differ_are_refused", "use an optimizer for each mesh"),
     ],
 )

@@ -198,6 +198,11 @@ def group_of(mesh: Any) -> Any:
     return _groups[ranks]
 
 
+def rank_in(mesh: Any) -> int:
+    """Say which process this is among all of a mesh."""
+    return dist.get_rank(group_of(mesh))
+
+
 def _places(part: Sequence[Sequence[int]]) -> tuple[Any, ...]:
     """Give the index of a part of each matrix of a stack."""
     return (slice(None), *grid(part))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from ..distributed import owned_states
 from ..distributed.local_parameter import LocalParameter, local_parameter
 from ..distributed.owned_parameter import OwnedParameter
 from ..distributed.shards import is_sharded
@@ -27,7 +28,6 @@ from ..state.names import name_in
 from ..state.noted import GATHERED, Log, SeenGroup
 from ..state.parts import taken
 from ..state.sharded import faults, local_states, whole_states
-from . import owned_states
 from .before_steps import without_plans
 from .commit import InterruptsWaiting
 from .gradients import numbered
@@ -36,7 +36,7 @@ from .owned_matrices import OwnedMatrices
 from .owned_wholes import OwnedWholes
 from .parts_and_wholes import local_of, needs_lines, why_whole
 from .priming import make_states
-from .rules import OVERFLOWED, SCALE
+from .rules import OBSERVING, OVERFLOWED, SCALE
 from .sharing import ChangedError, Sharing
 
 ADDRESS = Tensor.data_ptr
@@ -199,7 +199,7 @@ class LocalOptimizer:
         """Take over what a scaler and the user may have set on the optimizer."""
         here, there = self.optimizer.__dict__, optimizer.__dict__
         here["engine"] = there["engine"]
-        for name in (SCALE, OVERFLOWED):
+        for name in (SCALE, OVERFLOWED, OBSERVING):
             if name in there:
                 here[name] = there[name]
             elif name in here:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from ..distributed.owned_parameter import OwnedParameter, owned_parameter
-from ..distributed.owners import Exchange, Loads, Transfer, cost, group_of
+from ..distributed.owners import Exchange, Loads, Transfer, cost, rank_in
 from ..distributed.shards import local
 from .owned_matrices import most
 
@@ -160,7 +159,7 @@ def _owned(param: Any, loads: dict[Any, Loads]) -> OwnedParameter:
     """Give a parameter to the process that has the least work so far."""
     mesh = param.device_mesh
     counts = loads.setdefault(mesh, Loads(mesh.size())).owners(cost(param.shape), 1)
-    return owned_parameter(param, counts.index(1), dist.get_rank(group_of(mesh)))
+    return owned_parameter(param, counts.index(1), rank_in(mesh))
 
 
 def _buckets(pairs: Sequence[tuple[Any, OwnedParameter]]) -> Iterator[Bucket]:

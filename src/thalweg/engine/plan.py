@@ -18,6 +18,7 @@ from ..state.initial import complete
 from ..state.keeping import keeps_anything
 from . import capture, eager, norm, owned_matrices
 from .access import InPlace
+from .batches import batches
 from .build import with_kernels
 from .choice import Choice, choose
 from .commit import Change, InterruptsWaiting, commit, entries
@@ -92,7 +93,7 @@ class Plan:
         is_left_out = self._is_left_out(optimizer, items)
         if is_left_out is True:
             return 0
-        first, *later = eager.batches(optimizer, items) if items else [[]]
+        first, *later = batches(optimizer, items) if items else [[]]
         updates = eager.computed(optimizer, first)
         prepared = self._prepared(optimizer._sharing)
         stages = [launch.stages(is_left_out, launch in prepared) for launch in self.launches]

@@ -14,6 +14,9 @@ from ..state.noted import GATHERED
 SCALE, OVERFLOWED = "grad_scale", "found_inf"
 """The attributes that torch.amp.GradScaler puts on an optimizer for the time of a step."""
 
+OBSERVING = "_observes"
+"""The attribute that an optimizer has while it takes in something else than gradients."""
+
 
 def goes_ahead(optimizer: Any) -> bool:
     """Make a scaler's factor, if there is one, a number of this step; False if the step is to be left out."""

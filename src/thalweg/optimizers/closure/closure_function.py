@@ -84,6 +84,10 @@ class TwiceDifferentiable(ClosureFunction):
             return self._given()
         if not loss.requires_grad:
             return self._outside(loss)
+        if not self.vector.has_leaves:
+            # torch differentiates by sharded parameters themselves; products with the Hessian are then differences.
+            loss.backward()  # type: ignore[no-untyped-call]
+            return self.vector.gradient()
         with torch.enable_grad():
             self.slopes = torch.autograd.grad(
                 loss, self.vector.tensors, create_graph=True, allow_unused=True, materialize_grads=True

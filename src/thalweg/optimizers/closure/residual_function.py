@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...distributed.shards import is_sharded
 from .closure_function import Closure
 from .robust import Robust, Weights
 from .vector import Vector, accurate, real_view
@@ -35,6 +36,11 @@ class ResidualFunction:
     """
 
     def __init__(self, owner: str, vector: Vector, closure: Closure, robust: Robust | None = None) -> None:
+        if not vector.has_leaves or any(map(is_sharded, vector.tensors)):
+            raise TypeError(
+                f"{owner} takes the derivative of each residual by whole parameters, but some are sharded: pass whole "
+                "tensors, as param.full_tensor() gives them, or minimize the sum of squares by LBFGS"
+            )
         self.owner = owner
         self.vector = vector
         self.closure = closure

@@ -21,6 +21,8 @@ from .vector import Vector
 class ShardedVector(Vector):
     """The vector of parameters of which some are sharded; the others are the same on all processes."""
 
+    has_leaves = False
+
     def __init__(self, params: Sequence[Any], scales: Sequence[float] | None = None, owner: str = "") -> None:
         self.params = list(params)
         self.shards = [shard_of(param) if is_sharded(param) else None for param in self.params]

@@ -20,6 +20,9 @@ class Vector:
     scale, and its gradient is measured in that unit.
     """
 
+    has_leaves = True
+    """True if the tensors are what a loss is computed from, and may be differentiated by."""
+
     def __init__(self, tensors: Sequence[Tensor], scales: Sequence[float] | None = None) -> None:
         self.tensors = list(tensors)
         self.reals = [real_view(tensor.detach()) for tensor in self.tensors]

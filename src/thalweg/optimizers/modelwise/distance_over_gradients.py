@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from ...formula import Copy, maximum, sqrt, total_square
 from ...hyper import NonNegative, Positive
 from ...optimizer import Optimizer
-from ...state.layout import whole
 
 __all__ = ["DoG", "DoWG"]
 
@@ -63,7 +62,7 @@ class DoG(Optimizer):
         super().add_param_group(param_group)
         if self.param_groups[0]["square_sum"] == 0:
             tensors = [param for group in self.param_groups for param in group["params"]]
-            norm = math.hypot(*(float(whole(param.detach().abs().double().norm())) for param in tensors))
+            norm = math.hypot(*(_norm(param) for param in tensors))
             for group in self.param_groups:
                 group.update(self.start_from({"reps_rel": float(self.reps_rel)}, norm))
 
@@ -110,3 +109,9 @@ class DoWG(Optimizer):
         """Remember the largest distance, and all gradients with the distance at their time."""
         weighted_sum = self.weighted_sum + self.distance * self.distance * slope_square
         return {"distance": maximum(self.distance, sqrt(way_square)), "weighted_sum": weighted_sum}
+
+
+def _norm(param: Any) -> float:
+    """Take the norm of a parameter; of a sharded one, that of all processes' parts."""
+    norm = param.detach().abs().double().norm()
+    return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)

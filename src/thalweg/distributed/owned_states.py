@@ -9,9 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..distributed.division import part
-from ..distributed.owned_parameter import OwnedParameter
-from ..distributed.owners import group_of
+from .division import part
+from .owned_parameter import OwnedParameter
+from .owners import group_of
 
 
 class Kind(NamedTuple):
