@@ -1,0 +1,91 @@
+"""Rank the twelve rules of arXiv 2509.01440 on a small language model, and set the paper's ranks beside them.
+
+    nohup nice -n 19 python benchmarks/ranks.py &
+    python benchmarks/ranks.py --only-report
+
+Each rule is trained at rates of one grid, in steps of the root of ten. With the first seed the search goes up and down
+until the best rate has worse ones on both sides; then that rate, and after it these two, are trained with other seeds.
+What counts is the mean loss of three seeds on held-out text, at the best of the rates that have all three. Every run is
+a line of benchmarks/results/ranks.jsonl, written when it is done: an interrupted sweep goes on, and a run gives the
+same loss whenever it is made. Writes the table of docs/choose.md and its picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from language_model import RULES, Rule, multiply_in_float32, rate, trained
+from ranks_report import write
+from run_log import Row, go_on, read
+
+RESULTS = Path(__file__).parent / "results" / "ranks.jsonl"
+STEPS, SEEDS, FARTHEST = 200, 3, 6
+"""Steps of a run, seeds, and how many places the search may go away from where it began."""
+
+PLACES = {rate(place): place for place in range(20)}
+"""The places of rates on the common grid."""
+
+Losses = dict[int, float]
+"""The loss at each place of the grid; infinite where training diverged."""
+
+
+def following(rows: list[Row]) -> Row | None:
+    """Say which run comes next: what matters most first."""
+    done = {(row["rule"], row["rate"], row["seed"]) for row in rows}
+    for rule, place, seed in wanted(rows):
+        if (rule.name, rate(place), seed) not in done:
+            return {"rule": rule.name, "rate": rate(place), "seed": seed, "steps": STEPS}
+    return None
+
+
+def wanted(rows: list[Row]) -> Iterator[tuple[Rule, int, int]]:
+    """List the search with one seed, then the other seeds at the best rates, then those at the rates beside them."""
+    yield from ((rule, rule.start, 0) for rule in RULES)
+    for _ in range(2 * FARTHEST):
+        yield from ((rule, place, 0) for rule in RULES for place in beyond(rule, losses_of(rule, rows)))
+    for around in (0, -1, 1):
+        for seed in range(1, SEEDS):
+            yield from ((rule, best(losses_of(rule, rows)) + around, seed) for rule in RULES)
+
+
+def losses_of(rule: Rule, rows: list[Row], seed: int = 0) -> Losses:
+    """Give the losses of a rule with one seed, by their place on the grid."""
+    return {
+        PLACES[row["rate"]]: math.inf if row["loss"] is None else row["loss"]
+        for row in rows
+        if row["rule"] == rule.name and row["seed"] == seed
+    }
+
+
+def best(losses: Losses) -> int:
+    """Find the place of the least loss."""
+    return min(losses, key=losses.__getitem__)
+
+
+def beyond(rule: Rule, losses: Losses) -> Iterator[int]:
+    """Give the next place where the best one is at an end, upwards first, unless that is too far off."""
+    if best(losses) == max(losses) < rule.start + FARTHEST:
+        yield max(losses) + 1
+    elif best(losses) == min(losses) > rule.start - FARTHEST:
+        yield min(losses) - 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only-report", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    multiply_in_float32()
+    if not arguments.only_report:
+        for row in go_on(RESULTS, following, trained):
+            print(row, file=sys.stderr, flush=True)
+    write(read(RESULTS))
+
+
+if __name__ == "__main__":
+    main()
