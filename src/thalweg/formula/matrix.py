@@ -45,12 +45,7 @@ def newton_schulz(
     Shape: (count, *shape) to the same, in bfloat16. Jordan et al. 2024, "Muon: An optimizer for hidden layers
     in neural networks", the iteration X <- a X + b (X X^T) X + c (X X^T)^2 X. https://kellerjordan.github.io/posts/muon/
     """
-    return iterated(stack.bfloat16(), steps, eps, batch_dims, blocks, *coefficients)
-
-
-def iterated(stack: Tensor, steps: float, eps: float, batch_dims: float, blocks: float, *coefficients: float) -> Tensor:
-    """Iterate as Newton and Schulz do, in the stack's dtype."""
-    x = as_matrices(stack, batch_dims, blocks)
+    x = as_matrices(stack.bfloat16(), batch_dims, blocks)
     is_tall = x.shape[1] > x.shape[2]
     x = x.mT if is_tall else x
     x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=eps)
