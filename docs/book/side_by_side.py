@@ -10,7 +10,7 @@ import torch
 from thalweg import Optimizer
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
 
-from .catalogue_page import FAMILIES, family
+from .catalogue_page import family
 from .markdown import table
 from .measured import measured
 from .optimizer_page import catalogue, file_name
@@ -64,7 +64,7 @@ def _is_closure(cls: type[Optimizer]) -> bool:
 
 def _cells(cls: type[Optimizer], speeds: dict[str, Any]) -> Iterator[str]:
     yield f"[{cls.__name__}]({file_name(cls)}.md)"
-    yield FAMILIES.get(family(cls), family(cls).replace("_", " ")).lower()
+    yield family(cls).replace("_", " ")
     yield from (bytes_an_element(sum(kept)) if kept else "" for kept in sizes(cls))
     yield from (written(times * speeds[key]) if speeds.get(key) else "" for key, times in SPEEDS.values())
     yield best_loss(cls.__name__)

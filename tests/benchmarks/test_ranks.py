@@ -57,6 +57,11 @@ def test_the_search_goes_on_where_the_best_rate_is_at_an_end():
     )
 
 
+def test_a_plateau_of_high_rates_is_not_the_end_of_the_search():
+    rows = swept(lambda name, place, seed: 2.8 + (place % 3) / 1000 if place > 4 else 2.4 + abs(place - 3) / 10)
+    assert {ranks_report.best_rate(rule.name, rows) for rule in RULES if rule.start == 5} == {rate(3)}
+
+
 def test_a_run_that_diverged_is_not_the_best():
     rows = swept(lambda name, place, seed: None if place > 6 else 3 - place / 10)
     assert ranks_report.best_rate("AdamW", rows) == rate(6)
