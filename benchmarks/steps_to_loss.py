@@ -29,11 +29,11 @@ from significance import p_below
 from steps_report import Outcome, write
 
 RESULTS = Path(__file__).parent / "results" / "steps_to_loss.jsonl"
-NAMES = ("AdamW", "D-Muon", "SOAP", "AdEMAMix", "Lion")
-TARGET = 2.0
+NAMES = ("AdamW", "Muon", "SOAP", "SF-AdamW", "Lion")
+TARGET = 2.6
 """Nats a character."""
-LENGTHS = tuple(round(50 * 2 ** (place / 4)) for place in range(13))
-"""From 50 to 400 steps."""
+LENGTHS = tuple(round(25 * 2 ** (place / 4)) for place in range(13))
+"""From 25 to 200 steps."""
 SEEDS = range(100, 108)
 ENOUGH_TO_GIVE_UP, LIMIT = 3, 0.01
 

@@ -24,7 +24,7 @@ def searched(monkeypatch):
 
 
 def test_the_ladder_has_steps_of_the_fourth_root_of_two():
-    assert (steps_to_loss.LENGTHS[0], steps_to_loss.LENGTHS[4], steps_to_loss.LENGTHS[-1]) == (50, 100, 400)
+    assert (steps_to_loss.LENGTHS[0], steps_to_loss.LENGTHS[4], steps_to_loss.LENGTHS[-1]) == (25, 50, 200)
 
 
 @pytest.mark.parametrize("place", range(1, 12))
@@ -57,6 +57,6 @@ def test_the_search_goes_on_at_the_rate_that_it_began_with():
 
 
 def test_the_table_says_how_many_times_fewer(searched):
-    lines = [*table(steps_to_loss.outcomes(searched(95)), 2.0)]
-    assert lines[3].startswith("| AdamW | 0.001 | 100 | 1.00 | 1.99")
+    lines = [*table(steps_to_loss.outcomes(searched(95)), steps_to_loss.TARGET)]
+    assert lines[3].startswith("| AdamW | 0.001 | 100 | 1.00 | 2.58")
     assert lines[3].endswith("after 84 |")
