@@ -29,7 +29,7 @@ from significance import p_below
 from steps_report import Outcome, write
 
 RESULTS = Path(__file__).parent / "results" / "steps_to_loss.jsonl"
-NAMES = ("AdamW", "Muon", "SOAP", "SF-AdamW", "Lion")
+NAMES = ("AdamW", "Muon", "SF-AdamW", "SOAP", "Lion")
 TARGET = 2.6
 """Nats a character."""
 LENGTHS = tuple(round(25 * 2 ** (place / 4)) for place in range(13))
