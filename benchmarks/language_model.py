@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import thalweg
-from thalweg.formula import matrix
 from thalweg.tools.gpt import GPT
 
 CLIP, DECAY, WARM_UP, LAST = 0.5, 0.1, 0.125, 0.01
@@ -84,11 +83,6 @@ RULES = [
     Rule("MARS", "MARS", {"betas": (0.95, 0.99), "gamma": 0.025}),
 ]  # fmt: skip
 """The paper's twelve, with options of its tables 7 to 18: what they leave open was not searched."""
-
-
-def multiply_in_float32() -> None:
-    """Have Muon multiply in float32, which is ten times faster where there are no instructions for bfloat16."""
-    matrix.MATRIX_FUNCTIONS["orthogonalize"] = lambda stack, *numbers: matrix.iterated(stack.float(), *numbers)
 
 
 def rate(place: int) -> float:

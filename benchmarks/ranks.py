@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from language_model import RULES, Rule, multiply_in_float32, rate, trained
+from language_model import RULES, Rule, rate, trained
 from ranks_report import write
 from run_log import Row, go_on, read
 
@@ -98,7 +98,6 @@ def main() -> None:
     parser.add_argument("--only-report", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    multiply_in_float32()
     if not arguments.only_report:
         for row in go_on(RESULTS, following, trained):
             print(row, file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from statistics import mean
 
 import ranks
 import torch
-from language_model import Rule, multiply_in_float32, rule_named, trained
+from language_model import Rule, rule_named, trained
 from ranks_report import best_rate
 from run_log import Row, go_on, read
 from significance import p_below
@@ -104,7 +104,6 @@ def main() -> None:
     parser.add_argument("--only-report", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    multiply_in_float32()
     if not arguments.only_report:
         for row in go_on(RESULTS, following, trained):
             print(row, file=sys.stderr, flush=True)
