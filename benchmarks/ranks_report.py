@@ -110,7 +110,7 @@ def draw(rows: Sequence[Row]) -> None:
         axes.axhline(mean(best_losses(order[0], rows)), color=GREY, linewidth=1)
         curve(axes, losses_of(name, rows))
         axes.set_title(f"{rank}. {name}", loc="left", weight="bold", color=INK)
-        axes.set(xscale="log", ylim=(lowest - 0.05, lowest + 1.0))
+        axes.set(ylim=(lowest - 0.05, lowest + 1.0))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("learning rate", color=INK)
@@ -121,6 +121,9 @@ def draw(rows: Sequence[Row]) -> None:
 def curve(axes: Axes, losses: Losses) -> None:
     """Draw the mean at each rate, and each seed as a dot; what diverged or lies above is left out."""
     rates = sorted(losses)
+    axes.set_xscale("log")
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.set_xticks([], minor=True)
     axes.plot(rates, [mean(losses[rate]) for rate in rates], color=BLUE)
     for rate in rates:
         axes.plot([rate] * len(losses[rate]), losses[rate], ".", color=BLUE)

@@ -132,7 +132,5 @@ def picture(results: dict[str, Any]) -> None:
         axis.set(title=name, xscale="log", xlim=(0.5, 3 * max(values)))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(
-        "times faster than torch.optim's best step (fused, foreach, for-loop); at the line, as fast"
-    )
+    figure.supxlabel("times faster than torch.optim's best step (fused, foreach, for-loop); at the line, as fast")
     figure.savefig(ROOT / "docs" / "step_time.png", dpi=150)

@@ -47,7 +47,8 @@ class Block(nn.Module):
     def forward(self, known: Tensor) -> Tensor:
         """Add what each part gives of the normalized sum."""
         known = known + self.attention(rms_norm(known, known.shape[-1:]))
-        return known + self.gated(rms_norm(known, known.shape[-1:]))
+        known = known + self.gated(rms_norm(known, known.shape[-1:]))
+        return known
 
 
 class Attention(nn.Module):
@@ -67,7 +68,7 @@ class Attention(nn.Module):
 
     def split(self, numbers: Tensor) -> Tensor:
         """Give each head its own numbers: from (..., length, width) to (..., heads, length, width / heads)."""
-        return numbers.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+        return numbers.view(*numbers.shape[:-1], self.heads, -1).transpose(-3, -2)
 
 
 def turned(numbers: Tensor) -> Tensor:
