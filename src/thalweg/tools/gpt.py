@@ -47,8 +47,8 @@ class Block(nn.Module):
     def forward(self, known: Tensor) -> Tensor:
         """Add what each part gives of the normalized sum."""
         known = known + self.attention(rms_norm(known, known.shape[-1:]))
-        known = known + self.gated(rms_norm(known, known.shape[-1:]))
-        return known
+        with_gated: Tensor = known + self.gated(rms_norm(known, known.shape[-1:]))
+        return with_gated
 
 
 class Attention(nn.Module):
