@@ -3,7 +3,7 @@
     python benchmarks/catalogue.py [--rounds 5] [--threads 2] [--only Lion,SOAP]
 
 Others are torch.optim, pytorch_optimizer and schedulefree, where they are installed. Writes
-benchmarks/results/catalogue.json and the table in docs/benchmarks.md.
+benchmarks/results/catalogue.json and the table in docs/benchmarks.md; with --only, rows of other rules stay.
 """
 
 from __future__ import annotations
@@ -122,6 +122,13 @@ def rows(classes: list[type[Optimizer]], rounds: int) -> Iterator[dict[str, Any]
         yield row
 
 
+def beside_known(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put rows in place of those that rules had before, and keep those of all others."""
+    known = {row["optimizer"]: row for row in json.loads(RESULTS.read_text())["rules"]}
+    known |= {row["optimizer"]: row for row in measured}
+    return sorted(known.values(), key=lambda row: row["optimizer"].lower())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -133,10 +140,10 @@ def main() -> None:
     classes = catalogue((*KINDS, ROWS, MATRIX))
     if arguments.only:
         classes = [cls for cls in classes if cls.__name__ in arguments.only.split(",")]
-    results = {"machine": machine(), "rules": list(rows(classes, arguments.rounds))}
-    if not arguments.only:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        table(results)
+    measured = list(rows(classes, arguments.rounds))
+    results = {"machine": machine(), "rules": beside_known(measured) if arguments.only else measured}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    table(results)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ html_theme = "furo"
 html_title = "thalweg"
 html_static_path = ["static"]
 html_css_files = ["book.css"]
+html_js_files = ["sortable.js"]
 html_show_sourcelink = False
 html_copy_source = False
 myst_heading_anchors = 4

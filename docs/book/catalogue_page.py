@@ -21,8 +21,11 @@ FAMILIES = {
 
 def catalogue_page() -> str:
     """Write a table for each family, and the list that makes the menu."""
-    menu = "\n".join(file_name(cls) for cls in catalogue())
-    start = "# All optimizers\n\nEach name leads to a page that is derived from its class."
+    menu = "\n".join(["side-by-side", *map(file_name, catalogue())])
+    start = (
+        "# All optimizers\n\nEach name leads to a page that is derived from its class. "
+        "[Side by side](side-by-side.md) has the memory and the speed of all."
+    )
     return "\n\n".join([start, *_families(), f"```{{toctree}}\n:hidden:\n\n{menu}\n```"]) + "\n"
 
 

@@ -17,6 +17,7 @@ from .live.section import section
 from .markdown import code, table
 from .options import default, options_table, own_options
 from .others import TABLE, aliases, compared, differences, names_elsewhere
+from .quality import quality
 from .sizes import sizes_table, states
 from .speed import speed
 
@@ -50,8 +51,7 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
     if not issubclass(cls, ClosureOptimizer):
         yield f"## What it keeps\n\n{_kept(cls)}"
         yield f"## What runs it\n\n{engines(cls)}"
-    if measured := speed(cls.__name__):
-        yield f"## Measured\n\n{measured}\n\n[All measurements](../benchmarks.md) say how this was done."
+    yield from _measured(cls.__name__)
     yield from _elsewhere(cls.__name__)
 
 
@@ -62,6 +62,13 @@ def _kept(cls: type[Optimizer]) -> str:
         "[precision](../precision.md)."
     )
     return f"States under the default options: {kept}.\n\n{unit}\n\n{sizes_table(cls)}"
+
+
+def _measured(name: str) -> Iterator[str]:
+    if found := [*filter(None, (speed(name), quality(name)))]:
+        yield "## Measured"
+        yield from found
+        yield "[All measurements](../benchmarks.md) say how this was done; here are [all rules](side-by-side.md)."
 
 
 def _elsewhere(name: str) -> Iterator[str]:

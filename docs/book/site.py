@@ -11,6 +11,7 @@ from .formula import typeset
 from .live.section import files
 from .optimizer_page import catalogue, file_name, page
 from .reference import pages
+from .side_by_side import side_by_side
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = ROOT / "docs"
@@ -51,6 +52,7 @@ def derived(typeset: Callable[[type], str] = typeset) -> dict[str, str]:
     reference = {f"reference/{name}.md": text for name, text in pages().items()}
     return {
         "optimizers/index.md": catalogue_page(),
+        "optimizers/side-by-side.md": side_by_side(),
         "examples.md": examples_page(ROOT / "examples"),
         **of_classes,
         **reference,

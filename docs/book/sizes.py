@@ -1,6 +1,7 @@
 """What an optimizer keeps, and how many bytes an element that is in each format."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -41,15 +42,25 @@ def sizes_table(cls: type[Optimizer]) -> str:
 
 
 def _rows(cls: type[Optimizer]) -> Iterator[tuple[str, ...]]:
-    for dtype, options in FORMATS:
-        try:
-            memory = made(cls, torch.zeros(SIDE, SIDE, dtype=dtype), **options).memory().all
-        except (TypeError, ValueError):
-            continue  # the class refuses this format, and says why where it is asked for
-        written = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        kept = (memory.parameters, memory.compensation, memory.states)
-        shares = [bytes_an_element(share) for share in (*kept, sum(kept))]
-        yield str(dtype).removeprefix("torch."), code(written) if written else "", *shares
+    for (dtype, options), kept in zip(FORMATS, sizes(cls), strict=True):
+        if kept:
+            written = ", ".join(f"{name}={value!r}" for name, value in options.items())
+            shares = [bytes_an_element(share) for share in (*kept, sum(kept))]
+            yield str(dtype).removeprefix("torch."), code(written) if written else "", *shares
+
+
+@cache
+def sizes(cls: type[Optimizer]) -> list[tuple[int, int, int] | None]:
+    """Count the bytes of parameter, of what is beside it and of states, in each format; None where that is refused."""
+    return [_size(cls, dtype, options) for dtype, options in FORMATS]
+
+
+def _size(cls: type[Optimizer], dtype: torch.dtype, options: dict[str, Any]) -> tuple[int, int, int] | None:
+    try:
+        memory = made(cls, torch.zeros(SIDE, SIDE, dtype=dtype), **options).memory().all
+    except (TypeError, ValueError):
+        return None  # the class refuses this format, and says why where it is asked for
+    return memory.parameters, memory.compensation, memory.states
 
 
 def bytes_an_element(size: int) -> str:

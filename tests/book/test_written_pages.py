@@ -18,6 +18,7 @@ PAGES = [*DOCS.rglob("*.md"), *(site.ROOT / name for name in site.AT_ROOT)]
 DERIVED = {
     "examples.md",
     "optimizers/index.md",
+    "optimizers/side-by-side.md",
     *(f"optimizers/{optimizer_page.file_name(cls)}.md" for cls in optimizer_page.catalogue()),
     *(f"reference/{name}.md" for name in ("functions", "optimizer", "words", "ranges", "options")),
 }

@@ -56,7 +56,7 @@ def start(version: Version = False) -> None:
 def compare_optimizers(
     optimizers: Annotated[str, typer.Option(help=SPELLING)] = THE_EIGHT,
     task: Annotated[
-        str, typer.Option(help="What is learned: digits, text, or my_module:task for your own.")
+        str, typer.Option("--task", "--data", help="What is learned: digits, text, or my_module:task for your own.")
     ] = "digits",
     epochs: Annotated[int | None, typer.Option(min=1, help="How often each sees the training set.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="How many examples make a step.")] = None,

@@ -1,0 +1,33 @@
+"""Runs as lines of a file, each written when it is done: whoever is interrupted goes on where it was."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def read(path: Path) -> list[Row]:
+    """Give the runs that are done; half a line, which an interrupt has left at the end, is none."""
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def add(path: Path, row: Row) -> None:
+    """Write a run in a line of its own, and drop half a line before it."""
+    path.parent.mkdir(exist_ok=True)
+    whole = path.read_text() if path.exists() else ""
+    kept = whole[: whole.rfind("\n") + 1]
+    if kept != whole:
+        path.write_text(kept)
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def go_on(path: Path, following: Callable[[list[Row]], Row | None], run: Callable[[Row], Row]) -> Iterator[Row]:
+    """Ask what comes next, given what is done, and run it, until nothing does."""
+    while (wanted := following(read(path))) is not None:
+        row = wanted | run(wanted)
+        add(path, row)
+        yield row
