@@ -70,7 +70,8 @@ class Chromium:
         method, params = event.get("method"), event.get("params", {})
         self.events.append(method)
         if method == "Runtime.exceptionThrown":
-            self.complaints.append(params["exceptionDetails"].get("exception", {}).get("description", "an exception"))
+            details = params["exceptionDetails"]
+            self.complaints.append(details.get("exception", {}).get("description") or str(details))
         if method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.complaints.append(params["entry"]["text"])
         if method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):

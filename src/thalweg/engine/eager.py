@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
@@ -100,21 +100,21 @@ def evaluate_all(updates: Sequence[Update]) -> None:
     with torch.set_grad_enabled(bool(first.item.group["differentiable"])):
         values = [update.values() for update in updates]
         if len(updates) == 1:
-            first.take(_made(first, values[0], first.in_place(values[0])))
+            first.take(_made(first, values[0], is_alone=True))
             return
         outputs = _made(first, stacked(values))
         for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
             update.take(own)
 
 
-def _made(update: Update, values: dict[str, Any], in_place: Collection[str] = ()) -> Mapping[str, Any]:
+def _made(update: Update, values: dict[str, Any], is_alone: bool = False) -> Mapping[str, Any]:
     """Call a formula, or calculate its graph, where that is the same in fewer calls."""
     tensors = [value for value in values.values() if isinstance(value, Tensor)]
     is_plain = all(map(has_memory, tensors)) and not (update.formula.rebinds or update.item.group["differentiable"])
     calculation = calculation_of(update.formula) if is_plain else None
     if calculation is None:
         return update.formula.rule(update.group(), values)
-    return calculation(values, update.item.options, update.numbers(), in_place)
+    return calculation(values, update.item.options, update.numbers(), update.in_place(values) if is_alone else ())
 
 
 class Update:

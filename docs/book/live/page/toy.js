@@ -122,8 +122,10 @@ class Toy {
   play() {
     cancelAnimationFrame(this.playing)
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.look(STEPS)
-    const began = performance.now()
+    // A frame tells when it began, which may be before the click was seen: time is counted from the first one.
+    let began
     const next = now => {
+      began ??= now
       this.look(Math.min(Math.floor((now - began) / 50), STEPS))
       if (this.step < STEPS) this.playing = requestAnimationFrame(next)
     }
