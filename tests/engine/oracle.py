@@ -122,9 +122,11 @@ class Oracle:
     """What one step makes of a parameter, computed from a copy of everything."""
 
     def __init__(self, optimizer, group, param, index):
-        facts = known(type(optimizer), param, group)
+        cls, state = type(optimizer), dict(optimizer.state.get(param, {}))
+        facts = known(cls, param, group)
+        if cls.phases:
+            facts = facts.at(cls.phase_of(group, int(state.get("step", 0)) + 1))
         formula = formula_of(rule_for(optimizer, group), facts)
-        state = dict(optimizer.state.get(param, {}))
         is_fresh = any(state.get(name) is None for name in formula.states)
         kept = dict(formats(formula.rule, formula.states, param, group, state))
         complete(state, formula, param, kept, group.__getitem__)
