@@ -43,7 +43,8 @@ def test_as_if_it_were_whole(sharded, cls, dtype, options):
             optimizer.step()
     torch.testing.assert_close(parts.full_tensor(), plain)
     found, wanted = (optimizer.metrics for optimizer in reversed(optimizers))
-    assert found == pytest.approx(wanted)
+    # Muon's products of DTensors are torch's in bfloat16, whose sums are rounded in another order than float32's.
+    assert found == pytest.approx(wanted, rel=1e-3 if cls is thalweg.Muon else 1e-6)
 
 
 REFUSED = [

@@ -176,7 +176,8 @@ def rule_of(owner: Any) -> Rule:
     scalars, rows, columns, left, right, unsigned, copies, thin = (
         frozenset(name for name in names if mark in marks[name]) for mark in MARKS
     )
-    update, counts, wide = _by_name(owner, text, names), owner.counts_steps, copies | owner.precise | {*observed(owner)}
+    update, counts = _by_name(owner, text, names), owner.counts_steps
+    wide = copies | getattr(owner, "precise", frozenset()) | {*observed(owner)}
     return Rule(owner, text, update, names, scalars, unsigned, counts, wide, copies, rows, columns, left, right, thin)
 
 

@@ -95,7 +95,7 @@ def needs_labels(choice: Choice) -> bool:
 
 
 def _trains(choice: Choice) -> bool:
-    """Tell if an optimizer takes all of a net's parameters: SinkGD is for matrices alone."""
+    """Tell if an optimizer takes all of a net's parameters: some are for matrices alone."""
     try:
         choice.build(nn.Linear(8, 8))
     except ValueError:
