@@ -122,8 +122,9 @@ def test_what_is_around_a_formula_can_be_typeset(cls, parse):
 def test_what_is_long_and_used_again_has_a_line_of_its_own():
     """Otherwise each round of a loop would be written into the next one, several times."""
     once, often = (written_for_matrices(optim.SinkGD, iterations=count) for count in (1, 40))
-    assert once[0] == r"q_{1} = \sqrt{\operatorname{row total}\left(g_t \, 1 \, 1 \, g_t \, 1 \, 1\right)}"
-    assert r"\frac{\sqrt{\mathrm{columns}}}{q_{1}} & q_{1} > \epsilon" in once[1]
+    assert once[0] == r"\theta'_t = \theta_{t-1} \, \left(1 - \gamma \, \lambda\right)"
+    assert once[1] == r"q_{1} = \sqrt{\operatorname{row total}\left(g_t \, 1 \, 1 \, g_t \, 1 \, 1\right)}"
+    assert r"\frac{\sqrt{\mathrm{columns}}}{q_{1}} & q_{1} > \epsilon" in once[2]
     assert max(map(len, often)) < 2 * max(map(len, once))
     assert len(often) <= 40 * len(once)
 
