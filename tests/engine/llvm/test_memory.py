@@ -13,7 +13,7 @@ from thalweg import engine
 from thalweg.state import keeping
 
 PAGE = mmap.PAGESIZE
-SIZES = (*range(36), 47, 48, 49, 63, 64, 65, 70, 255, 256, 257, 512)
+SIZES = (*range(18), 31, 32, 33, 47, 48, 49, 63, 64, 65, 70, 255, 256, 257, 512)
 AT_START = (1, 7, 16, 33, 257)
 """How much is written before the first element depends on no size: few are tried at the start of a page."""
 
