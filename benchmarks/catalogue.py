@@ -77,11 +77,19 @@ def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
     return steps
 
 
+def warm(cls: type[Optimizer], params: list[Tensor], **options: Any) -> Step:
+    """Give the step of an optimizer that has been in each of its phases, for which kernels and plans are there."""
+    optimizer = cls(params, **options_of(cls), **options)
+    for _ in cls.phases:
+        optimizer.step()
+    return optimizer.step
+
+
 def against_memory(cls: type[Optimizer], params: list[Tensor], reference: Tensor, rounds: int) -> dict[str, Any]:
     """Compare a step of four large matrices with the in-place product, and with the cautious step."""
-    steps: dict[str, Step] = {"plain": cls(params, **options_of(cls)).step, "memory": lambda: reference.mul_(1.0)}
+    steps: dict[str, Step] = {"plain": warm(cls, params), "memory": lambda: reference.mul_(1.0)}
     if "cautious" not in cls.refuses:
-        steps["cautious"] = cls(params, **options_of(cls), cautious=True).step
+        steps["cautious"] = warm(cls, params, cautious=True)
     times = take_turns(steps, dict.fromkeys(steps, 1), rounds)
     bytes_each = bytes_of_step(cls, "float32", (64, 128))
     moved = bytes_each * sum(param.numel() for param in params)
@@ -96,7 +104,7 @@ def against_memory(cls: type[Optimizer], params: list[Tensor], reference: Tensor
 def against_others(cls: type[Optimizer], params: list[Tensor], rounds: int) -> dict[str, Any]:
     """Compare a step of a model of 148 tensors with others'."""
     own = fit(cls, params)
-    steps = {"thalweg": cls(own, **options_of(cls)).step} | peers(cls, own)
+    steps = {"thalweg": warm(cls, own)} | peers(cls, own)
     times = take_turns(steps, dict.fromkeys(steps, MODEL.repeats), rounds)
     return {
         "model, ms": 1e3 * median(times["thalweg"]),
@@ -106,7 +114,7 @@ def against_others(cls: type[Optimizer], params: list[Tensor], rounds: int) -> d
 
 def small(cls: type[Optimizer], rounds: int) -> float:
     """Time a step of a small perceptron, in microseconds: the best of some runs, as others may be at work."""
-    step = cls(fit(cls, SMALL.params()), **options_of(cls)).step
+    step = warm(cls, fit(cls, SMALL.params()))
     return 1e6 * min(take_turns({"own": step}, {"own": SMALL.repeats}, 4 * rounds)["own"])
 
 
