@@ -78,9 +78,9 @@ def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
 
 
 def warm(cls: type[Optimizer], params: list[Tensor], **options: Any) -> Step:
-    """Give the step of an optimizer that has been in each of its phases, for which kernels and plans are there."""
+    """Give the step of an optimizer that has been in each of its phases twice: kernels and plans are there."""
     optimizer = cls(params, **options_of(cls), **options)
-    for _ in cls.phases:
+    for _ in cls.phases * 2:
         optimizer.step()
     return optimizer.step
 

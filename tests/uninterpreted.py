@@ -1,4 +1,4 @@
-"""Imported before Triton where kernels are compiled for a GPU: what was decided for its interpreter cannot be undone."""
+"""Imported before Triton where kernels are compiled for a GPU: what its interpreter was told cannot be undone."""
 
 import os
 
