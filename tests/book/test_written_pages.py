@@ -37,6 +37,20 @@ def test_links_lead_somewhere(page):
         assert there.exists() or there.relative_to(DOCS.resolve()).as_posix() in DERIVED, link
 
 
+def headings(page):
+    """Name what the headings of a page are linked by: small letters, and hyphens for spaces."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_to_headings_find_them(page):
+    found = [link.partition("#") for link in links(page.read_text()) if "#" in link and not link.startswith("http")]
+    for name, _, heading in found:
+        there = page.parent / name if name else page
+        assert not there.exists() or heading in headings(there), f"{name}#{heading}"
+
+
 def test_the_menu_has_every_written_page(tmp_path, monkeypatch):
     named = site.menu().split()
     assert all(page.relative_to(DOCS).with_suffix("").as_posix() in [*named, "menu"] for page in DOCS.rglob("*.md"))
