@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...formula import matmul, transpose
+from ...formula import eigenbasis, lerp, matmul, nearer_basis, sorted_columns, sorted_rows, transpose
 from .real import RealOptimizer
 
 
@@ -33,6 +33,27 @@ class BasesOptimizer(RealOptimizer):
     def has_right(self: Any):
         """Tell if columns have a basis."""
         return bool(self.is_matrix) and bool(self.ndim > 1) and bool(self.columns <= self.max_precondition_dim)
+
+    def followed(self: Any, seen, weight, exp_avg_sq, products_left, products_right, basis_left, basis_right):
+        """Take a matrix into the averages of products, and bring bases nearer to their eigenvectors where that is due.
+
+        Means of squares in the bases change places with the eigenvectors, which are kept in the order of their sizes.
+        """
+        if self.has_left():
+            products_left = lerp(products_left, matmul(seen, transpose(seen)), weight)
+            if self.phase == "first":
+                basis_left = eigenbasis(products_left, basis_left)
+            elif self.phase == "refresh":
+                basis_left, order = nearer_basis(products_left, basis_left)
+                exp_avg_sq = sorted_rows(exp_avg_sq, order)
+        if self.has_right():
+            products_right = lerp(products_right, matmul(transpose(seen), seen), weight)
+            if self.phase == "first":
+                basis_right = eigenbasis(products_right, basis_right)
+            elif self.phase == "refresh":
+                basis_right, order = nearer_basis(products_right, basis_right)
+                exp_avg_sq = sorted_columns(exp_avg_sq, order)
+        return exp_avg_sq, products_left, products_right, basis_left, basis_right
 
     def turned(self, x, basis_left, basis_right):
         """Write a matrix in the bases."""

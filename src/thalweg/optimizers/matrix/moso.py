@@ -6,14 +6,8 @@ from ...formula import (
     Left,
     Right,
     Unsigned,
-    eigenbasis,
     lerp,
-    matmul,
-    nearer_basis,
-    sorted_columns,
-    sorted_rows,
     sqrt,
-    transpose,
 )
 from ...hyper import Betas, Count, Decay, NonNegative
 from .bases import BasesOptimizer
@@ -56,20 +50,9 @@ class MOSO(BasesOptimizer):
         beta1, beta2 = self.betas
         momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
         weight = (1 - self.shampoo_beta) / (1 - self.shampoo_beta**self.step_count)
-        if self.has_left():
-            products_left = lerp(products_left, matmul(momentum_buffer, transpose(momentum_buffer)), weight)
-            if self.phase == "first":
-                basis_left = eigenbasis(products_left, basis_left)
-            elif self.phase == "refresh":
-                basis_left, order = nearer_basis(products_left, basis_left)
-                exp_avg_sq = sorted_rows(exp_avg_sq, order)
-        if self.has_right():
-            products_right = lerp(products_right, matmul(transpose(momentum_buffer), momentum_buffer), weight)
-            if self.phase == "first":
-                basis_right = eigenbasis(products_right, basis_right)
-            elif self.phase == "refresh":
-                basis_right, order = nearer_basis(products_right, basis_right)
-                exp_avg_sq = sorted_columns(exp_avg_sq, order)
+        exp_avg_sq, products_left, products_right, basis_left, basis_right = self.followed(
+            momentum_buffer, weight, exp_avg_sq, products_left, products_right, basis_left, basis_right
+        )
         exp_avg = lerp(exp_avg, momentum_buffer, 1 - beta1)
         turned = self.turned(momentum_buffer, basis_left, basis_right)
         exp_avg_sq = lerp(exp_avg_sq, turned * turned, 1 - beta2)

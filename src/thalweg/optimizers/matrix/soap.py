@@ -7,15 +7,9 @@ from ...formula import (
     Right,
     Sides,
     Unsigned,
-    eigenbasis,
     lerp,
-    matmul,
-    nearer_basis,
-    sorted_columns,
-    sorted_rows,
     sqrt,
     total_square,
-    transpose,
 )
 from ...hyper import Betas, Count, Decay, NonNegative
 from .bases import BasesOptimizer
@@ -70,20 +64,9 @@ class SOAP(BasesOptimizer):
         weight = 1 - (beta2 if self.shampoo_beta is None else self.shampoo_beta)
         if self.phase == "refresh":
             exp_avg = self.turned_back(exp_avg, basis_left, basis_right)
-        if self.has_left():
-            products_left = lerp(products_left, matmul(grad, transpose(grad)), weight)
-            if self.phase == "first":
-                basis_left = eigenbasis(products_left, basis_left)
-            elif self.phase == "refresh":
-                basis_left, order = nearer_basis(products_left, basis_left)
-                exp_avg_sq = sorted_rows(exp_avg_sq, order)
-        if self.has_right():
-            products_right = lerp(products_right, matmul(transpose(grad), grad), weight)
-            if self.phase == "first":
-                basis_right = eigenbasis(products_right, basis_right)
-            elif self.phase == "refresh":
-                basis_right, order = nearer_basis(products_right, basis_right)
-                exp_avg_sq = sorted_columns(exp_avg_sq, order)
+        exp_avg_sq, products_left, products_right, basis_left, basis_right = self.followed(
+            grad, weight, exp_avg_sq, products_left, products_right, basis_left, basis_right
+        )
         if self.phase == "refresh":
             exp_avg = self.turned(exp_avg, basis_left, basis_right)
         return param, exp_avg, exp_avg_sq, products_left, products_right, basis_left, basis_right
