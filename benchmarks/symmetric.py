@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 import thalweg
-from thalweg.engine import products
+from thalweg.engine.matrices import products
 from thalweg.engine.triton import newton_schulz as iteration
 from thalweg.engine.triton import symmetric
 from thalweg.engine.triton.symmetric import Tile, symmetric_product

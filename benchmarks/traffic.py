@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from thalweg.engine.choice import Choice, choose
-from thalweg.engine.gradients import ready
+from thalweg.engine.decisions.choice import Choice, choose
+from thalweg.engine.decisions.gradients import ready
 from thalweg.formula.expr import BLOCK
 from thalweg.formula.passes import passes
 from thalweg.formula.program import Program

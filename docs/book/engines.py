@@ -3,7 +3,7 @@
 import torch
 
 from thalweg import Optimizer
-from thalweg.engine.reasons import NO_LINES
+from thalweg.engine.decisions.reasons import NO_LINES
 
 from .traced import traced
 

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from thalweg import Optimizer
-from thalweg.engine.choice import Choice, choose
-from thalweg.engine.gradients import Ready
+from thalweg.engine.decisions.choice import Choice, choose
+from thalweg.engine.decisions.gradients import Ready
 from thalweg.hyper import REQUIRED
 
 

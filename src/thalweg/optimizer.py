@@ -15,7 +15,7 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hoo
 from . import engine
 from .arguments import defaults_of, merged, signature
 from .definition import check_options, check_rule, check_steps
-from .engine.reasons import checked_engine
+from .engine.decisions.reasons import checked_engine
 from .formula.around import surrounded
 from .formula.rule import Rule, rule_of
 from .formula.sides import Sides, first_against_rest

@@ -12,6 +12,7 @@ import thalweg
 
 ROOT = Path(thalweg.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
+ENGINE = sorted((ROOT / "engine").rglob("*.py"))
 
 MAY_IMPORT = {
     "annotations": set(),
@@ -72,6 +73,31 @@ leaves alone. A rule knows no state and no engine; a closure method is none: it 
 like, and multiplies vectors by the engine's compiled rows. A wrapper is none either: it puts other numbers into
 parameters for a while, as `state` does."""
 
+ROOMS = {
+    "commit": set(),
+    "operands": set(),
+    "closures": set(),
+    "before_steps": set(),
+    "on_disk": set(),
+    "pieces": set(),
+    "launches": {"commit", "operands", "pieces"},
+    "llvm": {"operands", "on_disk", "pieces"},
+    "triton": {"commit", "on_disk", "pieces", "launches"},
+    "matrices": {"commit", "pieces", "triton"},
+    "decisions": {"operands", "pieces", "triton"},
+    "eager": {"commit", "operands", "decisions"},
+    "javascript": {"decisions"},
+    "sharded": {"commit", "before_steps", "pieces", "matrices", "decisions", "eager"},
+    "totals": {"triton", "launches", "decisions", "eager", "sharded"},
+    "plans": {
+        *("commit", "operands", "pieces", "launches", "llvm", "triton", "matrices", "decisions", "eager", "sharded"),
+        "totals",
+    },
+    "explain": {"operands", "triton", "matrices", "decisions", "sharded", "plans"},
+    "__init__": {"closures", "before_steps", "decisions", "eager", "sharded", "totals", "plans", "explain"},
+}
+"""The same for the rooms of the engine: a kernel knows no plan, and the reference knows no kernel."""
+
 ONLY_IN = {
     "torch.distributed": "distributed",
     "llvmlite": "engine/llvm",
@@ -89,6 +115,10 @@ def part_of(path):
         if path.is_relative_to(ROOT / "optimizers" / part):
             return part
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def room_of(path):
+    return path.relative_to(ROOT / "engine").parts[0].removesuffix(".py")
 
 
 @cache
@@ -131,6 +161,13 @@ def test_parts_know_only_those_below(path):
     assert known - {part} <= MAY_IMPORT[part]
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_of_the_engine_know_only_those_below(room):
+    modules = {module for path in ENGINE if room_of(path) == room for module in imports(path)}
+    known = {module.split(".")[2] for module in modules if module.startswith("thalweg.engine.")}
+    assert known - {room} <= ROOMS[room]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_outside_modules_stay_where_they_belong(path):
     place = path.relative_to(ROOT).as_posix()
@@ -156,15 +193,17 @@ def test_a_rule_knows_the_vocabulary_alone():
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path
 
 
-def test_there_is_no_circle():
+@pytest.mark.parametrize("table", [MAY_IMPORT, ROOMS], ids=["parts", "rooms"])
+def test_there_is_no_circle(table):
     """In the order of the table, with `tools` last, every part knows earlier ones only."""
-    order = list(MAY_IMPORT)
-    for part, known in MAY_IMPORT.items():
+    order = list(table)
+    for part, known in table.items():
         assert all(order.index(other) < order.index(part) for other in known), part
 
 
 def test_every_part_stands_in_the_table():
     assert {part_of(path) for path in FILES} <= set(MAY_IMPORT)
+    assert {room_of(path) for path in ENGINE} == set(ROOMS)
 
 
 USE = """

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from thalweg import AdamW, Fromage
-from thalweg.engine import chunks, launch
+from thalweg.engine.launches import launch
+from thalweg.engine.pieces import chunks
 from thalweg.formula.rule import rule_of
 from thalweg.state.blocks import FEWEST
 

@@ -10,7 +10,8 @@ from torch.nn import Parameter
 
 import thalweg as optim
 from thalweg.distributed.owners import Loads, cost
-from thalweg.engine import owned_matrices, products
+from thalweg.engine.matrices import products
+from thalweg.engine.sharded import owned_matrices
 
 from .compared import divided
 from .processes import built_once, outcomes

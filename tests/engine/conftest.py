@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import eager, launch
+from thalweg.engine.eager import reference
+from thalweg.engine.launches import launch
 from thalweg.engine.llvm import memory
 from thalweg.formula.expr import walk
 from thalweg.formula.facts import known
@@ -203,4 +204,4 @@ def _compiled_only(monkeypatch):
     def refuse(optimizer, ready):
         pytest.fail(f"the eager engine was to update {len(ready)} parameters")
 
-    monkeypatch.setattr(eager, "step", refuse)
+    monkeypatch.setattr(reference, "step", refuse)

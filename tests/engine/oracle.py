@@ -10,7 +10,7 @@ import math
 import numpy as np
 import torch
 
-from thalweg.engine.rules import rule_for
+from thalweg.engine.decisions.rules import rule_for
 from thalweg.formula.expr import Constant, Reduction, Symbol, walk
 from thalweg.formula.facts import FACTS, known
 from thalweg.formula.matrix import MATRIX_FUNCTIONS

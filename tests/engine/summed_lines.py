@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thalweg.engine.lines import lines, pieces
+from thalweg.engine.pieces.lines import lines, pieces
 
 
 def shape_of(counts, scope):

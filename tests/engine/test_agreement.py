@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import build
 from thalweg.engine.llvm import kernel
+from thalweg.engine.plans import build
 from thalweg.optimizer import Optimizer
 
 ENGINES = ("auto", "eager")

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam, RProp
-from thalweg.engine import build, cache
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import kernel, load
+from thalweg.engine.on_disk import cache
+from thalweg.engine.plans import build
 
 
 @pytest.fixture

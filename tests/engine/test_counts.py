@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import launch
+from thalweg.engine.launches import launch
 from thalweg.formula import total
 from thalweg.optimizer import Optimizer
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import build
 from thalweg.engine.llvm import compile as compiler
 from thalweg.engine.llvm import image, kernel, load
+from thalweg.engine.plans import build
 
 
 @pytest.fixture

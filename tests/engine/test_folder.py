@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from thalweg.engine import cache, folder
+from thalweg.engine.on_disk import cache, folder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owners")
 OTHER = 12345

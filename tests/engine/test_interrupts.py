@@ -9,7 +9,9 @@ import torch
 
 import thalweg
 from thalweg import SGD, Adam, Muon
-from thalweg.engine import commit, eager, matrices
+from thalweg.engine import commit
+from thalweg.engine.eager import reference
+from thalweg.engine.matrices import between_passes
 
 ROOT = str(Path(thalweg.__file__).parent)
 ENGINES = ("auto", "eager")
@@ -101,7 +103,7 @@ def test_the_last_parameter_alone_is_wrong(engine):
 def test_a_failure_while_computing_changes_no_parameter_before(monkeypatch):
     """The eager engine computes all before it writes any."""
     optimizer, params = optimizer_of("eager", Adam)
-    working, seen = eager.Update.group, []
+    working, seen = reference.Update.group, []
 
     def broken(self):
         seen.append(1)
@@ -109,7 +111,7 @@ def test_a_failure_while_computing_changes_no_parameter_before(monkeypatch):
             raise torch.OutOfMemoryError("no memory left")
         return working(self)
 
-    monkeypatch.setattr(eager.Update, "group", broken)
+    monkeypatch.setattr(reference.Update, "group", broken)
     with pytest.raises(torch.OutOfMemoryError):
         optimizer.step()
     assert all(param.eq(0).all() for param in params)
@@ -131,13 +133,13 @@ def test_matrices_that_are_interrupted_are_done(monkeypatch):
     param = torch.nn.Parameter(torch.zeros(4, 6))
     optimizer = Muon([param], lr=1.0)
     param.grad = torch.randn(4, 6)
-    made = matrices.Matrices.make
+    made = between_passes.Matrices.make
 
     def interrupting(*arguments):
         signal.raise_signal(signal.SIGINT)
         made(*arguments)
 
-    monkeypatch.setattr(matrices.Matrices, "make", interrupting)
+    monkeypatch.setattr(between_passes.Matrices, "make", interrupting)
     with pytest.raises(KeyboardInterrupt):
         optimizer.step()
     assert param.ne(0).any()

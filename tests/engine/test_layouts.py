@@ -7,7 +7,7 @@ import torch
 from torch.testing._internal.two_tensor import TwoTensor
 
 from thalweg import SGD, Adam
-from thalweg.engine import launch
+from thalweg.engine.launches import launch
 
 SHAPE = (2, 3, 4, 5)
 

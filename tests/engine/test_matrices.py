@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import matrices
+from thalweg.engine.matrices import between_passes
 
 from .matrix_steps import AROUND, KEPT, check_steps
 
@@ -12,7 +12,7 @@ from .matrix_steps import AROUND, KEPT, check_steps
 @pytest.fixture(autouse=True)
 def _few_at_once(monkeypatch):
     """Sets of like parameters are worked on in pieces, as large ones are."""
-    monkeypatch.setattr(matrices, "MOST", 70)
+    monkeypatch.setattr(between_passes, "MOST", 70)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str)
@@ -62,7 +62,7 @@ def test_any_dense_layout(layout):
 
 
 def test_tensors_of_one_shape_may_lie_differently(monkeypatch):
-    monkeypatch.setattr(matrices, "MOST", 1000)
+    monkeypatch.setattr(between_passes, "MOST", 1000)
     start, gradients = torch.randn(2, 6, 6, 6), torch.randn(2, 6, 6, 6)
     alone = [
         torch.nn.Parameter(start[0].clone()),
@@ -81,7 +81,7 @@ def test_tensors_of_one_shape_may_lie_differently(monkeypatch):
 
 def test_matrices_share_their_memory(counted):
     """Sets of one shape are done together, and what waits between passes is used by the next."""
-    calls = counted(matrices.Matrices, "make")
+    calls = counted(between_passes.Matrices, "make")
     params = [torch.nn.Parameter(torch.randn(shape)) for shape in [(4, 5)] * 6 + [(5, 4)] * 2 + [(2, 2)]]
     optimizer = thalweg.Muon(params)
     for param in params:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from thalweg import Optimizer
-from thalweg.engine.choice import choose
-from thalweg.engine.gradients import Ready
+from thalweg.engine.decisions.choice import choose
+from thalweg.engine.decisions.gradients import Ready
 from thalweg.engine.llvm import render as llvm
 from thalweg.engine.triton import render as triton
 from thalweg.formula import Scalar, Unsigned, sqrt, total

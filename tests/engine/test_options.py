@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine.options import Options
+from thalweg.engine.launches.options import Options
 from thalweg.state.noted import NotedGroup
 
 GROUPS = 40

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from thalweg.engine import watch
+from thalweg.engine.plans import watch
 from thalweg.hyper import Count, NonNegative
 from thalweg.optimizer import Optimizer
 

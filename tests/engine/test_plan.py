@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import launch, watch
+from thalweg.engine.launches import launch
 from thalweg.engine.llvm import kernel, load
+from thalweg.engine.plans import watch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler")
 

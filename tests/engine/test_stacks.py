@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.engine import calculation
+from thalweg.engine.eager import calculation
 from thalweg.formula import matrix
 
 SHAPES = [(6, 6), (4, 4), (6, 6), (5,), (6, 6), (6, 2, 3)]

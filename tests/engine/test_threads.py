@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import chunks, launch
+from thalweg.engine.launches import launch
 from thalweg.engine.llvm import threads
+from thalweg.engine.pieces import chunks
 
 from ..traits import one_of_each
 from .conftest import CATALOGUE

@@ -8,16 +8,16 @@ from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
 from ..state.keeping import formats
-from .access import InGraph, InPlace
 from .before_steps import without_plans
 from .closures import evaluate
+from .decisions.gradients import phases, ready
+from .decisions.rules import OVERFLOWED, goes_ahead, has_overflowed, phase
+from .eager.access import InGraph, InPlace
 from .explain import explain
-from .gradients import phases, ready
-from .local_optimizer import LocalOptimizer, WholeNeededError, is_needed
-from .metrics import Metrics
-from .priming import forget_states, is_asked_for_states, make_states
-from .rules import OVERFLOWED, goes_ahead, has_overflowed, phase
-from .watch import Watch
+from .plans.watch import Watch
+from .sharded.local_optimizer import LocalOptimizer, WholeNeededError, is_needed
+from .sharded.priming import forget_states, is_asked_for_states, make_states
+from .totals.metrics import Metrics
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ..distributed.owned_parameter import OwnedParameter
-from . import products
-from .build import as_far_as_known
-from .choice import Choice, choose
-from .gradients import Ready, numbered, ready_to
-from .local_optimizer import LocalOptimizer, is_needed
+from .decisions.choice import Choice, choose
+from .decisions.gradients import Ready, numbered, ready_to
+from .matrices import products
 from .operands import PLAIN
+from .plans.build import as_far_as_known
+from .sharded.local_optimizer import LocalOptimizer, is_needed
 from .triton import available
 
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from ..engine.choice import Choice, choose
-from ..engine.gradients import Ready
+from ..engine.decisions.choice import Choice, choose
+from ..engine.decisions.gradients import Ready
 from ..formula.expr import BLOCK
 from ..formula.latex import latex
 from ..formula.passes import passes

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from thalweg.engine.choice import choose
-from thalweg.engine.gradients import Ready
+from thalweg.engine.decisions.choice import choose
+from thalweg.engine.decisions.gradients import Ready
 from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import rule_object
 from thalweg.formula.facts import FACTS, SHAPE

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import chunks, launch
+from thalweg.engine.launches import launch
+from thalweg.engine.pieces import chunks
 
 from ...traits import skip_where_refused
 from .. import oracle

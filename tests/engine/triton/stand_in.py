@@ -155,7 +155,7 @@ def fault(name, form):
     """Step twice, and say what is wrong."""
     import torch
 
-    from thalweg.engine.reasons import MATRICES, NO_LINES
+    from thalweg.engine.decisions.reasons import MATRICES, NO_LINES
     from thalweg.optimizer import registry
 
     cls, (dtype, options) = registry[name], FORMATS[form]

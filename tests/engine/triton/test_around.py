@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam, RMSProp
-from thalweg.engine import norm, plan
+from thalweg.engine.plans import plan
+from thalweg.engine.totals import norm
 
 from ..oracle import summed
 from .conftest import DEVICE

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine.choice import choose
-from thalweg.engine.gradients import ready
+from thalweg.engine.decisions.choice import choose
+from thalweg.engine.decisions.gradients import ready
 from thalweg.formula.passes import passes
 
 INEXACT = r"fma\.[a-z.]*f32|\.ftz|\.approx|div\.full|mad\.[a-z.]*f(32|64)|rsqrt|ex2|lg2"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam, RMSProp
-from thalweg.engine import build
+from thalweg.engine.plans import build
 from thalweg.engine.triton import kernel, tables, transfer
 from thalweg.engine.triton.device_launch import DeviceLaunch
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine import build
+from thalweg.engine.plans import build
 from thalweg.engine.triton import available, kernel
 
 from .conftest import DEVICE

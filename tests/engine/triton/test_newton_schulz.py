@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import thalweg
-from thalweg.engine import products
+from thalweg.engine.matrices import products
 from thalweg.engine.triton import newton_schulz as iteration
 from thalweg.engine.triton import symmetric
 from thalweg.engine.triton.newton_schulz import is_gathered, lengths, newton_schulz_

@@ -16,7 +16,7 @@ from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction
 from ...formula.ops import ROWS
 from ...formula.rule import initial_value
 from ...formula.trace import Formula
-from ..choice import Choice
+from ..decisions.choice import Choice
 from .rule import expression, reader
 from .text import LONGEST, RESERVED, block, free, literal, name_of
 

@@ -17,7 +17,7 @@ from ...formula.passes import hoist, program_of
 from ...formula.program import Program
 from ...formula.rule import Group, initial_value
 from ...formula.trace import NUMBER, Formula, evaluate, formula_of, symbolic
-from ..choice import Choice
+from ..decisions.choice import Choice
 from .render import render
 from .text import RESERVED, Values, bare, block
 

@@ -10,8 +10,8 @@ import torch
 
 from ...formula.expr import symbols
 from ...formula.trace import NUMBER, Formula
-from ..choice import Choice, choose
-from ..gradients import Ready
+from ..decisions.choice import Choice, choose
+from ..decisions.gradients import Ready
 
 
 @dataclass(frozen=True)

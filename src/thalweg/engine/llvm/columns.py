@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from ...formula.expr import BLOCK, Reduction
 from ...formula.program import Program
-from ..lines import Piece
-from ..row_layout import RowLayout
+from ..pieces.lines import Piece
+from ..pieces.row_layout import RowLayout
 from .context import CONTEXT
 from .elements import Loop
 from .pairwise import BOTH, fold

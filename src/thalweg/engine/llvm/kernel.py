@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ...formula.program import Program
-from ..row_layout import row_layout
+from ..pieces.row_layout import row_layout
 from . import finish, power, threads
 from .context import CONTEXT, ROW
 from .load import load

@@ -14,7 +14,7 @@ from ...formula.domains import ALONG_LINES
 from ...formula.expr import BLOCK, Expr, Reduction, Symbol, symbols
 from ...formula.program import Program
 from ...formula.rewrite import replaced
-from ..row_layout import RowLayout
+from ..pieces.row_layout import RowLayout
 from .columns import base, clear, fill, is_across, kind_of, partial, piece_words, rounded
 from .context import CONTEXT
 from .dtypes import FORMATS

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import cache
+from ..on_disk import cache
 from . import image
 from .target import target
 

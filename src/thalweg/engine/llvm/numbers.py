@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.program import Program
-from ..row_layout import RowLayout
+from ..pieces.row_layout import RowLayout
 from .context import CONTEXT
 from .dtypes import COMPUTE, FORMATS
 from .text import SMALL, Values, block, is_condition, name_of, word

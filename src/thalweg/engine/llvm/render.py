@@ -6,8 +6,8 @@ import torch
 
 from ...formula.expr import BLOCK
 from ...formula.program import Program
-from ..lines import Piece
-from ..row_layout import RowLayout, row_layout
+from ..pieces.lines import Piece
+from ..pieces.row_layout import RowLayout, row_layout
 from . import columns, lines
 from .blocks import definitions, walk_blocks
 from .context import CHUNK, CONTEXT, ROW

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ...formula.program import Program
-from ..launch import Row
+from ..launches.launch import Row
 from .given import GivenNumbers, is_given
 from .kernel import Kernel
 from .settings import ROWS

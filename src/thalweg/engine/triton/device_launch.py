@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,8 +14,7 @@ from torch import Tensor
 
 from ...formula.program import Program
 from ..commit import Change
-from ..launch import Row, place_gradient, shared_numbers
-from ..matrices import Matrices
+from ..launches.launch import Row, place_gradient, shared_numbers
 from . import device as devices
 from .available import quiet
 from .device_call import DeviceCall
@@ -23,6 +22,9 @@ from .device_options import DeviceOptions
 from .kernel import Kernel
 from .settings import WORD
 from .transfer import Mirror
+
+if TYPE_CHECKING:
+    from ..matrices.between_passes import Matrices
 
 GIVEN = attrgetter("given")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...formula.trace import as_float
-from ..options import Options
+from ..launches.options import Options
 
 
 class DeviceOptions(Options):

@@ -7,7 +7,7 @@ import torch
 from ...formula.expr import BLOCK, Expr, symbols
 from ...formula.program import Program
 from ...formula.random import ELEMENT
-from ..row_layout import RowLayout
+from ..pieces.row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given
 from .settings import WORD

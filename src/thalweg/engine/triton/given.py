@@ -10,7 +10,7 @@ import numpy as np
 from ...formula.facts import FACTS, SHAPE
 from ...formula.program import Program
 from ...formula.trace import evaluate
-from ..launch import Row
+from ..launches.launch import Row
 
 
 def is_fact(name: str) -> bool:

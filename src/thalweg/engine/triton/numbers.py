@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from ...formula.program import Program
-from ..row_layout import RowLayout
+from ..pieces.row_layout import RowLayout
 from .dtypes import FORMATS
 from .given import is_given
 from .text import Values, block, name_of

@@ -7,7 +7,7 @@ from textwrap import fill
 import torch
 
 from ...formula.program import Program
-from ..row_layout import row_layout
+from ..pieces.row_layout import row_layout
 from .elements import Pass, finish
 from .numbers import prepare
 from .settings import ROW

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from ..cache import directory
-from ..folder import Folder, opened
+from ..on_disk.cache import directory
+from ..on_disk.folder import Folder, opened
 
 
 def imported(text: str, name: str) -> ModuleType:

@@ -1,0 +1,1 @@
+"""What is decided for each parameter before a step: its formula, its engine, its kernels, or why it is refused."""

@@ -1,0 +1,186 @@
+"""Which parameters can be updated now; what cannot be is refused before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...formula.facts import FACTS, Known, known, size_name
+from ...state.keeping import CODED
+from ...state.names import name_in
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A parameter that has a gradient, and the group whose options it follows."""
+
+    group: dict[str, Any]
+    param: Tensor
+    grad: Tensor
+    index: int
+    """Its place among all parameters of the optimizer."""
+    owner: Any
+    """The class of the optimizer."""
+    phase: str | None = None
+    """Which phase of its work this step is, where the class has any."""
+
+    @cached_property
+    def options(self) -> Known:
+        """What a formula may ask while it is traced: the options of the group, and what is known of the parameter."""
+        found = known(self.owner, self.param, self.group)
+        return found if self.phase is None else found.at(self.phase)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What formulas may ask of a parameter, as numbers: its place, and what is known of it."""
+        sizes = map(size_name, range(self.param.dim()))
+        return {"param_index": float(self.index)} | {name: self.options[name] for name in (*FACTS, *sizes)}
+
+
+@dataclass(frozen=True)
+class Left:
+    """A parameter that is left to the eager engine from step to step: all but its gradient, which would live on."""
+
+    group: dict[str, Any]
+    param: Tensor
+    index: int
+    why: str
+
+
+def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
+    """Look again at the gradients of parameters that had some; another thread may just have taken one away."""
+    pairs = [(one, one.param.grad) for one in left]
+    items = [ready_to(optimizer, one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
+    for item in items:
+        _refuse(optimizer, item)
+    return items
+
+
+def ready(optimizer: Any) -> list[Ready]:
+    """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
+    found = list(_with_gradient(optimizer))
+    for item in found:
+        _refuse(optimizer, item)
+    return found
+
+
+def _with_gradient(optimizer: Any) -> Iterator[Ready]:
+    for index, (group, param) in enumerate(numbered(optimizer.param_groups), optimizer._first_index):
+        grad = param.grad
+        if grad is not None:
+            yield ready_to(optimizer, group, param, grad, index)
+
+
+def ready_to(optimizer: Any, group: dict[str, Any], param: Tensor, grad: Tensor, index: int) -> Ready:
+    """Say of a parameter what its next step will be."""
+    return Ready(group, param, grad, index, type(optimizer), phase_of(optimizer, group, param))
+
+
+def phase_of(optimizer: Any, group: Mapping[str, Any], param: Tensor) -> str | None:
+    """Say which phase a parameter's next step is; None where the class has no phases."""
+    owner = type(optimizer)
+    if not owner.phases:
+        return None
+    taken = optimizer.state[param].get("step") if param in optimizer.state else None
+    return str(owner.phase_of(group, 1 if taken is None else int(taken) + 1))
+
+
+def phases(optimizer: Any) -> tuple[str | None, ...]:
+    """Say which phase the next step of each parameter that has a gradient is; nothing where there are no phases."""
+    if not type(optimizer).phases:
+        return ()
+    pairs = numbered(optimizer.param_groups)
+    return tuple(phase_of(optimizer, group, param) for group, param in pairs if param.grad is not None)
+
+
+def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Tensor]]:
+    """Walk over all parameters, each with its group, in the order that numbers them."""
+    return ((group, param) for group in groups for param in group["params"])
+
+
+def _refuse(optimizer: Any, item: Ready) -> None:
+    fault = _memory_fault(item) or _layout_fault(type(optimizer), item) or _graph_fault(item)
+    refuse(optimizer, item, fault or _fault(item.param, item.grad))
+
+
+def refuse(optimizer: Any, item: Ready, fault: str | None) -> None:
+    """Raise RuntimeError if there is something wrong with a parameter."""
+    if fault:
+        name = name_in(optimizer.param_groups, item.param)
+        raise RuntimeError(f"{type(optimizer).__name__} cannot step {name}: {fault}")
+
+
+def _memory_fault(item: Ready) -> str | None:
+    """Say why a parameter has no numbers."""
+    if item.param.is_meta and item.group["fused"]:
+        return (
+            "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta "
+            "device: call model.to_empty(device=...) first"
+        )
+    return None
+
+
+def _layout_fault(owner: Any, item: Ready) -> str | None:
+    """Say why a gradient that is sparse, or is not, cannot be used."""
+    layout = item.grad.layout
+    if layout not in owner.layouts:
+        if layout == torch.strided:
+            return "it does not support dense gradients, please consider Adam instead"
+        others = " or ".join(owner.that_take(layout))
+        return f"it does not support sparse gradients (layout {layout}): " + (
+            f"{others} can, and so can layers made dense" if others else "none can"
+        )
+    if layout != torch.strided and item.group["differentiable"]:
+        return "differentiable=True needs dense gradients: call .to_dense() on its sparse one"
+    if layout != torch.strided and item.group.get("weight_decay"):
+        return "weight_decay option is not compatible with sparse gradients, as it changes every element: set it to 0"
+    return _whole_fault(item.group) if layout != torch.strided else None
+
+
+def _whole_fault(group: Mapping[str, Any]) -> str | None:
+    """Say which option concerns all elements of a parameter, and not only those that a sparse gradient names."""
+    wanted = {
+        "accumulate": group["accumulate"] > 1,
+        "ema_decay": group["ema_decay"] is not None,
+        "cautious": group["cautious"],
+        "gradient_centralization": group["gradient_centralization"],
+        "hyperball": group["hyperball"],
+        "lookahead": group["lookahead"] is not None,
+        "grokfast": group["grokfast"] is not None,
+        "state_dtype": group["state_dtype"] in CODED,
+    }
+    asked = [name for name, is_asked in wanted.items() if is_asked]
+    return f"{asked[0]}={group[asked[0]]!r} needs dense gradients: leave it out for sparse ones" if asked else None
+
+
+def _graph_fault(item: Ready) -> str | None:
+    """Say why autograd could not follow an update."""
+    if item.group["differentiable"] and item.param.is_leaf and item.param.requires_grad:
+        return (
+            "differentiable=True updates it in the graph, but a leaf Variable that requires grad is being used in an "
+            "in-place operation: pass the optimizer param.clone()"
+        )
+    return None
+
+
+def _fault(param: Tensor, grad: Tensor) -> str | None:
+    """Say what is wrong with a gradient, or nothing."""
+    if grad.shape != param.shape:
+        return f"its gradient has shape {tuple(grad.shape)}, but it has {tuple(param.shape)}: run backward() again"
+    if grad.dtype not in (param.dtype, _wanted_dtype(param, grad)):
+        return f"its gradient is {grad.dtype}, but it is {param.dtype}: run backward() again"
+    if grad.device != param.device:
+        return f"its gradient is on {grad.device}, but it is on {param.device}: run backward() again"
+    return None
+
+
+def _wanted_dtype(param: Tensor, grad: Tensor) -> Any:
+    """Say in what dtype the user wants a parameter's gradients; torch's None stands for any."""
+    # Only a leaf of the graph may be asked.
+    wanted = getattr(param, "grad_dtype", param.dtype) if param.is_leaf else param.dtype
+    return grad.dtype if wanted is None and grad.is_floating_point() == param.is_floating_point() else wanted

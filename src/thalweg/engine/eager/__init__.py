@@ -1,0 +1,1 @@
+"""The reference: a formula, calculated by torch."""

@@ -1,0 +1,235 @@
+"""A formula that multiplies matrices, calculated by its graph: in fewer calls of torch than its text makes.
+
+A moving average of products is one call, and so is any other moving average, or a step; what nothing reads any more
+gives its memory to what comes next. Each number is the text's within a few roundings.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ... import formula as words
+from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
+from ...formula.matrix import ON_LINES
+from ...formula.rewrite import gather_numbers, merge, rewrite
+from ...formula.symmetric_products import add_product, add_symmetric
+from ...formula.trace import Formula, option
+from ...formula.weighted_sums import WeightedSum, weighted_sums
+
+IN_PLACE: dict[str, Callable[..., Tensor]] = {
+    "add": torch.add,
+    "subtract": torch.sub,
+    "multiply": torch.mul,
+    "divide": torch.div,
+    "sqrt": torch.sqrt,
+}
+"""Operations that can write where an operand is."""
+
+STACKED = 3
+"""Dimensions of a stack of matrices: torch adds products to no other."""
+
+
+@dataclass(frozen=True)
+class Later:
+    """A moving average of products that is written where the state is, once everything else is known."""
+
+    old: Tensor
+    factors: tuple[Tensor, Tensor]
+    shares: tuple[float, float]
+    is_symmetric: bool
+
+    def new(self) -> Tensor:
+        """Calculate it as a tensor of its own."""
+        return self.into(torch.empty_like(self.old))
+
+    def into(self, out: Tensor) -> Tensor:
+        """Calculate it in a tensor, which may be the old one."""
+        add = add_symmetric if self.is_symmetric else add_product
+        return add(out if out.data_ptr() == self.old.data_ptr() else self.old, *self.factors, *self.shares, out)
+
+
+@cache
+def calculation_of(formula: Formula) -> Calculation | None:
+    """Make the calculation of a formula that multiplies; None if it says what has no place in one."""
+    nodes = list(walk(*formula.outputs.values()))
+    is_of_bits = any(node.kind == "bits" or getattr(node, "how", "") == "block_peak" for node in nodes)
+    return Calculation(formula) if formula.multiplies and not is_of_bits else None
+
+
+class Calculation:
+    """What is known of a formula's graph before there are numbers."""
+
+    def __init__(self, formula: Formula) -> None:
+        self.outputs = rewrite(merge(formula.outputs), gather_numbers)
+        self.sums = weighted_sums(self.outputs)
+        self.nodes = self._needed()
+        self.uses = Counter(operand for node in self.nodes for operand in self.operands(node))
+        self.uses.update(self.outputs.values())
+        given = {node for node in self.nodes if not _is_new(node)}
+        self.kept = given.union(*(self.operands(node) for node in given))
+        """What must not be written to: what was given, and what others may be views of."""
+
+    def operands(self, node: Expr) -> tuple[Expr, ...]:
+        """Give what a node is calculated from."""
+        return self.sums[node].operands if node in self.sums else node.operands
+
+    def _needed(self) -> list[Expr]:
+        """List the nodes in the order of their calculation, without those that are parts of a sum."""
+        found: dict[Expr, None] = {}
+
+        def visit(node: Expr) -> None:
+            if node not in found:
+                for operand in self.operands(node):
+                    visit(operand)
+                found[node] = None
+
+        for output in self.outputs.values():
+            visit(output)
+        return list(found)
+
+    @cached_property
+    def averages(self) -> frozenset[str]:
+        """Name the outputs that take products in, and that nothing else reads."""
+        return frozenset(
+            name
+            for name, node in self.outputs.items()
+            if self.uses[node] == 1 and node in self.sums and self.sums[node].adds_product_to(name)
+        )
+
+    def __call__(
+        self,
+        tensors: Mapping[str, Any],
+        options: Mapping[str, Any],
+        numbers: Mapping[str, float],
+        later: Collection[str],
+    ) -> dict[str, Any]:
+        """Calculate all outputs; of those among `later` that can wait, say how."""
+        waiting = {self.outputs[name] for name in self.averages.intersection(later)}
+        return _Run(self, tensors, options, numbers, waiting).outputs()
+
+
+def _is_new(node: Expr) -> bool:
+    """Tell if a node's tensor is made anew by it, and is no view of another."""
+    is_product = isinstance(node, MatrixFunction) and node.how == "matmul"
+    return is_product or (isinstance(node, Operation) and node.varies and node.op.name in IN_PLACE)
+
+
+class _Run:
+    """One calculation, with its tensors."""
+
+    def __init__(
+        self,
+        graph: Calculation,
+        tensors: Mapping[str, Any],
+        options: Mapping[str, Any],
+        numbers: Mapping[str, float],
+        waiting: set[Expr],
+    ) -> None:
+        self.graph, self.tensors, self.options, self.numbers = graph, tensors, options, numbers
+        self.waiting, self.left = waiting, Counter(graph.uses)
+        self.values: dict[Expr, Any] = {}
+        self.several: dict[tuple[Any, ...], Any] = {}
+        """The results of functions that have more than one."""
+
+    def outputs(self) -> dict[str, Any]:
+        """Calculate everything, and forget what nothing reads any more."""
+        for node in self.graph.nodes:
+            operands = self.graph.operands(node)
+            self.left.subtract(operands)
+            self.values[node] = self.value(node)
+            for operand in operands:
+                if not self.left[operand]:
+                    self.values.pop(operand, None)
+        return {name: self.values[node] for name, node in self.graph.outputs.items()}
+
+    def value(self, node: Expr) -> Any:
+        """Calculate one node."""
+        if isinstance(node, Constant):
+            return node.value
+        if isinstance(node, Symbol):
+            return self.symbol(node)
+        if node in self.graph.sums:
+            return self.sum(node, self.graph.sums[node])
+        given = [self.values[operand] for operand in node.operands]
+        if isinstance(node, Reduction):
+            return getattr(words, node.how)(*given)
+        return self.function(node, given) if isinstance(node, MatrixFunction) else self.operation(node, given)
+
+    def symbol(self, node: Symbol) -> Any:
+        """Find what was given: a tensor, a number of the parameter or of the step, or an option."""
+        if node.scope != "group" and node.name in self.tensors:
+            return self.tensors[node.name]
+        return self.numbers[node.name] if node.name in self.numbers else option(self.options, node)
+
+    def operation(self, node: Any, given: list[Any]) -> Any:
+        """Calculate with numbers, or with tensors, where one of these is if it can be."""
+        name, operands = node.op.name, node.operands
+        if not node.varies or (name == "where" and not isinstance(given[0], Tensor)):
+            return node.op.host(*given)
+        if name in ("add", "multiply") and not isinstance(given[0], Tensor):
+            given, operands = given[::-1], operands[::-1]
+        if name in IN_PLACE and isinstance(given[0], Tensor):
+            return IN_PLACE[name](*given, out=self.free(operands, given))
+        return node.op.torch(*given)
+
+    def function(self, node: MatrixFunction, given: list[Any]) -> Any:
+        """Call a function of whole matrices, and once for all its results."""
+        if node.how == "orthogonalize":
+            x, steps, eps, batch_dims, blocks, *coefficients = given
+            return words.orthogonalize(x, coefficients, steps, eps, batch_dims, blocks)
+        key = node.how, *map(id, node.operands)
+        made = self.several[key] if key in self.several else ON_LINES[node.how](*given)
+        if not isinstance(made, tuple):
+            return made
+        self.several[key] = made
+        return made[node.result]
+
+    def sum(self, node: Expr, found: WeightedSum) -> Any:
+        """Calculate a tensor and a share of another, in one call."""
+        old, new = self.values[found.old], [self.values[each] for each in found.new]
+        weight = 1.0 if found.weight is None else self.values[found.weight]
+        if not found.is_product:
+            return self.taken_in(found, old, new[0], weight)
+        left, right = new
+        scale = 1.0 if found.scale is None else self.values[found.scale]
+        # Each element of a product of two vectors is one product, to which a call for sums would add a rounding.
+        if left.shape[-1] == 1 or not left.dim() == right.dim() == old.dim() <= STACKED:
+            return self.taken_in(found, old, scale * ON_LINES["matmul"](left, right), weight)
+        beta = 1 - weight if found.how == "lerp" else 1.0
+        alpha = (-weight if found.how == "subtract" else weight) * scale
+        later = Later(old, (left, right), (beta, alpha), found.is_symmetric)
+        return later if node in self.waiting else later.new()
+
+    def taken_in(self, found: WeightedSum, old: Any, new: Any, weight: float) -> Any:
+        """Take one tensor into another."""
+        if found.how == "lerp" and old.dtype != new.dtype:
+            return old + weight * (new - old)
+        out = None if found.is_product else self.free((found.old, *found.new), [old, new])
+        if found.how == "lerp":
+            return torch.lerp(old, new, weight, out=out)
+        return (torch.add if found.how == "add" else torch.sub)(old, new, alpha=weight, out=out)
+
+    def free(self, nodes: tuple[Expr, ...], given: list[Any]) -> Tensor | None:
+        """Find a tensor that nothing reads any more, of the shape and dtype of the result."""
+        tensors = [each for each in given if isinstance(each, Tensor)]
+        for node, each in zip(nodes, given, strict=True):
+            is_free = isinstance(each, Tensor) and not self.left[node] and node not in self.graph.kept
+            if is_free and all(_fits(other, each) for other in tensors if other is not each):
+                return each  # type: ignore[no-any-return]
+        return None
+
+
+def _fits(other: Tensor, each: Tensor) -> bool:
+    """Tell if what is made of two tensors has the shape and the dtype of the second."""
+    shape = other.shape
+    if shape == each.shape or not shape:
+        return not shape or other.dtype == each.dtype
+    sizes = zip(reversed(shape), reversed(each.shape), strict=False)
+    return len(shape) <= each.dim() and other.dtype == each.dtype and all(one in (1, size) for one, size in sizes)

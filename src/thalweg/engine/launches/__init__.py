@@ -1,0 +1,1 @@
+"""One launch: its table, and the options in it."""

@@ -1,0 +1,293 @@
+"""One launch: the tables of all tensors that one formula's kernels update, and the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...distributed.local_parameter import LocalParameter
+from ...distributed.shards import Run
+from ...formula.expr import BLOCK
+from ...formula.program import Program
+from ...state.formats import PACKED
+from ...state.layout import lie_alike
+from ..commit import Change
+from ..operands import address
+from ..pieces import chunks
+from ..pieces.lines import Counts, pieces, size, table
+from ..pieces.seams import Seams
+from .options import Options
+
+if TYPE_CHECKING:
+    from ..llvm.kernel import Kernel
+    from ..matrices.between_passes import Matrices
+    from ..sharded.owned_matrices import OwnedMatrices
+
+ALONE = 65_536
+"""Below so many elements in all, waking a second thread costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A parameter in a launch: its tensors, and whether this is its first step."""
+
+    param: Tensor
+    state: dict[str, Any]
+    """What will be kept of it: it is put in place by the step that first changes it."""
+    options: int
+    """The address of its group's numbers."""
+    is_fresh: bool
+    numbers: dict[str, float]
+    """What formulas may ask of it."""
+    work: dict[str, Tensor]
+    """The tensors that wait between two passes for what a function of whole matrices makes of them, and the vectors."""
+    counts: Counts | None = None
+    """How many matrices, rows and columns it has, where its formula speaks of them."""
+
+    @property
+    def elements(self) -> int:
+        """The number of its real numbers."""
+        return self.param.numel() * self._parts
+
+    @property
+    def _parts(self) -> int:
+        return 2 if self.param.is_complex() else 1
+
+    @property
+    def runs(self) -> list[Run]:
+        """Where its numbers stand in the whole tensor: all in one piece, or those of a shard in several."""
+        whole = [Run(0, 0, self.param.numel())]
+        found = self.param.runs if isinstance(self.param, LocalParameter) else whole
+        return [Run(*(self._parts * word for word in run)) for run in found]
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """All but the gradient, by name."""
+        return {"param": self.param, **self.state, **self.work}
+
+    def address(self, name: str, program: Program, dtypes: Mapping[str, torch.dtype]) -> int:
+        """Give the address of a tensor or number to a kernel that was built for such dtypes."""
+        count = 1 if name in program.scalars else self.elements
+        if self.counts and name not in program.scalars:
+            count = size(self.counts, program.scope(name))
+        if name in program.blocks or dtypes[name] is PACKED:
+            blocks = getattr(self.param, "fragment_count", -(-count // BLOCK))
+            count = blocks * (1 if name in program.blocks else BLOCK)
+        return address(name, self.tensors[name], dtypes[name], count, self.param.device)
+
+
+class Call:
+    """One kernel, and everything that a call of it needs, at addresses that stay from step to step."""
+
+    def __init__(
+        self,
+        program: Program,
+        kernel: Kernel,
+        rows: Sequence[Row],
+        tables: Mapping[str, Any],
+        shared: Mapping[str, Any],
+        offset: int,
+    ) -> None:
+        self.program, self.kernel, self.rows, self.offset = program, kernel, rows, offset
+        self.tables, self.shared = tables, shared
+        self.table = np.array([self._words(index, row) for index, row in enumerate(rows)], np.int64)
+        self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
+        self.chunks, partial = tables["chunks"], 0
+        if program.has_lines:
+            self.chunks, partial = table(pieces([row.counts for row in rows if row.counts], program.domain))
+        self.partials = np.zeros((len(program.along), partial))
+        self.sums = np.zeros((len(self.chunks), max(len(program.totals), 1)))
+        self.totals = np.zeros((len(rows), max(len(program.totals), 1)))
+        self.context = self._context()
+        self.address = self.context.ctypes.data
+
+    @property
+    def states(self) -> Iterator[Tensor]:
+        """All that the kernel has the addresses of, beside parameters and gradients."""
+        for row in self.rows:
+            for name in (*self.kernel.layout.tensors, *self.kernel.layout.scalars):
+                if name in row.state:
+                    tensor: Tensor = row.state[name]
+                    yield tensor
+
+    def measured(self) -> dict[str, Any]:
+        """Give each sum that was taken, for each row."""
+        return {name: self.totals[:, place] for place, name in enumerate(self.program.totals)}
+
+    def _words(self, index: int, row: Row) -> list[int]:
+        """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
+        layout, dtypes = self.kernel.layout, self.kernel.dtypes
+        own = {name for name in (*layout.tensors, *layout.scalars) if name not in layout.scalars or name in row.state}
+        words = [
+            row.address(name, self.program, dtypes) if name in own else _address(self.shared[name], index)
+            for name in (*layout.tensors, *layout.scalars)
+        ]
+        return [*words, row.options + 8 * self.offset, 0]
+
+    def _context(self) -> Any:
+        own = {"rows": self.table, "slots": self.slots, "sums": self.sums, "totals": self.totals}
+        own |= {"chunks": self.chunks, "partials": self.partials}
+        words = {name: column.ctypes.data for name, column in {**self.tables, **own}.items()}
+        words |= {"row_count": len(self.rows), "chunk_count": len(self.chunks), "next_chunk": 0}
+        words["partial_count"] = self.partials.shape[1]
+        words |= self.kernel.externals
+        return np.array([words[name] for name in self.kernel.context], np.int64)
+
+    def change(self, is_small: bool) -> Change:
+        """Return what computes all of it."""
+        if is_small:
+            return partial(self.kernel.step_alone, self.address, 1)
+        return self.kernel.change(self.address, torch.get_num_threads())
+
+
+def _address(column: Any, index: int) -> int:
+    """Return where a row's number stands; the column may be one of a table."""
+    return int(column[index:].ctypes.data)
+
+
+class Launch:
+    """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
+
+    is_on_device = is_alone = False
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        grads: Sequence[Tensor],
+        options: Options,
+        updates: Sequence[tuple[Program, Kernel]],
+        measure: tuple[Program, Kernel] | None = None,
+        matrices: Matrices | OwnedMatrices | None = None,
+    ) -> None:
+        self.rows, self.options, self.matrices = rows, options, matrices
+        self.params = [row.param for row in rows]
+        self.is_small = sum(row.elements for row in rows) < ALONE
+        self.gradients = np.zeros(len(rows), np.int64)
+        programs = [program for program, _ in (*updates, *filter(None, [measure]))]
+        in_blocks = any(program.totals or program.blocks for program in programs)
+        found = chunks.table(chunks.chunks([row.runs for row in rows], in_blocks))
+        tables = {"gradients": self.gradients, "chunks": found}
+        # Apart from tables: a rule may call what it measures as it likes.
+        self.shared: dict[str, Any] = {
+            # A rule that keeps no count still knows its first step: the one that made its states.
+            "step": np.array([0.0 if row.is_fresh else 1.0 for row in rows]),
+        } | {name: np.array([row.numbers[name] for row in rows]) for name in shared_numbers(rows)}
+        offsets = [0, *accumulate(len(program.options) for program in programs)]
+        self.calls: list[Call] = []
+        for (program, kernel), offset in zip(updates, offsets, strict=False):
+            own = (
+                tables | {"chunks": chunks.table(chunks.chunks_of_seams(self.params))}
+                if program.finds_seams
+                else tables
+            )
+            self.calls.append(Call(program, kernel, rows, own, self.shared, offset))
+            self.shared.update(self.calls[-1].measured())
+        self.measure = measure and Call(*measure, rows, tables, self.shared, offsets[len(updates)])
+        self.seams: Seams | None = None
+        """What is shared of blocks that lie on several processes."""
+        self.relaid: list[tuple[Tensor, Tensor]] = []
+        self.find_gradients(grads)
+
+    @property
+    def sums_before(self) -> int:
+        """Count the passes before the last one that take sums, or have nothing to do with blocks on other processes."""
+        return sum(not call.program.finds_seams for call in self.calls) - 1
+
+    @property
+    def is_plain(self) -> bool:
+        """True if kernels alone update everything, one after the other, and nothing else is to be known."""
+        return not (self.measure or self.matrices or self.seams or self.calls[-1].program.totals)
+
+    @property
+    def functions(self) -> list[tuple[int, int]]:
+        """The functions of its kernels, in their order, and what each is called with."""
+        return [(call.kernel.address, call.address) for call in self.calls]
+
+    @property
+    def states(self) -> list[Tensor]:
+        """All that the kernels have the addresses of, beside parameters and gradients."""
+        calls = [*self.calls, *([self.measure] if self.measure else [])]
+        return list({id(tensor): tensor for call in calls for tensor in call.states}.values())
+
+    def find_gradients(self, grads: Sequence[Tensor]) -> None:
+        """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
+        self.relaid = []
+        for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
+            self.gradients[index] = place_gradient(param, grad, self.relaid)
+
+    def look_at_gradients(self) -> Any:
+        """Take the sum of the squares of each gradient."""
+        assert self.measure is not None
+        self._lay_out()
+        self.measure.change(self.is_small)()
+        return self.measure.measured()["grad_square"]
+
+    def measured(self) -> dict[str, Any]:
+        """Give what the last call has measured on its way, for each row."""
+        return self.calls[-1].measured()
+
+    @property
+    def needs_python(self) -> bool:
+        """True if machine code alone does not do it."""
+        return self.matrices is not None or not self.calls[0].kernel.is_machine_code
+
+    def prepare(self, stage: int) -> dict[str, Any]:
+        """Run a pass that only prepares the last one; give the sums that it has taken, for each row."""
+        if not stage:
+            self._lay_out()
+        call = self.calls[stage]
+        call.change(self.is_small)()
+        if self.matrices:
+            self.matrices.make(call.program)
+        return call.measured()
+
+    def stages(self, is_left_out: bool = False, is_prepared: bool = False) -> list[list[Change]]:
+        """Give what updates all of it, once gradients are laid out; what is to be left out does not come here.
+
+        Where something must be waited for, a stage ends: meanwhile other launches have their turn.
+        """
+        self._lay_out()
+        stages: list[list[Change]] = [[]]
+        for call in self.calls[-1:] if is_prepared else self.calls:
+            stages[-1].append(call.change(self.is_small))
+            for place, change in enumerate(self.matrices.changes(call.program) if self.matrices else ()):
+                if place:
+                    stages.append([])
+                stages[-1].append(change)
+        return stages
+
+    def done(self) -> None:
+        """Keep nothing alive that zero_grad frees."""
+        self.relaid = []
+
+    def _lay_out(self) -> None:
+        for place, grad in self.relaid:
+            place.copy_(grad)
+
+
+def in_turn(launches: Sequence[Sequence[Sequence[Change]]]) -> Iterator[Change]:
+    """Let launches take turns: all have their first stage before any has its second, so that nobody waits idly."""
+    for stage in range(max(map(len, launches), default=0)):
+        for launch in launches:
+            yield from launch[stage] if stage < len(launch) else ()
+
+
+def shared_numbers(rows: Sequence[Row]) -> list[str]:
+    """Name what is known of all parameters: sizes only of as many dimensions as each has."""
+    return [name for name in rows[0].numbers if all(name in row.numbers for row in rows)]
+
+
+def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:
+    """Return the address of a gradient, or of the place where a copy will lie like its parameter, in its dtype."""
+    place = grad
+    if not lie_alike(param, grad) or grad.dtype != param.dtype:
+        place = torch.empty_like(param, memory_format=torch.preserve_format, requires_grad=False)
+        relaid.append((place, grad.detach()))
+    return address("grad", place, param.dtype, param.numel(), param.device)

@@ -1,0 +1,1 @@
+"""Functions of whole matrices, between two passes."""

@@ -1,0 +1,1 @@
+"""How the work of a launch is cut into pieces for threads, and the table of its rows."""

@@ -1,0 +1,1 @@
+"""Which launches make a step, found once, and looked at anew before each step."""

@@ -1,0 +1,67 @@
+"""Kernels, built before anything changes; what cannot be built is told once, and left to the eager engine."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ...formula.program import Program
+from ..decisions.choice import Choice, Dtypes, Key
+from ..decisions.reasons import COMPILERS, WANTED, why_not_device
+from ..triton import available
+
+_failures: dict[Key, str] = {}
+"""The kernels that could not be built, and why: tried once, told once."""
+
+_told: set[str] = set()
+"""Why kernels were not used: told once."""
+
+
+def with_kernels(optimizer: Any, choice: Choice) -> Choice:
+    """See that the kernels are there, before anything changes; whatever goes wrong in a compiler, training goes on."""
+    _tell(optimizer, choice)
+    if choice.why_eager is None:
+        for key in choice.kernels:
+            _try(optimizer, key)
+    return as_far_as_known(choice)
+
+
+def as_far_as_known(choice: Choice) -> Choice:
+    """Leave to the eager engine what kernels were tried for, and could not be built."""
+    failures = (_failures.get(key) for key in choice.kernels)
+    return replace(choice, why_eager=choice.why_eager or next(filter(None, failures), None))
+
+
+def _tell(optimizer: Any, choice: Choice) -> None:
+    """Say once why an engine that was asked for cannot be had, and on a GPU whatever keeps its kernels from running."""
+    reason, param = choice.why_eager, choice.item.param
+    is_about_device = reason == why_not_device(optimizer.engine, param) and optimizer.engine in COMPILERS
+    is_on_gpu = param.device.type in available.DEVICES and reason not in WANTED
+    if reason and (is_about_device or is_on_gpu) and reason not in _told:
+        _told.add(reason)
+        warnings.warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}", RuntimeWarning, stacklevel=2)
+
+
+def _try(optimizer: Any, key: Key) -> None:
+    if key in _failures:
+        return
+    try:
+        kernel_for(*key)
+    except Exception as error:
+        _failures[key] = f"no kernel could be built: {error}"
+        name = type(optimizer).__name__
+        warnings.warn(f"{name} runs on the eager engine, as {_failures[key]}", RuntimeWarning, stacklevel=2)
+
+
+def kernel_for(program: Program, dtypes: Dtypes, compiler: str, device: torch.device) -> Any:
+    """Find the kernel of a program, or build it: only now is LLVM or Triton needed, and imported."""
+    if compiler == "triton":
+        from ..triton import kernel
+
+        return kernel.kernel_of(program, dtypes, device)
+    from ..llvm.kernel import kernel_of
+
+    return kernel_of(program, dtypes)

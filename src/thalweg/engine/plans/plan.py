@@ -1,0 +1,255 @@
+"""Which tensors go together: one launch for all that share a formula and formats, whatever their groups."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from operator import methodcaller
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...distributed.owners import Loads
+from ...formula.passes import passes
+from ...state.initial import complete
+from ...state.keeping import keeps_anything
+from ..commit import Change, InterruptsWaiting, commit, entries
+from ..decisions import capture
+from ..decisions.batches import batches
+from ..decisions.choice import Choice, choose
+from ..decisions.gradients import Left, Ready, again, refuse
+from ..decisions.rules import OVERFLOWED, accumulates, gathered, is_measured
+from ..eager import reference
+from ..eager.access import InPlace
+from ..eager.reference import Told, Update
+from ..launches.edits import check_groups
+from ..launches.launch import Launch, in_turn
+from ..pieces.workspace import Workspace
+from ..sharded import owned_matrices
+from ..sharded.local_optimizer import WholeNeededError
+from ..sharded.moments import AT_THE_END, FIRST_PASS, SEAMS, Layout
+from ..sharded.sharing import Sharing, is_local
+from ..totals import norm
+from ..totals.learning import learn
+from .build import with_kernels
+from .launch_of import launch_of
+
+REPEAT = methodcaller("repeat")
+
+
+@dataclass
+class Plan:
+    """How one set of parameters is updated, step after step."""
+
+    launches: list[Launch]
+    eager: list[Left]
+    """The parameters left to the eager engine; never a gradient, which would live on."""
+    accumulates: bool
+    """True if gradients are gathered over several steps."""
+    made: list[tuple[Tensor, dict[str, Any]]]
+    """The states that the first step puts in place, when it changes the parameters."""
+
+    layout: Layout = ()
+    """How many sums over sharded parameters processes add up, and when."""
+
+    @property
+    def is_plain(self) -> bool:
+        """True if running the launches' kernels is all there is to do."""
+        return not (self.eager or any(map(any, self.layout)) or self.accumulates) and all(
+            launch.is_plain for launch in self.launches
+        )
+
+    @property
+    def decides_on_device(self) -> bool:
+        """True if the devices themselves can leave a step out, and nobody else need know."""
+        on_device = all(launch.is_on_device for launch in self.launches)
+        return on_device and not (self.eager or any(map(any, self.layout)) or self.accumulates)
+
+    @cached_property
+    def only_launches(self) -> bool:
+        """True if a later step is what devices are given to do, and nothing else: nobody looks at gradients before."""
+        return self.decides_on_device and all(launch.is_alone for launch in self.launches)
+
+    @property
+    def needs_python(self) -> bool:
+        """True if machine code alone does not do it."""
+        more = self.eager or self.accumulates or any(launch.needs_python for launch in self.launches)
+        return bool(more)
+
+    def run(self, optimizer: Any) -> int:
+        """Update all of them, unless what is seen of their gradients forbids it; return how often states were put in.
+
+        Everything is made before anything changes: whatever fails before that leaves all as it was.
+        """
+        if self.only_launches and not (self.made or optimizer.learned or OVERFLOWED in optimizer.__dict__):
+            return self._launch_again(optimizer)
+        if optimizer._sharing:
+            optimizer._sharing.begin(self.layout)
+        if self.eager:
+            check_groups(optimizer)
+        items = again(optimizer, self.eager)
+        capture.refuse_eager(optimizer, items)
+        optimizer._metrics.begin()
+        is_left_out = self._is_left_out(optimizer, items)
+        if is_left_out is True:
+            return 0
+        first, *later = batches(optimizer, items) if items else [[]]
+        updates = reference.computed(optimizer, first)
+        prepared = self._prepared(optimizer._sharing)
+        stages = [launch.stages(is_left_out, launch in prepared) for launch in self.launches]
+        changes: list[Change] = [partial(self._prepare, optimizer._sharing, prepared)] if prepared else []
+        changes += in_turn(stages)
+        changes += [change for update in updates for change in update.changes]
+        puts_in = entries(optimizer, [*self.made, *reference.states(updates)])
+        conclusion = [] if later else [partial(self._conclude, optimizer, updates)]
+        commit(
+            [*changes, *puts_in, self.made.clear, *conclusion], self.needs_python or bool(prepared or optimizer.learned)
+        )
+        count = int(bool(puts_in)) + (self._step_later(optimizer, updates, later) if later else 0)
+        if optimizer.learned:
+            learn(optimizer)
+        elsewhere = optimizer._sharing and any(param.is_due for param in optimizer._sharing.owned)
+        if self.accumulates and (self.launches or items or elsewhere):
+            gathered(optimizer)
+        return count
+
+    def _launch_again(self, optimizer: Any) -> int:
+        """Update all of them where launches are all there is to do: where the host waits for nobody, it is brief."""
+        optimizer._metrics.begin()
+        with InterruptsWaiting():
+            deque(map(REPEAT, self.launches), maxlen=0)
+        return 0
+
+    def _prepared(self, sharing: Sharing | None) -> list[Any]:
+        """Find the launches of whose passes some wait for what all processes find."""
+        if not sharing or not (sharing.at(SEAMS) or any(map(any, self.layout[FIRST_PASS:]))):
+            return []
+        return [launch for launch in self.launches if any(map(is_local, launch.params))]
+
+    def _prepare(self, sharing: Sharing, launches: Sequence[Any]) -> None:
+        """Run the passes that all processes wait for, and share what they find."""
+        for moment in range(FIRST_PASS, len(self.layout)):
+            stage = moment - FIRST_PASS
+            found = [(launch.params, launch.prepare(stage)) for launch in launches if stage < launch.sums_before]
+            if sharing.at(moment):
+                sharing.add(moment, [(params, list(sums.values())) for params, sums in found])
+        if sharing.at(SEAMS):
+            with_seams = [launch for launch in launches if launch.seams]
+            for launch in with_seams:
+                launch.prepare(launch.sums_before)
+            sharing.add_peaks([launch.seams for launch in with_seams if launch.seams])
+
+    def _step_later(self, optimizer: Any, updates: Sequence[Update], batches: Sequence[Sequence[Ready]]) -> int:
+        """Step what is too much to be computed at once; return how often states were put in."""
+        done = [reference.step(optimizer, batch) for batch in batches]
+        self._conclude(optimizer, updates, [each for _, told in done for each in told])
+        return sum(count for count, _ in done)
+
+    def _add_up(self, optimizer: Any, updates: Sequence[Update], later: Sequence[Told]) -> None:
+        """Add up what the last passes have measured on their way, here and on other processes."""
+        sharing = optimizer._sharing
+        if sharing and sharing.at(AT_THE_END):
+            tables: list[Told] = [(launch.params, list(launch.measured().values())) for launch in self.launches]
+            # What an owner has measured of a whole parameter is the sum, and stays as it is.
+            tables += [*reference.told(updates), *later]
+            for name, number in sharing.measured_elsewhere(sharing.add(AT_THE_END, tables)):
+                optimizer._metrics.add(name, number)
+
+    def _conclude(self, optimizer: Any, updates: Sequence[Update], later: Sequence[Told] = ()) -> None:
+        """Take note of what was measured, and let go of gradients."""
+        self._add_up(optimizer, updates, later)
+        for launch in self.launches:
+            launch.done()
+            for name, sums in launch.measured().items():
+                optimizer._metrics.take(name, sums, launch.params)
+        if updates:
+            reference.note(optimizer, updates)
+
+    def _is_left_out(self, optimizer: Any, items: Sequence[Ready]) -> Any:
+        """Find out if the step is to be left out; where only devices need know, they alone do, from a tensor."""
+        found = norm.take(optimizer, self.launches, items) if is_measured(optimizer) else False
+        if not self.decides_on_device:
+            if found:
+                norm.forget_what_is_not_finite(optimizer)
+            return bool(found)
+        flags = [flag for flag in (found, optimizer.__dict__.get(OVERFLOWED)) if isinstance(flag, Tensor)]
+        if len(flags) < 2:
+            return flags[0] if flags else found
+        return sum(flag.to(flags[0].device, torch.float32).reshape(1) for flag in flags)
+
+
+def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
+    """Plan the update of parameters; what no kernel can be built for is left to the eager engine, with a warning.
+
+    Raises RuntimeError for what no engine can update, TypeError or ValueError for an option that was edited and is out
+    of its range; then nothing is changed.
+    """
+    check_groups(optimizer)
+    choices = choose(optimizer, items)
+    for choice in choices:
+        refuse(optimizer, choice.item, choice.fault)
+    if any(choice.compiler == "triton" for choice in choices):
+        capture.refuse_first_step(optimizer)
+    choices = [with_kernels(optimizer, choice) for choice in choices]
+    refuse_sums(choices)
+    space = Workspace()
+    states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
+    loads: dict[Any, Loads] = {}
+    launches = [launch_of(optimizer, found, states, space, loads) for found in _together(choices)]
+    made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
+    left = [_left(choice) for choice in choices if choice.why_eager]
+    layout = optimizer._sharing.planned() if optimizer._sharing else ()
+    return Plan(launches, left, accumulates(optimizer), made, layout)
+
+
+def refuse_sums(choices: Sequence[Choice]) -> None:
+    """Raise WholeNeededError where the eager engine would sum over a shard alone, or take it for a whole matrix."""
+    left = [choice for choice in choices if choice.why_eager and is_local(choice.item.param)]
+    needy = [
+        choice
+        for choice in left
+        if choice.measure
+        or any(each.totals or each.seams for each in passes(choice.program))
+        or owned_matrices.are_divided(choice.program, choice.item.param, choice.item.group)
+    ]
+    if needy:
+        raise WholeNeededError({choice.item.index: choice.why_eager or "" for choice in needy})
+
+
+def _left(choice: Choice) -> Left:
+    item = choice.item
+    return Left(item.group, item.param, item.index, choice.why_eager or "")
+
+
+def _completed(choice: Choice) -> dict[str, Any]:
+    """Give all that will be kept of a parameter; what is there already is the very same."""
+    item, formula, state = choice.item, choice.program.formula, dict(choice.state)
+    if keeps_anything(formula, choice.kept):
+        complete(state, formula, item.param, choice.kept, InPlace.reader(item.group))
+    return state
+
+
+def _is_changed(choice: Choice, states: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Tell if a parameter will have other states than it has."""
+    state = states.get(id(choice), choice.held)
+    return state.keys() != choice.held.keys() or any(choice.held[name] is not value for name, value in state.items())
+
+
+def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
+    """Find those that go into one launch, the largest first; where matrices are made, they lie alike, and are few."""
+    sets: dict[Any, list[Choice]] = {}
+    for choice in choices:
+        if not choice.why_eager:
+            sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
+    parts = (part for found in sets.values() for part in (_parts(found) if found[0].matrices else [found]))
+    return sorted(parts, key=lambda part: -len(part) * part[0].whole_numel if part[0].matrices else 0)
+
+
+def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
+    """Cut a set of like parameters into as large pieces as are worked on at once."""
+    count = owned_matrices.at_once(choices[0])
+    for place in range(0, len(choices), count):
+        yield choices[place : place + count]

@@ -1,0 +1,209 @@
+"""What a plan takes for granted, looked up anew before each step: the cheaper, the faster small models train."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, compress
+from operator import attrgetter, is_
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from ...state.entries import States
+from ...state.layout import extent, spans
+from ..decisions.gradients import Ready, phases
+from ..decisions.residues import drop, note, residues
+from ..decisions.rules import SCALE, phase
+from ..launches.launch import Launch
+from ..operands import facts
+from .plan import plan
+
+GRAD = attrgetter("grad")
+ADDRESS = Tensor.data_ptr
+PARAMS = "params"
+
+
+class Watch:
+    """A plan, and the objects, and all that was checked of their memory, for which it was made."""
+
+    def __init__(self, optimizer: Any, items: Sequence[Ready]) -> None:
+        if type(optimizer.state) is not States:
+            optimizer.state = States(optimizer.state)
+        self.plan = plan(optimizer, items)
+        self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
+        self.phase, self.phases = phase(optimizer), phases(optimizer)
+        self.groups = list(optimizer.param_groups)
+        self.params = list(_params(self.groups))
+        self.options = [launch.options for launch in self.plan.launches]
+        self.compiled = [param for launch in self.plan.launches for param in launch.params]
+        self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
+        self.written = self.compiled + self.kept
+        self.residues = residues((row.param, row.state) for launch in self.plan.launches for row in launch.rows)
+        self.addresses, self.facts = list(map(ADDRESS, self.written)), list(map(facts, self.written))
+        self.room = Room(self.written)
+        # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
+        is_small = all(launch.is_small for launch in self.plan.launches)
+        self.runs_at_once = self.plan.is_plain and is_small and not optimizer.learned
+        # One call needs nothing held; and memory of a device is freed in the order of its work.
+        self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
+        self.state, self.changes = optimizer.state, optimizer.state.changes.count
+        self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
+        grads = {id(item.param): item.grad for item in items}
+        self.has_grad = [id(param) in grads for param in self.params]
+        self.grad_facts = [facts(grads[id(param)]) for param in self.params if id(param) in grads]
+        self.look = self._look([grads[id(param)] for param in self.compiled])
+
+    def run(self, optimizer: Any) -> None:
+        """Run the plan; the states that it puts in place are no change to it."""
+        drop(optimizer, self.residues)
+        # Autograd is told that the parameters are about to change.
+        increment_version(self.compiled)
+        self.changes += self.plan.run(optimizer)
+        note(optimizer, self.residues)
+
+    def concerns(self, optimizer: Any) -> bool:
+        """Tell if these are still the parameters, groups and states of the optimizer; if not, they never will be."""
+        groups = optimizer.param_groups
+        return (
+            _same(groups, self.groups)
+            and _same(_params(groups), self.params)
+            and optimizer.state is self.state
+            and self.state.changes.count == self.changes
+        )
+
+    def step_at_once(self, optimizer: Any) -> bool:
+        """Take the step if the plan still fits, and one call does it all; False if not, and nothing has changed."""
+        return not self.residues and self._fits(optimizer) and self.look() != 0
+
+    def step(self, optimizer: Any) -> bool:
+        """Take the step if the plan still fits; False if it does not, and nothing has changed."""
+        if not self._fits(optimizer):
+            return False
+        # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
+        grads = gradients_of(self.held)
+        if self.residues:
+            drop(optimizer, self.residues)
+        if self.look() and _same(gradients_of(self.held), grads):
+            if not self.runs_at_once:
+                self.changes += self.plan.run(optimizer)
+            note(optimizer, self.residues)
+            return True
+        return self._step_after_all(optimizer)
+
+    def _fits(self, optimizer: Any) -> bool:
+        """Tell if nothing but tensors can be other than it was."""
+        # Through the class, each attribute would take twice as long.
+        own = optimizer.__dict__
+        groups, state = own["param_groups"], self.state
+        if (
+            own["state"] is not state
+            or state.changes.count != self.changes
+            or own["engine"] != self.engine
+            or (SCALE in own["_step_numbers"]) != self.is_scaled
+            or not _same(groups, self.groups)
+            or not _same(_params(groups), self.params)
+            or (self.has_phases and phase(optimizer) != self.phase)
+            or (self.phases and phases(optimizer) != self.phases)
+        ):
+            return False
+        # A loop costs half as much as all() of a generator.
+        for options in self.options:  # noqa: SIM110
+            if not options.refresh():
+                return False
+        return True
+
+    def _step_after_all(self, optimizer: Any) -> bool:
+        """Look at all tensors through Python; take the step if all that changed is where the gradients are."""
+        grads = gradients_of(self.params)
+        found = {id(param): grad for param, grad in zip(self.params, grads, strict=True)}
+        compiled = [found[id(param)] for param in self.compiled]
+        if not (self._tensors_hold(grads) and all(map(self.room.has, compiled))):
+            return False
+        for launch in self.plan.launches:
+            launch.find_gradients([found[id(param)] for param in launch.params])
+        self.look = self._look(compiled)
+        # Where one call does it, no other thread can come between the noting of addresses and their use.
+        if not self.runs_at_once:
+            self.run(optimizer)
+            return True
+        is_done = self.look() != 0
+        note(optimizer, self.residues)
+        return is_done
+
+    def _tensors_hold(self, grads: Sequence[Any]) -> bool:
+        if (list(map(ADDRESS, self.written)), list(map(facts, self.written))) != (self.addresses, self.facts):
+            return False
+        return [grad is not None for grad in grads] == self.has_grad and self.grad_facts == list(
+            map(facts, compress(grads, self.has_grad))
+        )
+
+    def _look(self, grads: Sequence[Tensor]) -> Callable[[], int]:
+        """Make the quick look at all tensors, where there is one."""
+        launches = self.plan.launches
+        # Only now is LLVM needed, and imported.
+        from ..llvm import look, memory
+
+        seen = [*self.written, *grads]
+        if not (launches and memory.is_possible() and all(map(memory.is_seen, seen))) or self._is_relaid():
+            self.runs_at_once = False
+            return lambda: 0
+        compiled = set(map(id, self.compiled))
+        pairs = zip(self.params, self.has_grad, strict=True)
+        others = [(param, has_grad) for param, has_grad in pairs if id(param) not in compiled]
+        targets = list(chain.from_iterable(map(_targets, launches)))
+        small = [function for launch in launches for function in launch.functions] if self.runs_at_once else []
+        try:
+            return look.Look(self.compiled, grads, targets, self.kept, others, small).glance()
+        except Exception:
+            # It is a short cut; whatever goes wrong with it, Python does the looking.
+            self.runs_at_once = False
+            return lambda: 0
+
+    def _is_relaid(self) -> bool:
+        return any(launch.relaid for launch in self.plan.launches)
+
+
+class Room:
+    """The memory between what is written, where gradients may lie."""
+
+    def __init__(self, written: Sequence[Tensor]) -> None:
+        pieces = spans(written)
+        self.starts, self.stops = [start for start, _ in pieces], [stop for _, stop in pieces]
+
+    def has(self, grad: Tensor) -> bool:
+        """Tell if a gradient lies there."""
+        if not grad.numel():
+            return True
+        start, stop = extent(grad)
+        after = bisect_right(self.stops, start)
+        return after == len(self.starts) or stop <= self.starts[after]
+
+
+def gradients_of(params: Sequence[Tensor]) -> list[Any]:
+    """Give the gradient of each; a class of its own would be asked each time whether it does things its own way."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return list(map(GRAD, params))
+
+
+def _targets(launch: Launch) -> Iterator[int]:
+    """Give the addresses of the places where a launch has the addresses of its gradients."""
+    start, size = launch.gradients.ctypes.data, launch.gradients.itemsize
+    return (start + size * index for index in range(len(launch.params)))
+
+
+def _same(found: Sequence[Any], known: Sequence[Any]) -> bool:
+    """Tell if these are the very same objects; most optimizers have one group."""
+    count = len(known)
+    if len(found) != count:
+        return False
+    return found[0] is known[0] if count == 1 else all(map(is_, found, known))
+
+
+def _params(groups: Sequence[dict[str, Any]]) -> list[Tensor]:
+    if len(groups) == 1:
+        params: list[Tensor] = groups[0][PARAMS]
+        return params
+    return list(chain.from_iterable([group[PARAMS] for group in groups]))

@@ -1,0 +1,1 @@
+"""Steps of parameters of which each process has a part."""

@@ -1,0 +1,299 @@
+"""An optimizer of sharded parameters as this process sees it: plain parameters over the memory that it has.
+
+A formula never sees shards, and what plans and takes a step need not either: it is given local parameters, which know
+their place in the whole, live views of the groups, and what is here of each state. Nothing goes through DTensor.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import chain
+from operator import attrgetter, call, is_
+from typing import Any
+from weakref import ref
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from ...distributed import owned_states
+from ...distributed.local_parameter import LocalParameter, local_parameter
+from ...distributed.owned_parameter import OwnedParameter
+from ...distributed.shards import is_sharded
+from ...state.entries import States
+from ...state.layout import whole
+from ...state.names import name_in
+from ...state.noted import GATHERED, Log, SeenGroup
+from ...state.parts import taken
+from ...state.sharded import faults, local_states, whole_states
+from ..before_steps import without_plans
+from ..commit import InterruptsWaiting
+from ..decisions.gradients import numbered
+from ..decisions.rules import OBSERVING, OVERFLOWED, SCALE
+from .local_gradients import gradient, is_like, part_of_gradient
+from .owned_matrices import OwnedMatrices
+from .owned_wholes import OwnedWholes
+from .parts_and_wholes import local_of, needs_lines, why_whole
+from .priming import make_states
+from .sharing import ChangedError, Sharing
+
+ADDRESS = Tensor.data_ptr
+GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
+SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
+
+NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
+"""Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
+
+
+class WholeNeededError(Exception):
+    """Raised before anything changes where no kernel can be built for a shard whose sums only kernels share."""
+
+    def __init__(self, whole: Mapping[int, str]) -> None:
+        super().__init__(f"parameters {list(whole)} need their whole")
+        self.whole = whole
+
+
+def is_needed(optimizer: Any) -> bool:
+    """Tell if some parameter of an optimizer is sharded, or is to be stepped by parts."""
+    return optimizer._division is not None or any(
+        is_sharded(param) for group in optimizer.param_groups for param in group["params"]
+    )
+
+
+class LocalOptimizer:
+    """The local optimizer, and what it shares with the one that the user has."""
+
+    def __init__(self, optimizer: Any, whole: Mapping[int, str] | None = None) -> None:
+        """Leave those whole that are known to need it, by the place of each among all parameters, and why."""
+        self.whole = dict(whole or {})
+        self.groups = list(optimizer.param_groups)
+        self.params = [param for _, param in numbered(self.groups)]
+        # What torch has to do for these is torch's, by dispatch, and needs their whole.
+        self.division = optimizer._division
+        self.locals = {
+            id(param): own
+            for place, (group, param) in enumerate(numbered(self.groups))
+            if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
+        }
+        others = [pair for pair in numbered(self.groups) if id(pair[1]) not in self.locals]
+        self.wholes = OwnedWholes([param for group, param in others if needs_lines(optimizer, group, param)])
+        self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
+        self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
+        self.dtensors = list(filter(is_sharded, self.sharded))
+        self.divided = [param for param in self.sharded if not is_sharded(param)]
+        self.memory, self.addresses = list(map(LOCAL, self.dtensors)), list(map(ADDRESS, self.divided))
+        self.refs: list[Any] = [_none] * len(self.own)
+        self.specs: list[Any] = [None] * len(self.own)
+        self.optimizer = object.__new__(type(optimizer))
+        groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
+        self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
+        self.optimizer.__dict__.update(without_plans(Log()))
+        is_shared = self.own or self.wholes.own
+        self.optimizer._sharing = Sharing(self.optimizer, self.wholes.bring) if is_shared else None
+        self.outside: Any = None
+        self.seen_outside = self.seen_inside = 0
+        self._take_states(optimizer)
+
+    def _local(self, param: Tensor) -> Tensor:
+        key = id(param)
+        return self.locals[key] if key in self.locals else self.wholes.own.get(key, param)
+
+    def fits(self, optimizer: Any) -> bool:
+        """Tell if these are still the groups and parameters, where they were."""
+        groups = optimizer.param_groups
+        return (
+            len(groups) == len(self.groups)
+            and all(map(is_, groups, self.groups))
+            and _same(list(chain.from_iterable([group["params"] for group in groups])), self.params)
+            and all(map(is_, map(LOCAL, self.dtensors), self.memory))
+            and (not self.divided or list(map(ADDRESS, self.divided)) == self.addresses)
+            and optimizer._division is self.division
+        )
+
+    def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
+        """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
+        one = self.optimizer
+        if one._sharing:
+            one._sharing.is_silent = True
+        with NO_OVERRIDES():
+            self._take_gradients(optimizer)
+        self.wholes.begin(partial(self._gradient, optimizer))
+        self._take_numbers(optimizer)
+        if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
+            self._take_states(optimizer)
+        if one._watch is None or self.divided or self.wholes.own:
+            with InterruptsWaiting():
+                self._take(take)
+                self._show_states(optimizer)
+                self._gather_parameters()
+                self.wholes.put()
+        else:
+            take(one)
+            if one.state.changes.count != self.seen_inside:
+                with InterruptsWaiting():
+                    self._show_states(optimizer)
+        increment_version(self.dtensors)
+
+    def _take(self, take: Callable[[Any], None]) -> None:
+        """Take a step, or make the states of one; what owners have not yet had is brought to them first."""
+        if take is make_states:
+            self.wholes.bring(is_changed=True)
+        try:
+            take(self.optimizer)
+        except ChangedError:
+            self.optimizer._watch = None
+            self.optimizer._plans.clear()
+            take(self.optimizer)
+
+    def _gather_parameters(self) -> None:
+        """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
+        for param in self.divided:
+            # It is a view of the user's gradient, which is theirs to free.
+            self.locals[id(param)].grad = None
+        if self.divided and not self.groups[0].get(GATHERED):
+            self.division.gather(self.divided)
+            versions = self.optimizer._versions
+            versions.update({id(own): own._version for own in self.own if id(own) in versions})
+
+    def fail(self, error: Exception) -> None:
+        """Tell other processes that this one cannot step, where they wait for it."""
+        if self.optimizer._sharing:
+            self.optimizer._sharing.fail(error)
+
+    def explain(self) -> Iterator[str]:
+        """Say what is sharded how, what is stepped as a whole and why, and what processes tell each other in a step."""
+        kinds = Counter(own.shard.words for own in self.own)
+        for words, count in kinds.items():
+            yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"
+        for place, (group, param) in enumerate(numbered(self.groups)):
+            if is_sharded(param) and not (id(param) in self.locals or id(param) in self.wholes.own):
+                why = self.whole.get(place) or why_whole(self.optimizer, group, local_parameter(param))
+                yield f"{name_in(self.groups, param)} is stepped as a whole, by torch's dispatch, because {why}"
+        collectives = list(self._collectives())
+        yield from collectives or ["a step takes no collective"]
+
+    def _collectives(self) -> Iterator[str]:
+        """Say what processes tell each other in a step."""
+        yield from self.wholes.explain()
+        launches = self.optimizer._watch.plan.launches if self.optimizer._watch else ()
+        yield from (launch.matrices.words for launch in launches if isinstance(launch.matrices, OwnedMatrices))
+        yield from self.optimizer._sharing.explain() if self.optimizer._sharing else ()
+        if self.divided:
+            yield self.division.explain(self.divided)
+
+    def publish(self, optimizer: Any) -> None:
+        """Let all processes have the states that owners have, divided as parameters are: all must ask at once."""
+        for param, own in self.wholes.pairs:
+            if param in optimizer.state:
+                state = self.everywhere(param, optimizer.state[param])
+                optimizer.state[param] = {name: owned_states.divided(own, value) for name, value in state.items()}
+
+    def everywhere(self, param: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Give all processes the states of a parameter that one of them steps: all must ask at the same time."""
+        own = self.wholes.own.get(id(param))
+        return dict(state) if own is None else owned_states.everywhere(own, state)
+
+    def _take_numbers(self, optimizer: Any) -> None:
+        """Take over what a scaler and the user may have set on the optimizer."""
+        here, there = self.optimizer.__dict__, optimizer.__dict__
+        here["engine"] = there["engine"]
+        for name in (SCALE, OVERFLOWED, OBSERVING):
+            if name in there:
+                here[name] = there[name]
+            elif name in here:
+                del here[name]
+
+    def _take_gradients(self, optimizer: Any) -> None:
+        """Let each local parameter have what is here of its gradient, as long as that lives."""
+        grads = list(map(GRAD, self.sharded))
+        if all(map(is_, map(call, self.refs), grads)):
+            return
+        try:
+            own, specs = list(map(LOCAL, grads)), list(map(SPEC, grads))
+        except AttributeError:
+            own, specs = [], []
+        # Torch has one description for all gradients of a parameter, so it is as it was, step after step.
+        if not specs or not all(map(is_, specs, self.specs)) or set(map(type, own)) != {Tensor}:
+            own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
+            self.specs = specs if all(map(is_like, self.sharded, grads)) else [None] * len(specs)
+        deque(map(SET_GRAD, self.own, own), maxlen=0)
+        # What was added up anew is not what the gradient itself has.
+        self.refs = [
+            ref(grad, param.let_go) if mine is not None and mine is getattr(grad, "_local_tensor", None) else _none
+            for grad, param, mine in zip(grads, self.own, own, strict=True)
+        ]
+
+    def _gradient(self, optimizer: Any, param: Any, grad: Any) -> Tensor | None:
+        """Give what is here of a gradient, or what is this process's part of one that all have."""
+        return gradient(optimizer, param, grad) if is_sharded(param) else self._part(optimizer, param, grad)
+
+    def _part(self, optimizer: Any, param: Tensor, grad: Any) -> Tensor | None:
+        return None if grad is None else part_of_gradient(optimizer, param, grad, self.locals[id(param)].shard)
+
+    def _take_states(self, optimizer: Any) -> None:
+        """Take over the states that are outside, where somebody has loaded or changed them."""
+        if type(optimizer.state) is not States:
+            optimizer.state = States(optimizer.state)
+        states: dict[Any, Any] = {}
+        shown = optimizer.state
+        for group, param in numbered(self.groups):
+            if param in shown:
+                own, state = self._local(param), self._taken(optimizer, group, param, shown[param])
+                # What others own is theirs.
+                states |= {} if own.is_meta and not param.is_meta else {own: state}
+        self.optimizer.state = States(states)
+        self.outside, self.seen_outside = shown, shown.changes.count
+        self.seen_inside = self.optimizer.state.changes.count
+
+    def _taken(self, optimizer: Any, group: Any, param: Any, state: Any) -> dict[str, Any]:
+        own = self._local(param)
+        if not isinstance(own, LocalParameter):
+            return {name: whole(value) if own is not param else value for name, value in state.items()}
+        numbers = numbers_of(optimizer.rule_in(group))
+        if not is_sharded(param):
+            state = {name: value if name in numbers else taken(own, value, True) for name, value in state.items()}
+            return dict(state)
+        for fault in faults(own, state, numbers):
+            raise RuntimeError(f"{type(optimizer).__name__} cannot step {name_in(self.groups, param)}, which {fault}")
+        return local_states(own, state, numbers)
+
+    def _show_states(self, optimizer: Any) -> None:
+        """Show what is kept to the outside; what is shown already stays the very same."""
+        for group, param in numbered(self.groups):
+            own = self._local(param)
+            if own in self.optimizer.state:
+                self._show(optimizer, group, param, own, self.optimizer.state[own])
+            elif isinstance(own, OwnedParameter) and own.is_due and optimizer.state.get(param) != {}:
+                optimizer.state[param] = {}
+        self.seen_outside, self.seen_inside = optimizer.state.changes.count, self.optimizer.state.changes.count
+
+    def _show(self, optimizer: Any, group: Any, param: Any, own: Any, state: Any) -> None:
+        shown, numbers = optimizer.state.get(param, {}), numbers_of(optimizer.rule_in(group))
+        is_local = isinstance(own, LocalParameter)
+        had = local_states(own, shown, numbers) if is_local else shown
+        new = whole_states(own, state, numbers) if is_local else dict(state)
+        same = {name: shown[name] for name in new if name in had and _lie_alike(had[name], state[name])}
+        if len(same) < len(new) or shown.keys() != new.keys():
+            optimizer.state[param] = new | same
+
+
+def numbers_of(rule: Any) -> set[str]:
+    """Name what is one number for a whole parameter."""
+    return {"step", *rule.scalars}
+
+
+def _lie_alike(one: Any, other: Any) -> bool:
+    """Tell if two tensors are the same, or are over the same memory."""
+    if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
+        return one is other
+    return one is other or (one.data_ptr(), one.shape, one.dtype) == (other.data_ptr(), other.shape, other.dtype)
+
+
+def _same(found: list[Any], known: list[Any]) -> bool:
+    return len(found) == len(known) and all(map(is_, found, known))
+
+
+def _none() -> None:
+    """What stands for the gradient of a parameter that has none."""

@@ -1,0 +1,185 @@
+"""Sharded parameters whose formula needs their whole: each is stepped by one process, for all of them.
+
+Gradients go to the owners, and parameters come back, in messages of many: so a step moves twice the bytes of the
+parameters, less what owners have themselves. States are at the owner alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from ...distributed.owned_parameter import OwnedParameter, owned_parameter
+from ...distributed.owners import Exchange, Loads, Transfer, cost, rank_in
+from ...distributed.shards import local
+from .owned_matrices import most
+
+Due: TypeAlias = tuple[int, ...]
+"""Which parameters of a bucket travel, by their places."""
+
+
+class OwnedWholes:
+    """All such parameters of an optimizer, and who owns them."""
+
+    def __init__(self, params: Sequence[Any]) -> None:
+        self.params = list(params)
+        loads: dict[Any, Loads] = {}
+        # In their order: a parameter that is added later leaves all others where they are, and their states.
+        self.pairs = [(param, _owned(param, loads)) for param in self.params]
+        self.own: dict[int, OwnedParameter] = {id(param): own for param, own in self.pairs}
+        self.buckets = list(_buckets(self.pairs))
+        self.known: dict[int, Tensor] = {}
+        """What was here of each parameter after its last step."""
+        self.grads: dict[int, Tensor] = {}
+        """What is here of gradients, while a step is taken."""
+
+    def begin(self, gradient: Callable[[Any, Any], Tensor | None]) -> None:
+        """Note which parameters have gradients here, and which were written; `gradient` gives what is here of one."""
+        found = {id(param): gradient(param, param.grad) for param in self.params}
+        self.grads = {key: grad for key, grad in found.items() if grad is not None}
+        for param, own in self.pairs:
+            own.is_due, own.is_changed = id(param) in self.grads, not self._is_known(param)
+            own.grad = torch.empty_like(own, requires_grad=False) if own.is_due and not own.is_meta else None
+
+    @torch.no_grad()
+    def bring(self, is_changed: bool) -> None:
+        """Bring owners the parameters, where somebody has written any, or else the gradients."""
+        if is_changed:
+            self._gather([range(len(bucket.pairs)) for bucket in self.buckets], lambda param: local(param), _take)
+            for param, own in self.pairs:
+                own.is_changed, self.known[id(param)] = False, local(param).clone()
+        else:
+            self._gather(list(self._due()), lambda param: self.grads[id(param)], _take_gradient)
+
+    @torch.no_grad()
+    def put(self) -> None:
+        """Give all processes what is theirs of the parameters that were stepped."""
+        due = list(self._due())
+        transfers = [bucket.back(places) for bucket, places in zip(self.buckets, due, strict=True) if places]
+        buckets = [bucket for bucket, places in zip(self.buckets, due, strict=True) if places]
+        for bucket, places, transfer in zip(buckets, filter(None, due), transfers, strict=True):
+            self.known |= bucket.spread(places, transfer)
+        increment_version([param for param, own in self.pairs if own.is_due])
+        for _, own in self.pairs:
+            own.grad = None
+        self.grads = {}
+
+    def explain(self) -> Iterator[str]:
+        """Say what is stepped by its owner, and what travels in a step in which all of it has gradients."""
+        for words, count in Counter(own.sharding.words for _, own in self.pairs).items():
+            mine = sum(own.sharding.words == words and not own.is_meta for _, own in self.pairs)
+            yield (
+                f"{count} of them sharded ({words}), but stepped as a whole, each by the process that owns it, {mine} "
+                "of them here, as their formula speaks of rows and columns, or multiplies whole matrices"
+            )
+        if self.buckets:
+            size = sum(bucket.bytes_sent for bucket in self.buckets)
+            yield (
+                f"a step takes {2 * len(self.buckets)} all-to-all, of gradients to owners and of parameters back, in "
+                f"which this process sends {size:,} bytes"
+            )
+
+    def _due(self) -> Iterator[Due]:
+        for bucket in self.buckets:
+            yield tuple(place for place, (_, own) in enumerate(bucket.pairs) if own.is_due)
+
+    def _gather(self, travelling: Sequence[Sequence[int]], part: Callable[[Any], Tensor], take: Any) -> None:
+        """Send parts to owners: all are under way before any is waited for."""
+        found = [(bucket, tuple(places)) for bucket, places in zip(self.buckets, travelling, strict=True) if places]
+        transfers = [bucket.there(places, part) for bucket, places in found]
+        for (bucket, places), transfer in zip(found, transfers, strict=True):
+            bucket.arrive(places, transfer, take)
+
+    def _is_known(self, param: Any) -> bool:
+        """Tell if a parameter is what it was; one may write it without any trace but its numbers."""
+        known = self.known.get(id(param))
+        return known is not None and torch.equal(local(param), known)
+
+
+class Bucket:
+    """Parameters that are alike, and travel in one message; those of one owner stand together."""
+
+    def __init__(self, pairs: Sequence[tuple[Any, OwnedParameter]]) -> None:
+        self.pairs = sorted(pairs, key=lambda pair: pair[1].owner)
+        self.known: dict[Due, Exchange] = {}
+
+    @property
+    def bytes_sent(self) -> int:
+        """Count the bytes that this process sends in a step in which all of them travel."""
+        every = self.exchange(tuple(range(len(self.pairs))))
+        return every.elements_sent * self.pairs[0][1].element_size()
+
+    def exchange(self, places: Due) -> Exchange:
+        """Find the ways of some of them."""
+        if places not in self.known:
+            sharding = self.pairs[0][1].sharding
+            counts = [0] * sharding.mesh.size()
+            for place in places:
+                counts[self.pairs[place][1].owner] += 1
+            self.known[places] = Exchange(sharding, counts)
+        return self.known[places]
+
+    def there(self, places: Due, part: Callable[[Any], Tensor]) -> Transfer:
+        """Send parts to their owners."""
+        exchange, dtype = self.exchange(places), self.pairs[0][1].dtype
+        parts = (part(self.pairs[place][0]).to(dtype) for place in places)
+        return exchange.there(torch.cat([exchange.flat(one[None]) for one in parts]))
+
+    def arrive(self, places: Due, transfer: Transfer, take: Callable[[OwnedParameter, Tensor], None]) -> None:
+        """Wait for what this process owns, and take it."""
+        stack = self.exchange(places).whole(transfer.wait())
+        for own, value in zip(self._mine(places), stack, strict=True):
+            take(own, value)
+
+    def back(self, places: Due) -> Transfer:
+        """Send all processes their parts of what was stepped here."""
+        exchange, (param, own) = self.exchange(places), self.pairs[places[0]]
+        mine = [each.detach() for each in self._mine(places)]
+        stack = torch.stack(mine) if mine else own.new_empty((0, *own.shape), device=param.device)
+        return exchange.back(stack, stack.new_empty(len(places) * exchange.sizes[exchange.here]))
+
+    def spread(self, places: Due, transfer: Transfer) -> dict[int, Tensor]:
+        """Wait for what is this process's, and write it; give what is known of each parameter by that."""
+        parts = self.exchange(places).parts(transfer.wait())
+        params = [self.pairs[place][0] for place in places]
+        for param, value in zip(params, parts, strict=True):
+            local(param).copy_(value)
+        return dict(zip(map(id, params), parts, strict=True))
+
+    def _mine(self, places: Due) -> list[OwnedParameter]:
+        return [own for own in (self.pairs[place][1] for place in places) if not own.is_meta]
+
+
+def _owned(param: Any, loads: dict[Any, Loads]) -> OwnedParameter:
+    """Give a parameter to the process that has the least work so far."""
+    mesh = param.device_mesh
+    counts = loads.setdefault(mesh, Loads(mesh.size())).owners(cost(param.shape), 1)
+    return owned_parameter(param, counts.index(1), rank_in(mesh))
+
+
+def _buckets(pairs: Sequence[tuple[Any, OwnedParameter]]) -> Iterator[Bucket]:
+    """Put like parameters together, as many as go in a message."""
+    alike: dict[Any, list[tuple[Any, OwnedParameter]]] = {}
+    for param, own in pairs:
+        shard = own.sharding
+        key = shard.shape, shard.stride, shard.mesh, shard.placements, param.dtype, param.device
+        alike.setdefault(key, []).append((param, own))
+    for found in alike.values():
+        count = most(max(found[0][1].numel(), 1), found[0][1].sharding.mesh.size())
+        yield from (Bucket(found[place : place + count]) for place in range(0, len(found), count))
+
+
+def _take(own: OwnedParameter, value: Tensor) -> None:
+    # What is as it was stays what low bits belong to.
+    if not torch.equal(own, value):
+        own.copy_(value)
+
+
+def _take_gradient(own: OwnedParameter, value: Tensor) -> None:
+    assert own.grad is not None
+    own.grad.copy_(value)

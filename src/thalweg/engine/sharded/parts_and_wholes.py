@@ -1,0 +1,77 @@
+"""Which parameters a process steps by the part that it has, and which it steps as a whole, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...distributed.local_parameter import LocalParameter, local_parameter
+from ...distributed.shards import is_sharded
+from ...formula.expr import MatrixFunction, Reduction, walk
+from ...formula.trace import Formula, formula_of
+from ...state.keeping import draws
+from ..decisions.gradients import ready_to
+from ..decisions.rules import counting_rule, is_measured
+
+
+def local_of(optimizer: Any, group: Any, param: Any) -> LocalParameter | None:
+    """Make the local parameter of one that is sharded or divided; None where it is stepped as a whole."""
+    if is_sharded(param):
+        own = local_parameter(param)
+    elif optimizer._division is not None and param.layout == torch.strided:
+        own = optimizer._division.local_parameter(param)
+    else:
+        return None
+    return own if why_whole(optimizer, group, own) is None else None
+
+
+def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
+    """Say why a sharded parameter is stepped as a whole, by torch's dispatch; None if each process steps its part."""
+    if param.shard.is_partial:
+        return "its elements are terms of a sum"
+    if group["differentiable"]:
+        return "differentiable=True leaves every operation to autograd"
+    if torch.strided not in optimizer.rule_in(group).owner.layouts:
+        return "its rule is for sparse gradients"
+    if draws(group) and (optimizer.engine == "triton" or (param.device.type != "cpu" and optimizer.engine != "eager")):
+        return "kernels for GPUs are not told where an element stands in the whole tensor"
+    formula = _of_step(optimizer, group, param)
+    if formula.has_lines:
+        return "its formula speaks of rows and columns, or multiplies whole matrices"
+    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
+        if optimizer.engine == "eager":
+            return "the eager engine takes functions of a whole matrix"
+        if not lies_in_order(param):
+            return "its part lies in memory in another order than the whole"
+    return (
+        "the eager engine takes sums of a whole tensor"
+        if optimizer.engine == "eager" and (sums(formula) or is_measured(optimizer))
+        else None
+    )
+
+
+def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
+    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
+    if (
+        not is_sharded(param)
+        or group["differentiable"]
+        or any(placement.is_partial() for placement in param.placements)
+    ):
+        return False
+    return _of_step(optimizer, group, param).has_lines
+
+
+def _of_step(optimizer: Any, group: Any, param: Any) -> Formula:
+    """Find the formula of a true step, whatever is done now: gradients may only be gathered."""
+    return formula_of(counting_rule(optimizer, group), ready_to(optimizer, group, param, param, 0).options)
+
+
+def lies_in_order(param: LocalParameter) -> bool:
+    """Tell if the part that is here lies in memory in the order of the whole tensor, as messages have it."""
+    return not param.numel() or bool(param.permute(param.shard.order).is_contiguous())
+
+
+def sums(formula: Formula) -> bool:
+    """Tell if a formula sums over all elements of a parameter."""
+    return any(isinstance(node, Reduction) and node.how != "block_peak" for node in walk(*formula.outputs.values()))

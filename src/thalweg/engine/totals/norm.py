@@ -1,0 +1,133 @@
+"""The common norm of all gradients, taken before anything is updated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...formula.number import exact_sum
+from ..decisions.gradients import Ready
+from ..decisions.rules import accumulates, drop_sums, is_gathering
+from ..eager import reference
+from ..launches.launch import Launch
+from ..sharded.moments import BEFORE
+from .metrics import Metrics
+from .on_device import common_norm
+
+NORM = "grad_norm"
+"""What formulas call it."""
+
+
+def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> Any:
+    """Take the norm, and make it a number of this step; return whether the step is to be left out.
+
+    Where a device has taken it, nobody waits: the answer is a tensor, too.
+    """
+    seen = [launch.look_at_gradients() for launch in launches]
+    with torch.no_grad():
+        by_eager = [reference.grad_square(optimizer, item) for item in items]
+        elsewhere = _shared(optimizer, launches, seen, items, by_eager)
+        squares = [*seen, *elsewhere, *by_eager]
+        device = next((square.device for square in squares if is_on_device(square)), None)
+        groups = optimizer.param_groups
+        limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
+        # A gradient that is only gathered is seen to be finite, and not shortened.
+        limits = [] if is_gathering(optimizer) else limits
+        limit, skips = min(limits, default=math.inf), any(group["skip_nonfinite"] for group in groups)
+        if any(map(is_seen_by_torch_func, squares)):
+            # Nobody can read the numbers of a whole batch of steps, or of one that is followed.
+            norm, is_left_out = sum(squares[1:], start=squares[0]).sqrt(), False
+        elif device is not None:
+            norm, is_left_out = _on_device(optimizer._metrics, device, squares, limit, skips)
+        else:
+            params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
+            norm, is_left_out = _on_host(optimizer, squares, limit, params if skips else None)
+    if is_left_out is True or is_gathering(optimizer):
+        return is_left_out
+    optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
+    for launch in launches:
+        launch.options.fill_in_numbers_of_the_step()
+    return is_left_out
+
+
+def _shared(
+    optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], items: Sequence[Ready], by_eager: Sequence[Any]
+) -> list[Tensor]:
+    """Add up what processes have seen of sharded parameters; give what others alone have seen."""
+    sharing = optimizer._sharing
+    if not (sharing and sharing.at(BEFORE)):
+        return []
+    tables = [(launch.params, [square]) for launch, square in zip(launches, seen, strict=True)]
+    # What an owner has seen of a whole parameter is the sum, and stays as it is.
+    tables += [([item.param], [square.double().reshape(1)]) for item, square in zip(items, by_eager, strict=True)]
+    found = sharing.add(BEFORE, tables)
+    return [torch.tensor([number for numbers in found for number in numbers], dtype=torch.float64)]
+
+
+def forget_what_is_not_finite(optimizer: Any) -> None:
+    """Drop the sums of gradients that waited, where it is they that are not finite, and not those of this step."""
+    params = chain.from_iterable(group["params"] for group in optimizer.param_groups)
+    if not is_gathering(optimizer) and accumulates(optimizer) and _are_finite_everywhere(optimizer, params):
+        drop_sums(optimizer)
+
+
+def _on_host(optimizer: Any, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
+    """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
+    metrics: Metrics = optimizer._metrics
+    total = [float(number) for square in squares for number in np.ravel(square.tolist())]
+    norm = math.sqrt(exact_sum(total) if all(map(math.isfinite, total)) else sum(total))
+    is_left_out = params is not None and not _is_finite(optimizer, norm, params)
+    metrics.skipped += is_left_out
+    metrics.clipped += norm > limit and not is_left_out
+    return norm, is_left_out
+
+
+def _on_device(metrics: Metrics, device: torch.device, squares: Sequence[Any], limit: float, skips: bool) -> Any:
+    """Add squares on their device, which counts for itself."""
+    columns = [torch.as_tensor(square).to(device, torch.float64).reshape(-1) for square in squares]
+    column = columns[0] if len(columns) == 1 else torch.cat(columns)
+    if device not in metrics.on_device:
+        metrics.on_device[device] = common_norm(device)
+    common = metrics.on_device[device]
+    common.take(column, limit, skips)
+    return common.norm[0], common.left_out if skips else False
+
+
+def is_on_device(square: Any) -> bool:
+    """Tell if a device has taken a square, or those of a whole launch."""
+    return isinstance(square, Tensor) and (square.dim() > 0 or square.device.type != "cpu")
+
+
+def is_seen_by_torch_func(square: Any) -> bool:
+    """Tell if torch.func stands between a number and whoever would read it."""
+    return isinstance(square, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(square)
+
+
+def _is_finite(optimizer: Any, norm: Any, params: Iterable[Tensor]) -> bool:
+    """Tell if all gradients are finite; squares of float64 overflow earlier, and are looked at again."""
+    if math.isfinite(norm):
+        return True
+    listed = list(params)
+    if not optimizer._sharing and all(
+        param.grad is None or param.grad.dtype not in (torch.float64, torch.complex128) for param in listed
+    ):
+        return False
+    return _are_finite_everywhere(optimizer, listed)
+
+
+def _are_finite_everywhere(optimizer: Any, params: Iterable[Tensor]) -> bool:
+    """Look at each gradient, where parameters are sharded on each process."""
+    is_finite = _are_finite(params)
+    return bool(optimizer._sharing.all(is_finite)) if optimizer._sharing else is_finite
+
+
+def _are_finite(params: Iterable[Tensor]) -> bool:
+    """Look at each gradient."""
+    grads = [param.grad for param in params if param.grad is not None]
+    return all(bool(torch.isfinite(grad.coalesce().values() if grad.is_sparse else grad).all()) for grad in grads)
