@@ -7,6 +7,7 @@ if os.environ.get("THALWEG_TEST_DEVICE", "cpu") == "cpu":
 import hypothesis
 import pytest
 import torch
+from _pytest.runner import runtestprotocol
 
 from thalweg.optimizer import registry
 
@@ -30,6 +31,15 @@ torch.sparse.check_sparse_tensor_invariants.enable()
 def pytest_collection_modifyitems(items):
     """Start with what takes long, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Tell of each test once: a process spends longer on telling than most tests take, and there are five tellings."""
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,8 +30,9 @@ def optimized(text: str) -> Any:
     """Parse, check and optimize a module."""
     module = llvm.parse_assembly(text)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
+    # More makes compiling longer, and kernels no faster: their loops are vectors already, and wait for memory.
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
     builder = llvm.create_pass_builder(machine(), options)
     builder.getModulePassManager().run(module, builder)
     return module
