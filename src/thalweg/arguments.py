@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .hyper import REQUIRED, Option, nearest
@@ -15,15 +16,21 @@ if TYPE_CHECKING:
 def defaults_of(owner: type[Optimizer], values: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Bind the arguments to the options and check each; one that is required may be left to the groups."""
     given = _bound(owner, values, spelled(owner, keywords))
-    defaults = {name: option.default for name, option in owner.options.items()} | given
     checked = {
-        name: owner.options[name].check(value, owner.__name__)
-        for name, value in defaults.items()
-        if value is not REQUIRED
+        name: option.check(given[name], owner.__name__) if name in given else _default_of(owner, name)
+        for name, option in owner.options.items()
+        if name in given or option.default is not REQUIRED
     }
-    if len(checked) == len(defaults):
+    if len(checked) == len(owner.options):
         owner.check(checked)
     return checked
+
+
+@cache
+def _default_of(owner: type[Optimizer], name: str) -> Any:
+    """Return an option's default, checked once: it takes longer than all else that making an optimizer takes."""
+    option = owner.options[name]
+    return option.check(option.default, owner.__name__)
 
 
 def spelled(owner: type[Optimizer], keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:

@@ -99,6 +99,7 @@ def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict
     own = {
         name: owner.options[name].check(value, owner.__name__, where) if name in owner.options else value
         for name, value in options.items()
+        if name != "params"
     }
     complete = optimizer.defaults | own
     missing = [name for name in owner.options if name not in complete]

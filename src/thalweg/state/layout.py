@@ -10,7 +10,7 @@ from ..distributed.shards import is_sharded
 
 def is_dense(tensor: Tensor) -> bool:
     """Tell if the elements fill one piece of memory, each once, in whatever order; if there are none, they do."""
-    if not tensor.numel():
+    if tensor.is_contiguous() or not tensor.numel():
         return True
     expected = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):

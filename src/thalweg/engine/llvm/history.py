@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,8 +14,11 @@ from ..operands import address
 from .text import ATTRIBUTES, block, word
 from .vectors import KINDS, definitions
 
-TABLE = ("s", "z", "above", "y_y", "zeros", "u", "v", "w", "n", "room")
+TABLE = ("s", "z", "above", "y_y", "zeros", "n", "room")
 """The words that both functions are called with: addresses, and the lengths of the rows of s and z, and of `above`."""
+
+ROWS = ("zeros", "u", "v", "w")
+"""Rows as long as those of `above`, one after the other: zeros, and room to compute in."""
 
 NEW_PAIR = "i64 %place, ptr %before, ptr %here, ptr %direction, double %factor, double %alpha"
 
@@ -29,14 +32,14 @@ class History:
 
     def __init__(self, s: Tensor, z: Tensor, above: Tensor, y_y: Tensor) -> None:
         room, n = s.shape
-        self.kept = [s, z, above, y_y, *s.new_zeros(4, room)]
-        counts = (room * n, room * n, room * room, 1, *[room] * 4)
+        self.kept = s, z, above, y_y, s.new_zeros(len(ROWS), room)
+        counts = room * n, room * n, room * room, 1, len(ROWS) * room
         addresses = [
             address(name, tensor, tensor.dtype, count, s.device)
             for name, tensor, count in zip(TABLE, self.kept, counts, strict=False)
         ]
-        self.words = np.array([*addresses, n, room], np.int64)
-        self.table = self.words.ctypes.data
+        self.words = (ctypes.c_int64 * len(TABLE))(*addresses, n, room)
+        self.table = ctypes.addressof(self.words)
         self._direction, self._learn, self.code = functions(s.dtype)
 
     def direction(self, count: int, gradient: Tensor) -> Tensor:
@@ -65,7 +68,9 @@ def functions(dtype: torch.dtype) -> tuple[Any, Any, Any]:
 
 def text(kind: str) -> str:
     """Write both functions for numbers of a kind."""
-    table = block(line for place, name in enumerate(TABLE) for line in word(f"%{name}", "table", place, kind_of(name)))
+    words = (line for place, name in enumerate(TABLE) for line in word(f"%{name}", "table", place, kind_of(name)))
+    rows = (f"%{row} = getelementptr {kind}, ptr %{before}, i64 %room" for before, row in pairwise(ROWS))
+    table = block(words, rows)
     return definitions(kind) + direction(table) + learn(kind, table)
 
 

@@ -44,11 +44,9 @@ class Bounded(ClosureOptimizer):
     bounds: Any = None
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for what is no count, no search, or no bound of a group's parameters."""
-        super().check(options, where)
-        if "params" in options:
-            check_bounds(cls.__name__, options)
+    def check_parameters(cls, group: Mapping[str, Any]) -> None:
+        """Raise TypeError or ValueError for bounds that do not fit the parameters of their group."""
+        check_bounds(cls.__name__, group)
 
 
 class LBFGS(Bounded):
@@ -178,6 +176,8 @@ class TrustRegion(ClosureOptimizer):
 
 def check_bounds(owner: str, group: Mapping[str, Any]) -> None:
     """Raise TypeError or ValueError for bounds that do not fit a group's parameters."""
+    if group.get("bounds") is None:
+        return
     bounds, params = bounds_of(group), group["params"]
     if len(bounds) != len(params):
         raise ValueError(f"{owner} needs one bound per parameter, but got {len(bounds)} for {len(params)} parameters")
@@ -209,14 +209,17 @@ class LevenbergMarquardt(ClosureOptimizer):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for what is no count, no loss, or does not fit a group's parameters."""
+        """Raise TypeError or ValueError for what is no count, no loss, or turns squares upside down."""
         super().check(options, where)
         if options["maximize"]:
             raise ValueError(f"{cls.__name__} minimizes squares, which have no maximum: leave out maximize=True{where}")
         robust_loss(cls.__name__, options["loss"], float(options["f_scale"]))
-        if "params" in options:
-            check_bounds(cls.__name__, options)
-            check_sizes(cls.__name__, options)
+
+    @classmethod
+    def check_parameters(cls, group: Mapping[str, Any]) -> None:
+        """Raise TypeError or ValueError for bounds or sizes that do not fit the parameters of their group."""
+        check_bounds(cls.__name__, group)
+        check_sizes(cls.__name__, group)
 
     def method(self) -> Method:
         """A linear model of the residuals within a radius."""

@@ -73,7 +73,7 @@ class ClosureOptimizer(Optimizer):
         """Add parameters; raises TypeError or ValueError for options that do not fit them, and adds nothing."""
         super().add_param_group(param_group)
         try:
-            self.check(self.param_groups[-1])
+            self.check_parameters(self.param_groups[-1])
         except (TypeError, ValueError):
             del self.param_groups[-1]
             raise
@@ -85,18 +85,24 @@ class ClosureOptimizer(Optimizer):
         check_counts(cls.__name__, options, where)
         if "line_search_fn" in options:
             check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], cls.searches, where)
+        if "params" in options:
+            cls.check_parameters(options)
+
+    @classmethod
+    def check_parameters(cls, group: Mapping[str, Any]) -> None:
+        """Raise TypeError or ValueError for options that do not fit the parameters of their group."""
 
     def step(self, closure: Closure | None = None) -> Any:
         """Go down; return the loss at the start, as torch.optim.LBFGS does. `result` says why the step stopped.
 
         Raises TypeError without a closure, and whatever the closure raises.
         """
-        if closure is None:
-            raise TypeError(
-                f"{type(self).__name__}.step needs a closure, since it evaluates the loss several times: pass a "
-                "function that zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
-            )
-        return self.descend(closure)
+        if self._is_watched():
+            return _watched_step(self) if closure is None else _watched_step(self, closure)
+        return plain_step(self, closure)
+
+    # As in Optimizer: hooks and profiler ranges cost nothing when unused.
+    step.hooked = True  # type: ignore[attr-defined]
 
     @property
     def result(self) -> Result:
@@ -135,7 +141,7 @@ class ClosureOptimizer(Optimizer):
             # Differences of gradients leave the parameters beside the last point.
             if run.here is not None and (self.second_order or objective.last is not run.here.x):
                 vector.write(run.here.x)
-        return torch.tensor(-first if self.maximize else first, dtype=vector.dtype, device=vector.device)
+        return torch.scalar_tensor(-first if self.maximize else first, dtype=vector.dtype, device=vector.device)
 
     def with_groups(self, groups: list[dict[str, Any]]) -> Self:
         """Return this optimizer as it would be with other groups, and no run; this one stays as it is."""
@@ -246,6 +252,19 @@ class ClosureOptimizer(Optimizer):
         for group in self.param_groups:
             for name, option in type(self).options.items():
                 group.setdefault(name, self.defaults.get(name, option.default))
+
+
+def plain_step(optimizer: ClosureOptimizer, closure: Closure | None = None) -> Tensor:
+    """Take a step that hooks and profilers do not see; raises TypeError without a closure."""
+    if closure is None:
+        raise TypeError(
+            f"{type(optimizer).__name__}.step needs a closure, since it evaluates the loss several times: pass a "
+            "function that zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
+        )
+    return optimizer.descend(closure)
+
+
+_watched_step = torch.optim.Optimizer.profile_hook_step(plain_step)
 
 
 def at_the_point(vector: Vector, objective: Objective, callback: Callback) -> Callback:

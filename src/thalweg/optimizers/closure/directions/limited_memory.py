@@ -44,7 +44,7 @@ class LimitedMemory:
         self.damping = damping
         self.learned = 0
         self.s = self.z = self.above = self.y_y = torch.empty(0)
-        self.turned = (self.s, self.z, self.above)
+        self.turned: tuple[Tensor, ...] = ()
         self.compiled: History | None = None
         self.room = 0
 
@@ -128,7 +128,7 @@ class LimitedMemory:
             self.s[place].zero_()
             self.above[place].zero_()
         products = torch.mv(self.s, z)
-        self.turned[2][place].copy_(torch.addmv(products, self.above, products))
+        self.above[:, place].copy_(torch.addmv(products, self.above, products))
         torch.mul(direction, alpha, out=self.s[place])
         self.y_y.copy_(dot(z, z))
         self.learned += 1
@@ -147,10 +147,10 @@ class LimitedMemory:
         self.room = room
         self.s, self.z = vector.new_zeros(room, vector.numel()), vector.new_zeros(room, vector.numel())
         self.above = vector.new_zeros(room, room)
-        self.turned = (self.s.t(), self.z.t(), self.above.t())
         self.y_y = vector.new_zeros((), dtype=accurate(vector.device))
         small = type(vector) is Tensor and vector.is_cpu and vector.dtype in KINDS and self.s.numel() <= SMALL
         self.compiled = History(self.s, self.z, self.above, self.y_y) if small else None
+        self.turned = () if small else (self.s.t(), self.z.t(), self.above.t())
 
     def _fill(self, rows: Mapping[str, Tensor]) -> None:
         """Copy the matrices of fewer rows."""
