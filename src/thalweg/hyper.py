@@ -93,6 +93,8 @@ class Option:
                 f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {value!r}"
             )
         if isinstance(self.rule, Range):
+            if type(value) is float and type(self.rule) is Range and value in self.rule:
+                return value
             words = TORCH_WORDS.get(self.name, self.name + " value: {value}")
             return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
         if isinstance(self.rule, Several):

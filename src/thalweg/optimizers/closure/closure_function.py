@@ -31,7 +31,7 @@ class ClosureFunction:
         self.vector.write(x)
         loss = self._evaluate()
         loss, gradient = self.vector.agreed(loss, self._gradient(loss))
-        return (-loss.detach(), gradient.neg_()) if self.maximize else (loss.detach(), gradient)
+        return (-loss, gradient.neg_()) if self.maximize else (loss, gradient)
 
     def _evaluate(self) -> Tensor:
         with self.differentiating:

@@ -13,7 +13,6 @@ from .objective import BudgetError, Objective, Point
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
 from .units import Units, lengths_of, unit_of
-from .vector import size
 from .verdict import judged, runs_away
 
 
@@ -108,10 +107,13 @@ class Descent:
         """Take `here` for the start: its loss is the highest, and its gradient gives the unit of the loss."""
         self.units = objective.units = Units(unit_of(here.steepness, here.x.dtype) if self.method.measured else 1.0)
         unit = self.units.loss
-        self.here = Point(here.x, here.value / unit, self.units.inward(here.gradient), here.steepness / unit, here.box)
-        self.highest, self.restarted, self.first_size = self.here.value, math.inf, size(here.x) or math.inf
+        if unit != 1.0:
+            gradient = self.units.inward(here.gradient)
+            here = Point(here.x, here.value / unit, gradient, here.steepness / unit, here.box)
+        self.here = here
+        self.highest, self.restarted, self.first_size = here.value, math.inf, here.size or math.inf
         self.measure()
-        return self.here
+        return here
 
     @property
     def converged(self) -> bool:

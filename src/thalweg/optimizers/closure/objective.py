@@ -36,7 +36,7 @@ class Change(NamedTuple):
 class Point:
     """A vector x with the value and the gradient there, both in the units of the run."""
 
-    __slots__ = ("_steepness", "box", "gradient", "lengths", "value", "x")
+    __slots__ = ("_size", "_steepness", "box", "gradient", "lengths", "value", "x")
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Point:
         self.box = box
         self.lengths = lengths
         self._steepness = steepness
+        self._size: float | None = None
 
     @property
     def steepness(self) -> float:
@@ -60,6 +61,13 @@ class Point:
         if self._steepness is None:
             self._steepness = read_numbers(largest(acting(self.x, self.gradient, self.box)))[0]
         return self._steepness
+
+    @property
+    def size(self) -> float:
+        """The largest magnitude of x; few points are asked for it."""
+        if self._size is None:
+            self._size = read_numbers(largest(self.x))[0]
+        return self._size
 
     @property
     def measured(self) -> Tensor:

@@ -217,8 +217,9 @@ class ClosureOptimizer(Optimizer):
         """Return the run: the one at work, else a new one that goes on from what was loaded."""
         run: Descent | None = self.__dict__.get("_kept")
         if run is None:
-            run = Descent(self.method(), Stopping())
-            imported(run, self.state.get(self._first(), {}), self._first().device)
+            run, first = Descent(self.method(), Stopping()), self._first()
+            if first in self.state:
+                imported(run, self.state[first], first.device)
             self.__dict__["_kept"] = run
         return run
 

@@ -11,7 +11,6 @@ import torch
 from .objective import Change, Point
 from .result import Reason
 from .vector import machine_epsilon
-from .vector import size as largest_size
 
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""
@@ -57,7 +56,7 @@ class Stopping:
         grad, change = self._tolerances(epsilon)
         fall = before.value - here.value
         if fall > max(grad, change) * size:
-            return Reason.UNBOUNDED if here.value < 0 and is_beyond(here, largest_size(here.x)) else None
+            return Reason.UNBOUNDED if here.value < 0 and is_beyond(here, here.size) else None
         seen = here.since(before)
         if is_beyond(here, seen.size):
             return Reason.UNBOUNDED

@@ -8,6 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+_item = Tensor.item
+
 ORDINARY = 1e3
 """Step lengths beyond this are looked at: may they be taken in the dtype, and at all?"""
 
@@ -59,8 +61,9 @@ class Vector:
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
-        if self._alone and gradients[0] is not None and not self._odd(gradients[0]):
-            flat = gradients[0].flatten().clone()
+        first = gradients[0]
+        if self._alone and first is not None and not self._odd(first):
+            flat = (first if first.dim() == 1 else first.flatten()).clone()
         else:
             flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
         return flat if self.scale is None else flat.mul_(self.scale)
@@ -110,7 +113,7 @@ class Vector:
 def read_numbers(*scalars: Tensor) -> list[float]:
     """Return tensors of one element as floats; one wait for the device, however many there are."""
     if scalars[0].is_cpu:
-        return [scalar.item() for scalar in scalars]
+        return list(map(_item, scalars))
     numbers: list[float] = torch.stack([scalar.double().reshape(()) for scalar in scalars]).tolist()
     return numbers
 

@@ -11,7 +11,7 @@ from .objective import Objective, Point, acting
 from .result import Reason
 from .stopping import BELOW_ROUNDING, GENTLE, epsilon_of, is_small
 from .units import lengths_of
-from .vector import dot, largest, read_numbers, size
+from .vector import dot, largest, read_numbers
 
 EXPONENTS = (0.125, 0.25, 0.375, 0.5)
 """How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""
@@ -74,7 +74,7 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
 
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
     """Return whether the numbers have grown far beyond their `first` size, and twice as large still win."""
-    if not size(here.x) > FAR * first:
+    if not here.size > FAR * first:
         return False
     twice = objective.at(2 * here.x if here.box is None else here.box.project(2 * here.x))
     return twice.value < here.value - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)

@@ -23,6 +23,9 @@ FIRST_ROOM = 16
 
 MATRICES = ("s", "z", "above")
 
+NOTHING = torch.empty(0)
+"""What stands for the matrices before the first pair."""
+
 SMALL = 100_000
 """Numbers of a history up to which compiled loops take less time than calls of torch, which uses several threads."""
 
@@ -43,7 +46,7 @@ class LimitedMemory:
         self.history_size = history_size
         self.damping = damping
         self.learned = 0
-        self.s = self.z = self.above = self.y_y = torch.empty(0)
+        self.s = self.z = self.above = self.y_y = NOTHING
         self.turned: tuple[Tensor, ...] = ()
         self.compiled: History | None = None
         self.room = 0

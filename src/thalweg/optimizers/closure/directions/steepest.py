@@ -17,7 +17,8 @@ def first_trial(here: Point, slope: float) -> float:
     would reach zero. Hager & Zhang 2005, "A new conjugate gradient method with guaranteed descent and an efficient
     line search", step I0, with a share of 0.1 for their 0.01: measured best of 0.01 to 1.
     """
-    by_size = SHARE * read_numbers(largest(here.measured))[0] / here.steepness
+    size = here.size if here.lengths is None else read_numbers(largest(here.measured))[0]
+    by_size = SHARE * size / here.steepness
     if slope == 0:
         return by_size
     return by_size or -2 * abs(here.value) / slope or 1 / math.sqrt(-slope)
