@@ -86,8 +86,8 @@ class Option:
 
         Raises TypeError for another kind of thing than a number, ValueError for a number out of range.
         """
-        if value is None and self.may_be_none:
-            return None
+        if self.rule is None or (value is None and self.may_be_none):
+            return value
         if isinstance(self.rule, OneOf) and not is_among(value, self.rule.values):
             raise ValueError(
                 f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {value!r}"

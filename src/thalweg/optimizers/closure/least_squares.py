@@ -77,31 +77,29 @@ def least_squares(
     options = fit_options("least_squares", options, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
+    settings: dict[str, Any] = {"max_iter": max_iter, "loss": loss, "f_scale": f_scale}
     if batched:
         unused = {"callback": callback, "max_eval": max_eval, "differentiable": differentiable or None}
         refuse("least_squares", x_scale=x_scale, **unused)
-        check_options("least_squares", options, OF_A_BATCH)
-        check_counts("least_squares", {"max_iter": max_iter}, "")
-        weighed: dict[str, Any] = {"loss": loss, "f_scale": f_scale, "absolute_sigma": absolute_sigma}
-        rest: dict[str, Any] = {
-            "bounds": bounds,
-            "covariance": covariance,
-            "max_iter": max_iter,
-            "jac": slopes,
-            **options,
-        }
-        return least_squares_batch(residuals, x0, args, **weighed, **rest)
+        asked = {"bounds": bounds, "jac": slopes, "covariance": covariance, "absolute_sigma": absolute_sigma}
+        return fit_rows(residuals, x0, args, settings | asked | options)
     fit = Fit(Unknowns(x0), residuals, args, loss, f_scale, slopes)
     if not fit.unknowns.size:
         return fit.unknowns.nothing_to_move(fit.cost_at)
-    settings = {"max_iter": max_iter, "max_eval": max_eval, "loss": loss, "f_scale": f_scale, **options}
-    limits = limits_of(fit.unknowns, bounds, x_scale)
-    optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings, **limits)
+    settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
+    optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
     optimizer.descend(fit.residuals, fit.unknowns.told(callback))
     outcome = outcome_of(optimizer, fit.unknowns.answer())
     if covariance:
         outcome = replace(outcome, covariance=fit.covariance(absolute_sigma))
     return replace(outcome, x=fit.differentiable_answer(optimizer)) if differentiable else outcome
+
+
+def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Outcome:
+    """Solve for every row of x0; raises ValueError or TypeError for options that rows have no use for."""
+    check_options("least_squares", options, OF_A_BATCH)
+    check_counts("least_squares", options, "")
+    return least_squares_batch(residuals, x0, args, **options)
 
 
 def limits_of(unknowns: Unknowns, bounds: Any, x_scale: Any) -> dict[str, Any]:

@@ -84,14 +84,11 @@ def minimize(
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
     """
-    method = method_named(method)
-    check_choice("minimize", "method", method, METHODS, "")
+    method = known_method(method)
     refuse_constraints(constraints)
     read = options_read(tol, options, named, METHODS[method].options)
     settings = {"max_iter": max_iter, "max_eval": max_eval, **read}
-    given = {name: function_given("minimize", name, each) for name, each in (("hess", hess), ("hessp", hessp))}
-    given["jac"] = jac if isinstance(jac, bool) else function_given("minimize", "jac", jac)
-    fun, given = with_arguments(fun, args), {name: with_arguments(each, args) for name, each in given.items()}
+    fun, given = with_arguments(fun, args), derivatives_given(args, hess, hessp, jac)
     if batched:
         unused = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, **given}
         refuse("minimize", callback=callback, max_eval=settings.pop("max_eval"), **unused)
@@ -103,6 +100,27 @@ def minimize(
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
     optimizer = optimizer_of(problem, method, limits, settings)
     outcome = descended(problem, optimizer, callback)
+    return with_derivatives(outcome, problem, optimizer, hess_inv, differentiable)
+
+
+def known_method(method: Any) -> str:
+    """Return our name for a method; raises ValueError for one that is unknown."""
+    name = method_named(method)
+    check_choice("minimize", "method", name, METHODS, "")
+    return str(name)
+
+
+def derivatives_given(args: Any, hess: Any, hessp: Any, jac: Any) -> dict[str, Any]:
+    """Return the derivatives as functions of x alone, None for those that are left to autograd; `jac` may be True."""
+    read = {name: function_given("minimize", name, each) for name, each in (("hess", hess), ("hessp", hessp))}
+    read["jac"] = jac if isinstance(jac, bool) else function_given("minimize", "jac", jac)
+    return {name: with_arguments(each, args) for name, each in read.items()}
+
+
+def with_derivatives(
+    outcome: Outcome, problem: Problem, optimizer: ClosureOptimizer, hess_inv: bool, differentiable: bool
+) -> Outcome:
+    """Return the outcome with the derivatives at the answer, or of the answer, that were asked for."""
     if hess_inv:
         outcome = replace(outcome, hess_inv=problem.inverse_hessian(optimizer))
     return replace(outcome, x=problem.differentiable_answer(optimizer)) if differentiable else outcome
