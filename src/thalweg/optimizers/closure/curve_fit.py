@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,13 +11,12 @@ from torch import Tensor
 
 from .batches.linearize import pointwise
 from .batches.members import refuse, stacked
+from .first_guess import Model, guessed
 from .given_jacobian import with_jacobian
 from .least_squares import least_squares
 from .outcome import Outcome
 from .scipy_fits import sides_of
 from .scipy_words import function_given
-
-Model = Callable[..., Tensor]
 
 
 def curve_fit(
@@ -70,24 +68,45 @@ def curve_fit(
     if batched:
         refuse("curve_fit", jac=slopes)
         return fit_batch(f, x, y, guess, sigma, absolute_sigma, bounds, full_output, options)
-    weigh = weights_of(sigma, y)
+    settings = {"bounds": bounds, "absolute_sigma": absolute_sigma, **options}
+    return fit_one(DataSet(f, slopes, x, y, weights_of(sigma, y)), guess, full_output, settings)
 
-    def model(p: Tensor) -> Any:
-        if slopes is None:
-            return f(x, *p.unbind())
-        return with_jacobian(lambda q: f(x, *q.unbind()), lambda q: slopes(x, *q.unbind()), p)
 
-    def residuals(p: Tensor) -> Tensor:
-        return weigh(fitting(model(p), y) - y)
-
-    fit = least_squares(residuals, guess, bounds=bounds, covariance=True, absolute_sigma=absolute_sigma, **options)
+def fit_one(data: DataSet, guess: Tensor, full_output: bool, options: dict[str, Any]) -> tuple[Any, ...]:
+    """Return popt and pcov of one data set; raises RuntimeError where no minimum was found."""
+    fit = least_squares(data.residuals, guess, covariance=True, **options)
     if not fit.success:
         raise RuntimeError(f"curve_fit found no parameters: {fit.message}")
     if not full_output:
         return fit.x, fit.covariance
     with torch.no_grad():
-        information = {"nfev": fit.nfev, "fvec": residuals(fit.x.detach())}
+        information = {"nfev": fit.nfev, "fvec": data.residuals(fit.x.detach())}
     return fit.x, fit.covariance, information, fit.message, 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """One data set and its model, `jac` being the model's derivatives; `weigh` measures in standard deviations."""
+
+    f: Model
+    jac: Callable[..., Any] | None
+    x: Any
+    y: Tensor
+    weigh: Callable[[Tensor], Tensor]
+
+    def residuals(self, p: Tensor) -> Tensor:
+        """Return what the model misses, in standard deviations."""
+        return self.weigh(fitting(self._model(p), self.y) - self.y)
+
+    def _model(self, p: Tensor) -> Any:
+        return self._values(p) if self.jac is None else with_jacobian(self._values, self._slopes, p)
+
+    def _values(self, p: Tensor) -> Any:
+        return self.f(self.x, *p.unbind())
+
+    def _slopes(self, p: Tensor) -> Any:
+        assert self.jac is not None
+        return self.jac(self.x, *p.unbind())
 
 
 def fit_batch(
@@ -198,63 +217,6 @@ def predictors(xdata: Any) -> Any:
         return tuple(numbers("xdata", column) for column in xdata)
     is_data = isinstance(xdata, Tensor | list | tuple) or hasattr(xdata, "__array__")
     return numbers("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
-
-
-def guessed(f: Model, p0: Any, bounds: Any) -> Tensor:
-    """Return the first guesses: as given, else ones or numbers within the bounds."""
-    if p0 is not None:
-        guess = p0 if isinstance(p0, Tensor) else stacked_or_flat(p0)
-        return checked_count(f, guess.detach().reshape(1) if guess.dim() == 0 else guess.detach())
-    _, most = counts_of(f)
-    if math.isinf(most) or most < 1:
-        raise ValueError("curve_fit cannot tell how many parameters f has: give their first guesses as p0")
-    low, high = bounds or (None, None)
-    return within(limits(-math.inf if low is None else low, most), limits(math.inf if high is None else high, most))
-
-
-def checked_count(f: Model, guess: Tensor) -> Tensor:
-    """Return the first guesses; raises ValueError where f takes fewer or more."""
-    (least, most), count = counts_of(f), guess.shape[-1]
-    if not least <= count <= most:
-        some = f"{least:.0f}" if least == most else f"at least {least:.0f}" if count < least else f"at most {most:.0f}"
-        raise ValueError(f"curve_fit needs one first guess in p0 for each parameter of f, {some}, but got {count}")
-    return guess
-
-
-def counts_of(f: Model) -> tuple[float, float]:
-    """Return the least and the largest number of parameters that f takes after x."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        return 0, math.inf
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    places = [parameter for parameter in parameters if parameter.kind in kinds]
-    needed = sum(parameter.default is inspect.Parameter.empty for parameter in places)
-    endless = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
-    return needed - 1, math.inf if endless else len(places) - 1
-
-
-def limits(side: Any, count: float) -> Tensor:
-    """Return the limits on one side, one for each parameter; raises ValueError for another number of them."""
-    given = torch.as_tensor(side, dtype=torch.float64)
-    if given.dim() and given.shape != (int(count),):
-        raise ValueError(
-            f"curve_fit needs bounds for the {count:.0f} parameters of f, but got {tuple(given.shape)} on a side"
-        )
-    return given.expand(int(count))
-
-
-def stacked_or_flat(p0: Any) -> Tensor:
-    """Return guesses given as numbers, or as rows of a batch."""
-    rows = list(p0) if isinstance(p0, list | tuple) else p0
-    nested = isinstance(rows, list) and any(isinstance(row, list | tuple | Tensor) for row in rows)
-    return stacked("curve_fit", "p0", rows) if nested else torch.as_tensor(rows, dtype=torch.float64)
-
-
-def within(low: Tensor, high: Tensor) -> Tensor:
-    """Return one where nothing is bounded, the middle between two limits, one beyond a single one; as SciPy starts."""
-    middle = torch.where(high.isfinite(), 0.5 * (low + high), low + 1)
-    return torch.where(low.isfinite(), middle, torch.where(high.isfinite(), high - 1, 1.0))
 
 
 def weights_of(sigma: Any, y: Tensor) -> Callable[[Tensor], Tensor]:
