@@ -94,7 +94,7 @@ def pointwise(model: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]) -> 
         copies = [column[:, None].expand_as(args[0]).detach().requires_grad_() for column in x.unbind(1)]
         with torch.enable_grad():
             values = checked(model(copies, args), x)
-            columns = torch.autograd.grad(values, copies, torch.ones_like(values), materialize_grads=True)
+            columns = torch.autograd.grad(values, copies, values.new_ones(()).expand_as(values), materialize_grads=True)
         return values.detach(), columns
 
     return linearized

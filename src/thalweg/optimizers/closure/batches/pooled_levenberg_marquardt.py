@@ -12,16 +12,21 @@ from ..robust import Robust
 from ..vector import accurate
 from .boxed_step import boxed_step
 from .linearize import Linearized
-from .systems import grams
+from .members import Members
+from .pieces import slices
+from .systems import by_places, dot, grams
 
 NUMBERS_AT_ONCE = 100_000
 """Residuals evaluated at once on a CPU, so that they and their derivatives stay in its caches."""
 
-NUMBERS_IN_POOL = 1_600_000
-"""Residuals of all rows in the pool; what is done once per row takes longer than its data where there are few rows."""
+NUMBERS_IN_POOL = 800_000
+"""Residuals of all rows in the pool, whose data stay in the last cache."""
 
-SHARE = 0.125
-"""The share of rows that have ended at which others take their places."""
+ROWS_IN_POOL = 8192
+"""The most rows in the pool: what is done once per row takes longer than its data where there are few rows."""
+
+BESIDE = 64
+"""Numbers beside the last row that is meant: torch computes the last of a tensor by other instructions."""
 
 FLOOR = 0.03
 """The least bend of a robust loss, as a share of its slope, as for a single fit."""
@@ -32,7 +37,8 @@ class Pool:
     """The rows at work, b of them: where each is, its model there, and the step it tries.
 
     `gram` holds the products of the columns of J and of the residuals, shape (b, n + 1, n + 1). A row that has only
-    just come has an infinite cost, so that its start is the first trial to be accepted.
+    just come has an infinite cost, so that its start is the first trial to be accepted. In memory numbers of one place
+    lie one after the other for all rows.
     """
 
     index: Tensor
@@ -49,12 +55,13 @@ class Pool:
 
     def kept(self, rows: Tensor) -> Pool:
         """Return some of the rows."""
-        return Pool(*(getattr(self, field.name)[rows] for field in fields(self)))
+        columns = (getattr(self, field.name).movedim(0, -1) for field in fields(self))
+        return Pool(*(column.index_select(-1, rows).movedim(-1, 0) for column in columns))
 
     def joined(self, more: Pool) -> Pool:
         """Return these rows and others."""
         pairs = ((getattr(self, field.name), getattr(more, field.name)) for field in fields(self))
-        return Pool(*(torch.cat(pair) for pair in pairs))
+        return Pool(*(torch.cat([rows.movedim(0, -1) for rows in pair], -1).movedim(-1, 0) for pair in pairs))
 
 
 @dataclass(slots=True)
@@ -69,7 +76,7 @@ class Answers:
     calls: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class BatchedLevenbergMarquardt:
     """J'J + lambda D with D the diagonal of J'J, lambda after Nielsen; rows that have stopped make room for the next.
 
@@ -78,61 +85,56 @@ class BatchedLevenbergMarquardt:
     arrived where Gauss and Newton's step, undamped and within bounds, promises less than `tolerance` of the loss, or is
     shorter than that share of x, both in units in which the diagonal is one. Where no damping helps
     any more, it has arrived only if that step promises no more than rounding could hide.
+
+    Rows have `residuals` residuals each. What becomes of a row depends on no other row, and not on its place.
     """
 
     linearized: Linearized
-    args: Sequence[Tensor]
-    walls: tuple[Tensor, Tensor] | None
+    residuals: int
     robust: Robust | None
     tolerance: float
     max_iter: int
-    residuals: int | None = None
 
     @torch.no_grad()
-    def run(self, x0: Tensor) -> Answers:
+    def run(self, members: Members) -> Answers:
         """Solve every row from its start."""
-        answers = empty_answers(x0)
-        waiting = 0
-        pool = fresh(x0, torch.arange(0, device=x0.device))
-        room = self.room(x0)
-        answers.calls = min(1, len(x0))
-        while waiting < len(x0) or len(pool.index):
-            if waiting < len(x0):
-                more = torch.arange(waiting, min(waiting + room - len(pool.index), len(x0)), device=x0.device)
-                pool, waiting = pool.joined(fresh(x0, more)), waiting + len(more)
-            self._go_on(pool, [arg[pool.index] for arg in self.args], answers)
-            pool = pool.kept(~pool.ended)
+        answers = empty_answers(members.starts)
+        starts = members.starts if members.walls is None else members.starts.clamp(*members.walls)
+        waiting, pool = 0, fresh(starts, 0, 0)
+        while waiting < len(starts) or len(pool.index):
+            coming = min(self.room - len(pool.index), len(starts) - waiting)
+            pool, waiting = pool.joined(fresh(starts, waiting, coming)) if coming else pool, waiting + coming
+            self._iterate(pool, members)
+            answers.calls += 1
+            store(pool, answers)
+            pool = pool.kept((~pool.ended).nonzero()[:, 0])
         return answers
 
-    def _go_on(self, pool: Pool, args: Sequence[Tensor], answers: Answers) -> None:
-        """Iterate until some of the rows have ended; store those."""
-        while True:
-            cost, gram = self.squares(pool.trial, args)
-            answers.calls += 1
-            judge(pool, cost, gram)
-            self._propose(pool)
-            if float(pool.ended.double().mean()) >= SHARE:
-                store(pool, answers)
-                return
+    @property
+    def room(self) -> int:
+        """Return how many rows are at work."""
+        return min(max(64, NUMBERS_IN_POOL // max(1, self.residuals)), ROWS_IN_POOL)
 
-    def count(self, x: Tensor) -> int:
-        """Return how many residuals a row has; the first call evaluates a row."""
-        if self.residuals is None and len(x):
-            self.residuals = self.linearized(x[:1], [arg[:1] for arg in self.args])[0].shape[1]
-        return self.residuals or 0
+    def _iterate(self, pool: Pool, members: Members) -> None:
+        cost, gram = self.squares(pool.trial, pool.index, members.args)
+        judge(pool, cost, gram)
+        self._propose(pool, members)
 
-    def room(self, x: Tensor) -> int:
-        """Return how many rows are evaluated at once."""
-        return max(64, NUMBERS_IN_POOL // max(1, self.count(x)))
+    def squares(self, x: Tensor, index: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
+        """Return the loss of the rows in `index`, and the products of the columns of J and of the residuals."""
+        size = max(64, NUMBERS_AT_ONCE // max(1, self.residuals)) if x.device.type == "cpu" else max(1, len(x))
+        cost = x.new_empty(len(x), dtype=accurate(x.device))
+        gram = by_places(cost.new_empty(len(x), x.shape[1] + 1, x.shape[1] + 1))
+        for rows in slices(len(x), size):
+            count, where = len(cost[rows]), self._beside(index[rows])
+            costs, grams = self._squares(self._beside(x[rows]), [arg[where] for arg in args], floor)
+            cost[rows], gram[rows] = costs[:count], grams[:count]
+        return cost, gram
 
-    def squares(self, x: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
-        """Return the loss, and the gram matrix of J and the residuals, in float64 where there is one."""
-        block = max(64, NUMBERS_AT_ONCE // max(1, self.count(x)))
-        if len(x) <= block or x.device.type != "cpu":
-            return self._squares(x, args, floor)
-        blocks = zip(x.split(block), *(arg.split(block) for arg in args), strict=True)  # type: ignore[no-untyped-call]
-        costs, grams = zip(*(self._squares(block[0], block[1:], floor) for block in blocks), strict=True)
-        return torch.cat(costs), torch.cat(grams)
+    def _beside(self, rows: Tensor) -> Tensor:
+        """Return the rows and, beside them, the last one again, with as many numbers as torch computes differently."""
+        count = -(-BESIDE // max(1, self.residuals))
+        return torch.cat((rows, rows[-1:].expand(count, *rows.shape[1:])))
 
     def _squares(self, x: Tensor, args: Sequence[Tensor], floor: float) -> tuple[Tensor, Tensor]:
         values, columns = self.linearized(x, args)
@@ -143,7 +145,7 @@ class BatchedLevenbergMarquardt:
         gram = grams([*columns, values])
         return 0.5 * gram[:, -1, -1] if cost is None else cost.to(gram), gram
 
-    def _propose(self, pool: Pool) -> None:
+    def _propose(self, pool: Pool, members: Members) -> None:
         """Set the next trial of each row, and see which have ended."""
         n = pool.x.shape[1]
         diagonal = pool.gram.diagonal(dim1=1, dim2=2)[:, :n]
@@ -151,13 +153,16 @@ class BatchedLevenbergMarquardt:
         matrix = pool.gram[:, :n, :n] * units[:, :, None] * units[:, None, :]
         slope = pool.gram[:, :n, n] * units
         dampings = torch.stack((pool.damping, torch.zeros_like(pool.damping)))
-        (p, newton), (pool.promised, decrement) = boxed_step(matrix, slope, dampings, self._room(pool, units))
-        pool.trial = self._inside(pool, pool.x + (p * units).to(pool.x))
+        walls = None if members.walls is None else tuple(by_places(wall[pool.index]) for wall in members.walls)
+        room = None if walls is None else ((walls[0] - pool.x) / units, (walls[1] - pool.x) / units)
+        (p, newton), (pool.promised, decrement) = boxed_step(matrix, slope, dampings, room)
+        trial = pool.x + (p * units).to(pool.x)
+        pool.trial = trial if walls is None else trial.clamp(*walls)
         self._see_the_end(pool, newton, decrement, units)
 
     def _see_the_end(self, pool: Pool, newton: Tensor, decrement: Tensor, units: Tensor) -> None:
         """Mark the rows that have arrived, or that can get no further."""
-        length, size = (torch.linalg.vector_norm(v, dim=1) for v in (newton, pool.x / units))
+        length, size = (dot(v, v).sqrt() for v in (newton, pool.x / units))
         rounding = torch.finfo(pool.x.dtype).eps
         near = (decrement <= self.tolerance * pool.cost) | (length <= max(self.tolerance, 4 * rounding) * size)
         stuck = (pool.damping > 1 / rounding) | ~(pool.promised > rounding * rounding * pool.cost)
@@ -166,41 +171,31 @@ class BatchedLevenbergMarquardt:
         pool.arrived = finite & (near | (stuck & hidden))
         pool.ended = pool.arrived | stuck | ~finite | (pool.iterations >= self.max_iter)
 
-    def _room(self, pool: Pool, units: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return how far each number may move down and up, in the units of the model."""
-        if self.walls is None:
-            return None
-        low, high = ((wall[pool.index] - pool.x) / units for wall in self.walls)
-        return low, high
 
-    def _inside(self, pool: Pool, x: Tensor) -> Tensor:
-        return x if self.walls is None else x.clamp(*(wall[pool.index] for wall in self.walls))
-
-
-def fresh(x0: Tensor, index: Tensor) -> Pool:
+def fresh(starts: Tensor, first: int, count: int) -> Pool:
     """Return rows at their start."""
-    x = x0[index]
+    x = by_places(starts[first : first + count])
     b, n = x.shape
-    exact = x0.new_zeros(b, dtype=accurate(x0.device))
+    exact = x.new_zeros(b, dtype=accurate(x.device))
     return Pool(
-        index=index,
+        index=torch.arange(first, first + count, device=x.device),
         x=x,
         cost=exact.new_full((b,), torch.inf),
-        gram=exact.new_zeros(b, n + 1, n + 1),
+        gram=by_places(exact.new_zeros(b, n + 1, n + 1)),
         trial=x,
         promised=exact,
         damping=exact.new_full((b,), 1e-3),
         growth=exact.new_full((b,), 2.0),
-        iterations=torch.full((b,), -1, device=x0.device),
-        arrived=torch.zeros(b, dtype=torch.bool, device=x0.device),
-        ended=torch.zeros(b, dtype=torch.bool, device=x0.device),
+        iterations=torch.full((b,), -1, device=x.device),
+        arrived=torch.zeros(b, dtype=torch.bool, device=x.device),
+        ended=torch.zeros(b, dtype=torch.bool, device=x.device),
     )
 
 
 def judge(pool: Pool, cost: Tensor, gram: Tensor) -> None:
     """Accept the trials that fall as promised; damp less where the model was right, more where it was wrong."""
     # No product of two columns is larger than both of their squares.
-    finite = (cost + gram.diagonal(dim1=1, dim2=2).sum(1)).isfinite()
+    finite = (cost + gram.diagonal(dim1=1, dim2=2).amax(1)).isfinite()
     first = pool.iterations < 0
     rounding = 10 * torch.finfo(pool.x.dtype).eps * pool.cost
     ratio = (pool.cost - cost + rounding) / (pool.promised + rounding)
@@ -219,9 +214,9 @@ def empty_answers(x0: Tensor) -> Answers:
     b, n = x0.shape
     exact = x0.new_zeros(b, dtype=accurate(x0.device))
     return Answers(
-        x=x0.clone(),
+        x=by_places(x0).clone(),
         cost=exact.new_full((b,), torch.nan),
-        gram=exact.new_zeros(b, n + 1, n + 1),
+        gram=by_places(exact.new_zeros(b, n + 1, n + 1)),
         success=torch.zeros(b, dtype=torch.bool, device=x0.device),
         iterations=torch.zeros(b, dtype=torch.long, device=x0.device),
     )
@@ -229,7 +224,7 @@ def empty_answers(x0: Tensor) -> Answers:
 
 def store(pool: Pool, answers: Answers) -> None:
     """Write down what the ended rows have come to."""
-    rows = pool.kept(pool.ended)
+    rows = pool.kept(pool.ended.nonzero()[:, 0])
     answers.x[rows.index] = rows.x
     answers.cost[rows.index] = rows.cost
     answers.gram[rows.index] = rows.gram
