@@ -13,10 +13,11 @@ from torch import Tensor
 
 from ..outcome import Outcome, rows_outcome
 from ..robust import Rho, robust_loss
-from .linearize import Linearized, Residuals, by_autograd, by_given
+from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import side_by_side, slices
 from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
+from .recorded_model import normal_equations
 from .systems import solve
 
 POOLS_IN_PIECE = 4
@@ -41,7 +42,7 @@ def least_squares_batch(
     args: Sequence[Any],
     *,
     jac: Callable[..., Any] | None = None,
-    linearized: Linearized | None = None,
+    model: Model | None = None,
     bounds: Any = None,
     loss: str | Rho = "linear",
     f_scale: float = 1.0,
@@ -53,23 +54,31 @@ def least_squares_batch(
     """Return the least squares of every row of `x0`, shape (batch, n), where residuals(x, *args) has shape (b, m).
 
     Rows that have stopped leave, and others take their places, so `residuals` is given some of the rows at a time: what
-    belongs to a row must be in `args`, and nothing may depend on a row's place. Large batches are solved in pieces, on
+    belongs to a row must be in `args`, and nothing may depend on a row's place. `model` are the same residuals, as a
+    function of each parameter and each row of data; where it can be, it is compiled. Large batches are solved in pieces, on
     as many threads as torch has. Fields of the outcome are tensors with one entry per problem; nfev counts how often
     rows were evaluated, as many as there was room for.
     """
     robust = robust_loss("least_squares", loss, f_scale)
     starts = starts_of("least_squares", x0)
     members = Members(starts, rows_of("least_squares", args, len(starts)), walls_of("least_squares", bounds, starts))
-    if linearized is None:
-        linearized = by_autograd(residuals) if jac is None else by_given(residuals, jac)
+    linearized = linearization(residuals, jac, model)
     count = residuals_of(linearized, members)
-    method = BatchedLevenbergMarquardt(linearized, count, robust, tolerance, max_iter)
+    equations = None if model is None or robust is not None else normal_equations(model, members)
+    method = BatchedLevenbergMarquardt(linearized, equations, count, robust, tolerance, max_iter)
     solved = partial(solved_members, method, covariance, absolute_sigma)
     parts = [members.part(rows) for rows in slices(len(members), POOLS_IN_PIECE * method.room)]
     pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
     found = outcome(pieces, sum(calls) + min(1, len(members)))
     warn_of_unknown(found.covariance)
     return found
+
+
+def linearization(residuals: Residuals, jac: Callable[..., Any] | None, model: Model | None) -> Linearized:
+    """Return the way to the Jacobians: by a model's copies of the parameters, by the user's function, or by autograd."""
+    if model is not None:
+        return pointwise(model)
+    return by_autograd(residuals) if jac is None else by_given(residuals, jac)
 
 
 def residuals_of(linearized: Linearized, members: Members) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -56,12 +56,12 @@ class Pool:
     def kept(self, rows: Tensor) -> Pool:
         """Return some of the rows."""
         columns = (getattr(self, field.name).movedim(0, -1) for field in fields(self))
-        return Pool(*(column.index_select(-1, rows).movedim(-1, 0) for column in columns))
+        return Pool(*(column[..., rows].movedim(-1, 0) for column in columns))
 
-    def joined(self, more: Pool) -> Pool:
-        """Return these rows and others."""
-        pairs = ((getattr(self, field.name), getattr(more, field.name)) for field in fields(self))
-        return Pool(*(torch.cat([rows.movedim(0, -1) for rows in pair], -1).movedim(-1, 0) for pair in pairs))
+    def replace(self, rows: Tensor, others: Pool) -> None:
+        """Let other rows take the places of some."""
+        for field in fields(self):
+            getattr(self, field.name)[rows] = getattr(others, field.name)
 
 
 @dataclass(slots=True)
@@ -86,10 +86,11 @@ class BatchedLevenbergMarquardt:
     shorter than that share of x, both in units in which the diagonal is one. Where no damping helps
     any more, it has arrived only if that step promises no more than rounding could hide.
 
-    Rows have `residuals` residuals each. What becomes of a row depends on no other row, and not on its place.
+    Rows have `residuals` residuals each; `equations`, where given, finds the gram matrices without them. What becomes of a row depends on no other row, and not on its place.
     """
 
     linearized: Linearized
+    equations: Callable[[Tensor, Tensor, Sequence[Tensor]], Tensor] | None
     residuals: int
     robust: Robust | None
     tolerance: float
@@ -100,14 +101,18 @@ class BatchedLevenbergMarquardt:
         """Solve every row from its start."""
         answers = empty_answers(members.starts)
         starts = members.starts if members.walls is None else members.starts.clamp(*members.walls)
-        waiting, pool = 0, fresh(starts, 0, 0)
-        while waiting < len(starts) or len(pool.index):
-            coming = min(self.room - len(pool.index), len(starts) - waiting)
-            pool, waiting = pool.joined(fresh(starts, waiting, coming)) if coming else pool, waiting + coming
+        waiting = min(self.room, len(starts))
+        pool = fresh(starts, 0, waiting)
+        while len(pool.index):
             self._iterate(pool, members)
             answers.calls += 1
-            store(pool, answers)
-            pool = pool.kept((~pool.ended).nonzero()[:, 0])
+            ended = pool.ended.nonzero()[:, 0]
+            store(pool.kept(ended), answers)
+            coming = min(len(ended), len(starts) - waiting)
+            pool.replace(ended[:coming], fresh(starts, waiting, coming))
+            waiting += coming
+            if coming < len(ended):
+                pool = pool.kept((~pool.ended).nonzero()[:, 0])
         return answers
 
     @property
@@ -122,6 +127,9 @@ class BatchedLevenbergMarquardt:
 
     def squares(self, x: Tensor, index: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
         """Return the loss of the rows in `index`, and the products of the columns of J and of the residuals."""
+        if self.equations is not None:
+            gram = self.equations(x, index, args)
+            return 0.5 * gram[:, -1, -1], gram
         size = max(64, NUMBERS_AT_ONCE // max(1, self.residuals)) if x.device.type == "cpu" else max(1, len(x))
         cost = x.new_empty(len(x), dtype=accurate(x.device))
         gram = by_places(cost.new_empty(len(x), x.shape[1] + 1, x.shape[1] + 1))
@@ -222,9 +230,8 @@ def empty_answers(x0: Tensor) -> Answers:
     )
 
 
-def store(pool: Pool, answers: Answers) -> None:
-    """Write down what the ended rows have come to."""
-    rows = pool.kept(pool.ended.nonzero()[:, 0])
+def store(rows: Pool, answers: Answers) -> None:
+    """Write down what rows that have ended have come to."""
     answers.x[rows.index] = rows.x
     answers.cost[rows.index] = rows.cost
     answers.gram[rows.index] = rows.gram
