@@ -11,20 +11,16 @@ Room = tuple[Tensor, Tensor]
 """How far each number may move down (zero or less) and up (zero or more), shape (b, n)."""
 
 
-def boxed_step(matrix: Tensor, slope: Tensor, damping: Tensor, room: Room | None) -> tuple[Tensor, Tensor]:
+def boxed_step(matrix: Tensor, slope: Tensor, damping: Tensor, room: Room) -> tuple[Tensor, Tensor]:
     """Return the p in its room with the least s'p + p'Sp / 2 + lambda |p|^2 / 2, and what the undamped model promises.
 
-    `matrix` has shape (b, n, n) and a diagonal of ones, `damping` (k, b): k steps of each row.
+    `matrix` has shape (b, n, n) and a diagonal of ones, `damping` (b,).
     """
-    p = -solve(matrix, slope.expand(len(damping), *slope.shape), damping)
-    if room is None:
-        # Where (S + lambda) p = -s, Sp needs no product.
-        return p, -0.5 * dot(p, slope - damping[..., None] * p)
     low, high = room
-    for step, size in zip(p, damping, strict=True):
-        out = ((step < low) | (step > high)).any(-1)
-        damped = matrix[out] + torch.diag_embed(size[out, None].expand_as(slope[out]))
-        step[out] = along_walls(damped, slope[out], (low[out], high[out]))
+    damped = matrix + torch.diag_embed(damping[:, None].expand_as(slope))
+    p = -solve(damped, slope)
+    out = ((p < low) | (p > high)).any(-1)
+    p[out] = along_walls(damped[out], slope[out], (low[out], high[out]))
     return p, -dot(p, slope + 0.5 * times(matrix, p))
 
 

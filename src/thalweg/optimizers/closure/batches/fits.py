@@ -97,7 +97,7 @@ def solved_members(
     answers = method.run(members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
     n = answers.x.shape[1]
-    x, fun, jac = answers.x.contiguous(), answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
+    x, fun, jac = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
     return Solved(x, fun, jac, answers.success, answers.iterations, spread), answers.calls
 
 
