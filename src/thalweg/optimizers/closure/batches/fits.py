@@ -13,11 +13,12 @@ from torch import Tensor
 
 from ..outcome import Outcome, rows_outcome
 from ..robust import Rho, robust_loss
+from .compiled_fits import CompiledFits
 from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import side_by_side, slices
 from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
-from .recorded_model import normal_equations
+from .recorded_model import recorded_model
 from .systems import solve
 
 POOLS_IN_PIECE = 4
@@ -64,14 +65,16 @@ def least_squares_batch(
     members = Members(starts, rows_of("least_squares", args, len(starts)), walls_of("least_squares", bounds, starts))
     linearized = linearization(residuals, jac, model)
     count = residuals_of(linearized, members)
-    equations = None if model is None or robust is not None else normal_equations(model, members)
+    found = None if model is None or robust is not None else recorded_model(model, members)
+    equations = None if found is None else found.equations()
     method = BatchedLevenbergMarquardt(linearized, equations, count, robust, tolerance, max_iter)
-    solved = partial(solved_members, method, covariance, absolute_sigma)
+    run = method.run if found is None or members.walls is not None else CompiledFits(found, tolerance, max_iter).run
+    solved = partial(solved_members, run, method, covariance, absolute_sigma)
     parts = [members.part(rows) for rows in slices(len(members), POOLS_IN_PIECE * method.room)]
     pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
-    found = outcome(pieces, sum(calls) + min(1, len(members)))
-    warn_of_unknown(found.covariance)
-    return found
+    answers = outcome(pieces, sum(calls) + min(1, len(members)))
+    warn_of_unknown(answers.covariance)
+    return answers
 
 
 def linearization(residuals: Residuals, jac: Callable[..., Any] | None, model: Model | None) -> Linearized:
@@ -91,10 +94,14 @@ def residuals_of(linearized: Linearized, members: Members) -> int:
 
 
 def solved_members(
-    method: BatchedLevenbergMarquardt, covariance: bool, absolute_sigma: bool, members: Members
+    run: Callable[[Members], Answers],
+    method: BatchedLevenbergMarquardt,
+    covariance: bool,
+    absolute_sigma: bool,
+    members: Members,
 ) -> tuple[Solved, int]:
     """Return what a piece of the batch has come to, and after how many calls."""
-    answers = method.run(members)
+    answers = run(members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
     n = answers.x.shape[1]
     x, fun, jac = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()

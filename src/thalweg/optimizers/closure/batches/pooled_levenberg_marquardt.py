@@ -118,9 +118,7 @@ class BatchedLevenbergMarquardt:
         fit = fit._replace(trial=trial, promised=step.promised)
         return Pool(pool.index, fit, *ends(fit, model, step, limits))
 
-    def squares(
-        self, x: Tensor, index: Tensor, args: Sequence[Tensor], floor: float = FLOOR
-    ) -> tuple[Tensor, Tensor]:
+    def squares(self, x: Tensor, index: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
         """Return the loss of the rows in `index`, and the products of the columns of J and of the residuals."""
         if self.equations is not None:
             gram = self.equations(x, index, args)

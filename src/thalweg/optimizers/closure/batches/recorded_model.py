@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,12 +11,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.normal_equations import DATUM, PARAMETER, POINT, NormalEquations
 from ....formula.expr import Constant, Expr, Operation, Symbol, apply
 from ....formula.ops import Op
 from .linearize import Model, derivatives
 from .members import Members
-from .systems import grams
+from .systems import by_places, grams
 
 
 class Unknown(Exception):
@@ -171,37 +173,52 @@ def place(tensor: Tensor) -> tuple[Any, ...]:
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
-def normal_equations(model: Model, members: Members) -> NormalEquations | None:
-    """Return the compiled normal equations of a model; None where it is not pointwise, or does what no kernel does."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A model's derivatives and its residual as functions of symbols; it has `data` rows for each fit."""
+
+    columns: Sequence[Expr]
+    data: int
+    points: Sequence[Tensor]
+
+    def equations(self) -> NormalEquations:
+        """Return the compiled normal equations."""
+        return NormalEquations(self.columns, self.data, self.points)
+
+
+def recorded_model(model: Model, members: Members) -> Recorded | None:
+    """Return what a model computes; None where it is not pointwise, has too many parameters, or does what no kernel does."""
     given = (members.starts, *members.args)
     if not len(members) or any(rows.dtype is not torch.float64 or not rows.is_cpu for rows in given):
         return None
     if any(rows.shape != members.args[0].shape or type(rows) is not Tensor for rows in members.args):
         return None
+    if not 0 < members.starts.shape[1] < COLUMNS:
+        return None
     try:
-        equations = recorded(model, members)
+        found = recorded(model, members)
     except (Unknown, RuntimeError):
         return None
-    return equations if is_right(equations, model, members) else None
+    return found if is_right(found, model, members) else None
 
 
-def recorded(model: Model, members: Members) -> NormalEquations:
+def recorded(model: Model, members: Members) -> Recorded:
     """Record the model at two copies of its first row, so that no length of data is taken for a number of rows."""
     data = [rows[:1].expand(2, -1).clone() for rows in members.args]
-    copies = [start.expand_as(data[0]).clone().requires_grad_() for start in members.starts[0]]
+    copies = [start.expand_as(data[0]).clone() for start in members.starts[0]]
     symbols = {Symbol(PARAMETER, "element", i): copy for i, copy in enumerate(copies)}
     with Recorder({**symbols, **{Symbol(DATUM, "element", i): rows for i, rows in enumerate(data)}}) as recorder:
         values, columns = derivatives(model, copies, data)
-    return NormalEquations([recorder.node(column) for column in (*columns, values)], len(data), recorder.points)
+    return Recorded([recorder.node(column) for column in (*columns, values)], len(data), recorder.points)
 
 
-def is_right(equations: NormalEquations, model: Model, members: Members) -> bool:
-    """Return whether the compiled equations are the model's at some of the starts, but for rounding."""
-    rows = slice(0, 16)
-    x, data = members.starts[rows], [arg[rows].contiguous() for arg in members.args]
+def is_right(found: Recorded, model: Model, members: Members) -> bool:
+    """Return whether compiled normal equations are the model's at some of the starts, but for rounding."""
+    some = members.part(slice(0, 16))
+    x, data = some.starts, [arg.contiguous() for arg in some.args]
     values, columns = derivatives(model, [column[:, None].expand_as(data[0]).detach() for column in x.unbind(1)], data)
     expected = grams([*columns, values])
-    found = equations(x.mT.contiguous().mT, torch.arange(len(x)), data)
+    gram = found.equations()(by_places(x), torch.arange(len(x)), data)
     sizes = expected.diagonal(dim1=1, dim2=2).sqrt()
-    error = (found - expected).abs() <= 1e-9 * sizes[:, :, None] * sizes[:, None, :]
-    return bool((error | (found == expected) | ~expected.isfinite()).all())
+    is_near = (gram - expected).abs() <= 1e-9 * sizes[:, :, None] * sizes[:, None, :]
+    return bool((is_near | (gram == expected) | ~expected.isfinite()).all())

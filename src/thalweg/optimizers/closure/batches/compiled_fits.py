@@ -1,0 +1,84 @@
+"""Fits of a recorded model that are solved one after the other by one compiled function: no bounds, plain squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import count
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+
+from ....engine.llvm.normal_equations import PARAMETER
+from ....engine.llvm.whole_fits import OPTION, STATE, SUM, Iteration, WholeFits
+from ....formula.expr import Constant, Expr, Symbol, apply
+from .elimination import eliminated
+from .marquardt import Fit, Limits, Triangle, ends, free_step, judged, scaled
+from .members import Members
+from .pooled_levenberg_marquardt import Answers
+from .recorded_model import Recorded
+from .systems import symmetric
+
+ROUNDING = float(torch.finfo(torch.float64).eps)
+
+
+class CompiledFits:
+    """Levenberg and Marquardt's iterations as a kernel."""
+
+    def __init__(self, model: Recorded, tolerance: float, max_iter: int) -> None:
+        self.n = len(model.columns) - 1
+        self.options = (tolerance, float(max_iter))
+        self.kernel = WholeFits(model.columns, model.data, model.points, iteration(self.n))
+
+    def run(self, members: Members) -> Answers:
+        """Solve every row from its start."""
+        numbers = self.kernel(members.starts, [arg.contiguous() for arg in members.args], self.options)
+        rows = tree_flatten(answer(beginning([symbol(PARAMETER, i) for i in range(self.n)]), True))[1]
+        x, cost, gram, iterations, arrived = tree_unflatten(numbers.unbind(), rows)
+        calls = 1 + int(iterations.max())
+        return Answers(torch.stack(x, 1), cost, symmetric(gram), arrived > 0, iterations.long(), calls)
+
+
+def iteration(n: int) -> Iteration:
+    """Return the iteration for n parameters, each number of it a symbol."""
+    start = beginning([symbol(PARAMETER, i) for i in range(n)])
+    leaves, spec = tree_flatten(start)
+    before: Fit = tree_unflatten([symbol(STATE, i) for i in range(len(leaves))], spec)
+    trial: Fit = tree_unflatten(range(len(leaves)), spec)
+    after, arrived, ended = iterated(before, sums(n + 1))
+    return Iteration(leaves, list(trial.trial), tree_leaves(after), ended, tree_leaves(answer(after, arrived)))
+
+
+def beginning(x: Sequence[Expr]) -> Fit:
+    """Return a fit at its start."""
+    gram = [[Constant(0.0)] * (i + 1) for i in range(len(x) + 1)]
+    cost, promised, damping, growth, iterations = map(Constant, (float("inf"), 0.0, 1e-3, 2.0, -1.0))
+    return Fit(x, cost, gram, x, promised, damping, growth, iterations)
+
+
+def iterated(fit: Fit, gram: Triangle) -> tuple[Fit, Expr, Expr]:
+    """Return a fit after its trial with its next one, whether it has arrived, and whether it ends."""
+    limits = Limits(symbol(OPTION, 0), symbol(OPTION, 1), ROUNDING)
+    fit = judged(fit, 0.5 * gram[-1][-1], gram, ROUNDING)
+    model = scaled(fit.gram)
+    step = free_step(model, fit.damping, partial(eliminated, rounding=ROUNDING))
+    trial = [x + p * unit for x, p, unit in zip(fit.x, step.step, model.units, strict=True)]
+    fit = fit._replace(trial=trial, promised=step.promised)
+    return fit, *ends(fit, model, step, limits)
+
+
+def answer(fit: Fit, arrived: Any) -> Any:
+    """Return what is kept of a fit at its end: numbers of it, or its symbols."""
+    return fit.x, fit.cost, fit.gram, fit.iterations, apply("where", arrived, 1.0, 0.0)
+
+
+def sums(k: int) -> Triangle:
+    """Return the products of k columns."""
+    places = count()
+    return [[symbol(SUM, next(places)) for _ in range(i + 1)] for i in range(k)]
+
+
+def symbol(name: str, index: int) -> Symbol:
+    """Return a number that differs from fit to fit."""
+    return Symbol(name, "element", index)
