@@ -36,7 +36,7 @@ def horner(x: str, coefficients: Sequence[float], name: str) -> str:
 
 
 def exponential() -> str:
-    """Write exp(x) = 2^k e^r, 2^k in two factors, so that neither overflows; off by at most 2 units in the last place."""
+    """Write exp(x) = 2^k e^r, 2^k in two factors, as one could overflow; off by at most 2 units in the last place."""
     return f"""
 define internal double @exp(double %x) alwaysinline {{
   %is.low = fcmp olt double %x, {number(-800.0)}

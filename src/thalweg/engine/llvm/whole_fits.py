@@ -20,7 +20,7 @@ from .normal_equations import DATUM, PARAMETER, POINT, read
 from .text import ATTRIBUTES, DEFINITIONS, SUFFIX, Values, word
 
 STATE, SUM, OPTION = "s", "g", "o"
-"""What a symbol of an iteration is called: a number that a fit keeps, a product of two columns, an option of all fits."""
+"""What a symbol of an iteration is called: a number that a fit keeps, a product of columns, an option of all fits."""
 
 FITS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2)
 

@@ -1,13 +1,13 @@
-"""Fits of a recorded model that are solved one after the other by one compiled function: no bounds, plain squares."""
+"""Fits of a recorded model as machine code: each goes from its start to its end, one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import count
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ....engine.llvm.normal_equations import PARAMETER
@@ -24,30 +24,35 @@ ROUNDING = float(torch.finfo(torch.float64).eps)
 
 
 class CompiledFits:
-    """Levenberg and Marquardt's iterations as a kernel."""
+    """Levenberg and Marquardt's iterations on a model, without bounds, as a kernel."""
 
     def __init__(self, model: Recorded, tolerance: float, max_iter: int) -> None:
-        self.n = len(model.columns) - 1
-        self.options = (tolerance, float(max_iter))
-        self.kernel = WholeFits(model.columns, model.data, model.points, iteration(self.n))
+        n = len(model.columns) - 1
+        self.tolerance, self.max_iter = tolerance, max_iter
+        self.kernel = WholeFits(model.columns, model.data, model.points, iteration(n))
+        self.shape = tree_flatten(answer(beginning(symbols(PARAMETER, n)), True))[1]
 
-    def run(self, members: Members) -> Answers:
+    def run(self, members: Members, max_iter: int | None = None) -> Answers:
         """Solve every row from its start."""
-        numbers = self.kernel(members.starts, [arg.contiguous() for arg in members.args], self.options)
-        rows = tree_flatten(answer(beginning([symbol(PARAMETER, i) for i in range(self.n)]), True))[1]
-        x, cost, gram, iterations, arrived = tree_unflatten(numbers.unbind(), rows)
+        limits = self.tolerance, float(self.max_iter if max_iter is None else max_iter)
+        numbers = self.kernel(members.starts, [arg.contiguous() for arg in members.args], limits)
+        x, cost, gram, iterations, arrived = tree_unflatten(numbers.unbind(), self.shape)
         calls = 1 + int(iterations.max())
         return Answers(torch.stack(x, 1), cost, symmetric(gram), arrived > 0, iterations.long(), calls)
+
+    def grams(self, members: Members) -> Tensor:
+        """Return the products of the columns of J and of the residuals at the starts."""
+        return self.run(members, 0).gram
 
 
 def iteration(n: int) -> Iteration:
     """Return the iteration for n parameters, each number of it a symbol."""
-    start = beginning([symbol(PARAMETER, i) for i in range(n)])
+    start = beginning(symbols(PARAMETER, n))
     leaves, spec = tree_flatten(start)
-    before: Fit = tree_unflatten([symbol(STATE, i) for i in range(len(leaves))], spec)
-    trial: Fit = tree_unflatten(range(len(leaves)), spec)
+    before: Fit = tree_unflatten(symbols(STATE, len(leaves)), spec)
+    places: Fit = tree_unflatten(range(len(leaves)), spec)
     after, arrived, ended = iterated(before, sums(n + 1))
-    return Iteration(leaves, list(trial.trial), tree_leaves(after), ended, tree_leaves(answer(after, arrived)))
+    return Iteration(leaves, list(places.trial), tree_leaves(after), ended, tree_leaves(answer(after, arrived)))
 
 
 def beginning(x: Sequence[Expr]) -> Fit:
@@ -58,8 +63,9 @@ def beginning(x: Sequence[Expr]) -> Fit:
 
 
 def iterated(fit: Fit, gram: Triangle) -> tuple[Fit, Expr, Expr]:
-    """Return a fit after its trial with its next one, whether it has arrived, and whether it ends."""
-    limits = Limits(symbol(OPTION, 0), symbol(OPTION, 1), ROUNDING)
+    """Return a fit after its trial, with its next one, whether it has arrived, and whether it ends."""
+    tolerance, max_iter = symbols(OPTION, 2)
+    limits = Limits(tolerance, max_iter, ROUNDING)
     fit = judged(fit, 0.5 * gram[-1][-1], gram, ROUNDING)
     model = scaled(fit.gram)
     step = free_step(model, fit.damping, partial(eliminated, rounding=ROUNDING))
@@ -69,16 +75,16 @@ def iterated(fit: Fit, gram: Triangle) -> tuple[Fit, Expr, Expr]:
 
 
 def answer(fit: Fit, arrived: Any) -> Any:
-    """Return what is kept of a fit at its end: numbers of it, or its symbols."""
+    """Return the numbers of a fit that are told at its end."""
     return fit.x, fit.cost, fit.gram, fit.iterations, apply("where", arrived, 1.0, 0.0)
 
 
 def sums(k: int) -> Triangle:
     """Return the products of k columns."""
-    places = count()
-    return [[symbol(SUM, next(places)) for _ in range(i + 1)] for i in range(k)]
+    places = iter(symbols(SUM, k * (k + 1) // 2))
+    return [[next(places) for _ in range(i + 1)] for i in range(k)]
 
 
-def symbol(name: str, index: int) -> Symbol:
-    """Return a number that differs from fit to fit."""
-    return Symbol(name, "element", index)
+def symbols(name: str, count: int) -> list[Expr]:
+    """Return numbers that differ from fit to fit."""
+    return [Symbol(name, "element", index) for index in range(count)]

@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from ....engine.llvm.grams import COLUMNS
+from ....engine.llvm.normal_equations import NormalEquations
 from ..outcome import Outcome, rows_outcome
 from ..robust import Rho, robust_loss
 from .compiled_fits import CompiledFits
@@ -18,11 +20,15 @@ from .linearize import Linearized, Model, Residuals, by_autograd, by_given, poin
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import side_by_side, slices
 from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
-from .recorded_model import recorded_model
+from .recorded_model import is_right, recorded_model
 from .systems import solve
 
 POOLS_IN_PIECE = 4
 """So many rooms full of rows are solved by one thread: the last of them leave part of the room empty."""
+
+
+Run: TypeAlias = Callable[[Members], Answers]
+"""Solves some of the problems."""
 
 
 @dataclass(slots=True)
@@ -56,19 +62,17 @@ def least_squares_batch(
 
     Rows that have stopped leave, and others take their places, so `residuals` is given some of the rows at a time: what
     belongs to a row must be in `args`, and nothing may depend on a row's place. `model` are the same residuals, as a
-    function of each parameter and each row of data; where it can be, it is compiled. Large batches are solved in pieces, on
-    as many threads as torch has. Fields of the outcome are tensors with one entry per problem; nfev counts how often
-    rows were evaluated, as many as there was room for.
+    function of each parameter and each row of data; where it can be, it is compiled. Large batches are solved in
+    pieces, on as many threads as torch has. Fields of the outcome are tensors with one entry per problem; nfev counts
+    how often rows were evaluated, as many as there was room for, or as the piece's longest fit needed.
     """
     robust = robust_loss("least_squares", loss, f_scale)
     starts = starts_of("least_squares", x0)
     members = Members(starts, rows_of("least_squares", args, len(starts)), walls_of("least_squares", bounds, starts))
     linearized = linearization(residuals, jac, model)
     count = residuals_of(linearized, members)
-    found = None if model is None or robust is not None else recorded_model(model, members)
-    equations = None if found is None else found.equations()
-    method = BatchedLevenbergMarquardt(linearized, equations, count, robust, tolerance, max_iter)
-    run = method.run if found is None or members.walls is not None else CompiledFits(found, tolerance, max_iter).run
+    method = BatchedLevenbergMarquardt(linearized, count, robust, tolerance, max_iter)
+    run = method.run if model is None else compiled_run(method, model, members)
     solved = partial(solved_members, run, method, covariance, absolute_sigma)
     parts = [members.part(rows) for rows in slices(len(members), POOLS_IN_PIECE * method.room)]
     pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
@@ -78,10 +82,24 @@ def least_squares_batch(
 
 
 def linearization(residuals: Residuals, jac: Callable[..., Any] | None, model: Model | None) -> Linearized:
-    """Return the way to the Jacobians: by a model's copies of the parameters, by the user's function, or by autograd."""
+    """Return the way to the Jacobians: a model's copies of the parameters, the user's function, or autograd."""
     if model is not None:
         return pointwise(model)
     return by_autograd(residuals) if jac is None else by_given(residuals, jac)
+
+
+def compiled_run(method: BatchedLevenbergMarquardt, model: Model, members: Members) -> Run:
+    """Return the way for a compiled model: whole fits, or normal equations within bounds; torch's where it has none."""
+    n = members.starts.shape[1]
+    found = None if method.robust is not None or not 0 < n < COLUMNS else recorded_model(model, members)
+    if found is None:
+        return method.run
+    if members.walls is None:
+        fits = CompiledFits(found, method.tolerance, method.max_iter)
+        return fits.run if is_right(fits.grams, model, members) else method.run
+    equations = NormalEquations(found.columns, found.data, found.points)
+    compiled = replace(method, equations=equations)
+    return compiled.run if is_right(compiled.grams, model, members) else method.run
 
 
 def residuals_of(linearized: Linearized, members: Members) -> int:
@@ -94,7 +112,7 @@ def residuals_of(linearized: Linearized, members: Members) -> int:
 
 
 def solved_members(
-    run: Callable[[Members], Answers],
+    run: Run,
     method: BatchedLevenbergMarquardt,
     covariance: bool,
     absolute_sigma: bool,
@@ -127,8 +145,7 @@ def covariances(method: BatchedLevenbergMarquardt, answers: Answers, members: Me
 
 def scipys_grams(method: BatchedLevenbergMarquardt, x: Tensor, members: Members) -> Tensor:
     """Return the gram matrices at the answers with a robust loss's true bend, which the steps keep from below."""
-    index = torch.arange(len(x), device=x.device)
-    return method.squares(x, index, members.args, torch.finfo(torch.float64).eps)[1]
+    return method.grams(replace(members, starts=x), torch.finfo(torch.float64).eps)
 
 
 def warn_of_unknown(covariance: Tensor | None) -> None:

@@ -38,7 +38,7 @@ FLOOR = 0.03
 class Pool(NamedTuple):
     """The rows at work: which they are, where each of them is, and whether it has arrived or ended. All are vectors."""
 
-    index: Tensor
+    which: Tensor
     fit: Fit
     arrived: Tensor
     ended: Tensor
@@ -74,11 +74,11 @@ class BatchedLevenbergMarquardt:
     """
 
     linearized: Linearized
-    equations: Callable[[Tensor, Tensor, Sequence[Tensor]], Tensor] | None
     residuals: int
     robust: Robust | None
     tolerance: float
     max_iter: int
+    equations: Callable[[Tensor, Tensor, Sequence[Tensor]], Tensor] | None = None
 
     @torch.no_grad()
     def run(self, members: Members) -> Answers:
@@ -86,7 +86,7 @@ class BatchedLevenbergMarquardt:
         answers = empty_answers(members.starts)
         waiting = min(self.room, len(members))
         pool = fresh(members, slice(0, waiting))
-        while len(pool.index):
+        while len(pool.which):
             pool = self._iterated(pool, members)
             answers.calls += 1
             ended = pool.ended.nonzero()[:, 0]
@@ -107,28 +107,33 @@ class BatchedLevenbergMarquardt:
         """Return the rows after their trials, with their next ones."""
         dtype = members.starts.dtype
         limits = Limits(self.tolerance, self.max_iter, torch.finfo(dtype).eps)
-        cost, gram = self.squares(torch.stack(list(pool.fit.trial)).to(dtype).mT, pool.index, members.args)
+        cost, gram = self.squares(torch.stack(list(pool.fit.trial)).to(dtype).mT, pool.which, members.args)
         fit = judged(pool.fit, cost, triangle(gram), limits.rounding)
         model = scaled(fit.gram)
-        walls = None if members.walls is None else [wall[pool.index].unbind(1) for wall in members.walls]
+        walls = None if members.walls is None else [wall[pool.which].unbind(1) for wall in members.walls]
         step = free_step(model, fit.damping, solved) if walls is None else walled_step(fit, model, walls)
         trial = [(x + p * unit).to(dtype).to(x) for x, p, unit in zip(fit.x, step.step, model.units, strict=True)]
         if walls is not None:
             trial = [x.clamp(low, high) for x, low, high in zip(trial, *walls, strict=True)]
         fit = fit._replace(trial=trial, promised=step.promised)
-        return Pool(pool.index, fit, *ends(fit, model, step, limits))
+        return Pool(pool.which, fit, *ends(fit, model, step, limits))
+
+    def grams(self, members: Members, floor: float = FLOOR) -> Tensor:
+        """Return the products of the columns of J and of the residuals at the starts."""
+        index = torch.arange(len(members), device=members.starts.device)
+        return self.squares(by_places(members.starts), index, members.args, floor)[1]
 
     def squares(self, x: Tensor, index: Tensor, args: Sequence[Tensor], floor: float = FLOOR) -> tuple[Tensor, Tensor]:
         """Return the loss of the rows in `index`, and the products of the columns of J and of the residuals."""
         if self.equations is not None:
-            gram = self.equations(x, index, args)
+            gram = self.equations(x, index, [arg.contiguous() for arg in args])
             return 0.5 * gram[:, -1, -1], gram
         size = max(64, NUMBERS_AT_ONCE // max(1, self.residuals)) if x.device.type == "cpu" else max(1, len(x))
         cost = x.new_empty(len(x), dtype=accurate(x.device))
         gram = by_places(cost.new_empty(len(x), x.shape[1] + 1, x.shape[1] + 1))
         for rows in slices(len(x), size):
-            count, where = len(cost[rows]), self._beside(index[rows])
-            costs, grams = self._squares(self._beside(x[rows]), [arg[where] for arg in args], floor)
+            count, which = len(cost[rows]), self._beside(index[rows])
+            costs, grams = self._squares(self._beside(x[rows]), [arg[which] for arg in args], floor)
             cost[rows], gram[rows] = costs[:count], grams[:count]
         return cost, gram
 
@@ -198,8 +203,8 @@ def empty_answers(starts: Tensor) -> Answers:
 
 def store(rows: Pool, answers: Answers) -> None:
     """Write down what rows that have ended have come to."""
-    answers.x[rows.index] = torch.stack(list(rows.fit.x), -1).to(answers.x)
-    answers.cost[rows.index] = rows.fit.cost
-    answers.gram[rows.index] = symmetric(rows.fit.gram)
-    answers.success[rows.index] = rows.arrived
-    answers.iterations[rows.index] = rows.fit.iterations.long()
+    answers.x[rows.which] = torch.stack(list(rows.fit.x), -1).to(answers.x)
+    answers.cost[rows.which] = rows.fit.cost
+    answers.gram[rows.which] = symmetric(rows.fit.gram)
+    answers.success[rows.which] = rows.arrived
+    answers.iterations[rows.which] = rows.fit.iterations.long()
