@@ -55,8 +55,7 @@ def test_a_step_along_the_walls_is_scipys():
     right = torch.randn(20, 6, dtype=torch.float64, generator=GENERATOR)
     low = -0.5 * torch.rand(20, 6, dtype=torch.float64, generator=GENERATOR)
     slope = (root.mT @ right[..., None])[..., 0]
-    zero = torch.zeros(1, 20, dtype=torch.float64)
-    (p,), (promised,) = boxed_step(root.mT @ root, slope, zero, (low, -low))
+    p, promised = boxed_step(root.mT @ root, slope, torch.zeros(20, dtype=torch.float64), (low, -low))
     assert bool(((p >= low) & (p <= -low)).all())
     for i in range(20):
         best = scipy.lsq_linear(

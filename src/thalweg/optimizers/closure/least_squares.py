@@ -20,7 +20,7 @@ from .scipy_fits import fit_options, sides_of
 from .scipy_words import function_given
 from .unknowns import Unknowns
 
-OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "linearized")
+OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "model")
 
 
 def least_squares(

@@ -88,7 +88,7 @@ def rows_outcome(what: str, success: torch.Tensor, iterations: torch.Tensor, cal
         success=success,
         status=0 if count == len(success) else 1,
         message=f"{count} of {len(success)} {what}.",
-        nit=max(iterations.tolist(), default=0),
+        nit=int(iterations.max()) if len(iterations) else 0,
         nfev=calls,
         njev=calls,
         nhev=0,

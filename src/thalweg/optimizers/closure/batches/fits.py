@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from ....engine.llvm.grams import COLUMNS
+from ....engine.llvm.normal_equations import NormalEquations
 from ..outcome import Outcome, rows_outcome
 from ..robust import Rho, robust_loss
-from .linearize import Linearized, Residuals, by_autograd, by_given
-from .members import rows_of, starts_of, walls_of
+from .compiled_fits import CompiledFits
+from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
+from .members import Members, rows_of, starts_of, walls_of
+from .pieces import side_by_side, slices
 from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
+from .recorded_model import is_right, recorded_model
 from .systems import solve
+
+POOLS_IN_PIECE = 4
+"""So many rooms full of rows are solved by one thread: the last of them leave part of the room empty."""
+
+
+Run: TypeAlias = Callable[[Members], Answers]
+"""Solves some of the problems."""
+
+
+@dataclass(slots=True)
+class Solved:
+    """What some of the rows have come to, in the dtype of x."""
+
+    x: Tensor
+    fun: Tensor
+    jac: Tensor
+    success: Tensor
+    iterations: Tensor
+    covariance: Tensor | None
 
 
 def least_squares_batch(
@@ -24,7 +49,7 @@ def least_squares_batch(
     args: Sequence[Any],
     *,
     jac: Callable[..., Any] | None = None,
-    linearized: Linearized | None = None,
+    model: Model | None = None,
     bounds: Any = None,
     loss: str | Rho = "linear",
     f_scale: float = 1.0,
@@ -36,52 +61,106 @@ def least_squares_batch(
     """Return the least squares of every row of `x0`, shape (batch, n), where residuals(x, *args) has shape (b, m).
 
     Rows that have stopped leave, and others take their places, so `residuals` is given some of the rows at a time: what
-    belongs to a row must be in `args`, and nothing may depend on a row's place. Fields of the outcome are tensors with
-    one entry per problem; nfev counts how often rows were evaluated, as many as there was room for.
+    belongs to a row must be in `args`, and nothing may depend on a row's place. `model` are the same residuals, as a
+    function of each parameter and each row of data; where it can be, it is compiled. Large batches are solved in
+    pieces, on as many threads as torch has. Fields of the outcome are tensors with one entry per problem; nfev counts
+    how often rows were evaluated, as many as there was room for, or as the piece's longest fit needed.
     """
     robust = robust_loss("least_squares", loss, f_scale)
     starts = starts_of("least_squares", x0)
-    rows = rows_of("least_squares", args, len(starts))
-    walls = walls_of("least_squares", bounds, starts)
-    if linearized is None:
-        linearized = by_autograd(residuals) if jac is None else by_given(residuals, jac)
-    method = BatchedLevenbergMarquardt(linearized, rows, walls, robust, tolerance, max_iter)
-    answers = method.run(starts if walls is None else starts.clamp(*walls))
-    return outcome(answers, covariances(method, answers, absolute_sigma) if covariance else None)
+    members = Members(starts, rows_of("least_squares", args, len(starts)), walls_of("least_squares", bounds, starts))
+    linearized = linearization(residuals, jac, model)
+    count = residuals_of(linearized, members)
+    method = BatchedLevenbergMarquardt(linearized, count, robust, tolerance, max_iter)
+    run = method.run if model is None else compiled_run(method, model, members)
+    solved = partial(solved_members, run, method, covariance, absolute_sigma)
+    parts = [members.part(rows) for rows in slices(len(members), POOLS_IN_PIECE * method.room)]
+    pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
+    answers = outcome(pieces, sum(calls) + min(1, len(members)))
+    warn_of_unknown(answers.covariance)
+    return answers
 
 
-def covariances(method: BatchedLevenbergMarquardt, answers: Answers, absolute_sigma: bool) -> Tensor:
-    """Return (J'J)^-1 of each answer, times the variance of a residual unless that is one; inf where it is unknown."""
-    b, n = answers.x.shape
-    m = method.count(answers.x)
-    gram = answers.gram if method.robust is None else scipys_grams(method, answers.x)
-    diagonal = gram.diagonal(dim1=1, dim2=2)[:, :n]
-    units = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
-    matrix = gram[:, :n, :n] * units[:, :, None] * units[:, None, :]
-    unit = torch.eye(n, dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
-    columns = torch.stack([solve(matrix, unit[:, i]) for i in range(n)], -1)
-    variance = torch.ones_like(answers.cost) if absolute_sigma else 2 * answers.cost / max(m - n, 0)
-    known = (columns.diagonal(dim1=1, dim2=2) > 0).all(1) & answers.success & variance.isfinite()
-    if not bool(known.all()):
-        count = int((~known).sum())
-        why = f"{count} of {b} fits have no covariance of the parameters, so all its entries are inf"
-        warnings.warn(f"{why}: give more points, fewer parameters or other starts", RuntimeWarning, 4)
-    covariance = 0.5 * (columns + columns.mT) * units[:, :, None] * units[:, None, :] * variance[:, None, None]
-    return torch.where(known[:, None, None], covariance, torch.inf).to(answers.x)
+def linearization(residuals: Residuals, jac: Callable[..., Any] | None, model: Model | None) -> Linearized:
+    """Return the way to the Jacobians: a model's copies of the parameters, the user's function, or autograd."""
+    if model is not None:
+        return pointwise(model)
+    return by_autograd(residuals) if jac is None else by_given(residuals, jac)
+
+
+def compiled_run(method: BatchedLevenbergMarquardt, model: Model, members: Members) -> Run:
+    """Return the way for a compiled model: whole fits, or normal equations within bounds; torch's where it has none."""
+    n = members.starts.shape[1]
+    found = None if method.robust is not None or not 0 < n < COLUMNS else recorded_model(model, members)
+    if found is None:
+        return method.run
+    if members.walls is None:
+        fits = CompiledFits(found, method.tolerance, method.max_iter)
+        return fits.run if is_right(fits.grams, model, members) else method.run
+    equations = NormalEquations(found.columns, found.data, found.points)
+    compiled = replace(method, equations=equations)
+    return compiled.run if is_right(compiled.grams, model, members) else method.run
+
+
+def residuals_of(linearized: Linearized, members: Members) -> int:
+    """Return how many residuals a row has, by evaluating one."""
+    if not len(members):
+        return 0
+    one = members.part(slice(0, 1))
+    with torch.no_grad():
+        return linearized(one.starts, one.args)[0].shape[1]
+
+
+def solved_members(
+    run: Run,
+    method: BatchedLevenbergMarquardt,
+    covariance: bool,
+    absolute_sigma: bool,
+    members: Members,
+) -> tuple[Solved, int]:
+    """Return what a piece of the batch has come to, and after how many calls."""
+    answers = run(members)
+    spread = covariances(method, answers, members, absolute_sigma) if covariance else None
+    n = answers.x.shape[1]
+    x, fun, jac = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
+    return Solved(x, fun, jac, answers.success, answers.iterations, spread), answers.calls
 
 
 @torch.no_grad()
-def scipys_grams(method: BatchedLevenbergMarquardt, x: Tensor) -> Tensor:
-    """Return the gram matrices at the answers with a robust loss's true bend, which the steps keep from below."""
-    floor = torch.finfo(torch.float64).eps
-    parts = torch.split(torch.arange(len(x), device=x.device), method.room(x))
-    grams = [method.squares(x[rows], [arg[rows] for arg in method.args], floor)[1] for rows in parts]
-    return torch.cat(grams)
-
-
-def outcome(answers: Answers, covariance: Tensor | None) -> Outcome:
-    """Return SciPy's fields, one entry per row."""
+def covariances(method: BatchedLevenbergMarquardt, answers: Answers, members: Members, absolute_sigma: bool) -> Tensor:
+    """Return (J'J)^-1 of each answer, times the variance of a residual unless that is one; inf where it is unknown."""
     n = answers.x.shape[1]
-    fields = {"x": answers.x, "fun": answers.cost.to(answers.x), "jac": answers.gram[:, :n, n].to(answers.x)}
-    arrived = rows_outcome("fits arrived at a minimum", answers.success, answers.iterations, answers.calls, **fields)
-    return replace(arrived, covariance=covariance)
+    gram = answers.gram if method.robust is None else scipys_grams(method, answers.x, members)
+    diagonal = gram.diagonal(dim1=1, dim2=2)[:, :n]
+    units = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
+    matrix = gram[:, :n, :n] * units[:, :, None] * units[:, None, :]
+    unit = torch.eye(n, dtype=matrix.dtype, device=matrix.device)[:, None].expand(n, *units.shape)
+    columns = solve(matrix, unit).movedim(0, -1)
+    degrees = max(method.residuals - n, 0)
+    variance = torch.ones_like(answers.cost) if absolute_sigma else 2 * answers.cost / degrees
+    known = (columns.diagonal(dim1=1, dim2=2) > 0).all(1) & answers.success & variance.isfinite()
+    covariance = 0.5 * (columns + columns.mT) * units[:, :, None] * units[:, None, :] * variance[:, None, None]
+    return torch.where(known[:, None, None], covariance, torch.inf).to(answers.x).contiguous()
+
+
+def scipys_grams(method: BatchedLevenbergMarquardt, x: Tensor, members: Members) -> Tensor:
+    """Return the gram matrices at the answers with a robust loss's true bend, which the steps keep from below."""
+    return method.grams(replace(members, starts=x), torch.finfo(torch.float64).eps)
+
+
+def warn_of_unknown(covariance: Tensor | None) -> None:
+    """Warn of covariances that are infinite."""
+    count = 0 if covariance is None else int(covariance.isinf().flatten(1).all(1).sum())
+    if covariance is not None and count:
+        why = f"{count} of {len(covariance)} fits have no covariance of the parameters, so all its entries are inf"
+        warnings.warn(f"{why}: give more points, fewer parameters or other starts", RuntimeWarning, 4)
+
+
+def outcome(pieces: Sequence[Solved], calls: int) -> Outcome:
+    """Return SciPy's fields, one entry per row."""
+    names = ("x", "fun", "jac", "success", "iterations")
+    joined = {name: torch.cat([getattr(piece, name) for piece in pieces]) for name in names}
+    success, iterations = joined.pop("success"), joined.pop("iterations")
+    arrived = rows_outcome("fits arrived at a minimum", success, iterations, calls, **joined)
+    spreads = [piece.covariance for piece in pieces if piece.covariance is not None]
+    return replace(arrived, covariance=torch.cat(spreads) if spreads else None)

@@ -11,6 +11,9 @@ from torch import Tensor
 Residuals = Callable[..., Tensor]
 """Maps x of shape (b, n), and each argument's b rows, to residuals of shape (b, m), row by row."""
 
+Model = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+"""Maps each parameter and each row of data, of shape (b, m), to residuals of that shape."""
+
 Linearized = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, Sequence[Tensor]]]
 """Maps x (b, n) and arguments to the residuals (b, m) and n columns of the Jacobian, each (b, m)."""
 
@@ -76,7 +79,7 @@ def checked(values: Any, x: Tensor) -> Tensor:
     return values
 
 
-def pointwise(model: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]) -> Linearized:
+def pointwise(model: Model) -> Linearized:
     """Return the function that differentiates a model whose value at a point depends on that point alone.
 
     Each point is given its own copy of the parameters; then one backward pass finds all columns of J at once. The first
@@ -91,13 +94,20 @@ def pointwise(model: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]) -> 
         return (ways[0] if ways else slow)(x, args)
 
     def fast(x: Tensor, args: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        copies = [column[:, None].expand_as(args[0]).detach().requires_grad_() for column in x.unbind(1)]
-        with torch.enable_grad():
-            values = checked(model(copies, args), x)
-            columns = torch.autograd.grad(values, copies, torch.ones_like(values), materialize_grads=True)
-        return values.detach(), columns
+        copies = [column[:, None].expand_as(args[0]).detach() for column in x.unbind(1)]
+        return derivatives(lambda *given: checked(model(*given), x), copies, args)
 
     return linearized
+
+
+def derivatives(model: Model, copies: Sequence[Tensor], args: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+    """Return the residuals of a model, and their derivatives by each point's own copies of the parameters."""
+    copies = [copy.requires_grad_() for copy in copies]
+    with torch.enable_grad():
+        values = model(copies, args)
+        ones = values.new_ones(()).expand_as(values)
+        columns = torch.autograd.grad(values, copies, ones, materialize_grads=True)
+    return values.detach(), columns
 
 
 def agree(one: Linearized, other: Linearized, x: Tensor, args: Sequence[Tensor]) -> bool:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..scipy_fits import sides_of
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Problems of a batch: starts of shape (b, n), and what else has a row for each of them."""
+
+    starts: Tensor
+    args: Sequence[Tensor]
+    walls: tuple[Tensor, Tensor] | None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def part(self, rows: slice) -> Members:
+        """Return some of the problems."""
+        walls = None if self.walls is None else (self.walls[0][rows], self.walls[1][rows])
+        return Members(self.starts[rows], [arg[rows] for arg in self.args], walls)
 
 
 def refuse(owner: str, **given: Any) -> None:
