@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from thalweg import Adam, AdaShift, SophiaG
-from thalweg.engine import watch
+from thalweg.engine.plans import watch
 from thalweg.optimizer import registry
 
 OWN = [cls for cls in registry.values() if cls.phases and cls.__module__.startswith("thalweg.")]
