@@ -68,10 +68,19 @@ class InterruptsWaiting:
 
 def entries(optimizer: Any, states: Iterable[tuple[Tensor, Mapping[str, Any]]]) -> list[Change]:
     """Make these the states of parameters, all others being gone; a dict of states stays the one that it is."""
-    held = optimizer.state
-    changes = [change for param, state in states for change in _entries(held, param, state)]
+    held, wanted = optimizer.state, list(states)
+    changes = [change for param, state in wanted for change in _entries(held, param, state)]
+    if not changes:
+        return []
     # They go past what counts changes, so that is told; a function of the dict itself would be Python's.
-    return [*changes, partial(setattr, held.changes, "count", held.changes.count + 1)] if changes else []
+    added = all(_only_adds(held.get(param) or {}, state) for param, state in wanted)
+    numbers = {"count": held.changes.count + 1, "added": held.changes.added + added}
+    return [*changes, *(partial(setattr, held.changes, name, number) for name, number in numbers.items())]
+
+
+def _only_adds(own: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+    """Tell if all that a parameter has stays what it is."""
+    return all(name in state and state[name] is value for name, value in own.items())
 
 
 def _entries(held: Any, param: Tensor, state: Mapping[str, Any]) -> Iterator[Change]:

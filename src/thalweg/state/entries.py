@@ -14,12 +14,12 @@ Class = TypeVar("Class", bound=type)
 
 
 class Changes:
-    """A number that grows with each change."""
+    """A number that grows with each change, and one that grows with those that only added what was not there."""
 
-    __slots__ = ("count",)
+    __slots__ = ("added", "count")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.added = 0
 
 
 def counting(cls: Class) -> Class:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 Class = TypeVar("Class", bound=type)
@@ -30,9 +30,11 @@ class Log:
         self.count += 1
         self.all = self.count
 
-    def since(self, count: int, names: Iterable[str]) -> list[str]:
-        """List the options that may have changed since the log stood at a number."""
-        return [name for name in names if self.last.get(name, 0) > count or self.all > count]
+    def since(self, count: int, names: Collection[str]) -> list[str]:
+        """List those of some options that may have changed since the log stood at a number."""
+        if self.all > count:
+            return list(names)
+        return [name for name, last in self.last.items() if last > count and name in names]
 
 
 def noting(cls: Class) -> Class:

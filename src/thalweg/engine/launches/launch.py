@@ -203,7 +203,12 @@ class Launch:
     @property
     def is_plain(self) -> bool:
         """True if kernels alone update everything, one after the other, and nothing else is to be known."""
-        return not (self.measure or self.matrices or self.seams or self.calls[-1].program.totals)
+        return self.is_of_kernels and not self.measure
+
+    @property
+    def is_of_kernels(self) -> bool:
+        """True if kernels alone change everything, one after the other."""
+        return not (self.matrices or self.seams)
 
     @property
     def functions(self) -> list[tuple[int, int]]:

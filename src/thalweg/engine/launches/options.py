@@ -38,8 +38,8 @@ class Options:
         # No matter of the formula, but of what is made of it: a group may have its own.
         choices = (*CHOICES, *formula.rule.owner.routes)
         self.chosen = {name: [shape_of(group[name]) for group in groups] for name in choices}
-        self.names = [*dict.fromkeys([*formula.structure, *self.shaping, *choices])]
-        self.names = [name for name in self.names if name not in (SHAPE, PHASE)]
+        asked = (*formula.structure, *self.shaping, *choices)
+        self.names = dict.fromkeys(name for name in asked if name not in (SHAPE, PHASE))
         self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
         self.known: dict[str, list[Any]] = {}
         self.volatile: list[str] = []
@@ -72,7 +72,7 @@ class Options:
 
     def _suspects(self) -> list[str]:
         if self.log is None:
-            return self.names
+            return list(self.names)
         if self.log.count == self.seen:
             return self.volatile
         return self.log.since(self.seen, self.names) + self.volatile

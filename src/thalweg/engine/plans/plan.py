@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import methodcaller
 from typing import Any
@@ -54,6 +54,8 @@ class Plan:
 
     layout: Layout = ()
     """How many sums over sharded parameters processes add up, and when."""
+    mark: object = field(default_factory=object)
+    """Tells whose sums an optimizer's metrics read, and keeps nothing alive."""
 
     @property
     def is_plain(self) -> bool:
@@ -73,6 +75,17 @@ class Plan:
         """True if a later step is what devices are given to do, and nothing else: nobody looks at gradients before."""
         return self.decides_on_device and all(launch.is_alone for launch in self.launches)
 
+    @cached_property
+    def is_of_kernels(self) -> bool:
+        """True if the host's kernels are all that changes anything, and nothing has to be waited for in between."""
+        is_alone = not (self.eager or any(map(any, self.layout)) or self.accumulates)
+        return is_alone and all(launch.is_of_kernels for launch in self.launches)
+
+    @property
+    def reports(self) -> bool:
+        """True if something is measured by the passes that update parameters."""
+        return any(launch.measured() for launch in self.launches)
+
     @property
     def needs_python(self) -> bool:
         """True if machine code alone does not do it."""
@@ -86,6 +99,8 @@ class Plan:
         """
         if self.only_launches and not (self.made or optimizer.learned or OVERFLOWED in optimizer.__dict__):
             return self._launch_again(optimizer)
+        if self.is_of_kernels and not (self.made or optimizer._sharing):
+            return self._call_again(optimizer)
         if optimizer._sharing:
             optimizer._sharing.begin(self.layout)
         if self.eager:
@@ -121,6 +136,18 @@ class Plan:
         optimizer._metrics.begin()
         with InterruptsWaiting():
             deque(map(REPEAT, self.launches), maxlen=0)
+        return 0
+
+    def _call_again(self, optimizer: Any) -> int:
+        """Update all of them where the host's kernels are all there is to call: the model may be small."""
+        optimizer._metrics.begin()
+        if is_measured(optimizer) and norm.take(optimizer, self.launches, ()):
+            norm.forget_what_is_not_finite(optimizer)
+            return 0
+        changes = [change for launch in self.launches for change in launch.stages()[0]]
+        commit([*changes, partial(self.report, optimizer)], self.needs_python or bool(optimizer.learned))
+        if optimizer.learned:
+            learn(optimizer)
         return 0
 
     def _prepared(self, sharing: Sharing | None) -> list[Any]:
@@ -161,12 +188,17 @@ class Plan:
     def _conclude(self, optimizer: Any, updates: Sequence[Update], later: Sequence[Told] = ()) -> None:
         """Take note of what was measured, and let go of gradients."""
         self._add_up(optimizer, updates, later)
+        self.report(optimizer)
+        if updates:
+            reference.note(optimizer, updates)
+
+    def report(self, optimizer: Any) -> None:
+        """Say where the sums are that the last passes have taken on their way, and let go of gradients."""
         for launch in self.launches:
             launch.done()
             for name, sums in launch.measured().items():
                 optimizer._metrics.take(name, sums, launch.params)
-        if updates:
-            reference.note(optimizer, updates)
+        optimizer._metrics.source = self.mark
 
     def _is_left_out(self, optimizer: Any, items: Sequence[Ready]) -> Any:
         """Find out if the step is to be left out; where only devices need know, they alone do, from a tensor."""

@@ -47,9 +47,11 @@ class Watch:
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
         is_small = all(launch.is_small for launch in self.plan.launches)
         self.runs_at_once = self.plan.is_plain and is_small and not optimizer.learned
+        self.reports = self.plan.reports
         # One call needs nothing held; and memory of a device is freed in the order of its work.
         self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
-        self.state, self.changes = optimizer.state, optimizer.state.changes.count
+        self.state = optimizer.state
+        self.changes, self.added = self.state.changes.count, self.state.changes.added
         self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
         grads = {id(item.param): item.grad for item in items}
         self.has_grad = [id(param) in grads for param in self.params]
@@ -61,8 +63,18 @@ class Watch:
         drop(optimizer, self.residues)
         # Autograd is told that the parameters are about to change.
         increment_version(self.compiled)
-        self.changes += self.plan.run(optimizer)
+        self._run_plan(optimizer)
         note(optimizer, self.residues)
+
+    def _run_plan(self, optimizer: Any) -> None:
+        self.changes += self.plan.run(optimizer)
+        self.added = self.state.changes.added
+
+    def _has_run(self, optimizer: Any) -> None:
+        """Let the optimizer know of what machine code has measured meanwhile; from then on it reads that itself."""
+        if self.reports:
+            optimizer._metrics.begin()
+            self.plan.report(optimizer)
 
     def concerns(self, optimizer: Any) -> bool:
         """Tell if these are still the parameters, groups and states of the optimizer; if not, they never will be."""
@@ -71,12 +83,23 @@ class Watch:
             _same(groups, self.groups)
             and _same(_params(groups), self.params)
             and optimizer.state is self.state
-            and self.state.changes.count == self.changes
+            and self._knows_states()
         )
+
+    def _knows_states(self) -> bool:
+        """Tell if states are still those of the plan; what only other plans need, they may have added meanwhile."""
+        changes = self.state.changes
+        new = changes.count - self.changes
+        if new and (self.plan.made or new != changes.added - self.added):
+            return False
+        self.changes, self.added = changes.count, changes.added
+        return True
 
     def step_at_once(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits, and one call does it all; False if not, and nothing has changed."""
-        return not self.residues and self._fits(optimizer) and self.look() != 0
+        if self.residues or (self.reports and optimizer._metrics.source is not self.plan.mark):
+            return False
+        return self._fits(optimizer) and self.look() != 0
 
     def step(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits; False if it does not, and nothing has changed."""
@@ -87,8 +110,7 @@ class Watch:
         if self.residues:
             drop(optimizer, self.residues)
         if self.look() and _same(gradients_of(self.held), grads):
-            if not self.runs_at_once:
-                self.changes += self.plan.run(optimizer)
+            self._has_run(optimizer) if self.runs_at_once else self._run_plan(optimizer)
             note(optimizer, self.residues)
             return True
         return self._step_after_all(optimizer)
@@ -100,7 +122,7 @@ class Watch:
         groups, state = own["param_groups"], self.state
         if (
             own["state"] is not state
-            or state.changes.count != self.changes
+            or (state.changes.count != self.changes and not self._knows_states())
             or own["engine"] != self.engine
             or (SCALE in own["_step_numbers"]) != self.is_scaled
             or not _same(groups, self.groups)
@@ -129,9 +151,11 @@ class Watch:
         if not self.runs_at_once:
             self.run(optimizer)
             return True
-        is_done = self.look() != 0
+        if not self.look():
+            return False
+        self._has_run(optimizer)
         note(optimizer, self.residues)
-        return is_done
+        return True
 
     def _tensors_hold(self, grads: Sequence[Any]) -> bool:
         if (list(map(ADDRESS, self.written)), list(map(facts, self.written))) != (self.addresses, self.facts):

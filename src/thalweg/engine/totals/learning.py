@@ -12,6 +12,8 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from ...formula.number import Number, exact_sum
 from ...formula.rule import Group
 from ...formula.trace import is_number
+from .lessons import lesson
+from .metrics import numbers
 from .on_device import add
 
 
@@ -23,9 +25,16 @@ def learn(optimizer: Any) -> None:
     owner, sums, first = type(optimizer), optimizer._metrics.sums, optimizer.param_groups[0]
     if not all(name in sums for name in owner.measures):
         return
+    totals = {name: _total(sums[name]) for name in owner.measures}
+    is_at_hand = not any(isinstance(total, Tensor) for total in totals.values())
+    if is_at_hand and (new := lesson(owner, first, totals)) is not None:
+        for group in optimizer.param_groups:
+            for name, value in new.items():
+                group[name] = value
+        return
     group = Group(owner, lambda name: _number(first[name]))
     with torch.set_grad_enabled(bool(first["differentiable"])):
-        new = owner.learn(group, **_alike({name: _total(sums[name]) for name in owner.measures}))
+        new = owner.learn(group, **_alike(totals))
         for other in optimizer.param_groups:
             for name, value in new.items():
                 _put(other, name, value)
@@ -46,8 +55,7 @@ def _total(sums: Sequence[Any]) -> Any:
     """Add up the sums of all parameters: exactly, or on their device, or in their graph."""
     tensors = [item for item in sums if isinstance(item, Tensor) and not _is_at_hand(item)]
     if not tensors:
-        numbers = [float(item) for item in sums]
-        return Number(exact_sum(numbers))
+        return Number(exact_sum(numbers(sums)))
     device = tensors[0].device
     columns = [torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]
     column = columns[0] if len(columns) == 1 else torch.cat(columns)

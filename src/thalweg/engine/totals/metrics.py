@@ -27,11 +27,14 @@ class Metrics:
         self.sums: dict[str, list[Any]] = defaultdict(list)
         self.whose: dict[str, list[int]] = defaultdict(list)
         """The identities of the parameters of these sums, in the same order; none where another process has one."""
+        self.source: Any = None
+        """The mark of the plan in whose tables the sums are, anew after each of its steps."""
 
     def begin(self) -> None:
         """Forget the sums of the last step."""
         self.sums.clear()
         self.whose.clear()
+        self.source = None
 
     def add(self, name: str, value: Any, param: Tensor | None = None) -> None:
         """Take in the sum of one parameter."""
@@ -39,19 +42,16 @@ class Metrics:
         self.whose[name].append(id(param))
 
     def take(self, name: str, sums: Any, params: Iterable[Tensor]) -> None:
-        """Take in the sums of many parameters; those on a device are not waited for."""
+        """Take in the sums of many parameters; they are read where they are, and only if somebody asks."""
         self.whose[name].extend(map(id, params))
-        if isinstance(sums, Tensor):
-            self.sums[name].append(sums)
-        else:
-            self.sums[name].extend(sums.tolist())
+        self.sums[name].append(sums)
 
     def report(self) -> dict[str, float]:
         """Say what is known: norms need `track=True`, or gradients that are looked at anyway."""
         known: dict[str, float] = {}
         if self.norm is not None:
             known["grad_norm"] = float(self.norm)
-        roots = {name: math.sqrt(exact_sum(_numbers(self.sums[name]))) for name in MEASURED if name in self.sums}
+        roots = {name: math.sqrt(exact_sum(numbers(self.sums[name]))) for name in MEASURED if name in self.sums}
         if "grad_square" in roots:
             known["grad_norm"] = roots["grad_square"]
         if "step_square" in roots:
@@ -67,7 +67,7 @@ class Metrics:
 
     def of_each(self, named: Iterable[tuple[str, Tensor]]) -> dict[str, dict[str, float]]:
         """Say what is known of each parameter; those that the last step has not measured are left out."""
-        columns = [dict(zip(self.whose[name], _numbers(self.sums[name]), strict=True)) for name in MEASURED]
+        columns = [dict(zip(self.whose[name], numbers(self.sums[name]), strict=True)) for name in MEASURED]
         return {
             name: _rates(*(each[id(param)] for each in columns)) for name, param in named if id(param) in columns[0]
         }
@@ -81,7 +81,7 @@ def _rates(grad_square: float, step_square: float, param_square: float) -> dict[
     }
 
 
-def _numbers(sums: Iterable[Any]) -> Iterator[float]:
-    """Read numbers, and tensors of them."""
+def numbers(sums: Iterable[Any]) -> Iterator[float]:
+    """Read numbers, and columns of them."""
     for item in sums:
-        yield from item.flatten().tolist() if isinstance(item, Tensor) else (float(item),)
+        yield from item.flatten().tolist() if hasattr(item, "flatten") else (float(item),)

@@ -29,31 +29,47 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
 
     Where a device has taken it, nobody waits: the answer is a tensor, too.
     """
-    seen = [launch.look_at_gradients() for launch in launches]
-    with torch.no_grad():
-        by_eager = [reference.grad_square(optimizer, item) for item in items]
-        elsewhere = _shared(optimizer, launches, seen, items, by_eager)
-        squares = [*seen, *elsewhere, *by_eager]
-        device = next((square.device for square in squares if is_on_device(square)), None)
-        groups = optimizer.param_groups
-        limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
-        # A gradient that is only gathered is seen to be finite, and not shortened.
-        limits = [] if is_gathering(optimizer) else limits
-        limit, skips = min(limits, default=math.inf), any(group["skip_nonfinite"] for group in groups)
-        if any(map(is_seen_by_torch_func, squares)):
-            # Nobody can read the numbers of a whole batch of steps, or of one that is followed.
-            norm, is_left_out = sum(squares[1:], start=squares[0]).sqrt(), False
-        elif device is not None:
-            norm, is_left_out = _on_device(optimizer._metrics, device, squares, limit, skips)
-        else:
-            params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
-            norm, is_left_out = _on_host(optimizer, squares, limit, params if skips else None)
-    if is_left_out is True or is_gathering(optimizer):
+    squares = [launch.look_at_gradients() for launch in launches]
+    if items or optimizer._sharing:
+        squares += _of_others(optimizer, launches, squares, items)
+    is_only_gathered, groups = is_gathering(optimizer), optimizer.param_groups
+    limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
+    # A gradient that is only gathered is seen to be finite, and not shortened.
+    limit = math.inf if is_only_gathered else min(limits, default=math.inf)
+    skips = any(group["skip_nonfinite"] for group in groups)
+    params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
+    norm, is_left_out = _taken(optimizer, squares, limit, params if skips else None)
+    if is_left_out is True or is_only_gathered:
         return is_left_out
     optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
     for launch in launches:
         launch.options.fill_in_numbers_of_the_step()
     return is_left_out
+
+
+def _taken(optimizer: Any, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
+    """Add squares where they are; only where parameters are given, their gradients may have the step left out."""
+    if all(map(_is_of_the_host, squares)):
+        return _on_host(optimizer, squares, limit, params)
+    with torch.no_grad():
+        if any(map(is_seen_by_torch_func, squares)):
+            # Nobody can read the numbers of a whole batch of steps, or of one that is followed.
+            return sum(squares[1:], start=squares[0]).sqrt(), False
+        device = next((square.device for square in squares if is_on_device(square)), None)
+        if device is None:
+            return _on_host(optimizer, squares, limit, params)
+        return _on_device(optimizer._metrics, device, squares, limit, params is not None)
+
+
+def _is_of_the_host(square: Any) -> bool:
+    return isinstance(square, np.ndarray)
+
+
+@torch.no_grad()
+def _of_others(optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], items: Sequence[Ready]) -> list[Any]:
+    """Give the squares of gradients that no launch has, and of those that only other processes have."""
+    by_eager = [reference.grad_square(optimizer, item) for item in items]
+    return [*_shared(optimizer, launches, seen, items, by_eager), *by_eager]
 
 
 def _shared(
@@ -80,7 +96,7 @@ def forget_what_is_not_finite(optimizer: Any) -> None:
 def _on_host(optimizer: Any, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
     """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
     metrics: Metrics = optimizer._metrics
-    total = [float(number) for square in squares for number in np.ravel(square.tolist())]
+    total = list(chain.from_iterable(square.reshape(-1).tolist() for square in squares))
     norm = math.sqrt(exact_sum(total) if all(map(math.isfinite, total)) else sum(total))
     is_left_out = params is not None and not _is_finite(optimizer, norm, params)
     metrics.skipped += is_left_out
