@@ -12,17 +12,14 @@ a run gives the same loss whenever it is made. Writes the table of docs/choose.m
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
-import torch
 from language_model import RULES, Rule, rate, trained
 from ranks_report import write
-from run_log import Row, go_on, read
+from run_log import Row, command
 
 RESULTS = Path(__file__).parent / "results" / "ranks.jsonl"
 CLEARLY = 0.02
@@ -93,16 +90,5 @@ def beyond(rule: Rule, losses: Losses) -> Iterator[int]:
         yield min(losses) - 1
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only-report", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if not arguments.only_report:
-        for row in go_on(RESULTS, following, trained):
-            print(row, file=sys.stderr, flush=True)
-    write(read(RESULTS))
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, RESULTS, following, trained, write)

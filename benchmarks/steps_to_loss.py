@@ -14,17 +14,14 @@ benchmarks/results/steps_to_loss.jsonl. Writes the table of docs/choose.md.
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from pathlib import Path
 from statistics import mean
 
 import ranks
-import torch
 from language_model import Rule, rule_named, trained
 from ranks_report import best_rate
-from run_log import Row, go_on, read
+from run_log import Row, command, read
 from significance import p_below
 from steps_report import Outcome, write
 
@@ -99,16 +96,5 @@ def outcomes(rows: list[Row]) -> dict[str, Outcome]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only-report", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if not arguments.only_report:
-        for row in go_on(RESULTS, following, trained):
-            print(row, file=sys.stderr, flush=True)
-    write(outcomes(read(RESULTS)), TARGET)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, RESULTS, following, trained, lambda rows: write(outcomes(rows), TARGET))

@@ -23,7 +23,8 @@ def traits(cls):
     rule = rule_of(cls)
     states = bool(set(rule.states) - rule.scalars), bool(rule.scalars), bool(rule.copies)
     written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
-    return kind(cls), states, written, cls.keeps_state_from_start
+    shaped = bool(rule.factors), len(cls.phases) > 1, bool(cls.routes)
+    return kind(cls), states, written, cls.keeps_state_from_start, *shaped
 
 
 def is_own(cls, name):

@@ -87,19 +87,40 @@ def aida(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, 
         yield w
 
 
+def bounded(u, most, w):
+    """Give what bitsandbytes multiplies an update by: 1, or what makes it `most` times as long as the parameter."""
+    return min(1.0, most * length(w) / length(u)) if length(u) else 1.0
+
+
 @of_a_parameter(
     "LAMB",
     {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-3},
     {"weight_decay": 0},
     {"lr": 2.0, "trust_clip": True},
     {"always_adapt": False, "weight_decay": 0},
+    {"max_unorm": 0.5, "weight_decay": 0.1},
 )
-def lamb(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=1e-2, trust_clip=False, always_adapt=True):
-    """You et al. 2020, algorithm 2, for one layer. https://arxiv.org/abs/1904.00962."""
+def lamb(
+    w,
+    gradients,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-6,
+    weight_decay=1e-2,
+    trust_clip=False,
+    always_adapt=True,
+    max_unorm=None,
+):
+    """You et al. 2020, algorithm 2, for one layer, https://arxiv.org/abs/1904.00962; or bitsandbytes' AdamW."""
     m, v = [0.0] * len(w), [0.0] * len(w)
     for t, g in enumerate(gradients, 1):
         m, v = mean(m, betas[0], g), mean(v, betas[1], squares(g))
         r = [a / (1 - betas[0] ** t) / (math.sqrt(b / (1 - betas[1] ** t)) + eps) for a, b in zip(m, v, strict=True)]
+        if max_unorm is not None:
+            share = bounded(r, max_unorm, w)
+            w = [x - lr * weight_decay * x - lr * share * a for x, a in zip(w, r, strict=True)]
+            yield w
+            continue
         u = [a + weight_decay * x for a, x in zip(r, w, strict=True)]
         trust = length(w) / length(u) if length(w) and length(u) else 1.0
         trust = min(trust, 1.0) if trust_clip else trust
@@ -115,6 +136,8 @@ def lamb(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=1e-2,
     {"lr": 1e-4, "trust_clip": True},
     {"nesterov": True, "trust_coefficient": 0.1},
     {"always_adapt": False, "weight_decay": 0},
+    {"max_unorm": 0.1, "weight_decay": 0.1, "momentum": 0.5},
+    {"max_unorm": 0.1, "momentum": 0.5, "nesterov": True},
 )
 def lars(
     w,
@@ -126,10 +149,19 @@ def lars(
     nesterov=False,
     trust_clip=False,
     always_adapt=True,
+    max_unorm=None,
 ):
-    """You, Gitman & Ginsburg 2017, algorithm 1, for one layer. https://arxiv.org/abs/1708.03888."""
+    """You, Gitman & Ginsburg 2017, algorithm 1, for one layer, https://arxiv.org/abs/1708.03888; or bitsandbytes'."""
     v = [0.0] * len(w)
     for g in gradients:
+        if max_unorm is not None:
+            d = [a + weight_decay * x for a, x in zip(g, w, strict=True)]
+            v = [momentum * a + b for a, b in zip(v, d, strict=True)]
+            u = [b + momentum * a if nesterov else a for a, b in zip(v, d, strict=True)]
+            share = bounded(u, max_unorm, w)
+            w = [x - lr * share * a for x, a in zip(w, u, strict=True)]
+            yield w
+            continue
         size, slope = trust_coefficient * length(w), length(g) + weight_decay * length(w)
         local = size / slope if size and slope else 1.0
         local = min(local / lr, 1.0) if trust_clip else local

@@ -6,9 +6,9 @@ LIBRARY = "onetrainer"
 
 EIGHT = {"state_dtype": "8bit"}
 CODES = "states are rounded to codes of this library, not to bitsandbytes' codes"
-NO_TRUST = "this is the paper's rule, where bitsandbytes has no trust ratio and bounds the norm of the update instead"
-LAMB = {"eps": 1e-8, "weight_decay": 0.0}
-LARS = {"momentum": 0.0, "weight_decay": 0.0}
+BOUNDED = "updates are bounded in every form, where bitsandbytes bounds none whose states have 8 bits"
+LAMB = {"eps": 1e-8, "weight_decay": 0.0, "max_unorm": 1.0}
+LARS = {"momentum": 0.0, "weight_decay": 0.0, "max_unorm": 0.02}
 CAME = {"weight_decay": 1e-2}
 MUON = {"weight_decay": 0.0, "adamw_lr": 3e-4}
 ADAFACTOR = {"relative_step": False, "scale_parameter": False, "scaled_decay": True, "added_eps": True, "eps": (1e-30, 1e-3)}  # fmt: skip
@@ -29,10 +29,10 @@ ROWS = [
     Row(LIBRARY, "SIMPLIFIED_AdEMAMix", "SimplifiedAdEMAMix"),
     Row(LIBRARY, "ADOPT", "ADOPT", {}, "bounds are taken from the count of steps before the step, where pytorch_optimizer counts first"),
     Row(LIBRARY, "ADOPT_ADV", "ADOPTAtan2", ROUNDED, note=SWITCHES),
-    Row(LIBRARY, "LAMB", "LAMB", LAMB, NO_TRUST),
-    Row(LIBRARY, "LAMB_8BIT", "LAMB", {**LAMB, **EIGHT}, f"{NO_TRUST}; {CODES}"),
-    Row(LIBRARY, "LARS", "LARS", LARS, NO_TRUST),
-    Row(LIBRARY, "LARS_8BIT", "LARS", {**LARS, **EIGHT}, f"{NO_TRUST}; {CODES}"),
+    Row(LIBRARY, "LAMB", "LAMB", LAMB),
+    Row(LIBRARY, "LAMB_8BIT", "LAMB", {**LAMB, **EIGHT}, f"{BOUNDED}; {CODES}"),
+    Row(LIBRARY, "LARS", "LARS", LARS),
+    Row(LIBRARY, "LARS_8BIT", "LARS", {**LARS, **EIGHT}, f"{BOUNDED}; {CODES}"),
     Row(LIBRARY, "LION", "Lion"),
     Row(LIBRARY, "LION_8BIT", "Lion", {"betas": (0.9, 0.999), **EIGHT}, CODES),
     Row(LIBRARY, "LION_ADV", "Lion", ROUNDED, note=SWITCHES),

@@ -20,6 +20,7 @@ SHARED = {
     "r": "a step counts in the mean of points in proportion to this power of its number",
     "weight_lr_power": "a step counts in the mean of points in proportion to this power of the largest lr so far",
     "trust_clip": "make no step longer than it would be without regard to the parameter's norm",
+    "max_unorm": "no trust ratio: shorten an update to this share of the parameter's norm where it is longer",
     "always_adapt": "also scale the steps of parameters that have no weight decay",
     "d0": "the first estimate of the distance to the solution",
     "growth_rate": "how many times larger the estimated distance may become in one step",

@@ -35,3 +35,18 @@ def test_parameters_do_not_know_each_other(cls):
         alone.grad = gradient.clone()
         cls([alone]).step()
         assert torch.equal(alone, param)
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_bound_of_the_update_stands_in_for_the_trust_ratio(kind):
+    """As in bitsandbytes: of two parameters with one gradient, the smaller one takes the shorter step."""
+    large, small = torch.nn.Parameter(torch.full((4,), 1e6)), torch.nn.Parameter(torch.full((4,), 1e-3))
+    optimizer = kind([large, small], lr=1.0, weight_decay=0.0, max_unorm=0.5)
+    for param in (large, small):
+        param.grad = torch.ones(4)
+    optimizer.step()
+    # an update of ones, as it is, and half of the parameter in its place
+    assert large.tolist() == [1e6 - 1] * 4
+    assert small.tolist() == pytest.approx([0.5e-3] * 4, rel=1e-6)
+    with pytest.raises(ValueError, match=f"{kind.__name__} has no trust ratio where max_unorm bounds updates"):
+        kind([large], max_unorm=0.5, trust_clip=True)
