@@ -193,7 +193,10 @@ def test_a_picture(ending, tmp_path):
         ({"optimizer": thalweg.Prodigy}, "find_lr has nothing to find for Prodigy, which finds its rate itself"),
         ({"optimizer": thalweg.LBFGS}, "find_lr has nothing to find for LBFGS"),
         ({"optimizer": lambda params: thalweg.SGD(params, lr=0)}, "but they are 0"),
-        ({"batches": iter(line())}, "list_iterator can be gone through only once"),
+        (
+            {"batches": iter(line())},
+            "find_lr needs batches that can be gone through again and again, but got a list_iterator",
+        ),
         ({"batches": []}, "find_lr got no batches"),
         ({"group": 1}, "has 1 parameter groups, counted from 0, but find_lr got group=1"),
         ({"lowest": 0}, "find_lr needs lowest above 0"),

@@ -180,7 +180,10 @@ def check_bounds(owner: str, group: Mapping[str, Any]) -> None:
     """Raise TypeError or ValueError for bounds that do not fit a group's parameters."""
     bounds, params = bounds_of(group), group["params"]
     if len(bounds) != len(params):
-        raise ValueError(f"{owner} needs one bound per parameter, but got {len(bounds)} for {len(params)} parameters")
+        raise ValueError(
+            f"{owner} needs one bound per parameter, but got {len(bounds)} for {len(params)} parameters: "
+            "pass a list of pairs (low, high), with None for parameters without bounds"
+        )
     for index, (param, bound) in enumerate(zip(params, bounds, strict=True)):
         names = group.get("param_names")
         check_bound(owner, f"parameter {names[index] if names else index}", param, bound)

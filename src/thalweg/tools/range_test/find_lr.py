@@ -152,8 +152,8 @@ def _check(model: Any, optimizer: Any, batches: Any, group: int | None) -> None:
         raise ValueError(f"find_lr has nothing to find for {name}, which finds its rate itself: leave lr as it is")
     if isinstance(batches, Iterator) or not isinstance(batches, Iterable):
         raise TypeError(
-            f"find_lr does not use the batches up, but a {type(batches).__name__} can be gone through only once, or "
-            "not at all: pass the DataLoader itself, or a list"
+            f"find_lr needs batches that can be gone through again and again, but got a {type(batches).__name__}: pass "
+            "the DataLoader itself, or a list"
         )
     _check_groups(model, optimizer, group)
 
