@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from ...hyper import SMALLEST, Option, Range
 from ...optimizers.closure import ClosureOptimizer
-from .trials import DRAWN, RAMP, Curve, plateau, ramp, try_rates
+from .trials import DRAWN, MOST, RAMP, Curve, best_rate, ramp, try_rates
 from .twin import Loss, Twin
 from .untouched import untouched
 
@@ -103,12 +103,12 @@ def _search(
     unit = max(base) if group is None and not base[0] else base[group or 0]
     curve = ramp(copied(model, optimizer, group), loss, drawn[0], rates, unit)
     steps = len(curve.losses)
-    start = curve.halfway() if isfinite(curve.losses[0]) else None
+    start = curve.steepest() if isfinite(curve.losses[0]) else None
     if start is None:
         return Found(None, base, _why_none(curve), steps, curve, {})
     twin = copied(model, optimizer, group)
-    before, tried = try_rates(twin, loss, drawn, start, unit)
-    rate = plateau(before, tried) if tried else None
+    before, tried = try_rates(twin, loss, drawn, start, unit, MOST - steps)
+    rate = best_rate(before, tried) if tried else None
     steps += twin.taken
     if rate is None:
         return Found(None, base, "no rate lowered the loss of other batches", steps, curve, tried)
