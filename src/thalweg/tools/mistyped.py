@@ -1,12 +1,12 @@
 """What is mistyped on the command line is told in one sentence, as every other mistake is."""
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-Mistyped = typer.BadParameter.__bases__[0]
+Mistyped = cast(type[Exception], typer.BadParameter.__bases__[0])
 """What is raised for a word that cannot be read; typer gives a name only to one kind of it."""
 
 
