@@ -4,7 +4,8 @@
 
 The sweep trains with rates a factor of two apart, 150 steps each, falling along a cosine to zero; the best one has the
 lowest loss on a thousand examples afterwards. The finder starts from another seed. `--tuned-on` measures on the tasks
-by which the finder's numbers were chosen. Writes benchmarks/results/find_lr.json.
+by which the finder's numbers were chosen. Writes benchmarks/results/find_lr.json, and the table of
+docs/groups-and-rate.md.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from find_lr_report import write
 from find_lr_tasks import TASKS, TUNED_ON, Task, batches_without_end
 from torch import nn
 
@@ -87,6 +89,7 @@ def main() -> None:
     print(f"within a factor of 2: {sum(good)} of {SEEDS * len(rows)} searches")
     if arguments.task is None and not arguments.tuned_on:
         RESULTS.write_text(json.dumps({"torch": torch.__version__, "rows": rows}, indent=1) + "\n")
+        write(rows)
 
 
 if __name__ == "__main__":

@@ -173,6 +173,13 @@ TUNED_ON = (
     Task("curve, perceptron, NAdam", lambda: Perceptron(4, 64, 64, 1, between=rounded), curves, squares, "NAdam"),
     Task("curve, perceptron, SGD", rectifying(4, 64, 64, 1), curves, squares, "SGD", MOMENTUM),
     Task("text, transformer, SGD", Transformer, text, likelihood, "SGD", MOMENTUM),
+    Task("digits, convolutions, Adam", MNISTNet, images, likelihood, "Adam"),
+    Task("digits, batch norm, AdamW", lambda: Perceptron(64, 64, 10, between=normalized), images, likelihood, "AdamW"),
+    Task("digits, perceptron, SGD", rectifying(64, 64, 64, 10), images, likelihood, "SGD", MOMENTUM),
+    Task("digits, perceptron, Adagrad", rectifying(64, 64, 10), images, likelihood, "Adagrad"),
+    Task("digits, autoencoder, Lion", rectifying(64, 32, 8, 32, 64), images, restored, "Lion"),
+    Task("curve, perceptron, AdamW", lambda: Perceptron(4, 64, 64, 1, between=rounded), curves, squares, "AdamW"),
+    Task("text, transformer, Lion", Transformer, text, likelihood, "Lion"),
 )
 """Others, by which the finder's numbers were chosen."""
 

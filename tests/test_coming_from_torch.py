@@ -100,7 +100,7 @@ def test_adam_and_adamw_exchange_checkpoints_and_stay_what_they_are():
     del saved["param_groups"][0]["decoupled_weight_decay"]
     adamw.load_state_dict(saved)
     assert adamw.decoupled_weight_decay is True
-    with pytest.raises(ValueError, match="AdamW is what has decoupled_weight_decay=True, but got False"):
+    with pytest.raises(ValueError, match="AdamW always has decoupled_weight_decay=True, but got False: leave it out"):
         optim.AdamW([torch.ones(1)], decoupled_weight_decay=False)
 
 

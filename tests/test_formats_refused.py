@@ -77,7 +77,8 @@ HALF = [("weight", torch.ones(3, dtype=torch.float16, requires_grad=True))]
         ),
         (
             lambda: optim.Adam([{"params": torch.ones(1), "accumulate": 2}, {"params": torch.ones(2)}]),
-            "accumulate must be the same in all parameter groups, but group 1 has 1 and group 0 has 2",
+            "accumulate must be the same in all parameter groups, but group 1 has 1 and group 0 has 2: pass one value "
+            "for all",
         ),
         (
             lambda: optim.Adam(SINGLE, differentiable=True, state_dtype="8bit"),

@@ -96,12 +96,12 @@ def wrong_option(optimizer):
         (
             wrong_shape,
             RuntimeError,
-            "Adam cannot step parameter '1.bias': its gradient has shape (1,), but it has (7,): run backward() again",
+            "Adam cannot step parameter '1.bias': its shape is (7,), but its gradient's is (1,): run backward() again",
         ),
         (
             wrong_dtype,
             RuntimeError,
-            "Adam cannot step parameter '1.bias': its gradient is torch.float32, but it is torch.float64: run "
+            "Adam cannot step parameter '1.bias': its dtype is torch.float64, but its gradient's is torch.float32: run "
             "backward() again",
         ),
         (

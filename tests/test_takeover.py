@@ -104,7 +104,7 @@ class Own(torch.optim.SGD):
     [
         (
             lambda: Own([torch.zeros(1)], lr=0.1),
-            "cannot take over this Own: test_takeover.Own is not here, or is a class",
+            "cannot take over this Own: test_takeover.Own is a class whose steps this library does not know",
         ),
         (scheduled, "SGD: a scheduler drives it, and would go on driving the old one: take over first"),
         (hooked, "Adam: it has step_post hooks: take over first, then register them; it has load_state_dict_pre hooks"),

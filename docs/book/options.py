@@ -5,6 +5,9 @@ from typing import Any
 from thalweg import Optimizer
 from thalweg.hyper import REQUIRED, Option
 from thalweg.lists import Patterns, Threes
+from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS
+from thalweg.optimizers.closure.optimizer import ClosureOptimizer
+from thalweg.optimizers.closure.options import LEAST
 from thalweg.ranges import Fixed, OneOf, Range, Several
 from thalweg.tools.meanings import meaning
 
@@ -31,7 +34,17 @@ def _row(cls: type[Optimizer], option: Option) -> tuple[str, ...]:
             f"{cls.__name__}.{option.name} has no meaning: add a row to OF_A_RULE in src/thalweg/tools/meanings.py, or "
             f"a clause that starts with `{option.name}` to the docstring of {cls.__name__}"
         )
-    return code(option.name), default(option), allowed(option), prose(said)
+    return code(option.name), default(option), _of_closures(cls, option) or allowed(option), prose(said)
+
+
+def _of_closures(cls: type[Optimizer], option: Option) -> str | None:
+    """Say what an option of closure methods may be: their counts and choices are checked together."""
+    if not issubclass(cls, ClosureOptimizer):
+        return None
+    if option.name in LEAST:
+        return f"a whole number, at least {LEAST[option.name]}" + (", or `None`" if option.may_be_none else "")
+    choices = {"line_search_fn": cls.searches, "beta": ("auto", *BETAS)}
+    return "one of " + ", ".join(code(repr(name)) for name in choices[option.name]) if option.name in choices else None
 
 
 def default(option: Option) -> str:

@@ -119,7 +119,7 @@ def _check_common(optimizer: Optimizer, options: Mapping[str, Any], index: int) 
         if group.get("accumulate") != options.get("accumulate"):
             raise ValueError(
                 f"accumulate must be the same in all parameter groups, but group {index} has {options['accumulate']} "
-                f"and group {other} has {group['accumulate']}"
+                f"and group {other} has {group['accumulate']}: pass one value for all"
             )
 
 

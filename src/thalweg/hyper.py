@@ -102,7 +102,9 @@ class Option:
         if isinstance(self.rule, Threes | Patterns):
             return self.rule.checked(value, self.name, owner, where)
         if isinstance(self.rule, Fixed) and value != self.rule.value:
-            raise ValueError(f"{owner} is what has {self.name}={self.rule.value}{where}, but got {value!r}")
+            raise ValueError(
+                f"{owner} always has {self.name}={self.rule.value}{where}, but got {value!r}: leave it out"
+            )
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
             raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {value!r}")
         return value

@@ -44,7 +44,7 @@ def _unknown(optimizer: torch.optim.Optimizer) -> Iterator[str]:
     kind = type(optimizer)
     if kind not in _counterparts():
         module = f"{kind.__module__}.{kind.__qualname__}"
-        yield f"{module} is not here, or is a class of its own whose steps are not known; here are {_names()}"
+        yield f"{module} is a class whose steps this library does not know; it knows those of {_names()}"
         return
     for index, group in enumerate(optimizer.param_groups):
         lost = [name for name in optimizer.defaults if name not in _counterparts()[kind].options and group.get(name)]

@@ -24,6 +24,13 @@ def test_every_piece_runs(page, tmp_path):
     run(page.read_text(), str(page), tmp_path)
 
 
+def test_each_piece_of_the_first_page_can_be_pasted_alone():
+    pieces = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(pieces) >= 3
+    for piece in pieces:
+        exec(compile(piece, "README.md", "exec"), {"__name__": "__main__"})
+
+
 @pytest.mark.filterwarnings("ignore:Using backward")
 @pytest.mark.parametrize("cls", [*one_of_each(FORMULAS), LBFGS, LevenbergMarquardt], ids=lambda cls: cls.__name__)
 def test_the_example_of_a_derived_page_runs(cls, tmp_path):

@@ -12,7 +12,7 @@ from docs.book.live.section import files, html, section
 from docs.book.traced import required
 from tests.engine.javascript.node import needs_node, run
 from thalweg.engine.javascript.rule import rule_object
-from thalweg.engine.javascript.variants import variants
+from thalweg.engine.javascript.variants import in_phases, phases_of, variants
 
 from .chromium import Chromium, needs_chromium
 
@@ -179,14 +179,14 @@ def test_who_wants_no_motion_sees_the_end_at_once(browser, site):
 
 
 BOTH = """
-const longer = given.map(({ name, rule }) => {
+const longer = given.map(({ name, rule, phases }) => {
   const optimizer = OPTIMIZERS[name], known = { machine_epsilon: 2 ** -23, numel: 2, ndim: 1, is_matrix: 0, shape: [2] }
   const shorter = RULES[optimizer.variants.find(([, fits]) => fits(optimizer.defaults, known))[0]]
   return [eval(`(${rule})`), shorter].map(rule => {
     const it = new Training(rule, optimizer.defaults, [0.5, -2], { ...known, rows: 2, columns: 1 })
-    for (const grad of Array(4).fill([[1, 0.5], [-0.25, 3], [2, -1]]).flat()) {
+    for (const phase of phases) {
       if (rule.observe) it.observe([0.5, 4])
-      it.step(grad)
+      it.step([[1, 0.5], [-0.25, 3], [2, -1]][it.state.step_count % 3], phase)
     }
     return [...it.result(), ...it.param]
   })
@@ -212,7 +212,10 @@ def test_all_optimizers_together_are_small(everything):
 def test_short_names_change_nothing(everything):
     on_a_plane = [cls for cls in rules.live() if not rules.is_for_matrices(cls)]
     script = everything["live.js"].partition("// Small matrices")[2].partition("// The surfaces")[0]
-    given = [{"name": cls.__name__, "rule": default_rule(cls)} for cls in on_a_plane]
+    given = [
+        {"name": cls.__name__, "rule": default_rule(cls), "phases": phases_of(cls, usual(cls), 12)}
+        for cls in on_a_plane
+    ]
     found = run(f"// {script}{BOTH}", given)
     assert len(found) >= 50
     for cls, (longer, shorter) in zip(on_a_plane, found, strict=True):
@@ -220,9 +223,13 @@ def test_short_names_change_nothing(everything):
         assert longer != [0.5, -2] * 2, cls.__name__
 
 
+def usual(cls):
+    return {name: option.default for name, option in cls.options.items()}
+
+
 def default_rule(cls):
     [variant, *_] = variants(cls, torch.zeros(2), {}, required(cls), 1)
-    return rule_object(variant.choice)
+    return rule_object(in_phases(variant))
 
 
 @needs_chromium

@@ -110,7 +110,7 @@ def test_what_meets_a_tensor_varies(expr, varies):
         ),
         (
             lambda: 0 if Constant(1) else 1,
-            "a Python `if` on a constant of the formula: decide it outside the formula",
+            "a Python `if` asks for a constant of the formula: decide it outside of update",
         ),
         (lambda: X + "1", f"a formula takes numbers and its own arguments, but got str '1': {KEEP}"),
         (

@@ -78,7 +78,7 @@ def test_a_range_wants_whole_numbers(halving):
     for engine in ("auto", "eager"):
         param = torch.zeros(2, requires_grad=True)
         param.grad = torch.ones(2)
-        with pytest.raises(TypeError, match=r"range\(\) wants a whole number, but 'times' makes it 2.5"):
+        with pytest.raises(TypeError, match=r"range\(\) needs a whole number, but 'times' makes it 2.5"):
             halving([param], times=2.5, engine=engine).step()
 
 

@@ -68,7 +68,9 @@ def test_groups_take_the_options_that_their_parameters_had():
 def test_all_that_is_missing_extra_or_of_another_shape_is_listed():
     saved, loaded = trained("ab").state_dict(), trained("bc")
     before = copy.deepcopy(states(loaded))
-    with pytest.raises(ValueError, match=re.escape("Adam: it has no 'c'; it has 'a', which the optimizer has not")):
+    with pytest.raises(
+        ValueError, match=re.escape("Adam: it has no 'c'; it has 'a', which the optimizer does not have")
+    ):
         loaded.load_state_dict(saved)
     saved["param_groups"][0]["param_names"] = ["c", "b"]
     with pytest.raises(ValueError, match=re.escape("parameter 'c' has shape (1, 2), but its exp_avg has (2,)")):

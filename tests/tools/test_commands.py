@@ -129,6 +129,30 @@ def test_show_refuses_in_one_sentence(call, name, sentence):
     assert (result.exit_code, result.stderr) == (2, f"Error: {sentence}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("list --nmaes", "no such option: --nmaes"),
+        ("show", "missing argument 'name': see thalweg show --help"),
+        ("shwo adam", "no such command 'shwo': did you mean 'show'?"),
+        ("compare --epochs 0", "invalid value for '--epochs': "),
+        ("compare --seed x", "invalid value for '--seed': "),
+    ],
+)
+def test_what_is_mistyped_is_told_in_one_sentence(call, words, sentence):
+    result = call(*words.split())
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {sentence}")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.endswith(("--help\n", "?\n"))
+
+
+def test_without_a_command_it_says_which_there_are(call):
+    result = call()
+    assert result.exit_code == 0
+    assert all(word in result.stdout for word in ("compare", "list", "show", "thalweg.find_lr"))
+
+
 def test_version_and_help(call):
     assert call("--version").stdout.startswith(f"thalweg {thalweg.__version__}, torch ")
     assert all(command in call("--help").stdout for command in ("compare", "list", "show"))

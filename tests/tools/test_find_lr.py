@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import thalweg
 from thalweg import find_lr
-from thalweg.tools.range_test.trials import Curve, climb, plateau
+from thalweg.tools.range_test.trials import Curve, best_rate, climb
 
 
 class Noisy(Dataset):
@@ -159,11 +159,19 @@ def test_a_broken_loss_ends_the_ramp():
     assert found.curve.losses[0] > found.tried[min(found.tried, key=found.tried.get)]
 
 
-def test_what_is_nearly_as_good_is_shared():
-    assert plateau(1.0, {0.1: 0.5, 1.0: 0.5, 10.0: 2.0}) == pytest.approx(10 ** (-0.5 + 0.5 * 0.05 / 1.5), rel=1e-6)
-    assert plateau(1.0, {0.1: 1.5, 1.0: 2.0}) is None
-    assert Curve([1, 2, 3], [4.0, 3.5, 2.0]).halfway() == 3
-    assert Curve([1, 2], [4.0, 5.0]).halfway() is None
+def test_the_best_rate_lies_where_a_parabola_through_three_is_lowest():
+    tried = {rate: np.log(rate / 0.3) ** 2 for rate in (0.05, 0.1, 0.4, 1.6)}
+    assert best_rate(9.0, tried) == pytest.approx(0.3, rel=1e-9)
+    assert best_rate(9.0, {0.1: 1.0, 0.2: 0.5}) == 0.2
+    assert best_rate(1.0, {0.1: 0.5, 1.0: 0.4, 10.0: float("inf")}) == pytest.approx(10 ** (-0.5 + 0.1 / 1.7))
+    assert best_rate(1.0, {0.1: 0.5, 1.0: 0.5, 10.0: 0.5}) == 0.1
+    assert best_rate(1.0, {0.1: 1.5, 1.0: 2.0}) is None
+
+
+def test_a_ramp_tells_where_the_loss_falls_most_steeply():
+    assert Curve([1, 2, 4, 8, 16], [4.0, 3.9, 3.0, 1.0, 0.9]).steepest() == 4
+    assert Curve([1, 2, 4, 8, 16], [4.0, 3.0, 2.9, 9.0, 8.1]).steepest() == 1
+    assert Curve([1, 2], [4.0, 5.0]).steepest() is None
 
 
 def test_trials_climb_to_the_best_and_close_in():
@@ -193,7 +201,10 @@ def test_a_picture(ending, tmp_path):
         ({"optimizer": thalweg.Prodigy}, "find_lr has nothing to find for Prodigy, which finds its rate itself"),
         ({"optimizer": thalweg.LBFGS}, "find_lr has nothing to find for LBFGS"),
         ({"optimizer": lambda params: thalweg.SGD(params, lr=0)}, "but they are 0"),
-        ({"batches": iter(line())}, "list_iterator can be gone through only once"),
+        (
+            {"batches": iter(line())},
+            "find_lr needs batches that can be gone through again and again, but got a list_iterator",
+        ),
         ({"batches": []}, "find_lr got no batches"),
         ({"group": 1}, "has 1 parameter groups, counted from 0, but find_lr got group=1"),
         ({"lowest": 0}, "find_lr needs lowest above 0"),

@@ -15,7 +15,9 @@ Control = dict[str, Any]
 MANY = 1000.0
 """How many times larger, and smaller, than its default a slider makes a number."""
 
-NOT_MOVED = ("batch_dims", "ns_steps", "blocks", "use_muon", "max_precondition_dim", "precondition_frequency")
+NOT_MOVED = (
+    *("batch_dims", "ns_steps", "blocks", "use_muon", "max_precondition_dim", "precondition_frequency", "keep_num"),
+)
 """What belongs to stacks and kinds of matrices, or decides when work is done: on a page it stays as it is."""
 
 

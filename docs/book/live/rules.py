@@ -11,11 +11,11 @@ import torch
 
 import thalweg
 from thalweg import Optimizer
-from thalweg.engine.javascript.matrices import matrix_rule, operations, phases_of
+from thalweg.engine.javascript.matrices import matrix_rule, operations
 from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import conditions, rule_object
 from thalweg.engine.javascript.text import JAVASCRIPT, library
-from thalweg.engine.javascript.variants import Variant, in_phases, variants
+from thalweg.engine.javascript.variants import Variant, in_phases, phases_of, variants
 
 from ..catalogue import catalogue
 from ..traced import required
@@ -24,9 +24,6 @@ from .shortened import shortened
 
 PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
-
-FEW = 4
-"""The phases of a rule at most: each is a formula of its own, and those of one that has many would fill the page."""
 
 DIGITS = digits + ascii_lowercase
 """How phases are counted: of each step, one letter says which one it is."""
@@ -51,8 +48,7 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
 @cache
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
-    formulas = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
-    return [cls for cls in formulas if len(cls.phases) <= FEW]
+    return [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
 
 
 @cache
@@ -68,7 +64,7 @@ def is_for_matrices(cls: type[Optimizer]) -> bool:
 
 
 def _has_bits(variant: Variant) -> bool:
-    return why_not(variant.choice.program, dict(variant.choice.dtypes)) is None
+    return all(why_not(choice.program, dict(choice.dtypes)) is None for choice in in_phases(variant).values())
 
 
 def _entry(cls: type[Optimizer], rules: dict[str, int]) -> str:
@@ -85,6 +81,7 @@ def _entry(cls: type[Optimizer], rules: dict[str, int]) -> str:
         "remembers": _json(remembers(cls)),
         **({"keepsRate": "true"} if cls.learned else {}),
         **_of_curvature(cls),
+        **(_of_phases(cls) if cls.phases else {}),
         "variants": f"[{variants}]",
         **(_of_matrices(cls) if is_for_matrices(cls) else {}),
     }
@@ -99,11 +96,17 @@ def _of_curvature(cls: type[Optimizer]) -> dict[str, str]:
     return {"observesEvery": str(every), "sees": json.dumps("root" if cls is thalweg.SophiaG else "diagonal")}
 
 
-def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
-    """Say which phase each step is, and how many columns the states have that have few."""
+def _of_phases(cls: type[Optimizer]) -> dict[str, str]:
+    """Say which phase each step is."""
     options = {name: option.default for name, option in cls.options.items()}
-    places = "".join(DIGITS[cls.phases.index(phase)] for phase in phases_of(cls, options, STEPS)) if cls.phases else ""
-    return {"phases": _json(cls.phases), "phase": _json(places), "directions": str(cls.directions(*MATRIX, options))}
+    places = "".join(DIGITS[cls.phases.index(phase)] for phase in phases_of(cls, options, STEPS))
+    return {"phases": _json(cls.phases), "phase": _json(places)}
+
+
+def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
+    """Say how many columns the states have that have few."""
+    options = {name: option.default for name, option in cls.options.items()}
+    return {"directions": str(cls.directions(*MATRIX, options))}
 
 
 def _variant(variant: Variant, moved: Container[str], optional: Container[str], rules: dict[str, int]) -> str:
@@ -114,7 +117,7 @@ def _variant(variant: Variant, moved: Container[str], optional: Container[str], 
 
 def _rule(variant: Variant) -> str:
     """Write a formula as short as may be."""
-    return shortened(rule_object(variant.choice) if _has_bits(variant) else matrix_rule(in_phases(variant)))
+    return shortened((rule_object if _has_bits(variant) else matrix_rule)(in_phases(variant)))
 
 
 @cache

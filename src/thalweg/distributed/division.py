@@ -30,7 +30,10 @@ class Division:
 
     def __init__(self, group: Any) -> None:
         if not dist.is_initialized():
-            raise RuntimeError("states are divided among processes: call torch.distributed.init_process_group() first")
+            raise RuntimeError(
+                "states can be divided only among processes that know each other: call "
+                "torch.distributed.init_process_group() before shard_states()"
+            )
         self.group: Any = dist.group.WORLD if group is None else group
         self.meshes: dict[str, Any] = {}
         self.size = dist.get_world_size(self.group)

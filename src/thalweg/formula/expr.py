@@ -115,7 +115,7 @@ class Expr(Opaque):
     def _decide(self) -> bool:
         first = next(symbols(self), None)
         if first is None:
-            raise TypeError("a Python `if` on a constant of the formula: decide it outside the formula")
+            raise TypeError("a Python `if` asks for a constant of the formula: decide it outside of update")
         return bool(first.decide(self))
 
     def __index__(self) -> int:
@@ -125,7 +125,7 @@ class Expr(Opaque):
             return super().__index__()
         number = found[0].decide(self, float)
         if number % 1:
-            raise TypeError(f"range() wants a whole number, but {found[0].label!r} makes it {number:g}")
+            raise TypeError(f"range() needs a whole number, but {found[0].label!r} makes it {number:g}: change it")
         return int(number)
 
 

@@ -74,7 +74,7 @@ def misused(name: str) -> str:
     if name.startswith("bit_"):
         return "& and | are for conditions on both sides: write (a > 0) & (b > 0), with parentheses"
     if name == "invert":
-        return "~ is for conditions of elements: of one that is a number write the opposite comparison"
+        return "~ negates conditions of elements, but got one of numbers: write the opposite, as a <= 0 for ~(a > 0)"
     return f"{name} is for numbers, but got a condition: write where(condition, x, 0 * x), with numbers in it"
 
 
@@ -115,7 +115,7 @@ def _foreign(module: str, name: str, arguments: Iterable[Any]) -> str:
 def _unknown_yet(what: str) -> str:
     """Say that a number is asked for that may be another one in each step."""
     return (
-        f"what a formula is given is not known as {what} while it is traced, as range() and math's functions want it: "
+        f"range() and math's functions need {what}, but what a formula is given is not known while it is traced: "
         "use the words of thalweg.formula, and declare what never changes as name: ClassVar[int] = 3"
     )
 

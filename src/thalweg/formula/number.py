@@ -19,7 +19,7 @@ class Number(float):
 
     def __index__(self) -> int:
         if not self.is_integer():
-            raise TypeError(f"range() wants a whole number, but got {float(self):g}")
+            raise TypeError(f"range() needs a whole number, but got {float(self):g}: give the option another value")
         return int(self)
 
     def __neg__(self) -> Number:

@@ -17,12 +17,12 @@ from .row import with_the_lr, without
 
 
 def create(name: str, params: Parameters | nn.Module, **options: Any) -> Any:
-    """Make an optimizer by its name: this library's, or what another library calls it, as "adamw_bnb_8bit".
+    """Make an optimizer by its name: this library's, or what another library calls it, such as "adamw_bnb_8bit".
 
-    `params` are parameters or groups of them, as everywhere; or a whole model, whose biases and norms (all parameters
-    of fewer than two dimensions) then do not decay, as Transformers and timm have it, and whose names tell Muon and its
-    relatives what is theirs. `options` are those of the class, in its own words, and come before those that the name
-    stands for. A library before the name says whose it is: "timm.adafactor"; `docs/names.md` has all of them.
+    `name` may have its library in front, as "timm.adafactor"; `docs/names.md` and `thalweg list --names` have them all.
+    `params` are parameters or groups of them, or a whole model. Of a model, parameters of fewer than two dimensions
+    (biases and norms) do not decay, as Transformers and timm have it, and names tell Muon and its relatives which
+    matrices are theirs. `options` are those of the class; they take precedence over those that the name stands for.
 
     Raises ValueError for a name that is unknown, ambiguous, or cannot be had here, and what the class raises.
     """

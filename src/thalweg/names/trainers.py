@@ -33,9 +33,9 @@ def made_of(meaning: Meaning, params: Any, **options: Any) -> Any:
 def trainer(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     """Return what Hugging Face's Trainer takes: `Trainer(optimizer_cls_and_kwargs=thalweg.trainer("muon", lr=0.02))`.
 
-    The names are those of `create`, and of these the ones that `TrainingArguments(optim=...)` takes come first. The
-    optimizer gets the whole model: biases and norms do not decay, and Muon finds its matrices. `learning_rate`,
-    `weight_decay` and the other arguments that the Trainer has for optimizers are left unread: pass them here.
+    The names are those of `create`; if several libraries have one, that of `TrainingArguments(optim=...)` is meant. The
+    optimizer gets the whole model: biases and norms do not decay, and Muon finds its matrices. The Trainer's own
+    `learning_rate`, `weight_decay` and other arguments for optimizers are not read: pass them here, as `options`.
 
     Raises ValueError or TypeError for a name or an option that `create` would refuse, before there is a model.
     """

@@ -38,7 +38,7 @@ def _by_name(ours: Groups, theirs: Groups) -> Match:
     if missing := here.keys() - there:
         found.faults.append(f"it has no {_list(missing)}")
     if extra := there.keys() - here:
-        found.faults.append(f"it has {_list(extra)}, which the optimizer has not")
+        found.faults.append(f"it has {_list(extra)}, which the optimizer does not have")
     for index, group in enumerate(ours):
         sources = list(dict.fromkeys(there[name][1] for name in group.get("param_names", ()) if name in there))
         if not group["params"]:

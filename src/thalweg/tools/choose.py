@@ -217,7 +217,8 @@ def read_option(choice: Choice, item: str) -> tuple[str, Value]:
     if choice.meaning is not None and choice.meaning.wrapper is not None:
         known += choice.meaning.wrapper.options
     if name not in known:
-        raise ValueError(f"{choice.name} has no option {name!r}{nearest(name, known)}")
+        own = [option for option in known if option not in getattr(choice.kind, "around", ())]
+        raise ValueError(f"{choice.name} has no option {name!r}{nearest(name, known, own)}")
     return name, read_value(value)
 
 

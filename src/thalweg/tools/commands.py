@@ -13,6 +13,7 @@ from rich.console import Console
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
 from .choose import OURS, Choice, choose, grid, needs_labels, read_choice
+from .mistyped import OneSentence
 from .versions import versions
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ SWEEP = "Values to put in place of an option, as lr=0.001,0.01,0.1; given twice,
 JOBS = "How many runs at a time, each in a process of its own; the seconds of runs side by side are longer."
 
 app = typer.Typer(
+    name="thalweg",
+    cls=OneSentence,
     help="Optimizers for PyTorch: see their formulas, compare them at work.",
-    no_args_is_help=True,
+    epilog="In Python: thalweg.split makes groups of a model's parameters, thalweg.find_lr finds a learning rate.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -47,9 +50,11 @@ def print_version(wanted: bool) -> None:
 Version = Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")]
 
 
-@app.callback()
-def start(version: Version = False) -> None:
-    """Take the options that stand before a command."""
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context, version: Version = False) -> None:
+    """Take the options that stand before a command; without a command, say which there are."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command("compare")

@@ -113,8 +113,11 @@ def _javascript(choice: Choice) -> str:
     """Write what pages step with: words, powers, the rule as an object, and what steps with it."""
     from ..engine.javascript.rule import rule_object
     from ..engine.javascript.text import library
+    from ..engine.javascript.variants import Variant, in_phases
 
-    return f"{library()}\nconst {choice.item.owner.__name__} = {rule_object(choice)}"
+    cls, group = choice.item.owner, choice.item.group
+    variant = Variant({name: value for name, value in group.items() if name in cls.options}, choice)
+    return f"{library()}\nconst {cls.__name__} = {rule_object(in_phases(variant))}"
 
 
 # Each compiler is imported when its text is asked for.

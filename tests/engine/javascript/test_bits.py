@@ -10,6 +10,7 @@ from thalweg.engine.decisions.choice import choose
 from thalweg.engine.decisions.gradients import Ready
 from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import rule_object
+from thalweg.engine.javascript.variants import Variant, in_phases, phases_of
 from thalweg.formula.facts import FACTS, SHAPE
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
@@ -21,12 +22,12 @@ STEPS = 100
 CATALOGUE = [cls for cls in registry.values() if torch.strided in cls.layouts and cls.__module__.startswith("thalweg.")]
 
 STEP = """
-const results = given.map(({ rule, options, known, param, grads, seen }) => {
+const results = given.map(({ rule, options, known, phases, param, grads, seen }) => {
   const it = new Training(eval(`(${rule})`), options, unpacked(param, Float32Array), known)
   const gradients = unpacked(grads, Float32Array), size = it.param.length, params = []
   for (let step = 0; step * size < gradients.length; step++) {
     if (it.rule.observe && step % 10 === 0) it.observe(unpacked(seen, Float32Array))
-    it.step(gradients.subarray(step * size, (step + 1) * size))
+    it.step(gradients.subarray(step * size, (step + 1) * size), phases[step])
     params.push(...it.param)
   }
   const { param: _, grad, ...states } = it.tensors
@@ -65,7 +66,8 @@ def case(cls, options, has_odd_ones):
     seen = numbers(21, has_odd_ones=has_odd_ones)
     told = {name: value for name, value in group.items() if name in (*cls.options, *cls.learned) and is_plain(value)}
     known = {name: choice.item.options[name] for name in (*FACTS, SHAPE)}
-    given = {"rule": rule_object(choice), "options": told, "known": known}
+    phases = in_phases(Variant(required | options, choice))
+    given = {"rule": rule_object(phases), "options": told, "known": known, "phases": phases_of(cls, group, STEPS)}
     arrays = {"param": param.detach(), "grads": grads, "seen": seen}
     return optimizer, grads, seen, given | {name: packed(array.numpy()) for name, array in arrays.items()}
 
@@ -128,6 +130,7 @@ def test_a_hundred_steps():
         if (found := case(cls, options, has_odd_ones)) and (has_odd_ones or sums(found[0]))
     ]
     assert len({name.partition("(")[0] for name, _ in cases}) >= 60
+    assert any(len({*given["phases"]}) > 1 for _, (*_, given) in cases)
     results = run(STEP, [given for *_, given in (found for _, found in cases)])
     for (name, (optimizer, grads, seen, _)), result in zip(cases, results, strict=True):
         assert_same(result["params"], stepped(optimizer, grads, seen), f"{name}: param")

@@ -147,7 +147,9 @@ def test_where_the_kernel_cannot_be_built_torchs_products_go_on(monkeypatch):
         raise RuntimeError("Triton has a bad day")
 
     monkeypatch.setattr(iteration, "symmetric_product", broken)
-    with pytest.warns(RuntimeWarning, match=r"products of matrices are torch's, as .* Triton has a bad day") as told:
+    with pytest.warns(
+        RuntimeWarning, match=r"torch multiplies matrices in a kernel's place, as .* Triton has a bad day"
+    ) as told:
         ours, optimizer = stepped("triton")
     assert len(told) == 1
     assert "products of whole matrices (torch's, as no kernel for symmetric ones could be built: Triton" in (

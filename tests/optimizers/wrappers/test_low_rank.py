@@ -175,7 +175,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing():
     kept = optimizer.state[param]["directions"].clone()
     with pytest.raises(ValueError, match=re.escape("GaLore needs directions of shape (4, 2) for a parameter of shape")):
         optimizer.load_state_dict(wrong.state_dict())
-    with pytest.raises(ValueError, match="GaLore needs a checkpoint of its own kind, with a 'rule'"):
+    with pytest.raises(ValueError, match="GaLore needs a state_dict with a 'rule'"):
         optimizer.load_state_dict(thalweg.AdamW([other]).state_dict())
     assert torch.equal(optimizer.state[param]["directions"], kept)
 
@@ -218,7 +218,11 @@ WRONG = [
     ({"rule": thalweg.Prodigy}, ValueError, "needs a rule whose step does not depend on the parameter, but Prodigy's"),
     ({"clip_value": 1.0}, ValueError, "GaLore does not take clip_value=1.0 in parameter group 0, since gradients are"),
     ({"accumulate": 2}, ValueError, "GaLore does not take accumulate=2"),
-    ({"rule": "adamw"}, TypeError, "GaLore needs a rule of this library, as thalweg.AdamW, but got 'adamw'"),
+    (
+        {"rule": "adamw"},
+        TypeError,
+        "GaLore needs the class of a rule of this library, such as thalweg.AdamW, but got 'adamw'",
+    ),
     ({"lrr": 1}, TypeError, "AdamW has no option 'lrr': did you mean 'lr'?"),
 ]
 
@@ -240,7 +244,7 @@ def test_gradients_that_do_not_fit_change_nothing():
     params = [nn.Parameter(torch.ones(4, 6)) for _ in range(2)]
     optimizer = thalweg.GaLore(params, rank=2)
     params[0].grad, params[1].grad = torch.ones(4, 6), torch.ones(4, 6).to_sparse()
-    with pytest.raises(RuntimeError, match="GaLore needs a dense gradient of its matrix' shape and dtype"):
+    with pytest.raises(RuntimeError, match="GaLore needs dense gradients of the parameters' shapes and dtypes"):
         optimizer.step()
     assert torch.equal(params[0], torch.ones(4, 6))
     assert not optimizer.state

@@ -171,11 +171,11 @@ def _graph_fault(item: Ready) -> str | None:
 def _fault(param: Tensor, grad: Tensor) -> str | None:
     """Say what is wrong with a gradient, or nothing."""
     if grad.shape != param.shape:
-        return f"its gradient has shape {tuple(grad.shape)}, but it has {tuple(param.shape)}: run backward() again"
+        return f"its shape is {tuple(param.shape)}, but its gradient's is {tuple(grad.shape)}: run backward() again"
     if grad.dtype not in (param.dtype, _wanted_dtype(param, grad)):
-        return f"its gradient is {grad.dtype}, but it is {param.dtype}: run backward() again"
+        return f"its dtype is {param.dtype}, but its gradient's is {grad.dtype}: run backward() again"
     if grad.device != param.device:
-        return f"its gradient is on {grad.device}, but it is on {param.device}: run backward() again"
+        return f"it is on {param.device}, but its gradient on {grad.device}: run backward() again"
     return None
 
 

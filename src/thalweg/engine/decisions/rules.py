@@ -105,7 +105,7 @@ def _refuse_differing(groups: Sequence[Mapping[str, Any]]) -> None:
         if group["accumulate"] != wanted:
             raise ValueError(
                 f"accumulate must be the same in all parameter groups, but group {index} has {group['accumulate']} and "
-                f"group 0 has {wanted}"
+                f"group 0 has {wanted}: give all the same"
             )
 
 

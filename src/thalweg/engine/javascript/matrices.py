@@ -10,13 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from textwrap import indent
-from typing import Any
 
 from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from ...formula.ops import ROWS
 from ...formula.rule import initial_value
 from ...formula.trace import Formula
 from ..decisions.choice import Choice
+from .render import called
 from .rule import expression, reader
 from .text import LONGEST, RESERVED, block, free, literal, name_of
 
@@ -57,8 +57,9 @@ def _step(phase: str, formula: Formula) -> str:
     taken, texts = RESERVED | {"each", "matrices"}, dict[Expr, str]()
     lines = [*_lines(formula, texts, taken)]
     new = ", ".join(f"{name}: {texts[value]}" for name, value in formula.outputs.items())
-    name = phase if phase.isidentifier() else json.dumps(phase)
-    return f"{name}(self, state, tensors) {{\n{block('state.step_count += 1', lines, f'return {{ {new} }}')}\n}}"
+    return (
+        f"{called(phase)}(self, state, tensors) {{\n{block('state.step_count += 1', lines, f'return {{ {new} }}')}\n}}"
+    )
 
 
 def _lines(formula: Formula, texts: dict[Expr, str], taken: set[str]) -> Iterator[str]:
@@ -87,8 +88,3 @@ def _call(node: Expr, operands: list[str]) -> str:
     assert isinstance(node, Reduction | MatrixFunction)
     result = f"[{node.result}]" if isinstance(node, MatrixFunction) and node.how in SEVERAL else ""
     return f"matrices.{node.how}({', '.join(operands)}){result}"
-
-
-def phases_of(owner: Any, options: Mapping[str, Any], steps: int) -> list[str]:
-    """Say which phase each step is."""
-    return [owner.phase_of(options, step) for step in range(1, steps + 1)]

@@ -5,6 +5,7 @@ Each operation is rounded once, in the order of the CPU kernel, so the bits are 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
@@ -12,12 +13,14 @@ import torch
 
 from ...formula.expr import walk
 from ...formula.passes import passes
-from ...formula.phases import PHASE
 from ...formula.program import Program, Slot
 from .text import RESERVED, Values, bare, block, free, local
 
 SQUARES = "total_square"
 """The sums of which each term is a square."""
+
+NO_STEPS = ("observe", "average")
+"""The functions of a rule that take no step, and so count none."""
 
 
 def why_not(program: Program, dtypes: Mapping[str, torch.dtype]) -> str | None:
@@ -28,8 +31,6 @@ def why_not(program: Program, dtypes: Mapping[str, torch.dtype]) -> str | None:
         return "its formula calls a function of whole matrices, which torch computes in bfloat16"
     if program.has_lines:
         return "its formula goes along rows and columns"
-    if PHASE in program.formula.structure:
-        return "it does another thing in some of its steps than in others"
     if program.kept or any(dtypes[name] is not torch.float32 for name in program.tensors):
         return "its parameter or its states are not kept in float32"
     return None
@@ -46,8 +47,13 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype], name: str = "ste
     body = [line for each in passes(program) for line in _pass(each, dtypes, taken)]
     told = ", ".join(local(name) for name in program.totals)
     result = [f"return {{ {told} }}"] if program.totals else []
-    counted = ["state.step_count += 1"] if name == "step" else []
-    return f"function {name}(self, state, tensors) {{\n{block(counted, body, result)}\n}}"
+    counted = [] if name in NO_STEPS else ["state.step_count += 1"]
+    return f"function {called(name)}(self, state, tensors) {{\n{block(counted, body, result)}\n}}"
+
+
+def called(name: str) -> str:
+    """Write what a function of an object is called: what is no word stands in quotes."""
+    return name if name.isidentifier() else json.dumps(name)
 
 
 def _pass(program: Program, dtypes: Mapping[str, torch.dtype], taken: set[str]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """An optimizer under some options as a JavaScript object: how states start, the step, and what some rules have besides.
 
-`training.js` steps with it.
+A rule that does some of its work only in some steps has a step for each phase. `training.js` steps with the object.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Container, Iterator, Mapping
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from textwrap import indent
 from typing import Any
 
@@ -18,13 +19,14 @@ from ...formula.program import Program
 from ...formula.rule import Group, initial_value
 from ...formula.trace import NUMBER, Formula, evaluate, formula_of, symbolic
 from ..decisions.choice import Choice
-from .render import render
+from .render import called, render
 from .text import RESERVED, Values, bare, block
 
 
-def rule_object(choice: Choice) -> str:
-    """Write the object; raises ValueError where there is none with the kernel's bits."""
-    parts = [_start(choice), render(choice.program, dict(choice.dtypes)), *_besides(choice)]
+def rule_object(phases: Mapping[str, Choice]) -> str:
+    """Write the object, with a step for each phase; raises ValueError where there is none with the kernel's bits."""
+    *_, usual = phases.values()
+    parts = [_start(usual, phases.values()), *_steps(phases), *_besides(usual)]
     return "{\n" + ",\n".join(indent(_as_member(part), "  ") for part in parts) + "\n}"
 
 
@@ -41,6 +43,31 @@ def conditions(formula: Formula, moved: Container[str], optional: Container[str]
 
 def _is_choice(shape: Any) -> bool:
     return shape is None or isinstance(shape, bool | str)
+
+
+def _steps(phases: Mapping[str, Choice]) -> Iterator[str]:
+    """Write the steps; one that does the same as another to states of other names calls it, and tells it the names."""
+    texts = {phase: render(choice.program, dict(choice.dtypes), phase) for phase, choice in phases.items()}
+    touched = {phase: list(dict.fromkeys(re.findall(r"\btensors\.(\w+)", text))) for phase, text in texts.items()}
+    common = set.intersection(*map(set, touched.values()))
+    known: dict[str, tuple[str, list[str]]] = {}
+    for phase, text in texts.items():
+        own = [name for name in touched[phase] if name not in common]
+        first, names = known.setdefault(_without_names(text, [phase, *own]), (phase, own))
+        yield text if first == phase else _same_step(phase, first, dict(zip(names, own, strict=True)))
+
+
+def _without_names(text: str, names: list[str]) -> str:
+    """Put the places of names in their stead: texts that differ in names alone become equal."""
+    places = {name: f"<{place}>" for place, name in enumerate(names)}
+    return re.sub("|".join(rf"\b{re.escape(name)}\b" for name in names), lambda found: places[found[0]], text)
+
+
+def _same_step(phase: str, first: str, names: Mapping[str, str]) -> str:
+    """Write a step that is another one's, under whose names it has states of its own."""
+    renamed = ", ".join(f"{there}: tensors.{here}" for there, here in names.items())
+    call = f"this[{json.dumps(first)}](self, state, Object.assign({{}}, tensors, {{ {renamed} }}))"
+    return f"{called(phase)}(self, state, tensors) {{\n{block(f'return {call}')}\n}}"
 
 
 def _as_member(text: str) -> str:
@@ -68,16 +95,18 @@ def _average(choice: Choice) -> Program:
     return Program(formula, numbers, {}, stores)
 
 
-def _start(choice: Choice) -> str:
-    """Write what a parameter starts with, and what a group does."""
+def _start(choice: Choice, phases: Iterable[Choice]) -> str:
+    """Write what a parameter starts with, in all phases together, and what a group does."""
     rule, read = choice.program.formula.rule, reader(choice)
-    first = {name: initial_value(rule, name, read) for name in choice.program.formula.states if name not in rule.copies}
+    used = {name for each in phases for name in each.program.formula.states}
+    states = [name for name in rule.states if name in used]
+    first = {name: initial_value(rule, name, read) for name in states if name not in rule.copies}
     state = {name: value for name, value in first.items() if name in rule.scalars}
     tensors = {name: value for name, value in first.items() if name not in rule.scalars}
     owner, options = choice.item.owner, _Symbols(read)
     has_norm = hasattr(owner, "start_from")
     learned = owner.start_from(options, Symbol("norm", "parameter")) if has_norm else owner.start(options)
-    copies = [name for name in choice.program.formula.states if name in rule.copies]
+    copies = [name for name in states if name in rule.copies]
     members = {"state": state, "tensors": tensors, "learned": learned}
     told = ", ".join([*(f"{name}: {_object(found)}" for name, found in members.items() if found), f"copies: {copies}"])
     return f"start(self, state) {{\n{block(f'return {{ {told} }}')}\n}}"

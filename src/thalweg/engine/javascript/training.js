@@ -26,11 +26,12 @@ class Training {
     return Object.fromEntries(entries)
   }
 
-  // Take a step along a gradient; where a rule learns from sums over all parameters, this is the only one.
-  step(grad) {
+  // Take a step along a gradient, in one phase of a rule's work if it has any; where it learns from sums over all
+  // parameters, this is the only one.
+  step(grad, phase = "step") {
     this.tensors.grad.set(grad)
     this.self.grad_norm = norm(this.tensors.grad)
-    const sums = this.rule.step(this.self, this.state, this.tensors)
+    const sums = this.rule[phase](this.self, this.state, this.tensors)
     if (this.rule.learn) Object.assign(this.self, this.rule.learn(this.self, sums))
   }
 

@@ -13,6 +13,9 @@ from ...formula.trace import NUMBER, Formula
 from ..decisions.choice import Choice, choose
 from ..decisions.gradients import Ready
 
+STEP = "step"
+"""What the only phase is called of a rule that has no others."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -56,8 +59,13 @@ def deciding(formula: Formula) -> Iterator[str]:
 def in_phases(variant: Variant) -> dict[str, Choice]:
     """Decide for each phase of a rule's work; one that has none has a single `step`."""
     cls, param = variant.choice.item.owner, variant.choice.item.param
-    choices = {phase: _choice(cls, param, variant.options, phase) for phase in cls.phases or ("step",)}
+    choices = {phase: _choice(cls, param, variant.options, phase) for phase in cls.phases or (STEP,)}
     return {phase: choice for phase, choice in choices.items() if choice is not None}
+
+
+def phases_of(owner: Any, options: Mapping[str, Any], steps: int) -> list[str]:
+    """Say which phase each step is."""
+    return [owner.phase_of(options, step) if owner.phases else STEP for step in range(1, steps + 1)]
 
 
 def _choice(cls: Any, param: torch.Tensor, options: Mapping[str, Any], phase: str | None = None) -> Choice | None:

@@ -103,6 +103,6 @@ def _is_made_by_kernel(stack: Tensor, made: Made) -> bool:
     except Exception as error:
         reason = f"no kernel for symmetric ones could be built: {error}"
         _failures[made.like.device] = reason
-        warnings.warn(f"products of matrices are torch's, as {reason}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"torch multiplies matrices in a kernel's place, as {reason}", RuntimeWarning, stacklevel=2)
         return False
     return True

@@ -193,7 +193,9 @@ class Sharing:
         except StoppedError:
             self.is_silent = False
             self._agree(None)
-            raise ToldError(f"{self.name} cannot step, as another process plans anew: step again") from None
+            raise ToldError(
+                f"{self.name} cannot step, since another process is making a new plan: call step() again"
+            ) from None
         self.is_silent, self.last = False, self.layout
         return found
 

@@ -16,8 +16,11 @@ from .vector import Vector
 def check_grad(closure: Closure, params: Iterable[Tensor], *, limit: int = 100, step: float | None = None) -> float:
     """Return the relative distance between the closure's gradient and central differences, about 1e-9 if it is right.
 
-    As Lua torch's `checkgrad`: |g - d| / |g + d|, over the first `limit` numbers spread evenly through the parameters.
-    The parameters are left as they were, with the closure's gradient at them; use float64.
+    For the gradient g and differences d it is |g - d| / |g + d|, as in Lua torch's `checkgrad`. `closure` computes the
+    loss, calls `loss.backward()` and returns the loss, as for LBFGS; `params` are the parameters, best in float64.
+    Up to `limit` numbers are compared, spread evenly through the parameters; for each, the loss is evaluated twice.
+    `step` is the distance by which each is moved; None chooses it by the number's size and dtype.
+    The parameters are left as they were, with the closure's gradient at them. Raises what the closure raises.
     """
     vector = Vector([param for param in params if param.requires_grad])
     x = vector.read()

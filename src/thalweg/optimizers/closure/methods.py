@@ -50,11 +50,13 @@ class Bounded(ClosureOptimizer):
 
 
 class LBFGS(Bounded):
-    """Newton's method with an inverse Hessian made of the last steps.
+    """Newton's method with an inverse Hessian made of the last steps: for any number of parameters.
 
     Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
     https://doi.org/10.1007/BF01589116
-    Tune: nothing; `history_size=10` where memory is short, `tolerance_grad=0` to go on to the last digit.
+    It keeps two vectors for each of the last `history_size` steps. The closure returns the same loss at the same point,
+    and calls `loss.backward()`; a step evaluates it a little more often than it iterates.
+    Tune: nothing; take `history_size=10` where memory is short, `tolerance_grad=0` to go on to the last digit.
     """
 
     history_size: int = 100
@@ -83,10 +85,11 @@ class CG(Bounded):
 
     Shanno 1978, "Conjugate gradient methods with inexact searches", https://doi.org/10.1287/moor.3.3.244; for up to 11
     numbers Polak & Ribière 1969, kept from going negative as by Gilbert & Nocedal 1992, "Global convergence properties
-    of conjugate gradient methods for optimization", https://doi.org/10.1137/0802003. `beta` names these and other
-    formulas: Nocedal & Wright 2006, "Numerical Optimization", section 5.2. The search is nearly exact, since conjugacy
-    rests on it.
-    Tune: `beta="hs-dy"` where it stalls.
+    of conjugate gradient methods for optimization", https://doi.org/10.1137/0802003
+    With `beta="auto"` these two are taken. Other formulas are "hz" (Hager & Zhang 2005), "hs" (Hestenes & Stiefel
+    1952), "dy" (Dai & Yuan 1999) and "hs-dy", a mixture of the two. The search along each direction is nearly exact,
+    since conjugacy rests on it.
+    Tune: nothing; take `beta="hs-dy"` if a run stalls.
     """
 
     beta: str = "auto"
@@ -109,7 +112,7 @@ class BFGS(Bounded):
 
     Broyden, Fletcher, Goldfarb & Shanno 1970; Nocedal & Wright 2006, "Numerical Optimization", section 6.1. With
     `self_scaled=True` the matrix is divided by min(1, s'y / s'Bs) first: Al-Baali 1998, "Numerical experience with a
-    class of self-scaling quasi-Newton algorithms".
+    class of self-scaling quasi-Newton algorithms". For up to some 2,000 parameters: the matrix has their dtype.
     Tune: `self_scaled=True` for physics-informed networks.
     """
 
@@ -140,10 +143,11 @@ class SSBroyden(Bounded):
 
 
 class NewtonCG(Bounded):
-    """Newton's direction by conjugate gradients on the true Hessian, and a search.
+    """Newton's direction by conjugate gradients on the true Hessian, and a search along it.
 
-    Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1. The closure may leave out `loss.backward()`: then
-    products with the Hessian are exact, by differentiating twice; else they are differences of gradients.
+    Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1. The matrix itself is never made: only its products
+    with vectors are, which cost about as much as two gradients each. If the closure leaves out `loss.backward()`,
+    products are exact, by differentiating twice; if it calls it, they are differences of gradients.
     Tune: nothing.
     """
 
@@ -161,7 +165,8 @@ class TrustRegion(ClosureOptimizer):
     """Newton's model, believed within a radius that follows its success: for saddles and negative curvature.
 
     Steihaug 1983, "The conjugate gradient method and trust regions in large scale optimization".
-    https://doi.org/10.1137/0720042 The closure may leave out `loss.backward()`, as for NewtonCG.
+    https://doi.org/10.1137/0720042
+    The closure may leave out `loss.backward()`: then products with the Hessian are exact, by differentiating twice.
     Tune: nothing.
     """
 
@@ -180,7 +185,10 @@ def check_bounds(owner: str, group: Mapping[str, Any]) -> None:
         return
     bounds, params = bounds_of(group), group["params"]
     if len(bounds) != len(params):
-        raise ValueError(f"{owner} needs one bound per parameter, but got {len(bounds)} for {len(params)} parameters")
+        raise ValueError(
+            f"{owner} needs one bound per parameter, but got {len(bounds)} for {len(params)} parameters: "
+            "pass a list of pairs (low, high), with None for parameters without bounds"
+        )
     for index, (param, bound) in enumerate(zip(params, bounds, strict=True)):
         names = group.get("param_names")
         check_bound(owner, f"parameter {names[index] if names else index}", param, bound)
@@ -189,12 +197,14 @@ def check_bounds(owner: str, group: Mapping[str, Any]) -> None:
 class LevenbergMarquardt(ClosureOptimizer):
     """Least squares: Gauss and Newton's step, shortened to where the residuals are nearly linear.
 
-    Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory". https://doi.org/10.1007/BFb0067700 The
-    closure returns the residuals, any shape, and calls no backward; the loss is half their sum of squares, or a robust
-    `loss` of them with residuals of size `f_scale` still ordinary. Up to `dense_size` parameters the Jacobian is formed
-    and decomposed, beyond it conjugate gradients multiply by J'J, or L-BFGS goes along the walls of `bounds`.
-    Tune: `scaled=True` where parameters differ by many orders of magnitude, or `x_scale`, their sizes, one entry per
-    parameter in a list; `x_scale="jac"` is `scaled=True`.
+    Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory".
+    https://doi.org/10.1007/BFb0067700
+    The closure returns the residuals, a real tensor of any shape, and does not call backward. The loss is half the sum
+    of their squares, or a robust `loss`: "huber", "soft_l1", "cauchy", "arctan", or a function, for which residuals up
+    to the size `f_scale` are ordinary. For up to `dense_size` parameters the Jacobian J is formed and decomposed.
+    Beyond that, conjugate gradients multiply by J'J; with `bounds`, L-BFGS minimizes the loss.
+    Tune: nothing; where parameters differ by many orders of magnitude, take `scaled=True`, or give their sizes as
+    `x_scale`, one entry per parameter in a list; `x_scale="jac"` is the same as `scaled=True`.
     """
 
     scaled: bool = False

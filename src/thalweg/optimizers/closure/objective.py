@@ -171,7 +171,10 @@ class Objective:
     def hessian_times(self, here: Point, vector: Tensor) -> Tensor:
         """Return the product of the Hessian at `here` with `vector`; evaluates there again if it was not the last."""
         if self.curvature is None:
-            raise ValueError("The function has no Hessian: give one whose gradient autograd can differentiate.")
+            raise ValueError(
+                "products with the Hessian need a loss that can be differentiated twice, but this one's gradient has "
+                "no graph: leave loss.backward() out of the closure"
+            )
         if self.last is not here.x:
             self.at(here.x)
         if self.spent:

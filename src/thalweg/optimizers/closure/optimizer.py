@@ -67,7 +67,7 @@ class ClosureOptimizer(Optimizer):
 
     def method(self) -> Method:
         """Return the method at its start."""
-        raise NotImplementedError(f"{type(self).__name__} must say its method.")
+        raise NotImplementedError(f"{type(self).__name__} has no method: define method(self)")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters; raises TypeError or ValueError for options that do not fit them, and adds nothing."""

@@ -17,8 +17,10 @@ from .result import Reason
 class Outcome(Mapping[str, Any]):
     """The answer and how it was found, under the names of scipy.optimize.OptimizeResult.
 
-    `x` is what x0 was; `jac` the flat gradient; `status` 0 for success, 1 for a limit, 2 for a failure. Asked for by
-    options: `covariance` of a fit, and `hess_inv`, the inverse Hessian, both of shape (n, n).
+    `x` has the structure of x0; `fun` is the loss there, and `jac` its gradient, of shape (n,). `success` says if that
+    is a minimum, and `message` why the run stopped; `status` is 0 for success, 1 for a limit, 2 for a failure. `nit`,
+    `nfev`, `njev` and `nhev` count iterations, and evaluations of the loss, of its gradient, and of products with the
+    Hessian. `covariance` and `hess_inv`, the inverse Hessian, have shape (n, n), and are None unless asked for.
     """
 
     x: Any

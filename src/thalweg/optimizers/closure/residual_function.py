@@ -67,7 +67,8 @@ class ResidualFunction:
         if not isinstance(residuals, Tensor) or not residuals.is_floating_point():
             raise TypeError(
                 f"{self.owner}.step needs a closure that returns the residuals as a real tensor, but got "
-                f"{residuals.dtype if isinstance(residuals, Tensor) else type(residuals).__name__}"
+                f"{residuals.dtype if isinstance(residuals, Tensor) else type(residuals).__name__}: join them by "
+                "torch.stack or torch.cat, and complex ones by torch.view_as_real"
             )
         if not residuals.requires_grad:
             raise RuntimeError(

@@ -21,7 +21,10 @@ def check_sizes(owner: str, group: Mapping[str, Any]) -> None:
     """Raise ValueError for sizes that are not above zero, or not as many as there are numbers."""
     sizes, params = sizes_of(group), group["params"]
     if len(sizes) != len(params):
-        raise ValueError(f"{owner} needs one x_scale per parameter, but got {len(sizes)} for {len(params)} parameters")
+        raise ValueError(
+            f"{owner} needs one x_scale per parameter, but got {len(sizes)} for {len(params)} parameters: pass a list "
+            "with one entry for each"
+        )
     for index, (param, size) in enumerate(zip(params, sizes, strict=True)):
         if size is None:
             continue

@@ -85,7 +85,7 @@ def leaf(value: Any) -> Tensor:
     tensor = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
     if not (tensor.is_floating_point() or tensor.is_complex()):
         raise TypeError(
-            f"x0 must be of floats, since gradients are taken, but its dtype is {tensor.dtype}: x0.double()"
+            f"x0 must be of floats, since gradients are taken, but its dtype is {tensor.dtype}: pass x0.double()"
         )
     return tensor.detach().clone().requires_grad_()
 

@@ -169,7 +169,10 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
     _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
     if optimizer.learned:
-        raise ValueError(f"{name} cannot step in backward, since it learns from the sums over all gradients of a step")
+        raise ValueError(
+            f"{name} cannot step in backward, since it learns from the sums over all gradients of a step: call step() "
+            "after backward()"
+        )
     own = set(model.parameters())
     strange = [param for _, param in _all(optimizer) if param not in own]
     if strange:

@@ -50,7 +50,9 @@ class LowRank(torch.optim.Optimizer):
     def __init__(self, params: Parameters, rule: type[Optimizer] = AdamW, **options: Any) -> None:
         name = type(self).__name__
         if not (isinstance(rule, type) and issubclass(rule, Optimizer) and hasattr(rule, "update")):
-            raise TypeError(f"{name} needs a rule of this library, as thalweg.AdamW, but got {rule!r}: pass its class")
+            raise TypeError(
+                f"{name} needs the class of a rule of this library, such as thalweg.AdamW, but got {rule!r}"
+            )
         own = {name: options.pop(name, option.default) for name, option in self.options.items()}
         self.inner: Optimizer = rule([torch.zeros(SOME_MATRIX)], **options)
         self.inner.param_groups.clear()
@@ -123,7 +125,7 @@ class LowRank(torch.optim.Optimizer):
         if reads_param(formula_of(rule.rule_in(inner), known(rule, param, inner))):
             raise ValueError(
                 f"{owner} needs a rule whose step does not depend on the parameter, but {rule.__name__}'s does{where}: "
-                "choose another, as AdamW"
+                "choose another, such as AdamW"
             )
 
     @torch.no_grad()
@@ -183,8 +185,9 @@ class LowRank(torch.optim.Optimizer):
         grad = param.grad
         if grad is not None and (grad.is_sparse or grad.shape != param.shape or grad.dtype != param.dtype):
             raise RuntimeError(
-                f"{type(self).__name__} needs a dense gradient of its matrix' shape and dtype, but one of shape "
-                f"{tuple(param.shape)}, {param.dtype}, has one of {tuple(grad.shape)}, {grad.dtype}, {grad.layout}"
+                f"{type(self).__name__} needs dense gradients of the parameters' shapes and dtypes, but a parameter of "
+                f"shape {tuple(param.shape)} and {param.dtype} has one of shape {tuple(grad.shape)}, {grad.dtype} and "
+                f"{grad.layout}: run backward() again"
             )
 
     def _forget_step(self, param: Tensor) -> None:
@@ -224,7 +227,9 @@ class LowRank(torch.optim.Optimizer):
         """
         name = type(self).__name__
         if "rule" not in state_dict:
-            raise ValueError(f"{name} needs a checkpoint of its own kind, with a 'rule', but got one without")
+            raise ValueError(
+                f"{name} needs a state_dict with a 'rule', but got one without: load what {name}.state_dict() returned"
+            )
         params = list(_params(self))
         states = {params[place]: dict(kept) for place, kept in state_dict["state"].items() if place < len(params)}
         for param, kept in states.items():
@@ -264,6 +269,7 @@ class LowRank(torch.optim.Optimizer):
             raise ValueError(
                 f"{type(self).__name__} needs directions of shape {wanted} for a parameter of shape "
                 f"{tuple(param.shape)}, but the checkpoint has {None if found is None else tuple(found.shape)}"
+                ": load it with the ranks that it was saved with"
             )
 
     def __getstate__(self) -> dict[str, Any]:

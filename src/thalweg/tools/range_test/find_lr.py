@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from ...hyper import SMALLEST, Option, Range
 from ...optimizers.closure import ClosureOptimizer
-from .trials import DRAWN, RAMP, Curve, plateau, ramp, try_rates
+from .trials import DRAWN, MOST, RAMP, Curve, best_rate, ramp, try_rates
 from .twin import Loss, Twin
 from .untouched import untouched
 
@@ -77,6 +77,8 @@ def find_lr(
     `group`, that group's alone; `lowest` and `highest` bound the rate of the first group, or of that one.
     What is found is the peak of a schedule, or a constant rate. At most 96 steps are taken, after Smith 2015, "Cyclical
     learning rates for training neural networks", https://arxiv.org/abs/1506.01186, and fewer where a loss breaks down.
+    Of 20 searches on ten tasks that nothing was tuned on, 14 came within a factor of 2 of the best rate of a sweep, and
+    the others within 6 (benchmarks/find_lr.py): try half of what is found, and twice as much, where it matters.
     They are taken on copies: parameters, states, buffers, gradients, random generators and the order of the data are
     afterwards what they were, bit for bit.
     Prodigy and the D-Adaptation rules find their rate themselves, and closure methods search along each step: there is
@@ -103,12 +105,12 @@ def _search(
     unit = max(base) if group is None and not base[0] else base[group or 0]
     curve = ramp(copied(model, optimizer, group), loss, drawn[0], rates, unit)
     steps = len(curve.losses)
-    start = curve.halfway() if isfinite(curve.losses[0]) else None
+    start = curve.steepest() if isfinite(curve.losses[0]) else None
     if start is None:
         return Found(None, base, _why_none(curve), steps, curve, {})
     twin = copied(model, optimizer, group)
-    before, tried = try_rates(twin, loss, drawn, start, unit)
-    rate = plateau(before, tried) if tried else None
+    before, tried = try_rates(twin, loss, drawn, start, unit, MOST - steps)
+    rate = best_rate(before, tried) if tried else None
     steps += twin.taken
     if rate is None:
         return Found(None, base, "no rate lowered the loss of other batches", steps, curve, tried)
@@ -152,8 +154,8 @@ def _check(model: Any, optimizer: Any, batches: Any, group: int | None) -> None:
         raise ValueError(f"find_lr has nothing to find for {name}, which finds its rate itself: leave lr as it is")
     if isinstance(batches, Iterator) or not isinstance(batches, Iterable):
         raise TypeError(
-            f"find_lr does not use the batches up, but a {type(batches).__name__} can be gone through only once, or "
-            "not at all: pass the DataLoader itself, or a list"
+            f"find_lr needs batches that can be gone through again and again, but got a {type(batches).__name__}: pass "
+            "the DataLoader itself, or a list"
         )
     _check_groups(model, optimizer, group)
 

@@ -1,8 +1,9 @@
 """How rates are tried: all of them on one batch, rising; then a few at length, each falling to zero.
 
-A ramp on a single batch tells, without the noise of batches, from which rate on the loss falls at all, and from which
-one it breaks down. Which rate is best shows later in training: so a copy is trained a little, and from there on a few
-rates are tried by short trainings of their own, whose losses afterwards are compared on the same batches.
+A ramp on a single batch tells, without the noise of batches, at which rate the loss falls most steeply: that is the
+rate to begin with. Which one is best shows later in training: so a copy is trained a little, and from there on a few
+rates are tried by trainings of their own, whose losses afterwards are compared on the same batches. A parabola through
+the lowest loss and its neighbors says between which rates the best one lies.
 """
 
 from __future__ import annotations
@@ -18,8 +19,14 @@ import torch
 
 from .twin import Loss, Twin
 
-RAMP, WARM, TRIALS, LENGTH, HELD = 28, 20, 4, 12, 32
-"""The steps of the ramp and of training before trials; trials, the steps of each, and batches to compare them on."""
+RAMP, WARM, TRIALS, LENGTH, HELD = 20, 8, 4, 17, 32
+"""The steps of the ramp and of training before trials; trials, the steps of each, and batches to compare them on.
+
+Trials are as long as a hundred steps allow: short ones judge by the noise of their last batches.
+"""
+
+MOST = RAMP + WARM + TRIALS * LENGTH
+"""The steps of a search at most."""
 
 DRAWN = WARM + LENGTH + HELD
 """How many batches are needed."""
@@ -30,9 +37,8 @@ BROKEN = 4.0
 LEAST_DROP = 0.01
 """A loss that falls by a smaller share does not fall."""
 
-STRIDE, NEARLY = 4.0, 0.9
-"""From one trial's rate to the next, and the share of the best trial's fall that is as good as all of it:
-benchmarks/find_lr_tasks.py has the tasks that they were chosen on."""
+STRIDE = 4.0
+"""From one trial's rate to the next: benchmarks/find_lr_tasks.py has the tasks that it was chosen on."""
 
 
 @dataclass
@@ -42,12 +48,13 @@ class Curve:
     rates: list[float]
     losses: list[float]
 
-    def halfway(self) -> float | None:
-        """Give the rate at which the loss has fallen by half of all that it falls; None if it does not."""
-        first, fall = self.losses[0], self.losses[0] - min(self.losses)
-        if not fall > LEAST_DROP * abs(first):
+    def steepest(self) -> float | None:
+        """Give the rate at which the loss falls most steeply, before it is lowest; None if it does not fall."""
+        lowest = int(np.argmin(self.losses))
+        if not self.losses[0] - self.losses[lowest] > LEAST_DROP * abs(self.losses[0]):
             return None
-        return next(rate for rate, loss in zip(self.rates, self.losses, strict=True) if first - loss >= fall / 2)
+        slopes = np.gradient(self.losses[: lowest + 1], np.log(self.rates[: lowest + 1]))
+        return self.rates[int(slopes[:-1].argmin())]
 
 
 def ramp(twin: Twin, loss: Loss, batch: Any, rates: Sequence[float], unit: float) -> Curve:
@@ -90,39 +97,46 @@ def climb(start: float, tried: dict[float, float]) -> float:
     return float(np.sqrt(rates[best] * beside))
 
 
-def plateau(first: float, tried: dict[float, float]) -> float | None:
-    """Give the middle of the rates that are nearly as good as the best one; None if none lowers the loss."""
-    rates = np.log(sorted(tried))
-    losses = np.minimum([tried[rate] for rate in sorted(tried)], first + abs(first))
+def best_rate(first: float, tried: dict[float, float]) -> float | None:
+    """Give the lowest point of the parabola through the best rate and its neighbors; None if none lowers the loss."""
+    rates = sorted(tried)
+    losses = np.minimum([tried[rate] for rate in rates], first + abs(first))
     best = int(losses.argmin())
     if not losses[best] < first:
         return None
-    limit = first - NEARLY * (first - losses[best])
-    low = _edge(rates[best::-1], losses[best::-1], limit)
-    high = _edge(rates[best:], losses[best:], limit)
-    return float(np.exp((low + high) / 2))
-
-
-def _edge(rates: Any, losses: Any, limit: float) -> float:
-    """Go along until the loss passes a limit."""
-    for place in range(1, len(rates)):
-        if losses[place] > limit:
-            share = (limit - losses[place - 1]) / (losses[place] - losses[place - 1])
-            return float(rates[place - 1] + share * (rates[place] - rates[place - 1]))
-    return float(rates[-1])
+    if best in (0, len(rates) - 1):
+        return rates[best]
+    left, right = np.log(rates[best - 1] / rates[best]), np.log(rates[best + 1] / rates[best])
+    slopes = (losses[best] - losses[best - 1]) / -left, (losses[best + 1] - losses[best]) / right
+    bend = slopes[1] - slopes[0]
+    return float(rates[best] * np.exp(0.5 * (left - (right - left) * slopes[0] / bend))) if bend > 0 else rates[best]
 
 
 def try_rates(
-    twin: Twin, loss: Loss, batches: Sequence[Any], start: float, unit: float
+    twin: Twin, loss: Loss, batches: Sequence[Any], start: float, unit: float, most: int
 ) -> tuple[float, dict[float, float]]:
-    """Train a little, then try a few rates from there; give the loss before, and that after each."""
-    if not trained(twin, loss, batches[:WARM], start / unit):
+    """Train a little, then try a few rates from there, in so many steps; give the loss before, and that after each."""
+    warm, start = warmed_up(twin, loss, batches[:WARM], start, unit, most)
+    if warm is None:
         return inf, {}
-    before, warm = held_out(twin, loss, batches[-HELD:]), copy.deepcopy(twin)
-    tried: dict[float, float] = {}
-    for _ in range(TRIALS):
+    before, tried = held_out(warm, loss, batches[-HELD:]), dict[float, float]()
+    while len(tried) < TRIALS and twin.taken + LENGTH <= most:
         rate, own = climb(start, tried), copy.deepcopy(warm)
         went_well = trained(own, loss, batches[WARM : WARM + LENGTH], rate / unit, falling=True)
         tried[rate] = held_out(own, loss, batches[-HELD:]) if went_well else inf
         twin.taken += own.taken - warm.taken
     return before, tried
+
+
+def warmed_up(
+    twin: Twin, loss: Loss, batches: Sequence[Any], rate: float, unit: float, most: int
+) -> tuple[Twin | None, float]:
+    """Train a copy a little, at a lower rate where that breaks it; give it and the rate, None where steps run out."""
+    while twin.taken + len(batches) + LENGTH <= most:
+        warm = copy.deepcopy(twin)
+        went_well = trained(warm, loss, batches, rate / unit)
+        twin.taken = warm.taken
+        if went_well:
+            return warm, rate
+        rate /= STRIDE
+    return None, rate

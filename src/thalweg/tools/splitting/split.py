@@ -57,9 +57,9 @@ def split(
     Bao et al. 2021, "BEiT: BERT pre-training of image transformers", https://arxiv.org/abs/2106.08254. Layers are the
     numbered blocks of a model, or its group_matcher's if it comes from timm, or what the patterns `layers` name, from
     the input to the output.
-    `muon` writes use_muon for `thalweg.Muon`: hidden matrices are Muon's, and what `adamw_names` match or is no fit
-    matrix is AdamW's, with the rate `adamw_lr`.
-    What a rule says itself is left as it is, but for its lr, which layer_decay multiplies.
+    `muon=True` writes use_muon for `thalweg.Muon`: hidden matrices are Muon's. Parameters whose names `adamw_names`
+    match, and those that are no fit matrices, are AdamW's, with the rate `adamw_lr`.
+    Options that a rule gives are left as it gives them, but for lr, which layer_decay multiplies.
 
     Raises TypeError or ValueError for a rule, or a pattern, that no parameter follows.
     """

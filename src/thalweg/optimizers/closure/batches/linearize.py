@@ -68,7 +68,10 @@ def checked(values: Any, x: Tensor) -> Tensor:
     """Return the residuals; raises TypeError or ValueError where they are not one row of real numbers per problem."""
     if not isinstance(values, Tensor) or not values.is_floating_point():
         kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise TypeError(f"least_squares needs the residuals as a real tensor, but got {kind}")
+        raise TypeError(
+            f"least_squares needs the residuals as a real tensor, but got {kind}: join them by torch.stack or "
+            "torch.cat, and complex ones by torch.view_as_real"
+        )
     if values.dim() != 2 or values.shape[0] != x.shape[0]:
         raise ValueError(
             f"least_squares(batched=True) needs residuals of shape (b, m) for x of shape (b, n), but got "

@@ -42,7 +42,9 @@ def starts_of(owner: str, x0: Any) -> Tensor:
     if starts.dim() != 2:
         raise ValueError(f"{owner}(batched=True) needs x0 of shape (batch, n), but got {tuple(starts.shape)}")
     if not starts.is_floating_point():
-        raise TypeError(f"{owner}(batched=True) needs x0 of real floats, but its dtype is {starts.dtype}: x0.double()")
+        raise TypeError(
+            f"{owner}(batched=True) needs x0 of real floats, but its dtype is {starts.dtype}: pass x0.double()"
+        )
     return starts.detach()
 
 

@@ -113,7 +113,8 @@ def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor, unit: Tensor | None = N
             )
         if value.is_complex():
             raise TypeError(
-                f"minimize(batched=True) needs fun to return real numbers, but their dtype is {value.dtype}"
+                f"minimize(batched=True) needs fun to return real numbers, but their dtype is {value.dtype}: take "
+                "abs() or .real"
             )
         (gradient,) = torch.autograd.grad(value.sum(), x)
     return (value.detach(), gradient) if unit is None else (value.detach() / unit, gradient / unit[:, None])

@@ -26,4 +26,4 @@ def search_named(name: str | None, curvature: float) -> Search:
             return MoreThuente(curvature=curvature, decrease=min(1e-3, 0.5 * curvature))
         case "backtracking":
             return Backtracking()
-    raise ValueError(f"line_search_fn must be None or one of {', '.join(NAMES)}, not {name!r}.")
+    raise ValueError(f"line_search_fn must be None or one of {', '.join(NAMES)}, but got {name!r}")
