@@ -9,38 +9,39 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from .effort import LOOPS, Effort
+
 _serial = count()
 
 
 @cache
-def machine() -> Any:
+def machine(level: int = LOOPS.instructions) -> Any:
     """The CPU to compile for: this one."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
+        opt=level,
         reloc="pic",
         codemodel="small",
     )
 
 
-def optimized(text: str) -> Any:
+def optimized(text: str, effort: Effort = LOOPS) -> Any:
     """Parse, check and optimize a module."""
     module = llvm.parse_assembly(text)
     module.verify()
-    # More makes compiling longer, and kernels no faster: their loops are vectors already, and wait for memory.
-    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options = llvm.create_pipeline_tuning_options(speed_level=effort.text)
     options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
-    builder = llvm.create_pass_builder(machine(), options)
+    builder = llvm.create_pass_builder(machine(effort.instructions), options)
     builder.getModulePassManager().run(module, builder)
     return module
 
 
-def compiled(text: str) -> bytes:
+def compiled(text: str, effort: Effort = LOOPS) -> bytes:
     """Compile a module to an object file."""
-    code: bytes = machine().emit_object(optimized(text))
+    code: bytes = machine(effort.instructions).emit_object(optimized(text, effort))
     return code
 
 

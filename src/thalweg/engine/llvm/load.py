@@ -9,6 +9,7 @@ from typing import Any
 
 from ..on_disk import cache
 from . import image
+from .effort import LOOPS, Effort
 from .target import target
 
 BLOCK, OBJECT = b"block:", b"object:"
@@ -23,10 +24,10 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def load(text: str, names: Sequence[str]) -> Any:
+def load(text: str, names: Sequence[str], effort: Effort = LOOPS) -> Any:
     """Return what maps the names of a module's functions to their addresses, and keeps the code alive."""
     with _one_at_a_time:
-        code = cache.remembered(f"{target()}\n{text}", lambda: build(text, names))
+        code = cache.remembered(f"{target()} {effort}\n{text}", lambda: build(text, names, effort))
         return _brought_to_life(code, names)
 
 
@@ -34,11 +35,11 @@ _shared: dict[str, Any] = {}
 """Functions that all kernels call, by name: compiled once, and alive as long as the process."""
 
 
-def shared(name: str, write: Callable[[], str]) -> int:
+def shared(name: str, write: Callable[[], str], effort: Effort = LOOPS) -> int:
     """Return the address of a function that all kernels call; `write` gives the module that defines it."""
     with _one_at_a_time:
         if name not in _shared:
-            _shared[name] = load(write(), (name,))
+            _shared[name] = load(write(), (name,), effort)
         return int(_shared[name][name])
 
 
@@ -50,12 +51,12 @@ def _brought_to_life(code: bytes, names: Sequence[str]) -> Any:
     return link(code.removeprefix(OBJECT), names)
 
 
-def build(text: str, names: Sequence[str]) -> bytes:
+def build(text: str, names: Sequence[str], effort: Effort = LOOPS) -> bytes:
     """Compile a module, to a block that needs no LLVM if this machine's object files can be made one."""
     # Only now is LLVM needed, and imported.
     from .compile import compiled
 
-    code = compiled(text)
+    code = compiled(text, effort)
     try:
         return BLOCK + image.image(code, names)
     except ValueError:

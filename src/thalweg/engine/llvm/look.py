@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from ...state.layout import spans
+from .effort import AS_WRITTEN
 from .load import load
 from .memory import SHAPE_WORDS, mask, no_gradient, shape_start
 from .sameness import ROW, START, TABLES, TEXT
@@ -104,5 +105,5 @@ def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:
 @cache
 def _function() -> tuple[Any, Any]:
     """Compile the look; what is returned second keeps the code alive."""
-    library = load(TEXT.replace(START, str(shape_start())), ["look"])
+    library = load(TEXT.replace(START, str(shape_start())), ["look"], AS_WRITTEN)
     return Function(library["look"]), library

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...formula import power as powers
+from .effort import SELDOM
 from .load import shared
 from .text import DEFINITIONS, SMALL, literal
 
@@ -143,7 +144,7 @@ def _outside(do: InText, x: Value, y: Value, found: Value, is_regular: Value) ->
 
 def address() -> int:
     """Where the function is."""
-    return shared("power", text)
+    return shared("power", text, SELDOM)
 
 
 def text() -> str:

@@ -12,6 +12,11 @@ ROW = (*STATE, "grad.shape", "offset", "size", "target", "none", "free.start", "
 """Those of a parameter: also what its gradient must be, where its address goes, and between which addresses nothing is
 written, so that it may lie there."""
 
+HALF = 8
+"""Words of a shape that are compared at once: twice as many are at least all, and some of them are compared twice."""
+
+WORDS = f"<{HALF} x i64>"
+
 TABLES = ("params", "states", "others", "launches", "written")
 """What the look is called with: for each, an address and a count of rows."""
 
@@ -22,28 +27,28 @@ def _table(name: str, width: int) -> str:
 
 
 TEXT = f"""
-define internal i1 @alike(ptr %found, ptr %known) alwaysinline {{
-entry:
-  br label %loop
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %differ.before = phi i64 [ 0, %entry ], [ %differ, %loop ]
-  %found.at = getelementptr i64, ptr %found, i64 %i
-  %known.at = getelementptr i64, ptr %known, i64 %i
-  %mask.place = add i64 %i, {SHAPE_WORDS}
-  %mask.at = getelementptr i64, ptr %known, i64 %mask.place
-  %found.word = load i64, ptr %found.at
-  %known.word = load i64, ptr %known.at
-  %mask.word = load i64, ptr %mask.at
-  %apart = xor i64 %found.word, %known.word
-  %counts = and i64 %apart, %mask.word
-  %differ = or i64 %differ.before, %counts
-  %next = add i64 %i, 1
-  %done = icmp eq i64 %next, {SHAPE_WORDS}
-  br i1 %done, label %exit, label %loop, !llvm.loop !0
-exit:
-  %same = icmp eq i64 %differ, 0
+declare i64 @llvm.vector.reduce.or.v{HALF}i64({WORDS})
+
+define internal i1 @alike(ptr %found, ptr %known) noinline {{
+  %mask = getelementptr i64, ptr %known, i64 {SHAPE_WORDS}
+  %first = call {WORDS} @apart(ptr %found, ptr %known, ptr %mask, i64 0)
+  %last = call {WORDS} @apart(ptr %found, ptr %known, ptr %mask, i64 {SHAPE_WORDS - HALF})
+  %differ = or {WORDS} %first, %last
+  %some = call i64 @llvm.vector.reduce.or.v{HALF}i64({WORDS} %differ)
+  %same = icmp eq i64 %some, 0
   ret i1 %same
+}}
+
+define internal {WORDS} @apart(ptr %found, ptr %known, ptr %mask, i64 %start) alwaysinline {{
+  %found.at = getelementptr i64, ptr %found, i64 %start
+  %known.at = getelementptr i64, ptr %known, i64 %start
+  %mask.at = getelementptr i64, ptr %mask, i64 %start
+  %found.words = load {WORDS}, ptr %found.at, align 8
+  %known.words = load {WORDS}, ptr %known.at, align 8
+  %mask.words = load {WORDS}, ptr %mask.at, align 8
+  %apart = xor {WORDS} %found.words, %known.words
+  %counts = and {WORDS} %apart, %mask.words
+  ret {WORDS} %counts
 }}
 
 define internal ptr @field(ptr %base, i64 %offset) alwaysinline {{
@@ -252,8 +257,4 @@ yes:
 no:
   ret i32 0
 }}
-
-; Unrolled, it would take twice as long to compile, and run no faster.
-!0 = distinct !{{!0, !1}}
-!1 = !{{!"llvm.loop.unroll.disable"}}
 """
