@@ -196,8 +196,8 @@ def test_schedulers_and_checkpoints_are_the_optimizers():
 
 def test_an_interrupt_on_the_way_to_the_second_point_leaves_parameters_where_they_were(monkeypatch):
     params = [torch.ones(2, requires_grad=True) for _ in range(2)]
-    optimizer = thalweg.SGD(params, lr=0.1)
-    thalweg.SAM(optimizer)
+    optimizer = optim.SGD(params, lr=0.1)
+    optim.SAM(optimizer)
 
     @torch.no_grad()
     def interrupted(points):
