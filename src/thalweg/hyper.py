@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_origin
 
+import torch
 from torch import Tensor
 
 from .annotations import evaluated
@@ -152,25 +153,41 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
     if value is None and allowed.or_none:
         return None
     if isinstance(value, Tensor):
-        if isinstance(allowed, Whole):
-            raise TypeError(f"{owner} needs {name} to be {allowed}{where}, but got a Tensor: pass int(...) of it")
-        if value.numel() != 1:
-            raise ValueError(
-                f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}"
-            )
-        if value.device.type == "meta":
-            raise TypeError(f"{owner} needs {name} to be a number{where}, but got a Tensor on meta, which holds none")
-        # A number that lives on a device is not waited for.
-        if value.device.type == "cpu" and float(value.detach()) not in allowed:
-            raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
+        _check_tensor(value, allowed, name, got, owner, where)
         return value
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {value!r}")
-    if float(value) not in allowed:
+    if not _is_within(value, allowed):
         raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
     if isinstance(allowed, Whole):
         return value if isinstance(value, int) else int(float(value))
     return value if isinstance(value, int) else float(value)
+
+
+def _is_within(value: Any, allowed: Range) -> bool:
+    """Tell if a number is in a range; a whole number beyond all floats is in none."""
+    try:
+        return float(value) in allowed
+    except OverflowError:
+        return False
+
+
+def _check_tensor(value: Tensor, allowed: Range, name: str, got: str, owner: str, where: str) -> None:
+    """Check a number that is a tensor, and stays one."""
+    if isinstance(allowed, Whole):
+        raise TypeError(f"{owner} needs {name} to be {allowed}{where}, but got a Tensor: pass int(...) of it")
+    if value.numel() != 1:
+        raise ValueError(f"Tensor {name} must be 1-element{where}, but {owner} got one of shape {tuple(value.shape)}")
+    if value.device.type == "meta":
+        raise TypeError(f"{owner} needs {name} to be a number{where}, but got a Tensor on meta, which holds none")
+    if value.is_complex() or value.dtype is torch.bool or value.layout != torch.strided:
+        kind = value.dtype if value.layout == torch.strided else value.layout
+        raise TypeError(
+            f"{owner} needs {name} to be a number{where}, but got a Tensor of {kind}: pass float(...) of it"
+        )
+    # A number that lives on a device is not waited for.
+    if value.device.type == "cpu" and float(value.detach()) not in allowed:
+        raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
 
 
 def declared(cls: Any) -> dict[str, Option]:

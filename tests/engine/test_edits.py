@@ -1,9 +1,12 @@
 """Options that are edited in a group between two steps: held to their range, to each other, or what they ask for."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
 
-from thalweg import AdamW
+from thalweg import Adam, AdamW
 
 ENGINES = pytest.mark.parametrize("engine", ["auto", "eager"])
 
@@ -94,5 +97,56 @@ def test_a_model_made_double_is_held_to_its_formats(options):
     param.grad = torch.ones_like(param)
     before = param.detach().clone()
     with pytest.raises(RuntimeError, match=r"is for parameters that are computed with in float32, but it is torch\.f"):
+        optimizer.step()
+    assert torch.equal(param, before)
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("option", "value", "kept"),
+    [
+        ("lr", np.float32(0.5), 0.5),
+        ("lr", Fraction(1, 2), 0.5),
+        ("betas", (np.float32(0.5), 0.75), (0.5, 0.75)),
+        ("betas", torch.tensor([0.5, 0.75]), (0.5, 0.75)),
+    ],
+    ids=str,
+)
+def test_numbers_of_other_kinds_are_numbers(option, value, kept, engine):
+    """Schedules computed by NumPy write its numbers, which are no floats of Python's."""
+    params = [torch.ones(3, requires_grad=True) for _ in range(2)]
+    for param, new in zip(params, (value, kept), strict=True):
+        param.grad = torch.full((3,), 2.0)
+        optimizer = Adam([param], lr=0.1, engine=engine)
+        optimizer.step()
+        optimizer.param_groups[0][option] = new
+        param.grad = torch.ones(3)
+        optimizer.step()
+    assert torch.equal(*params)
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda group: group.pop("lr"), "Adam needs lr in parameter group 0, but it was taken out: put it back"),
+        (lambda group: group.update(betas=np.array([0.5, 0.5])), "Adam needs betas to be two numbers in"),
+        (lambda group: group.update(lr=torch.tensor(0.5, device="meta")), "Adam needs lr to be a number in"),
+        (lambda group: group.update(lr=torch.tensor(1j)), "Adam needs lr to be a number in"),
+        (lambda group: group.update(lr=10**400), "Invalid learning rate: 1000000"),
+        (
+            lambda group: group.update(betas=(0.5, torch.tensor(0.5))),
+            "betas must be either both floats or both Tensors",
+        ),
+    ],
+)
+def test_what_is_no_number_is_refused_alike_on_both_engines(edit, sentence, engine):
+    param = torch.ones(3, requires_grad=True)
+    param.grad = torch.ones(3)
+    optimizer = Adam([param], engine=engine)
+    optimizer.step()
+    before = param.detach().clone()
+    edit(optimizer.param_groups[0])
+    with pytest.raises((TypeError, ValueError), match=f"^{sentence}"):
         optimizer.step()
     assert torch.equal(param, before)

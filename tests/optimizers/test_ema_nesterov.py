@@ -90,5 +90,44 @@ def test_what_it_refuses():
     with pytest.raises(RuntimeError, match=r"EMANesterov cannot step from the weights themselves: call train\(\)"):
         optimizer.step()
     assert torch.equal(param, torch.ones(3))
-    with pytest.raises(ValueError, match=r"a mean of the shape of parameter 0, which is \(3,\), but got \(2,\)"):
+    with pytest.raises(ValueError, match=r"a mean .* 0, which is \(3,\), but got a tensor of shape \(2,\)"):
         wrapper.load_state_dict({"means": {0: torch.ones(2)}, "shares": {}, "largest": [], "is_ahead": True})
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_step_that_is_left_out_moves_nothing(count):
+    """Gradients that are only gathered, or not finite, are no steps to take a mean of."""
+    params = [nn.Parameter(torch.ones(2, dtype=torch.float64)) for _ in range(2)]
+    plain = thalweg.SGD(params[:1], lr=0.1)
+    waiting = thalweg.SGD(params[1:], lr=0.1, accumulate=count, skip_nonfinite=True)
+    wrappers = [thalweg.EMANesterov(optimizer, 0.5, 0.8) for optimizer in (plain, waiting)]
+    for size in (1.0, 2.0, 3.0):
+        params[0].grad = torch.full((2,), size, dtype=torch.float64)
+        plain.step()
+        for number in (torch.nan, *[size] * count):
+            params[1].grad = torch.full((2,), number, dtype=torch.float64)
+            waiting.step()
+    assert torch.equal(*params)
+    assert wrappers[0].means[params[0]].eq(wrappers[1].means[params[1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda saved: saved.pop("shares"), "a state_dict with is_ahead, largest, means, shares"),
+        (lambda saved: saved["shares"].clear(), "a share for each mean"),
+        (lambda saved: saved["means"].update({-1: torch.ones(2)}), "a mean of the shape of parameter -1"),
+        (lambda saved: saved["largest"].append("x"), "shares and largest rates at least 0"),
+    ],
+)
+def test_what_was_saved_is_looked_at_before_anything_changes(spoil, sentence):
+    param = nn.Parameter(torch.ones(2))
+    optimizer = thalweg.SGD([param], lr=0.1)
+    wrapper = thalweg.EMANesterov(optimizer)
+    param.grad = torch.ones(2)
+    optimizer.step()
+    saved, kept = wrapper.state_dict(), wrapper.means
+    spoil(saved)
+    with pytest.raises(ValueError, match=f"^EMANesterov needs {sentence}"):
+        wrapper.load_state_dict(saved)
+    assert wrapper.means is kept

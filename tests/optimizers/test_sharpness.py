@@ -192,3 +192,25 @@ def test_schedulers_and_checkpoints_are_the_optimizers():
     scheduler.step()
     assert optimizer.param_groups[0]["lr"] == 0.05
     optim.AdamW(start()).load_state_dict(optimizer.state_dict())
+
+
+def test_an_interrupt_on_the_way_to_the_second_point_leaves_parameters_where_they_were(monkeypatch):
+    params = [torch.ones(2, requires_grad=True) for _ in range(2)]
+    optimizer = optim.SGD(params, lr=0.1)
+    optim.SAM(optimizer)
+
+    @torch.no_grad()
+    def interrupted(points):
+        params[0].copy_(points[params[0]])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thalweg.optimizers.wrappers.sharpness.put_in", interrupted)
+
+    def closure():
+        loss = sum(param.square().sum() for param in params)
+        loss.backward()
+        return loss
+
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step(closure)
+    assert all(param.eq(1).all() for param in params)

@@ -16,7 +16,7 @@ from ..distributed.local_parameter import LocalParameter
 from ..distributed.owned_parameter import OwnedParameter
 from ..formula.trace import Formula
 from ..state.formats import PACKED, WHOLE, Format, Part, compute_dtype
-from ..state.layout import is_dense, lie_alike
+from ..state.layout import is_dense, is_there, lie_alike, why_not_read
 
 PLAIN = (Tensor, torch.nn.Parameter, LocalParameter, OwnedParameter)
 KERNELS = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
@@ -26,7 +26,8 @@ WIDE = (torch.float32, torch.float64)
 def facts(tensor: Tensor) -> tuple[Any, ...]:
     """Give everything that is checked of a tensor, to see later whether it still is so."""
     how = tensor.stride() if tensor.layout == torch.strided else tensor.layout
-    return type(tensor), tensor.dtype, tensor.device, tensor.shape, how, tensor.is_conj(), tensor.is_neg()
+    seen = tensor.is_conj(), tensor.is_neg(), tensor._is_zerotensor(), why_not_read(tensor)
+    return type(tensor), tensor.dtype, tensor.device, tensor.shape, how, *seen
 
 
 def address(name: str, tensor: Tensor, dtype: torch.dtype, elements: int, device: torch.device) -> int:
@@ -35,7 +36,7 @@ def address(name: str, tensor: Tensor, dtype: torch.dtype, elements: int, device
     Raises RuntimeError if that is not what lies there; then whoever planned the step was wrong, and nothing is changed.
     """
     size = elements // 2 if dtype is PACKED else elements * dtype.itemsize
-    if tensor.nbytes != size or tensor.device != device or not is_dense(tensor):
+    if tensor.nbytes != size or tensor.device != device or not (is_dense(tensor) and is_there(tensor)):
         raise RuntimeError(
             f"a kernel takes {name!r} for {size} bytes on {device}, but it has {tensor.nbytes} on {tensor.device}: "
             "that is a fault of thalweg; step with engine='eager', and report it"
@@ -48,7 +49,7 @@ def why_not_tensors(param: Tensor, grad: Tensor) -> str | None:
     for tensor in (param, grad):
         if type(tensor) not in PLAIN:
             return f"{type(tensor).__name__} is a subclass of Tensor, whose memory is its own affair"
-        if tensor.is_conj() or tensor.is_neg():
+        if tensor.is_conj() or tensor.is_neg() or tensor._is_zerotensor():
             return "a lazily conjugated or negated view is not what lies in memory"
     if param.dtype not in KERNELS:
         return f"there are no kernels for {param.dtype}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import linecache
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -78,6 +79,21 @@ def misused(name: str) -> str:
     return f"{name} is for numbers, but got a condition: write where(condition, x, 0 * x), with numbers in it"
 
 
+PYTHONS = {
+    "__len__": ("len(x)", "self.numel"),
+    "__getitem__": ("x[i]", "total(x), which sums over all elements, as a formula is of one"),
+    "__round__": ("round(x)", "floor(x + 0.5)"),
+    "__floordiv__": ("a // b", "floor(a / b)"),
+    "__rfloordiv__": ("a // b", "floor(a / b)"),
+    "__mod__": ("a % b", "a - b * floor(a / b)"),
+    "__rmod__": ("a % b", "a - b * floor(a / b)"),
+    "__matmul__": ("a @ b", "a * b, or a function of whole matrices of thalweg.formula"),
+    "__rmatmul__": ("a @ b", "a * b, or a function of whole matrices of thalweg.formula"),
+    "__pos__": ("+x", "x"),
+}
+"""What Python says of numbers and arrays, and formulas otherwise."""
+
+
 class Opaque:
     """What Python, torch and NumPy do to numbers and arrays, and cannot do to what formulas are made of."""
 
@@ -103,6 +119,19 @@ class Opaque:
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError("a formula is of one element, which has no parts to take: total(x) sums over all of them")
+
+
+def _refusing(shown: str, instead: str) -> Callable[..., Any]:
+    """Make the method that refuses what Python would do."""
+
+    def refuse(*_: Any) -> Any:
+        raise TypeError(f"formulas have no {shown}: write {instead}")
+
+    return refuse
+
+
+for _name, _words in PYTHONS.items():
+    setattr(Opaque, _name, _refusing(*_words))
 
 
 def _foreign(module: str, name: str, arguments: Iterable[Any]) -> str:
@@ -154,7 +183,9 @@ def _place(traceback: TracebackType | None) -> str | None:
 
 def _is_own(module: str) -> bool:
     first, _, rest = module.partition(".")
-    return rest.startswith("optimizers.") if first == "thalweg" else first not in ("torch", "numpy", "contextlib")
+    if first == "thalweg":
+        return rest.startswith("optimizers.")
+    return first not in ("torch", "numpy") and first not in sys.stdlib_module_names
 
 
 def _reason(error: Exception) -> str:

@@ -92,7 +92,9 @@ class Program:
         """The numbers of a parameter: the step count first, then the states that are one, then what is given."""
         rule = self.formula.rule
         used = {symbol.name for symbol in self.inputs}
-        counts = "step_count" in used or (self.is_last and rule.counts_steps)
+        # What an earlier pass asks of the count, the last one counts on, in a rule that keeps none, too.
+        is_kept = rule.counts_steps or any("step" in each.scalars for each in self.before)
+        counts = "step_count" in used or (self.is_last and is_kept)
         own = [name for name in self.formula.states if name in rule.scalars]
         given = {symbol.name: None for symbol in self.inputs if symbol.scope == "parameter"}
         others = [name for name in given if name not in own and name != "step_count"]

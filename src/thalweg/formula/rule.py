@@ -128,7 +128,9 @@ class Group:
         return self._owner
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._owner.options or name in self._owner.learned or name in (SHAPE, PHASE):
+        owner = self._owner
+        is_asked = name == SHAPE or (name == PHASE and bool(owner.phases))
+        if is_asked or name in owner.options or name in owner.learned:
             return self._read(name)
         try:
             attribute = inspect.getattr_static(self._owner, name)
@@ -143,6 +145,8 @@ class Group:
         )
 
     def _unknown(self, name: str) -> str:
+        if name == PHASE:
+            return f'{self._owner.__name__} has no phases: declare phases = ("due", "usual"), say, and phase_of'
         own = [*self._owner.options, *self._owner.learned, *self.__dict__, *vars(self._owner)]
         near = difflib.get_close_matches(name, [other for other in own if not other.startswith("_")], n=1)
         told = f"did you mean self.{near[0]}?" if near else f"declare it, as {name}: float = 0.1"

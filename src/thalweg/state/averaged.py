@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..formula.around import EMA
 from ..formula.rule import Group
+from .interrupts import InterruptsWaiting
 
 EVALUATES = "evaluates"
 """The key of a group whose parameters are the averaged ones, in checkpoints too."""
@@ -42,9 +43,10 @@ def swapped_in(optimizer: Any) -> Iterator[None]:
         raise RuntimeError(
             f"{type(optimizer).__name__} has no averaged parameters yet: give it ema_decay=0.999, say, and take a step"
         )
-    kept = put_in(means)
-    optimizer.state.stand_in(WITHIN)
+    kept = taken(means)
     try:
+        put_in(means)
+        optimizer.state.stand_in(WITHIN)
         yield
     finally:
         optimizer.state.stand_in(None)
@@ -56,9 +58,12 @@ def evaluate(optimizer: Any) -> dict[Tensor, tuple[Tensor, int, int]] | None:
     if getattr(optimizer.state, "stands_in", None) == UNTIL_TRAINED:
         return None
     refuse_within(optimizer, "eval() within averaged()")
-    kept = {param: (*was, param._version) for param, was in put_in(_means(optimizer)).items()}
-    _mark(optimizer, True)
-    return kept
+    means = _means(optimizer)
+    kept = taken(means)
+    with InterruptsWaiting():
+        put_in(means)
+        _mark(optimizer, True)
+    return {param: (*was, param._version) for param, was in kept.items()}
 
 
 def go_on(optimizer: Any, kept: Mapping[Tensor, tuple[Tensor, int, int]]) -> None:
@@ -67,9 +72,10 @@ def go_on(optimizer: Any, kept: Mapping[Tensor, tuple[Tensor, int, int]]) -> Non
         return
     same = {param: was[:2] for param, was in kept.items() if param._version == was[2]}
     computed = _by_formula(optimizer, type(optimizer).training_point)
-    put_in({param: point for param, point in computed.items() if param not in same})
-    put_back(same)
-    _mark(optimizer, False)
+    with InterruptsWaiting():
+        put_in({param: point for param, point in computed.items() if param not in same})
+        put_back(same)
+        _mark(optimizer, False)
 
 
 def stands_in_again(optimizer: Any) -> None:
@@ -109,13 +115,16 @@ def _by_formula(optimizer: Any, formula: Callable[..., Any]) -> dict[Tensor, Ten
     return found
 
 
-def put_in(points: Mapping[Tensor, Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
-    """Write other numbers into parameters; return what was there."""
-    with torch.no_grad():
-        kept = {param: (param.clone(), param._version) for param in points}
-        for param, point in points.items():
-            param.copy_(point)
-    return kept
+def taken(params: Iterable[Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
+    """Remember what parameters are, before other numbers are put in."""
+    return {param: (param.detach().clone(), param._version) for param in params}
+
+
+@torch.no_grad()
+def put_in(points: Mapping[Tensor, Tensor]) -> None:
+    """Write other numbers into parameters."""
+    for param, point in points.items():
+        param.copy_(point)
 
 
 def put_back(kept: Mapping[Tensor, tuple[Tensor, int]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formula.around import AROUND
 from ..formula.places import SQUARES
 from ..formula.rule import Rule, initial_value
 from ..formula.trace import Formula
@@ -27,7 +28,9 @@ def complete(
     """
     rule = formula.rule
     if rule.counts_steps and state.get("step") is None:
-        state["step"] = counted(rule, 0, draws({name: read(name) for name in ("rounding", "state_dtype")}))
+        # A rule whose steps begin to be counted in the middle of a run has its first one behind it.
+        before = 0 if rule.owner.counts_steps or is_fresh(state, formula) else 1
+        state["step"] = counted(rule, before, draws({name: read(name) for name in ("rounding", "state_dtype")}))
     for name in formula.states:
         if name in rule.scalars and state.get(name) is None:
             state[name] = number(initial_value(rule, name, read), scalar_dtype(rule, name))
@@ -36,6 +39,12 @@ def complete(
         if missing:
             parts = dict(zip(form.symbols(name), initial(rule, name, form, param, read), strict=True))
             state.update({part: parts[part] for part in missing})
+
+
+def is_fresh(state: Mapping[str, Any], formula: Formula) -> bool:
+    """Tell by what a rule itself keeps if its first step is to come: what is around it may be asked for later."""
+    own = [name for name in formula.states if name not in AROUND] or formula.states
+    return any(state.get(name) is None for name in own)
 
 
 def counted(rule: Rule, steps: float, is_drawn: bool) -> Any:

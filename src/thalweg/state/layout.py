@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ..distributed.shards import is_sharded
 
@@ -30,6 +32,40 @@ def extent(tensor: Tensor) -> tuple[int, int]:
     """Return the addresses of a tensor's first element and of what follows its last; it must not be empty."""
     steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
     return tensor.data_ptr(), tensor.data_ptr() + (steps + 1) * tensor.element_size()
+
+
+def is_there(tensor: Tensor) -> bool:
+    """Tell if a tensor's elements have memory: its storage may have been given back, or cut, meanwhile."""
+    if not tensor.numel() or tensor.is_meta:
+        return True
+    steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    storage = tensor.untyped_storage()
+    return storage.nbytes() >= (tensor.storage_offset() + steps + 1) * tensor.element_size() and storage.data_ptr() != 0
+
+
+def why_not_read(tensor: Tensor) -> str | None:
+    """Say why no engine can read a tensor; None for those of classes whose memory is their own affair."""
+    if not _has_elements(tensor) or tensor._is_zerotensor() or is_there(tensor):
+        return None
+    return f"has no memory, since its storage was resized to {tensor.untyped_storage().nbytes()} bytes: resize it back"
+
+
+def why_not_written(tensor: Tensor) -> str | None:
+    """Say why no engine can write to a tensor where it is."""
+    if _has_elements(tensor) and is_expanded(tensor):
+        return "has several elements at one place in memory: pass a clone()"
+    return "is a lazily conjugated view: pass its resolve_conj()" if tensor.is_conj() else why_not_read(tensor)
+
+
+def _has_elements(tensor: Tensor) -> bool:
+    """Tell if a tensor itself says where its elements are."""
+    is_plain = type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl
+    return is_plain and tensor.layout == torch.strided and not is_functorch_wrapped_tensor(tensor)
+
+
+def is_expanded(tensor: Tensor) -> bool:
+    """Tell if several elements are one place in memory, so that none of them can be written by itself."""
+    return any(size > 1 and not stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Tensor]] = ()) -> set[int]:

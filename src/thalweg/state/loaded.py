@@ -11,11 +11,12 @@ from torch import Tensor
 
 from ..formula.around import AROUND
 from ..formula.facts import known
-from ..formula.rule import Rule
+from ..formula.rule import Rule, observed
 from ..formula.trace import formula_of
 from .blocks import SCALE
 from .initial import counted, number, scalar_dtype
 from .keeping import BESIDE, draws
+from .layout import why_not_read
 from .misfit import described, misfits
 from .noted import GATHERED
 
@@ -40,6 +41,8 @@ def copied(value: Any, param: Tensor | None = None) -> Any:
 
 
 def _tensor(value: Tensor, param: Tensor | None) -> Tensor:
+    if why := why_not_read(value):
+        raise RuntimeError(why)
     # torch.optim's SGD keeps the momentum of sparse gradients sparse; the numbers are the same.
     value = (value.to_dense() if value.layout != torch.strided else value).detach().resolve_conj().resolve_neg()
     stays = param is None or (value.dim() == 0 and value.device.type == "cpu" and param.dim() > 0)
@@ -82,12 +85,14 @@ def _values(state: Mapping[str, Any]) -> Iterator[str]:
 
 def _missing(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any]) -> Iterator[str]:
     """Find what every optimizer of this kind keeps, where it keeps anything: it got lost, and is not made anew."""
-    own = [name for name in rule.states if name not in AROUND and state.get(name) is not None]
+    # Estimates of the Hessian may be there before the first step.
+    apart = {*AROUND, *observed(rule.owner)}
+    own = [name for name in rule.states if name not in apart and state.get(name) is not None]
     if not own:
         return
     formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
     always, now = (formula_of(rule, options) for options in formulas)
-    wanted = [name for name in now.states if name in always.states and name not in AROUND]
+    wanted = [name for name in now.states if name in always.states and name not in apart]
     wanted += ["step"] if rule.counts_steps else []
     for name in wanted:
         if name not in state:

@@ -13,6 +13,7 @@ from ..formula.rule import Rule
 from .blocks import SCALE
 from .formats import Format, Part
 from .keeping import formats
+from .layout import why_not_written
 
 MOST = 40
 """Characters that are shown of a value."""
@@ -34,6 +35,7 @@ def _number(name: str, value: Any) -> Iterator[str]:
     is_number = isinstance(value, float | int | None) and not isinstance(value, bool)
     if isinstance(value, Tensor):
         is_number = value.numel() == 1 and _is_real(value) and not value.is_meta and value.layout == torch.strided
+        is_number = is_number and not why_not_written(value)
     if not is_number:
         yield f"needs its {name} to be one number, but that is {described(value)}"
 
@@ -60,6 +62,8 @@ def _part(param: Tensor, form: Format, part: Part, name: str, value: Any) -> Ite
         yield f"has shape {tuple(param.shape)}, but its {name} has {tuple(value.shape)}"
     elif kind := _kind_missed(value, form, part, param):
         yield f"needs its {name} to be {kind}, but that is {described(value)}"
+    elif why := why_not_written(value):
+        yield f"needs its {name} to be written to, but that {why}"
 
 
 def _kind_missed(value: Tensor, form: Format, part: Part, param: Tensor) -> str | None:
@@ -68,7 +72,8 @@ def _kind_missed(value: Tensor, form: Format, part: Part, param: Tensor) -> str 
         return None if value.dtype is part.dtype else f"codes of {part.dtype}"
     if param.is_complex() and not (part.is_flat or part.is_smaller):
         return None if value.is_complex() else "complex numbers"
-    return None if value.is_floating_point() else "floating-point numbers"
+    is_computed = value.is_floating_point() and value.dtype.itemsize > 1
+    return None if is_computed else "floating-point numbers of 16 bits or more"
 
 
 def described(value: Any) -> str:

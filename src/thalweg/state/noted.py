@@ -111,6 +111,7 @@ class OneParameter(dict[str, Any]):
         return self[name] if name in self or name in self.group else default
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Keep what is counted for this parameter, and let the group know."""
-        super().__setitem__(name, value)
+        """Set an option of the group; keep what is counted for this parameter, and let the group know."""
+        if name == GATHERED:
+            super().__setitem__(name, value)
         self.group[name] = value

@@ -43,3 +43,15 @@ def test_a_closure_may_give_the_estimate_itself():
     value.backward()
     other.step(hessian=hessian)
     assert torch.equal(weight, beside)
+
+
+def test_a_checkpoint_between_the_estimate_and_the_first_step_goes_on():
+    weights = [torch.ones(3, requires_grad=True) for _ in range(2)]
+    first, second = (AdaHessian([weight], lr=0.1) for weight in weights)
+    first.update_hessian([torch.full((3,), 4.0)])
+    second.load_state_dict(first.state_dict())
+    for weight, optimizer in zip(weights, (first, second), strict=True):
+        weight.grad = torch.ones(3)
+        optimizer.step()
+    assert torch.equal(*weights)
+    assert not weights[0].eq(1).any()

@@ -173,8 +173,12 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing():
     wrong = thalweg.GaLore([other], rank=3)
     walk(wrong, [other], [0, 1])
     kept = optimizer.state[param]["directions"].clone()
-    with pytest.raises(ValueError, match=re.escape("GaLore needs directions of shape (4, 2) for a parameter of shape")):
+    with pytest.raises(
+        ValueError, match="GaLore needs rank=2 in group 0, as its states have so many directions, but got"
+    ):
         optimizer.load_state_dict(wrong.state_dict())
+    with pytest.raises(ValueError, match=re.escape("GaLore needs directions of shape (4, 2) for a parameter of shape")):
+        optimizer.load_state_dict(wrong.state_dict() | {"param_groups": optimizer.state_dict()["param_groups"]})
     with pytest.raises(ValueError, match="GaLore needs a state_dict with a 'rule'"):
         optimizer.load_state_dict(thalweg.AdamW([other]).state_dict())
     assert torch.equal(optimizer.state[param]["directions"], kept)

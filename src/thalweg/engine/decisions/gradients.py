@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ...formula.facts import FACTS, Known, known, size_name
 from ...state.keeping import CODED
+from ...state.layout import why_not_read, why_not_written
+from ...state.misfit import described
 from ...state.names import name_in
 
 
@@ -105,7 +107,8 @@ def numbered(groups: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any],
 
 def _refuse(optimizer: Any, item: Ready) -> None:
     fault = _memory_fault(item) or _layout_fault(type(optimizer), item) or _graph_fault(item)
-    refuse(optimizer, item, fault or _fault(item.param, item.grad))
+    held = optimizer.state.get(item.param, {})
+    refuse(optimizer, item, fault or _fault(item.param, item.grad) or _held_fault(held))
 
 
 def refuse(optimizer: Any, item: Ready, fault: str | None) -> None:
@@ -169,7 +172,13 @@ def _graph_fault(item: Ready) -> str | None:
 
 
 def _fault(param: Tensor, grad: Tensor) -> str | None:
-    """Say what is wrong with a gradient, or nothing."""
+    """Say what is wrong with a parameter or its gradient, or nothing."""
+    if why := why_not_written(param):
+        return f"it {why}"
+    if param.dtype.itemsize == 1:
+        return f"there is no arithmetic for {param.dtype}: keep it in torch.bfloat16, and make the narrow copy of that"
+    if why := why_not_read(grad):
+        return f"its gradient {why}"
     if grad.shape != param.shape:
         return f"its shape is {tuple(param.shape)}, but its gradient's is {tuple(grad.shape)}: run backward() again"
     if grad.dtype not in (param.dtype, _wanted_dtype(param, grad)):
@@ -177,6 +186,13 @@ def _fault(param: Tensor, grad: Tensor) -> str | None:
     if grad.device != param.device:
         return f"it is on {param.device}, but its gradient on {grad.device}: run backward() again"
     return None
+
+
+def _held_fault(held: Any) -> str | None:
+    """Say what is wrong with what stands in the place of a parameter's states."""
+    if isinstance(held, Mapping):
+        return None
+    return f"its states must be a dict, but are {described(held)}: delete optimizer.state[parameter] to start anew"
 
 
 def _wanted_dtype(param: Tensor, grad: Tensor) -> Any:

@@ -17,7 +17,7 @@ from ...formula.spectra import failures
 from ...formula.trace import Formula, evaluate, formula_of
 from ...state.convert import in_line
 from ...state.formats import Format
-from ...state.initial import complete
+from ...state.initial import complete, is_fresh
 from ...state.keeping import formats
 from ...state.layout import whole
 from ..commit import Change, commit, entries
@@ -108,7 +108,12 @@ def evaluate_all(updates: Sequence[Update]) -> None:
 
 
 def _made(update: Update, values: dict[str, Any], is_alone: bool = False) -> Mapping[str, Any]:
-    """Call a formula, or calculate its graph, where that is the same in fewer calls."""
+    """Call a formula, or calculate its graph, where that is the same in fewer calls.
+
+    Where there are no elements, there are no matrices to speak of, and all stays as it is.
+    """
+    if update.formula.multiplies and not update.param.numel():
+        return {name: values.get(name, 0.0) for name in update.formula.outputs}
     tensors = [value for value in values.values() if isinstance(value, Tensor)]
     is_plain = all(map(has_memory, tensors)) and not (update.formula.rebinds or update.item.group["differentiable"])
     calculation = calculation_of(update.formula) if is_plain else None
@@ -124,13 +129,19 @@ class Update:
         self.formula, self.item, self.param, self.given = formula, item, item.param, given
         self.access = access_to(formula, item)
         self.read = self.access.reader(item.options)
-        self.count = _count(state, formula)
         self.kept: dict[str, Format] = dict(formats(formula.rule, formula.states, self.param, item.group, state))
         self.full = dict(state)
         """What will be kept of the parameter."""
         complete(self.full, formula, self.param, self.kept, self.read)
+        self.count = self._count(state)
         self.outputs: dict[str, Any] = {}
         self.changes: list[Change] = []
+
+    def _count(self, before: Mapping[str, Any]) -> float:
+        """Count this step; a rule without a count still knows its first step, by the states it lacks."""
+        if self.formula.rule.counts_steps:
+            return float(self.full["step"]) + 1.0
+        return 1.0 if is_fresh(before, self.formula) else 2.0
 
     def values(self) -> dict[str, Any]:
         """Give what the formula is called with, as it sees it."""
@@ -273,11 +284,3 @@ def access_to(formula: Formula, item: Ready) -> InPlace:
     if item.grad.is_sparse and formula.rule.owner.touches_only_gradients(item.group):
         return Touched(item.grad, item.param)
     return InPlace(item.grad, item.param)
-
-
-def _count(state: Mapping[str, Any], formula: Formula) -> float:
-    """Count this step; a rule without a count still knows its first step, by the states it lacks."""
-    if formula.rule.counts_steps:
-        known = state.get("step")
-        return 1.0 if known is None else float(known) + 1.0
-    return 1.0 if any(state.get(name) is None for name in formula.states) else 2.0

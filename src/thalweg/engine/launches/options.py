@@ -5,14 +5,13 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from ...formula.expr import Symbol, symbols
 from ...formula.facts import SHAPE, Known
 from ...formula.phases import PHASE
 from ...formula.trace import NUMBER, Formula, as_float, shape_of
 from ...state.noted import Log
-from .edits import check_values
+from .edits import check_together, check_values
 
 CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite", "differentiable", "fused")
 """The options that decide what kernels there are, or whether there are any, whatever the formula."""
@@ -58,17 +57,23 @@ class Options:
         """Bring the numbers up to date; False if some group's options now select another formula."""
         if self.is_steady and self.log.count == self.seen:  # type: ignore[union-attr]
             return True
-        for name in self._suspects():
-            if not self._take(name):
-                self.known.clear()
-                self.seen = -1
-                return False
+        if not self._take_all(self._suspects()):
+            self.known.clear()
+            self.seen = -1
+            return False
         if self.log is not None:
             self.seen = self.log.count
         if self.more:
             self.fill_in_numbers_of_the_step()
         self.is_steady = not (self.log is None or self.volatile or self.more)
         return True
+
+    def _take_all(self, names: Sequence[str]) -> bool:
+        """Take over options; one that was taken out of its group is no reason to go on."""
+        try:
+            return all(map(self._take, names))
+        except KeyError:
+            return False
 
     def _suspects(self) -> list[str]:
         if self.log is None:
@@ -85,6 +90,8 @@ class Options:
         if not is_mutable and values == self.known.get(name):
             return True
         check_values(self.formula.rule.owner, name, values)
+        if is_mutable and name not in self.volatile:
+            check_together(self.formula.rule.owner, self.groups)
         if not self._fits(name, values):
             return False
         self.known[name] = values
@@ -135,4 +142,6 @@ def _are_plain(values: Sequence[Any]) -> bool:
 
 
 def _is_mutable(value: Any) -> bool:
-    return isinstance(value, Tensor | list) or (isinstance(value, tuple) and any(map(_is_mutable, value)))
+    """Tell if a value may change in place, as tensors, lists and NumPy's arrays may."""
+    is_array = isinstance(value, list) or hasattr(value, "__array__")
+    return is_array or (isinstance(value, tuple) and any(map(_is_mutable, value)))

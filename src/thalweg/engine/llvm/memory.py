@@ -19,8 +19,8 @@ STORAGE, AUTOGRAD, VERSION = 16, 24, 40
 """Bytes into a TensorImpl: the addresses of its storage, of autograd's data, and of its version counter."""
 SHAPES, SHAPE_WORDS = (56, 64), 15
 """Bytes into a TensorImpl, since torch 2.13 and before: sizes, strides, offset, count, dtype, device, dispatch keys."""
-DATA, GRAD, COUNT = 16, 40, 16
-"""Bytes into a storage, autograd's data, and a version counter: what they are for."""
+DATA, BYTES, GRAD, COUNT = 16, 48, 40, 16
+"""Bytes into a storage (where its memory is, and how much), autograd's data, and a version counter."""
 
 INLINE = 5
 """Sizes, and strides, up to so many, are among those words."""
@@ -86,6 +86,7 @@ def _is_as_expected(start: int, dtype: torch.dtype) -> bool:
         _safe_word(id(param) + IMPL) == impl
         and _safe_word(impl + STORAGE) == storage._cdata
         and _safe_word(storage._cdata + DATA) == storage.data_ptr()
+        and _safe_word(storage._cdata + BYTES) == storage.nbytes()
         and _safe_word(base._cdata + AUTOGRAD) == 0
         and _safe_word(_safe_word(impl + AUTOGRAD) + GRAD) == param.grad._cdata
         and without == no_gradient() != param.grad._cdata

@@ -1,6 +1,6 @@
 """The machine code that compares tensors with what they were: where torch keeps them, without asking through Python."""
 
-from .memory import AUTOGRAD, COUNT, DATA, GRAD, IMPL, SHAPE_WORDS, STORAGE, VERSION
+from .memory import AUTOGRAD, BYTES, COUNT, DATA, GRAD, IMPL, SHAPE_WORDS, STORAGE, VERSION
 
 START = "@start"
 """Stands for the place of a tensor's sizes, which is found when the look is first needed."""
@@ -115,6 +115,15 @@ place:
   %start = call ptr @begin(ptr %row, ptr %grad)
   %size.at = getelementptr i64, ptr %row, i64 {ROW.index("size")}
   %size = load i64, ptr %size.at
+  %storage = call ptr @field(ptr %grad, i64 {STORAGE})
+  %bytes = call ptr @field(ptr %storage, i64 {BYTES})
+  %offset.at = getelementptr i64, ptr %row, i64 {ROW.index("offset")}
+  %offset = load i64, ptr %offset.at
+  %needed = add i64 %offset, %size
+  %needed.end = inttoptr i64 %needed to ptr
+  %is_there = icmp ule ptr %needed.end, %bytes
+  br i1 %is_there, label %room, label %no
+room:
   %stop = getelementptr i8, ptr %start, i64 %size
   %free.start = call ptr @field(ptr %row, i64 {8 * ROW.index("free.start")})
   %free.stop = call ptr @field(ptr %row, i64 {8 * ROW.index("free.stop")})

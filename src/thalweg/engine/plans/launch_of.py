@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...distributed.owners import Loads
 from ...formula.passes import passes
+from ...state.initial import is_fresh
 from ..decisions.choice import Choice
 from ..launches.launch import Launch, Row
 from ..launches.options import Options
@@ -68,6 +69,6 @@ def launch_of(
 
 
 def _row(choice: Choice, state: dict[str, Any], options: int, work: dict[str, Tensor]) -> Row:
-    is_fresh = any(choice.state.get(name) is None for name in choice.program.formula.states)
     counts = choice.counts if choice.program.has_lines else None
-    return Row(choice.item.param, state, options, is_fresh, choice.item.numbers, work, counts)
+    is_first = is_fresh(choice.state, choice.program.formula)
+    return Row(choice.item.param, state, options, is_first, choice.item.numbers, work, counts)

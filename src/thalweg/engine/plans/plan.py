@@ -15,8 +15,9 @@ from torch import Tensor
 from ...distributed.owners import Loads
 from ...formula.passes import passes
 from ...state.initial import complete
+from ...state.interrupts import InterruptsWaiting
 from ...state.keeping import keeps_anything
-from ..commit import Change, InterruptsWaiting, commit, entries
+from ..commit import Change, commit, entries
 from ..decisions import capture
 from ..decisions.batches import batches
 from ..decisions.choice import Choice, choose

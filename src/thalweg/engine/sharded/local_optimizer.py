@@ -23,13 +23,13 @@ from ...distributed.local_parameter import LocalParameter, local_parameter
 from ...distributed.owned_parameter import OwnedParameter
 from ...distributed.shards import is_sharded
 from ...state.entries import States
+from ...state.interrupts import InterruptsWaiting
 from ...state.layout import whole
 from ...state.names import name_in
 from ...state.noted import GATHERED, Log, SeenGroup
 from ...state.parts import taken
 from ...state.sharded import faults, local_states, whole_states
 from ..before_steps import without_plans
-from ..commit import InterruptsWaiting
 from ..decisions.gradients import numbered
 from ..decisions.rules import OBSERVING, OVERFLOWED, SCALE
 from .local_gradients import gradient, is_like, part_of_gradient

@@ -99,9 +99,10 @@ def _traced(owner: Any, options: Mapping[str, Any]) -> tuple[dict[str, Expr], di
     """Call the text with symbols; give what it returns, the choices that it read, and how its questions were met."""
     chosen: dict[str, Any] = {}
     decisions: list[tuple[Expr, bool]] = []
+    asked = [options]
 
     def decide(condition: Expr) -> bool:
-        decisions.append((condition, bool(evaluate(condition, options))))
+        decisions.append((condition, bool(evaluate(condition, *asked))))
         return decisions[-1][1]
 
     def read(name: str) -> Any:
@@ -112,4 +113,6 @@ def _traced(owner: Any, options: Mapping[str, Any]) -> tuple[dict[str, Expr], di
 
     sums = {name: Symbol(name, "group") for name in owner.measures}
     outputs = owner.learn(Group(owner, read), **sums)
+    # A lesson is kept for ever, and its symbols know who decides: not so the group, with its parameters.
+    asked.clear()
     return {name: as_number(as_expr(value)) for name, value in outputs.items()}, chosen, decisions

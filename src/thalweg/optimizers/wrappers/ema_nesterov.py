@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from ...state.misfit import described
+from ...state.noted import GATHERED
+
+KEYS = {"means", "shares", "largest", "is_ahead"}
+"""What a saved state has."""
 
 
 class EMANesterov:
@@ -38,6 +45,7 @@ class EMANesterov:
         """The largest learning rate of each group so far."""
         self.is_ahead = True
         self._moving: dict[Tensor, Tensor] = {}
+        self._skipped = 0.0
         self._hooks = (
             optimizer.register_step_pre_hook(self._leave),
             optimizer.register_step_post_hook(self._arrive),
@@ -71,19 +79,13 @@ class EMANesterov:
 
         Raises ValueError, and changes nothing, if a mean does not fit its parameter.
         """
-        params = self._params()
-        for place, mean in state_dict["means"].items():
-            if place >= len(params) or mean.shape != params[place].shape:
-                found = tuple(params[place].shape) if place < len(params) else None
-                raise ValueError(
-                    f"EMANesterov needs a mean of the shape of parameter {place}, which is {found}, but got "
-                    f"{tuple(mean.shape)}: load what was saved with these parameters"
-                )
-        self.means = {
-            params[place]: mean.detach().to(params[place]).clone() for place, mean in state_dict["means"].items()
-        }
+        params, fault = self._params(), next(_faults(state_dict, self._params()), None)
+        if fault:
+            raise ValueError(f"EMANesterov needs {fault}: load what was saved with these parameters")
+        means = {params[place]: mean.detach().to(params[place]).clone() for place, mean in state_dict["means"].items()}
         self.shares = {params[place]: float(share) for place, share in state_dict["shares"].items()}
-        self.largest, self.is_ahead = list(state_dict["largest"]), state_dict["is_ahead"]
+        self.means, self.largest = means, [float(rate) for rate in state_dict["largest"]]
+        self.is_ahead = state_dict["is_ahead"]
 
     def _params(self) -> list[Tensor]:
         return [param for group in self.optimizer.param_groups for param in group["params"]]
@@ -99,7 +101,7 @@ class EMANesterov:
         """Take where the weights are out of the means, before they move."""
         if not self.is_ahead:
             raise RuntimeError("EMANesterov cannot step from the weights themselves: call train() after eval()")
-        self._moving = {}
+        self._moving, self._skipped = {}, self._count_skipped()
         for param in self._params():
             if param.grad is not None:
                 mean = self.means.get(param)
@@ -107,9 +109,22 @@ class EMANesterov:
                 old = torch.zeros_like(param) if mean is None else self.decay * mean
                 self._moving[param] = old.sub_(here, alpha=1 - self.decay)
 
+    def _count_skipped(self) -> float:
+        """Count the steps that were left out for gradients that are not finite."""
+        asks = any(group.get("skip_nonfinite") for group in self.optimizer.param_groups)
+        return float(getattr(self.optimizer, "metrics", {}).get("skipped", 0)) if asks else 0.0
+
+    def _is_left_out(self) -> bool:
+        """Tell if gradients were only gathered, or were not finite, as a scaler may have found, too."""
+        is_gathering = any(group.get(GATHERED) for group in self.optimizer.param_groups)
+        return is_gathering or self._count_skipped() > self._skipped or bool(getattr(self.optimizer, "found_inf", 0))
+
     @torch.no_grad()
     def _arrive(self, *_: Any) -> None:
-        """Take where they are now into the means, and go ahead."""
+        """Take where they are now into the means, and go ahead; where the step was left out, all stays."""
+        if self._is_left_out():
+            self._moving = {}
+            return
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         known = [*self.largest, *rates[len(self.largest) :]]
         self.largest = [max(pair) for pair in zip(known, rates, strict=True)]
@@ -121,3 +136,31 @@ class EMANesterov:
                     self.shares[param] = share
                     param.add_(self.means[param], alpha=share)
         self._moving = {}
+
+
+def _faults(saved: Any, params: Sequence[Tensor]) -> Iterator[str]:
+    """Say what a saved state must be, and is not."""
+    if not isinstance(saved, Mapping) or not saved.keys() >= KEYS:
+        yield f"a state_dict with {', '.join(sorted(KEYS))}, but got {described(saved)}"
+        return
+    means, shares, largest = saved["means"], saved["shares"], saved["largest"]
+    for place, mean in means.items() if isinstance(means, Mapping) else [(None, means)]:
+        param = params[place] if type(place) is int and 0 <= place < len(params) else None
+        if param is None or not _fits(mean, param):
+            wanted = None if param is None else tuple(param.shape)
+            yield f"a mean of the shape of parameter {place}, which is {wanted}, but got {described(mean)}"
+            return
+    if not isinstance(shares, Mapping) or means.keys() != shares.keys():
+        yield f"a share for each mean, but got {described(shares)}"
+        return
+    numbers = [*shares.values(), *(largest if isinstance(largest, list) else [None])]
+    if not all(isinstance(number, float | int) and 0 <= number < math.inf for number in numbers):
+        yield f"shares and largest rates at least 0, but got {described(numbers)}"
+    if not isinstance(saved["is_ahead"], bool):
+        yield f"is_ahead to be True or False, but got {described(saved['is_ahead'])}"
+
+
+def _fits(mean: Any, param: Tensor) -> bool:
+    """Tell if something that was saved can be a parameter's mean."""
+    is_dense = isinstance(mean, Tensor) and mean.layout == torch.strided and not mean.is_meta
+    return is_dense and mean.shape == param.shape and mean.is_complex() == param.is_complex()

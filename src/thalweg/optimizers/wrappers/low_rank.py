@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
-from ...formula.facts import known
 from ...formula.spectra import failures
-from ...formula.trace import formula_of
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters
+from ...state.interrupts import InterruptsWaiting
+from ...state.misfit import described
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
+from .low_rank_checkpoint import load, refuse_numbers
+from .low_rank_refusals import refuse_edits, refuse_gradient, refuse_options
 from .projections import is_tall, projected
-from .steps_alone import reads_param
-
-WHOLE = {
-    **dict.fromkeys(("max_grad_norm", "max_tensor_norm", "clip_value"), "gradients are shortened where they are whole"),
-    **dict.fromkeys(("ema_decay", "lookahead", "track"), "the rule never sees the parameter"),
-    "accumulate": "each gradient would be gathered in directions of its own",
-    "cautious": "signs of a gradient are not those of its few directions",
-    "differentiable": "directions have no derivative",
-    "rounding": "the parameter is written by a product of matrices",
-}
-"""The options around a rule that have no meaning in a few directions, and why."""
 
 SOME_MATRIX = (4, 4)
 """The shape of what any rule takes: its options are checked before there are parameters."""
@@ -98,7 +89,7 @@ class LowRank(torch.optim.Optimizer):
                 self.inner.add_param_group({"params": items, **self._options_of(group, is_small)})
                 self.inner_groups.append((self.inner.param_groups[-1], group, is_small))
         if small:
-            self._refuse_options(group, where)
+            refuse_options(owner, type(self.inner), self.inner.param_groups[-1], group, where)
 
     def _is_low(self, param: Tensor, group: Mapping[str, Any]) -> bool:
         return group["rank"] is not None and param.dim() == 2 and not param.is_complex()
@@ -116,18 +107,6 @@ class LowRank(torch.optim.Optimizer):
         found = {name: group[name] for name in self.inner.defaults if name in group}
         return found | {"weight_decay": 0.0} if is_small and "weight_decay" in found else found
 
-    def _refuse_options(self, group: Mapping[str, Any], where: str) -> None:
-        owner, rule = type(self).__name__, type(self.inner)
-        for name, why in WHOLE.items():
-            if group.get(name) not in (rule.options[name].default, None, "nearest"):
-                raise ValueError(f"{owner} does not take {name}={group[name]!r}{where}, since {why}: leave it out")
-        inner, param = self.inner.param_groups[-1], self.inner.param_groups[-1]["params"][0]
-        if reads_param(formula_of(rule.rule_in(inner), known(rule, param, inner))):
-            raise ValueError(
-                f"{owner} needs a rule whose step does not depend on the parameter, but {rule.__name__}'s does{where}: "
-                "choose another, such as AdamW"
-            )
-
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, once; return the closure's loss, if there is a closure.
@@ -144,17 +123,28 @@ class LowRank(torch.optim.Optimizer):
     @torch.no_grad()
     def step_alone(self) -> None:
         """Take a step that hooks and profilers do not see."""
+        refuse_edits(self)
         for inner, group, is_small in self.inner_groups:
             wanted = self._options_of(group, is_small)
             inner.update({name: value for name, value in wanted.items() if inner[name] is not value})
         failed = failures.count
-        found = list(self._found())
+        try:
+            found = list(self._found())
+            with InterruptsWaiting():
+                is_taken = self._step_rule()
+                self.inner._metrics.undecomposed += failures.count - failed
+                for group, param, new in found if is_taken else ():
+                    self.move(group, param, self.stand_ins[param], new)
+                    self.state[param] = new
+        finally:
+            self._forget_step()
+
+    def _step_rule(self) -> bool:
+        """Let the rule take its step; False if it has left it out, since gradients are not finite."""
+        asks = any(group["skip_nonfinite"] for group in self.inner.param_groups)
+        skipped = self.inner.metrics["skipped"] if asks else 0
         self.inner.step()
-        self.inner._metrics.undecomposed += failures.count - failed
-        for group, param, new in found:
-            self.move(group, param, self.stand_ins[param], new)
-            self._forget_step(param)
-            self.state[param] = new
+        return not asks or self.inner.metrics["skipped"] == skipped
 
     def only(self, group: dict[str, Any], param: Tensor, index: int) -> Self:
         """Return this optimizer for one of its parameters, with the same options, directions and states, live."""
@@ -173,7 +163,7 @@ class LowRank(torch.optim.Optimizer):
             for param in group["params"]:
                 if param not in self.stand_ins or param.grad is None:
                     continue
-                self._refuse_gradient(param)
+                refuse_gradient(type(self).__name__, param, self.stand_ins[param])
                 new = dict(self.state.get(param, {"step": 0}))
                 if self.is_due(group, new):
                     self.keep(group, self.find(group, param.grad, places[param], new), param, new)
@@ -181,19 +171,12 @@ class LowRank(torch.optim.Optimizer):
                 self.stand_ins[param].grad = projected(param.grad, self.directions(group, param, new))
                 yield group, param, new
 
-    def _refuse_gradient(self, param: Tensor) -> None:
-        grad = param.grad
-        if grad is not None and (grad.is_sparse or grad.shape != param.shape or grad.dtype != param.dtype):
-            raise RuntimeError(
-                f"{type(self).__name__} needs dense gradients of the parameters' shapes and dtypes, but a parameter of "
-                f"shape {tuple(param.shape)} and {param.dtype} has one of shape {tuple(grad.shape)}, {grad.dtype} and "
-                f"{grad.layout}: run backward() again"
-            )
-
-    def _forget_step(self, param: Tensor) -> None:
-        """Let the stand-in be zero again: what it was is the next step's no more."""
-        self.stand_ins[param].zero_()
-        self.stand_ins[param].grad = None
+    def _forget_step(self) -> None:
+        """Let stand-ins be zero again: what they were is the next step's no more."""
+        for small in map(self.stand_ins.get, _params(self)):
+            if small is not None and small.grad is not None:
+                small.zero_()
+                small.grad = None
 
     def find(self, group: Mapping[str, Any], grad: Tensor, index: int, state: Mapping[str, Any]) -> Tensor:
         """Find the directions of a matrix; shape (smaller side, rank)."""
@@ -225,33 +208,11 @@ class LowRank(torch.optim.Optimizer):
 
         Raises ValueError, and changes nothing, if it does not fit.
         """
-        name = type(self).__name__
-        if "rule" not in state_dict:
-            raise ValueError(
-                f"{name} needs a state_dict with a 'rule', but got one without: load what {name}.state_dict() returned"
-            )
-        params = list(_params(self))
-        states = {params[place]: dict(kept) for place, kept in state_dict["state"].items() if place < len(params)}
-        for param, kept in states.items():
-            self.refuse_state(param, kept)
-        rule, packed = state_dict["rule"], {key: value for key, value in state_dict.items() if key != "rule"}
-        copy = torch.optim.Optimizer.state_dict(self)
-        super().load_state_dict(packed)
-        try:
-            self.inner.load_state_dict(rule)
-        except BaseException:
-            super().load_state_dict(copy)
-            raise
+        load(self, state_dict)
         self.inner_groups = [
             (inner, self.param_groups[place], is_small)
             for inner, (place, is_small) in zip(self.inner.param_groups, self._places(), strict=True)
         ]
-        # torch gives all states the parameter's dtype.
-        for param, kept in states.items():
-            self.state[param] = {
-                key: value.detach().clone().to(param.device) if isinstance(value, Tensor) else value
-                for key, value in kept.items()
-            }
 
     def _places(self) -> list[tuple[int, bool]]:
         """Say of each group of the rule which of ours it follows; what was loaded has ours in the same order."""
@@ -261,16 +222,19 @@ class LowRank(torch.optim.Optimizer):
             counted += [(place, is_small) for is_small in (False, True) if is_small in low]
         return counted
 
-    def refuse_state(self, param: Tensor, kept: Mapping[str, Any]) -> None:
+    def refuse_state(self, param: Tensor, kept: dict[str, Any]) -> None:
         """Raise ValueError where what a checkpoint has of a matrix is not of its shape and rank."""
         wanted = (min(param.shape), min(self.stand_ins[param].shape)) if param in self.stand_ins else None
         found = kept.get("directions")
-        if wanted is None or not isinstance(found, Tensor) or tuple(found.shape) != wanted or "step" not in kept:
+        if _is_real(found):
+            kept["directions"] = found.to(param.dtype)
+        if wanted is None or not _is_real(found) or tuple(found.shape) != wanted:
             raise ValueError(
                 f"{type(self).__name__} needs directions of shape {wanted} for a parameter of shape "
-                f"{tuple(param.shape)}, but the checkpoint has {None if found is None else tuple(found.shape)}"
-                ": load it with the ranks that it was saved with"
+                f"{tuple(param.shape)}, but the checkpoint has {described(found)}: "
+                "load it with the ranks that it was saved with"
             )
+        refuse_numbers(type(self).__name__, param, kept)
 
     def __getstate__(self) -> dict[str, Any]:
         own = ("inner", "stand_ins", "inner_groups", "first_index")
@@ -297,3 +261,7 @@ class LowRank(torch.optim.Optimizer):
 def _params(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
     """List the parameters of all groups."""
     return chain.from_iterable(group["params"] for group in optimizer.param_groups)
+
+
+def _is_real(value: Any) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.is_floating_point()

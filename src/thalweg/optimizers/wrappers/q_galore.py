@@ -11,6 +11,7 @@ from torch import Tensor
 from ...hyper import Count, OneOf, Range
 from .direction_codes import coded, decoded
 from .galore import GaLore
+from .low_rank_checkpoint import refuse_numbers
 from .projections import is_tall, singular_vectors
 
 CODED = CODES, SCALES, ZEROS = "direction_codes", "direction_scales", "direction_zeros"
@@ -68,7 +69,7 @@ class QGaLore(GaLore):
         flat = decoded(state[CODES], state[SCALES], state[ZEROS], smaller * rank, group["bits"], group["group_size"])
         return (flat.view(rank, smaller).mT if is_tall(param) else flat.view(smaller, rank)).to(param.dtype)
 
-    def refuse_state(self, param: Tensor, kept: Mapping[str, Any]) -> None:
+    def refuse_state(self, param: Tensor, kept: dict[str, Any]) -> None:
         """Raise ValueError where codes are not those of this rank, these bits and groups."""
         group = next(group for group in self.param_groups if any(param is other for other in group["params"]))
         stand_in = self.stand_ins.get(param)
@@ -76,9 +77,24 @@ class QGaLore(GaLore):
         groups = -(-count // group["group_size"])
         sizes = (-(-count * group["bits"] // 8), groups, groups)
         found = tuple(kept[name].numel() if isinstance(kept.get(name), Tensor) else 0 for name in CODED)
-        if not count or found != sizes or not {"step", FIRST, SIMILARITIES, INTERVAL} <= kept.keys():
+        dtypes = [kept[name].dtype for name in CODED] if all(found) else []
+        if (
+            not count
+            or found != sizes
+            or dtypes != [torch.uint8, torch.float32, torch.uint8]
+            or not _has_past(kept, param)
+        ):
             raise ValueError(
                 f"{type(self).__name__} needs {', '.join(CODED)} of {sizes} numbers for a parameter of shape "
                 f"{tuple(param.shape)}, but the checkpoint has {found}: load it with the rank, bits and group_size "
                 "that it was saved with"
             )
+        refuse_numbers(type(self).__name__, param, kept)
+
+
+def _has_past(kept: Mapping[str, Any], param: Tensor) -> bool:
+    """Tell if what is known of earlier directions is there."""
+    first, seen, gap = kept.get(FIRST), kept.get(SIMILARITIES), kept.get(INTERVAL)
+    is_first = isinstance(first, Tensor) and first.dtype is torch.float32 and first.shape == (min(param.shape),)
+    are_seen = isinstance(seen, list) and all(type(each) is float for each in seen)
+    return is_first and are_seen and type(gap) is int and gap >= 1

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...state.averaged import put_back, put_in
+from ...state.averaged import put_back, put_in, taken
 from ..closure import ClosureOptimizer
 
 EVALUATE_OFTEN = (ClosureOptimizer, torch.optim.LBFGS)
@@ -77,10 +77,10 @@ class SAM:
             return loss
         _refuse_sparse(type(self).__name__, grads)
         with torch.no_grad():
-            ways = self._ways(params, grads)
-            kept = put_in({param: param + way for param, way in ways.items()})
-            first = self._remembered(params)
+            points = {param: param + way for param, way in self._ways(params, grads).items()}
+            kept, first = taken(points), self._remembered(params)
         try:
+            put_in(points)
             _run(closure)
         finally:
             put_back(kept)
