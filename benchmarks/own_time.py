@@ -2,8 +2,8 @@
 
 Own time is processor time without the evaluations. A busy machine makes all of it longer, so that only ratios are told:
 each solver's least of several runs, divided by that of SciPy's L-BFGS-B on the same problem; of these the median. The
-problems are every third of those of `closure.py` with up to 1,000 unknowns. A call at a minimum evaluates once: what
-it takes besides is what setting out takes. BLAS must have one thread: `OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1`.
+problems are every third of those of `closure.py` with up to 1,000 unknowns. A call that starts at a minimum, of a
+loss that takes no time, shows what setting out takes. BLAS must have one thread: `OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def table(least: dict[str, dict[str, float]]) -> str:
 
 
 def setting_out(turns: int) -> float:
-    """Return how many times as long as SciPy's a call takes that starts at the minimum, evaluations left out."""
+    """Return how many times as long as SciPy's a call takes that starts at the minimum."""
     start, zeros = torch.zeros(AT_A_MINIMUM, dtype=torch.float64), np.zeros(AT_A_MINIMUM)
 
     def ours() -> None:
