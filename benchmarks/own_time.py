@@ -2,8 +2,9 @@
 
 Own time is processor time without the evaluations. A busy machine makes all of it longer, so that only ratios are told:
 each solver's least of several runs, divided by that of SciPy's L-BFGS-B on the same problem; of these the median. The
-problems are every third of those of `closure.py` with up to 1,000 unknowns. A call that starts at a minimum, of a
-loss that takes no time, shows what setting out takes. BLAS must have one thread: `OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1`.
+problems are every third of those of `closure.py` with up to 1,000 unknowns. A call that starts at a minimum, of a loss
+that takes no time, shows what setting out takes. BLAS must have one thread: set OPENBLAS_NUM_THREADS=1 and
+OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
