@@ -270,6 +270,6 @@ def test_hooks_see_a_step(task):
 
 def test_profilers_see_a_step_by_its_name(task):
     run = task(LBFGS, max_iter=2)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    with torch.autograd.profiler.profile() as profile:
         run.step()
     assert "Optimizer.step#LBFGS.step" in [event.key for event in profile.key_averages()]
