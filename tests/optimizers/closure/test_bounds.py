@@ -190,3 +190,23 @@ def test_a_projection_that_would_climb_is_left_for_the_first_limit():
     there = method.advance(function, Point(x, 0.0, gradient, 2.0, box))
     assert_close(there.x, torch.full((2,), 0.1, dtype=torch.float64))
     assert there.value < 0
+
+
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize("given", [lambda x: [("x", x)], lambda x: iter([x])])
+def test_bounds_of_parameters_with_names_and_of_iterators(given, group):
+    x = torch.nn.Parameter(torch.zeros(3))
+    optimizer = LBFGS([{"params": given(x)}] if group else given(x), bounds=(-1.0, 0.5))
+    optimizer.step(lambda: loss_and_gradient(x))
+    assert x.tolist() == [0.5, 0.5, 0.5]
+
+
+def loss_and_gradient(x):
+    x.grad = x.detach() - 3
+    return 0.5 * (x.detach() - 3).square().sum()
+
+
+def test_bounds_of_named_parameters_that_do_not_fit_are_refused_by_name():
+    x = torch.nn.Parameter(torch.zeros(3))
+    with pytest.raises(ValueError, match="low bound of parameter weight to have its shape"):
+        LBFGS([("weight", x)], bounds=(torch.zeros(2), None))

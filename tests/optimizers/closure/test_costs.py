@@ -1,12 +1,13 @@
 """What a step costs: waits for the device, arithmetic, checkpoints."""
 
 import io
+from collections import Counter
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from thalweg.optimizers.closure import LBFGS, along, line_search, objective, vector
+from thalweg.optimizers.closure import CG, LBFGS, along, line_search, objective, vector
 from thalweg.optimizers.closure.directions import broyden, conjugate_gradient, krylov, steepest
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
 from thalweg.optimizers.closure.directions.step import Step
@@ -100,3 +101,51 @@ def test_checkpoints_hold_the_history_once(task):
     torch.save(run.optimizer.state_dict(), stream)
     vectors = len(stream.getvalue()) / (8 * 5000)
     assert vectors < 2 * 20 + 4  # the pairs, the point, its gradient, and torch's gradient before
+
+
+class Operations(TorchDispatchMode):
+    """Notes the operations of torch that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+def operations_of_a_run(make, iterations):
+    """Return the operations outside the closure, and the evaluations."""
+    x = torch.nn.Parameter(torch.zeros(8, dtype=torch.float64))
+    weights = torch.linspace(1, 10, 8, dtype=torch.float64)
+    losses = []
+
+    def closure():
+        away = x.detach() - 1
+        x.grad = away * weights
+        losses.append(0.5 * torch.dot(x.grad, away) + 1)
+        return losses[-1]
+
+    optimizer = make([x], max_iter=iterations, tolerance_grad=0, tolerance_change=0)
+    inside = Operations()
+
+    def counted():
+        with inside:
+            return closure()
+
+    with Operations() as everything:
+        optimizer.step(counted)
+    return Counter(everything.names) - Counter(inside.names), len(losses)
+
+
+@pytest.mark.parametrize(("make", "of_a_direction"), [(LBFGS, 3), (CG, 8)])
+def test_few_operations_of_torch_an_evaluation(make, of_a_direction):
+    few, first = operations_of_a_run(make, 2)
+    many, last = operations_of_a_run(make, 6)
+    # Go there, write, copy the gradient, take its product with the direction, read that and the loss.
+    assert (many - few).total() <= 6 * (last - first) + of_a_direction * (6 - 2)
+
+
+def test_few_operations_of_torch_in_a_first_step():
+    assert operations_of_a_run(LBFGS, 1)[0].total() <= 30

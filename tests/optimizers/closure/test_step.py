@@ -256,3 +256,20 @@ def test_a_search_cut_off_by_the_budget_starts_shorter_once(task):
     run.optimizer.max_eval = None
     run.step()
     assert run.optimizer.current.shortened == float("inf")
+
+
+def test_hooks_see_a_step(task):
+    run, seen = task(LBFGS, max_iter=2), []
+    run.optimizer.register_step_pre_hook(lambda optimizer, args, kwargs: seen.append(("before", len(run.losses), args)))
+    run.optimizer.register_step_post_hook(lambda optimizer, args, kwargs: seen.append(("after", len(run.losses), args)))
+    run.step()
+    (before, none, first), (after, evaluations, second) = seen
+    assert (before, none, after, evaluations) == ("before", 0, "after", run.optimizer.result.evaluations)
+    assert first == second == (run.optimizer, run.closure)
+
+
+def test_profilers_see_a_step_by_its_name(task):
+    run = task(LBFGS, max_iter=2)
+    with torch.autograd.profiler.profile() as profile:
+        run.step()
+    assert "Optimizer.step#LBFGS.step" in [event.key for event in profile.key_averages()]

@@ -141,16 +141,16 @@ class Descent:
             if reason is None:
                 iterations += 1
                 self.result.iterations += 1
-                reason = self.stopping.after(before, self.point, self.highest) or self._crept(before)
+                here = self.point
+                reason = self.stopping.after(before, here, self.highest) or self._crept(before, here)
                 if callback is not None and self._told(objective, callback):
                     return Reason.CALLBACK
             if reason is Reason.STALLED:
                 reason = self._again(objective, before)
         return self._doubted(objective, reason)
 
-    def _crept(self, before: Point) -> Reason | None:
+    def _crept(self, before: Point, here: Point) -> Reason | None:
         """Return STALLED where the loss has hardly fallen for many iterations, or not at all for some."""
-        here = self.point
         self.creeping = self.creeping + 1 if before.value - here.value <= CREEP * abs(here.value) else 0
         self.idle = 0 if here.value < self.lowest else self.idle + 1
         self.lowest = min(self.lowest, here.value)

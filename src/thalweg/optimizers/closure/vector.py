@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from operator import attrgetter
 
 import torch
 from torch import Tensor
 
-_item = Tensor.item
+# What each evaluation asks for, without a frame of Python for each tensor.
+_item, _grad = Tensor.item, attrgetter("grad")
 
 ORDINARY = 1e3
 """Step lengths beyond this are looked at: may they be taken in the dtype, and at all?"""
@@ -57,12 +59,12 @@ class Vector:
 
     def gradient(self) -> Tensor:
         """Return a copy of the parameters' gradients, in units of the scale; zeros where there is none."""
-        return self.flatten([tensor.grad for tensor in self.tensors])
+        return self.flatten(list(map(_grad, self.tensors)))
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
         first = gradients[0]
-        if self._alone and first is not None and not self._odd(first):
+        if self._alone and first is not None and first.dtype is self.dtype and not first.is_sparse:
             flat = (first if first.dim() == 1 else first.flatten()).clone()
         else:
             flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
@@ -86,10 +88,6 @@ class Vector:
         """Forget the parameters' gradients."""
         for tensor in self.tensors:
             tensor.grad = None
-
-    def _odd(self, gradient: Tensor) -> bool:
-        """Return whether a gradient needs more than flattening."""
-        return gradient.dtype is not self.dtype or gradient.is_sparse
 
     def _part(self, index: int, gradient: Tensor | None) -> Tensor:
         if gradient is None:
