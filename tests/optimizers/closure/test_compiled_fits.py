@@ -61,6 +61,7 @@ REFUSED = {
     "a question to the numbers": lambda t, a, b, c: a * t if float(b.max()) > 0 else c * t,
     "chance": lambda t, a, b, c: a * t + b * torch.rand_like(t) + c,
     "a constant of each row": lambda t, a, b, c: a * t + b * torch.arange(38.0).double().reshape(2, 19) + c,
+    "a complaint about two rows": lambda t, a, b, c: {1: a * t}[len(a)],
     "another dtype": lambda t, a, b, c: (a * t).float().double() + b + c,
 }
 

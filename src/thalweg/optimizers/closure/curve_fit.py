@@ -48,8 +48,8 @@ def curve_fit(
     - `full_output=True` adds a dict with `nfev` and the weighted residuals `fvec`, the message, and 1, as SciPy does.
     - `batched=True`: `ydata` has shape (batch, m), `xdata` (m,) or (batch, m), `p0` (n,) or (batch, n), `sigma` is a
       number, (m,) or (batch, m). `f` is called with parameters of shape (b, m), each point with its own copy, or (b, 1)
-      where its value at one point depends on other points. popt has shape (batch, n), pcov (batch, n, n), infinite for
-      a fit that found no minimum.
+      where its value at one point depends on other points; it is compiled where it can be, else called from as many
+      threads as torch has. popt has shape (batch, n), pcov (batch, n, n), infinite for a fit that found no minimum.
     - `options` go on to `least_squares`: loss, f_scale, x_scale, max_iter, differentiable and others, also under
       SciPy's names: `maxfev`, `ftol`, `method` and the like.
 

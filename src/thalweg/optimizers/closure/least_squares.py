@@ -64,10 +64,10 @@ def least_squares(
     - `differentiable=True` makes `x` a function of whatever tensors `residuals` depends on: `x.sum().backward()` finds
       their gradients by implicit differentiation at the answer, not through the iterations.
     - `batched=True` takes x0 of shape (batch, n), and `residuals` maps (b, n), and b rows of each of `args`, to (b, m):
-      every row is a problem of its own. It is given some of the rows at a time, so what belongs to a row must be in
-      `args`. Options then are `bounds`, `loss`, `f_scale`, `covariance`, `max_iter`, `jac(x, *args)`, shape (b, m, n),
-      and `tolerance`, the share of the loss that one more step may promise at an answer. The outcome has tensors with
-      one entry per problem.
+      every row is a problem of its own. It is given some of the rows at a time, and large batches are shared out to as
+      many threads as torch has, so what belongs to a row must be in `args`. Options then are `bounds`, `loss`,
+      `f_scale`, `covariance`, `max_iter`, `jac(x, *args)`, shape (b, m, n), and `tolerance`, the share of the loss that
+      one more step may promise at an answer. The outcome has tensors with one entry per problem.
 
     SciPy's names of options are read as ours: `ftol` and `xtol` as `tolerance_change`, `gtol` as `tolerance_grad`,
     `max_nfev` as `max_eval`; `method` may be one of SciPy's, `verbose` and the like are left out.

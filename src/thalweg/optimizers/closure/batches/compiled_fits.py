@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -45,6 +45,7 @@ class CompiledFits:
         return self.run(members, 0).gram
 
 
+@cache
 def iteration(n: int) -> Iteration:
     """Return the iteration for n parameters, each number of it a symbol."""
     start = beginning(symbols(PARAMETER, n))
