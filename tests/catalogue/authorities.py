@@ -104,6 +104,10 @@ TABLE = [
     Authority("SGDP",       PO,             "SGDP",             {"lr": 1e-2, "weight_decay": 0.1, "momentum": 0.9}),
     Authority("Shampoo",    PO,             "Shampoo",          {"lr": 1e-2}, SHAMPOO, most_dims=2, least_dims=2),
     Authority("SOAP",       PO,             "SOAP",             {"lr": 1e-2, "weight_decay": 0.1}, most_dims=2, least_dims=2, tolerance=1e-6, why="they take QR decompositions in float32"),
+    Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "sign"}, {"momentum": 0.1, "constraint": False, "norm_type": 4}, least_dims=2, most_dims=2),
+    Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "column"}, {"momentum": 0.1, "constraint": False, "norm_type": 6}, least_dims=2, most_dims=2),
+    Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "row"}, {"momentum": 0.1, "constraint": False, "norm_type": 7}, least_dims=2, most_dims=2),
+    Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "spectral"}, {"momentum": 0.1, "constraint": False, "norm_type": 2}, least_dims=2, most_dims=2, tolerance=2e-4, why="they round products to bfloat16"),
     Authority("SM3",        PO,             "SM3",              {"lr": 1e-2, "momentum": 0.9}, most_dims=2),
     Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from .linear import (
     iterated_root,
     largest,
     largest_lines,
+    lower_matmul,
     matmul,
     nearer_basis,
     normal,
@@ -31,6 +32,7 @@ from .linear import (
     transpose,
     unit_columns,
     upper,
+    upper_matmul,
 )
 from .lines import along
 from .matrix import COEFFICIENTS
@@ -76,6 +78,7 @@ __all__ = [
     "largest_lines",
     "lerp",
     "log",
+    "lower_matmul",
     "matmul",
     "maximum",
     "minimum",
@@ -102,6 +105,7 @@ __all__ = [
     "transpose",
     "unit_columns",
     "upper",
+    "upper_matmul",
     "where",
 ]
 

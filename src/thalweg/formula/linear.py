@@ -127,6 +127,16 @@ def upper(a: Any) -> Any:
     return _of_square("upper", a)
 
 
+def upper_matmul(a: Any, b: Any) -> Any:
+    """Multiply two matrices, of which the first is upper triangular."""
+    return _product("upper_matmul", a, b)
+
+
+def lower_matmul(a: Any, b: Any) -> Any:
+    """Multiply two matrices, of which the first is lower triangular."""
+    return _product("lower_matmul", a, b)
+
+
 def over_upper(a: Any, b: Any) -> Any:
     """Multiply a matrix by the inverse of an upper triangular one, from the right."""
     return _product("over_upper", a, b)

@@ -25,8 +25,7 @@ def add_product(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: 
 
 def add_symmetric(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
     """Do the same where the result is symmetric: what lies below its panels is a copy of what lies beside them."""
-    rows = left.shape[-2]
-    for first, last in _panels(rows) if left.device.type == "cpu" else [(0, rows)]:
+    for first, last in panels(left):
         beside = out[..., first:last, first:]
         old = beside if added is out else added[..., first:last, first:]
         add_product(old, left[..., first:last, :], right[..., first:], beta, alpha, beside)
@@ -34,7 +33,14 @@ def add_symmetric(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha
     return out
 
 
-def _panels(rows: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into panels of about one size."""
-    count = min(max(rows // PANEL, 1), MOST_PANELS)
+def symmetric_product(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply where the result is symmetric."""
+    out = left.new_empty(*left.shape[:-1], right.shape[-1])
+    return add_symmetric(out, left, right, 0.0, 1.0, out)
+
+
+def panels(matrices: Tensor) -> Iterator[tuple[int, int]]:
+    """Cut rows into panels of about one size, where several products take less time than one."""
+    rows = matrices.shape[-2]
+    count = min(max(rows // PANEL, 1), MOST_PANELS) if matrices.device.type == "cpu" else 1
     return ((rows * place // count, rows * (place + 1) // count) for place in range(count))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .symmetric_products import panels
+
 FACTOR = 1_000_003
 """Sets seeds, parameters and steps apart: a prime that no count of parameters reaches."""
 
@@ -19,6 +21,18 @@ def over_upper(matrices: Tensor, factors: Tensor) -> Tensor:
     divisible = factors + torch.diag_embed(is_zero.to(factors.dtype))
     solved: Tensor = torch.linalg.solve_triangular(divisible, matrices, upper=True, left=False)
     return solved
+
+
+def upper_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
+    """Multiply by an upper triangular matrix from the left; panel by panel, what is zero is left out."""
+    cuts = panels(factors)
+    return torch.cat([factors[..., first:last, first:] @ matrices[..., first:, :] for first, last in cuts], -2)
+
+
+def lower_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
+    """Multiply by a lower triangular matrix from the left, likewise."""
+    cuts = panels(factors)
+    return torch.cat([factors[..., first:last, :last] @ matrices[..., :last, :] for first, last in cuts], -2)
 
 
 def largest(matrices: Tensor) -> Tensor:
@@ -34,7 +48,7 @@ def spectral_bound(matrices: Tensor) -> Tensor:
     """
     peak = largest(matrices)
     scaled = matrices / torch.where(peak > 0, peak, 1)
-    longest = scaled.square().sum(-1).argmax(-1)
+    longest = torch.linalg.vector_norm(scaled, dim=-1).argmax(-1)
     row = scaled.take_along_dim(longest[..., None, None], -2)
     once = row @ scaled
     length = torch.linalg.vector_norm(once, dim=-1, keepdim=True)

@@ -34,8 +34,7 @@ class WeightedSum:
     @property
     def is_symmetric(self) -> bool:
         """True if a matrix is multiplied by itself, transposed."""
-        left, right = self.new
-        return turned(left) is right or turned(right) is left
+        return are_turned(*self.new)
 
     def adds_product_to(self, name: str) -> bool:
         """Tell if a product is taken into what has this name."""
@@ -59,6 +58,11 @@ def weighted_sums(outputs: Mapping[str, Expr]) -> dict[Expr, WeightedSum]:
     apart = {operand for node in nodes if isinstance(node, MatrixFunction) for operand in node.operands}
     found = {node: _sum_of(node, uses) for node in nodes if node not in apart}
     return {node: each for node, each in found.items() if each is not None}
+
+
+def are_turned(left: Expr, right: Expr) -> bool:
+    """Tell if one matrix is the other, transposed: then their product is symmetric."""
+    return turned(left) is right or turned(right) is left
 
 
 def turned(node: Expr) -> Expr | None:

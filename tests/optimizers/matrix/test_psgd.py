@@ -1,6 +1,7 @@
 """PSGD with Kronecker factors against its authors' equations, with the same probes; and when its factors move."""
 
 import copy
+import importlib
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import thalweg
 from thalweg.formula import normal
 from thalweg.optimizers.matrix import psgd
 
+from ...catalogue.authorities import stand_in
 from ...papers.psgd import psgd_kron
 from .beside import compare, walk, walked
 
@@ -44,6 +46,33 @@ def test_the_authors_equations(monkeypatch, options, shape, diagonal):
     due = [step for step in range(1, 13) if step % wait == 0]
     said = {"is_due": lambda step: step in due, "balanced": due[1::2], "diagonal": diagonal}
     compare(thalweg.PSGDKron, psgd_kron, shape, TUNED | options, probes=drawn(shape, 12), **said)
+
+
+@pytest.mark.filterwarnings("ignore")  # of theirs
+@pytest.mark.parametrize("shape", [(6, 4), (3, 7)])
+@pytest.mark.parametrize("more", [{}, {"memory_save_mode": "one_diag"}, {"precond_lr": 0.3}], ids=str)
+def test_timms_code_takes_the_same_steps(monkeypatch, shape, more):
+    """With the same probes; it balances factors by chance, which in so few steps it does not."""
+    try:
+        stand_in("timm")
+        stand_in("timm.optim")
+        kind = importlib.import_module("timm.optim.kron").Kron
+    except ImportError:
+        pytest.skip("timm is not installed")
+    ours, theirs = (nn.Parameter(torch.linspace(-1, 1, shape[0] * shape[1]).double().view(shape)) for _ in range(2))
+    options = TUNED | {"weight_decay": 0.1} | more
+    walk(thalweg.PSGDKron([ours], **options), [ours], range(12))
+    probes = map(torch.from_numpy, drawn(shape, 12))
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    optimizer = kind([theirs], deterministic=True, **options)
+    for step, probe in enumerate(probes):
+        generator = torch.Generator().manual_seed(step)
+        theirs.grad = torch.randn(shape, generator=generator, dtype=torch.float64)
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "randn", lambda *_, probe=probe, **__: probe.clone())
+            optimizer.step()
+    # they divide by triangular matrices in float32
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
 
 
 def test_a_vector_has_one_diagonal_factor():

@@ -19,9 +19,9 @@ from ... import formula as words
 from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from ...formula.matrix import ON_LINES
 from ...formula.rewrite import gather_numbers, merge, rewrite
-from ...formula.symmetric_products import add_product, add_symmetric
+from ...formula.symmetric_products import add_product, add_symmetric, symmetric_product
 from ...formula.trace import Formula, option
-from ...formula.weighted_sums import WeightedSum, weighted_sums
+from ...formula.weighted_sums import WeightedSum, are_turned, weighted_sums
 
 IN_PLACE: dict[str, Callable[..., Tensor]] = {
     "add": torch.add,
@@ -31,6 +31,9 @@ IN_PLACE: dict[str, Callable[..., Tensor]] = {
     "sqrt": torch.sqrt,
 }
 """Operations that can write where an operand is."""
+
+PRODUCTS = ("matmul", "upper_matmul", "lower_matmul")
+"""Functions of matrices whose results are tensors of their own."""
 
 STACKED = 3
 """Dimensions of a stack of matrices: torch adds products to no other."""
@@ -117,7 +120,7 @@ class Calculation:
 
 def _is_new(node: Expr) -> bool:
     """Tell if a node's tensor is made anew by it, and is no view of another."""
-    is_product = isinstance(node, MatrixFunction) and node.how == "matmul"
+    is_product = isinstance(node, MatrixFunction) and node.how in PRODUCTS
     return is_product or (isinstance(node, Operation) and node.varies and node.op.name in IN_PLACE)
 
 
@@ -184,6 +187,8 @@ class _Run:
         if node.how == "orthogonalize":
             x, steps, eps, batch_dims, blocks, *coefficients = given
             return words.orthogonalize(x, coefficients, steps, eps, batch_dims, blocks)
+        if node.how == "matmul" and are_turned(*node.operands):
+            return symmetric_product(*given)
         key = node.how, *map(id, node.operands)
         made = self.several[key] if key in self.several else ON_LINES[node.how](*given)
         if not isinstance(made, tuple):

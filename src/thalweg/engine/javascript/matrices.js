@@ -155,6 +155,9 @@ const matrices = {
     return new Matrix(values.rows, values.columns, values.data.map((_, place) => (chosen.has(place) ? 1 : 0)))
   },
 
+  upper_matmul: (a, b) => matrices.matmul(a, b),
+  lower_matmul: (a, b) => matrices.matmul(a, b),
+
   // Multiply by the inverse of an upper triangular matrix, from the right.
   over_upper(matrix, factor) {
     const found = new Matrix(matrix.rows, matrix.columns)

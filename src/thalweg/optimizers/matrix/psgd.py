@@ -17,6 +17,7 @@ from ...formula import (
     column_total,
     largest,
     lerp,
+    lower_matmul,
     matmul,
     minimum,
     normal,
@@ -28,6 +29,7 @@ from ...formula import (
     sqrt,
     transpose,
     upper,
+    upper_matmul,
 )
 from ...hyper import Count, Decay, Fraction, NonNegative, OneOf, Positive
 from .real import RealOptimizer
@@ -85,8 +87,6 @@ class PSGDKron(RealOptimizer):
         factor_right: Right,
         factor_rows: Rows,
         factor_columns: Columns,
-        product_left: Left,
-        product_right: Right,
     ):
         momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
         mean = momentum_buffer / (1 - self.momentum**self.step_count)
@@ -98,17 +98,14 @@ class PSGDKron(RealOptimizer):
             probe = normal(seen, self.seed, self.param_index, self.step_count)
             left, right = self.balanced(left, right)
             left, right = self.moved(left, right, self.whitened(seen, left, right), self.divided(probe, left, right))
-            product_left = matmul(transpose(left), left) if self.has_left() else product_left
-            product_right = matmul(transpose(right), right) if self.has_right() else product_right
-        step = matmul(product_left, mean) if self.has_left() else left * left * mean
-        step = matmul(step, product_right) if self.has_right() else step * (right * right)
+        step = self.turned_back(self.whitened(mean, left, right), left, right)
         step = step * minimum(1, LARGEST / (sqrt(row_mean(column_mean(step * step))) + 1e-8))
         step = step + self.weight_decay * param if self.weight_decay else step
         factor_left, factor_rows = (left, factor_rows) if self.has_left() else (factor_left, left)
         if self.ndim > 1:
             factor_right, factor_columns = (right, factor_columns) if self.has_right() else (factor_right, right)
         factors = factor_left, factor_right, factor_rows, factor_columns
-        return param - self.lr * step, momentum_buffer, *factors, product_left, product_right
+        return param - self.lr * step, momentum_buffer, *factors
 
     @classmethod
     def phase_of(cls, options, step):
@@ -129,12 +126,6 @@ class PSGDKron(RealOptimizer):
 
     initial_factor_right = initial_factor_rows = initial_factor_columns = initial_factor_left
 
-    def initial_product_left(self):
-        """Start as the square of the factor."""
-        return self.precond_init_scale
-
-    initial_product_right = initial_product_left
-
     def has_left(self):
         """Tell if the factor of rows is triangular."""
         is_longer = bool(self.rows > self.columns)
@@ -152,8 +143,13 @@ class PSGDKron(RealOptimizer):
 
     def whitened(self, x, left, right):
         """Multiply by both factors."""
-        x = matmul(left, x) if self.has_left() else left * x
-        return matmul(x, transpose(right)) if self.has_right() else x * right
+        x = upper_matmul(left, x) if self.has_left() else left * x
+        return transpose(upper_matmul(right, transpose(x))) if self.has_right() else x * right
+
+    def turned_back(self, x, left, right):
+        """Multiply by both factors, transposed."""
+        x = lower_matmul(transpose(left), x) if self.has_left() else left * x
+        return transpose(lower_matmul(transpose(right), transpose(x))) if self.has_right() else x * right
 
     def divided(self, x, left, right):
         """Multiply by the inverses of both factors, transposed on the left."""
@@ -177,7 +173,7 @@ class PSGDKron(RealOptimizer):
     def turned(self, factor, one, other):
         """Move a triangular factor."""
         move = upper(self.precond_lr * (one - other)) / (spectral_bound(one + other) + TINY)
-        return factor - matmul(move, factor)
+        return factor - upper_matmul(move, factor)
 
     def scaled(self, factor, difference, peak):
         """Move a diagonal factor."""
