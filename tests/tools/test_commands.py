@@ -147,6 +147,18 @@ def test_what_is_mistyped_is_told_in_one_sentence(call, words, sentence):
     assert result.stderr.endswith(("--help\n", "?\n"))
 
 
+def test_a_mistake_in_a_formula_is_told_in_one_sentence_too(call, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mistaken.py").write_text(
+        "from thalweg import Optimizer\nclass Mine(Optimizer):\n    lr: float = 0.1\n"
+        "    def update(self, param, grad):\n        return param - self.lr * grad.mean()\n"
+    )
+    result = call("show", "mistaken:Mine")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: Mine.update, line 5, `return param - self.lr * grad.mean()`: ")
+    assert call("show", "mistaken:Yours").stderr.endswith("has no 'Yours': it has Mine\n")
+
+
 def test_without_a_command_it_says_which_there_are(call):
     result = call()
     assert result.exit_code == 0

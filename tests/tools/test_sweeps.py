@@ -142,7 +142,7 @@ def test_a_grid_has_every_combination():
         (["--task", "mine:broken"], "the task mine:broken cannot be had: ZeroDivisionError"),
         (
             ["--task", "mine:number"],
-            "mine:number must be a thalweg.tools.tasks.Task, or a function that makes one, but is",
+            "mine:number must be a thalweg.tools.tasks.Task, or a function that makes one, but got",
         ),
         (["--task", "mine:without"], "its net has no parameters, so there is nothing to train"),
         (["--task", "mine:none"], "must return a tensor of one number, but returned NoneType"),

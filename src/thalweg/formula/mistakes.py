@@ -149,6 +149,10 @@ def _unknown_yet(what: str) -> str:
     )
 
 
+IN_A_FORMULA = "is_in_a_formula"
+"""What tells a mistake in a formula, which is the user's, from one of the library's own, whatever its type."""
+
+
 @contextmanager
 def in_one_sentence(owner: Any, text: Callable[..., Any]) -> Iterator[None]:
     """Let what goes wrong in a formula be told with its line; the error keeps its type where it can."""
@@ -160,7 +164,9 @@ def in_one_sentence(owner: Any, text: Callable[..., Any]) -> Iterator[None]:
             raise
         sentence = f"{owner.__name__}.update, {place}: {_reason(error)}"
         kind = type(error) if type(error).__module__ == "builtins" else TypeError
-        raise _made(kind, sentence) from None
+        made = _made(kind, sentence)
+        vars(made)[IN_A_FORMULA] = True
+        raise made from None
 
 
 def _made(kind: type[Exception], sentence: str) -> Exception:

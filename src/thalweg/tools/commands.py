@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from ..formula.mistakes import IN_A_FORMULA
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
 from .choose import OURS, Choice, choose, grid, needs_labels, read_choice
@@ -172,7 +173,9 @@ def refusing() -> Iterator[None]:
     """Say in one sentence what is wrong with the input, and leave with exit code 2."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except Exception as error:
+        if not isinstance(error, TypeError | ValueError) and not hasattr(error, IN_A_FORMULA):
+            raise
         typer.echo(f"Error: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(2) from None
 

@@ -16,7 +16,8 @@ def imported(module: str, name: str) -> type[Optimizer]:
     """
     text = _module(module)
     if not hasattr(text, name):
-        own = [name for name, value in vars(text).items() if isinstance(value, type) and issubclass(value, Optimizer)]
+        classes = {name: value for name, value in vars(text).items() if isinstance(value, type)}
+        own = [name for name, cls in classes.items() if issubclass(cls, Optimizer) and cls.__module__ == module]
         raise ValueError(f"{module} has no {name!r}{nearest(name, own, own or ['no optimizers'])}")
     found = getattr(text, name)
     if not (isinstance(found, type) and issubclass(found, Optimizer)):

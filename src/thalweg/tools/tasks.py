@@ -66,7 +66,7 @@ def _of_module(name: str, module: str, attribute: str) -> Task:
         raise ValueError(f"the task {name} cannot be had: {type(error).__name__}: {_first_line(error)}") from error
     if not isinstance(task, Task):
         raise ValueError(
-            f"{name} must be a thalweg.tools.tasks.Task, or a function that makes one, but is a {type(task).__name__}"
+            f"{name} must be a thalweg.tools.tasks.Task, or a function that makes one, but got {type(task).__name__}"
         )
     return task
 
