@@ -17,9 +17,10 @@ from torch import Tensor
 from ...distributed.local_parameter import bearer
 from ...state.layout import spans
 from .load import load
+from .look_tables import OBJECT, PART, ROW, START, TABLES
 from .memory import OBJECT as BEFORE
 from .memory import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
-from .sameness import OBJECT, PART, ROW, START, TABLES, TEXT
+from .sameness import TEXT
 
 # Holding Python's lock: nobody may free a tensor while it is looked at.
 Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
