@@ -30,12 +30,9 @@ if TYPE_CHECKING:
     from ..matrices.between_passes import Matrices
     from ..sharded.owned_matrices import OwnedMatrices
 
-ALONE = 65_536
-"""Below so many elements in all, waking a second thread costs more than it saves."""
-
-FOR_ONE_THREAD = 16
-"""How many times as many are done with Python's lock held where there is one thread: within a ms, as Python itself lets
-others wait for 5."""
+ALONE, FOR_ONE_THREAD = 65_536, 16
+"""Below so many elements in all, waking a second thread costs more than it saves; and where there is one thread, so
+many times as many are done with Python's lock held, for which Python itself lets others wait 5 ms."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The machine code that finds gradients where torch keeps them: of a sharded parameter, what is here of its gradient."""
+"""The machine code that finds gradients where torch keeps them: of sharded parameters what is here of theirs."""
 
 from .look_tables import OBJECT, ROW, TABLES
 from .memory import AUTOGRAD, GRAD, IMPL, ITEMS, LENGTH, TYPE
