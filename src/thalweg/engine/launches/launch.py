@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from ..sharded.owned_matrices import OwnedMatrices
 
 ALONE, FOR_ONE_THREAD = 65_536, 16
-"""Below so many elements in all, waking a second thread costs more than it saves; and where there is one thread, so
-many times as many are done with Python's lock held, for which Python itself lets others wait 5 ms."""
+"""Below so many elements a second thread costs time; where there is none, Python's lock is held for 16 times as many."""
 
 
 @dataclass(frozen=True)
