@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..sharded.owned_matrices import OwnedMatrices
 
 ALONE, FOR_ONE_THREAD = 65_536, 16
-"""Below so many elements a second thread costs time; where there is none, Python's lock is held for 16 times as many."""
+"""Below so many elements a second thread is a loss; where there is none, the lock is held for 16 times as many."""
 
 
 @dataclass(frozen=True)
