@@ -28,7 +28,13 @@ def hybrid_shards_have_the_bits_of_one_process():
 def both_dimensions_have_the_bits_of_one_process():
     """FSDP and tensor parallelism."""
     mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("fsdp", "tensor"))
-    return compared(mesh, [Shard(0), Shard(1)], EACH_RULE[2:8:2])
+    return compared(mesh, [Shard(0), Shard(1)], EACH_RULE[3:9:2])
+
+
+def rows_of_four_have_the_bits_of_one_process():
+    """Shards that are empty or uneven otherwise than on two: with sums, phases, and what is learned."""
+    mesh = init_device_mesh("cpu", (4,))
+    return compared(mesh, LINES, [EACH_RULE[1], *EACH_RULE[6:8], *EACH_RULE[10:12]])
 
 
 class Counting(TorchDispatchMode):
@@ -277,4 +283,8 @@ ON_TWO = [
     one_process_has_an_empty_group,
     a_process_leaves,
 ]
-ON_FOUR = [hybrid_shards_have_the_bits_of_one_process, both_dimensions_have_the_bits_of_one_process]
+ON_FOUR = [
+    hybrid_shards_have_the_bits_of_one_process,
+    both_dimensions_have_the_bits_of_one_process,
+    rows_of_four_have_the_bits_of_one_process,
+]

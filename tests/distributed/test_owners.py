@@ -14,6 +14,7 @@ from thalweg.engine.matrices import products
 from thalweg.engine.sharded import owned_matrices
 
 from .compared import divided
+from .mesh_cases import of_several_meshes
 from .processes import built_once, outcomes
 
 SHAPES = [(8, 6), (6, 8), (7, 5), (8, 6), (5, 9), (4, 4), (8, 6), (6, 4, 2)]
@@ -203,6 +204,7 @@ def one_has_no_gradient():
 
 CASES = [
     as_on_one_process,
+    of_several_meshes,
     each_is_made_once,
     few_bytes_for_wholes,
     stacks_of_experts_stay,
@@ -262,6 +264,17 @@ def test_all_must_have_gradients_of_the_same_matrices(found):
             assert f"parameter 1 of group 0 (shape (6, 8)) has a gradient on 1 of {count} processes" in sentence
             assert ("none here" in sentence) == (rank > 0)
             assert stayed
+
+
+def test_all_hear_of_all_meshes(found):
+    count, results = found
+    for rank, told in enumerate(results["of_several_meshes"]):
+        for same, without, stayed, otherwise in (told[:4], told[4:]):
+            assert same == [True, True]
+            assert f"parameter 'wide' has a gradient on {count - 1} of {count} processes" in without
+            assert stayed
+            assert "cannot step parameter 'wide': its gradient is (Shard(dim=1),)" in otherwise
+            assert ("as process 0 cannot" in otherwise) == (rank > 0)
 
 
 def test_owners_have_like_work():

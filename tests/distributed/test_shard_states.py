@@ -19,7 +19,8 @@ RUNS = [
     (optim.Prodigy, {}, {}),
     (optim.Adagrad, {}, {}),
     (optim.Muon, {}, {}),
-    (optim.NorMuon, {}, {}),
+    (optim.NorMuon, {"state_dtype": "8bit"}, {}),
+    (optim.SOAP, {}, {}),
 ]
 """The optimizer, its options, and those of DistributedDataParallel."""
 
@@ -104,6 +105,34 @@ def each_has_its_share():
     return sum(value.to_local().numel() for value in states), sum(value.numel() for value in states)
 
 
+def matrices_have_owners():
+    """Each is on one process, with its states; the others hear what it has become."""
+    found = []
+    for cls in (optim.Muon, optim.SOAP):
+        net, twin = network(), network()
+        optimizer = optim.shard_states(cls(net.named_parameters(), lr=0.1, ema_decay=0.5))
+        other = cls(twin.named_parameters(), lr=0.1, ema_decay=0.5)
+        train(net, net, optimizer, twin, other, range(2))
+        matrices = [net[0].weight]
+        has = torch.tensor([bool(optimizer.state[param]) for param in matrices], dtype=torch.int64)
+        dist.all_reduce(has)
+        found.append(has.tolist())
+        with optimizer.averaged(), other.averaged():
+            pairs = zip(net.parameters(), twin.parameters(), strict=True)
+            found.append([tuple(two.shape) for one, two in pairs if not torch.equal(one, two)])
+        matrices[0].grad = None if dist.get_rank() else matrices[0].grad
+        found.append(sentence_of(optimizer.step))
+    return found
+
+
+def sentence_of(call):
+    try:
+        call()
+    except RuntimeError as error:
+        return str(error)
+    return None
+
+
 def within_torchs_own():
     """As the inner optimizer of torch's wrapper, which divides by whole parameters."""
     # Here, as its import warns of something of torch's own.
@@ -151,7 +180,7 @@ def refused():
     return None
 
 
-CASES = [as_on_one_process, each_has_its_share, within_torchs_own, kept_low_bits, refused]
+CASES = [as_on_one_process, each_has_its_share, matrices_have_owners, within_torchs_own, kept_low_bits, refused]
 
 
 @pytest.fixture(scope="module", params=[2, 4])
@@ -170,6 +199,14 @@ def test_each_process_has_its_share(found):
     for mine, every in results["each_has_its_share"]:
         assert mine <= every / count + 2 * 64
     assert sum(mine for mine, _ in results["each_has_its_share"]) >= results["each_has_its_share"][0][1]
+
+
+def test_matrices_have_owners(found):
+    count, results = found
+    for outcome in results["matrices_have_owners"]:
+        assert outcome[:2] == outcome[3:5] == [[1], []], outcome
+        for sentence in (outcome[2], outcome[5]):
+            assert f"parameter '0.weight' has a gradient on 1 of {count} processes" in sentence
 
 
 @pytest.mark.parametrize("case", [within_torchs_own, kept_low_bits], ids=lambda case: case.__name__)

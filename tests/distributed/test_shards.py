@@ -16,7 +16,7 @@ def test_two_processes_have_the_bits_of_one(two, case):
     assert two[f"{case}_have_the_bits_of_one_process"] == [[], []]
 
 
-@pytest.mark.parametrize("case", ["hybrid_shards", "both_dimensions"])
+@pytest.mark.parametrize("case", ["hybrid_shards", "both_dimensions", "rows_of_four"])
 def test_four_processes_have_the_bits_of_one(four, case):
     assert four[f"{case}_have_the_bits_of_one_process"] == [[]] * 4
 

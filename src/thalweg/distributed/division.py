@@ -58,6 +58,13 @@ class Division:
         mesh = self._mesh(param.device.type)
         return shard_at(tuple(param.shape), tuple(param.stride()), mesh, (placement,), mesh.get_coordinate())
 
+    def copies(self, param: Tensor) -> LocalShard:
+        """Say of a parameter that every process has all of it."""
+        from torch.distributed.tensor import Replicate
+
+        mesh = self._mesh(param.device.type)
+        return shard_at(tuple(param.shape), tuple(param.stride()), mesh, (Replicate(),), mesh.get_coordinate())
+
     def _mesh(self, kind: str) -> Any:
         """Give the mesh of the group's processes, on a kind of device."""
         if kind not in self.meshes:

@@ -30,6 +30,8 @@ class LocalParameter(torch.nn.Parameter):
     """A plain parameter over the memory of a shard."""
 
     shard: LocalShard
+    sharded: Any = None
+    """The sharded parameter; None where it is a part of a plain one."""
 
     def let_go(self, _: Any) -> None:
         """Let go of a gradient: the one of the sharded parameter is no more."""
@@ -108,7 +110,12 @@ def _cut(runs: list[Run], numel: int) -> Iterator[int]:
 def local_parameter(param: Any) -> LocalParameter:
     """Make the local parameter of a sharded one, over the same memory."""
     own = LocalParameter(local(param).detach(), bool(param.requires_grad))
-    own.shard = shard_of(param)
+    own.shard, own.sharded = shard_of(param), param
     if getattr(param, "grad_dtype", param.dtype) != param.dtype:
         own.grad_dtype = param.grad_dtype
     return own
+
+
+def bearer(param: Any) -> Any:
+    """Give the parameter that has the gradient: the sharded one, for what is here of it."""
+    return param.sharded if isinstance(param, LocalParameter) and param.sharded is not None else param

@@ -1,4 +1,4 @@
-"""A sharded parameter that is stepped as a whole: on the process that owns it, and on no other."""
+"""A parameter that is stepped as a whole: on the process that owns it, and on no other."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from .shards import LocalShard, shard_of
+from .shards import LocalShard, local
 
 
 class OwnedParameter(torch.nn.Parameter):
     """The whole parameter at its owner; on other processes its shape alone, on the meta device."""
 
     sharding: LocalShard
-    """What this process has of the sharded one."""
+    """What this process has of the one that the user has."""
     owner: int
     """The process that steps it, by its rank in the group of the mesh's processes."""
     is_due: bool = False
@@ -22,11 +22,16 @@ class OwnedParameter(torch.nn.Parameter):
     """True if somebody else has written what this process has of it since its last step."""
 
 
-def owned_parameter(param: Any, owner: int, here: int) -> OwnedParameter:
-    """Make the owned parameter of a sharded one; its numbers are brought before its first step."""
-    shard = shard_of(param)
+def owned_parameter(param: Any, shard: LocalShard, owner: int, here: int) -> OwnedParameter:
+    """Make the owned parameter of one: over its very memory, where the owner has all of it.
+
+    Where the owner has a part, the numbers are brought before the first step.
+    """
     device = param.device if owner == here else torch.device("meta")
-    memory = torch.empty_strided(shard.shape, shard.stride, dtype=param.dtype, device=device)
+    if owner == here and shard.is_copied:
+        memory = local(param).detach()
+    else:
+        memory = torch.empty_strided(shard.shape, shard.stride, dtype=param.dtype, device=device)
     own = OwnedParameter(memory, bool(param.requires_grad))
     own.sharding, own.owner = shard, owner
     return own

@@ -90,6 +90,11 @@ class LocalShard:
         return self.coordinate is not None and all(place == 0 for place, placement in pairs if placement.is_replicate())
 
     @property
+    def is_copied(self) -> bool:
+        """True if every process has all of it."""
+        return all(placement.is_replicate() for placement in self.placements)
+
+    @property
     def is_partial(self) -> bool:
         """True if the elements that are here are terms of a sum."""
         return any(placement.is_partial() for placement in self.placements)
@@ -174,6 +179,8 @@ def runs_of_all(shard: LocalShard) -> Iterator[list[Run]]:
 
 def local(tensor: Any) -> Tensor:
     """Give what this process has of a DTensor, once it has arrived; of a parameter no parameter, but its memory."""
+    if not is_sharded(tensor):
+        return tensor.detach()  # type: ignore[no-any-return]
     with torch.no_grad():
         # A local tensor of a parameter would be marked as one itself.
         plain: Any = tensor.detach() if isinstance(tensor, torch.nn.Parameter) else tensor

@@ -45,6 +45,12 @@ def _step_locally(
     optimizer: Any, local: LocalOptimizer, take: Callable[[Any], None] = lambda one: step(one)
 ) -> LocalOptimizer | None:
     """Take a step of what this process has of sharded parameters; make anew what sees them so if it does not fit."""
+    try:
+        if local.steps_again(optimizer):
+            return local
+    except Exception as error:
+        local.fail(error)
+        raise
     if not local.fits(optimizer):
         if not is_needed(optimizer):
             optimizer._local = None

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..distributed.shards import is_sharded
 from ..formula.around import EMA
 from ..formula.rule import Group
 from .interrupts import InterruptsWaiting
+from .layout import whole
 
 EVALUATES = "evaluates"
 """The key of a group whose parameters are the averaged ones, in checkpoints too."""
@@ -97,7 +99,8 @@ def _means(optimizer: Any) -> dict[Tensor, Tensor]:
     formula = getattr(type(optimizer), "average", None)
     if formula is not None:
         return _by_formula(optimizer, formula)
-    return {param: state[EMA] for param, state in optimizer.state.items() if isinstance(state, dict) and EMA in state}
+    kept = {param: state for param, state in optimizer.state.items() if isinstance(state, dict) and EMA in state}
+    return {param: _as_divided(param, state[EMA]) for param, state in kept.items()}
 
 
 def _by_formula(optimizer: Any, formula: Callable[..., Any]) -> dict[Tensor, Tensor]:
@@ -109,10 +112,15 @@ def _by_formula(optimizer: Any, formula: Callable[..., Any]) -> dict[Tensor, Ten
             for param in group["params"]:
                 state = optimizer.state.get(param, {})
                 if all(isinstance(state.get(name), Tensor) for name in names):
-                    states = [state[name] for name in names]
+                    states = [_as_divided(param, state[name]) for name in names]
                     own = Group(type(optimizer), group.__getitem__)
                     found[param] = formula(own, param.detach().to(states[0].dtype), *states)
     return found
+
+
+def _as_divided(param: Tensor, value: Tensor) -> Tensor:
+    """Have a state be sharded where its parameter is; else all processes have all of it, and all must ask at once."""
+    return value if is_sharded(param) else whole(value)
 
 
 def taken(params: Iterable[Tensor]) -> dict[Tensor, tuple[Tensor, int]]:

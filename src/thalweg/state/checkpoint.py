@@ -17,6 +17,7 @@ from .convert import as_dtype, converted
 from .entries import States, plain
 from .foreign_groups import brought_home, with_empty_ones
 from .keeping import fault as format_fault
+from .layout import whole
 from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
 from .matching import Match, match
 from .misfit import described
@@ -66,7 +67,7 @@ def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str,
         for param, key in zip(group["params"], numbers["params"], strict=True):
             if isinstance(states.get(key), dict):
                 own = optimizer._local.everywhere(param, states[key]) if optimizer._local else states[key]
-                states[key] = parts.shown_whole(optimizer, param, own)
+                states[key] = parts.shown_whole(optimizer, group, param, own)
     if state_dtype is not None:
         for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
             for param, key in zip(group["params"], numbers["params"], strict=True):
@@ -198,8 +199,11 @@ def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
     def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         rule = optimizer.rule_in(group)
         own = parts.local_of(optimizer, param)
-        if own is not None and parts.is_by_element(rule, param, group):
+        if own is not None and parts.is_by_part(rule, param, group):
             return _fitted_part(rule, own, state, group, others, is_divided=not is_sharded(param))
+        if own is not None and not is_sharded(param):
+            # Its owner has all of it.
+            state = {name: whole(value) for name, value in state.items()}
         wrong = state_faults(rule, state, param, group, others)
         return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong
 

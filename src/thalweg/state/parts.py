@@ -17,10 +17,11 @@ from ..distributed.division import part
 from ..distributed.local_parameter import LocalParameter, local_parameter
 from ..distributed.shards import is_sharded, local
 from ..distributed.sums import largest
+from ..formula.expr import MatrixFunction, walk
 from ..formula.facts import known
 from ..formula.places import BLOCK
 from ..formula.rule import Rule
-from ..formula.trace import formula_of
+from ..formula.trace import Formula, formula_of
 from .blocks import SCALE
 from .packed import packed, unpacked
 from .sharded import local_state
@@ -34,9 +35,19 @@ def local_of(optimizer: Any, param: Any) -> LocalParameter | None:
     return None if division is None else division.local_parameter(param)
 
 
-def is_by_element(rule: Rule, param: Any, group: Mapping[str, Any]) -> bool:
-    """Tell if a rule goes by elements of a parameter, and not by its rows or columns."""
-    return not formula_of(rule, known(rule.owner, param, group)).has_lines
+def is_by_part(rule: Rule, param: Any, group: Mapping[str, Any]) -> bool:
+    """Tell if each process steps its part of a parameter, and keeps the states of that."""
+    return goes_by_part(formula_of(rule, known(rule.owner, param, group)), is_sharded(param))
+
+
+def goes_by_part(formula: Formula, is_sharded: bool) -> bool:
+    """Tell it of a formula: it speaks of no rows or columns, and multiplies no matrix of which a process has all."""
+    return not formula.has_lines and (is_sharded or not multiplies_wholes(formula))
+
+
+def multiplies_wholes(formula: Formula) -> bool:
+    """Tell if a formula takes functions of whole matrices."""
+    return any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values()))
 
 
 def taken(param: LocalParameter, value: Any, is_divided: bool) -> Any:
@@ -76,10 +87,10 @@ def whole_blocks(param: LocalParameter, value: Tensor) -> Tensor:
     return packed(largest(codes, param.shard.mesh))
 
 
-def shown_whole(optimizer: Any, param: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+def shown_whole(optimizer: Any, group: Mapping[str, Any], param: Any, state: Mapping[str, Any]) -> dict[str, Any]:
     """Give a parameter's states as a checkpoint has them: blocks in one piece."""
     coded = [name for name in state if name + SCALE in state]
-    own = local_of(optimizer, param) if coded else None
+    own = local_of(optimizer, param) if coded and is_by_part(optimizer.rule_in(group), param, group) else None
     if own is None:
         return dict(state)
     new = dict(state)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from ...distributed.local_parameter import bearer
 from ...state.keeping import BESIDE
 
 Residue: TypeAlias = tuple[Tensor, Tensor]
@@ -29,11 +30,17 @@ def drop(optimizer: Any, found: Iterable[Residue]) -> None:
     """Drop those whose parameters somebody else has written."""
     versions = optimizer._versions
     for param, residue in found:
-        if versions.get(id(param), param._version) != param._version:
+        if versions.get(id(param), version(param)) != version(param):
             residue.zero_()
 
 
 def note(optimizer: Any, found: Iterable[Residue]) -> None:
     """Note that they belong to what their parameters are now."""
     for param, _ in found:
-        optimizer._versions[id(param)] = param._version
+        optimizer._versions[id(param)] = version(param)
+
+
+def version(param: Tensor) -> int:
+    """Count how often a parameter was written: a sharded one has a count for all of it, and one for its part here."""
+    whole = bearer(param)
+    return param._version if whole is param else int(whole._version + whole._local_tensor._version)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..matrices.between_passes import Matrices
     from ..sharded.owned_matrices import OwnedMatrices
 
-ALONE = 65_536
-"""Below so many elements in all, waking a second thread costs more than it saves."""
+ALONE, FOR_ONE_THREAD = 65_536, 16
+"""Below so many elements a second thread is a loss; where there is none, the lock is held for 16 times as many."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _address(column: Any, index: int) -> int:
 class Launch:
     """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
 
-    is_on_device = is_alone = False
+    is_on_device = is_alone = is_for_one_thread = False
 
     def __init__(
         self,
@@ -168,7 +168,9 @@ class Launch:
     ) -> None:
         self.rows, self.options, self.matrices = rows, options, matrices
         self.params = [row.param for row in rows]
-        self.is_small = sum(row.elements for row in rows) < ALONE
+        elements, most = sum(row.elements for row in rows), ALONE
+        self.is_for_one_thread = most <= elements < FOR_ONE_THREAD * most and torch.get_num_threads() == 1
+        self.is_small = elements < most or self.is_for_one_thread
         self.gradients = np.zeros(len(rows), np.int64)
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)

@@ -9,19 +9,22 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from ...distributed.local_parameter import bearer
 from ...state.layout import spans
 from .effort import AS_WRITTEN
 from .load import load
-from .memory import SHAPE_WORDS, mask, no_gradient, shape_start
-from .sameness import ROW, START, TABLES, TEXT
+from .look_tables import OBJECT, PART, ROW, START, TABLES
+from .memory import OBJECT as BEFORE
+from .memory import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
+from .sameness import TEXT
 
 # Holding Python's lock: nobody may free a tensor while it is looked at.
-Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
+Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class Glance(partial[int]):
@@ -43,8 +46,11 @@ class Look:
         launches: Sequence[tuple[int, int]],
     ) -> None:
         shapes = Shapes()
+        parts = [_part(*each) for each in zip(params, grads, strict=True)]
+        self.parts = [part for part in parts if part]
+        rows = zip(params, grads, targets, parts, strict=True)
         tables: dict[str, Any] = {
-            "params": [_row(*each, shapes) for each in zip(params, grads, targets, strict=True)],
+            "params": [_row(*each, shapes) for each in rows],
             "states": [_memory(state, shapes) for state in states],
             "others": [[id(param), has_grad, no_gradient()] for param, has_grad in others],
             "launches": launches,
@@ -62,7 +68,8 @@ class Look:
     def glance(self) -> Glance:
         """Return what is called with 0 for an answer unless all is as it was.
 
-        Else it notes where gradients are and that parameters change, and launches.
+        Else it notes where gradients are and that parameters change, and launches. It is given the address of a list of
+        the gradients, which must be these and no others, or 0.
         """
         call = Glance(self.function, self.context.ctypes.data)
         call.keeps = self
@@ -92,10 +99,49 @@ class Shapes:
         return np.array(rows, np.int64).reshape(-1, 2 * SHAPE_WORDS)
 
 
-def _row(param: Tensor, grad: Tensor, target: int, shapes: Shapes) -> list[int]:
+class Part(NamedTuple):
+    """A sharded parameter, of which a local one is what is here: what tells whether it, and its gradient, are so still.
+
+    Nothing here keeps a gradient alive.
+    """
+
+    whole: Any
+    local: Tensor
+    spec: Any
+    """How the gradient is divided: torch has one description for all gradients of a parameter."""
+
+    @property
+    def words(self) -> list[int]:
+        """Give the words of a row."""
+        local_at, spec_at = place_in(self.whole, self.local), place_in(self.whole, self.whole._spec)
+        return [id(self.whole), local_at, id(self.spec), spec_at]
+
+
+def _part(param: Any, grad: Tensor) -> Part | None:
+    """Find what a local parameter is a part of; raises ValueError where its gradient is not kept there as it is."""
+    whole = bearer(param)
+    if whole is param:
+        return None
+    if type(whole.grad) is not type(whole) or whole.grad._local_tensor is not grad or type(grad) is not Tensor:
+        raise ValueError("a gradient that is made anew for each step is to be looked at in Python")
+    return Part(whole, whole._local_tensor, whole.grad._spec)
+
+
+def _row(param: Tensor, grad: Tensor, target: int, part: Part | None, shapes: Shapes) -> list[int]:
     offset, size = int(grad.storage_offset()) * grad.element_size(), grad.numel() * grad.element_size()
     # At first there is no room that is known to be free, so it is looked for.
-    return [*_memory(param, shapes), shapes.place(grad), offset, size, target, no_gradient(), -1, 0]
+    words = part.words if part else [0] * len(PART)
+    return [
+        *_memory(part.local if part else param, shapes),
+        shapes.place(grad),
+        offset,
+        size,
+        target,
+        no_gradient(),
+        -1,
+        0,
+        *words,
+    ]
 
 
 def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:
@@ -105,5 +151,7 @@ def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:
 @cache
 def _function() -> tuple[Any, Any]:
     """Compile the look; what is returned second keeps the code alive."""
-    library = load(TEXT.replace(START, str(shape_start())), ["look"], AS_WRITTEN)
+    start = shape_start() or 0
+    text = TEXT.replace(START, str(start)).replace(OBJECT, str(start + BEFORE))
+    library = load(text, ["look"], AS_WRITTEN)
     return Function(library["look"]), library

@@ -7,8 +7,10 @@ one is elsewhere, `is_possible` says no, and Python does the looking.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +23,10 @@ SHAPES, SHAPE_WORDS = (56, 64), 15
 """Bytes into a TensorImpl, since torch 2.13 and before: sizes, strides, offset, count, dtype, device, dispatch keys."""
 DATA, BYTES, GRAD, COUNT = 16, 48, 40, 16
 """Bytes into a storage (where its memory is, and how much), autograd's data, and a version counter."""
+TYPE, LENGTH, ITEMS = 8, 16, 24
+"""Bytes into an object of Python: the address of its type; and into a list: how many it has, and the address of all."""
+OBJECT = -8
+"""Bytes from a tensor's sizes, backwards: the address of its object in Python, whose last bit says who frees it."""
 
 INLINE = 5
 """Sizes, and strides, up to so many, are among those words."""
@@ -61,6 +67,16 @@ def is_possible() -> bool:
     return shape_start() is not None
 
 
+def items(listed: Sequence[Any]) -> Any:
+    """Give the addresses of all that a list has, as bytes: to compare them takes no time for each."""
+    return ctypes.string_at(words(id(listed) + ITEMS, 1)[0], 8 * len(listed))
+
+
+def place_in(tensor: Tensor, value: Any) -> int:
+    """Say how many bytes into a tensor of a class of its own it keeps something; raises ValueError if it is nowhere."""
+    return 8 * words(id(tensor), type(tensor).__basicsize__ // 8).index(id(value))
+
+
 def is_seen(tensor: Tensor) -> bool:
     """Tell if all that counts of a tensor is among those words, and whether it has a version counter."""
     return tensor.dim() <= INLINE and not tensor.is_inference()
@@ -69,7 +85,7 @@ def is_seen(tensor: Tensor) -> bool:
 def _is_start(start: int) -> bool:
     dtypes = torch.float32, torch.float64, torch.bfloat16
     try:
-        return all(_is_as_expected(start, dtype) for dtype in dtypes) and _tells_apart(start)
+        return all(_is_as_expected(start, dtype) for dtype in dtypes) and _tells_apart(start) and _are_in_a_list(dtypes)
     except (OSError, AttributeError, ValueError):
         return False
 
@@ -84,6 +100,8 @@ def _is_as_expected(start: int, dtype: torch.dtype) -> bool:
     storage, impl = param.untyped_storage(), param._cdata
     return (
         _safe_word(id(param) + IMPL) == impl
+        and _safe_word(id(param) + TYPE) == id(type(param))
+        and _safe_word(impl + start + OBJECT) & ~1 == id(param)
         and _safe_word(impl + STORAGE) == storage._cdata
         and _safe_word(storage._cdata + DATA) == storage.data_ptr()
         and _safe_word(storage._cdata + BYTES) == storage.nbytes()
@@ -99,6 +117,13 @@ def _tells_apart(start: int) -> bool:
     """Tell if dtypes of one size differ in what is compared."""
     first, second = (torch.zeros(3, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.int32))
     return _shape(start, first) != _shape(start, second)
+
+
+def _are_in_a_list(found: Sequence[Any]) -> bool:
+    """Tell if a list has its items where they are expected."""
+    listed = list(found)
+    places = range(_safe_word(id(listed) + LENGTH))
+    return [_safe_word(_safe_word(id(listed) + ITEMS) + 8 * place) for place in places] == list(map(id, found))
 
 
 def _shape(start: int, tensor: Tensor) -> list[int]:

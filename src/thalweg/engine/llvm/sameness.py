@@ -1,24 +1,13 @@
 """The machine code that compares tensors with what they were: where torch keeps them, without asking through Python."""
 
-from .memory import AUTOGRAD, BYTES, COUNT, DATA, GRAD, IMPL, SHAPE_WORDS, STORAGE, VERSION
-
-START = "@start"
-"""Stands for the place of a tensor's sizes, which is found when the look is first needed."""
-
-STATE = ("object", "impl", "data", "shape")
-"""The words of a row for a state: where torch has the tensor, where its memory is, and where stands what it must be."""
-
-ROW = (*STATE, "grad.shape", "offset", "size", "target", "none", "free.start", "free.stop")
-"""Those of a parameter: also what its gradient must be, where its address goes, and between which addresses nothing is
-written, so that it may lie there."""
+from .finding_gradients import GRADIENTS
+from .look_tables import ROW, START, STATE, TABLES
+from .memory import BYTES, COUNT, DATA, IMPL, SHAPE_WORDS, STORAGE, VERSION
 
 HALF = 8
 """Words of a shape that are compared at once: twice as many are at least all, and some of them are compared twice."""
 
 WORDS = f"<{HALF} x i64>"
-
-TABLES = ("params", "states", "others", "launches", "written")
-"""What the look is called with: for each, an address and a count of rows."""
 
 
 def _table(name: str, width: int) -> str:
@@ -26,7 +15,7 @@ def _table(name: str, width: int) -> str:
     return f"i64 {TABLES.index(name)}, i64 {width}"
 
 
-TEXT = f"""
+TEXT = f"""{GRADIENTS}
 declare i64 @llvm.vector.reduce.or.v{HALF}i64({WORDS})
 
 define internal i1 @alike(ptr %found, ptr %known) noinline {{
@@ -55,17 +44,6 @@ define internal ptr @field(ptr %base, i64 %offset) alwaysinline {{
   %at = getelementptr i8, ptr %base, i64 %offset
   %value = load ptr, ptr %at
   ret ptr %value
-}}
-
-define internal ptr @gradient(ptr %impl, ptr %none) alwaysinline {{
-  %autograd = call ptr @field(ptr %impl, i64 {AUTOGRAD})
-  %never = icmp eq ptr %autograd, null
-  br i1 %never, label %without, label %with
-without:
-  ret ptr %none
-with:
-  %grad = call ptr @field(ptr %autograd, i64 {GRAD})
-  ret ptr %grad
 }}
 
 define internal i1 @stays(ptr %row, ptr %tables) alwaysinline {{
@@ -101,9 +79,8 @@ define internal i1 @holds(ptr %row, ptr %tables) alwaysinline {{
   %stays = call i1 @stays(ptr %row, ptr %tables)
   br i1 %stays, label %shape, label %no
 shape:
-  %impl = call ptr @field(ptr %row, i64 {8 * ROW.index("impl")})
   %none = call ptr @field(ptr %row, i64 {8 * ROW.index("none")})
-  %grad = call ptr @gradient(ptr %impl, ptr %none)
+  %grad = call ptr @local_gradient(ptr %row, ptr %none)
   %grad.is = icmp ne ptr %grad, %none
   br i1 %grad.is, label %gradients, label %no
 gradients:
@@ -192,15 +169,27 @@ define internal ptr @end(ptr %written, i64 %index) alwaysinline {{
   ret ptr %end
 }}
 
-define internal i1 @note(ptr %row, ptr %tables) alwaysinline {{
-  %impl = call ptr @field(ptr %row, i64 8)
+define internal void @count(ptr %impl) alwaysinline {{
   %version = call ptr @field(ptr %impl, i64 {VERSION})
   %count = getelementptr i8, ptr %version, i64 {COUNT}
   %old = atomicrmw add ptr %count, i32 1 monotonic
-  %grad = call ptr @gradient(ptr %impl, ptr null)
+  ret void
+}}
+
+define internal i1 @note(ptr %row, ptr %tables) alwaysinline {{
+  %own = call ptr @field(ptr %row, i64 {8 * ROW.index("impl")})
+  call void @count(ptr %own)
+  %bearer = call ptr @bearer(ptr %row)
+  %is_own = icmp eq ptr %bearer, %own
+  br i1 %is_own, label %target, label %sharded
+sharded:
+  call void @count(ptr %bearer)
+  br label %target
+target:
+  %grad = call ptr @local_gradient(ptr %row, ptr null)
   %start = call ptr @begin(ptr %row, ptr %grad)
-  %target = call ptr @field(ptr %row, i64 {8 * ROW.index("target")})
-  store ptr %start, ptr %target
+  %goes.to = call ptr @field(ptr %row, i64 {8 * ROW.index("target")})
+  store ptr %start, ptr %goes.to
   ret i1 true
 }}
 
@@ -250,7 +239,7 @@ no:
   ret i1 false
 }}
 
-define dso_local i32 @look(ptr %tables) {{
+define dso_local i32 @look(ptr %tables, ptr %held) {{
   %params.hold = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @holds)
   br i1 %params.hold, label %second, label %no
 second:
@@ -258,7 +247,10 @@ second:
   br i1 %states.hold, label %third, label %no
 third:
   %others.hold = call i1 @all(ptr %tables, {_table("others", 3)}, ptr @waits)
-  br i1 %others.hold, label %yes, label %no
+  br i1 %others.hold, label %fourth, label %no
+fourth:
+  %grads.hold = call i1 @are_held(ptr %tables, ptr %held)
+  br i1 %grads.hold, label %yes, label %no
 yes:
   %noted = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @note)
   %ran = call i1 @all(ptr %tables, {_table("launches", 2)}, ptr @run)

@@ -32,7 +32,8 @@ from ..pieces.workspace import Workspace
 from ..sharded import owned_matrices
 from ..sharded.local_optimizer import WholeNeededError
 from ..sharded.moments import AT_THE_END, FIRST_PASS, SEAMS, Layout
-from ..sharded.sharing import Sharing, is_local
+from ..sharded.shared_parameters import is_local
+from ..sharded.sharing import Sharing
 from ..totals import norm
 from ..totals.learning import learn
 from .build import with_kernels
@@ -58,18 +59,21 @@ class Plan:
     mark: object = field(default_factory=object)
     """Tells whose sums an optimizer's metrics read, and keeps nothing alive."""
 
+    @cached_property
+    def shares(self) -> bool:
+        """True if processes tell each other something in a step."""
+        return any(map(any, self.layout))
+
     @property
     def is_plain(self) -> bool:
         """True if running the launches' kernels is all there is to do."""
-        return not (self.eager or any(map(any, self.layout)) or self.accumulates) and all(
-            launch.is_plain for launch in self.launches
-        )
+        return not (self.eager or self.shares or self.accumulates) and all(launch.is_plain for launch in self.launches)
 
     @property
     def decides_on_device(self) -> bool:
         """True if the devices themselves can leave a step out, and nobody else need know."""
         on_device = all(launch.is_on_device for launch in self.launches)
-        return on_device and not (self.eager or any(map(any, self.layout)) or self.accumulates)
+        return on_device and not (self.eager or self.shares or self.accumulates)
 
     @cached_property
     def only_launches(self) -> bool:
@@ -153,7 +157,7 @@ class Plan:
 
     def _prepared(self, sharing: Sharing | None) -> list[Any]:
         """Find the launches of whose passes some wait for what all processes find."""
-        if not sharing or not (sharing.at(SEAMS) or any(map(any, self.layout[FIRST_PASS:]))):
+        if not sharing or not any(map(sharing.at, (SEAMS, *range(FIRST_PASS, len(self.layout))))):
             return []
         return [launch for launch in self.launches if any(map(is_local, launch.params))]
 

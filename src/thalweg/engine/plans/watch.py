@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from ...distributed.local_parameter import bearer
 from ...state.entries import States
 from ...state.layout import extent, spans
 from ..decisions.gradients import Ready, phases
 from ..decisions.residues import drop, note, residues
 from ..decisions.rules import SCALE, phase
 from ..launches.launch import Launch
+from ..members import Members
 from ..operands import facts
 from .plan import plan
 
@@ -37,6 +39,7 @@ class Watch:
         self.phase, self.phases = phase(optimizer), phases(optimizer)
         self.groups = list(optimizer.param_groups)
         self.params = list(_params(self.groups))
+        self.members = Members(self.params)
         self.options = [launch.options for launch in self.plan.launches]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
@@ -49,7 +52,12 @@ class Watch:
         self.runs_at_once = self.plan.is_plain and is_small and not optimizer.learned
         self.reports = self.plan.reports
         # One call needs nothing held; and memory of a device is freed in the order of its work.
-        self.held = [] if self.runs_at_once or self.plan.decides_on_device else self.compiled
+        holds_none = self.runs_at_once or self.plan.decides_on_device
+        self.held = [] if holds_none else list(map(bearer, self.compiled))
+        self.is_for_one_thread = any(launch.is_for_one_thread for launch in self.plan.launches)
+        skips = any(group["skip_nonfinite"] for group in self.groups)
+        self.asks_for_gradients = bool(self.plan.eager) or skips
+        """True if Python may want to know gradients in a step, beside machine code."""
         self.state = optimizer.state
         self.changes, self.added = self.state.changes.count, self.state.changes.added
         self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
@@ -81,7 +89,7 @@ class Watch:
         groups = optimizer.param_groups
         return (
             _same(groups, self.groups)
-            and _same(_params(groups), self.params)
+            and self.members.are(_params(groups))
             and optimizer.state is self.state
             and self._knows_states()
         )
@@ -99,21 +107,26 @@ class Watch:
         """Take the step if the plan still fits, and one call does it all; False if not, and nothing has changed."""
         if self.residues or (self.reports and optimizer._metrics.source is not self.plan.mark):
             return False
-        return self._fits(optimizer) and self.look() != 0
+        return self._fits(optimizer) and self.look(0) != 0
 
     def step(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits; False if it does not, and nothing has changed."""
-        if not self._fits(optimizer):
-            return False
+        return self._fits(optimizer) and (self._step_again(optimizer) or self._step_after_all(optimizer))
+
+    def step_again(self, optimizer: Any) -> bool:
+        """Take the step if the quick look finds that all is as it was; False if not, and nothing has changed."""
+        return self._fits(optimizer) and self._step_again(optimizer)
+
+    def _step_again(self, optimizer: Any) -> bool:
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
         grads = gradients_of(self.held)
         if self.residues:
             drop(optimizer, self.residues)
-        if self.look() and _same(gradients_of(self.held), grads):
-            self._has_run(optimizer) if self.runs_at_once else self._run_plan(optimizer)
-            note(optimizer, self.residues)
-            return True
-        return self._step_after_all(optimizer)
+        if not self.look(id(grads) if grads else 0):
+            return False
+        self._has_run(optimizer) if self.runs_at_once else self._run_plan(optimizer)
+        note(optimizer, self.residues)
+        return True
 
     def _fits(self, optimizer: Any) -> bool:
         """Tell if nothing but tensors can be other than it was."""
@@ -126,9 +139,10 @@ class Watch:
             or own["engine"] != self.engine
             or (SCALE in own["_step_numbers"]) != self.is_scaled
             or not _same(groups, self.groups)
-            or not _same(_params(groups), self.params)
+            or not self.members.are(_params(groups))
             or (self.has_phases and phase(optimizer) != self.phase)
             or (self.phases and phases(optimizer) != self.phases)
+            or (self.is_for_one_thread and torch.get_num_threads() != 1)
         ):
             return False
         # A loop costs half as much as all() of a generator.
@@ -151,7 +165,7 @@ class Watch:
         if not self.runs_at_once:
             self.run(optimizer)
             return True
-        if not self.look():
+        if not self.look(0):
             return False
         self._has_run(optimizer)
         note(optimizer, self.residues)
@@ -164,7 +178,7 @@ class Watch:
             map(facts, compress(grads, self.has_grad))
         )
 
-    def _look(self, grads: Sequence[Tensor]) -> Callable[[], int]:
+    def _look(self, grads: Sequence[Tensor]) -> Callable[[int], int]:
         """Make the quick look at all tensors, where there is one."""
         launches = self.plan.launches
         # Only now is LLVM needed, and imported.
@@ -173,10 +187,10 @@ class Watch:
         seen = [*self.written, *grads]
         if not (launches and memory.is_possible() and all(map(memory.is_seen, seen))) or self._is_relaid():
             self.runs_at_once = False
-            return lambda: 0
+            return _sees_nothing
         compiled = set(map(id, self.compiled))
         pairs = zip(self.params, self.has_grad, strict=True)
-        others = [(param, has_grad) for param, has_grad in pairs if id(param) not in compiled]
+        others = [(bearer(param), has_grad) for param, has_grad in pairs if id(param) not in compiled]
         targets = list(chain.from_iterable(map(_targets, launches)))
         small = [function for launch in launches for function in launch.functions] if self.runs_at_once else []
         try:
@@ -184,7 +198,7 @@ class Watch:
         except Exception:
             # It is a short cut; whatever goes wrong with it, Python does the looking.
             self.runs_at_once = False
-            return lambda: 0
+            return _sees_nothing
 
     def _is_relaid(self) -> bool:
         return any(launch.relaid for launch in self.plan.launches)
@@ -210,6 +224,11 @@ def gradients_of(params: Sequence[Tensor]) -> list[Any]:
     """Give the gradient of each; a class of its own would be asked each time whether it does things its own way."""
     with torch._C.DisableTorchFunctionSubclass():
         return list(map(GRAD, params))
+
+
+def _sees_nothing(_: int) -> int:
+    """Leave it to Python to look."""
+    return 0
 
 
 def _targets(launch: Launch) -> Iterator[int]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Sequence
+from operator import attrgetter, call, is_
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -10,6 +14,45 @@ from torch import Tensor
 from ...distributed.division import part
 from ...distributed.shards import LocalShard, is_sharded, local
 from ...state.names import name_in
+
+GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
+SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
+
+NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
+"""Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
+
+
+class LocalGradients:
+    """The gradients of local parameters: what is here of those of the sharded ones, for as long as these live."""
+
+    def __init__(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        self.sharded, self.own = [param for param, _ in pairs], [own for _, own in pairs]
+        self.refs: list[Any] = [_none] * len(self.own)
+        self.specs: list[Any] = [None] * len(self.own)
+
+    def take(self, gradient: Callable[[Any, Any], Tensor | None]) -> None:
+        """Let each local parameter have its gradient; `gradient` gives what is here of one that is new."""
+        with NO_OVERRIDES():
+            grads = list(map(GRAD, self.sharded))
+            if not all(map(is_, map(call, self.refs), grads)):
+                self._take(grads, gradient)
+
+    def _take(self, grads: Sequence[Any], gradient: Callable[[Any, Any], Tensor | None]) -> None:
+        own: list[Any]
+        try:
+            own, specs = list(map(LOCAL, grads)), list(map(SPEC, grads))
+        except AttributeError:
+            own, specs = [], []
+        # Torch has one description for all gradients of a parameter, so it is as it was, step after step.
+        if not specs or not all(map(is_, specs, self.specs)) or set(map(type, own)) != {Tensor}:
+            own = list(map(gradient, self.sharded, grads))
+            self.specs = specs if all(map(is_like, self.sharded, grads)) else [None] * len(specs)
+        deque(map(SET_GRAD, self.own, own), maxlen=0)
+        # What was added up anew is not what the gradient itself has.
+        self.refs = [
+            ref(grad, param.let_go) if mine is not None and mine is getattr(grad, "_local_tensor", None) else _none
+            for grad, param, mine in zip(grads, self.own, own, strict=True)
+        ]
 
 
 def gradient(optimizer: Any, param: Any, grad: Any) -> Tensor | None:
@@ -54,3 +97,7 @@ def _refuse(optimizer: Any, param: Any, what: str) -> None:
         f"{type(optimizer).__name__} cannot step {name_in(optimizer.param_groups, param)}: {what}, but it has "
         f"shape {tuple(param.shape)} and is {tuple(param.placements)} on {param.device_mesh}: run backward() again"
     )
+
+
+def _none() -> None:
+    """What stands for the gradient of a parameter that has none."""

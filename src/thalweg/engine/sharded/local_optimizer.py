@@ -6,15 +6,13 @@ their place in the whole, live views of the groups, and what is here of each sta
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from operator import attrgetter, call, is_
+from operator import attrgetter, is_
 from typing import Any
-from weakref import ref
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
@@ -31,20 +29,19 @@ from ...state.parts import taken
 from ...state.sharded import faults, local_states, whole_states
 from ..before_steps import without_plans
 from ..decisions.gradients import numbered
-from ..decisions.rules import OBSERVING, OVERFLOWED, SCALE
-from .local_gradients import gradient, is_like, part_of_gradient
+from ..decisions.residues import version
+from ..decisions.rules import OBSERVING, OVERFLOWED, SCALE, goes_ahead
+from ..members import Members
+from .local_gradients import LocalGradients, gradient, part_of_gradient
 from .owned_matrices import OwnedMatrices
 from .owned_wholes import OwnedWholes
-from .parts_and_wholes import local_of, needs_lines, why_whole
+from .parts_and_wholes import has_owner, local_of, why_whole
 from .priming import make_states
+from .shared_parameters import sharding
 from .sharing import ChangedError, Sharing
 
 ADDRESS = Tensor.data_ptr
-GRAD, LOCAL, SPEC = attrgetter("grad"), attrgetter("_local_tensor"), attrgetter("_spec")
-SET_GRAD: Callable[[Tensor, Any], None] = Tensor.grad.__set__  # type: ignore[union-attr]
-
-NO_OVERRIDES = torch._C.DisableTorchFunctionSubclass
-"""Within it, torch does not ask a tensor's class whether it does things its own way: that takes half of the time."""
+LOCAL = attrgetter("_local_tensor")
 
 
 class WholeNeededError(Exception):
@@ -70,6 +67,7 @@ class LocalOptimizer:
         self.whole = dict(whole or {})
         self.groups = list(optimizer.param_groups)
         self.params = [param for _, param in numbered(self.groups)]
+        self.members = Members(self.params)
         # What torch has to do for these is torch's, by dispatch, and needs their whole.
         self.division = optimizer._division
         self.locals = {
@@ -78,14 +76,15 @@ class LocalOptimizer:
             if place not in self.whole and (own := local_of(optimizer, group, param)) is not None
         }
         others = [pair for pair in numbered(self.groups) if id(pair[1]) not in self.locals]
-        self.wholes = OwnedWholes([param for group, param in others if needs_lines(optimizer, group, param)])
+        owned = [param for group, param in others if has_owner(optimizer, group, param)]
+        self.wholes = OwnedWholes(owned, self.division)
         self.pairs = [(param, self.locals[id(param)]) for param in self.params if id(param) in self.locals]
         self.sharded, self.own = [param for param, _ in self.pairs], [own for _, own in self.pairs]
         self.dtensors = list(filter(is_sharded, self.sharded))
         self.divided = [param for param in self.sharded if not is_sharded(param)]
-        self.memory, self.addresses = list(map(LOCAL, self.dtensors)), list(map(ADDRESS, self.divided))
-        self.refs: list[Any] = [_none] * len(self.own)
-        self.specs: list[Any] = [None] * len(self.own)
+        self.memory = list(map(LOCAL, self.dtensors))
+        self.addresses = list(map(ADDRESS, [*self.divided, *self.memory]))
+        self.gradients = LocalGradients(self.pairs)
         self.optimizer = object.__new__(type(optimizer))
         groups = [SeenGroup(group, list(map(self._local, group["params"]))) for group in self.groups]
         self.optimizer.__dict__.update(optimizer.__dict__ | {"param_groups": groups, "_is_local": True})
@@ -102,26 +101,46 @@ class LocalOptimizer:
 
     def fits(self, optimizer: Any) -> bool:
         """Tell if these are still the groups and parameters, where they were."""
+        return (
+            self._concerns(optimizer)
+            and all(map(is_, map(LOCAL, self.dtensors), self.memory))
+            and list(map(ADDRESS, [*self.divided, *self.memory])) == self.addresses
+        )
+
+    def _concerns(self, optimizer: Any) -> bool:
+        """Tell if these are still the groups and parameters."""
         groups = optimizer.param_groups
         return (
             len(groups) == len(self.groups)
             and all(map(is_, groups, self.groups))
-            and _same(list(chain.from_iterable([group["params"] for group in groups])), self.params)
-            and all(map(is_, map(LOCAL, self.dtensors), self.memory))
-            and (not self.divided or list(map(ADDRESS, self.divided)) == self.addresses)
+            and self.members.are(list(chain.from_iterable([group["params"] for group in groups])))
             and optimizer._division is self.division
         )
+
+    def steps_again(self, optimizer: Any) -> bool:
+        """Take a step as the last one was, if the quick look at all tensors finds them so; False if nothing was done.
+
+        It finds gradients where the sharded parameters have them, so local ones need not be given theirs.
+        """
+        one, watch = self.optimizer, self.optimizer._watch
+        if watch is None or self.divided or self.wholes.own or watch.asks_for_gradients:
+            return False
+        self._take_numbers(optimizer)
+        if self._shows_other_states(optimizer) or not (self._concerns(optimizer) and goes_ahead(one)):
+            return False
+        if one._sharing:
+            one._sharing.is_silent = True
+        return bool(watch.step_again(one))
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
         """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
         one = self.optimizer
         if one._sharing:
             one._sharing.is_silent = True
-        with NO_OVERRIDES():
-            self._take_gradients(optimizer)
+        self.gradients.take(partial(self._gradient, optimizer))
         self.wholes.begin(partial(self._gradient, optimizer))
         self._take_numbers(optimizer)
-        if optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside:
+        if self._shows_other_states(optimizer):
             self._take_states(optimizer)
         if one._watch is None or self.divided or self.wholes.own:
             with InterruptsWaiting():
@@ -135,6 +154,13 @@ class LocalOptimizer:
                 with InterruptsWaiting():
                     self._show_states(optimizer)
         increment_version(self.dtensors)
+        self._note_versions()
+
+    def _note_versions(self) -> None:
+        """Let residues here belong to what parameters are now."""
+        versions = self.optimizer._versions
+        if versions:
+            versions.update({id(own): version(own) for own in self.own if id(own) in versions})
 
     def _take(self, take: Callable[[Any], None]) -> None:
         """Take a step, or make the states of one; what owners have not yet had is brought to them first."""
@@ -148,14 +174,12 @@ class LocalOptimizer:
             take(self.optimizer)
 
     def _gather_parameters(self) -> None:
-        """Let all processes have what each has stepped of plain parameters; residues here belong to that."""
+        """Let all processes have what each has stepped of plain parameters."""
         for param in self.divided:
             # It is a view of the user's gradient, which is theirs to free.
             self.locals[id(param)].grad = None
         if self.divided and not self.groups[0].get(GATHERED):
             self.division.gather(self.divided)
-            versions = self.optimizer._versions
-            versions.update({id(own): own._version for own in self.own if id(own) in versions})
 
     def fail(self, error: Exception) -> None:
         """Tell other processes that this one cannot step, where they wait for it."""
@@ -205,32 +229,17 @@ class LocalOptimizer:
             elif name in here:
                 del here[name]
 
-    def _take_gradients(self, optimizer: Any) -> None:
-        """Let each local parameter have what is here of its gradient, as long as that lives."""
-        grads = list(map(GRAD, self.sharded))
-        if all(map(is_, map(call, self.refs), grads)):
-            return
-        try:
-            own, specs = list(map(LOCAL, grads)), list(map(SPEC, grads))
-        except AttributeError:
-            own, specs = [], []
-        # Torch has one description for all gradients of a parameter, so it is as it was, step after step.
-        if not specs or not all(map(is_, specs, self.specs)) or set(map(type, own)) != {Tensor}:
-            own = [self._gradient(optimizer, *pair) for pair in zip(self.sharded, grads, strict=True)]
-            self.specs = specs if all(map(is_like, self.sharded, grads)) else [None] * len(specs)
-        deque(map(SET_GRAD, self.own, own), maxlen=0)
-        # What was added up anew is not what the gradient itself has.
-        self.refs = [
-            ref(grad, param.let_go) if mine is not None and mine is getattr(grad, "_local_tensor", None) else _none
-            for grad, param, mine in zip(grads, self.own, own, strict=True)
-        ]
-
     def _gradient(self, optimizer: Any, param: Any, grad: Any) -> Tensor | None:
         """Give what is here of a gradient, or what is this process's part of one that all have."""
         return gradient(optimizer, param, grad) if is_sharded(param) else self._part(optimizer, param, grad)
 
     def _part(self, optimizer: Any, param: Tensor, grad: Any) -> Tensor | None:
-        return None if grad is None else part_of_gradient(optimizer, param, grad, self.locals[id(param)].shard)
+        return None if grad is None else part_of_gradient(optimizer, param, grad, sharding(self._local(param)))
+
+    def _shows_other_states(self, optimizer: Any) -> bool:
+        """Tell if somebody has loaded or changed what is outside, or a step what is here."""
+        is_changed_outside = optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside
+        return is_changed_outside or self.optimizer.state.changes.count != self.seen_inside
 
     def _take_states(self, optimizer: Any) -> None:
         """Take over the states that are outside, where somebody has loaded or changed them."""
@@ -289,11 +298,3 @@ def _lie_alike(one: Any, other: Any) -> bool:
     if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
         return one is other
     return one is other or (one.data_ptr(), one.shape, one.dtype) == (other.data_ptr(), other.shape, other.dtype)
-
-
-def _same(found: list[Any], known: list[Any]) -> bool:
-    return len(found) == len(known) and all(map(is_, found, known))
-
-
-def _none() -> None:
-    """What stands for the gradient of a parameter that has none."""

@@ -1,7 +1,8 @@
-"""Sharded parameters whose formula needs their whole: each is stepped by one process, for all of them.
+"""Parameters whose formula needs their whole: each is stepped by one process, for all of them.
 
-Gradients go to the owners, and parameters come back, in messages of many: so a step moves twice the bytes of the
-parameters, less what owners have themselves. States are at the owner alone.
+Where they are sharded, gradients go to the owners, and parameters come back, in messages of many: so a step moves twice
+the bytes of the parameters, less what owners have themselves. Where all processes have all of them, only parameters
+are sent. States are at the owner alone.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from ...distributed.division import Division
 from ...distributed.owned_parameter import OwnedParameter, owned_parameter
 from ...distributed.owners import Exchange, Loads, Transfer, cost, rank_in
-from ...distributed.shards import local
+from ...distributed.shards import LocalShard, is_sharded, local, shard_of
 from .owned_matrices import most
 
 Due: TypeAlias = tuple[int, ...]
@@ -26,13 +28,15 @@ Due: TypeAlias = tuple[int, ...]
 class OwnedWholes:
     """All such parameters of an optimizer, and who owns them."""
 
-    def __init__(self, params: Sequence[Any]) -> None:
+    def __init__(self, params: Sequence[Any], division: Division | None) -> None:
         self.params = list(params)
         loads: dict[Any, Loads] = {}
         # In their order: a parameter that is added later leaves all others where they are, and their states.
-        self.pairs = [(param, _owned(param, loads)) for param in self.params]
+        self.pairs = [(param, _owned(param, _sharding(param, division), loads)) for param in self.params]
         self.own: dict[int, OwnedParameter] = {id(param): own for param, own in self.pairs}
         self.buckets = list(_buckets(self.pairs))
+        self.parted = [bucket for bucket in self.buckets if not bucket.is_copied]
+        """Those of which no process has all."""
         self.known: dict[int, Tensor] = {}
         """What was here of each parameter after its last step."""
         self.grads: dict[int, Tensor] = {}
@@ -43,28 +47,31 @@ class OwnedWholes:
         found = {id(param): gradient(param, param.grad) for param in self.params}
         self.grads = {key: grad for key, grad in found.items() if grad is not None}
         for param, own in self.pairs:
-            own.is_due, own.is_changed = id(param) in self.grads, not self._is_known(param)
-            own.grad = torch.empty_like(own, requires_grad=False) if own.is_due and not own.is_meta else None
+            own.is_due, own.is_changed = id(param) in self.grads, not (own.sharding.is_copied or self._is_known(param))
+            own.grad = self._gradient(param, own) if own.is_due and not own.is_meta else None
+            if own.sharding.is_copied and not own.is_meta and own.data_ptr() != local(param).data_ptr():
+                own.data = local(param)
 
     @torch.no_grad()
     def bring(self, is_changed: bool) -> None:
         """Bring owners the parameters, where somebody has written any, or else the gradients."""
         if is_changed:
-            self._gather([range(len(bucket.pairs)) for bucket in self.buckets], lambda param: local(param), _take)
-            for param, own in self.pairs:
-                own.is_changed, self.known[id(param)] = False, local(param).clone()
+            self._gather(lambda bucket: bucket.every, lambda param: local(param), _take)
+            for bucket in self.parted:
+                for param, own in bucket.pairs:
+                    own.is_changed, self.known[id(param)] = False, local(param).clone()
         else:
-            self._gather(list(self._due()), lambda param: self.grads[id(param)], _take_gradient)
+            self._gather(lambda bucket: bucket.due, lambda param: self.grads[id(param)], _take_gradient)
 
     @torch.no_grad()
     def put(self) -> None:
         """Give all processes what is theirs of the parameters that were stepped."""
-        due = list(self._due())
-        transfers = [bucket.back(places) for bucket, places in zip(self.buckets, due, strict=True) if places]
-        buckets = [bucket for bucket, places in zip(self.buckets, due, strict=True) if places]
-        for bucket, places, transfer in zip(buckets, filter(None, due), transfers, strict=True):
-            self.known |= bucket.spread(places, transfer)
-        increment_version([param for param, own in self.pairs if own.is_due])
+        under_way = [(bucket, bucket.due, bucket.back(bucket.due)) for bucket in self.buckets if bucket.due]
+        for bucket, places, transfer in under_way:
+            known = bucket.spread(places, transfer)
+            if not bucket.is_copied:
+                self.known |= known
+                increment_version([bucket.pairs[place][0] for place in places])
         for _, own in self.pairs:
             own.grad = None
         self.grads = {}
@@ -74,26 +81,27 @@ class OwnedWholes:
         for words, count in Counter(own.sharding.words for _, own in self.pairs).items():
             mine = sum(own.sharding.words == words and not own.is_meta for _, own in self.pairs)
             yield (
-                f"{count} of them sharded ({words}), but stepped as a whole, each by the process that owns it, {mine} "
+                f"{count} of them divided ({words}), but stepped as a whole, each by the process that owns it, {mine} "
                 "of them here, as their formula speaks of rows and columns, or multiplies whole matrices"
             )
         if self.buckets:
             size = sum(bucket.bytes_sent for bucket in self.buckets)
+            what = "of gradients to owners and of parameters back" if self.parted else "of parameters from their owners"
             yield (
-                f"a step takes {2 * len(self.buckets)} all-to-all, of gradients to owners and of parameters back, in "
-                f"which this process sends {size:,} bytes"
+                f"a step takes {len(self.parted) + len(self.buckets)} all-to-all, {what}, in which this process sends "
+                f"{size:,} bytes"
             )
 
-    def _due(self) -> Iterator[Due]:
-        for bucket in self.buckets:
-            yield tuple(place for place, (_, own) in enumerate(bucket.pairs) if own.is_due)
-
-    def _gather(self, travelling: Sequence[Sequence[int]], part: Callable[[Any], Tensor], take: Any) -> None:
+    def _gather(self, travelling: Callable[[Bucket], Due], part: Callable[[Any], Tensor], take: Any) -> None:
         """Send parts to owners: all are under way before any is waited for."""
-        found = [(bucket, tuple(places)) for bucket, places in zip(self.buckets, travelling, strict=True) if places]
-        transfers = [bucket.there(places, part) for bucket, places in found]
-        for (bucket, places), transfer in zip(found, transfers, strict=True):
+        found = [(bucket, travelling(bucket)) for bucket in self.parted]
+        under_way = [(bucket, places, bucket.there(places, part)) for bucket, places in found if places]
+        for bucket, places, transfer in under_way:
             bucket.arrive(places, transfer, take)
+
+    def _gradient(self, param: Any, own: OwnedParameter) -> Tensor:
+        """Have the gradient where all of it is here, or a place for what will be brought."""
+        return self.grads[id(param)] if own.sharding.is_copied else torch.empty_like(own, requires_grad=False)
 
     def _is_known(self, param: Any) -> bool:
         """Tell if a parameter is what it was; one may write it without any trace but its numbers."""
@@ -107,12 +115,18 @@ class Bucket:
     def __init__(self, pairs: Sequence[tuple[Any, OwnedParameter]]) -> None:
         self.pairs = sorted(pairs, key=lambda pair: pair[1].owner)
         self.known: dict[Due, Exchange] = {}
+        self.is_copied = self.pairs[0][1].sharding.is_copied
+        self.every: Due = tuple(range(len(self.pairs)))
+
+    @property
+    def due(self) -> Due:
+        """Those of which there are gradients."""
+        return tuple(place for place, (_, own) in enumerate(self.pairs) if own.is_due)
 
     @property
     def bytes_sent(self) -> int:
         """Count the bytes that this process sends in a step in which all of them travel."""
-        every = self.exchange(tuple(range(len(self.pairs))))
-        return every.elements_sent * self.pairs[0][1].element_size()
+        return self.exchange(self.every).elements_sent * self.pairs[0][1].element_size()
 
     def exchange(self, places: Due) -> Exchange:
         """Find the ways of some of them."""
@@ -146,20 +160,26 @@ class Bucket:
     def spread(self, places: Due, transfer: Transfer) -> dict[int, Tensor]:
         """Wait for what is this process's, and write it; give what is known of each parameter by that."""
         parts = self.exchange(places).parts(transfer.wait())
-        params = [self.pairs[place][0] for place in places]
-        for param, value in zip(params, parts, strict=True):
-            local(param).copy_(value)
-        return dict(zip(map(id, params), parts, strict=True))
+        pairs = [self.pairs[place] for place in places]
+        for (param, own), value in zip(pairs, parts, strict=True):
+            # The owner has stepped it where it is, if all of it is here.
+            if own.is_meta or not self.is_copied:
+                local(param).copy_(value)
+        return {id(param): value for (param, _), value in zip(pairs, parts, strict=True)}
 
     def _mine(self, places: Due) -> list[OwnedParameter]:
         return [own for own in (self.pairs[place][1] for place in places) if not own.is_meta]
 
 
-def _owned(param: Any, loads: dict[Any, Loads]) -> OwnedParameter:
+def _sharding(param: Any, division: Division | None) -> LocalShard:
+    """Say what this process has of a parameter: where states are divided, all of one that is not sharded itself."""
+    return division.copies(param) if division and not is_sharded(param) else shard_of(param)
+
+
+def _owned(param: Any, shard: LocalShard, loads: dict[Any, Loads]) -> OwnedParameter:
     """Give a parameter to the process that has the least work so far."""
-    mesh = param.device_mesh
-    counts = loads.setdefault(mesh, Loads(mesh.size())).owners(cost(param.shape), 1)
-    return owned_parameter(param, counts.index(1), rank_in(mesh))
+    counts = loads.setdefault(shard.mesh, Loads(shard.mesh.size())).owners(cost(param.shape), 1)
+    return owned_parameter(param, shard, counts.index(1), rank_in(shard.mesh))
 
 
 def _buckets(pairs: Sequence[tuple[Any, OwnedParameter]]) -> Iterator[Bucket]:

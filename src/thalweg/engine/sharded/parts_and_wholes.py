@@ -8,9 +8,10 @@ import torch
 
 from ...distributed.local_parameter import LocalParameter, local_parameter
 from ...distributed.shards import is_sharded
-from ...formula.expr import MatrixFunction, Reduction, walk
+from ...formula.expr import Reduction, walk
 from ...formula.trace import Formula, formula_of
 from ...state.keeping import draws
+from ...state.parts import goes_by_part, multiplies_wholes
 from ..decisions.gradients import ready_to
 from ..decisions.rules import counting_rule, is_measured
 
@@ -39,7 +40,9 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
     formula = _of_step(optimizer, group, param)
     if formula.has_lines:
         return "its formula speaks of rows and columns, or multiplies whole matrices"
-    if any(isinstance(node, MatrixFunction) for node in walk(*formula.outputs.values())):
+    if multiplies_wholes(formula):
+        if param.sharded is None:
+            return "every process has all of it, and one can multiply it alone"
         if optimizer.engine == "eager":
             return "the eager engine takes functions of a whole matrix"
         if not lies_in_order(param):
@@ -51,15 +54,18 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
     )
 
 
-def needs_lines(optimizer: Any, group: Any, param: Any) -> bool:
-    """Tell if a formula speaks of rows and columns of a parameter, or multiplies it as a whole."""
-    if (
-        not is_sharded(param)
-        or group["differentiable"]
-        or any(placement.is_partial() for placement in param.placements)
-    ):
+def has_owner(optimizer: Any, group: Any, param: Any) -> bool:
+    """Tell if one process steps all of a parameter: its formula speaks of rows and columns, or multiplies it.
+
+    A sharded matrix that is only multiplied is brought to its owner for that, in the midst of the step of its parts.
+    """
+    if group["differentiable"] or torch.strided not in optimizer.rule_in(group).owner.layouts:
         return False
-    return _of_step(optimizer, group, param).has_lines
+    if is_sharded(param):
+        is_partial = any(placement.is_partial() for placement in param.placements)
+        return not is_partial and _of_step(optimizer, group, param).has_lines
+    is_divided = optimizer._division is not None and param.layout == torch.strided
+    return is_divided and not goes_by_part(_of_step(optimizer, group, param), is_sharded=False)
 
 
 def _of_step(optimizer: Any, group: Any, param: Any) -> Formula:

@@ -74,7 +74,7 @@ def _of_others(optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], 
 
 def _shared(
     optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], items: Sequence[Ready], by_eager: Sequence[Any]
-) -> list[Tensor]:
+) -> list[Any]:
     """Add up what processes have seen of sharded parameters; give what others alone have seen."""
     sharing = optimizer._sharing
     if not (sharing and sharing.at(BEFORE)):
@@ -83,7 +83,8 @@ def _shared(
     # What an owner has seen of a whole parameter is the sum, and stays as it is.
     tables += [([item.param], [square.double().reshape(1)]) for item, square in zip(items, by_eager, strict=True)]
     found = sharing.add(BEFORE, tables)
-    return [torch.tensor([number for numbers in found for number in numbers], dtype=torch.float64)]
+    # Numbers of the host, even where there are none: a tensor would be taken for one that a device has taken.
+    return [np.array([number for numbers in found for number in numbers])]
 
 
 def forget_what_is_not_finite(optimizer: Any) -> None:
@@ -96,8 +97,7 @@ def forget_what_is_not_finite(optimizer: Any) -> None:
 def _on_host(optimizer: Any, squares: Sequence[Any], limit: float, params: Iterable[Tensor] | None) -> Any:
     """Add squares exactly; only where parameters are given, their gradients may have the step left out."""
     metrics: Metrics = optimizer._metrics
-    total = list(chain.from_iterable(square.reshape(-1).tolist() for square in squares))
-    norm = math.sqrt(exact_sum(total) if all(map(math.isfinite, total)) else sum(total))
+    norm = math.sqrt(exact_sum(chain.from_iterable(square.reshape(-1).tolist() for square in squares)))
     is_left_out = params is not None and not _is_finite(optimizer, norm, params)
     metrics.skipped += is_left_out
     metrics.clipped += norm > limit and not is_left_out

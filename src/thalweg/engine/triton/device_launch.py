@@ -35,7 +35,7 @@ _captured: list[Any] = []
 class DeviceLaunch:
     """The calls for a set of parameters: what is measured of their gradients, then what updates them."""
 
-    is_small = is_plain = is_of_kernels = False
+    is_small = is_for_one_thread = is_plain = is_of_kernels = False
     is_on_device = needs_python = True
 
     def __init__(

@@ -20,7 +20,8 @@ def shard_states(optimizer: AnOptimizer, process_group: Any = None) -> AnOptimiz
     checkpoints, or `load_state_dict`, put them on any number of processes, or on one.
 
     `process_group`: the processes that share parameters, or None for all there are.
-    Rules that speak of rows and columns, and those that multiply whole matrices, keep whole states on each process.
+    Where a rule speaks of rows and columns, or multiplies whole matrices, each parameter is stepped by one process, its
+    owner, which alone keeps its states.
 
     Raises TypeError for what is no optimizer with a formula, RuntimeError where no process group has been initialized,
     ValueError for an optimizer that steps within backward.

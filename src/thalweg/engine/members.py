@@ -1,0 +1,25 @@
+"""Lists that are to have the members that they had: by their addresses, where Python keeps these, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import is_
+from typing import Any
+
+from .llvm import memory
+
+
+class Members:
+    """What a list had, to compare with; it is kept alive, so that nothing else can have its address."""
+
+    def __init__(self, found: Sequence[Any]) -> None:
+        self.known = list(found)
+        self.addresses = memory.items(self.known) if memory.is_possible() else None
+
+    def are(self, found: Sequence[Any]) -> bool:
+        """Tell if a list has these very objects, in this order."""
+        if len(found) != len(self.known):
+            return False
+        if self.addresses is None or type(found) is not list:
+            return all(map(is_, found, self.known))
+        return bool(memory.items(found) == self.addresses)
