@@ -12,7 +12,6 @@ import thalweg
 
 ROOT = Path(thalweg.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-ENGINE = sorted((ROOT / "engine").rglob("*.py"))
 
 MAY_IMPORT = {
     "annotations": set(),
@@ -99,6 +98,25 @@ ROOMS = {
 }
 """The same for the rooms of the engine: a kernel knows no plan, and the reference knows no kernel."""
 
+CLOSURE_ROOMS = {
+    "options": set(),
+    "function": set(),
+    "search": set(),
+    "run": {"function"},
+    "directions": {"function"},
+    "proposals": {"function", "search", "run", "directions"},
+    "saving": {"function", "run", "directions", "proposals"},
+    "optimizer": {"options", "function", "search", "run", "saving"},
+    "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
+    "scipy_names": {"options", "run", "proposals", "optimizer"},
+    "batches": {"function", "scipy_names"},
+    "as_scipy": {"options", "function", "run", "directions", "optimizer", "methods", "scipy_names", "batches"},
+    "__init__": {"optimizer", "methods", "as_scipy"},
+}
+"""And for those of closure methods: a direction knows no search, and a run knows neither."""
+
+HOUSES = {"engine": ROOMS, "optimizers/closure": CLOSURE_ROOMS}
+
 ONLY_IN = {
     "torch.distributed": "distributed",
     "llvmlite": "engine/llvm",
@@ -118,8 +136,12 @@ def part_of(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def room_of(path):
-    return path.relative_to(ROOT / "engine").parts[0].removesuffix(".py")
+def rooms_of(house):
+    """List the files of a house by room."""
+    found = {}
+    for path in sorted((ROOT / house).rglob("*.py")):
+        found.setdefault(path.relative_to(ROOT / house).parts[0].removesuffix(".py"), []).append(path)
+    return found
 
 
 @cache
@@ -162,11 +184,13 @@ def test_parts_know_only_those_below(path):
     assert known - {part} <= MAY_IMPORT[part]
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_of_the_engine_know_only_those_below(room):
-    modules = {module for path in ENGINE if room_of(path) == room for module in imports(path)}
-    known = {module.split(".")[2] for module in modules if module.startswith("thalweg.engine.")}
-    assert known - {room} <= ROOMS[room]
+@pytest.mark.parametrize("house", HOUSES)
+def test_rooms_know_only_those_below(house):
+    name = f"thalweg.{house.replace('/', '.')}."
+    for room, paths in rooms_of(house).items():
+        modules = {module.removeprefix(name) for path in paths for module in imports(path) if module.startswith(name)}
+        known = {module.split(".")[0] for module in modules}
+        assert known - {room} <= HOUSES[house][room], room
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -194,7 +218,7 @@ def test_a_rule_knows_the_vocabulary_alone():
         assert not any(module.startswith("thalweg.formula.") and module.count(".") > 2 for module in own), path
 
 
-@pytest.mark.parametrize("table", [MAY_IMPORT, ROOMS], ids=["parts", "rooms"])
+@pytest.mark.parametrize("table", [MAY_IMPORT, *HOUSES.values()], ids=["parts", *HOUSES])
 def test_there_is_no_circle(table):
     """In the order of the table, with `tools` last, every part knows earlier ones only."""
     order = list(table)
@@ -204,7 +228,8 @@ def test_there_is_no_circle(table):
 
 def test_every_part_stands_in_the_table():
     assert {part_of(path) for path in FILES} <= set(MAY_IMPORT)
-    assert {room_of(path) for path in ENGINE} == set(ROOMS)
+    for house, rooms in HOUSES.items():
+        assert set(rooms_of(house)) == set(rooms)
 
 
 USE = """

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from thalweg.optimizers.closure import minimize
 from thalweg.optimizers.closure.batches.lbfgs import Rows, started, two_loops
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
-from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.function.objective import Point
 
 scipy = pytest.importorskip("scipy.optimize")
 

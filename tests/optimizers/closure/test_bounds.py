@@ -5,12 +5,12 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden
-from thalweg.optimizers.closure.bounds import Box
 from thalweg.optimizers.closure.directions.face import Face
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.restricted import newton_on_face
-from thalweg.optimizers.closure.line_search import LineSearch
-from thalweg.optimizers.closure.objective import Objective, Point
+from thalweg.optimizers.closure.function.bounds import Box
+from thalweg.optimizers.closure.function.objective import Objective, Point
+from thalweg.optimizers.closure.proposals.line_search import LineSearch
 from thalweg.optimizers.closure.search import search_named
 
 

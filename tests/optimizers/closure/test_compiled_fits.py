@@ -10,11 +10,11 @@ from torch.testing import assert_close
 from thalweg.engine.llvm.normal_equations import PARAMETER, NormalEquations
 from thalweg.formula.expr import Constant, Symbol
 from thalweg.optimizers.closure import curve_fit
+from thalweg.optimizers.closure.as_scipy.curve_fit import DataSets
 from thalweg.optimizers.closure.batches import fits, model_words
 from thalweg.optimizers.closure.batches.members import Members
 from thalweg.optimizers.closure.batches.model_words import WORDS, exp, log
 from thalweg.optimizers.closure.batches.recorded_model import is_right, recorded_model
-from thalweg.optimizers.closure.curve_fit import DataSets
 
 T = torch.linspace(0.2, 3, 19, dtype=torch.float64)
 GENERATOR = torch.Generator().manual_seed(7)

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS, ConjugateGradient
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.function.objective import Point
 
 from .test_directions import point, vector
 

@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from thalweg.optimizers.closure import CG, LBFGS, along, line_search, objective, vector
+from thalweg.optimizers.closure import CG, LBFGS
 from thalweg.optimizers.closure.directions import broyden, conjugate_gradient, krylov, steepest
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
 from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.function import objective, vector
+from thalweg.optimizers.closure.function.objective import Point
+from thalweg.optimizers.closure.proposals import along, line_search
 
 
 @pytest.fixture(name="waits")

@@ -13,7 +13,7 @@ from thalweg.optimizers.closure.directions.curvature import value_correction
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.steepest import first_trial
 from thalweg.optimizers.closure.directions.step import Step
-from thalweg.optimizers.closure.objective import Point
+from thalweg.optimizers.closure.function.objective import Point
 
 
 def vector(n, seed):

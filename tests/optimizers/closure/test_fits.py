@@ -8,7 +8,7 @@ from torch.autograd.functional import hessian
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LevenbergMarquardt, least_squares
-from thalweg.optimizers.closure.robust import LOSSES, Robust
+from thalweg.optimizers.closure.function.robust import LOSSES, Robust
 
 scipy = pytest.importorskip("scipy.optimize")
 

@@ -5,10 +5,10 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LevenbergMarquardt
-from thalweg.optimizers.closure.dense_levenberg_marquardt import DenseLevenbergMarquardt
 from thalweg.optimizers.closure.directions.bend import Bend, measured
 from thalweg.optimizers.closure.directions.boxed_least_squares import BoxedModel
 from thalweg.optimizers.closure.directions.damped_least_squares import LinearModel
+from thalweg.optimizers.closure.proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
 
 
 def model_of(m=7, n=3, scaling=None):

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LevenbergMarquardt, check_grad, least_squares, minimize
-from thalweg.optimizers.closure.minimize import METHODS
+from thalweg.optimizers.closure.as_scipy.minimize import METHODS
 
 START = torch.tensor([-1.2, 1.0], dtype=torch.float64)
 
@@ -117,8 +117,8 @@ def test_least_squares_with_a_remainder_agrees_with_scipy():
 
 
 def test_the_jacobian_is_the_jacobian_for_long_and_wide_residuals():
-    from thalweg.optimizers.closure.residual_function import ResidualFunction
-    from thalweg.optimizers.closure.vector import Vector
+    from thalweg.optimizers.closure.function.residual_function import ResidualFunction
+    from thalweg.optimizers.closure.function.vector import Vector
 
     for m in (2, 40):
         weights = torch.randn(m, 5, dtype=torch.float64)

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import LBFGS, NewtonCG, TrustRegion, minimize
-from thalweg.optimizers.closure.minimize import METHODS
+from thalweg.optimizers.closure.as_scipy.minimize import METHODS
 
 scipy = pytest.importorskip("scipy.optimize")
 HALVES = [0.5, 0.5]

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
-from thalweg.optimizers.closure.result import Reason
+from thalweg.optimizers.closure.run.result import Reason
 
 METHODS = [LBFGS, CG, BFGS, SSBroyden, NewtonCG, TrustRegion]
 every_method = pytest.mark.parametrize("make", METHODS)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from thalweg.optimizers.closure import LBFGS, least_squares, minimize
-from thalweg.optimizers.closure.minimize import METHODS
-from thalweg.optimizers.closure.result import Reason
+from thalweg.optimizers.closure.as_scipy.minimize import METHODS
+from thalweg.optimizers.closure.run.result import Reason
 
 from .test_bounds import convex
 

@@ -6,8 +6,8 @@ from torch.testing import assert_close
 
 from thalweg.optimizers.closure.directions.krylov import solve
 from thalweg.optimizers.closure.directions.newton import TruncatedNewton
-from thalweg.optimizers.closure.objective import Point
-from thalweg.optimizers.closure.trust_region import TrustRegion, agreement
+from thalweg.optimizers.closure.function.objective import Point
+from thalweg.optimizers.closure.proposals.trust_region import TrustRegion, agreement
 
 
 def vector(n, seed):

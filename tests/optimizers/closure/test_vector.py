@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure.vector import Vector
+from thalweg.optimizers.closure.function.vector import Vector
 
 
 def mixed():

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...formula.expr import Scope
 from ...formula.program import Program
-from ..pieces.workspace import Workspace
+from .workspace import Workspace
 
 LEAST = 32_768
 """Elements of a piece, at least: below that, handing it out takes longer than its work."""

@@ -9,25 +9,25 @@ from typing import Any, ClassVar
 import torch
 
 from ...hyper import Fraction, Positive
-from . import trust_region
-from .bounds import Box, check_bound
-from .closure_function import Closure
-from .dense_levenberg_marquardt import DenseLevenbergMarquardt
-from .descend import Method
 from .directions.broyden import FAMILIES, DenseInverse
 from .directions.conjugate_gradient import BETAS, ConjugateGradient
 from .directions.limited_memory import LimitedMemory
 from .directions.newton import TruncatedNewton
-from .line_search import LineSearch
-from .objective import Objective
+from .function.bounds import Box, check_bound
+from .function.closure_function import Closure
+from .function.objective import Objective
+from .function.residual_function import ResidualFunction
+from .function.robust import robust_loss
+from .function.sizes import check_sizes, units_of
+from .function.vector import Vector
 from .optimizer import ClosureOptimizer, bounds_of
 from .options import check_choice
-from .residual_function import ResidualFunction
-from .robust import robust_loss
-from .saved_runs import with_own_options, with_torch_options
+from .proposals import trust_region
+from .proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
+from .proposals.line_search import LineSearch
+from .run.descend import Method
+from .saving.saved_runs import with_own_options, with_torch_options
 from .search import NAMES, search_named
-from .sizes import check_sizes, units_of
-from .vector import Vector
 
 FEW = 11
 """Numbers up to which CG's directions span the space: the memory of Hager & Zhang 2013."""

@@ -14,18 +14,18 @@ from torch import Tensor
 from ...hyper import NonNegative
 from ...optimizer import Optimizer
 from ...state import checkpoint
-from .bounds import Box, box_of
-from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
-from .descend import Callback, Descent, Method
-from .hessian import ClosureWithHessian, given_products
-from .objective import Objective, Point
+from .function.bounds import Box, box_of
+from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable
+from .function.hessian import ClosureWithHessian, given_products
+from .function.objective import Objective, Point
+from .function.sharded_vector import vector_of
+from .function.vector import Vector
 from .options import check_choice, check_counts
-from .result import Result
-from .saved_runs import exported, imported, runs_of
+from .run.descend import Callback, Descent, Method
+from .run.result import Result
+from .run.stopping import Stopping
+from .saving.saved_runs import exported, imported, runs_of
 from .search import NAMES
-from .sharded_vector import vector_of
-from .stopping import Stopping
-from .vector import Vector
 
 closure_methods: dict[str, type[ClosureOptimizer]] = {}
 """Every closure method by its name, as the registry has every formula."""

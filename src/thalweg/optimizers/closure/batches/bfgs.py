@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..outcome import Outcome, rows_outcome
+from ..scipy_names.outcome import Outcome, rows_outcome
 from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, evaluate, narrow
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.normal_equations import NormalEquations
-from ..outcome import Outcome, rows_outcome
-from ..robust import Rho, robust_loss
+from ..function.robust import Rho, robust_loss
+from ..scipy_names.outcome import Outcome, rows_outcome
 from .compiled_fits import CompiledFits
 from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .members import Members, rows_of, starts_of, walls_of

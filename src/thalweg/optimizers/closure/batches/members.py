@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..scipy_fits import sides_of
+from ..scipy_names.scipy_fits import sides_of
 
 
 @dataclass(frozen=True, slots=True)

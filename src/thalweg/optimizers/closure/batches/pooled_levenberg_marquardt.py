@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ..robust import Robust
-from ..vector import accurate
+from ..function.robust import Robust
+from ..function.vector import accurate
 from .boxed_step import boxed_step
 from .linearize import Linearized
 from .marquardt import Fit, Limits, Scaled, Step, ends, free_step, judged, scaled

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ..units import SAFE
+from ..function.units import SAFE
 
 DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 """Wolfe's constants, and the share of the value that counts as rounding (Hager & Zhang 2005, equation 4.1)."""

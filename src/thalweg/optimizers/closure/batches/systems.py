@@ -14,7 +14,7 @@ from torch import Tensor
 from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.grams import grams as compiled_grams
 from ....engine.llvm.vectors import KINDS
-from ..vector import accurate
+from ..function.vector import accurate
 from .elimination import eliminated, inner
 
 BY_HAND = 10

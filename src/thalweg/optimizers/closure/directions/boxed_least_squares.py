@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..vector import read_numbers
+from ..function.vector import read_numbers
 from .damped_least_squares import DampedStep, LinearModel
 
 SHARES = 0.5 ** torch.arange(24.0)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..objective import Point
-from ..vector import dot, read_numbers
+from ..function.objective import Point
+from ..function.vector import dot, read_numbers
 from .curvature import gradient_change
 from .krylov import Operator
 from .limited_memory import LimitedMemory

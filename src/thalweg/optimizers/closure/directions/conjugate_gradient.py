@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..objective import Point, point_of, point_state
-from ..vector import dot, product, read_numbers
+from ..function.objective import Point, point_of, point_state
+from ..function.vector import dot, product, read_numbers
 from .curvature import value_correction
 from .krylov import Operator
 from .steepest import first_trial

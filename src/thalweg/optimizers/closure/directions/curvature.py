@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..vector import machine_epsilon
+from ..function.vector import machine_epsilon
 from .step import Step
 
 TRUST = 5.0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..vector import read_numbers
+from ..function.vector import read_numbers
 
 
 class DampedStep(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..objective import Point
-from ..vector import read_numbers
+from ..function.objective import Point
+from ..function.vector import read_numbers
 from .limited_memory import LimitedMemory
 
 

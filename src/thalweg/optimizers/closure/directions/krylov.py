@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..vector import dot, moved, read_numbers
+from ..function.vector import dot, moved, read_numbers
 
 Operator = Callable[[Tensor], Tensor]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ....engine.llvm.history import History
 from ....engine.llvm.vectors import KINDS
-from ..objective import Point
-from ..vector import accurate, dot
+from ..function.objective import Point
+from ..function.vector import accurate, dot
 from .curvature import gradient_change, value_correction
 from .krylov import Operator
 from .steepest import first_trial

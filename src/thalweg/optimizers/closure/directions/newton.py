@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..objective import Point
+from ..function.objective import Point
 from . import krylov
 from .steepest import first_trial
 from .step import Step

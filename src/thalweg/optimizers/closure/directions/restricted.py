@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..objective import Point
+from ..function.objective import Point
 from .broyden import DenseInverse
 from .conjugate_gradient import ConjugateGradient
 from .face import Face

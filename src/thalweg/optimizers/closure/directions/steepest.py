@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..objective import Point
-from ..vector import largest, read_numbers
+from ..function.objective import Point
+from ..function.vector import largest, read_numbers
 
 SHARE = 0.1
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
-from ..objective import Point
-from ..vector import machine_epsilon
+from ..function.objective import Point
+from ..function.vector import machine_epsilon
 from .krylov import Operator
 
 SMALLEST = 1e-290

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from .bounds import Box
-from .objective import BudgetError, Objective, Point
+from ..function.bounds import Box
+from ..function.objective import BudgetError, Objective, Point
+from ..function.units import Units, lengths_of, unit_of
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
-from .units import Units, lengths_of, unit_of
 from .verdict import judged, runs_away
 
 

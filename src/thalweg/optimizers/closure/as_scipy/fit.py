@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.residual_function import ResidualFunction, joined
+from ..function.robust import Rho, robust_loss
+from ..function.vector import Vector
+from ..optimizer import ClosureOptimizer
 from .covariance import fit_covariance
 from .given_jacobian import with_jacobian
-from .optimizer import ClosureOptimizer
 from .problem import with_arguments
-from .residual_function import ResidualFunction, joined
-from .robust import Rho, robust_loss
 from .unknowns import Unknowns
-from .vector import Vector
 
 
 class Fit:

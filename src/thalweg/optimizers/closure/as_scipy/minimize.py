@@ -8,15 +8,15 @@ from typing import Any
 
 from torch import Tensor
 
-from .batches.bfgs import minimize_batch
-from .batches.lbfgs import minimize_batch_lbfgs
-from .batches.members import check_options, refuse, starts_of, walls_of
-from .methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
-from .optimizer import ClosureOptimizer
-from .options import check_choice, check_counts
-from .outcome import Outcome, outcome_of
+from ..batches.bfgs import minimize_batch
+from ..batches.lbfgs import minimize_batch_lbfgs
+from ..batches.members import check_options, refuse, starts_of, walls_of
+from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
+from ..optimizer import ClosureOptimizer
+from ..options import check_choice, check_counts
+from ..scipy_names.outcome import Outcome, outcome_of
+from ..scipy_names.scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
 from .problem import Problem, with_arguments
-from .scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
 from .unknowns import Unknowns
 
 METHODS: dict[str, type[ClosureOptimizer]] = {

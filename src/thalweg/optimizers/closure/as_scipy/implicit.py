@@ -8,9 +8,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from .directions import krylov
-from .hessian import Factor
-from .vector import real_view
+from ..directions import krylov
+from ..function.hessian import Factor
+from ..function.vector import real_view
 
 DENSE = 500
 """Numbers up to which the Hessian is formed and factored; beyond, conjugate gradients multiply by it."""

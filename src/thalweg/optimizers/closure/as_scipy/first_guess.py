@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batches.members import stacked
+from ..batches.members import stacked
 
 Model = Callable[..., Tensor]
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
-from .batches.fits import least_squares_batch
-from .batches.members import check_options, refuse
+from ..batches.fits import least_squares_batch
+from ..batches.members import check_options, refuse
+from ..function.robust import Rho
+from ..methods import LevenbergMarquardt
+from ..options import check_counts
+from ..scipy_names.outcome import Outcome, outcome_of
+from ..scipy_names.scipy_fits import fit_options, sides_of
+from ..scipy_names.scipy_words import function_given
 from .fit import Fit
-from .methods import LevenbergMarquardt
-from .options import check_counts
-from .outcome import Outcome, outcome_of
-from .robust import Rho
-from .scipy_fits import fit_options, sides_of
-from .scipy_words import function_given
 from .unknowns import Unknowns
 
 OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "model")

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from .bounds import Box
-from .directions.bend import Bend, measured
-from .directions.boxed_least_squares import BoxedModel, Model
-from .directions.damped_least_squares import DampedStep, LinearModel
-from .objective import Objective, Point
-from .residual_function import ResidualFunction
-from .stopping import BELOW_ROUNDING
+from ..directions.bend import Bend, measured
+from ..directions.boxed_least_squares import BoxedModel, Model
+from ..directions.damped_least_squares import DampedStep, LinearModel
+from ..function.bounds import Box
+from ..function.objective import Objective, Point
+from ..function.residual_function import ResidualFunction
+from ..function.vector import dot, machine_epsilon, read_numbers
+from ..run.stopping import BELOW_ROUNDING
 from .trust_region import agreement
-from .vector import dot, machine_epsilon, read_numbers
 
 HIDDEN = 10.0
 """How many times what rounding does to the loss a promise must exceed."""

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..directions.krylov import Operator
+from ..directions.restricted import Restricted
+from ..directions.step import Direction, Step
+from ..function.bounds import Box
+from ..function.objective import BudgetError, Objective, Point
+from ..function.vector import product
+from ..search import Search, Trial
 from .along import Along
-from .bounds import Box
-from .directions.krylov import Operator
-from .directions.restricted import Restricted
-from .directions.step import Direction, Step
-from .objective import BudgetError, Objective, Point
-from .search import Search, Trial
-from .vector import product
 
 FACES = 5
 """The most faces that one iteration looks at."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .closure_function import Closure, ClosureFunction
-from .vector import Vector
+from ..function.closure_function import Closure, ClosureFunction
+from ..function.vector import Vector
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ...hyper import is_among
+from ....hyper import is_among
 
 Rho = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """rho(z) of squared residuals z, with its first and second derivative, each of the shape of z."""

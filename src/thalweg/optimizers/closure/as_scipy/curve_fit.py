@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batches.members import refuse, stacked
+from ..batches.members import refuse, stacked
+from ..scipy_names.outcome import Outcome
+from ..scipy_names.scipy_fits import sides_of
+from ..scipy_names.scipy_words import function_given
 from .first_guess import Model, guessed
 from .given_jacobian import with_jacobian
 from .least_squares import least_squares
-from .outcome import Outcome
-from .scipy_fits import sides_of
-from .scipy_words import function_given
 
 
 def curve_fit(

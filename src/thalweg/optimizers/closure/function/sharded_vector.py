@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...distributed.shards import LocalShard, is_sharded, local, shard_of
-from ...distributed.sums import Sums
-from ...state.layout import whole
+from ....distributed.shards import LocalShard, is_sharded, local, shard_of
+from ....distributed.sums import Sums
+from ....state.layout import whole
 from .vector import Vector
 
 

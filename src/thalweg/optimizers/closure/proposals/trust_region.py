@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .bounds import Box
-from .directions import krylov
-from .directions.steepest import first_trial
-from .objective import Objective, Point
-from .vector import dot, read_numbers
+from ..directions import krylov
+from ..directions.steepest import first_trial
+from ..function.bounds import Box
+from ..function.objective import Objective, Point
+from ..function.vector import dot, read_numbers
 
 
 class TrustRegion:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .options import check_choice
+from ..options import check_choice
 
 METHODS = (None, "trf", "dogbox", "lm")
 """SciPy's names of methods: all of them are Levenberg and Marquardt's here, which keeps to bounds."""

@@ -8,9 +8,9 @@ from functools import cache
 
 import torch
 
-from .objective import Change, Point
+from ..function.objective import Change, Point
+from ..function.vector import machine_epsilon
 from .result import Reason
-from .vector import machine_epsilon
 
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from .dense_levenberg_marquardt import DenseLevenbergMarquardt
-from .optimizer import ClosureOptimizer
-from .result import Reason
+from ..optimizer import ClosureOptimizer
+from ..proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
+from ..run.result import Reason
 
 
 @dataclass(frozen=True, slots=True)

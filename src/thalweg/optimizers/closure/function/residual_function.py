@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...distributed.shards import is_sharded
+from ....distributed.shards import is_sharded
 from .closure_function import Closure
 from .robust import Robust, Weights
 from .vector import Vector, accurate, real_view

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from .objective import Objective, Point, acting
+from ..function.objective import Objective, Point, acting
+from ..function.units import lengths_of
+from ..function.vector import dot, largest, read_numbers
 from .result import Reason
 from .stopping import BELOW_ROUNDING, GENTLE, epsilon_of, is_small
-from .units import lengths_of
-from .vector import dot, largest, read_numbers
 
 EXPONENTS = (0.125, 0.25, 0.375, 0.5)
 """How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""

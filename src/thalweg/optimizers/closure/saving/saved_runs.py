@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...state import structure
-from ...state.checkpoint import Fitting
-from ...state.matching import Match
-from ...state.misfit import described
-from ...state.schema import MisfitError
-from .descend import Descent, Method
-from .directions.limited_memory import LimitedMemory
-from .line_search import LineSearch
-from .objective import point_of, point_state
-from .result import Reason
+from ....state import structure
+from ....state.checkpoint import Fitting
+from ....state.matching import Match
+from ....state.misfit import described
+from ....state.schema import MisfitError
+from ..directions.limited_memory import LimitedMemory
+from ..function.objective import point_of, point_state
+from ..function.units import Units
+from ..function.vector import Vector
+from ..proposals.line_search import LineSearch
+from ..run.descend import Descent, Method
+from ..run.result import Reason
 from .run_schema import RunSchema
-from .units import Units
-from .vector import Vector
 
 OWN = "run"
 WATCHED = ("highest", "lowest", "restarted", "first_size", "creeping", "idle")

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .descend import Callback
+from ..function.vector import real_view
+from ..run.descend import Callback
+from ..scipy_names.outcome import Outcome
+from ..scipy_names.scipy_words import callback_read
 from .implicit import differentiable_answer
-from .outcome import Outcome
-from .scipy_words import callback_read
-from .vector import real_view
 
 
 class Unknowns:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .closure_function import Closure
-from .hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
-from .optimizer import ClosureOptimizer
+from ..function.closure_function import Closure
+from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
+from ..function.vector import Vector
+from ..optimizer import ClosureOptimizer
 from .unknowns import Unknowns, parts_of
-from .vector import Vector
 
 
 @dataclass(frozen=True, slots=True)

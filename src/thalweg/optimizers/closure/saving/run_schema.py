@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...state.schema import (
+from ....state.schema import (
     SMALLEST,
     Kind,
     MisfitError,
@@ -23,16 +23,16 @@ from ...state.schema import (
     tensor,
     whole,
 )
-from .dense_levenberg_marquardt import DenseLevenbergMarquardt
-from .descend import Method
-from .directions.broyden import DenseInverse
-from .directions.conjugate_gradient import ConjugateGradient
-from .directions.limited_memory import LimitedMemory
-from .directions.newton import TruncatedNewton
-from .line_search import LineSearch
-from .result import Reason
-from .trust_region import TrustRegion
-from .vector import accurate
+from ..directions.broyden import DenseInverse
+from ..directions.conjugate_gradient import ConjugateGradient
+from ..directions.limited_memory import LimitedMemory
+from ..directions.newton import TruncatedNewton
+from ..function.vector import accurate
+from ..proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
+from ..proposals.line_search import LineSearch
+from ..proposals.trust_region import TrustRegion
+from ..run.descend import Method
+from ..run.result import Reason
 
 NAN_AT_FIRST = number(0.0, may_be_nan=True)
 """A size that is not known before the first step."""

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from .bounds import Box
-from .objective import Objective, Point
-from .search.trial import Trial
-from .vector import ORDINARY, machine_epsilon, moved, size
+from ..function.bounds import Box
+from ..function.objective import Objective, Point
+from ..function.vector import ORDINARY, machine_epsilon, moved, size
+from ..search.trial import Trial
 
 
 class Along:

@@ -1,0 +1,1 @@
+"""The function that is minimized: of one vector, within a box, counted."""

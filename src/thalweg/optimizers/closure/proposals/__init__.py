@@ -1,0 +1,1 @@
+"""Where to go next: along a line, or within a radius."""
