@@ -23,8 +23,7 @@ def traits(cls):
     rule = rule_of(cls)
     states = bool(set(rule.states) - rule.scalars), bool(rule.scalars), bool(rule.copies)
     written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
-    shaped = bool(rule.factors), len(cls.phases) > 1, bool(cls.routes)
-    return kind(cls), states, written, cls.keeps_state_from_start, *shaped
+    return kind(cls), states, written, cls.keeps_state_from_start
 
 
 def is_own(cls, name):
@@ -36,9 +35,9 @@ def knows_its_place(cls):
     return "self.param_index" in inspect.getsource(cls.update)
 
 
-def one_of_each(classes):
-    """Choose the first of those that have the same traits."""
-    return list({traits(cls): cls for cls in reversed(classes)}.values())[::-1]
+def one_of_each(classes, besides=lambda cls: None):
+    """Choose the first of those that have the same traits, and agree in what else is asked of them."""
+    return list({(traits(cls), besides(cls)): cls for cls in reversed(classes)}.values())[::-1]
 
 
 def skip_where_refused(cls, options):

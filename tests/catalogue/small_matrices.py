@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from thalweg.formula.rule import rule_of
 from thalweg.optimizer import registry
 from thalweg.with_hessian import WithHessian
 
@@ -19,7 +20,13 @@ KINDS = ("rows", "matrix", "second_order")
 RULES = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.") and kind(cls) in KINDS]
 SHAPES = [(4, 6), (6, 3), (3, 3)]
 
-rules = pytest.mark.parametrize("rule", one_of_each(RULES), ids=lambda rule: rule.__name__)
+
+def shaped(cls):
+    """Tell what matters to matrices: states of other shapes, phases, and two rules in one optimizer."""
+    return bool(rule_of(cls).factors), len(cls.phases) > 1, bool(cls.routes)
+
+
+rules = pytest.mark.parametrize("rule", one_of_each(RULES, shaped), ids=lambda rule: rule.__name__)
 """One rule of each set of traits."""
 
 

@@ -57,6 +57,25 @@ def test_maximize_is_the_negative_gradient(rule):
     assert_same(run(eager(rule, maximize=True), scale=-1.0), run(eager(rule)))
 
 
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_codes_have_shapes_of_their_own(rule, engine):
+    """Two codes of 4 bits share a byte; a matrix is large enough for them, and the first step knows no old state."""
+    skip_where_refused(rule, {"state_dtype": "4bit"})
+    steps = []
+    for options in ({}, {"state_dtype": "4bit"}):
+        torch.manual_seed(0)
+        param = nn.Parameter(torch.randn(64, 96))
+        optimizer = rule([param], engine=engine, **options)
+        param.grad = torch.randn(64, 96)
+        step(optimizer)
+        param.grad = torch.zeros(64, 96)
+        steps.append(param.detach().clone())
+        step(optimizer)
+        assert param.isfinite().all()
+    # what a rule reads back in its first step is rounded to 4 bits, that is to an eighth of the largest of its block
+    torch.testing.assert_close(*steps, rtol=0.1, atol=0.05)
+
+
 def test_gradients_are_left_as_they_are(rule):
     optimizer = rule(weights())
     gradients = [torch.randn_like(param) for param in params_of(optimizer)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from thalweg import Prodigy
-from thalweg.engine.totals import learning
+from thalweg.engine.totals import learning, lessons
 from thalweg.engine.totals.lessons import lesson
 from thalweg.formula import maximum, total
 from thalweg.formula.number import Number
@@ -18,6 +18,13 @@ from thalweg.optimizer import Optimizer, registry
 
 LEARNING = [cls for cls in registry.values() if cls.measures and cls.__module__.startswith("thalweg.")]
 SUMS = [0.0, 1e-300, 3.7, -2.5e9, 1e308, math.inf, math.nan]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known_yet(monkeypatch):
+    """What other tests have asked for is kept for as long as the process lives."""
+    monkeypatch.setattr(lessons, "_lessons", {})
+    monkeypatch.setattr(lessons, "_called", set())
 
 
 def by_calling(cls, options, sums):

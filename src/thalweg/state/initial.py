@@ -44,7 +44,7 @@ def complete(
 def is_fresh(state: Mapping[str, Any], formula: Formula) -> bool:
     """Tell by what a rule itself keeps if its first step is to come: what is around it may be asked for later."""
     own = [name for name in formula.states if name not in AROUND] or formula.states
-    return any(state.get(name) is None for name in own)
+    return not own or any(state.get(name) is None for name in own)
 
 
 def counted(rule: Rule, steps: float, is_drawn: bool) -> Any:

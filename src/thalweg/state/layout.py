@@ -65,7 +65,9 @@ def _has_elements(tensor: Tensor) -> bool:
 
 def is_expanded(tensor: Tensor) -> bool:
     """Tell if several elements are one place in memory, so that none of them can be written by itself."""
-    return any(size > 1 and not stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    return tensor.numel() > 0 and any(
+        size > 1 and not stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True)
+    )
 
 
 def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Tensor]] = ()) -> set[int]:

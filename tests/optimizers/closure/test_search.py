@@ -166,7 +166,7 @@ def test_fixed_takes_the_step_it_is_given():
 
 
 def test_an_unknown_search_is_named():
-    with pytest.raises(ValueError, match=r"hager_zhang.*not 'wolf'"):
+    with pytest.raises(ValueError, match=r"hager_zhang.*got 'wolf'"):
         search_named("wolf", 0.9)
 
 

@@ -187,7 +187,7 @@ class _Run:
         if node.how == "orthogonalize":
             x, steps, eps, batch_dims, blocks, *coefficients = given
             return words.orthogonalize(x, coefficients, steps, eps, batch_dims, blocks)
-        if node.how == "matmul" and are_turned(*node.operands):
+        if node.how == "matmul" and are_turned(*node.operands) and given[0].dim() <= STACKED:
             return symmetric_product(*given)
         key = node.how, *map(id, node.operands)
         made = self.several[key] if key in self.several else ON_LINES[node.how](*given)

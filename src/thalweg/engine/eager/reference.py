@@ -96,15 +96,19 @@ def grad_square(optimizer: Any, item: Ready) -> Any:
 
 def evaluate_all(updates: Sequence[Update]) -> None:
     """Call a formula for one parameter, or once for several that are alike, as a stack of matrices."""
-    first = updates[0]
-    with torch.set_grad_enabled(bool(first.item.group["differentiable"])):
-        values = [update.values() for update in updates]
-        if len(updates) == 1:
-            first.take(_made(first, values[0], is_alone=True))
-            return
-        outputs = _made(first, stacked(values))
-        for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
-            update.take(own)
+    mode = torch.enable_grad if updates[0].item.group["differentiable"] else torch.no_grad
+    # As a block it could be interrupted on its way out, and the mode would stay.
+    mode()(_evaluate_all)(updates)
+
+
+def _evaluate_all(updates: Sequence[Update]) -> None:
+    first, values = updates[0], [update.values() for update in updates]
+    if len(updates) == 1:
+        first.take(_made(first, values[0], is_alone=True))
+        return
+    outputs = _made(first, stacked(values))
+    for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
+        update.take(own)
 
 
 def _made(update: Update, values: dict[str, Any], is_alone: bool = False) -> Mapping[str, Any]:
@@ -227,12 +231,16 @@ class Update:
             return outputs
         sides: Any = self.item.options.sides
         factors = self.formula.rule.factors
-        kept = {name: self._parts(name)[0].shape for name in self.kept if name in outputs and name not in factors}
+        kept = {name: self._shape(name) for name in self.kept if name in outputs and name not in factors}
         return outputs | {
             name: sides.as_tensor(sides.spread(outputs[name], shape), shape)
             for name, shape in kept.items()
             if isinstance(outputs[name], Tensor)
         }
+
+    def _shape(self, name: str) -> torch.Size:
+        """Give the shape of a quantity: that of an element's is the parameter's, however its codes are packed."""
+        return self.param.shape if self.kept[name].scope == "element" else self._parts(name)[0].shape
 
     def _parts(self, name: str) -> list[Tensor]:
         names = (part.of(name) for part in self.kept[name].parts)

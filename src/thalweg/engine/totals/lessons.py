@@ -72,13 +72,13 @@ def lesson(owner: Any, options: Mapping[str, Any], sums: Mapping[str, float]) ->
             if found is not None:
                 return found
         new = _read(owner, options)
+        if new is None or len(known) == MOST:
+            _called.add(owner)
+            return None
+        known.append(new)
+        return new(options, sums)
     except NotOnHost:
         return None
-    if new is None or len(known) == MOST:
-        _called.add(owner)
-        return None
-    known.append(new)
-    return new(options, sums)
 
 
 def _read(owner: Any, options: Mapping[str, Any]) -> Lesson | None:

@@ -84,4 +84,4 @@ def _rates(grad_square: float, step_square: float, param_square: float) -> dict[
 def numbers(sums: Iterable[Any]) -> Iterator[float]:
     """Read numbers, and columns of them."""
     for item in sums:
-        yield from item.flatten().tolist() if hasattr(item, "flatten") else (float(item),)
+        yield from item.flatten().tolist() if getattr(item, "ndim", 0) else (float(item),)
