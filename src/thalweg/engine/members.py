@@ -8,13 +8,17 @@ from typing import Any
 
 from .llvm import memory
 
+FEW = 64
+"""Objects that are compared one by one in less time than it takes to ask for all their addresses."""
+
 
 class Members:
     """What a list had, to compare with; it is kept alive, so that nothing else can have its address."""
 
     def __init__(self, found: Sequence[Any]) -> None:
         self.known = list(found)
-        self.addresses = memory.items(self.known) if memory.is_possible() else None
+        is_long = len(self.known) > FEW
+        self.addresses = memory.items(self.known) if is_long and memory.is_possible() else None
 
     def are(self, found: Sequence[Any]) -> bool:
         """Tell if a list has these very objects, in this order."""
