@@ -8,6 +8,7 @@ from torch.nn import Parameter
 import thalweg as optim
 
 from .compared import divided, drawn
+from .processes import sentence_of
 
 
 def of_several_meshes():
@@ -37,11 +38,3 @@ def of_several_meshes():
         wide.grad = divided(drawn((8, 6), 3), wide.device_mesh, [Shard(0)])
         other.step()
     return found
-
-
-def sentence_of(call):
-    try:
-        call()
-    except RuntimeError as error:
-        return str(error)
-    return None

@@ -66,3 +66,12 @@ def _tried(case: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         return case(*arguments)
     except Exception:
         return traceback.format_exc()
+
+
+def sentence_of(call: Callable[[], Any]) -> str | None:
+    """Say what a call refuses; None if it does not."""
+    try:
+        call()
+    except RuntimeError as error:
+        return str(error)
+    return None

@@ -8,7 +8,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import thalweg as optim
 
-from .processes import built_once, outcomes
+from .processes import built_once, outcomes, sentence_of
 
 RUNS = [
     (optim.AdamW, {"max_grad_norm": 0.1, "ema_decay": 0.5}, {"gradient_as_bucket_view": True}),
@@ -123,14 +123,6 @@ def matrices_have_owners():
         matrices[0].grad = None if dist.get_rank() else matrices[0].grad
         found.append(sentence_of(optimizer.step))
     return found
-
-
-def sentence_of(call):
-    try:
-        call()
-    except RuntimeError as error:
-        return str(error)
-    return None
 
 
 def within_torchs_own():

@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 import thalweg
 from thalweg.engine.launches import launch
-from thalweg.engine.llvm import memory
+from thalweg.engine.llvm import inside_tensors
 from thalweg.engine.plans.watch import Watch
 from thalweg.engine.sharded.local_gradients import LocalGradients
 
@@ -85,7 +85,7 @@ CASES = [
 
 @pytest.mark.parametrize(("cls", "options"), CASES)
 def test_new_gradients_are_found_by_machine_code(mesh, monkeypatch, cls, options):
-    assert memory.is_possible()
+    assert inside_tensors.is_possible()
     twins = Twins(mesh, cls, **options)
     for _ in range(4):
         twins.step()

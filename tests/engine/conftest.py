@@ -12,7 +12,7 @@ import torch
 import thalweg
 from thalweg.engine.eager import reference
 from thalweg.engine.launches import launch
-from thalweg.engine.llvm import memory
+from thalweg.engine.llvm import inside_tensors
 from thalweg.formula.expr import walk
 from thalweg.formula.facts import known
 from thalweg.formula.trace import formula_of
@@ -161,7 +161,7 @@ def pair(lockstep, monkeypatch, request):
     if request.param == "a look, then the launch":
         monkeypatch.setattr(launch, "ALONE", 0)
     if request.param == "looking in Python":
-        monkeypatch.setattr(memory, "is_possible", lambda: False)
+        monkeypatch.setattr(inside_tensors, "is_possible", lambda: False)
 
     def make(engine):
         shapes = [(3, 3), (3, 3), (5,), (2, 2)]

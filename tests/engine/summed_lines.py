@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thalweg.engine.pieces.lines import lines, pieces
+from thalweg.engine.pieces.line_pieces import lines, pieces
 
 
 def shape_of(counts, scope):

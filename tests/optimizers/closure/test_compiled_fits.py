@@ -11,7 +11,7 @@ from thalweg.engine.llvm.normal_equations import PARAMETER, NormalEquations
 from thalweg.formula.expr import Constant, Symbol
 from thalweg.optimizers.closure import curve_fit
 from thalweg.optimizers.closure.as_scipy.curve_fit import DataSets
-from thalweg.optimizers.closure.batches import fits, model_words
+from thalweg.optimizers.closure.batches import least_squares_rows, model_words
 from thalweg.optimizers.closure.batches.members import Members
 from thalweg.optimizers.closure.batches.model_words import WORDS, exp, log
 from thalweg.optimizers.closure.batches.recorded_model import is_right, recorded_model
@@ -75,7 +75,7 @@ def test_a_wrong_word_is_not_believed(monkeypatch):
     monkeypatch.setitem(WORDS, "exp", lambda a: exp(a) * 1.001)
     model, given = members(COMPILED["Gauss"])
     found = recorded_model(model, given)
-    assert not is_right(fits.CompiledFits(found, 1e-9, 9).grams, model, given)
+    assert not is_right(least_squares_rows.CompiledFits(found, 1e-9, 9).grams, model, given)
 
 
 @pytest.mark.filterwarnings("ignore:1 of 30 fits:RuntimeWarning")
@@ -87,7 +87,7 @@ def test_fits_are_those_of_torch(monkeypatch, bounds):
     y[3] = 1e200
     options = {"batched": True, "full_output": True, "bounds": bounds, "tolerance": 1e-13}
     compiled = curve_fit(COMPILED["Gauss"], T, y, [1.0, 1.0, 1.0], **options)
-    monkeypatch.setattr(fits, "recorded_model", lambda *_: None)
+    monkeypatch.setattr(least_squares_rows, "recorded_model", lambda *_: None)
     plain = curve_fit(COMPILED["Gauss"], T, y, [1.0, 1.0, 1.0], **options)
     success = compiled[2]["success"]
     assert torch.equal(success, plain[2]["success"])
@@ -102,7 +102,7 @@ def test_another_number_in_a_model_needs_no_other_kernel():
 
     def kernel(number):
         model, given = members(lambda t, a, b, c: a * torch.exp(-b * number * t) + c)
-        fits.CompiledFits(recorded_model(model, given), 1e-9, 9)
+        least_squares_rows.CompiledFits(recorded_model(model, given), 1e-9, 9)
         return whole_fits.compiled.cache_info().misses
 
     assert kernel(0.123) == kernel(4.56)

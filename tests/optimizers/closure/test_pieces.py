@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from thalweg.optimizers.closure import curve_fit, least_squares
-from thalweg.optimizers.closure.batches import fits
+from thalweg.optimizers.closure.batches import least_squares_rows
 from thalweg.optimizers.closure.batches import pooled_levenberg_marquardt as pooled
 from thalweg.optimizers.closure.batches.pieces import side_by_side, slices
 
@@ -37,7 +37,7 @@ def fitted(rows, **options):
 def _little_room(monkeypatch):
     """Pieces of 64 rows, on two threads."""
     monkeypatch.setattr(pooled, "NUMBERS_IN_POOL", 64)
-    monkeypatch.setattr(fits, "POOLS_IN_PIECE", 1)
+    monkeypatch.setattr(least_squares_rows, "POOLS_IN_PIECE", 1)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     yield

@@ -25,7 +25,7 @@ from ...state.keeping import BESIDE, draws, formats, whole_fault
 from ...state.keeping import fault as format_fault
 from ...state.layout import overlapping
 from ...state.misfit import misfits
-from ..pieces.lines import Counts
+from ..pieces.line_pieces import Counts
 from .gradients import Ready
 from .reasons import compiler_for, has_memory, why_eager, why_not_lines
 from .rules import is_measured, measuring_rule_for, rule_for

@@ -21,7 +21,7 @@ from ...state.layout import lie_alike
 from ..commit import Change
 from ..operands import address
 from ..pieces import chunks
-from ..pieces.lines import Counts, pieces, size, table
+from ..pieces.line_pieces import Counts, pieces, size, table
 from ..pieces.seams import Seams
 from .options import Options
 

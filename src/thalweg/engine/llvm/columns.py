@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ...formula.expr import BLOCK, Reduction
 from ...formula.program import Program
-from ..pieces.lines import Piece
+from ..pieces.line_pieces import Piece
 from ..pieces.row_layout import RowLayout
 from .context import CONTEXT
 from .elements import Loop

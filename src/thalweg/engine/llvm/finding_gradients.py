@@ -1,7 +1,7 @@
 """The machine code that finds gradients where torch keeps them: of sharded parameters what is here of theirs."""
 
+from .inside_tensors import AUTOGRAD, GRAD, IMPL, ITEMS, LENGTH, TYPE
 from .look_tables import OBJECT, ROW, TABLES
-from .memory import AUTOGRAD, GRAD, IMPL, ITEMS, LENGTH, TYPE
 
 GRADIENTS = f"""
 define internal ptr @gradient(ptr %impl, ptr %none) alwaysinline {{

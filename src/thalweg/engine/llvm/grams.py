@@ -80,11 +80,18 @@ row:
   %r = phi i64 [ 0, %entry ], [ %r.next, %row.end ]
   %first = mul i64 %r, %m
 {lines(f"%row.{i} = getelementptr {kind}, ptr %all.{i}, i64 %first" for i in used)}
-  br label %point
+{summed(pairs, lines(number(i, kind) for i in used), k)}
+}}
+"""
+
+
+def summed(pairs: Pairs, read: str, k: int) -> str:
+    """Write the loop over a row's points, each of which is read first; then store the sums and go to the next row."""
+    return f"""  br label %point
 point:
   %j = phi i64 [ 0, %row ], [ %j.next, %point ]
 {lines(f"%before.{i}.{j} = phi double [ 0.0, %row ], [ %sum.{i}.{j}, %point ]" for i, j in pairs)}
-{lines(number(i, kind) for i in used)}
+{read}
 {lines(product(i, j) for i, j in pairs)}
   %j.next = add i64 %j, 1
   %j.done = icmp eq i64 %j.next, %m
@@ -95,9 +102,7 @@ row.end:
   %r.done = icmp eq i64 %r.next, %b
   br i1 %r.done, label %exit, label %row
 exit:
-  ret void
-}}
-"""
+  ret void"""
 
 
 def lines(written: Any) -> str:

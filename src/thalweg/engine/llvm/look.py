@@ -17,10 +17,10 @@ from torch import Tensor
 from ...distributed.local_parameter import bearer
 from ...state.layout import spans
 from .effort import AS_WRITTEN
+from .inside_tensors import OBJECT as BEFORE
+from .inside_tensors import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
 from .load import load
 from .look_tables import OBJECT, PART, ROW, START, TABLES
-from .memory import OBJECT as BEFORE
-from .memory import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
 from .sameness import TEXT
 
 # Holding Python's lock: nobody may free a tensor while it is looked at.

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ...formula.expr import Expr
 from ..operands import address
-from .functions import exponential, logarithm
-from .grams import lines, product, stored
+from .exponentials import exponential, logarithm
+from .grams import lines, summed
 from .text import ATTRIBUTES, DEFINITIONS, SUFFIX, Values, word
 
 PARAMETER, DATUM, POINT = "p", "d", "t"
@@ -72,6 +72,14 @@ def text(columns: Sequence[Expr], data: int, points: int) -> str:
     arithmetic = list(values.arithmetic(columns))
     pairs = list(combinations_with_replacement(range(k), 2))
     rows, shared = range(data), range(points)
+    point = "\n".join(
+        (
+            lines(read(f"d.{i}", f"row.{i}") for i in rows),
+            lines(read(f"t.{i}", f"points.{i}") for i in shared),
+            lines(arithmetic),
+            lines(f"%number.{i} = fadd double {values[column]}, -0.0" for i, column in enumerate(columns)),
+        )
+    )
     bases = ["x", "index", *(f"data.{i}" for i in rows), *(f"points.{i}" for i in shared)]
     return f"""{DEFINITIONS.format(type="double", suffix=SUFFIX["double"])}{exponential()}{logarithm()}
 define dso_local void @equations(ptr %table, i64 %b, i64 %m, ptr %out) {ATTRIBUTES} {{
@@ -85,25 +93,7 @@ row:
   %first = mul i64 %fit, %m
 {lines(parameter(i) for i in range(k - 1))}
 {lines(f"%row.{i} = getelementptr double, ptr %data.{i}, i64 %first" for i in rows)}
-  br label %point
-point:
-  %j = phi i64 [ 0, %row ], [ %j.next, %point ]
-{lines(f"%before.{i}.{j} = phi double [ 0.0, %row ], [ %sum.{i}.{j}, %point ]" for i, j in pairs)}
-{lines(read(f"d.{i}", f"row.{i}") for i in rows)}
-{lines(read(f"t.{i}", f"points.{i}") for i in shared)}
-{lines(arithmetic)}
-{lines(f"%number.{i} = fadd double {values[column]}, -0.0" for i, column in enumerate(columns))}
-{lines(product(i, j) for i, j in pairs)}
-  %j.next = add i64 %j, 1
-  %j.done = icmp eq i64 %j.next, %m
-  br i1 %j.done, label %row.end, label %point
-row.end:
-{lines(stored(i, j, k) for i, j in pairs)}
-  %r.next = add i64 %r, 1
-  %r.done = icmp eq i64 %r.next, %b
-  br i1 %r.done, label %exit, label %row
-exit:
-  ret void
+{summed(pairs, point, k)}
 }}
 """
 

@@ -6,7 +6,7 @@ import torch
 
 from ...formula.expr import BLOCK
 from ...formula.program import Program
-from ..pieces.lines import Piece
+from ..pieces.line_pieces import Piece
 from ..pieces.row_layout import RowLayout, row_layout
 from . import columns, lines
 from .blocks import definitions, walk_blocks

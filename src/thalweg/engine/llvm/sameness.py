@@ -1,8 +1,8 @@
 """The machine code that compares tensors with what they were: where torch keeps them, without asking through Python."""
 
 from .finding_gradients import GRADIENTS
+from .inside_tensors import BYTES, COUNT, DATA, IMPL, SHAPE_WORDS, STORAGE, VERSION
 from .look_tables import ROW, START, STATE, TABLES
-from .memory import BYTES, COUNT, DATA, IMPL, SHAPE_WORDS, STORAGE, VERSION
 
 HALF = 8
 """Words of a shape that are compared at once: twice as many are at least all, and some of them are compared twice."""

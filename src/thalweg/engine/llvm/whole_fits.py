@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...formula.expr import Expr, symbols
 from ..operands import address
-from .functions import exponential, logarithm
+from .exponentials import exponential, logarithm
 from .grams import lines, product
 from .normal_equations import DATUM, PARAMETER, POINT, read
 from .text import ATTRIBUTES, DEFINITIONS, SUFFIX, Values, word

@@ -14,7 +14,7 @@ from ...state.initial import is_fresh
 from ..decisions.choice import Choice
 from ..launches.launch import Launch, Row
 from ..launches.options import Options
-from ..pieces.lines import Vectors
+from ..pieces.line_pieces import Vectors
 from ..pieces.seams import Seams
 from ..pieces.workspace import Workspace
 from ..sharded import owned_matrices

@@ -18,8 +18,8 @@ from ...state.layout import extent, spans
 from ..decisions.gradients import Ready, phases
 from ..decisions.residues import drop, note, residues
 from ..decisions.rules import SCALE, phase
+from ..known_objects import KnownObjects
 from ..launches.launch import Launch
-from ..members import Members
 from ..operands import facts
 from .plan import plan
 
@@ -39,7 +39,7 @@ class Watch:
         self.phase, self.phases = phase(optimizer), phases(optimizer)
         self.groups = list(optimizer.param_groups)
         self.params = list(_params(self.groups))
-        self.members = Members(self.params)
+        self.known_params = KnownObjects(self.params)
         self.options = [launch.options for launch in self.plan.launches]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
@@ -89,7 +89,7 @@ class Watch:
         groups = optimizer.param_groups
         return (
             _same(groups, self.groups)
-            and self.members.are(_params(groups))
+            and self.known_params.are(_params(groups))
             and optimizer.state is self.state
             and self._knows_states()
         )
@@ -139,7 +139,7 @@ class Watch:
             or own["engine"] != self.engine
             or (SCALE in own["_step_numbers"]) != self.is_scaled
             or not _same(groups, self.groups)
-            or not self.members.are(_params(groups))
+            or not self.known_params.are(_params(groups))
             or (self.has_phases and phase(optimizer) != self.phase)
             or (self.phases and phases(optimizer) != self.phases)
             or (self.is_for_one_thread and torch.get_num_threads() != 1)
@@ -182,10 +182,13 @@ class Watch:
         """Make the quick look at all tensors, where there is one."""
         launches = self.plan.launches
         # Only now is LLVM needed, and imported.
-        from ..llvm import look, memory
+        from ..llvm import inside_tensors, look
 
         seen = [*self.written, *grads]
-        if not (launches and memory.is_possible() and all(map(memory.is_seen, seen))) or self._is_relaid():
+        if (
+            not (launches and inside_tensors.is_possible() and all(map(inside_tensors.is_seen, seen)))
+            or self._is_relaid()
+        ):
             self.runs_at_once = False
             return _sees_nothing
         compiled = set(map(id, self.compiled))

@@ -31,7 +31,7 @@ from ..before_steps import without_plans
 from ..decisions.gradients import numbered
 from ..decisions.residues import version
 from ..decisions.rules import OBSERVING, OVERFLOWED, SCALE, goes_ahead
-from ..members import Members
+from ..known_objects import KnownObjects
 from .local_gradients import LocalGradients, gradient, part_of_gradient
 from .owned_matrices import OwnedMatrices
 from .owned_wholes import OwnedWholes
@@ -67,7 +67,7 @@ class LocalOptimizer:
         self.whole = dict(whole or {})
         self.groups = list(optimizer.param_groups)
         self.params = [param for _, param in numbered(self.groups)]
-        self.members = Members(self.params)
+        self.known_params = KnownObjects(self.params)
         # What torch has to do for these is torch's, by dispatch, and needs their whole.
         self.division = optimizer._division
         self.locals = {
@@ -113,7 +113,7 @@ class LocalOptimizer:
         return (
             len(groups) == len(self.groups)
             and all(map(is_, groups, self.groups))
-            and self.members.are(list(chain.from_iterable([group["params"] for group in groups])))
+            and self.known_params.are(list(chain.from_iterable([group["params"] for group in groups])))
             and optimizer._division is self.division
         )
 

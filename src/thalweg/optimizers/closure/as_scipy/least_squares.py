@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..batches.fits import least_squares_batch
+from ..batches.least_squares_rows import least_squares_batch
 from ..batches.members import check_options, refuse
 from ..function.robust import Rho
 from ..methods import LevenbergMarquardt

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from operator import is_
 from typing import Any
 
-from .llvm import memory
+from .llvm import inside_tensors
 
 FEW = 64
 """Objects that are compared one by one in less time than it takes to ask for all their addresses."""
 
 
-class Members:
+class KnownObjects:
     """What a list had, to compare with; it is kept alive, so that nothing else can have its address."""
 
     def __init__(self, found: Sequence[Any]) -> None:
         self.known = list(found)
         is_long = len(self.known) > FEW
-        self.addresses = memory.items(self.known) if is_long and memory.is_possible() else None
+        self.addresses = inside_tensors.items(self.known) if is_long and inside_tensors.is_possible() else None
 
     def are(self, found: Sequence[Any]) -> bool:
         """Tell if a list has these very objects, in this order."""
@@ -26,4 +26,4 @@ class Members:
             return False
         if self.addresses is None or type(found) is not list:
             return all(map(is_, found, self.known))
-        return bool(memory.items(found) == self.addresses)
+        return bool(inside_tensors.items(found) == self.addresses)
