@@ -11,6 +11,7 @@ from torch import Tensor
 
 from . import engine
 from .optimizer import Closure, Optimizer
+from .state.interrupts import keeping_grad_mode
 from .state.names import name_in
 
 Estimates = Sequence[Tensor | None] | Mapping[Tensor, Tensor]
@@ -46,6 +47,7 @@ class WithHessian(Optimizer):
     # As in Optimizer: hooks and profiler ranges are its own.
     step.hooked = True  # type: ignore[attr-defined]
 
+    @keeping_grad_mode
     def update_hessian(self, estimates: Estimates | None = None) -> None:
         """Take in estimates of the Hessian's diagonal, one tensor for each parameter, with its shape, dtype and device.
 

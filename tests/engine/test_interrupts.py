@@ -1,14 +1,17 @@
 """Interrupted anywhere, or out of memory: a step is taken as a whole, or it is as if it had never begun."""
 
+import linecache
 import signal
 import sys
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
 
 import thalweg
-from thalweg import SGD, Adam, Muon
+from thalweg import LBFGS, SGD, Adam, Muon, Prodigy, ScheduleFreeSGD
 from thalweg.engine import commit
 from thalweg.engine.eager import reference
 from thalweg.engine.matrices import between_passes
@@ -21,17 +24,17 @@ def optimizer_of(engine, cls=SGD, **options):
     params = [torch.nn.Parameter(torch.zeros(size)) for size in (4, 3)]
     for param in params:
         param.grad = torch.ones_like(param)
-    return cls(params, lr=1.0, engine=engine, **options), params
+    return cls(params, lr=1.0, **({} if cls is LBFGS else {"engine": engine}), **options), params
 
 
-def interrupted(step, at):
-    """Raise KeyboardInterrupt before a line of this library; False if there are not so many."""
+def interrupted(step, at, counts=lambda frame: True):
+    """Raise KeyboardInterrupt before a line of this library, of those that count; False if there are not so many."""
     left = [at]
 
     def trace(frame, event, argument):
         if not frame.f_code.co_filename.startswith(ROOT) or "/formula/" in frame.f_code.co_filename:
             return None
-        left[0] -= event == "line"
+        left[0] -= event == "line" and counts(frame)
         if not left[0]:
             sys.settrace(None)
             raise KeyboardInterrupt
@@ -41,10 +44,57 @@ def interrupted(step, at):
     try:
         step()
     except KeyboardInterrupt:
+        assert torch.is_grad_enabled()
         return True
     finally:
         sys.settrace(None)
     return False
+
+
+def evaluated(optimizer):
+    optimizer.eval()
+    optimizer.train()
+
+
+def averaged(optimizer):
+    with optimizer.averaged():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "does"),
+    [
+        (Prodigy, {}, Prodigy.step),
+        (Adam, {"skip_nonfinite": True, "max_grad_norm": 1.0}, Adam.step),
+        (Adam, {"accumulate": 2, "track": True}, Adam.step),
+        (Adam, {"ema_decay": 0.5}, averaged),
+        (ScheduleFreeSGD, {}, evaluated),
+        (LBFGS, {}, lambda optimizer: optimizer.step(lambda: half_square(optimizer))),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_gradients_stay_switched_on(rule, options, does):
+    """A block within which they are off may be interrupted on its way in and on its way out."""
+    for at in count(1):
+        optimizer, params = optimizer_of("eager", rule, **options)
+        if rule is not LBFGS:
+            optimizer.step()
+        for param in params:
+            param.grad = torch.ones_like(param)
+        if not interrupted(partial(does, optimizer), at, switches_gradients):
+            break
+
+
+def switches_gradients(frame):
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    return "with" in text and "grad" in text
+
+
+def half_square(optimizer):
+    loss = sum((param - 1).square().sum() for param in optimizer.param_groups[0]["params"]) / 2
+    optimizer.zero_grad()
+    loss.backward()
+    return loss
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -7,6 +7,7 @@ from ..formula.facts import known
 from ..formula.trace import formula_of
 from ..state.averaged import refuse_within
 from ..state.initial import complete
+from ..state.interrupts import keeping_grad_mode
 from ..state.keeping import formats
 from .before_steps import without_plans
 from .closures import evaluate
@@ -41,6 +42,7 @@ def step(optimizer: Any) -> None:
             _step(optimizer)
 
 
+@keeping_grad_mode
 def _step_locally(
     optimizer: Any, local: LocalOptimizer, take: Callable[[Any], None] = lambda one: step(one)
 ) -> LocalOptimizer | None:
@@ -69,6 +71,7 @@ def _step_locally(
     return local
 
 
+@keeping_grad_mode
 def _step(optimizer: Any) -> None:
     watch = optimizer._watch
     if watch is None or not watch.step(optimizer):

@@ -5,7 +5,10 @@ from typing import Any
 
 import torch
 
+from ..state.interrupts import keeping_grad_mode
 
+
+@keeping_grad_mode
 def evaluate(optimizer: Any, closure: Callable[[], Any]) -> Any:
     """Return a closure's loss; raises TypeError if there is none, RuntimeError if no parameter got a gradient."""
     name = type(optimizer).__name__

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..distributed.shards import is_sharded
 from ..formula.around import EMA
 from ..formula.rule import Group
-from .interrupts import InterruptsWaiting
+from .interrupts import InterruptsWaiting, keeping_grad_mode
 from .layout import whole
 
 EVALUATES = "evaluates"
@@ -103,18 +103,19 @@ def _means(optimizer: Any) -> dict[Tensor, Tensor]:
     return {param: _as_divided(param, state[EMA]) for param, state in kept.items()}
 
 
+@keeping_grad_mode
+@torch.no_grad()
 def _by_formula(optimizer: Any, formula: Callable[..., Any]) -> dict[Tensor, Tensor]:
     """Compute a point from the parameter and those of its states that the formula names."""
     _, _, *names = inspect.signature(formula).parameters
     found = {}
-    with torch.no_grad():
-        for group in optimizer.param_groups:
-            for param in group["params"]:
-                state = optimizer.state.get(param, {})
-                if all(isinstance(state.get(name), Tensor) for name in names):
-                    states = [_as_divided(param, state[name]) for name in names]
-                    own = Group(type(optimizer), group.__getitem__)
-                    found[param] = formula(own, param.detach().to(states[0].dtype), *states)
+    for group in optimizer.param_groups:
+        for param in group["params"]:
+            state = optimizer.state.get(param, {})
+            if all(isinstance(state.get(name), Tensor) for name in names):
+                states = [_as_divided(param, state[name]) for name in names]
+                own = Group(type(optimizer), group.__getitem__)
+                found[param] = formula(own, param.detach().to(states[0].dtype), *states)
     return found
 
 
@@ -128,6 +129,7 @@ def taken(params: Iterable[Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
     return {param: (param.detach().clone(), param._version) for param in params}
 
 
+@keeping_grad_mode
 @torch.no_grad()
 def put_in(points: Mapping[Tensor, Tensor]) -> None:
     """Write other numbers into parameters."""
@@ -135,10 +137,11 @@ def put_in(points: Mapping[Tensor, Tensor]) -> None:
         param.copy_(point)
 
 
+@keeping_grad_mode
+@torch.no_grad()
 def put_back(kept: Mapping[Tensor, tuple[Tensor, int]]) -> None:
     """Let parameters be what they were, as if nothing had been written."""
-    with torch.no_grad():
-        for param, (value, version) in kept.items():
-            param.copy_(value)
-            # It is what it was, and what is kept beside it still belongs to it.
-            torch._C._autograd._unsafe_set_version_counter((param,), (version,))
+    for param, (value, version) in kept.items():
+        param.copy_(value)
+        # It is what it was, and what is kept beside it still belongs to it.
+        torch._C._autograd._unsafe_set_version_counter((param,), (version,))

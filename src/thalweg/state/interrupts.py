@@ -1,4 +1,4 @@
-"""Interrupts from the keyboard that wait while Python changes several things that belong together."""
+"""Interrupts from the keyboard: they wait while several things change, and leave gradients switched on or off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SET_HANDLER: Callable[..., Any] = _signal.signal
 GET_HANDLER: Callable[..., Any] = _signal.getsignal
@@ -41,3 +47,21 @@ class InterruptsWaiting:
         SET_HANDLER(SIGINT, self.handler)
         if self.came and callable(self.handler):
             self.handler(*self.came[0])
+
+
+def keeping_grad_mode(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a call that fails leave gradients switched on or off as they were.
+
+    A block that switches them may be interrupted on its way out, before it has switched them back.
+    """
+
+    @wraps(function)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> T:
+        is_on = torch.is_grad_enabled()
+        try:
+            return function(*args, **kwargs)
+        except BaseException:
+            torch.set_grad_enabled(is_on)
+            raise
+
+    return kept

@@ -96,19 +96,15 @@ def grad_square(optimizer: Any, item: Ready) -> Any:
 
 def evaluate_all(updates: Sequence[Update]) -> None:
     """Call a formula for one parameter, or once for several that are alike, as a stack of matrices."""
-    mode = torch.enable_grad if updates[0].item.group["differentiable"] else torch.no_grad
-    # As a block it could be interrupted on its way out, and the mode would stay.
-    mode()(_evaluate_all)(updates)
-
-
-def _evaluate_all(updates: Sequence[Update]) -> None:
-    first, values = updates[0], [update.values() for update in updates]
-    if len(updates) == 1:
-        first.take(_made(first, values[0], is_alone=True))
-        return
-    outputs = _made(first, stacked(values))
-    for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
-        update.take(own)
+    first = updates[0]
+    with torch.set_grad_enabled(bool(first.item.group["differentiable"])):
+        values = [update.values() for update in updates]
+        if len(updates) == 1:
+            first.take(_made(first, values[0], is_alone=True))
+            return
+        outputs = _made(first, stacked(values))
+        for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
+            update.take(own)
 
 
 def _made(update: Update, values: dict[str, Any], is_alone: bool = False) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...hyper import NonNegative
 from ...optimizer import Optimizer
 from ...state import checkpoint
+from ...state.interrupts import keeping_grad_mode
 from .function.bounds import Box, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .function.hessian import ClosureWithHessian, given_products
@@ -126,6 +127,7 @@ class ClosureOptimizer(Optimizer):
         return self._run().method
 
     @torch.no_grad()
+    @keeping_grad_mode
     def descend(self, closure: Closure, callback: Callback | None = None) -> Tensor:
         """Make one step, tell `callback` of each iteration, return the loss at the start."""
         vector = self.vector()

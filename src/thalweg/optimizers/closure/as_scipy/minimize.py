@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ....state.interrupts import keeping_grad_mode
 from ..batches.bfgs import minimize_batch
 from ..batches.lbfgs import minimize_batch_lbfgs
 from ..batches.members import check_options, refuse, starts_of, walls_of
@@ -152,6 +153,7 @@ def check_hessian(method: str, problem: Problem, used: bool) -> None:
         )
 
 
+@keeping_grad_mode
 def minimize_rows(fun: Callable[[Tensor], Tensor], x0: Any, method: str, bounds: Any, **options: Any) -> Outcome:
     """Minimize every row of x0; raises ValueError for a method that does not run on rows."""
     if method not in ("lbfgs", "bfgs"):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.normal_equations import NormalEquations
+from ....state.interrupts import keeping_grad_mode
 from ..function.robust import Rho, robust_loss
 from ..scipy_names.outcome import Outcome, rows_outcome
 from .compiled_fits import CompiledFits
@@ -43,6 +44,7 @@ class Solved:
     covariance: Tensor | None
 
 
+@keeping_grad_mode
 def least_squares_batch(
     residuals: Residuals,
     x0: Any,
