@@ -1,5 +1,6 @@
 """The errors and flags of torch.optim that its own tests look for; and that the page about them leaves nothing out."""
 
+import copy
 import inspect
 from pathlib import Path
 
@@ -117,3 +118,28 @@ def test_betas_that_are_tensors_change_in_place(shape):
             optimizer.step()
             optimizer.step()
     assert torch.equal(by_tensor, by_float)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(torch.optim) if not name.startswith("_")])
+def test_every_public_name_of_torch_is_here(name):
+    assert hasattr(optim, name)
+    assert f"`{name}`" in PAGE or name == "Optimizer"
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "swap_in_optimizer_params_and_state"), reason="this torch cannot swap")
+def test_parameters_and_states_are_swapped_for_a_while():
+    """Within the block a step moves what was swapped in; afterwards the optimizer steps as if nothing had been."""
+    params = [torch.ones(3), torch.ones(3)]
+    swapped, alone = (optim.AdamW([param], lr=0.1) for param in params)
+    for _ in range(2):
+        for param, optimizer in zip(params, (swapped, alone), strict=True):
+            param.grad = torch.ones(3)
+            optimizer.step()
+        before, other = params[0].clone(), params[0].clone()
+        other.grad, saved = torch.ones(3), copy.deepcopy(swapped.state_dict())
+        with optim.swap_in_optimizer_params_and_state(swapped, {"weight": other}, saved):
+            swapped.step()
+        assert torch.equal(params[0], before)
+        assert not torch.equal(other, before)
+        assert saved["state"][0]["step"] == swapped.state[params[0]]["step"] + 1
+    assert torch.equal(*params)

@@ -7,6 +7,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from torch import optim as _torch_optim
 from torch.optim import lr_scheduler as lr_scheduler
 from torch.optim import swa_utils as swa_utils
 
@@ -52,7 +53,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import a tool at its first use."""
-    if name not in _tools:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_tools[name], __name__), name)
+    """Import a tool at its first use; give whatever else torch.optim has, which is torch's own."""
+    if name in _tools:
+        return getattr(import_module(_tools[name], __name__), name)
+    if not name.startswith("_") and hasattr(_torch_optim, name):
+        return getattr(_torch_optim, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
