@@ -1,4 +1,4 @@
-"""What a class of optimizer may define: names that mean something already are refused when the class is made."""
+"""A class of optimizer when it is made: fields become options, `update` a rule; names that are taken are refused."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .formula.around import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW
+from .arguments import merged, signature
+from .formula.around import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW, surrounded
 from .formula.facts import FACTS, SHAPE
 from .formula.phases import PHASE
-from .formula.rule import Rule
+from .formula.rule import Rule, rule_of
 from .formula.trace import GIVEN
 from .groups import FOREIGN
-from .hyper import Fixed, Option, nearest
+from .hyper import Fixed, Option, declared, nearest
 from .state.averaged import EVALUATES
 from .state.blocks import SCALE
 from .state.keeping import BESIDE
@@ -36,6 +37,23 @@ RESERVED = {
 
 RESERVED_IN_GROUPS = {"params", "engine", "param_groups", "state", "defaults", GATHERED, EVALUATES, *FOREIGN}
 """What optimizers and their groups have that is no option of a rule."""
+
+
+def define(cls: Any, root: Any) -> bool:
+    """Give a class its options, its signature and its rule; tell if it has one, or is a parent of those that do.
+
+    `root` is the parent of all optimizers. Raises TypeError for names that are taken.
+    """
+    own, has_formula = declared(cls), hasattr(cls, "update")
+    check_options(cls, own, root)
+    cls.options = merged({**cls.options, **(cls.around if has_formula else {}), **cls.options}, own)
+    for name, option in cls.options.items():
+        setattr(cls, name, option)
+    cls.__signature__ = signature(cls.options)
+    if has_formula:
+        check_rule(cls, rule := rule_of(cls))
+        cls.rule = surrounded(rule)
+    return has_formula
 
 
 def check_options(cls: type, own: Mapping[str, Option], root: Any) -> None:

@@ -1,10 +1,14 @@
 """What `self` has inside `update`, beside the options: numbers of the step, and what is known of the parameter."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 
+@dataclass_transform()
 class InsideUpdate:
-    """Names these numbers for type checkers; an optimizer itself does not have them."""
+    """Names these numbers for type checkers, who also derive a class's signature from its fields.
+
+    An optimizer itself does not have them.
+    """
 
     step_count: ClassVar[Any]
     """How many steps the parameter has taken, with this one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,11 +13,10 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
-from .arguments import defaults_of, merged, signature
-from .definition import check_options, check_rule, check_steps
+from .arguments import defaults_of
+from .definition import check_steps, define
 from .engine.decisions.reasons import checked_engine
-from .formula.around import surrounded
-from .formula.rule import Rule, rule_of
+from .formula.rule import Rule
 from .formula.sides import Sides, first_against_rest
 from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared
@@ -31,6 +30,7 @@ from .state.memory import Memory, memory_of
 from .state.noted import Log, NotedGroup, OneParameter
 from .traits import Traits
 from .uncompiled import Uncompiled, uncompiled
+from .written_for_torch import WrittenForTorch, is_written_for_torch, keep_torchs_ways
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]
@@ -44,12 +44,7 @@ registry: dict[str, type[Optimizer]] = {}
 """Every optimizer there is, by the name of its class."""
 
 
-@dataclass_transform()
-class _Typed:
-    """Lets type checkers derive the signature of a class from its fields."""
-
-
-class Optimizer(_Typed, InsideUpdate, Traits, Shown, Uncompiled):
+class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
     """An optimizer is its fields (the hyper-parameters) and one formula, `update`.
 
     A subclass declares each hyper-parameter as a typed field, in the order of the signature, and `update(self, param,
@@ -107,18 +102,15 @@ class Optimizer(_Typed, InsideUpdate, Traits, Shown, Uncompiled):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        own = declared(cls)
-        check_options(cls, own, Optimizer)
-        cls.options = merged({**cls.options, **(cls.around if hasattr(cls, "update") else {}), **cls.options}, own)
-        for name, option in cls.options.items():
-            setattr(cls, name, option)
-        cls.__signature__ = signature(cls.options)  # type: ignore[attr-defined]
-        if hasattr(cls, "update"):
-            check_rule(cls, rule := rule_of(cls))
-            cls.rule = surrounded(rule)
+        if is_written_for_torch(cls, Optimizer):
+            keep_torchs_ways(cls)
+        elif define(cls, Optimizer):
             registry[cls.__name__] = cls
 
     def __init__(self, params: Parameters, *values: Any, **keywords: Any) -> None:
+        if isinstance(self, WrittenForTorch):
+            super().__init__(params, *values, **keywords)
+            return
         check_steps(type(self), Optimizer)
         self.engine = checked_engine(keywords.pop("engine", "auto"), type(self).__name__)
         self._metrics, self._first_index, self._in_backward = engine.Metrics(), 0, False

@@ -24,10 +24,11 @@ MAY_IMPORT = {
     "hyper": {"annotations", "lists", "ranges"},
     "arguments": {"hyper"},
     "groups": {"state", "hyper", "arguments"},
-    "definition": {"formula", "state", "hyper", "groups"},
+    "definition": {"formula", "state", "hyper", "arguments", "groups"},
     "inside_update": set(),
     "traits": set(),
     "uncompiled": set(),
+    "written_for_torch": set(),
     "presentation": {"formula", "hyper"},
     "optimizer": {
         "formula",
@@ -42,6 +43,7 @@ MAY_IMPORT = {
         "groups",
         "definition",
         "uncompiled",
+        "written_for_torch",
     },
     "two_points": {"state", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
@@ -67,10 +69,11 @@ MAY_IMPORT = {
 }
 """Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be, `lists`
 what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class says of
-itself, `presentation` how an optimizer prints, `definition` what it may define, and `uncompiled` what torch.compile
-leaves alone. A rule knows no state and no engine; a closure method is none: it says itself what a saved run must be
-like, and multiplies vectors by the engine's compiled rows. A wrapper is none either: it puts other numbers into
-parameters for a while, as `state` does."""
+itself, `presentation` how an optimizer prints, `definition` what becomes of what a class defines, `written_for_torch`
+what classes keep that were written for torch.optim, and `uncompiled` what torch.compile leaves alone. A rule knows no
+state and no engine; a closure method is none: it says itself what a saved run must be like, and multiplies vectors by
+the engine's compiled rows. A wrapper is none either: it puts other numbers into parameters for a while, as `state`
+does."""
 
 ROOMS = {
     "commit": set(),
