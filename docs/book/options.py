@@ -1,17 +1,25 @@
 """The options of an optimizer: meaning, range and default of each."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from thalweg import Optimizer
 from thalweg.hyper import REQUIRED, Option
 from thalweg.lists import Patterns, Threes
 from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS
+from thalweg.optimizers.closure.function.robust import LOSSES
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
 from thalweg.optimizers.closure.options import LEAST
 from thalweg.ranges import Fixed, OneOf, Range, Several
 from thalweg.tools.meanings import meaning
 
 from .markdown import code, prose, table
+
+OF_MANY_KINDS = {
+    "bounds": "a pair `(low, high)` of numbers, tensors or `None`, a list with one for each parameter, or `None`",
+    "x_scale": "a number or tensor above 0, a list with one for each parameter, `'jac'`, or `None`",
+}
+"""What options of closure methods may be that take things of several kinds."""
 
 
 def own_options(cls: type[Optimizer]) -> list[Option]:
@@ -43,8 +51,16 @@ def _of_closures(cls: type[Optimizer], option: Option) -> str | None:
         return None
     if option.name in LEAST:
         return f"a whole number, at least {LEAST[option.name]}" + (", or `None`" if option.may_be_none else "")
-    choices = {"line_search_fn": cls.searches, "beta": ("auto", *BETAS)}
-    return "one of " + ", ".join(code(repr(name)) for name in choices[option.name]) if option.name in choices else None
+    if option.name in OF_MANY_KINDS:
+        return OF_MANY_KINDS[option.name]
+    choices = {"line_search_fn": cls.searches, "beta": ("auto", *BETAS), "loss": ("linear", *LOSSES)}
+    if option.name not in choices:
+        return None
+    return _one_of(choices[option.name]) + (", or a function" if option.name == "loss" else "")
+
+
+def _one_of(values: Iterable[Any]) -> str:
+    return "one of " + ", ".join(code(repr(value)) for value in values)
 
 
 def default(option: Option) -> str:
@@ -65,11 +81,13 @@ def _words(rule: Any) -> str:
         ranges = f"each {_words(rule.ranges[0])}" if alike else "; ".join(map(_words, rule.ranges))
         return f"{rule.words}, {ranges}" + (", in this order" if rule.ordered else "")
     if isinstance(rule, OneOf):
-        return "one of " + ", ".join(code(repr(value)) for value in rule.values)
+        return _one_of(rule.values)
     if isinstance(rule, Fixed):
         return f"always {code(rule.value)}"
     if isinstance(rule, Threes):
-        return "three numbers, a list of threes, or one of " + ", ".join(code(repr(name)) for name in rule.names)
+        return f"three numbers, a list of threes, or {_one_of(rule.names)}"
     if isinstance(rule, Patterns):
         return "a list of names"
-    return "`True` or `False`" if rule is bool else "see its meaning"
+    if rule is not bool:
+        raise ValueError(f"the book has no words for the range {rule!r}: add them to docs/book/options.py")
+    return "`True` or `False`"
