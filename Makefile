@@ -6,6 +6,9 @@ OUT ?= benchmarks/results
 BUDGET ?= 300
 JOBS ?= 2
 
+# Tests start programs: each would compile the whole of torch's source again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test suite docs test-gpu bench-gpu fuzz check setup clean
 
 demo: setup ## train the digit classifier once with each of eight optimizers
