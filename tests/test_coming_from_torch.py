@@ -126,6 +126,13 @@ def test_every_public_name_of_torch_is_here(name):
     assert f"`{name}`" in PAGE
 
 
+def test_torchs_modules_are_imported_from_here():
+    space = {}
+    exec("from thalweg.lr_scheduler import StepLR, _LRScheduler\nimport thalweg.swa_utils as averages", space)
+    assert space["StepLR"] is torch.optim.lr_scheduler.StepLR
+    assert space["averages"] is torch.optim.swa_utils
+
+
 @pytest.mark.skipif(not hasattr(torch.optim, "swap_in_optimizer_params_and_state"), reason="this torch cannot swap")
 def test_parameters_and_states_are_swapped_for_a_while():
     """Within the block a step moves what was swapped in; afterwards the optimizer steps as if nothing had been."""

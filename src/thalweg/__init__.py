@@ -3,6 +3,7 @@
 `import thalweg as optim` in place of `from torch import optim`.
 """
 
+import sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 Adadelta = AdaDelta
 RMSprop = RMSProp
 Rprop = RProp
+
+# So that `from thalweg.lr_scheduler import StepLR` finds torch's module as well.
+sys.modules |= {f"{__name__}.lr_scheduler": lr_scheduler, f"{__name__}.swa_utils": swa_utils}
 
 __version__ = "0.1.0"
 
