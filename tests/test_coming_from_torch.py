@@ -27,6 +27,9 @@ def test_the_page_names_every_optimizer(name):
 def test_every_option_of_torchs_is_taken_by_name_and_stands_on_the_page(name):
     mine, its = (inspect.signature(getattr(library, name)).parameters for library in (optim, torch.optim))
     assert its.keys() <= mine.keys()
+    order = [option for option in its if its[option].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    numbers = [option for option in order if option not in optim.Optimizer.options]
+    assert list(mine)[: len(numbers)] == numbers
     own = its.keys() - optim.Adam.options.keys() - {"params"}
     assert all(f"`{option}`" in PAGE for option in own - {"rho", "etas", "step_sizes", "lambd", "alpha", "t0"})
 

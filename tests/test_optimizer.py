@@ -18,6 +18,7 @@ from thalweg.optimizer import Optimizer, registry
 SIGNATURES = {
     "SGD": "params, lr, momentum=0, dampening=0, weight_decay=0, nesterov=False",
     "AdaDelta": "params, rho=0.9, eps=1e-06, weight_decay=0, lr=1.0",
+    "Adadelta": "params, lr=1.0, rho=0.9, eps=1e-06, weight_decay=0",
     "Adagrad": "params, lr=0.01, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10",
     "Adam": "params, lr=0.01, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, amsgrad=False",
     "AdaMax": "params, lr=0.01, betas=(0.9, 0.999), eps=1e-38, weight_decay=0",
@@ -50,8 +51,8 @@ def test_by_position_and_by_name(name):
 
 
 def test_torchs_spellings():
-    assert (optim.Adadelta, optim.Rprop, optim.RMSprop) == (optim.AdaDelta, optim.RProp, optim.RMSProp)
-    assert optim.Adadelta([torch.zeros(1)], lr=0.5, rho=0.8).defaults["lr"] == 0.5
+    assert (optim.Rprop, optim.RMSprop) == (optim.RProp, optim.RMSProp)
+    assert optim.Adadelta([torch.zeros(1)], 0.5, 0.8).defaults["lr"] == 0.5
     assert optim.Adam([torch.zeros(1)], epsilon=0.5).defaults["eps"] == 0.5
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .tools.splitting.split import split as split
 
 # torch.optim's spellings of the same classes.
-Adadelta = AdaDelta
 RMSprop = RMSProp
 Rprop = RProp
 
@@ -41,7 +40,7 @@ _catalogue = [
     name for name, value in vars(optimizers).items() if not (name.startswith("_") or isinstance(value, ModuleType))
 ]
 _others = [
-    *("Adadelta", "Optimizer", "RMSprop", "Rprop", "create", "formula", "from_torch", "hutchinson", "hyper"),
+    *("Optimizer", "RMSprop", "Rprop", "create", "formula", "from_torch", "hutchinson", "hyper"),
     *("lr_scheduler", "names", "swa_utils", "trainer"),
 ]
 _tools = {"find_lr": ".tools.range_test.find_lr", "split": ".tools.splitting.split"}

@@ -60,9 +60,12 @@ def _bound(owner: type[Optimizer], values: tuple[Any, ...], keywords: dict[str, 
 def merged(inherited: Mapping[str, Option], own: Mapping[str, Option]) -> dict[str, Option]:
     """Put a class's own options after those that it inherits; one that it only gives another default keeps its place.
 
-    What every optimizer takes by name alone, and a class declares among its own, is its own.
+    What every optimizer takes by name alone, and a class declares among its own, is its own. A class that declares all
+    that it inherits by position says their order anew.
     """
+    ordered = {name for name, option in inherited.items() if not option.keyword_only}
     taken = {name for name in own if name in inherited and inherited[name].keyword_only > own[name].keyword_only}
+    taken |= ordered if ordered <= own.keys() else set()
     return {name: option for name, option in inherited.items() if name not in taken} | dict(own)
 
 

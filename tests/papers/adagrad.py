@@ -48,6 +48,12 @@ def adadelta(theta, gradients, *, rho=0.9, eps=1e-6, weight_decay=0.0, lr=1.0, m
         yield theta
 
 
+@of("Adadelta")
+def torch_adadelta(theta, gradients, *, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, maximize=False):
+    """AdaDelta with the options in the order of torch.optim.Adadelta."""
+    return adadelta(theta, gradients, rho=rho, eps=eps, weight_decay=weight_decay, lr=lr, maximize=maximize)
+
+
 @of("RMSpropTF")
 def rmsprop_tf(
     theta,

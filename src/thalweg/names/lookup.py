@@ -54,7 +54,7 @@ def find(name: str, first: str | None = None) -> Meaning:
     row = _of_its_library(name) or (_named(name, OF_LIBRARY[first]) if first else None)
     if row is not None:
         return _meaning(row)
-    own = _own(name)
+    own = spelled(name, ours())
     if own is not None:
         return Meaning(own, ours()[own])
     return _meaning(_agreed(name, _of_any_library(name)))
@@ -93,13 +93,19 @@ def _named(name: str, rows: Mapping[str, Row]) -> Row | None:
     return rows.get(name) or (alike[0] if alike else None)
 
 
-def _own(name: str) -> str | None:
-    """Find the class of this library that a name is, whatever its capitals."""
-    known = ours()
+def spelled(name: str, known: Mapping[str, Any]) -> str | None:
+    """Find a class by its name, whatever its capitals; None if there is none.
+
+    Raises ValueError for a name that may be one of several classes whose defaults differ.
+    """
     alike = [name] if name in known else [other for other in known if other.casefold() == name.casefold()]
-    if len(alike) > 1:
+    if any(_defaults(known[other]) != _defaults(known[alike[0]]) for other in alike):
         raise ValueError(f"{name!r} may be {' or '.join(alike)}: write the one you mean exactly so")
     return alike[0] if alike else None
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    return {name: option.default for name, option in getattr(kind, "options", {}).items()}
 
 
 def _of_any_library(name: str) -> list[Row]:

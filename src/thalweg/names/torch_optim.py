@@ -5,7 +5,7 @@ from .row import Row
 LIBRARY = "torch.optim"
 
 ROWS = [
-    Row(LIBRARY, "Adadelta", "AdaDelta"),
+    Row(LIBRARY, "Adadelta", "Adadelta"),
     Row(LIBRARY, "Adafactor", "Adafactor"),
     Row(LIBRARY, "Adagrad", "Adagrad"),
     Row(LIBRARY, "Adam", "Adam", {"lr": 1e-3}),

@@ -16,7 +16,7 @@ from ..hyper import nearest
 from ..names import Meaning
 from ..names import find as find_meaning
 from ..names.creation import made, of_the_rule
-from ..names.lookup import elsewhere, is_elsewhere
+from ..names.lookup import elsewhere, is_elsewhere, spelled
 from ..optimizer import registry
 from ..optimizers.closure import closure_methods
 from ..optimizers.second_order.sophia import SophiaG
@@ -188,12 +188,10 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
     Raises ValueError, with the nearest known name, for what is unknown or ambiguous.
     """
     known = {**OURS, **TORCH}
-    alike = [spelling] if spelling in known else [name for name in known if name.casefold() == spelling.casefold()]
-    if len(alike) > 1:
-        raise ValueError(f"{spelling!r} may be {' or '.join(alike)}: write the one you mean exactly so")
-    if not alike:
+    name = spelled(spelling, known)
+    if name is None:
         raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, [*elsewhere(), *known])}")
-    return alike[0], known[alike[0]]
+    return name, known[name]
 
 
 def suggestion(spelling: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from ...hyper import Fraction, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["AdaDelta", "Adagrad", "RMSProp", "RMSpropTF"]
+__all__ = ["AdaDelta", "Adadelta", "Adagrad", "RMSProp", "RMSpropTF"]
 
 
 class Adagrad(Optimizer):
@@ -126,3 +126,15 @@ class AdaDelta(Optimizer):
         delta = sqrt(acc_delta + self.eps) / sqrt(square_avg + self.eps) * grad
         acc_delta = self.rho * acc_delta + (1 - self.rho) * delta * delta
         return param - self.lr * delta, square_avg, acc_delta
+
+
+class Adadelta(AdaDelta):
+    """AdaDelta with its options in torch.optim's order.
+
+    Zeiler 2012, "ADADELTA: An adaptive learning rate method", algorithm 1. https://arxiv.org/abs/1212.5701
+    """
+
+    lr: NonNegative = 1.0
+    rho: Fraction = 0.9
+    eps: NonNegative = 1e-6
+    weight_decay: NonNegative = 0
