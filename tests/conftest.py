@@ -5,6 +5,9 @@ import os
 if os.environ.get("THALWEG_TEST_DEVICE", "cpu") == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"
 
+# OpenMP's threads wait asleep: awake, those of one process keep the cores from the tests of another.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import hypothesis
 import pytest
 import torch
