@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Let Python look for garbage among what tests make, and not among all tests each time: it takes a third of a second."""
+    """Let Python look for garbage among what tests make, and not each time among all tests as well."""
     gc.collect()
     gc.freeze()
 
