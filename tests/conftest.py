@@ -1,8 +1,12 @@
+import gc
 import os
 
 # Without a GPU, Triton's kernels run in its interpreter; it must know before anybody imports it, as torch may do.
 if os.environ.get("THALWEG_TEST_DEVICE", "cpu") == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"
+
+# OpenMP's threads wait asleep: awake, those of one process keep the cores from the tests of another.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import hypothesis
 import pytest
@@ -31,6 +35,16 @@ torch.sparse.check_sparse_tensor_invariants.enable()
 def pytest_collection_modifyitems(items):
     """Start with what takes long, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish():
+    """Let Python look for garbage among what tests make, and not each time among all tests as well."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()
 
 
 @pytest.hookimpl(tryfirst=True)

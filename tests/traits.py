@@ -40,6 +40,15 @@ def one_of_each(classes, besides=lambda cls: None):
     return list({(traits(cls), besides(cls)): cls for cls in reversed(classes)}.values())[::-1]
 
 
+def in_turn(values, place):
+    """Choose one of the values by a place: neighbours have different ones, and all places together have all of them.
+
+    Of three things that are tried together, the third takes turns with the places of the first two added: so any two
+    of their values meet, and the tests are a fraction.
+    """
+    return values[place % len(values)]
+
+
 def skip_where_refused(cls, options):
     """Leave out a test of what the rule does not take: that it is refused, with its reason, is tested elsewhere."""
     for name in cls.refuses.keys() & {name for name, value in options.items() if value not in (None, False)}:

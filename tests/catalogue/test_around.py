@@ -9,7 +9,8 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from thalweg.hyper import Fixed
 from thalweg.optimizer import Optimizer
 
-from ..traits import skip_where_refused
+from ..traits import in_turn, skip_where_refused
+from .conftest import CATALOGUE
 
 SHAPES = [(5, 7), (13,), (), (3, 300)]
 STEPS = 6
@@ -50,6 +51,16 @@ class Loop:
 
 @pytest.fixture
 def loop(cls, required, engine):
+    return making(cls, required, engine)
+
+
+@pytest.fixture
+def loop_in_turn(cls, required):
+    """For tests of every rule: each runs on one of the engines, which other tests hold to each other."""
+    return making(cls, required, in_turn(("auto", "eager"), CATALOGUE.index(cls)))
+
+
+def making(cls, required, engine):
     torch.manual_seed(0)
 
     def make(**options):
@@ -59,8 +70,8 @@ def loop(cls, required, engine):
     return make
 
 
-@pytest.mark.parametrize("limit", [1e-3, 10.0, 1e6])
-def test_max_grad_norm_is_torchs(loop, limit):
+def test_max_grad_norm_is_torchs(cls, engine, loop):
+    limit = in_turn((1e-3, 10.0, 1e6), CATALOGUE.index(cls) + (engine == "eager"))
     it = loop(max_grad_norm=limit)
     clipped = 0
     for step in range(STEPS):
@@ -164,7 +175,7 @@ def shrinks(cls, options):
 
 
 @pytest.mark.every
-def test_cautious_is_one_line_of_code(cls, required, loop):
+def test_cautious_is_one_line_of_code(cls, required, loop_in_turn):
     """`mask = (u * g > 0); u *= mask / mask.mean().clamp(min=1e-3)`, as the paper's authors have it."""
     # decay that stands apart from the gradient is not masked
     off = {"weight_decay": 0.0} if "weight_decay" in cls.options else {}
@@ -172,7 +183,7 @@ def test_cautious_is_one_line_of_code(cls, required, loop):
         pytest.skip("its decay cannot be left out")
     if cls.options["hyperball"].default:
         pytest.skip("its steps are masked before they are turned along a sphere")
-    it = loop(cautious=True, **off)
+    it = loop_in_turn(cautious=True, **off)
     for _ in range(STEPS):
         it.gradients()
         it.optimizer.step()
@@ -187,12 +198,12 @@ def test_cautious_is_one_line_of_code(cls, required, loop):
 
 
 @pytest.mark.every
-def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
+def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop_in_turn):
     if "weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses:
         pytest.skip("it decays no weights, or in its own way")
     if cls.options["hyperball"].default:
         pytest.skip("its matrices keep their norms")
-    it = loop(weight_decay=0.1, decoupled_weight_decay=True)
+    it = loop_in_turn(weight_decay=0.1, decoupled_weight_decay=True)
     options = it.common | it.off | {"lr": it.optimizer.lr, "weight_decay": 0.0}
     plain = type(it.plain)(it.others, **options, engine=it.plain.engine)
     for step in range(STEPS):
@@ -207,8 +218,8 @@ def test_decoupled_weight_decay_shrinks_before_the_step(cls, loop):
     it.check()
 
 
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(loop, poison):
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(cls, engine, loop):
+    poison = in_turn((math.nan, math.inf, -math.inf), CATALOGUE.index(cls) + (engine == "eager"))
     it = loop(skip_nonfinite=True, max_grad_norm=5.0)
     for step in range(STEPS):
         it.gradients()

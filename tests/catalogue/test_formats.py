@@ -12,6 +12,9 @@ from thalweg.engine.pieces import chunks
 from thalweg.formula.rule import rule_of
 from thalweg.state.blocks import FEWEST
 
+from ..traits import in_turn
+from .conftest import CATALOGUE
+
 SHAPES = [(70, 70), (13,), (4, 2500)]
 KEPT = {
     "stochastic": {"rounding": "stochastic"},
@@ -103,9 +106,10 @@ def test_the_eager_engine_gives_the_same_numbers_for_every_rule(cls, required):
     check_eager(cls, required, KEPT["8bit-stochastic"], torch.bfloat16)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_eager_engine_gives_the_same_numbers(cls, required, kept, dtype):
-    check_eager(cls, required, kept, dtype)
+@pytest.mark.parametrize("name", KEPT)
+def test_the_eager_engine_gives_the_same_numbers(cls, required, name):
+    dtype = in_turn((torch.float32, torch.bfloat16), CATALOGUE.index(cls) + [*KEPT].index(name))
+    check_eager(cls, required, KEPT[name], dtype)
 
 
 def check_eager(cls, required, kept, dtype):
@@ -215,9 +219,8 @@ def test_torch_loads_what_is_written_in_float32(cls, required, kept, torchs):
 
 
 @pytest.mark.every
-@pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
-def test_means_of_every_rule_are_never_driven_to_zero_in_few_bits(cls, required, state_dtype):
-    check_means(cls, required, {"state_dtype": state_dtype})
+def test_means_of_every_rule_are_never_driven_to_zero_in_few_bits(cls, required):
+    check_means(cls, required, {"state_dtype": in_turn(("8bit", "4bit"), CATALOGUE.index(cls))})
 
 
 def test_means_are_never_driven_to_zero_where_steps_are_divided_by_them(cls, required, kept):

@@ -8,13 +8,17 @@ import thalweg
 from thalweg.engine.launches import launch
 from thalweg.engine.pieces import chunks
 
-from ...traits import skip_where_refused
+from ...traits import in_turn, one_of_each, skip_where_refused
 from .. import oracle
+from ..conftest import CATALOGUE, plainest_and_fullest
 from ..oracle import INTEGERS, assert_same_bits, memory, narrowed, step_and_check, summed
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
 
-SIZES = (0, 1, 7, 8, 4099)
+PLACES = ((0, 0), (4099, 1), (7, 1), (1, 0), (4099, 0), (8, 1))
+"""Numbers of elements, and where the first one is: even and odd places in each of two groups."""
+
+THOROUGH = one_of_each(CATALOGUE)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, torch.inf, -torch.inf, torch.nan]
 
 REAL = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
@@ -43,10 +47,10 @@ def finite(size, dtype, offset):
     return torch.cat([torch.zeros(offset), numbers]).to(dtype)[offset:]
 
 
-def check_steps(cls, options, dtype, sizes=SIZES, values=any_bits):
+def check_steps(cls, options, dtype, places=PLACES, values=any_bits):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
     skip_where_refused(cls, options)
-    params = [torch.nn.Parameter(values(size, dtype, offset)) for offset in (0, 1) for size in sizes]
+    params = [torch.nn.Parameter(values(size, dtype, offset)) for size, offset in places]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options)
     for steps in range(3):
@@ -65,8 +69,8 @@ def test_every_formula(cls, options):
 
 
 @pytest.mark.parametrize("dtype", REAL[1:], ids=str)
-def test_every_dtype(cls, options, dtype):
-    check_steps(cls, options, dtype)
+def test_every_dtype(cls, dtype):
+    check_steps(*in_turn(plainest_and_fullest(cls), THOROUGH.index(cls) + REAL.index(dtype)).values, dtype)
 
 
 KEPT = {
@@ -102,24 +106,19 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("kept", "dtype"), WAYS, ids=str)
-def test_every_way_to_keep_numbers(cls, kept, dtype):
-    check_steps(cls, {"lr": 0.05, **KEPT[kept]}, dtype)
+@pytest.mark.parametrize("kept", KEPT)
+def test_every_way_to_keep_numbers(cls, kept):
+    dtypes = [dtype for name, dtype in WAYS if name == kept]
+    check_steps(cls, {"lr": 0.05, **KEPT[kept]}, in_turn(dtypes, THOROUGH.index(cls) + [*KEPT].index(kept)))
 
 
 def test_single_precision_states_of_double_parameters(cls):
     check_steps(cls, {"lr": 0.05, "state_dtype": torch.float32}, torch.float64)
 
 
-AROUND_WHICH = [
-    *((name, torch.float32) for name in AROUND),
-    *((name, dtype) for name in ("all",) for dtype in (torch.float64, torch.bfloat16)),
-]
-
-
-@pytest.mark.parametrize(("name", "dtype"), AROUND_WHICH, ids=str)
-def test_everything_around_a_formula(cls, name, dtype):
-    around = AROUND[name]
+@pytest.mark.parametrize("name", AROUND)
+def test_everything_around_a_formula(cls, name):
+    around, dtype = AROUND[name], in_turn(REAL, THOROUGH.index(cls)) if name == "all" else torch.float32
     if "weight_decay" in around and ("weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses):
         pytest.skip("it decays no weights, or in its own way")
     check_steps(cls, {"lr": 0.05, **around}, dtype)
@@ -131,14 +130,13 @@ def in_pieces(length, monkeypatch):
     monkeypatch.setattr(oracle, "PIECE", -(-length // 256) * 256)
 
 
-ENDS = (4096, 4096 + 127, 4096 + 128, 4096 + 129)
+ENDS = ((4096, 0), (4096 + 127, 1), (4096 + 128, 1), (4096 + 129, 0))
 """Where a block ends: full, or about its half, as elements of both halves share bytes."""
 
 
-@pytest.mark.parametrize("length", [256, 4096])
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
-def test_blocks_of_numbers_with_any_end(cls, state_dtype, length, monkeypatch):
-    in_pieces(length, monkeypatch)
+def test_blocks_of_numbers_with_any_end(cls, state_dtype, monkeypatch):
+    in_pieces(in_turn((256, 4096), THOROUGH.index(cls) + (state_dtype == "4bit")), monkeypatch)
     check_steps(cls, {"lr": 0.05, "state_dtype": state_dtype}, torch.float32, ENDS, finite)
 
 
@@ -150,17 +148,18 @@ def test_everything_at_once(cls, state_dtype):
 
 
 @pytest.mark.every
-@pytest.mark.parametrize("dtype", COMPLEX, ids=str)
-def test_complex_numbers_are_pairs_of_reals(cls, dtype):
-    check_steps(cls, {"lr": 0.05}, dtype)
+def test_complex_numbers_are_pairs_of_reals(cls):
+    check_steps(cls, {"lr": 0.05}, in_turn(COMPLEX, CATALOGUE.index(cls)))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("length", [1, 7, 1000])
-def test_any_number_of_threads_and_any_piece(cls, threads, length, monkeypatch):
+LENGTHS = (1, 7, 1000)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_any_number_of_threads_and_any_piece(cls, length, monkeypatch):
     monkeypatch.setattr(launch, "ALONE", 0)
     in_pieces(length, monkeypatch)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(in_turn((1, 2), THOROUGH.index(cls) + LENGTHS.index(length)))
     check_steps(cls, {"lr": 0.05}, torch.float32)
 
 

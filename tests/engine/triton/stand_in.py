@@ -65,12 +65,15 @@ class Utils:
 class Lowering:
     """Stands for the stages from Triton's code to the card's: what is new goes as far as LLVM's code, all else nowhere.
 
-    An operation is lowered by its name and types alone; one that moves elements about, by what it takes them from, too.
+    An operation on each element is lowered by its name and dtypes, whatever the tile; one that moves elements about, by
+    its shapes and by what it takes them from, too.
     """
 
+    on_each = re.compile(r"(?:arith|math)\.|tt\.(?:precise_|bitcast)")
     line = re.compile(r"^\s*(?:(%\w+)(?::\d+)? = )?\"?([a-z]+\.[\w.]+)(.*?)(?: loc\(.*)?$", re.MULTILINE)
     value = re.compile(r"%[\w#]+")
-    constant = re.compile(r"(?<=constant )[^:]*|dense<[^>]*>")
+    sizes = re.compile(r"(?<=tensor<)(?:\d+x)+")
+    constant = re.compile(r"^[^:]*(?=:)")
 
     def __init__(self, lower, lower_further):
         self.lower, self.lower_further = lower, lower_further
@@ -97,8 +100,14 @@ class Lowering:
         made_by = {}
         for made, operation, rest in self.line.findall(text):
             made_by[made] = operation
-            takes = self.value.findall(rest) if operation.startswith("tt.") else ()
-            yield operation, self.constant.sub("", self.value.sub("%", rest)), *(made_by.get(item) for item in takes)
+            said = self.value.sub("%", rest)
+            if operation == "arith.constant":
+                said = self.constant.sub("", said)
+            if self.on_each.match(operation):
+                yield operation, self.sizes.sub("", said)
+            else:
+                takes = self.value.findall(rest) if operation.startswith("tt.") else ()
+                yield operation, said, *(made_by.get(item) for item in takes)
 
 
 def stand_in(whole):
@@ -183,16 +192,20 @@ def fault(name, form):
 
 
 def jobs():
-    """List each optimizer that has kernels: one of each set of traits in all formats, others in one: their formulas."""
+    """List each optimizer that has kernels: in one format, its formula; one of each set of traits in two others too."""
     import torch
 
-    from tests.traits import one_of_each
+    from tests.traits import in_turn, one_of_each
     from thalweg.optimizer import registry
 
     kinds = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise", "matrix"))
     found = [cls for cls in registry.values() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]
-    thorough = one_of_each(found)
-    return [(cls.__name__, tuple(FORMATS) if cls in thorough else ("float32",)) for cls in found]
+    plain, *others = FORMATS
+    forms = {
+        cls: (in_turn(others, 2 * place), in_turn(others, 2 * place + 1))
+        for place, cls in enumerate(one_of_each(found))
+    }
+    return [(cls.__name__, (plain, *forms.get(cls, ()))) for cls in found]
 
 
 def try_one(job):

@@ -5,7 +5,7 @@ import torch
 
 import thalweg
 
-from ...traits import one_of_each
+from ...traits import in_turn, one_of_each
 from ..conftest import CATALOGUE, variants
 from ..llvm.test_bits import AROUND, COMPLEX, ENDS, KEPT, REAL, WAYS, any_bits, finite
 from ..oracle import step_and_check
@@ -13,8 +13,11 @@ from .conftest import DEVICE
 
 pytestmark = pytest.mark.usefixtures("_compiled_only")
 
-SIZES = (0, 7, 4099)
-"""None, fewer than a block has, and more than a tile has: the interpreter takes as long for few as for many."""
+PLACES = ((7, 0), (4099, 1), (7, 1), (0, 0))
+"""None, fewer than a block has, and more than a tile has, and where the first one is.
+
+The interpreter takes as long for few as for many.
+"""
 
 
 def memory(size, dtype, offset=0, values=any_bits):
@@ -27,9 +30,9 @@ def moved(tensor, offset):
     return room.copy_(tensor)
 
 
-def check_steps(cls, options, dtype, steps=3, sizes=SIZES, values=any_bits):
+def check_steps(cls, options, dtype, steps=3, places=PLACES, values=any_bits):
     """Step over everything that may lie in memory, two groups together, and compare each time."""
-    params = [torch.nn.Parameter(memory(size, dtype, offset, values)) for offset in (0, 1) for size in sizes]
+    params = [torch.nn.Parameter(memory(size, dtype, offset, values)) for size, offset in places]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375}]
     optimizer = cls(groups, **options, engine="triton")
     for step in range(steps):
@@ -69,15 +72,18 @@ def test_every_dtype(name, dtype):
 
 
 @pytest.mark.parametrize(("kept", "dtype"), WAYS, ids=str)
-@pytest.mark.parametrize("name", ["RMSProp", "Adagrad"])
-def test_every_way_to_keep_numbers(name, kept, dtype):
-    check_steps(getattr(thalweg, name), {"lr": 0.05, **KEPT[kept]}, dtype)
+def test_every_way_to_keep_numbers(kept, dtype):
+    cls = in_turn((thalweg.RMSProp, thalweg.Adagrad), WAYS.index((kept, dtype)))
+    check_steps(cls, {"lr": 0.05, **KEPT[kept]}, dtype)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
-def test_everything_around_a_formula(around, dtype):
-    check_steps(thalweg.RMSProp, {"lr": 0.05, **around}, dtype)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [*((name, torch.float32) for name in AROUND), *(("all", dtype) for dtype in (torch.float64, torch.bfloat16))],
+    ids=str,
+)
+def test_everything_around_a_formula(name, dtype):
+    check_steps(thalweg.RMSProp, {"lr": 0.05, **AROUND[name]}, dtype)
 
 
 def test_single_precision_states_of_double_parameters():
@@ -88,7 +94,7 @@ def test_single_precision_states_of_double_parameters():
 @pytest.mark.parametrize("around", [{}, {"max_tensor_norm": 0.5, "track": True}], ids=["alone", "with sums"])
 @pytest.mark.parametrize("state_dtype", ["8bit", "4bit"])
 def test_blocks_of_numbers_with_any_end(state_dtype, around):
-    check_steps(thalweg.Adam, {"state_dtype": state_dtype, **around}, torch.float32, sizes=ENDS, values=finite)
+    check_steps(thalweg.Adam, {"state_dtype": state_dtype, **around}, torch.float32, places=ENDS, values=finite)
 
 
 @pytest.mark.parametrize("name", [cls.__name__ for cls in THOROUGH])
@@ -98,7 +104,7 @@ def test_every_kind_of_optimizer_in_four_bits(name):
         {"lr": 0.05, "state_dtype": "4bit"},
         torch.float32,
         steps=2,
-        sizes=(4099,),
+        places=((4099, 0), (4099, 1)),
         values=finite,
     )
 

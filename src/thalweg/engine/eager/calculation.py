@@ -61,9 +61,12 @@ class Later:
 @cache
 def calculation_of(formula: Formula) -> Calculation | None:
     """Make the calculation of a formula that multiplies; None if it says what has no place in one."""
-    nodes = list(walk(*formula.outputs.values()))
-    is_of_bits = any(node.kind == "bits" or getattr(node, "how", "") == "block_peak" for node in nodes)
+    is_of_bits = any(map(_is_of_bits, walk(*formula.outputs.values())))
     return Calculation(formula) if formula.multiplies and not is_of_bits else None
+
+
+def _is_of_bits(node: Expr) -> bool:
+    return node.kind == "bits" or (isinstance(node, Reduction) and node.how == "block_peak")
 
 
 class Calculation:
