@@ -11,12 +11,13 @@ from torch import Tensor
 
 from ...state.averaged import put_back, put_in, taken
 from ..closure import ClosureOptimizer
+from .hooked import Hooked
 
 EVALUATE_OFTEN = (ClosureOptimizer, torch.optim.LBFGS)
 """They compare losses and gradients of one point, which two points would mix up."""
 
 
-class SAM:
+class SAM(Hooked):
     """Sharpness-aware minimization: step along the gradient at the worst point of a ball around the parameters.
 
     Foret et al. 2021, "Sharpness-aware minimization for efficiently improving generalization", algorithm 1, with the
@@ -44,13 +45,15 @@ class SAM:
                 f"{name} needs an optimizer that steps along one gradient, but got {type(optimizer).__name__}: pass "
                 f"{name}(thalweg.AdamW(model.parameters())), say"
             )
-        self.optimizer, self.rho, self.eps = optimizer, _checked(name, "rho", rho), _checked(name, "eps", eps)
-        # torch has not typed it.
-        self._hook = optimizer.register_step_pre_hook(self._with_two_points)
+        self.rho, self.eps = _checked(name, "rho", rho), _checked(name, "eps", eps)
+        self._put_on(optimizer)
 
     def remove(self) -> None:
         """Let the optimizer step along the gradient where it is again."""
-        self._hook.remove()
+        self._take_off()
+
+    def _hooks_on(self, optimizer: Any) -> tuple[Any, ...]:
+        return (optimizer.register_step_pre_hook(self._with_two_points),)
 
     def _with_two_points(self, optimizer: Any, arguments: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:
         """Give the step another closure."""
@@ -66,18 +69,18 @@ class SAM:
                 f"{owner} cannot step in backward with {name}, since the gradient of the first point would be stepped "
                 "along at once: take one of the two off, with remove()"
             )
-        return arguments[:1], {**keywords, "closure": partial(self._evaluate, closure)}
+        return arguments[:1], {**keywords, "closure": partial(self._evaluate, optimizer, closure)}
 
-    def _evaluate(self, closure: Callable[[], Any]) -> Any:
+    def _evaluate(self, optimizer: Any, closure: Callable[[], Any]) -> Any:
         """Leave the gradient of the second point behind; return the loss of the first."""
         loss = _run(closure)
-        params = [param for group in self.optimizer.param_groups for param in group["params"] if param.grad is not None]
+        params = [param for group in optimizer.param_groups for param in group["params"] if param.grad is not None]
         grads = [param.grad for param in params]
         if loss is None or not params:
             return loss
         _refuse_sparse(type(self).__name__, grads)
         with torch.no_grad():
-            points = {param: param + way for param, way in self._ways(params, grads).items()}
+            points = {param: param + way for param, way in self._ways(params, grads, _signs(optimizer)).items()}
             kept, first = taken(points), self._remembered(params)
         try:
             put_in(points)
@@ -88,11 +91,10 @@ class SAM:
             self._combine(params, first)
         return loss
 
-    def _ways(self, params: Sequence[Tensor], grads: Sequence[Any]) -> dict[Tensor, Tensor]:
+    def _ways(self, params: Sequence[Tensor], grads: Sequence[Any], signs: dict[Tensor, float]) -> dict[Tensor, Tensor]:
         """Say how far each parameter is from the worst point nearby."""
         scales = [self._scale(param) for param in params]
         length = _norm(grad * scale for grad, scale in zip(grads, scales, strict=True)) + self.eps
-        signs = _signs(self.optimizer)
         return {
             param: grad * scale * scale * (signs[param] * self.rho / length).to(grad)
             for param, grad, scale in zip(params, grads, scales, strict=True)
