@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...state.misfit import described
+from ...described import described
+from ...hyper import Range, checked_number
 from ...state.noted import GATHERED
 from .hooked import Hooked
 
@@ -34,11 +35,8 @@ class EMANesterov(Hooked):
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, lookahead: float = 0.3, decay: float = 0.99) -> None:
-        if not lookahead >= 0:
-            raise ValueError(f"EMANesterov needs lookahead at least 0, but got {lookahead!r}")
-        if not 0 <= decay < 1:
-            raise ValueError(f"EMANesterov needs decay in [0, 1), but got {decay!r}")
-        self.lookahead, self.decay = lookahead, decay
+        self.lookahead = checked_number("EMANesterov", "lookahead", lookahead, Range(0))
+        self.decay = checked_number("EMANesterov", "decay", decay, Range(0, 1, below=True))
         self.means: dict[Tensor, Tensor] = {}
         self.shares: dict[Tensor, float] = {}
         """How far ahead along its mean each parameter is."""

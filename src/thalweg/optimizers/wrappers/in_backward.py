@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...formula.around import EDGE
+from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
 from .hooked import Hooked
 from .low_rank import LowRank
@@ -56,8 +57,7 @@ class InBackward(Hooked):
         `with hooks.measuring(1.0): loss.backward(retain_graph=True)`, and then `loss.backward()`. It holds until
         `optimizer.step()`. Raises ValueError for a max_norm that is not above 0.
         """
-        if not max_norm > 0:
-            raise ValueError(f"measuring needs max_norm above 0, but got {max_norm!r}")
+        max_norm = checked_number("measuring", "max_norm", max_norm, Range(SMALLEST))
         self._squares, self._share = [], None
         try:
             yield
@@ -148,8 +148,8 @@ class _Hook:
             steps._step(optimizer, param)
         elif not self.has_stepped:
             raise RuntimeError(
-                f"{self.name} cannot step in backward, since neither it nor the model given to in_backward is there any "
-                "more: keep one of them as long as the parameters are trained"
+                f"{self.name} cannot step in backward, since neither it nor the model given to in_backward is there "
+                "any more: keep one of them as long as the parameters are trained"
             )
 
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from ...described import described
 from ...formula.spectra import failures
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters
 from ...state.interrupts import InterruptsWaiting
-from ...state.misfit import described
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
 from .low_rank_checkpoint import load, refuse_numbers

@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...hyper import Range, checked_number
 from ...state.averaged import put_back, put_in, taken
 from ..closure import ClosureOptimizer
 from .hooked import Hooked
+
+NOT_NEGATIVE = Range(0)
 
 EVALUATE_OFTEN = (ClosureOptimizer, torch.optim.LBFGS)
 """They compare losses and gradients of one point, which two points would mix up."""
@@ -45,7 +48,8 @@ class SAM(Hooked):
                 f"{name} needs an optimizer that steps along one gradient, but got {type(optimizer).__name__}: pass "
                 f"{name}(thalweg.AdamW(model.parameters())), say"
             )
-        self.rho, self.eps = _checked(name, "rho", rho), _checked(name, "eps", eps)
+        self.rho = checked_number(name, "rho", rho, NOT_NEGATIVE)
+        self.eps = checked_number(name, "eps", eps, NOT_NEGATIVE)
         self._put_on(optimizer)
 
     def remove(self) -> None:
@@ -125,7 +129,7 @@ class ASAM(SAM):
     def __init__(
         self, optimizer: torch.optim.Optimizer, rho: float = 0.5, eta: float = 0.01, eps: float = 1e-12
     ) -> None:
-        self.eta = _checked(type(self).__name__, "eta", eta)
+        self.eta = checked_number(type(self).__name__, "eta", eta, NOT_NEGATIVE)
         super().__init__(optimizer, rho, eps)
 
     def _scale(self, param: Tensor) -> Any:
@@ -145,7 +149,7 @@ class GSAM(SAM):
     def __init__(
         self, optimizer: torch.optim.Optimizer, rho: float = 0.05, alpha: float = 0.4, eps: float = 1e-12
     ) -> None:
-        self.alpha = _checked(type(self).__name__, "alpha", alpha)
+        self.alpha = checked_number(type(self).__name__, "alpha", alpha, NOT_NEGATIVE)
         super().__init__(optimizer, rho, eps)
 
     def _remembered(self, params: Sequence[Tensor]) -> list[Tensor]:
@@ -188,9 +192,3 @@ def _refuse_sparse(name: str, grads: Iterable[Tensor]) -> None:
     layout = next((grad.layout for grad in grads if grad.layout != torch.strided), None)
     if layout is not None:
         raise RuntimeError(f"{name} needs dense gradients, but got one of layout {layout}: make the layer dense")
-
-
-def _checked(owner: str, name: str, value: float) -> float:
-    if not value >= 0:
-        raise ValueError(f"{owner} needs {name} at least 0, but got {value!r}")
-    return float(value)
