@@ -165,3 +165,25 @@ def test_a_class_may_be_made_where_there_is_no_module():
     space = {"__name__": "nowhere", "Optimizer": optim.Optimizer, "NonNegative": NonNegative}
     exec("class Mine(Optimizer):\n    lr: NonNegative = 0.5\n\n    def update(self, param, grad): return param", space)
     assert space["Mine"].options["lr"].default == 0.5
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda p: optim.Adam(p, lr=[0.1] * 999), f"Adam needs lr to be a number, but got list [{'0.1, ' * 15}0.1,..."),
+        (lambda p: optim.Adam(p, lr=10**5000), "Invalid learning rate: something of type int, but Adam needs lr at"),
+        (
+            lambda p: optim.Adam(p, betas=torch.ones(50)),
+            "Adam needs betas to be two numbers, but got a tensor of shape (50,) (torch.float32, on cpu)",
+        ),
+        (lambda p: optim.Adam([p]), "optimizer can only optimize Tensors, but item 0 of group 0 is list [Parameter"),
+        (lambda p: optim.SAM(optim.Adam(p), rho="x"), "SAM needs rho to be a number, but got str 'x'"),
+        (lambda p: optim.EMANesterov(optim.Adam(p), None), "EMANesterov needs lookahead to be a number, but got None"),
+        (lambda p: optim.QKClip(optim.Adam(p), {}, alpha=[1]), "QKClip needs alpha to be a number, but got list [1]"),
+    ],
+)
+def test_whatever_was_got_the_sentence_stays_one(make, sentence):
+    with pytest.raises((TypeError, ValueError), match=f"^{re.escape(sentence)}") as raised:
+        make([torch.nn.Parameter(torch.ones(9, 9))])
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 200

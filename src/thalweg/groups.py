@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from .arguments import spelled
+from .described import described
 from .state.keeping import fault as format_fault
 from .state.names import name_of
 
@@ -181,7 +182,7 @@ def _check_parameters(optimizer: Optimizer, group: dict[str, Any], index: int) -
 def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exception], str, str] | None:
     """Say what is wrong with a parameter: the error's type, the rule, and what was got."""
     if not isinstance(param, Tensor):
-        return TypeError, "optimizer can only optimize Tensors", f"is {type(param).__name__} {param!r}"
+        return TypeError, "optimizer can only optimize Tensors", f"is {described(param)}"
     if not (param.is_floating_point() or param.is_complex()):
         return TypeError, "optimizer can only optimize floating point or complex Tensors", f"is {param.dtype}"
     if not (differentiable or param.is_leaf or param.retains_grad):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .annotations import evaluated
+from .described import described, shown
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes
 from .ranges import SMALLEST as SMALLEST
@@ -91,37 +92,37 @@ class Option:
             return value
         if isinstance(self.rule, OneOf) and not is_among(value, self.rule.values):
             raise ValueError(
-                f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {value!r}"
+                f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {shown(value)}"
             )
         if isinstance(self.rule, Range):
             if type(value) is float and type(self.rule) is Range and value in self.rule:
                 return value
             words = TORCH_WORDS.get(self.name, self.name + " value: {value}")
-            return _number(value, self.rule, self.name, words.format(value=_plain(value)), owner, where)
+            return _number(value, self.rule, self.name, words.format(value=shown(_plain(value))), owner, where)
         if isinstance(self.rule, Several):
             return self._several(value, self.rule, owner, where)
         if isinstance(self.rule, Threes | Patterns):
             return self.rule.checked(value, self.name, owner, where)
         if isinstance(self.rule, Fixed) and value != self.rule.value:
             raise ValueError(
-                f"{owner} always has {self.name}={self.rule.value}{where}, but got {value!r}: leave it out"
+                f"{owner} always has {self.name}={self.rule.value}{where}, but got {shown(value)}: leave it out"
             )
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
-            raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {value!r}")
+            raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {shown(value)}")
         return value
 
     def _several(self, value: Any, several: Several, owner: str, where: str) -> tuple[Any, ...]:
         if not isinstance(value, tuple | list | Tensor) or len(value) != len(several.ranges):
-            raise TypeError(f"{owner} needs {self.name} to be {several.words}{where}, but got {value!r}")
+            raise TypeError(f"{owner} needs {self.name} to be {several.words}{where}, but got {shown(value)}")
         words = TORCH_WORDS.get(self.name, self.name + " values: {both}")
-        shown = [_plain(item) for item in value]
-        both = ", ".join(map(str, shown))
+        plain = [_plain(item) for item in value]
+        both = ", ".join(map(shown, plain))
         numbers = tuple(
             _number(
                 value[index],
                 allowed,
                 f"{self.name}[{index}]",
-                words.format(index=index, value=shown[index], both=both),
+                words.format(index=index, value=shown(plain[index]), both=both),
                 owner,
                 where,
             )
@@ -156,12 +157,22 @@ def _number(value: Any, allowed: Range, name: str, got: str, owner: str, where: 
         _check_tensor(value, allowed, name, got, owner, where)
         return value
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {value!r}")
+        raise TypeError(f"{owner} needs {name} to be a number{where}, but got {type(value).__name__} {shown(value)}")
     if not _is_within(value, allowed):
         raise ValueError(f"Invalid {got}{where}, but {owner} needs {name} {allowed}")
     if isinstance(allowed, Whole):
         return value if isinstance(value, int) else int(float(value))
     return value if isinstance(value, int) else float(value)
+
+
+def checked_number(owner: str, name: str, value: Any, allowed: Range) -> float:
+    """Return a number that is no option of a group; raises TypeError for none, ValueError for one out of range."""
+    value = _plain(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{owner} needs {name} to be a number, but got {described(value)}")
+    if not _is_within(value, allowed):
+        raise ValueError(f"{owner} needs {name} {allowed}, but got {shown(value)}")
+    return float(value)
 
 
 def _is_within(value: Any, allowed: Range) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+from .described import shown
+
 
 @dataclass(frozen=True)
 class Threes:
@@ -24,7 +26,7 @@ class Threes:
         if not (are_threes and all(isinstance(number, Real) and not isinstance(number, bool) for number in numbers)):
             raise TypeError(
                 f"{owner} needs {name} to be three numbers, a list of threes, or one of "
-                f"{', '.join(map(repr, self.names))}{where}, but got {value!r}"
+                f"{', '.join(map(repr, self.names))}{where}, but got {shown(value)}"
             )
         return tuple(number if isinstance(number, int) else float(number) for number in numbers)
 
@@ -37,6 +39,7 @@ class Patterns:
         """Return the names; raises TypeError for anything else."""
         if not isinstance(value, tuple | list) or not all(isinstance(item, str) for item in value):
             raise TypeError(
-                f"{owner} needs {name} to be a list of names, in which * stands for anything{where}, but got {value!r}"
+                f"{owner} needs {name} to be a list of names, in which * stands for anything{where}, but got "
+                f"{shown(value)}"
             )
         return tuple(value)

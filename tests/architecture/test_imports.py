@@ -15,15 +15,16 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 MAY_IMPORT = {
     "annotations": set(),
+    "described": set(),
     "formula": {"annotations"},
     "distributed": {"formula"},
-    "state": {"formula", "distributed"},
-    "engine": {"formula", "distributed", "state"},
-    "lists": set(),
+    "state": {"described", "formula", "distributed"},
+    "engine": {"described", "formula", "distributed", "state"},
+    "lists": {"described"},
     "ranges": set(),
-    "hyper": {"annotations", "lists", "ranges"},
+    "hyper": {"annotations", "described", "lists", "ranges"},
     "arguments": {"hyper"},
-    "groups": {"state", "hyper", "arguments"},
+    "groups": {"described", "state", "hyper", "arguments"},
     "definition": {"formula", "state", "hyper", "arguments", "groups"},
     "inside_update": set(),
     "traits": set(),
@@ -48,13 +49,14 @@ MAY_IMPORT = {
     "two_points": {"state", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
-    "wrappers": {"formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
-    "closure": {"formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
+    "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
+    "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
-    "names": {"arguments", "optimizer", "optimizers", "wrappers", "closure"},
+    "names": {"arguments", "described", "optimizer", "optimizers", "wrappers", "closure"},
     "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},
     "tools": {
         "__init__",
+        "described",
         "formula",
         "state",
         "engine",
@@ -67,13 +69,13 @@ MAY_IMPORT = {
     },
     "__main__": {"tools"},
 }
-"""Each part, and the other parts that it may know of. Beside `optimizer`: `hyper` says what a number may be, `lists`
-what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits` what a class says of
-itself, `presentation` how an optimizer prints, `definition` what becomes of what a class defines, `written_for_torch`
-what classes keep that were written for torch.optim, and `uncompiled` what torch.compile leaves alone. A rule knows no
-state and no engine; a closure method is none: it says itself what a saved run must be like, and multiplies vectors by
-the engine's compiled rows. A wrapper is none either: it puts other numbers into parameters for a while, as `state`
-does."""
+"""Each part, and the other parts that it may know of. Beside `optimizer`: `described` says what was got, `hyper` what a
+number may be, `lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits`
+what a class says of itself, `presentation` how an optimizer prints, `definition` what becomes of what a class defines,
+`written_for_torch` what classes keep that were written for torch.optim, and `uncompiled` what torch.compile leaves
+alone. A rule knows no state and no engine; a closure method is none: it says itself what a saved run must be like, and
+multiplies vectors by the engine's compiled rows. A wrapper is none either: it puts other numbers into parameters for a
+while, as `state` does."""
 
 ROOMS = {
     "commit": set(),

@@ -130,6 +130,8 @@ def test_nobody_is_at_home(monkeypatch):
         ("linux", {"THALWEG_CACHE": ""}, "/home/me/.cache/thalweg"),
         ("linux", {}, "/home/me/.cache/thalweg"),
         ("linux", {"XDG_CACHE_HOME": "/xdg"}, "/xdg/thalweg"),
+        ("linux", {"XDG_CACHE_HOME": "xdg"}, "/home/me/.cache/thalweg"),
+        ("linux", {"THALWEG_CACHE": "here"}, f"{Path.cwd()}/here"),
         ("darwin", {}, "/home/me/Library/Caches/thalweg"),
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/thalweg"),
         ("win32", {}, "/home/me/AppData/Local/thalweg"),

@@ -70,6 +70,7 @@ def test_a_name_that_means_the_same_to_all_is_one():
     assert (
         find("CAME_8BIT").name == find("came_8bit").name == find("OneTrainer.came_8bit").name == "onetrainer.CAME_8BIT"
     )
+    assert find("thalweg.adamW") == find("AdamW")
     assert find("lookahead_adamw").options == {"weight_decay": 0.0, "lookahead": 6, "lookahead_alpha": 0.5}
 
 
@@ -88,6 +89,8 @@ def test_a_name_that_means_the_same_to_all_is_one():
             "adamw_torch_xla",
             "transformers.adamw_torch_xla cannot be had here: it needs a TPU and torch_xla: take adamw",
         ),
+        ("thalweg.Adm", "thalweg has no optimizer 'Adm': did you mean Adam?"),
+        ("x" * 9999, f"there is no optimizer '{'x' * 79}...: 'thalweg list --names' shows all"),
         ("LION_PRODIGY_ADV", "onetrainer.LION_PRODIGY_ADV cannot be had here: older versions had it"),
     ],
 )
@@ -117,6 +120,16 @@ def test_a_whole_model_tells_muon_what_is_its_own():
     theirs = {name: group["use_muon"] for group in made.param_groups for name in group["param_names"]}
     assert [name for name, is_matrix in theirs.items() if is_matrix] == ["1.weight"]
     assert {name for name, decay in decays.items() if decay} == {"0.weight", "1.weight", "3.weight"}
+
+
+def test_a_library_that_is_not_known_is_told_with_those_that_are():
+    with pytest.raises(ValueError, match=r"^there is no library 'trl' whose names are known: choose one of "):
+        find("adam", first="trl")
+
+
+def test_a_rank_that_is_no_number_is_refused_as_any_option():
+    with pytest.raises(TypeError, match=r"^GaLore needs rank to be a number in parameter group 0, but got str '2'"):
+        thalweg.create("galore_adamw", nn.Linear(4, 4), rank="2")
 
 
 def test_what_steps_in_backward_needs_the_model():

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from ..described import shown
 from ..optimizer import Optimizer, registry
 from ..optimizers.closure import closure_methods
 from .row import Row
 from .table import OF_LIBRARY
+
+OURS = "thalweg."
+"""What may stand before a name of this library's own."""
 
 LIKELY, POSSIBLE = 0.8, 0.6
 """How alike names must be for several of them to be suggested, and for one."""
@@ -44,19 +48,25 @@ def find(name: str, first: str | None = None) -> Meaning:
     """Find what a name means; capitals count only where names differ by nothing else.
 
     A class of this library comes before other libraries' names; `first` is a library whose names come before these.
-    With a library before it, as in `timm.cadamw`, a name is that library's alone.
+    With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone.
 
     Raises ValueError for a name that nobody has, with the nearest ones; for one that stands for different things in
     different libraries; and for one that cannot be had here, with the reason and what to do.
     """
     if not isinstance(name, str):
         raise TypeError(f"an optimizer's name is a str, but got {type(name).__name__}: pass it first, as in 'AdamW'")
+    if first is not None and first not in OF_LIBRARY:
+        known = ", ".join(OF_LIBRARY)
+        raise ValueError(f"there is no library {shown(first)} whose names are known: choose one of {known}")
     row = _of_its_library(name) or (_named(name, OF_LIBRARY[first]) if first else None)
     if row is not None:
         return _meaning(row)
-    own = spelled(name, ours())
+    bare = name[len(OURS) :] if name.casefold().startswith(OURS) else name
+    own = spelled(bare, ours())
     if own is not None:
         return Meaning(own, ours()[own])
+    if bare is not name:
+        raise ValueError(f"thalweg has no optimizer {shown(bare)}: {_nearest(bare, ours())}")
     return _meaning(_agreed(name, _of_any_library(name)))
 
 
@@ -83,7 +93,7 @@ def _of_its_library(name: str) -> Row | None:
             bare = name[len(library) + 1 :]
             found = _named(bare, rows)
             if found is None:
-                raise ValueError(f"{library} has no optimizer {bare!r}: {_nearest(bare, rows)}")
+                raise ValueError(f"{library} has no optimizer {shown(bare)}: {_nearest(bare, rows)}")
             return found
     return None
 
@@ -100,7 +110,7 @@ def spelled(name: str, known: Mapping[str, Any]) -> str | None:
     """
     alike = [name] if name in known else [other for other in known if other.casefold() == name.casefold()]
     if any(_defaults(known[other]) != _defaults(known[alike[0]]) for other in alike):
-        raise ValueError(f"{name!r} may be {' or '.join(alike)}: write the one you mean exactly so")
+        raise ValueError(f"{shown(name)} may be {' or '.join(alike)}: write the one you mean exactly so")
     return alike[0] if alike else None
 
 
@@ -117,11 +127,11 @@ def _of_any_library(name: str) -> list[Row]:
 def _agreed(name: str, rows: list[Row]) -> Row:
     """Return what all rows of a name say; raises ValueError where they say different things, or there are none."""
     if not rows:
-        raise ValueError(f"there is no optimizer {name!r}: {_nearest(name, [*ours(), *elsewhere()])}")
+        raise ValueError(f"there is no optimizer {shown(name)}: {_nearest(name, [*ours(), *elsewhere()])}")
     first = rows[0]
     if any((row.kind, row.around, row.options) != (first.kind, first.around, first.options) for row in rows):
-        spelled = " or ".join(row.spelling for row in rows)
-        raise ValueError(f"{name!r} means different things in different libraries: write {spelled}")
+        each = " or ".join(row.spelling for row in rows)
+        raise ValueError(f"{name!r} means different things in different libraries: write {each}")
     return first
 
 

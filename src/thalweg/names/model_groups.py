@@ -27,9 +27,11 @@ def groups_of(model: nn.Module, meaning: Meaning, options: Mapping[str, Any]) ->
     undecayed = {name: 0.0 for name in DECAYS if meaning.takes(name)}
     unmatched = {name: value for name, value in ELEMENTWISE.items() if meaning.takes(name)}
     tables = _embeddings(model) if unmatched else set()
+    rank = options.get("rank")
+    side = rank if isinstance(rank, int) else 0
     narrow = [item for item in named if item[1].dim() < 2]
     wide = [item for item in named if item[1].dim() >= 2]
-    apart = [item for item in wide if item[1] in tables or min(item[1].shape) < (options.get("rank") or 0)]
+    apart = [item for item in wide if item[1] in tables or min(item[1].shape) < side]
     others = [item for item in wide if not any(item is other for other in apart)]
     cut: list[tuple[list[Any], dict[str, Any]]] = [(others, {}), (apart, unmatched), (narrow, undecayed)]
     return [{"params": params, **more} for params, more in cut if params] if undecayed else named

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
+from ..described import described
 from ..distributed.local_parameter import LocalParameter
 from ..distributed.shards import is_sharded
 from ..formula.rule import Rule
@@ -20,7 +21,6 @@ from .keeping import fault as format_fault
 from .layout import whole
 from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
 from .matching import Match, match
-from .misfit import described
 from .names import named
 from .sharded import faults, whole_states
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..described import described
 from ..formula.around import AROUND
 from ..formula.facts import known
 from ..formula.rule import Rule, observed
@@ -17,7 +18,7 @@ from .blocks import SCALE
 from .initial import counted, number, scalar_dtype
 from .keeping import BESIDE, draws
 from .layout import why_not_read
-from .misfit import described, misfits
+from .misfit import misfits
 from .noted import GATHERED
 
 
@@ -112,7 +113,7 @@ def group_faults(optimizer: Any, index: int, group: Mapping[str, Any]) -> dict[s
     for name, option in owner.options.items():
         if name in group:
             value = option.settled(as_meant(group[name]))
-            found[name] = _said(value, option.check, value, owner.__name__, where)
+            found[name] = _said(option.check, value, owner.__name__, where)
     for name in owner.learned:
         if name in group and not _is_number(group[name]):
             found[name] = [f"group {index} needs its {name} to be a number, but got {described(group[name])}"]
@@ -139,16 +140,15 @@ def as_meant(value: Any) -> Any:
 
 def together(optimizer: Any, index: int, group: Mapping[str, Any]) -> list[str]:
     """Say which options of a group, each fine by itself, do not go together."""
-    return _said(None, type(optimizer).check, group, f" in group {index}")
+    return _said(type(optimizer).check, group, f" in group {index}")
 
 
-def _said(value: Any, check: Any, *arguments: Any) -> list[str]:
-    """Return the sentence of an error about a value, if there is one; a tensor or list would take many lines."""
+def _said(check: Any, *arguments: Any) -> list[str]:
+    """Return the sentence of an error, if there is one."""
     try:
         check(*arguments)
     except Exception as error:
-        words = str(error) if value is None else str(error).replace(repr(value), described(value))
-        return [" ".join(words.split())]
+        return [" ".join(str(error).split())]
     return []
 
 

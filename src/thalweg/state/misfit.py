@@ -8,15 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..described import described
 from ..formula.places import FACTORS
 from ..formula.rule import Rule
 from .blocks import SCALE
 from .formats import Format, Part
 from .keeping import formats
 from .layout import why_not_written
-
-MOST = 40
-"""Characters that are shown of a value."""
 
 
 def misfits(rule: Rule, param: Tensor, group: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[str]:
@@ -74,12 +72,3 @@ def _kind_missed(value: Tensor, form: Format, part: Part, param: Tensor) -> str 
         return None if value.is_complex() else "complex numbers"
     is_computed = value.is_floating_point() and value.dtype.itemsize > 1
     return None if is_computed else "floating-point numbers of 16 bits or more"
-
-
-def described(value: Any) -> str:
-    """Say what a value is, in a few words."""
-    if isinstance(value, Tensor):
-        where = "" if value.layout == torch.strided else f", {value.layout}"
-        return f"a tensor of shape {tuple(value.shape)} ({value.dtype}{where}, on {value.device})"
-    words = " ".join(repr(value).split())
-    return f"{type(value).__name__} {words if len(words) <= MOST else words[:MOST] + '...'}"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from .misfit import described
+from ..described import described
 
 SMALLEST = 5e-324
 """The least number above zero."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from .misfit import described
+from ..described import described
 
 WANTED = "it must have the keys 'state' and 'param_groups': pass what optimizer.state_dict() returned"
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import described
 from ...formula.facts import FACTS, Known, known, size_name
 from ...state.keeping import CODED
 from ...state.layout import why_not_read, why_not_written
-from ...state.misfit import described
 from ...state.names import name_in
 
 

@@ -15,12 +15,15 @@ MAGIC = b"thalweg kernel 2\n"
 def directory() -> Path:
     """Where compiled code is kept: THALWEG_CACHE, or the platform's place for caches."""
     if os.environ.get("THALWEG_CACHE"):
-        return Path(os.environ["THALWEG_CACHE"]).expanduser()
+        # Triton reads its sources again, from wherever the process has gone meanwhile.
+        return Path(os.environ["THALWEG_CACHE"]).expanduser().absolute()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "thalweg"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "thalweg"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # A relative one is to be ignored, says freedesktop.org's base directory specification.
+    return (named if named.is_absolute() else Path.home() / ".cache") / "thalweg"
 
 
 def remembered(key: str, make: Callable[[], bytes]) -> bytes:

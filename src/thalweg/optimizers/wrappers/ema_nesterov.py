@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...state.misfit import described
+from ...described import described
+from ...hyper import Range, checked_number
 from ...state.noted import GATHERED
+from .hooked import Hooked
 
 KEYS = {"means", "shares", "largest", "is_ahead"}
 """What a saved state has."""
 
 
-class EMANesterov:
+class EMANesterov(Hooked):
     """Around any optimizer: gradients are taken, and steps begin, some way ahead along the mean of past steps.
 
     Yau et al. 2026, "EMA-Nesterov", https://arxiv.org/abs/2605.25395: x' = A(x + beta m), then m is a running mean of
@@ -33,11 +35,8 @@ class EMANesterov:
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, lookahead: float = 0.3, decay: float = 0.99) -> None:
-        if not lookahead >= 0:
-            raise ValueError(f"EMANesterov needs lookahead at least 0, but got {lookahead!r}")
-        if not 0 <= decay < 1:
-            raise ValueError(f"EMANesterov needs decay in [0, 1), but got {decay!r}")
-        self.optimizer, self.lookahead, self.decay = optimizer, lookahead, decay
+        self.lookahead = checked_number("EMANesterov", "lookahead", lookahead, Range(0))
+        self.decay = checked_number("EMANesterov", "decay", decay, Range(0, 1, below=True))
         self.means: dict[Tensor, Tensor] = {}
         self.shares: dict[Tensor, float] = {}
         """How far ahead along its mean each parameter is."""
@@ -46,16 +45,15 @@ class EMANesterov:
         self.is_ahead = True
         self._moving: dict[Tensor, Tensor] = {}
         self._skipped = 0.0
-        self._hooks = (
-            optimizer.register_step_pre_hook(self._leave),
-            optimizer.register_step_post_hook(self._arrive),
-        )
+        self._put_on(optimizer)
 
     def remove(self) -> None:
         """Put the weights themselves in place, and take the hooks off."""
         self.eval()
-        for hook in self._hooks:
-            hook.remove()
+        self._take_off()
+
+    def _hooks_on(self, optimizer: Any) -> tuple[Any, ...]:
+        return optimizer.register_step_pre_hook(self._leave), optimizer.register_step_post_hook(self._arrive)
 
     def eval(self) -> None:
         """Put the weights themselves in place: what is to be validated, and saved."""
@@ -69,7 +67,7 @@ class EMANesterov:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is kept, by the places of parameters, ready for torch.save."""
-        places = {param: place for place, param in enumerate(self._params())}
+        places = {param: place for place, param in enumerate(_params(self.optimizer))}
         means = {places[param]: mean for param, mean in self.means.items() if param in places}
         shares = {places[param]: share for param, share in self.shares.items() if param in places}
         return {"means": means, "shares": shares, "largest": list(self.largest), "is_ahead": self.is_ahead}
@@ -79,7 +77,8 @@ class EMANesterov:
 
         Raises ValueError, and changes nothing, if a mean does not fit its parameter.
         """
-        params, fault = self._params(), next(_faults(state_dict, self._params()), None)
+        params = _params(self.optimizer)
+        fault = next(_faults(state_dict, params), None)
         if fault:
             raise ValueError(f"EMANesterov needs {fault}: load what was saved with these parameters")
         means = {params[place]: mean.detach().to(params[place]).clone() for place, mean in state_dict["means"].items()}
@@ -87,55 +86,71 @@ class EMANesterov:
         self.means, self.largest = means, [float(rate) for rate in state_dict["largest"]]
         self.is_ahead = state_dict["is_ahead"]
 
-    def _params(self) -> list[Tensor]:
-        return [param for group in self.optimizer.param_groups for param in group["params"]]
-
     @torch.no_grad()
     def _go(self, way: float, is_due: bool) -> None:
-        for param in self._params() if is_due else []:
+        for param in _params(self.optimizer) if is_due else []:
             if self.shares.get(param):
                 param.add_(self.means[param], alpha=way * self.shares[param])
 
     @torch.no_grad()
-    def _leave(self, *_: Any) -> None:
+    def _leave(self, optimizer: Any, *_: Any) -> None:
         """Take where the weights are out of the means, before they move."""
         if not self.is_ahead:
             raise RuntimeError("EMANesterov cannot step from the weights themselves: call train() after eval()")
-        self._moving, self._skipped = {}, self._count_skipped()
-        for param in self._params():
-            if param.grad is not None:
-                mean = self.means.get(param)
-                here = param if mean is None else param - self.shares[param] * mean
-                old = torch.zeros_like(param) if mean is None else self.decay * mean
-                self._moving[param] = old.sub_(here, alpha=1 - self.decay)
+        if getattr(optimizer, "_in_backward", False):
+            raise ValueError(
+                f"{type(optimizer).__name__} cannot step in backward with EMANesterov, since parameters have moved "
+                "before it sees the step: take one of the two off, with remove()"
+            )
+        self._skipped = _count_skipped(optimizer)
+        # Which of them have gradients is known after the step: a closure makes them within it.
+        self._moving = {param: self._without(param) for param in _params(optimizer)}
 
-    def _count_skipped(self) -> float:
-        """Count the steps that were left out for gradients that are not finite."""
-        asks = any(group.get("skip_nonfinite") for group in self.optimizer.param_groups)
-        return float(getattr(self.optimizer, "metrics", {}).get("skipped", 0)) if asks else 0.0
+    def _without(self, param: Tensor) -> Tensor:
+        """Give the next mean of a parameter, but for where it will be."""
+        mean = self.means.get(param)
+        if mean is None:
+            return param * (self.decay - 1)
+        return (self.decay * mean).sub_(param - self.shares[param] * mean, alpha=1 - self.decay)
 
-    def _is_left_out(self) -> bool:
+    def _is_left_out(self, optimizer: Any) -> bool:
         """Tell if gradients were only gathered, or were not finite, as a scaler may have found, too."""
-        is_gathering = any(group.get(GATHERED) for group in self.optimizer.param_groups)
-        return is_gathering or self._count_skipped() > self._skipped or bool(getattr(self.optimizer, "found_inf", 0))
+        is_gathering = any(group.get(GATHERED) for group in optimizer.param_groups)
+        return is_gathering or _count_skipped(optimizer) > self._skipped or bool(getattr(optimizer, "found_inf", 0))
 
     @torch.no_grad()
-    def _arrive(self, *_: Any) -> None:
+    def _arrive(self, optimizer: Any, *_: Any) -> None:
         """Take where they are now into the means, and go ahead; where the step was left out, all stays."""
-        if self._is_left_out():
-            self._moving = {}
+        moving, self._moving = self._moving, {}
+        if self._is_left_out(optimizer):
             return
-        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        groups = optimizer.param_groups
+        rates = [float(group["lr"]) for group in groups]
         known = [*self.largest, *rates[len(self.largest) :]]
-        self.largest = [max(pair) for pair in zip(known, rates, strict=True)]
-        for group, rate, most in zip(self.optimizer.param_groups, rates, self.largest, strict=True):
+        self.largest = [max(pair) for pair in zip(known, rates, strict=False)]
+        self._forget_all_but(moving)
+        for group, rate, most in zip(groups, rates, self.largest, strict=True):
             share = self.lookahead * rate / most if most else 0.0
             for param in group["params"]:
-                if param in self._moving:
-                    self.means[param] = self._moving[param].add_(param, alpha=1 - self.decay)
+                if param.grad is not None:
+                    self.means[param] = moving[param].add_(param, alpha=1 - self.decay)
                     self.shares[param] = share
                     param.add_(self.means[param], alpha=share)
-        self._moving = {}
+
+    def _forget_all_but(self, params: Mapping[Tensor, Any]) -> None:
+        """Keep nothing of parameters that the optimizer no longer has."""
+        for param in self.means.keys() - params.keys():
+            del self.means[param], self.shares[param]
+
+
+def _params(optimizer: Any) -> list[Tensor]:
+    return [param for group in optimizer.param_groups for param in group["params"]]
+
+
+def _count_skipped(optimizer: Any) -> float:
+    """Count the steps that were left out for gradients that are not finite."""
+    asks = any(group.get("skip_nonfinite") for group in optimizer.param_groups)
+    return float(getattr(optimizer, "metrics", {}).get("skipped", 0)) if asks else 0.0
 
 
 def _faults(saved: Any, params: Sequence[Tensor]) -> Iterator[str]:

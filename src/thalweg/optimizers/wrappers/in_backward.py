@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+import operator
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ...formula.around import EDGE
+from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
+from .hooked import Hooked
 from .low_rank import LowRank
 
 Steps = Optimizer | LowRank
@@ -26,18 +30,23 @@ WHOLE = {
 """The options that need all gradients at once, and why."""
 
 
-class InBackward:
+class InBackward(Hooked):
     """The hooks on a model's parameters; `remove()` takes them off, and `optimizer.step()` steps again."""
 
-    def __init__(self, optimizer: Steps) -> None:
-        self.optimizer: Any = optimizer
+    def __init__(self, model: nn.Module, optimizer: Steps) -> None:
         self.handles: dict[Tensor, Any] = {}
-        self._look_again()
-        self._catching_up = optimizer.register_step_post_hook(self._catch_up)
         self._has_begun = False
         self._squares: list[Tensor] | None = None
         self._share: Tensor | None = None
+        self._put_on(optimizer)
         optimizer._in_backward = True
+        self._model = weakref.ref(model)
+        model.__dict__.setdefault("_in_backward", _Kept()).append(self)
+
+    def _hooks_on(self, optimizer: Any) -> tuple[Any, ...]:
+        self._hook = _Hook(self, optimizer)
+        self._look_again(optimizer)
+        return (optimizer.register_step_post_hook(self._catch_up),)
 
     @contextmanager
     def measuring(self, max_norm: float) -> Iterator[None]:
@@ -48,8 +57,7 @@ class InBackward:
         `with hooks.measuring(1.0): loss.backward(retain_graph=True)`, and then `loss.backward()`. It holds until
         `optimizer.step()`. Raises ValueError for a max_norm that is not above 0.
         """
-        if not max_norm > 0:
-            raise ValueError(f"measuring needs max_norm above 0, but got {max_norm!r}")
+        max_norm = checked_number("measuring", "max_norm", max_norm, Range(SMALLEST))
         self._squares, self._share = [], None
         try:
             yield
@@ -62,30 +70,43 @@ class InBackward:
 
     def remove(self) -> None:
         """Take the hooks off."""
-        for handle in (*self.handles.values(), self._catching_up):
+        for handle in self.handles.values():
             handle.remove()
+        self.handles.clear()
+        self._take_off()
         self.optimizer._in_backward = False
+        model = self._model()
+        if model is not None:
+            model.__dict__["_in_backward"].remove(self)
 
-    def _look_again(self) -> None:
+    def __reduce__(self) -> Any:
+        # What steps each parameter is made anew, for a copy of the model.
+        return InBackward, (self._model(), self.optimizer)
+
+    def _look_again(self, optimizer: Any) -> None:
         """Make an optimizer of each parameter, and hook those that have gradients and no hook yet."""
-        optimizer = self.optimizer
         _refuse_options(optimizer, optimizer.param_groups)
         self.groups, self.state = optimizer.param_groups, optimizer.state
         pairs = list(_all(optimizer))
-        self.each = {param: optimizer.only(group, param, index) for index, (group, param) in enumerate(pairs)}
+        self.each = {param: _only(optimizer, group, param, index) for index, (group, param) in enumerate(pairs)}
         self.group_of = {param: (group,) for group, param in pairs}
+        for param in self.handles.keys() - self.each.keys():
+            self.handles.pop(param).remove()
         for _, param in pairs:
             if param.requires_grad and param not in self.handles:
                 # torch has not typed it.
-                self.handles[param] = param.register_post_accumulate_grad_hook(self._step)  # type: ignore[no-untyped-call]
+                self.handles[param] = param.register_post_accumulate_grad_hook(self._hook)  # type: ignore[no-untyped-call]
 
-    def _step(self, param: Tensor) -> None:
+    def _step(self, optimizer: Any, param: Tensor) -> None:
         # A loaded checkpoint brings other groups and states.
-        if self.optimizer.param_groups is not self.groups or self.optimizer.state is not self.state:
-            self._look_again()
-        _refuse_options(self.optimizer, self.group_of[param])
+        if optimizer.param_groups is not self.groups or optimizer.state is not self.state:
+            self._look_again(optimizer)
+        # And a group may have been taken away: then the gradient is somebody else's.
+        if not any(group is own for own in self.group_of.get(param, ()) for group in optimizer.param_groups):
+            return
+        _refuse_options(optimizer, self.group_of[param])
         if not self._has_begun:
-            _refuse_replicas(self.optimizer)
+            _refuse_replicas(optimizer)
             self._has_begun = True
         if self._squares is not None:
             self._squares.append(_square(param.grad))
@@ -95,14 +116,53 @@ class InBackward:
             _step_alone(self.each[param])
         param.grad = None
 
-    def _catch_up(self, *_: Any) -> None:
+    def _catch_up(self, optimizer: Any, *_: Any) -> None:
         """Let parameters that were added, or unfrozen, be as the others from here: `step()` has just stepped them."""
         self._share = None
-        late = [param for _, param in _all(self.optimizer) if param.requires_grad and param not in self.handles]
-        if late:
-            self._look_again()
+        params = [param for _, param in _all(optimizer)]
+        late = [param for param in params if param.requires_grad and param not in self.handles]
+        if late or not _are_same(params, list(self.each)):
+            self._look_again(optimizer)
         for param in late:
             param.grad = None
+
+
+class _Kept(list[InBackward]):
+    """What steps a model in backward, and is there as long as the model; copies of the model are stepped by nobody."""
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
+
+
+class _Hook:
+    """Steps a parameter as long as somebody has its model or the optimizer: it keeps neither alive, nor itself."""
+
+    def __init__(self, steps: InBackward, optimizer: Steps) -> None:
+        self.steps, self.optimizer = weakref.ref(steps), weakref.ref(optimizer)
+        self.name, self.has_stepped = type(optimizer).__name__, False
+
+    def __call__(self, param: Tensor) -> None:
+        steps, optimizer = self.steps(), self.optimizer()
+        if steps is not None and optimizer is not None:
+            self.has_stepped = True
+            steps._step(optimizer, param)
+        elif not self.has_stepped:
+            raise RuntimeError(
+                f"{self.name} cannot step in backward, since neither it nor the model given to in_backward is there "
+                "any more: keep one of them as long as the parameters are trained"
+            )
+
+
+def _only(optimizer: Any, group: dict[str, Any], param: Tensor, index: int) -> Any:
+    """Make what steps one parameter; its steps are seen by no hooks, which keep what made them."""
+    one = optimizer.only(group, param, index)
+    one.__dict__.update(_optimizer_step_pre_hooks={}, _optimizer_step_post_hooks={})
+    return one
+
+
+def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Tell if two lists have the same objects."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _step_alone(optimizer: Steps) -> None:
@@ -159,7 +219,8 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
 
     The same numbers come out as of `backward()` and `step()`, and the gradients never lie in memory together. Go on
     calling `optimizer.step()` after each backward: it finds no gradients, runs its hooks, and schedulers count it.
-    Gradients of several backwards are gathered with `accumulate=`; `state_dict()` is that of the optimizer.
+    Gradients of several backwards are gathered with `accumulate=`; `state_dict()` is that of the optimizer. It lasts as
+    long as the model, the optimizer or what is returned here does.
 
     Layers that are unfrozen, and groups that are added, are stepped by `step()` the first time, and from then on as all
     others. Raises ValueError, also later, if an option needs all gradients at once; if a parameter of the optimizer is
@@ -180,7 +241,7 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
             f"{name} has {len(strange)} parameters that are not the model's, the first of shape "
             f"{tuple(strange[0].shape)}: pass the model whose parameters it was given"
         )
-    return InBackward(optimizer)
+    return InBackward(model, optimizer)
 
 
 def _all(optimizer: Steps) -> Iterator[tuple[dict[str, Any], Tensor]]:

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from ...described import described
 from ...formula.spectra import failures
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters
 from ...state.interrupts import InterruptsWaiting
-from ...state.misfit import described
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
 from .low_rank_checkpoint import load, refuse_numbers
@@ -94,6 +94,17 @@ class LowRank(torch.optim.Optimizer):
     def _is_low(self, param: Tensor, group: Mapping[str, Any]) -> bool:
         return group["rank"] is not None and param.dim() == 2 and not param.is_complex()
 
+    def _let_go(self) -> None:
+        """Let the rule have no groups that were taken away from the optimizer's, nor what it keeps of them."""
+        kept = [row for row in self.inner_groups if any(row[1] is group for group in self.param_groups)]
+        if len(kept) == len(self.inner_groups):
+            return
+        self.inner_groups, self.inner.param_groups[:] = kept, [inner for inner, _, _ in kept]
+        for param in self.stand_ins.keys() - set(_params(self)):
+            del self.stand_ins[param]
+        for stepped in self.inner.state.keys() - set(_params(self.inner)):
+            del self.inner.state[stepped]
+
     def _stand_in(self, item: Any, group: Mapping[str, Any]) -> Any:
         """Make the small parameter of a matrix, with its name."""
         name, param = item if isinstance(item, tuple) else (None, item)
@@ -117,6 +128,7 @@ class LowRank(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._let_go()
         self.step_alone()
         return loss
 
@@ -201,6 +213,7 @@ class LowRank(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """Return options, directions, and under "rule" what the rule keeps: ready for torch.save."""
+        self._let_go()
         return {**super().state_dict(), "rule": self.inner.state_dict()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -208,6 +221,7 @@ class LowRank(torch.optim.Optimizer):
 
         Raises ValueError, and changes nothing, if it does not fit.
         """
+        self._let_go()
         load(self, state_dict)
         self.inner_groups = [
             (inner, self.param_groups[place], is_small)

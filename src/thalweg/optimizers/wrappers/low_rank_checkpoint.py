@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import described
 from ...state.loaded import CannotCopyError, copied
 from ...state.matching import Match, match
-from ...state.misfit import described
 from ...state.structure import faults
 from .low_rank_refusals import refuse_rank, refuse_whole
 

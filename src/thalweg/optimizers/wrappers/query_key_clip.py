@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...hyper import SMALLEST, Range, checked_number
+
 Weights = Tensor | Sequence[Tensor] | None
 
 
@@ -36,11 +38,8 @@ class QKClip:
         threshold: float = 100.0,
         alpha: float = 0.5,
     ) -> None:
-        if not threshold > 0:
-            raise ValueError(f"QKClip needs threshold above 0, but got {threshold!r}")
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"QKClip needs alpha in [0, 1], but got {alpha!r}")
-        self.threshold, self.alpha = threshold, alpha
+        self.threshold = checked_number("QKClip", "threshold", threshold, Range(SMALLEST))
+        self.alpha = checked_number("QKClip", "alpha", alpha, Range(0, 1))
         self.attentions = {name: (_listed(query), _listed(key)) for name, (query, key) in attentions.items()}
         self._largest: dict[str, Tensor] = {}
         self._hook = optimizer.register_step_post_hook(self._clip)

@@ -9,14 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...hyper import Range, checked_number
 from ...state.averaged import put_back, put_in, taken
 from ..closure import ClosureOptimizer
+from .hooked import Hooked
+
+NOT_NEGATIVE = Range(0)
 
 EVALUATE_OFTEN = (ClosureOptimizer, torch.optim.LBFGS)
 """They compare losses and gradients of one point, which two points would mix up."""
 
 
-class SAM:
+class SAM(Hooked):
     """Sharpness-aware minimization: step along the gradient at the worst point of a ball around the parameters.
 
     Foret et al. 2021, "Sharpness-aware minimization for efficiently improving generalization", algorithm 1, with the
@@ -44,13 +48,16 @@ class SAM:
                 f"{name} needs an optimizer that steps along one gradient, but got {type(optimizer).__name__}: pass "
                 f"{name}(thalweg.AdamW(model.parameters())), say"
             )
-        self.optimizer, self.rho, self.eps = optimizer, _checked(name, "rho", rho), _checked(name, "eps", eps)
-        # torch has not typed it.
-        self._hook = optimizer.register_step_pre_hook(self._with_two_points)
+        self.rho = checked_number(name, "rho", rho, NOT_NEGATIVE)
+        self.eps = checked_number(name, "eps", eps, NOT_NEGATIVE)
+        self._put_on(optimizer)
 
     def remove(self) -> None:
         """Let the optimizer step along the gradient where it is again."""
-        self._hook.remove()
+        self._take_off()
+
+    def _hooks_on(self, optimizer: Any) -> tuple[Any, ...]:
+        return (optimizer.register_step_pre_hook(self._with_two_points),)
 
     def _with_two_points(self, optimizer: Any, arguments: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:
         """Give the step another closure."""
@@ -66,18 +73,18 @@ class SAM:
                 f"{owner} cannot step in backward with {name}, since the gradient of the first point would be stepped "
                 "along at once: take one of the two off, with remove()"
             )
-        return arguments[:1], {**keywords, "closure": partial(self._evaluate, closure)}
+        return arguments[:1], {**keywords, "closure": partial(self._evaluate, optimizer, closure)}
 
-    def _evaluate(self, closure: Callable[[], Any]) -> Any:
+    def _evaluate(self, optimizer: Any, closure: Callable[[], Any]) -> Any:
         """Leave the gradient of the second point behind; return the loss of the first."""
         loss = _run(closure)
-        params = [param for group in self.optimizer.param_groups for param in group["params"] if param.grad is not None]
+        params = [param for group in optimizer.param_groups for param in group["params"] if param.grad is not None]
         grads = [param.grad for param in params]
         if loss is None or not params:
             return loss
         _refuse_sparse(type(self).__name__, grads)
         with torch.no_grad():
-            points = {param: param + way for param, way in self._ways(params, grads).items()}
+            points = {param: param + way for param, way in self._ways(params, grads, _signs(optimizer)).items()}
             kept, first = taken(points), self._remembered(params)
         try:
             put_in(points)
@@ -88,11 +95,10 @@ class SAM:
             self._combine(params, first)
         return loss
 
-    def _ways(self, params: Sequence[Tensor], grads: Sequence[Any]) -> dict[Tensor, Tensor]:
+    def _ways(self, params: Sequence[Tensor], grads: Sequence[Any], signs: dict[Tensor, float]) -> dict[Tensor, Tensor]:
         """Say how far each parameter is from the worst point nearby."""
         scales = [self._scale(param) for param in params]
         length = _norm(grad * scale for grad, scale in zip(grads, scales, strict=True)) + self.eps
-        signs = _signs(self.optimizer)
         return {
             param: grad * scale * scale * (signs[param] * self.rho / length).to(grad)
             for param, grad, scale in zip(params, grads, scales, strict=True)
@@ -123,7 +129,7 @@ class ASAM(SAM):
     def __init__(
         self, optimizer: torch.optim.Optimizer, rho: float = 0.5, eta: float = 0.01, eps: float = 1e-12
     ) -> None:
-        self.eta = _checked(type(self).__name__, "eta", eta)
+        self.eta = checked_number(type(self).__name__, "eta", eta, NOT_NEGATIVE)
         super().__init__(optimizer, rho, eps)
 
     def _scale(self, param: Tensor) -> Any:
@@ -143,7 +149,7 @@ class GSAM(SAM):
     def __init__(
         self, optimizer: torch.optim.Optimizer, rho: float = 0.05, alpha: float = 0.4, eps: float = 1e-12
     ) -> None:
-        self.alpha = _checked(type(self).__name__, "alpha", alpha)
+        self.alpha = checked_number(type(self).__name__, "alpha", alpha, NOT_NEGATIVE)
         super().__init__(optimizer, rho, eps)
 
     def _remembered(self, params: Sequence[Tensor]) -> list[Tensor]:
@@ -186,9 +192,3 @@ def _refuse_sparse(name: str, grads: Iterable[Tensor]) -> None:
     layout = next((grad.layout for grad in grads if grad.layout != torch.strided), None)
     if layout is not None:
         raise RuntimeError(f"{name} needs dense gradients, but got one of layout {layout}: make the layer dense")
-
-
-def _checked(owner: str, name: str, value: float) -> float:
-    if not value >= 0:
-        raise ValueError(f"{owner} needs {name} at least 0, but got {value!r}")
-    return float(value)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
+from ...described import shown
 from ...hyper import nearest
 from ...optimizers.routing.fitness import matches
 from .found import Found
@@ -33,7 +34,7 @@ def rules_of(given: Any) -> list[Rule]:
     if not isinstance(pairs, Sequence) or isinstance(pairs, str) or not all(map(_is_rule, pairs)):
         raise TypeError(
             "split needs rules as a dict, or pairs, of what is meant and its options, as "
-            f"{{'head.*': {{'lr': 1e-3}}}}, but got {given!r}"
+            f"{{'head.*': {{'lr': 1e-3}}}}, but got {shown(given)}"
         )
     return [Rule(*_read(criterion), options) for criterion, options in pairs]
 
@@ -63,7 +64,7 @@ def _read(criterion: Any) -> tuple[Callable[[Found], bool], str]:
         return lambda found: bool(criterion(found.name, found.param)), words
     raise TypeError(
         "split can choose parameters by a pattern of names, a type of module, a dtype, a shape or a function of name "
-        f"and parameter, but got {criterion!r}"
+        f"and parameter, but got {shown(criterion)}"
     )
 
 

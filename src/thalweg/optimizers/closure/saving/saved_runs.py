@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....described import described
 from ....state import structure
 from ....state.checkpoint import Fitting
 from ....state.matching import Match
-from ....state.misfit import described
 from ....state.schema import MisfitError
 from ..directions.limited_memory import LimitedMemory
 from ..function.objective import point_of, point_state

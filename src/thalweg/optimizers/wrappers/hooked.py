@@ -1,0 +1,49 @@
+"""Wrappers that work by an optimizer's hooks: whoever has the optimizer, or the wrapper, has both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Hooked:
+    """A wrapper that keeps its optimizer, while the optimizer's hooks keep the wrapper's twin.
+
+    The twin has all that the wrapper has, also what is set later, but for the optimizer, which hooks are given anyway.
+    So neither keeps itself alive, and both are freed when nobody has them, without the cyclic collector. A copy, or
+    what comes out of a pickle, puts its own hooks on the optimizer that came with it.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_hooks", "optimizer")
+
+    optimizer: Any
+
+    def _put_on(self, optimizer: Any) -> None:
+        """Keep an optimizer, and put the hooks on it."""
+        self.optimizer = optimizer
+        twin = object.__new__(type(self))
+        twin.__dict__ = self.__dict__
+        self._hooks: tuple[Any, ...] = twin._hooks_on(optimizer)
+
+    def _hooks_on(self, optimizer: Any) -> tuple[Any, ...]:
+        """Register the wrapper's hooks; return their handles."""
+        raise NotImplementedError
+
+    def _take_off(self) -> None:
+        """Take the hooks off."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _again, (type(self), self.optimizer, bool(self._hooks), dict(self.__dict__))
+
+
+def _again(kind: type[Hooked], optimizer: Any, is_on: bool, own: dict[str, Any]) -> Hooked:
+    """Make a copy of a wrapper, around a copy of its optimizer."""
+    made = object.__new__(kind)
+    made.__dict__.update(own)
+    made.optimizer, made._hooks = optimizer, ()
+    if is_on:
+        made._put_on(optimizer)
+    return made
