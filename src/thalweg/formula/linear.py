@@ -156,7 +156,7 @@ def normal(like: Any, seed: Any, index: Any, step: Any) -> Any:
     """Draw a normal number for each element, always the same for a seed, the place of a parameter and a step."""
     like, numbers = plain(like), tuple(map(plain, (seed, index, step)))
     if isinstance(like, Tensor):
-        return ON_LINES["normal"](like, *map(float, numbers))
+        return ON_LINES["normal"](like, *numbers)
     return _node("normal", scope_of(like), like, numbers=numbers)
 
 
