@@ -132,6 +132,11 @@ def upper_matmul(a: Any, b: Any) -> Any:
     return _product("upper_matmul", a, b)
 
 
+def upper_by_upper(a: Any, b: Any) -> Any:
+    """Multiply two upper triangular matrices."""
+    return _product("upper_by_upper", a, b)
+
+
 def lower_matmul(a: Any, b: Any) -> Any:
     """Multiply two matrices, of which the first is lower triangular."""
     return _product("lower_matmul", a, b)

@@ -31,6 +31,16 @@ def upper_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
     return torch.cat([factors[..., first:last, first:] @ matrices[..., first:, :] for first, last in cuts], -2)
 
 
+def upper_by_upper(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply two upper triangular matrices; of their blocks, those below the diagonal are left out."""
+    product, cuts = right.new_zeros(right.shape), list(panels(left))
+    for place, (first, last) in enumerate(cuts):
+        for start, stop in cuts[place:]:
+            block = left[..., first:last, first:stop] @ right[..., first:stop, start:stop]
+            product[..., first:last, start:stop] = block
+    return product
+
+
 def lower_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
     """Multiply by a lower triangular matrix from the left, likewise."""
     cuts = panels(factors)
