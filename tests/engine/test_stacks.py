@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.engine.eager import calculation
+from thalweg.engine.eager import calculation, reference, stacks
 from thalweg.formula import matrix
 
+evaluated = reference.evaluate_all
 SHAPES = [(6, 6), (4, 4), (6, 6), (5,), (6, 6), (6, 2, 3)]
 OPTIONS = [{}, {"ema_decay": 0.5}, {"clip_value": 0.5, "maximize": True}]
 
@@ -69,3 +70,32 @@ def test_groups_of_their_own_are_computed_apart():
         stepped([optimizer], params, step)
     assert not torch.equal(params[0], torch.ones(4, 4))
     assert torch.equal(params[1], torch.ones(4, 4))
+
+
+@pytest.mark.parametrize("name", ["PSGDKron"])
+def test_random_numbers_are_drawn_for_each_of_a_stack(name, monkeypatch):
+    """Vectors and small matrices of one shape are computed together, and each is fitted on draws of its own."""
+    shapes = [(5,)] * 3 + [(4, 3)] * 2
+    params, twins = ([nn.Parameter(torch.ones(shape, dtype=torch.float64)) for shape in shapes] for _ in range(2))
+    together, alone = getattr(thalweg, name)(params), getattr(thalweg, name)(twins)
+    sizes = []
+    monkeypatch.setattr(reference, "evaluate_all", lambda alike: sizes.append(len(alike)) or evaluated(alike))
+    stepped_both(together, alone, params, twins, monkeypatch)
+    assert sizes[:2] == [3, 2]
+    for param, twin in zip(params, twins, strict=True):
+        # products of a stack may be summed in another order
+        torch.testing.assert_close(param, twin, rtol=0, atol=1e-12)
+    assert not torch.equal(params[0], params[1])
+
+
+def stepped_both(together, alone, params, twins, monkeypatch):
+    """Take three steps of both with the same gradients for all; the second one's parameters are never stacked."""
+    for step in range(3):
+        for param, twin in zip(params, twins, strict=True):
+            generator = torch.Generator().manual_seed(step)
+            param.grad = torch.randn(param.shape, generator=generator, dtype=param.dtype)
+            twin.grad = param.grad.clone()
+        together.step()
+        with monkeypatch.context() as patch:
+            patch.setattr(stacks, "_kind", id)
+            alone.step()

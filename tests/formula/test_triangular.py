@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from thalweg.formula.symmetric_products import PANEL, panels, symmetric_product
-from thalweg.formula.triangular import lower_matmul, upper_matmul
+from thalweg.formula.triangular import lower_matmul, upper_by_upper, upper_matmul
 
 SIZES = [1, 5, 2 * PANEL + 1, 5 * PANEL]
 """In one panel, in two, and in as many as there are at most."""
@@ -18,6 +18,8 @@ def test_products_with_triangular_matrices(size, batch):
     close = {"rtol": 1e-10, "atol": 1e-10}
     torch.testing.assert_close(upper_matmul(factors.triu(), matrices), factors.triu() @ matrices, **close)
     torch.testing.assert_close(lower_matmul(factors.tril(), matrices), factors.tril() @ matrices, **close)
+    other = torch.randn(*batch, size, size).double().triu()
+    torch.testing.assert_close(upper_by_upper(factors.triu(), other), factors.triu() @ other, **close)
     turned = factors.triu().mT
     torch.testing.assert_close(lower_matmul(turned, matrices), turned @ matrices, **close)
 
@@ -28,6 +30,7 @@ def test_what_lies_on_the_other_side_is_not_read_beyond_a_panel():
     factors[PANEL:, :PANEL] = torch.nan
     assert torch.equal(upper_matmul(factors, torch.ones(2 * PANEL, 1)), torch.ones(2 * PANEL, 1))
     assert torch.equal(lower_matmul(factors.mT, torch.ones(2 * PANEL, 1)), torch.ones(2 * PANEL, 1))
+    assert torch.equal(upper_by_upper(factors, torch.eye(2 * PANEL)), torch.eye(2 * PANEL))
 
 
 @pytest.mark.parametrize("size", SIZES)

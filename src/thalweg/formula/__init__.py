@@ -32,6 +32,7 @@ from .linear import (
     transpose,
     unit_columns,
     upper,
+    upper_by_upper,
     upper_matmul,
 )
 from .lines import along
@@ -105,6 +106,7 @@ __all__ = [
     "transpose",
     "unit_columns",
     "upper",
+    "upper_by_upper",
     "upper_matmul",
     "where",
 ]

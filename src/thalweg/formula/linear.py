@@ -132,6 +132,11 @@ def upper_matmul(a: Any, b: Any) -> Any:
     return _product("upper_matmul", a, b)
 
 
+def upper_by_upper(a: Any, b: Any) -> Any:
+    """Multiply two upper triangular matrices."""
+    return _product("upper_by_upper", a, b)
+
+
 def lower_matmul(a: Any, b: Any) -> Any:
     """Multiply two matrices, of which the first is lower triangular."""
     return _product("lower_matmul", a, b)
@@ -156,7 +161,7 @@ def normal(like: Any, seed: Any, index: Any, step: Any) -> Any:
     """Draw a normal number for each element, always the same for a seed, the place of a parameter and a step."""
     like, numbers = plain(like), tuple(map(plain, (seed, index, step)))
     if isinstance(like, Tensor):
-        return ON_LINES["normal"](like, *map(float, numbers))
+        return ON_LINES["normal"](like, *numbers)
     return _node("normal", scope_of(like), like, numbers=numbers)
 
 

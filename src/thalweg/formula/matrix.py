@@ -16,7 +16,7 @@ from torch import Tensor
 from .bfloat16_products import iterated
 from .procrustes import rotated
 from .spectra import eigenbasis, inverse_root, iterated_root, polar
-from .triangular import largest, lower_matmul, normal, over_upper, spectral_bound, upper_matmul
+from .triangular import largest, lower_matmul, normal, over_upper, spectral_bound, upper_by_upper, upper_matmul
 
 
 def matrix_shape(shape: Sequence[int], batch_dims: int, blocks: int = 1) -> tuple[int, int]:
@@ -155,6 +155,7 @@ ON_LINES: dict[str, Callable[..., Any]] = {
     "rotated": rotated,
     "upper": torch.triu,
     "upper_matmul": upper_matmul,
+    "upper_by_upper": upper_by_upper,
     "lower_matmul": lower_matmul,
     "over_upper": over_upper,
     "largest": largest,

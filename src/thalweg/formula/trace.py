@@ -64,8 +64,7 @@ class Formula:
     @cached_property
     def sees_matrices_alone(self) -> bool:
         """True if a stack of matrices is to it as many times one: it multiplies, and neither sums nor counts them."""
-        nodes = walk(*self.outputs.values())
-        is_apart = any((isinstance(node, Reduction) and not node.varies) or _is_apart(node) for node in nodes)
+        is_apart = any(map(_is_apart, walk(*self.outputs.values())))
         return self.multiplies and not (is_apart or self.rebinds or self.rule.scalars & set(self.states))
 
     @cached_property
@@ -161,9 +160,14 @@ def _multiplies(node: Expr) -> bool:
 
 
 def _is_apart(node: Expr) -> bool:
-    """Tell if a node is the place of a parameter, which no two share, or counts its dimensions as they are."""
-    is_place = isinstance(node, Symbol) and node.name == "param_index"
-    return is_place or (isinstance(node, MatrixFunction) and node.how == "orthogonalize")
+    """Tell if a node sums a whole parameter, counts its dimensions as they are, or computes with its place.
+
+    No two parameters share a place; those of a stack are told to what draws random numbers, and to nothing else.
+    """
+    if isinstance(node, MatrixFunction):
+        return node.how == "orthogonalize"
+    is_sum = isinstance(node, Reduction) and not node.varies
+    return is_sum or any(isinstance(each, Symbol) and each.name == "param_index" for each in node.operands)
 
 
 def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,8 @@ Shapes are (..., size, size), or (..., rows, size) of what is divided.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,16 @@ def upper_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
     """Multiply by an upper triangular matrix from the left; panel by panel, what is zero is left out."""
     cuts = panels(factors)
     return torch.cat([factors[..., first:last, first:] @ matrices[..., first:, :] for first, last in cuts], -2)
+
+
+def upper_by_upper(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply two upper triangular matrices; of their blocks, those below the diagonal are left out."""
+    product, cuts = right.new_zeros(right.shape), list(panels(left))
+    for place, (first, last) in enumerate(cuts):
+        for start, stop in cuts[place:]:
+            block = left[..., first:last, first:stop] @ right[..., first:stop, start:stop]
+            product[..., first:last, start:stop] = block
+    return product
 
 
 def lower_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
@@ -57,8 +69,13 @@ def spectral_bound(matrices: Tensor) -> Tensor:
     return peak * bound
 
 
-def normal(like: Tensor, seed: float, index: float, step: float) -> Tensor:
-    """Draw normal numbers in the shape of a tensor: the same for the same seed, parameter and step."""
+def normal(like: Tensor, seed: float, index: float | Sequence[float], step: float) -> Tensor:
+    """Draw normal numbers in the shape of a tensor: the same for the same seed, parameter and step.
+
+    Where there are several places, `like` is a stack of the parameters that have them.
+    """
+    if isinstance(index, Sequence):
+        return torch.stack([normal(own, seed, place, step) for own, place in zip(like, index, strict=True)])
     mixed = (int(seed) * FACTOR + int(index)) * FACTOR + int(step)
     generator = torch.Generator(like.device).manual_seed(mixed)
     return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)

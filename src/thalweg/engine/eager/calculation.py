@@ -32,7 +32,7 @@ IN_PLACE: dict[str, Callable[..., Tensor]] = {
 }
 """Operations that can write where an operand is."""
 
-PRODUCTS = ("matmul", "upper_matmul", "lower_matmul")
+PRODUCTS = ("matmul", "upper_matmul", "upper_by_upper", "lower_matmul")
 """Functions of matrices whose results are tensors of their own."""
 
 STACKED = 3

@@ -100,14 +100,15 @@ def evaluate_all(updates: Sequence[Update]) -> None:
     with torch.set_grad_enabled(bool(first.item.group["differentiable"])):
         values = [update.values() for update in updates]
         if len(updates) == 1:
-            first.take(_made(first, values[0], is_alone=True))
+            first.take(_made(first, values[0], first.numbers(), is_alone=True))
             return
-        outputs = _made(first, stacked(values))
+        places = {"param_index": tuple(float(update.item.index) for update in updates)}
+        outputs = _made(first, stacked(values), first.numbers() | places)
         for update, own in zip(updates, unstacked(outputs, len(updates)), strict=True):
             update.take(own)
 
 
-def _made(update: Update, values: dict[str, Any], is_alone: bool = False) -> Mapping[str, Any]:
+def _made(update: Update, values: dict[str, Any], numbers: dict[str, Any], is_alone: bool = False) -> Mapping[str, Any]:
     """Call a formula, or calculate its graph, where that is the same in fewer calls.
 
     Where there are no elements, there are no matrices to speak of, and all stays as it is.
@@ -118,8 +119,8 @@ def _made(update: Update, values: dict[str, Any], is_alone: bool = False) -> Map
     is_plain = all(map(has_memory, tensors)) and not (update.formula.rebinds or update.item.group["differentiable"])
     calculation = calculation_of(update.formula) if is_plain else None
     if calculation is None:
-        return update.formula.rule(update.group(), values)
-    return calculation(values, update.item.options, update.numbers(), update.in_place(values) if is_alone else ())
+        return update.formula.rule(update.group(numbers), values)
+    return calculation(values, update.item.options, numbers, update.in_place(values) if is_alone else ())
 
 
 class Update:
@@ -188,9 +189,9 @@ class Update:
         if formula.rule.counts_steps:
             yield from self._count_step()
 
-    def group(self) -> Group:
+    def group(self, numbers: Mapping[str, Any]) -> Group:
         """Give what the formula calls `self`."""
-        return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **self.numbers())
+        return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **numbers)
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the parameter and of the step."""

@@ -35,8 +35,8 @@ def _most(update: Update) -> int:
     """Say how many go into a stack: on a device all, whose launches cost more than their memory."""
     if update.param.device.type != "cpu":
         return sys.maxsize
-    rows, columns = (int(update.item.numbers[name]) for name in ("rows", "columns"))
-    return max(MOST // max(rows * rows, columns * columns, rows * columns, 1), 1)
+    kept = (value.numel() for value in update.full.values() if isinstance(value, Tensor))
+    return max(MOST // max(update.param.numel(), *kept, 1), 1)
 
 
 def _kind(update: Update) -> Any:

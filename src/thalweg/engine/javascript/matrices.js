@@ -156,6 +156,7 @@ const matrices = {
   },
 
   upper_matmul: (a, b) => matrices.matmul(a, b),
+  upper_by_upper: (a, b) => matrices.matmul(a, b),
   lower_matmul: (a, b) => matrices.matmul(a, b),
 
   // Multiply by the inverse of an upper triangular matrix, from the right.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import methodcaller
@@ -38,6 +38,7 @@ from ..totals import norm
 from ..totals.learning import learn
 from .build import with_kernels
 from .launch_of import launch_of
+from .parts import parts
 
 REPEAT = methodcaller("repeat")
 
@@ -235,7 +236,7 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
     space = Workspace()
     states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
     loads: dict[Any, Loads] = {}
-    launches = [launch_of(optimizer, found, states, space, loads) for found in _together(choices)]
+    launches = [launch_of(optimizer, found, states, space, loads) for found in parts(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
     left = [_left(choice) for choice in choices if choice.why_eager]
     layout = optimizer._sharing.planned() if optimizer._sharing else ()
@@ -273,20 +274,3 @@ def _is_changed(choice: Choice, states: Mapping[int, Mapping[str, Any]]) -> bool
     """Tell if a parameter will have other states than it has."""
     state = states.get(id(choice), choice.held)
     return state.keys() != choice.held.keys() or any(choice.held[name] is not value for name, value in state.items())
-
-
-def _together(choices: Sequence[Choice]) -> list[list[Choice]]:
-    """Find those that go into one launch, the largest first; where matrices are made, they lie alike, and are few."""
-    sets: dict[Any, list[Choice]] = {}
-    for choice in choices:
-        if not choice.why_eager:
-            sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
-    parts = (part for found in sets.values() for part in (_parts(found) if found[0].matrices else [found]))
-    return sorted(parts, key=lambda part: -len(part) * part[0].whole_numel if part[0].matrices else 0)
-
-
-def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
-    """Cut a set of like parameters into as large pieces as are worked on at once."""
-    count = owned_matrices.at_once(choices[0])
-    for place in range(0, len(choices), count):
-        yield choices[place : place + count]

@@ -29,6 +29,7 @@ from ...formula import (
     sqrt,
     transpose,
     upper,
+    upper_by_upper,
     upper_matmul,
 )
 from ...hyper import Count, Decay, Fraction, NonNegative, OneOf, Positive
@@ -173,7 +174,7 @@ class PSGDKron(RealOptimizer):
     def turned(self, factor, one, other):
         """Move a triangular factor."""
         move = upper(self.precond_lr * (one - other)) / (spectral_bound(one + other) + TINY)
-        return factor - upper_matmul(move, factor)
+        return factor - upper_by_upper(move, factor)
 
     def scaled(self, factor, difference, peak):
         """Move a diagonal factor."""

@@ -1,0 +1,56 @@
+"""Which parameters go into one launch: all that share kernels, or as many of them as a cache holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from ..decisions.choice import Choice
+from ..sharded import owned_matrices
+from ..sharded.shared_parameters import is_local
+
+IN_CACHE = 2**19
+"""Elements for each thread that later passes find in the processor's cache, where the first one has read them."""
+
+
+def parts(choices: Sequence[Choice]) -> list[list[Choice]]:
+    """Find those that go into one launch, the largest first; where matrices are made, they lie alike, and are few."""
+    sets: dict[Any, list[Choice]] = {}
+    for choice in choices:
+        if not choice.why_eager:
+            sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
+    found = (part for alike in sets.values() for part in _parts(alike))
+    return sorted(found, key=lambda part: -len(part) * part[0].whole_numel if part[0].matrices else 0)
+
+
+def _parts(choices: list[Choice]) -> Iterator[list[Choice]]:
+    """Cut a set of parameters that share kernels."""
+    if choices[0].matrices:
+        return _of_like_matrices(choices)
+    return _of_several_passes(choices) if _stays_in_cache(choices[0]) else iter([choices])
+
+
+def _of_like_matrices(choices: list[Choice]) -> Iterator[list[Choice]]:
+    """Take as many like parameters as are worked on at once."""
+    count = owned_matrices.at_once(choices[0])
+    for place in range(0, len(choices), count):
+        yield choices[place : place + count]
+
+
+def _stays_in_cache(choice: Choice) -> bool:
+    """Tell if there are several passes on a processor; other processes' sums come in one order for all parameters."""
+    return bool(choice.program.before) and choice.compiler == "llvm" and not is_local(choice.item.param)
+
+
+def _of_several_passes(choices: list[Choice]) -> Iterator[list[Choice]]:
+    """Take as many parameters as a cache holds, so that a later pass need not read memory again."""
+    room, found, size = IN_CACHE * torch.get_num_threads(), list[Choice](), 0
+    for choice in choices:
+        if found and size + choice.item.param.numel() > room:
+            yield found
+            found, size = [], 0
+        found.append(choice)
+        size += choice.item.param.numel()
+    yield found
