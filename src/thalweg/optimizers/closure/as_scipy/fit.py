@@ -14,6 +14,7 @@ from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
 from .covariance import fit_covariance
 from .given_jacobian import with_jacobian
+from .outside_torch import left_torch, outside_torch
 from .problem import with_arguments
 from .unknowns import Unknowns
 
@@ -42,8 +43,17 @@ class Fit:
         """Return the residuals as the user's function gives them, differentiable by the user's Jacobian if given."""
         x = self.unknowns.structure
         if self.jac is None:
-            return self.function(x, *self.args)
+            return self._by_autograd(x)
         return with_jacobian(with_arguments(self.function, self.args), with_arguments(self.jac, self.args), x)
+
+    def _by_autograd(self, x: Any) -> Tensor:
+        try:
+            residuals = joined(self.function(x, *self.args))
+        except (RuntimeError, TypeError) as error:
+            raise outside_torch("least_squares", "the residuals", error) from error
+        if isinstance(residuals, Tensor) and not residuals.requires_grad:
+            raise left_torch("least_squares", "the residuals")
+        return residuals  # type: ignore[no-any-return]
 
     def cost_at(self, x: Any) -> Tensor:
         """Return the loss at x, differentiable by whatever it depends on."""
