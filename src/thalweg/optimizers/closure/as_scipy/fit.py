@@ -14,7 +14,7 @@ from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
 from .covariance import fit_covariance
 from .given_jacobian import with_jacobian
-from .outside_torch import left_torch, outside_torch
+from .outside_torch import has_left_torch, no_gradient
 from .problem import with_arguments
 from .unknowns import Unknowns
 
@@ -48,12 +48,11 @@ class Fit:
 
     def _by_autograd(self, x: Any) -> Tensor:
         try:
-            residuals = joined(self.function(x, *self.args))
+            return self.function(x, *self.args)
         except (RuntimeError, TypeError) as error:
-            raise outside_torch("least_squares", "the residuals", error) from error
-        if isinstance(residuals, Tensor) and not residuals.requires_grad:
-            raise left_torch("least_squares", "the residuals")
-        return residuals  # type: ignore[no-any-return]
+            if has_left_torch(error):
+                raise no_gradient("least_squares", "residuals") from error
+            raise
 
     def cost_at(self, x: Any) -> Tensor:
         """Return the loss at x, differentiable by whatever it depends on."""

@@ -6,14 +6,14 @@ SIGNS = ("Can't call numpy() on Tensor that requires grad", "only integer tensor
 """What torch says where NumPy is given a tensor that wants a gradient."""
 
 
-def outside_torch(owner: str, what: str, error: Exception) -> Exception:
-    """Return the error for a function that has raised one: NumPy's part in it is named, any other is left as it is."""
-    return left_torch(owner, what) if any(sign in str(error) for sign in SIGNS) else error
+def has_left_torch(error: Exception) -> bool:
+    """Return whether an error is torch's about NumPy's part in a function."""
+    return any(sign in str(error) for sign in SIGNS)
 
 
-def left_torch(owner: str, what: str) -> TypeError:
+def no_gradient(owner: str, what: str) -> RuntimeError:
     """Return the error for a function through which no gradient flows."""
-    return TypeError(
-        f"{owner} differentiates {what} by autograd, but no gradient flows through it: write it with torch's functions "
-        "of x, without NumPy, math, .item() or detach(), or give its derivative as jac"
+    return RuntimeError(
+        f"{owner} got {what} through which no parameter has a gradient: compute them from x with torch's functions, "
+        "without NumPy, math, .item() or detach(), or give their derivative as jac"
     )

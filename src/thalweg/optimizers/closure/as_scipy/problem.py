@@ -14,7 +14,7 @@ from ..function.given_numbers import described, like
 from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
 from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
-from .outside_torch import left_torch, outside_torch
+from .outside_torch import has_left_torch, no_gradient
 from .unknowns import Unknowns, parts_of
 
 
@@ -56,7 +56,9 @@ class Problem:
         try:
             value: Tensor = self.fun(self.unknowns.structure)
         except (RuntimeError, TypeError) as error:
-            raise outside_torch("minimize", "fun", error) from error
+            if has_left_torch(error):
+                raise no_gradient("minimize", "losses") from error
+            raise
         if isinstance(value, float | int | Tensor) and not has_graph(value):
             check_domain(value)
         return value
@@ -93,9 +95,9 @@ def has_graph(value: Any) -> bool:
 
 
 def check_domain(value: Any) -> None:
-    """Raise TypeError for a loss that is a number and has no gradient; one that is none needs no gradient."""
+    """Raise RuntimeError for a loss that is a number and has no gradient; one that is none needs no gradient."""
     if bool(torch.as_tensor(value).isfinite().all()):
-        raise left_torch("minimize", "fun")
+        raise no_gradient("minimize", "losses")
 
 
 def loss_and_gradient(returned: Any) -> tuple[Any, Any]:

@@ -112,8 +112,7 @@ def robust_loss(owner: str, loss: str | Rho, f_scale: float) -> Robust | None:
     is_number = isinstance(f_scale, float | int | Tensor | np.number) and not isinstance(f_scale, bool)
     if not is_number or not 0 < float(f_scale) < float("inf"):
         raise ValueError(
-            f"{owner} needs f_scale, the size of an ordinary residual, to be a number above 0, but got "
-            f"{described(f_scale)}"
+            f"{owner} needs f_scale, the size of an ordinary residual, to be above 0, but got {described(f_scale)}"
         )
     if callable(loss):
         return Robust(given_rho(loss), float(f_scale))
