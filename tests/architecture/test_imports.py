@@ -113,7 +113,7 @@ CLOSURE_ROOMS = {
     "saving": {"function", "run", "directions", "proposals"},
     "optimizer": {"options", "function", "search", "run", "saving"},
     "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
-    "scipy_names": {"options", "run", "proposals", "optimizer"},
+    "scipy_names": {"options", "function", "run", "proposals", "optimizer"},
     "batches": {"function", "scipy_names"},
     "as_scipy": {"options", "function", "run", "directions", "optimizer", "methods", "scipy_names", "batches"},
     "__init__": {"optimizer", "methods", "as_scipy"},

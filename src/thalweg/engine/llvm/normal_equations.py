@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ...formula.expr import Expr
 from ..operands import address
-from .exponentials import exponential, logarithm
 from .grams import lines, summed
+from .model_functions import functions
 from .text import ATTRIBUTES, DEFINITIONS, SUFFIX, Values, word
 
 PARAMETER, DATUM, POINT = "p", "d", "t"
@@ -81,7 +81,7 @@ def text(columns: Sequence[Expr], data: int, points: int) -> str:
         )
     )
     bases = ["x", "index", *(f"data.{i}" for i in rows), *(f"points.{i}" for i in shared)]
-    return f"""{DEFINITIONS.format(type="double", suffix=SUFFIX["double"])}{exponential()}{logarithm()}
+    return f"""{DEFINITIONS.format(type="double", suffix=SUFFIX["double"])}{functions(columns)}
 define dso_local void @equations(ptr %table, i64 %b, i64 %m, ptr %out) {ATTRIBUTES} {{
 entry:
 {lines(line for place, name in enumerate(bases) for line in word(f"%{name}", "table", place))}

@@ -5,75 +5,13 @@ It is long, and compiled once for all kernels, which call it by its address.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...formula import power as powers
 from .effort import SELDOM
-from .load import shared
-from .text import DEFINITIONS, SMALL, literal
-
-
-class Writer:
-    """A function's lines so far."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def value(self, text: str, *operands: Value | float, kind: str = "double") -> Value:
-        """Write one operation, and return what stands for its result."""
-        name = f"%v{len(self.lines)}"
-        words = (each.name if isinstance(each, Value) else literal(each, "double") for each in operands)
-        self.lines.append(f"{name} = {text.format(*words)}")
-        return Value(self, name, kind)
-
-
-class Value:
-    """A result: a number, a condition or a word of bits."""
-
-    def __init__(self, writer: Writer, name: str, kind: str = "double") -> None:
-        self.writer, self.name, self.kind = writer, name, kind
-
-    def __add__(self, other: Value | float) -> Value:
-        return self.writer.value("fadd double {}, {}", self, other)
-
-    def __sub__(self, other: Value | float) -> Value:
-        return self.writer.value("fsub double {}, {}", self, other)
-
-    def __mul__(self, other: Value | float) -> Value:
-        return self.writer.value("fmul double {}, {}", self, other)
-
-    def __radd__(self, other: float) -> Value:
-        return self.writer.value("fadd double {}, {}", other, self)
-
-    def __rsub__(self, other: float) -> Value:
-        return self.writer.value("fsub double {}, {}", other, self)
-
-    def __rmul__(self, other: float) -> Value:
-        return self.writer.value("fmul double {}, {}", other, self)
-
-    def __rtruediv__(self, other: float) -> Value:
-        return self.writer.value("fdiv double {}, {}", other, self)
-
-    def __and__(self, other: Value) -> Value:
-        return self.writer.value("and i1 {}, {}", self, other)
-
-    def __or__(self, other: Value) -> Value:
-        return self.writer.value("or i1 {}, {}", self, other)
-
-    def __xor__(self, other: Value) -> Value:
-        return self.writer.value("xor i1 {}, {}", self, other)
-
-    def compared(self, how: str, other: Value | float) -> Value:
-        """Compare numbers: "olt", "oeq" and so on."""
-        return self.writer.value(f"fcmp {how} double {{}}, {{}}", self, other)
-
-    def chosen(self, one: Value | float, other: Value | float) -> Value:
-        """Take one of two numbers by this condition."""
-        return self.writer.value("select i1 {}, double {}, double {}", self, one, other)
-
-    def absolute(self) -> Value:
-        """Drop the sign."""
-        return self.writer.value("call double @llvm.fabs.f64(double {})", self)
+from .text import DEFINITIONS, SMALL
+from .written_values import Value, Writer
 
 
 class InText:
@@ -112,14 +50,20 @@ class InText:
         return self.value("bitcast i64 {} to double", self.value("shl i64 {}, 52", biased))
 
 
-def raised(do: InText, x: Value, y: Value) -> Value:
+def raised(
+    do: InText,
+    x: Value,
+    y: Value,
+    logarithm: Callable[..., powers.Pair] = powers.logarithm,
+    exponential: Callable[..., Any] = powers.exponential,
+) -> Value:
     """Raise to a power as C's pow does, infinities, zeros and NaN included."""
     size = x.absolute()
     is_regular = size.compared("ogt", 0.0) & size.compared("olt", float("inf"))
-    log = powers.logarithm(do, is_regular.chosen(size, 1.0))
+    log = logarithm(do, is_regular.chosen(size, 1.0))
     is_extreme = (log[0] * y).absolute().compared("ogt", powers.TOO_LARGE)
     factor = (is_extreme | y.compared("uno", y)).chosen(0.0, y)
-    found = powers.exponential(do, powers.multiply_pair(do, log, factor))
+    found = exponential(do, powers.multiply_pair(do, log, factor))
     is_down = y.compared("ogt", 0.0) ^ size.compared("ogt", 1.0)
     extreme = is_down.chosen(0.0, float("inf"))
     found = is_extreme.chosen(extreme, is_regular.chosen(found, extreme))
@@ -144,6 +88,9 @@ def _outside(do: InText, x: Value, y: Value, found: Value, is_regular: Value) ->
 
 def address() -> int:
     """Where the function is."""
+    # Only now is LLVM needed, and imported.
+    from .load import shared
+
     return shared("power", text, SELDOM)
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ..batches.members import refuse, stacked
+from ..function.given_numbers import described, numbers_of
+from ..function.residual_function import joined
 from ..scipy_names.outcome import Outcome
 from ..scipy_names.scipy_fits import sides_of
 from ..scipy_names.scipy_words import function_given
@@ -199,22 +201,20 @@ def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
 def real(name: str, given: Any) -> Tensor:
     """Return data as floats; raises TypeError for what is none."""
     try:
-        tensor = given if isinstance(given, Tensor) else torch.as_tensor(given)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"curve_fit needs {name} as real numbers, but got {given!r}") from error
+        tensor = numbers_of(name, given)
+    except TypeError as error:
+        raise TypeError(f"curve_fit needs {name} as real numbers, but got {described(given)}") from error
     if tensor.is_complex():
         raise TypeError(
             f"curve_fit needs real {name}, but its dtype is {tensor.dtype}: make real and imaginary parts points "
             "of their own"
         )
-    if isinstance(given, Tensor) and tensor.is_floating_point():
-        return tensor
-    return tensor.double() if tensor.dtype is not torch.float32 else torch.as_tensor(given, dtype=torch.float64)
+    return tensor if tensor.is_floating_point() else tensor.double()
 
 
 def predictors(xdata: Any) -> Any:
     """Return what the model is given, its numbers as tensors."""
-    if isinstance(xdata, list | tuple) and any(hasattr(column, "__array__") for column in xdata):
+    if isinstance(xdata, list | tuple) and any(getattr(column, "shape", ()) for column in xdata):
         return tuple(numbers("xdata", column) for column in xdata)
     is_data = isinstance(xdata, Tensor | list | tuple) or hasattr(xdata, "__array__")
     return numbers("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
@@ -253,7 +253,7 @@ def positive(sigma: Tensor) -> Tensor:
 
 def fitting(values: Any, y: Tensor) -> Tensor:
     """Return the model's values; raises ValueError where they do not fit the data."""
-    tensor = torch.as_tensor(values)
+    tensor = numbers_of("what f returns", joined(values))
     if tensor.dim() and tensor.shape != y.shape:
         raise ValueError(
             f"curve_fit needs f to return values of the shape {tuple(y.shape)} of ydata, but got {tuple(tensor.shape)}"

@@ -14,6 +14,7 @@ from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
 from .covariance import fit_covariance
 from .given_jacobian import with_jacobian
+from .outside_torch import has_left_torch, no_gradient
 from .problem import with_arguments
 from .unknowns import Unknowns
 
@@ -42,8 +43,16 @@ class Fit:
         """Return the residuals as the user's function gives them, differentiable by the user's Jacobian if given."""
         x = self.unknowns.structure
         if self.jac is None:
-            return self.function(x, *self.args)
+            return self._by_autograd(x)
         return with_jacobian(with_arguments(self.function, self.args), with_arguments(self.jac, self.args), x)
+
+    def _by_autograd(self, x: Any) -> Tensor:
+        try:
+            return self.function(x, *self.args)
+        except (RuntimeError, TypeError) as error:
+            if has_left_torch(error):
+                raise no_gradient("least_squares", "residuals") from error
+            raise
 
     def cost_at(self, x: Any) -> Tensor:
         """Return the loss at x, differentiable by whatever it depends on."""

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.given_numbers import numbers_of
+
 
 class Known(torch.autograd.Function):
     """Values that are known at x, with a Jacobian that is known, too."""
@@ -30,7 +32,7 @@ def with_jacobian(function: Callable[[Tensor], Any], jac: Callable[[Tensor], Any
     """Return function(x), differentiable by x through jac(x); raises TypeError or ValueError where they do not fit."""
     point = x.detach()
     with torch.no_grad():
-        values, jacobian = torch.as_tensor(function(point)), torch.as_tensor(jac(point))
+        values, jacobian = numbers_of("the residuals", function(point)), numbers_of("jac", jac(point))
     if not values.is_floating_point() or not jacobian.is_floating_point():
         raise TypeError(
             f"jac needs real derivatives of real residuals, but got {jacobian.dtype} for residuals of {values.dtype}"

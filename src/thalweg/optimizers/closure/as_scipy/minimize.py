@@ -85,7 +85,7 @@ def minimize(
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
     """
-    method = known_method(method)
+    method = known_method(method, multiplies=hess is not None or hessp is not None)
     refuse_constraints(constraints)
     read = options_read(tol, options, named, METHODS[method].options)
     settings = {"max_iter": max_iter, "max_eval": max_eval, **read}
@@ -104,9 +104,11 @@ def minimize(
     return with_derivatives(outcome, problem, optimizer, hess_inv, differentiable)
 
 
-def known_method(method: Any) -> str:
-    """Return our name for a method; raises ValueError for one that is unknown."""
-    name = method_named(method)
+def known_method(method: Any, multiplies: bool = False) -> str:
+    """Return our name for a method, which `multiplies` by a Hessian that is given; raises ValueError for others."""
+    if isinstance(method, tuple):
+        raise TypeError("minimize takes SciPy's args by name: minimize(fun, x0, args=...)")
+    name = method_named(method, multiplies)
     check_choice("minimize", "method", name, METHODS, "")
     return str(name)
 

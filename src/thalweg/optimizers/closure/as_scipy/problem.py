@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from ..function.closure_function import Closure
+from ..function.given_numbers import described, like
 from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
 from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
+from .outside_torch import has_left_torch, no_gradient
 from .unknowns import Unknowns, parts_of
 
 
@@ -51,12 +53,19 @@ class Problem:
     def _graph(self) -> Tensor:
         for tensor in self.unknowns.leaves:
             tensor.grad = None
-        value: Tensor = self.fun(self.unknowns.structure)
+        try:
+            value: Tensor = self.fun(self.unknowns.structure)
+        except (RuntimeError, TypeError) as error:
+            if has_left_torch(error):
+                raise no_gradient("minimize", "losses") from error
+            raise
+        if isinstance(value, float | int | Tensor) and not has_graph(value):
+            check_domain(value)
         return value
 
     def _differentiated(self) -> Tensor:
         value = self._graph()
-        if isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad:
+        if isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad and not value.is_complex():
             # What else the loss depends on must get no gradient, and keep its graph.
             value.backward(inputs=self.unknowns.leaves)  # type: ignore[no-untyped-call]
         return value
@@ -64,9 +73,10 @@ class Problem:
     @torch.no_grad()
     def _given(self) -> Any:
         x = self.unknowns.answer()
-        value, gradient = self.fun(x) if not callable(self.jac) else (self.fun(x), self.jac(x))
-        for tensor, part in zip(self.unknowns.leaves, parts_of(gradient), strict=True):
-            tensor.grad = torch.as_tensor(part, dtype=tensor.dtype, device=tensor.device).detach()
+        value, gradient = (self.fun(x), self.jac(x)) if callable(self.jac) else loss_and_gradient(self.fun(x))
+        parts = [gradient] if isinstance(self.unknowns.structure, Tensor) else parts_of(gradient)
+        for tensor, part in zip(self.unknowns.leaves, parts, strict=True):
+            tensor.grad = like("jac", part, tensor)
         return value
 
     def _hessian(self) -> Any:
@@ -75,7 +85,29 @@ class Problem:
 
     def _product(self, parts: list[Tensor]) -> list[Any]:
         assert self.hessp is not None
-        return parts_of(self.hessp(self.unknowns.answer(), self.unknowns.filled(parts)))
+        product = self.hessp(self.unknowns.answer(), self.unknowns.filled(parts))
+        return [product] if isinstance(self.unknowns.structure, Tensor) else parts_of(product)
+
+
+def has_graph(value: Any) -> bool:
+    """Return whether autograd can differentiate a value."""
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def check_domain(value: Any) -> None:
+    """Raise RuntimeError for a loss that is a number and has no gradient; one that is none needs no gradient."""
+    if bool(torch.as_tensor(value).isfinite().all()):
+        raise no_gradient("minimize", "losses")
+
+
+def loss_and_gradient(returned: Any) -> tuple[Any, Any]:
+    """Return what `fun` returns with `jac=True`; raises TypeError where that is no pair."""
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise TypeError(
+            f"minimize(jac=True) needs fun to return the loss and its gradient, but got {described(returned)}: leave "
+            "jac out where autograd is to differentiate"
+        )
+    return returned[0], returned[1]
 
 
 def with_arguments(function: Any, args: Any) -> Any:

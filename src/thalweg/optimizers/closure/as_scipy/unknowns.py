@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.given_numbers import numbers_of
 from ..function.vector import real_view
 from ..run.descend import Callback
 from ..scipy_names.outcome import Outcome
@@ -82,7 +83,9 @@ class Unknowns:
 
 def leaf(value: Any) -> Tensor:
     """Return a copy that wants a gradient; numbers become float64."""
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
+    tensor = numbers_of("x0", value)
+    if tensor.layout is not torch.strided:
+        raise TypeError(f"x0 must be dense, but its layout is {tensor.layout}: pass x0.to_dense()")
     if not (tensor.is_floating_point() or tensor.is_complex()):
         raise TypeError(
             f"x0 must be of floats, since gradients are taken, but its dtype is {tensor.dtype}: pass x0.double()"

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.given_numbers import numbers_of
+
 Residuals = Callable[..., Tensor]
 """Maps x of shape (b, n), and each argument's b rows, to residuals of shape (b, m), row by row."""
 
@@ -53,7 +55,7 @@ def by_given(residuals: Residuals, jac: Callable[..., Any]) -> Linearized:
     """
 
     def linearized(x: Tensor, args: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
-        values, jacobian = checked(residuals(x, *args), x), torch.as_tensor(jac(x, *args))
+        values, jacobian = checked(residuals(x, *args), x), numbers_of("jac", jac(x, *args))
         if jacobian.shape != (*values.shape, x.shape[1]):
             raise ValueError(
                 f"jac must return one derivative for each residual and unknown, shape {(*values.shape, x.shape[1])}, "

@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
-from ....formula.expr import Constant, Expr, Operation, apply
-from ....formula.ops import Op
+from ....formula.elementary import atan2
+from ....formula.expr import Constant, Expr, apply
+from .composed_functions import (
+    arccosine,
+    arcsine,
+    cos,
+    cosh,
+    equal,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    hypot,
+    log,
+    log1p,
+    logaddexp,
+    power,
+    raised,
+    sin,
+    sinc,
+    sinh,
+    softplus,
+    softplus_backward,
+    tanh,
+)
 
 
 class UnknownOperationError(Exception):
     """A model does something that no formula says."""
-
-
-EXP, LOG = (
-    Op(name, function, function, f"call double @{name}(double {{0}})", "", "", "")
-    for name, function in (("exp", torch.exp), ("log", torch.log))
-)
-"""Operations of the CPU's kernels for models; formulas of optimizers have the exact ones of `formula/elementary.py`."""
-
-
-def exp(x: Expr) -> Expr:
-    """Raise e to a power."""
-    return Operation(EXP, (x,), True)
-
-
-def log(x: Expr) -> Expr:
-    """Take the natural logarithm."""
-    return Operation(LOG, (x,), True)
-
-
-def power(x: Expr, exponent: Any) -> Expr:
-    """Raise to a power that is a small whole number, or half of one."""
-    if isinstance(exponent, Expr) or 2 * exponent % 1 or abs(exponent) > 8:
-        raise UnknownOperationError("power")
-    if exponent < 0:
-        return 1 / power(x, -exponent)
-    result = apply("sqrt", x) if exponent % 1 else None
-    for _ in range(int(exponent)):
-        result = x if result is None else result * x
-    return Constant(1.0) if result is None else result
 
 
 def clamp(x: Expr, low: Any = None, high: Any = None) -> Expr:
@@ -64,6 +57,34 @@ WORDS: dict[str, Callable[..., Expr]] = {
     "rsqrt": lambda a: 1 / apply("sqrt", a),
     "exp": exp,
     "log": log,
+    "expm1": expm1,
+    "exp2": lambda a: raised(Constant(2.0), a),
+    "log1p": log1p,
+    "log2": lambda a: log(a) / math.log(2),
+    "log10": lambda a: log(a) / math.log(10),
+    "sin": sin,
+    "cos": cos,
+    "tan": lambda a: sin(a) / cos(a),
+    "tanh": tanh,
+    "tanh_backward": lambda gradient, y: gradient * (1 - y * y),
+    "sinh": sinh,
+    "cosh": cosh,
+    "atan": lambda a: atan2(a, Constant(1.0)),
+    "atan2": atan2,
+    "asin": arcsine,
+    "acos": arccosine,
+    "sinc": sinc,
+    "erf": erf,
+    "erfc": erfc,
+    "hypot": hypot,
+    "logaddexp": logaddexp,
+    "softplus": softplus,
+    "softplus_backward": softplus_backward,
+    "relu": lambda a: apply("maximum", a, 0.0),
+    "threshold_backward": lambda gradient, a, threshold: apply("where", a > threshold, gradient, 0.0),
+    "addcmul": lambda a, b, c, value=1: a + (b if value == 1 else value * b) * c,
+    "addcdiv": lambda a, b, c, value=1: a + (b if value == 1 else value * b) / c,
+    "lerp": lambda a, b, weight: a + weight * (b - a),
     "sigmoid": lambda a: 1 / (1 + exp(-a)),
     "sigmoid_backward": lambda gradient, y: gradient * ((1 - y) * y),
     "abs": abs,
@@ -79,7 +100,7 @@ WORDS: dict[str, Callable[..., Expr]] = {
     "ge": lambda a, b: a >= b,
     "lt": lambda a, b: a < b,
     "le": lambda a, b: a <= b,
-    "eq": lambda a, b: a == b,
+    "eq": equal,
     "ne": lambda a, b: a != b,
     "logical_and": lambda a, b: a & b,
     "logical_or": lambda a, b: a | b,
@@ -87,12 +108,11 @@ WORDS: dict[str, Callable[..., Expr]] = {
     "bitwise_and": lambda a, b: a & b,
     "bitwise_or": lambda a, b: a | b,
     "bitwise_not": lambda a: ~a,
+    "empty_like": lambda a, **kind: Constant(0.0),
+    "fill": lambda a, value: value,
     "masked_fill": lambda a, condition, value: apply("where", condition, value, a),
 }
 """What torch's operations are in a formula; a model with any other is computed by torch itself."""
-
-WITH_NUMBERS = ("pow",)
-"""Operations whose numbers decide what is written."""
 
 THE_SAME = ("detach", "alias", "clone", "expand", "view", "_to_copy")
 """Operations that change no number; what they may change instead is looked at."""

@@ -15,7 +15,7 @@ from ....engine.llvm.normal_equations import DATUM, PARAMETER, POINT
 from ....formula.expr import Constant, Expr, Symbol
 from .linearize import Model, derivatives
 from .members import Members
-from .model_words import FILLED, THE_SAME, WITH_NUMBERS, WORDS, UnknownOperationError
+from .model_words import FILLED, THE_SAME, WORDS, UnknownOperationError
 from .systems import grams
 
 PLAIN = 16
@@ -42,6 +42,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.tensors = list(symbols.values())
         self.nodes: dict[Any, Expr] = {place(tensor): symbol for symbol, tensor in symbols.items()}
+        self.constants: dict[Any, Expr] = {}
         self.shape = self.tensors[0].shape
         self.points: list[Tensor] = []
 
@@ -56,7 +57,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._write(func, args, kwargs or {}, result)
         elif torch.Tag.nondeterministic_seeded in func.tags:
             raise UnknownOperationError(str(func))
+        else:
+            self._forget(result)
         return result
+
+    def _forget(self, result: Any) -> None:
+        # What was changed in place, before any of the model's tensors had a part in it, is another constant now.
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self.constants.pop(place(leaf), None)
 
     def _write(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         # What is changed in place keeps its place, where its new value is found.
@@ -75,9 +84,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self.node(args[0])  # type: ignore[no-any-return]
         if name not in WORDS:
             raise UnknownOperationError(name)
-        given = (arg if name in WITH_NUMBERS and not isinstance(arg, Tensor) else self.node(arg) for arg in args)
         try:
-            return WORDS[name](*given, **kwargs)
+            return WORDS[name](*map(self.node, args), **kwargs)
         except TypeError as error:
             raise UnknownOperationError(name) from error
 
@@ -85,9 +93,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Return what stands for a tensor or a number; None for what is neither."""
         if not isinstance(value, Tensor):
             return None if value is None else self.number(float(value))
-        if place(value) in self.nodes:
-            return self.nodes[place(value)]
-        if value.dtype is torch.bool or value.is_complex():
+        found = self.nodes.get(place(value), self.constants.get(place(value)))
+        if found is not None:
+            return found
+        if value.dtype is torch.bool:
+            return self.node(value.double()) != 0
+        if value.is_complex():
             raise UnknownOperationError("a constant that is no number")
         shared = value[0] if value.dim() == 2 and torch.equal(value[:1].expand_as(value), value) else value
         if shared.numel() == 1 or not any(shared.stride()):
@@ -95,16 +106,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if shared.shape != self.shape[1:]:
             raise UnknownOperationError("a constant of another shape")
         self.tensors.append(value)
-        self.nodes[place(value)] = self._point(shared)
-        return self.nodes[place(value)]
+        return self.constants.setdefault(place(value), self._point(shared))
 
     def number(self, value: float) -> Expr:
         """Return what stands for a number."""
         if abs(value) <= PLAIN and not 2 * value % 1:
             return Constant(value)
-        if value not in self.nodes:
-            self.nodes[value] = self._point(self.tensors[0].new_full(self.shape[1:], value))
-        return self.nodes[value]
+        if value not in self.constants:
+            self.constants[value] = self._point(self.tensors[0].new_full(self.shape[1:], value))
+        return self.constants[value]
 
     def _point(self, row: Tensor) -> Symbol:
         self.points.append(row.detach().double().clone(memory_format=torch.contiguous_format))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .given_numbers import numbers_of
 from .vector import Vector
 
 Closure = Callable[[], Any]
@@ -44,7 +45,7 @@ class ClosureFunction:
         """Return what else a closure may return for a loss as a tensor of no dimensions."""
         if loss is None:
             raise TypeError(f"{self.owner}.step got a closure that returned None: end it with `return loss`")
-        loss = loss if isinstance(loss, Tensor) else torch.as_tensor(loss)
+        loss = numbers_of(f"the loss that {self.owner}'s closure returns", loss)
         if loss.numel() != 1 or loss.is_complex():
             raise ValueError(
                 f"{self.owner}.step needs a closure that returns one real number, but its loss has shape "

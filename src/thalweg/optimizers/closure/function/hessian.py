@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
+from .given_numbers import like, numbers_of
 from .vector import Vector
 
 Products = Callable[[Vector, Tensor], Tensor]
@@ -36,12 +37,17 @@ def by_matrix(hess: Callable[[], Any], size: int) -> Products:
 
     def times(vector: Vector, direction: Tensor) -> Tensor:
         with torch.no_grad():
-            matrix = torch.as_tensor(hess(), dtype=vector.dtype, device=vector.device)
+            given = hess()
+        moved = direction if vector.scale is None else direction * vector.scale
+        if hasattr(given, "matvec"):
+            product = like("hess", given.matvec(moved.numpy(force=True)), direction)
+            return product if vector.scale is None else product * vector.scale
+        dense = numbers_of("hess", given.toarray() if hasattr(given, "toarray") else given)
+        matrix = dense.to(vector.device, vector.dtype)
         if matrix.numel() != size * size:
             raise ValueError(
                 f"hess must return a matrix of shape {(size, size)}, but its shape is {tuple(matrix.shape)}"
             )
-        moved = direction if vector.scale is None else direction * vector.scale
         product = torch.mv(matrix.reshape(size, size), moved)
         return product if vector.scale is None else product * vector.scale
 
@@ -55,7 +61,7 @@ def by_products(hessp: Callable[[list[Tensor]], list[Any]]) -> Products:
         with torch.no_grad():
             product = hessp(vector.unflatten(direction))
         parts = zip(product, vector.tensors, strict=True)
-        return vector.flatten([torch.as_tensor(part, device=tensor.device).to(tensor) for part, tensor in parts])
+        return vector.flatten([like("hessp", part, tensor) for part, tensor in parts])
 
     return times
 

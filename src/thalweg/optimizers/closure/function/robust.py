@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ....hyper import is_among
+from .given_numbers import described, numbers_of
 
 Rho = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """rho(z) of squared residuals z, with its first and second derivative, each of the shape of z."""
@@ -40,6 +42,29 @@ def arctan(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 LOSSES: dict[str, Rho] = {"huber": huber, "soft_l1": soft_l1, "cauchy": cauchy, "arctan": arctan}
 """The losses by SciPy's names; "linear", the plain squares, is none of them."""
+
+
+def given_rho(loss: Callable[..., Any]) -> Rho:
+    """Return rho as the user gives it, written with torch's functions, or with NumPy's as SciPy wants it.
+
+    Raises ValueError where it does not return three rows, rho(z) and its two derivatives.
+    """
+
+    def rho(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        try:
+            returned = loss(z)
+        except (TypeError, AttributeError):
+            returned = loss(z.numpy(force=True))
+        rows = list(returned) if isinstance(returned, tuple | list | Tensor | np.ndarray) else []
+        if len(rows) != 3:
+            raise ValueError(
+                f"loss must return rho(z), rho'(z) and rho''(z), three rows of {z.numel()}, but got "
+                f"{described(returned)}"
+            )
+        value, slope, second = (numbers_of("what loss returns", row).to(z).expand_as(z) for row in rows)
+        return value, slope, second
+
+    return rho
 
 
 class Weights(NamedTuple):
@@ -84,10 +109,13 @@ def robust_loss(owner: str, loss: str | Rho, f_scale: float) -> Robust | None:
 
     Raises ValueError for a name that is not known, or a scale that is no positive number.
     """
-    if isinstance(f_scale, bool) or not 0 < float(f_scale) < float("inf"):
-        raise ValueError(f"{owner} needs f_scale, the size of an ordinary residual, to be above 0, but got {f_scale!r}")
+    is_number = isinstance(f_scale, float | int | Tensor | np.number) and not isinstance(f_scale, bool)
+    if not is_number or not 0 < float(f_scale) < float("inf"):
+        raise ValueError(
+            f"{owner} needs f_scale, the size of an ordinary residual, to be above 0, but got {described(f_scale)}"
+        )
     if callable(loss):
-        return Robust(loss, float(f_scale))
+        return Robust(given_rho(loss), float(f_scale))
     if not is_among(loss, ("linear", *LOSSES)):
         words = ", ".join(repr(word) for word in ("linear", *LOSSES))
         raise ValueError(f"{owner} needs loss to be one of {words} or a function of z, but got {loss!r}")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .given_numbers import numbers_of
 from .vector import accurate, real_view
 
 
@@ -28,7 +29,7 @@ def check_sizes(owner: str, group: Mapping[str, Any]) -> None:
     for index, (param, size) in enumerate(zip(params, sizes, strict=True)):
         if size is None:
             continue
-        numbers = torch.as_tensor(size)
+        numbers = numbers_of(f"the x_scale of parameter {index}", size)
         if numbers.dim() and numbers.shape != param.shape:
             raise ValueError(
                 f"{owner} needs the x_scale of parameter {index} to have its shape {tuple(param.shape)}, but it has "

@@ -77,12 +77,12 @@ class Stopping:
         return max(fall, abs(seen.before), abs(seen.here)) <= BELOW_ROUNDING * rounding
 
 
-def is_small(pull: float, here: Point, highest: float) -> bool:
-    """Return whether so large a pull leaves less to win than rounding hides.
+def is_small(pull: float, here: Point, highest: float, coarsest: float = 0.0) -> bool:
+    """Return whether so large a pull leaves less to win than rounding hides, at least `coarsest` beside one.
 
     The parabola of slope p that rises by the loss's range r over the same length falls by p^2 / 2r.
     """
-    epsilon, size = epsilon_of(here), abs(here.value)
+    epsilon, size = max(epsilon_of(here), coarsest), abs(here.value)
     hidden = BELOW_ROUNDING * epsilon * size * (highest - here.value)
     return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or is_nothing(pull, here, highest)
 

@@ -23,6 +23,9 @@ HIDDEN = 100.0
 """Roundings of the loss that a promise must exceed to be held to, and of the numbers that hide a minimum."""
 
 
+ROUNDING_OF_FLOAT32 = 2.0**-23
+"""What a loss of float64 parameters is rounded to if it meets a float32 tensor on its way."""
+
 NOISY = 1e-3
 """The most of a loss that may be noise."""
 
@@ -44,6 +47,11 @@ class Look(NamedTuple):
     def straight(self) -> bool:
         """Whether the slope hardly changes on the way."""
         return abs(self.there - self.here) <= -0.5 * self.here
+
+    @property
+    def flat(self) -> bool:
+        """Whether nothing at all has changed on the way: the loss is computed in a coarser dtype."""
+        return self.change == 0 and self.there == self.here
 
     @property
     def depth(self) -> float:
@@ -69,7 +77,10 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
         return Reason.NOISE, f"It returned {here.value * unit!r}, then {again.value * unit!r}."
     if is_small(here.since(here).pull, here, highest):
         return Reason.ROUNDING, ""
-    return told(looked(objective, here), epsilon_of(here), abs(here.value)), ""
+    looks = looked(objective, here)
+    if any(look.flat for look in looks) and is_small(here.since(here).pull, here, highest, ROUNDING_OF_FLOAT32):
+        return Reason.ROUNDING, ""
+    return told(looks, epsilon_of(here), abs(here.value)), ""
 
 
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
@@ -102,7 +113,7 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     """Return what the looks tell: whether values and slopes agree, and how deep and how far their parabola is."""
     looks = [look for look in looks if look.here < 0]
     finite = [look for look in looks if look.finite]
-    seen = [look for look in finite if look.straight and -look.here > HIDDEN * epsilon * loss]
+    seen = [look for look in finite if look.straight and not look.flat and -look.here > HIDDEN * epsilon * loss]
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
     near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)

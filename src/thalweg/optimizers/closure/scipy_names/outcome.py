@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,10 +10,11 @@ import torch
 from ..optimizer import ClosureOptimizer
 from ..proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
 from ..run.result import Reason
+from .fields import Fields
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Mapping[str, Any]):
+class Outcome(Fields):
     """The answer and how it was found, under the names of scipy.optimize.OptimizeResult.
 
     `x` has the structure of x0; `fun` is the loss there, and `jac` its gradient, of shape (n,). `success` says if that
@@ -35,25 +35,6 @@ class Outcome(Mapping[str, Any]):
     nhev: int
     covariance: torch.Tensor | None = None
     hess_inv: torch.Tensor | None = None
-
-    def __getitem__(self, name: str) -> Any:
-        """Return a field by its name, as in SciPy's dict."""
-        if name not in self.keys():
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __len__(self) -> int:
-        return len(fields(self))
-
-    def keys(self) -> list[str]:  # type: ignore[override]
-        """Return the names of the fields."""
-        return [field.name for field in fields(self)]
 
 
 def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:

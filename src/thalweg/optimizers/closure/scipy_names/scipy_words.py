@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ..function.given_numbers import described
+from .fields import Intermediate
 
 METHODS = {
     "l-bfgs-b": "lbfgs",
@@ -33,20 +36,24 @@ OPTIONS = {
     "xrtol": "tolerance_change",
     "maxcor": "history_size",
     **dict.fromkeys(("c1", "c2", "maxls", "iprint", "disp", "eps", "norm", "return_all", "workers")),
+    **dict.fromkeys(("barrier_tol", "sparse_jacobian", "initial_barrier_parameter", "initial_barrier_tolerance")),
+    **dict.fromkeys(("initial_constr_penalty", "factorization_method")),
     **dict.fromkeys(("finite_diff_rel_step", "hess_inv0", "inexact", "verbose")),
     **dict.fromkeys(("initial_trust_radius", "max_trust_radius", "eta", "subproblem_maxiter")),
     **dict.fromkeys(("scale", "offset", "maxCGit", "stepmx", "accuracy", "minfev", "rescale", "mesg_num")),
 }
-"""SciPy's options, and ours for them; None where nothing here answers to one, so that it is left out."""
+"""SciPy's options, and ours for them; None where nothing here answers to one. An option that is None is left out."""
 
 
 DIFFERENCES = ("2-point", "3-point", "cs")
 """SciPy's words for derivatives by differences, in whose place autograd differentiates."""
 
 
-def method_named(method: Any) -> Any:
-    """Return our name for a method."""
+def method_named(method: Any, multiplies: bool = False) -> Any:
+    """Return our name for a method, one that `multiplies` by a given Hessian where SciPy's does."""
     lower = method.lower() if isinstance(method, str) else method
+    if lower == "trust-constr" and multiplies:
+        return "newton-cg"
     return METHODS.get(lower, lower) if isinstance(lower, str | None) else lower
 
 
@@ -61,7 +68,7 @@ def options_read(
     read: dict[str, Any] = {} if tol is None else {"tolerance_grad": tol, "tolerance_change": tol}
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
-        if name is not None:
+        if name is not None and not (value is None and word in OPTIONS):
             read[name if name in known else word] = value
     for name, value in named.items():
         if name in read and tol is None:
@@ -75,12 +82,19 @@ def function_given(owner: str, name: str, given: Any) -> Any:
 
     Raises ValueError for what is no function.
     """
-    if given is None or (isinstance(given, str) and given in DIFFERENCES):
+    if given is None or (isinstance(given, str) and given in DIFFERENCES) or is_update(given):
         return None
     if callable(given):
         return given
     words = ", ".join(repr(word) for word in DIFFERENCES)
-    raise ValueError(f"{owner} needs {name} to be a function, None for autograd, or one of {words}, but got {given!r}")
+    raise ValueError(
+        f"{owner} needs {name} to be a function, None for autograd, or one of {words}, but got {described(given)}"
+    )
+
+
+def is_update(given: Any) -> bool:
+    """Return whether something is a HessianUpdateStrategy of SciPy's, such as BFGS(): an estimate of a Hessian."""
+    return all(hasattr(given, name) for name in ("initialize", "update", "get_matrix"))
 
 
 def refuse_constraints(constraints: Any) -> None:
@@ -92,36 +106,36 @@ def refuse_constraints(constraints: Any) -> None:
         )
 
 
-class Intermediate(NamedTuple):
-    """What SciPy hands to a callback whose only parameter is called `intermediate_result`."""
-
-    x: Any
-    fun: float
-
-
 def callback_read(callback: Callable[..., object]) -> Callable[[Any, float], object]:
     """Return the user's callback as a function of x and the loss that returns True to stop.
 
     It stops by returning True or raising StopIteration; one whose only parameter is `intermediate_result` gets a
-    result, as in SciPy, any other the vector.
+    result, as in SciPy, one that needs two the vector and a result, any other the vector. Raises TypeError for what
+    cannot be called.
     """
-    whole = wants_result(callback)
+    if not callable(callback):
+        raise TypeError(f"callback must be a function of x, but got {described(callback)}")
+    needed = needed_by(callback)
 
     def told(x: Any, value: float) -> object:
         try:
-            return callback(intermediate_result=Intermediate(x, value)) if whole else callback(x)
+            if needed == ["intermediate_result"]:
+                return callback(intermediate_result=Intermediate(x, value))
+            return callback(x, Intermediate(x, value)) if len(needed) == 2 else callback(x)
         except StopIteration:
             return True
 
     return told
 
 
-def wants_result(callback: Callable[..., object]) -> bool:
-    """Return whether a callback's only parameter is called `intermediate_result`."""
+def needed_by(callback: Callable[..., object]) -> list[str]:
+    """Return the parameters that a callback cannot be called without; none where it does not say."""
     try:
-        return list(inspect.signature(callback).parameters) == ["intermediate_result"]
+        parameters = inspect.signature(callback).parameters.values()
     except (TypeError, ValueError):
-        return False
+        return []
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in optional]
 
 
 def bounds_read(bounds: Any, x0: Any, leaves: Sequence[Tensor]) -> Any:
@@ -133,6 +147,8 @@ def bounds_read(bounds: Any, x0: Any, leaves: Sequence[Tensor]) -> Any:
     """
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         return scipy_bounds(bounds, leaves)
+    if isinstance(bounds, Iterator):
+        bounds = list(bounds)  # zip(low, high)
     if isinstance(bounds, Mapping):
         return listed(bounds, x0)
     if len(leaves) != 1 or isinstance(x0, torch.nn.Module | Mapping) or has_tensor(x0):

@@ -1,0 +1,19 @@
+"""Functions that leave torch on their way: what SciPy differentiates by differences has no gradient here."""
+
+from __future__ import annotations
+
+SIGNS = ("Can't call numpy() on Tensor that requires grad", "only integer tensors of a single element")
+"""What torch says where NumPy is given a tensor that wants a gradient."""
+
+
+def has_left_torch(error: Exception) -> bool:
+    """Return whether an error is torch's about NumPy's part in a function."""
+    return any(sign in str(error) for sign in SIGNS)
+
+
+def no_gradient(owner: str, what: str) -> RuntimeError:
+    """Return the error for a function through which no gradient flows."""
+    return RuntimeError(
+        f"{owner} got {what} through which no parameter has a gradient: compute them from x with torch's functions, "
+        "without NumPy, math, .item() or detach(), or give their derivative as jac"
+    )

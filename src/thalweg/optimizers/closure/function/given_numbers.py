@@ -1,0 +1,59 @@
+"""Numbers that users give: NumPy's arrays of any kind, lists, Python's numbers; none of them loses a digit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def numbers_of(what: str, given: Any) -> Tensor:
+    """Return a tensor as it is, other numbers as a copy in float64 or complex128: any order of bytes, any strides.
+
+    Raises TypeError, which says `what`, for what has no numbers.
+    """
+    if isinstance(given, Tensor):
+        return given
+    if hasattr(given, "toarray") or hasattr(given, "matvec"):
+        raise TypeError(f"{what} must be dense, but got {type(given).__name__}: pass its toarray(), or a tensor")
+    try:
+        return torch.from_numpy(array_of(given))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{what} must be numbers, but got {described(given)}") from error
+
+
+def like(what: str, given: Any, tensor: Tensor) -> Tensor:
+    """Return numbers with the shape, dtype and device of a tensor.
+
+    Raises TypeError, which says `what`, for what has no numbers, ValueError for another count of them.
+    """
+    numbers = numbers_of(what, given).detach()
+    if numbers.numel() != tensor.numel():
+        raise ValueError(
+            f"{what} must return one number for each of the {tensor.numel()} of x, but its shape is "
+            f"{tuple(numbers.shape)}"
+        )
+    return numbers.reshape(tensor.shape).to(tensor.device, tensor.dtype)
+
+
+def array_of(given: Any) -> np.ndarray:
+    """Return numbers as a new array in one of the two widest kinds that torch has."""
+    if isinstance(given, list | tuple) and any(isinstance(each, Tensor) for each in given):
+        given = [each.tolist() if isinstance(each, Tensor) else each for each in given]
+    array = np.asarray(given)
+    if array.dtype.kind == "O":
+        array = np.array([complex(each) for each in array.ravel()]).reshape(array.shape)
+        array = array if array.imag.any() else array.real
+    if array.dtype.kind not in "biufc":
+        raise TypeError(array.dtype)
+    return np.array(array, np.complex128 if array.dtype.kind == "c" else np.float64, order="C")
+
+
+def described(given: Any) -> str:
+    """Return what stands for something in a sentence: short values as they are, others by their kind and shape."""
+    shape = getattr(given, "shape", None)
+    if shape is not None and shape != ():
+        return f"{type(given).__name__} of shape {tuple(shape)}"
+    return repr(given) if isinstance(given, str | int | float | complex | None) else type(given).__name__
