@@ -6,11 +6,16 @@ from .adamax import *
 from .adan import *
 from .ademamix import *
 from .bounded import *
+from .friction import *
 from .madgrad import *
 from .momenta import *
 from .normalized import *
+from .optimistic import *
 from .partly_adaptive import *
+from .positive_negative import *
 from .quasi_hyperbolic import *
+from .rate_limits import *
+from .reliability import *
 from .rprop import *
 from .schedule_free import *
 from .sgd import *
