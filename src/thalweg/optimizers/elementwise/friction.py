@@ -1,6 +1,6 @@
 """Adam that slows down where gradients hardly change."""
 
-from ...formula import Unsigned, exp, sqrt
+from ...formula import Unsigned, sigmoid, sqrt
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
@@ -25,7 +25,7 @@ class DiffGrad(Optimizer):
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, prev):
         beta1, beta2 = self.betas
         grad = l2(self, param, grad)
-        friction = 1 / (1 + exp(-abs(prev - grad)))
+        friction = sigmoid(abs(prev - grad))
         exp_avg = beta1 * exp_avg + (1 - beta1) * grad
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
         m_hat = exp_avg / (1 - beta1**self.step_count)
