@@ -127,6 +127,11 @@ TABLE = [
     Authority("FAdam",      PO,             "FAdam",            {"lr": 1e-2, "weight_decay": 0.1}, {}, {"momentum_dtype": torch.float64, "fim_dtype": torch.float64}),
     Authority("Adai",       PO,             "Adai",             {"lr": 1e-2, "weight_decay": 0.1}, {}, {"weight_decouple": True}),
     Authority("AdamS",      PO,             "AdamS",            {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-9, why="they add eps to the root of the model's mean square"),
+    Authority("DualAdam",   PO,             "DualAdam",         {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-8, why="they add eps to the root that they multiply by, too"),
+    Authority("VSGD",       PO,             "VSGD",             {"lr": 1e-2, "weight_decay": 0.1}, DECOUPLED),
+    Authority("VSGD",       PO,             "VSGD",             {"lr": 1e-2, "ps": 0.1, "ghattg": 2.0}),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2, "mode": "m", "beta2": 0.8}),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2, "mode": "g"}),
 ]  # fmt: skip
 
 
@@ -146,8 +151,11 @@ OTHERWISE = [
     Authority("SimplifiedAdEMAMix", PO,     "SimplifiedAdEMAMix", {"lr": 1e-2}, why="the slow mean is divided by the correction of the mean square, and not multiplied by it", differs=0.16),
     Authority("AdaMod",     PO,             "AdaMod",           {"lr": 1e-2, "betas": (0.9, 0.999, 0.999)}, why="the correction of the mean gradient is part of the rate that is averaged", differs=3.3e-3),
     Authority("AvaGrad",    PO,             "AvaGrad",          {"lr": 1e-2}, why="as in the authors' code, no step is taken at first, and rates are divided by the size of those before them", differs=1.4e-2),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2}, {}, {"simple_cond": True}, why="the momentum after the step stands for the one before it", differs=1.1e-2),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2}, why="the expected square has a product of gradient and momentum, too, and the momentum after the step stands for the one before it", differs=1.2e-2),
     Authority("Kate",       PO,             "Kate",             {"lr": 1e-2}, why="eps is added to the sum of squares in each step", differs=8.2e-9),
     Authority("SGDSaI",     PO,             "SGDSaI",           {"lr": 1e-2}, why="vectors and single numbers have the norm of their first gradient alone as their rate", differs=1.6e-3),
+    Authority("TAM",        PO,             "TAM",              {"lr": 1e-2}, why="each element has a number of its own, where the paper has the cosine of an angle", differs=9.5e-2),
 ]  # fmt: skip
 """Where others do something else, as their defaults are: `differs` is by how much, of the largest number."""
 

@@ -6,6 +6,7 @@ from .adamax import *
 from .adan import *
 from .ademamix import *
 from .bounded import *
+from .conditional import *
 from .cross_moments import *
 from .direction_and_size import *
 from .friction import *

@@ -143,6 +143,7 @@ class Kate(Optimizer):
     weight_decay: NonNegative = 0
 
     counts_steps = False
+    precise = frozenset({"square_sum", "numerator_sum"})  # a step is divided by the sum itself, and not by its root
 
     def update(self, param, grad, square_sum: Unsigned, numerator_sum: Unsigned):
         grad = l2(self, param, grad)

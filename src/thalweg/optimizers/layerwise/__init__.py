@@ -8,5 +8,6 @@ from .norm_history import *
 from .norms import *
 from .signal_to_noise import *
 from .steady import *
+from .torque import *
 from .trust_ratio import *
 from .variance_reduced import *

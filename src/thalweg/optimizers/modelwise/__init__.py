@@ -6,3 +6,4 @@ from .mean_square import *
 from .normalized_rates import *
 from .prodigy import *
 from .prodigy_schedule_free import *
+from .switching import *
