@@ -16,6 +16,9 @@ class MeanSquare(Optimizer):
     It is known within the step: the mean of means is a running mean of the common norm of all gradients, squared.
     """
 
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+
     square_sum: ClassVar[Any]
     left: ClassVar[Any]
     elements: ClassVar[Any]
@@ -68,7 +71,6 @@ class Adai(MeanSquare):
     Tune: lr 10 times that of SGD with momentum 0.9, with its schedule.
     """
 
-    lr: NonNegative = 1e-3
     betas: Betas = (0.1, 0.99)
     eps: Fraction = 1e-3
     weight_decay: NonNegative = 0
@@ -102,8 +104,6 @@ class AdamS(MeanSquare):
     Tune: as Adam; weight_decay from 1e-4 to 1e-3, since it is divided by what the steps are divided by.
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 1e-4
 
