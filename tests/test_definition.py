@@ -186,3 +186,14 @@ def test_a_copy_starts_as_the_parameter_and_steps_are_right():
 def test_the_catalogue_is_as_it_was():
     assert {"Adam", "SGD", "Prodigy"} <= registry.keys()
     assert Adam.rule.unsigned == {"exp_avg_sq", "max_exp_avg_sq"}
+
+
+def test_phases_need_a_count_of_steps():
+    with pytest.raises(TypeError, match=r"Turning has phases, which go by the count of steps: leave counts_steps"):
+
+        class Turning(Optimizer):
+            phases = ("first", "later")
+            counts_steps = False
+
+            def update(self, param, grad):
+                return param - grad

@@ -90,6 +90,8 @@ def check_rule(cls: Any, rule: Rule) -> None:
         for name in names:
             if taken := next(_taken(cls, rule, what, name), None):
                 _refuse(cls, what, name, taken)
+    if cls.phases and not cls.counts_steps:
+        raise TypeError(f"{cls.__name__} has phases, which go by the count of steps: leave counts_steps=False out")
     for name, value in vars(cls).items():
         state = name.removeprefix("initial_")
         if inspect.isfunction(value) and state != name and state not in rule.states:

@@ -10,6 +10,8 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
+import torch
+
 
 @dataclass(frozen=True)
 class Authority:
@@ -110,6 +112,26 @@ TABLE = [
     Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "spectral"}, {"momentum": 0.1, "constraint": False, "norm_type": 2}, least_dims=2, most_dims=2, tolerance=2e-4, why="they round products to bfloat16"),
     Authority("SM3",        PO,             "SM3",              {"lr": 1e-2, "momentum": 0.9}, most_dims=2),
     Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
+    Authority("AdaBound",   PO,             "AdaBound",         {"lr": 1e-2, "weight_decay": 0.1, "final_lr": 0.02, "gamma": 0.1}, DECOUPLED),
+    Authority("AMSBound",   PO,             "AdaBound",         {"lr": 1e-2, "weight_decay": 0.1, "final_lr": 0.02, "gamma": 0.1}, {}, {"ams_bound": True, "weight_decouple": False}),
+    Authority("DiffGrad",   PO,             "DiffGrad",         {"lr": 1e-2, "weight_decay": 0.1, "eps": 1e-12}, DECOUPLED, tolerance=1e-10, why="they correct eps for bias too"),
+    Authority("PNM",        PO,             "PNM",              {"lr": 1e-2, "weight_decay": 0.1}, {**DECOUPLED, "momentum": 0.8, "beta0": 0.5}, {"betas": (0.8, 0.5)}),
+    Authority("AdaPNM",     PO,             "AdaPNM",           {"lr": 1e-2, "weight_decay": 0.1}, {**DECOUPLED, "betas": (0.8, 0.9), "beta0": 0.5}, {"betas": (0.8, 0.9, 0.5)}, tolerance=1e-7, why="they correct eps for bias too"),
+    Authority("MSVAG",      PO,             "MSVAG",            {"lr": 1e-2}),
+    Authority("EXAdam",     PO,             "EXAdam",           {"lr": 1e-2, "weight_decay": 0.1}, DECOUPLED),
+    Authority("Ano",        PO,             "Ano",              {"lr": 1e-2, "weight_decay": 0.1}, DECOUPLED),
+    Authority("Kate",       PO,             "Kate",             {"lr": 1e-2, "eps": 0.0}, {"eta": 0.1}, {"delta": 0.1}),
+    Authority("AdaNorm",    PO,             "AdaNorm",          {"lr": 1e-2, "weight_decay": 0.1, "betas": (0.9, 0.99)}, DECOUPLED, tolerance=1e-7, why="they correct eps for bias too"),
+    Authority("AdaGC",      PO,             "AdaGC",            {"lr": 1e-2, "weight_decay": 0.1, "warmup_steps": 6}, tolerance=1e-8, why="they take the norm of all gradients in float32"),
+    Authority("SGDSaI",     PO,             "SGDSaI",           {"lr": 1e-2, "weight_decay": 0.1}, least_dims=2),
+    Authority("FAdam",      PO,             "FAdam",            {"lr": 1e-2, "weight_decay": 0.1}, {}, {"momentum_dtype": torch.float64, "fim_dtype": torch.float64}),
+    Authority("Adai",       PO,             "Adai",             {"lr": 1e-2, "weight_decay": 0.1}, {}, {"weight_decouple": True}),
+    Authority("AdamS",      PO,             "AdamS",            {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-9, why="they add eps to the root of the model's mean square"),
+    Authority("DualAdam",   PO,             "DualAdam",         {"lr": 1e-2, "weight_decay": 0.1}, tolerance=1e-8, why="they add eps to the root that they multiply by, too"),
+    Authority("VSGD",       PO,             "VSGD",             {"lr": 1e-2, "weight_decay": 0.1}, DECOUPLED),
+    Authority("VSGD",       PO,             "VSGD",             {"lr": 1e-2, "ps": 0.1, "ghattg": 2.0}),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2, "mode": "m", "beta2": 0.8}),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2, "mode": "g"}),
 ]  # fmt: skip
 
 
@@ -127,6 +149,13 @@ OTHERWISE = [
     Authority("NovoGrad",   PO,             "NovoGrad",         {"lr": 1e-2, "grad_averaging": True}, why="the first gradient is not averaged", differs=5.1e-2),
     Authority("RAdam",      PO,             "RAdam",            {"lr": 1e-2}, why="it takes no step until the mean square is known well, where torch.optim takes steps of momentum", differs=3.1e-2),
     Authority("SimplifiedAdEMAMix", PO,     "SimplifiedAdEMAMix", {"lr": 1e-2}, why="the slow mean is divided by the correction of the mean square, and not multiplied by it", differs=0.16),
+    Authority("AdaMod",     PO,             "AdaMod",           {"lr": 1e-2, "betas": (0.9, 0.999, 0.999)}, why="the correction of the mean gradient is part of the rate that is averaged", differs=3.3e-3),
+    Authority("AvaGrad",    PO,             "AvaGrad",          {"lr": 1e-2}, why="as in the authors' code, no step is taken at first, and rates are divided by the size of those before them", differs=1.4e-2),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2}, {}, {"simple_cond": True}, why="the momentum after the step stands for the one before it", differs=1.1e-2),
+    Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2}, why="the expected square has a product of gradient and momentum, too, and the momentum after the step stands for the one before it", differs=1.2e-2),
+    Authority("Kate",       PO,             "Kate",             {"lr": 1e-2}, why="eps is added to the sum of squares in each step", differs=8.2e-9),
+    Authority("SGDSaI",     PO,             "SGDSaI",           {"lr": 1e-2}, why="vectors and single numbers have the norm of their first gradient alone as their rate", differs=1.6e-3),
+    Authority("TAM",        PO,             "TAM",              {"lr": 1e-2}, why="each element has a number of its own, where the paper has the cosine of an angle", differs=9.5e-2),
 ]  # fmt: skip
 """Where others do something else, as their defaults are: `differs` is by how much, of the largest number."""
 

@@ -9,7 +9,7 @@ import torch
 
 from tests.engine.llvm.test_bits import check_steps
 from thalweg import Optimizer
-from thalweg.formula import atan2, cbrt, exp, log, tanh
+from thalweg.formula import atan2, cbrt, exp, log, sigmoid, tanh
 from thalweg.hyper import NonNegative
 
 RNG = np.random.default_rng(0)
@@ -32,6 +32,7 @@ WORDS = {
     "log": (log, lambda x: x.ln(), lambda reach: np.exp(RNG.uniform(-reach, reach, 300)), 2),
     "log near 1": (log, lambda x: x.ln(), lambda reach: RNG.uniform(0.6, 1.6, 300), 2),
     "tanh": (tanh, exact_tanh, lambda reach: SIGNS * np.exp(RNG.uniform(-20, 3, 300)), 4),
+    "sigmoid": (sigmoid, lambda x: 1 / (1 + (-x).exp()), lambda reach: np.exp(RNG.uniform(-20, 4, 300)), 4),
     "cbrt": (cbrt, exact_root, lambda reach: SIGNS * np.exp(RNG.uniform(-reach, reach, 300)), 1),
 }
 
@@ -62,6 +63,7 @@ SPECIAL = [
     (exp, [0.0, 1e4, -1e4, math.inf, -math.inf], [1.0, math.inf, 0.0, math.inf, 0.0]),
     (log, [0.0, 1.0, math.inf], [-math.inf, 0.0, math.inf]),
     (tanh, [0.0, 1e-30, 99.0, math.inf, -math.inf], [0.0, 1e-30, 1.0, 1.0, -1.0]),
+    (sigmoid, [0.0, 99.0, -99.0, math.inf, -math.inf], [0.5, 1.0, 0.0, 1.0, 0.0]),
     (cbrt, [0.0, -8.0, 27.0, math.inf, -math.inf], [0.0, -2.0, 3.0, math.inf, -math.inf]),
 ]
 

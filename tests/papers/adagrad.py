@@ -82,3 +82,18 @@ def rmsprop_tf(
         b = momentum * b + lr * g / math.sqrt(variance + eps)
         theta -= b
         yield theta
+
+
+@of("Kate")
+def kate(theta, gradients, *, lr=1e-3, eta=0.0, eps=1e-8, weight_decay=0.0, maximize=False):
+    """Choudhury, Tupitsa, Loizou, Horvath, Takac & Gorbunov 2024, "Remove that Square Root", algorithm 1.
+
+    eps, which the algorithm lacks, is where the authors' code has it. https://arxiv.org/abs/2403.02648
+    """
+    b_squared, m_squared = 0.0, 0.0
+    for g in gradients:
+        g = (-g if maximize else g) + weight_decay * theta
+        b_squared += g**2
+        m_squared += eta * g**2 + g**2 / (b_squared + eps)
+        theta -= lr * math.sqrt(m_squared) / (b_squared + eps) * g
+        yield theta

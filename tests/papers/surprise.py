@@ -76,3 +76,21 @@ def yogi(
         v -= (1 - beta2) * sign(v - g * g) * g * g
         theta -= lr * m / (1 - beta1**t) / (math.sqrt(v / (1 - beta2**t)) + eps)
         yield theta
+
+
+# As of AdaBelief, what is divided by may be rounding.
+@of("ACProp", tolerance=1e-9)
+def acprop(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-16, weight_decay=0.0, maximize=False):
+    """Divide by what was known before.
+
+    Zhuang, Ding, Tang, Dvornek, Tatikonda & Duncan 2021, "Momentum Centering and Asynchronous Update for Adaptive
+    Gradient Methods"; the first step, and the bias correction, are optax's. https://arxiv.org/abs/2110.05454
+    """
+    (beta1, beta2), m, s = betas, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = (-g if maximize else g) + weight_decay * theta
+        root = math.sqrt(s / (1 - beta2 ** (t - 1))) if t > 1 else 1.0
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * (g - m) ** 2 + eps
+        theta -= lr * g / (root + eps)
+        yield theta

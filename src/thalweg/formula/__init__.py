@@ -95,6 +95,7 @@ __all__ = [
     "row_total",
     "scaled_bits",
     "shift_right",
+    "sigmoid",
     "sign",
     "sorted_columns",
     "sorted_rows",
@@ -285,4 +286,4 @@ def _say(name: str, *given: Any) -> Any:
 
 
 # Made of the words above.
-from .elementary import atan2, cbrt, exp, log, tanh  # noqa: E402
+from .elementary import atan2, cbrt, exp, log, sigmoid, tanh  # noqa: E402

@@ -223,7 +223,22 @@ ON_BITS = {"add": "add_bits", "subtract": "subtract_bits", "multiply": "multiply
 """What an operation is where it meets bits."""
 
 WORDS = (
-    *("sqrt", "cbrt", "exp", "log", "tanh", "atan2", "sign", "floor", "maximum", "minimum", "clamp", "lerp", "where"),
+    *(
+        "sqrt",
+        "cbrt",
+        "exp",
+        "log",
+        "tanh",
+        "sigmoid",
+        "atan2",
+        "sign",
+        "floor",
+        "maximum",
+        "minimum",
+        "clamp",
+        "lerp",
+        "where",
+    ),
     *("total", "total_square", "orthogonalize"),
 )
 """What formulas may say beside + - * / and comparisons: the words of `formula/__init__.py` for whoever writes one."""

@@ -7,7 +7,7 @@ from ...hyper import Fraction, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["AdaDelta", "Adadelta", "Adagrad", "RMSProp", "RMSpropTF"]
+__all__ = ["AdaDelta", "Adadelta", "Adagrad", "Kate", "RMSProp", "RMSpropTF"]
 
 
 class Adagrad(Optimizer):
@@ -138,3 +138,28 @@ class Adadelta(AdaDelta):
     rho: Fraction = 0.9
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0
+
+
+class Kate(Optimizer):
+    """Adagrad without the root: steps are the same whatever units the data has, and each weight's fall as slowly.
+
+    Choudhury et al. 2024, "Remove that square root: A new efficient scale-invariant version of AdaGrad", algorithm 1,
+    with eps beside the sum of squares, as in the authors' code. https://arxiv.org/abs/2403.02648
+    `eta` is the share of the squared gradients in the numerator: with 0, scale does not matter at all.
+    Tune: lr 1e-3 or less; eta 0, or up to 0.1.
+    """
+
+    lr: NonNegative = 1e-3
+    eta: NonNegative = 0.0
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0
+
+    counts_steps = False
+    precise = frozenset({"square_sum", "numerator_sum"})  # a step is divided by the sum itself, and not by its root
+
+    def update(self, param, grad, square_sum: Unsigned, numerator_sum: Unsigned):
+        grad = l2(self, param, grad)
+        square = grad * grad
+        square_sum = square_sum + square
+        numerator_sum = numerator_sum + self.eta * square + square / (square_sum + self.eps)
+        return param - self.lr * sqrt(numerator_sum) * grad / (square_sum + self.eps), square_sum, numerator_sum

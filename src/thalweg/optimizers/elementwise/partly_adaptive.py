@@ -1,4 +1,4 @@
-"""Adam that divides by less than the root: between Adam and momentum."""
+"""Adam that divides by less than the root: between Adam and momentum, or only later on."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from ...hyper import Betas, NonNegative, OneOf
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["Padam"]
+__all__ = ["DualAdam", "Padam"]
 
 
 class Padam(Optimizer):
@@ -42,3 +42,30 @@ class Padam(Optimizer):
         while self.partial < power:
             root, power = sqrt(root), power / 2
         return param - size * exp_avg / root, exp_avg, exp_avg_sq, max_exp_avg_sq
+
+
+class DualAdam(Optimizer):
+    """Adam that begins as its inverse: at first it multiplies by the root mean square, to leave sharp valleys.
+
+    Shi et al. 2026, "Combining Adam and its inverse counterpart to enhance generalization of deep learning optimizers",
+    algorithm 2. https://arxiv.org/abs/2603.07122
+    `switch_rate` is the share of the inverse that goes in each step; after 1 / switch_rate steps it is Adam.
+    Tune: as Adam; switch_rate about 1 over the number of all steps.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0
+    switch_rate: NonNegative = 1e-2
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        grad = l2(self, param, grad)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        m_hat = exp_avg / (1 - beta1**self.step_count)
+        root = sqrt(exp_avg_sq / (1 - beta2**self.step_count))
+        inverse = maximum(1 - self.switch_rate * self.step_count, 0)
+        step = inverse * m_hat * root + (1 - inverse) * m_hat / (root + self.eps)
+        return param - self.lr * step, exp_avg, exp_avg_sq

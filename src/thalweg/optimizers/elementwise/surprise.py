@@ -1,12 +1,12 @@
 """Adam with another measure of how much gradients vary."""
 
-from ...formula import Unsigned, sign, sqrt, where
+from ...formula import Unsigned, maximum, sign, sqrt, where
 from ...hyper import Betas, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
 from .warmup import rectified
 
-__all__ = ["AdaBelief", "Yogi"]
+__all__ = ["ACProp", "AdaBelief", "Yogi"]
 
 
 class AdaBelief(Optimizer):
@@ -72,3 +72,28 @@ class Yogi(Optimizer):
     def initial_exp_avg_sq(self):
         """Not zero, so that the first division is by a number."""
         return self.initial_accumulator
+
+
+class ACProp(Optimizer):
+    """Divide by how far earlier gradients were from their mean: no step is shortened by its own gradient.
+
+    Zhuang et al. 2021, "Momentum centering and asynchronous update for adaptive gradient methods", with a bias
+    correction, and with eps added to the mean square in each step, too. https://arxiv.org/abs/2110.05454
+    The first step is that of gradient descent, as nothing is known before it.
+    Tune: as AdaBelief.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-16
+    weight_decay: NonNegative = 0
+
+    def update(self, param, grad, exp_avg, exp_avg_var: Unsigned):
+        beta1, beta2 = self.betas
+        grad = l2(self, param, grad)
+        before = exp_avg_var / (1 - beta2 ** maximum(self.step_count - 1, 1))
+        size = where(self.is_first_step, 1 + 0 * before, sqrt(before))
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        surprise = grad - exp_avg
+        exp_avg_var = beta2 * exp_avg_var + (1 - beta2) * surprise * surprise + self.eps
+        return param - self.lr * grad / (size + self.eps), exp_avg, exp_avg_var

