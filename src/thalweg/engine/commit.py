@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from operator import call
 from typing import Any, TypeAlias
 
@@ -28,6 +29,22 @@ def commit(changes: Sequence[Change], needs_python: bool = False) -> None:
             deque(map(call, changes), maxlen=0)
     else:
         deque(map(call, changes), maxlen=0)
+
+
+def given_to_driver(launches: Sequence[Sequence[Callable[[], int]]]) -> bool:
+    """Give all launches to a device's driver; False if some cannot be, or it has taken none: then nothing has changed.
+
+    Raises RuntimeError if the driver took only some.
+    """
+    if not all(launches):
+        return False
+    refused = list(map(call, chain.from_iterable(launches)))
+    if any(refused) and not all(refused):
+        raise RuntimeError(
+            f"a device's driver took only some of the kernels of a step (its errors: {refused}), so parameters and "
+            "states are no longer those of one step: load the last checkpoint in a new process"
+        )
+    return not any(refused)
 
 
 def entries(optimizer: Any, states: Iterable[tuple[Tensor, Mapping[str, Any]]]) -> list[Change]:

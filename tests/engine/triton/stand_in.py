@@ -9,6 +9,7 @@ machine code. Prints a line for each optimizer and format; exit status 1 for a f
 """
 
 import argparse
+import ctypes
 import gc
 import os
 import re
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 
 # Time goes into compiling alone: not into looking for garbage, lines of sources, and files that nobody reads.
@@ -33,19 +35,60 @@ FORMATS = {
 }
 
 BUILT: list[str] = []
-LAUNCHED: list[str] = []
+LAUNCHED: list[tuple] = []
+"""For each launch the kernel's name, how often it is run, by how many warps, and what it is passed."""
+
+TAKERS: list["Launcher"] = []
+"""All kernels that were loaded, in order: a kernel's address is its place, counted from one."""
 
 
 class Launcher:
     """Stands for what gives a kernel to the device."""
 
     def __init__(self, source, metadata):
-        self.name, self.count = metadata.name, len(source.signature)
+        self.name, self.kinds = metadata.name, list(source.signature.values())
+        TAKERS.append(self)
 
     def __call__(self, x, y, z, stream, function, packed, metadata, enter, leave, *arguments):
         assert (x > 0, y, z) == (True, 1, 1), (x, y, z)
-        assert len(arguments) == self.count, f"{self.name} has {self.count} arguments, not {len(arguments)}"
-        LAUNCHED.append(self.name)
+        count = len(self.kinds)
+        assert len(arguments) == count, f"{self.name} has {count} arguments, not {len(arguments)}"
+        passed = [value for kind, value in zip(self.kinds, arguments, strict=True) if kind != "constexpr"]
+        LAUNCHED.append((self.name, x, *packed, *passed))
+
+    @property
+    def types(self):
+        """What the kernel takes: two addresses more than its own arguments."""
+        own = [ctypes.c_int32 if kind == "i32" else ctypes.c_int64 for kind in self.kinds if kind != "constexpr"]
+        return [*own, ctypes.c_int64, ctypes.c_int64]
+
+
+class CudaDriver:
+    """Stands for CUDA's own driver, which a step that is like the last one is given to."""
+
+    def __init__(self):
+        kind = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)
+        self.cuLaunchKernelEx = kind(self.launch)
+
+    def launch(self, configuration, function, parameters, extra):
+        """Note a launch, as Triton's launcher would have it."""
+        from thalweg.engine.triton.cuda_driver import Configuration
+
+        how, taker = Configuration.from_address(configuration), TAKERS[function - 1]
+        assert (how.grid_y, how.grid_z, how.block_y, how.block_z, how.attribute_count) == (1, 1, 1, 1, 0)
+        places = (ctypes.c_void_p * len(taker.types)).from_address(parameters)
+        *passed, first, second = (of.from_address(place).value for of, place in zip(taker.types, places, strict=True))
+        assert (first, second, extra, how.stream) == (0, 0, None, None)
+        LAUNCHED.append((taker.name, how.grid_x, how.block_x // 32, 1, how.shared_bytes, *passed))
+        return 0
+
+    def cuFuncGetParamInfo(self, function, index, place, size):
+        """Say how large a parameter is."""
+        types = TAKERS[function.value - 1].types
+        if index.value == len(types):
+            return 1
+        size._obj.value = ctypes.sizeof(types[index.value])
+        return 0
 
 
 class Utils:
@@ -53,7 +96,7 @@ class Utils:
 
     def load_binary(self, name, kernel, shared, device):
         BUILT.append(name)
-        return 1, 2, 64, 0, 1024
+        return 1, len(TAKERS), 64, 0, 1024
 
     def get_device_properties(self, device):
         return {"max_shared_mem": 232_448, "multiprocessor_count": 132, "max_num_regs": 65_536, "warpSize": 32}
@@ -117,7 +160,7 @@ def stand_in(whole):
     from triton.backends.nvidia.compiler import CUDABackend
     from triton.runtime import driver
 
-    from thalweg.engine.triton import available, function, power
+    from thalweg.engine.triton import available, cuda_driver, function, power
 
     class Driver:
         """Stands for the driver: one device, one stream."""
@@ -133,6 +176,7 @@ def stand_in(whole):
         is_active = staticmethod(lambda: True)
 
     driver.set_active(Driver())
+    cuda_driver.driver = cache(CudaDriver)
     if not whole:
         lowering = Lowering(CUDABackend.make_ttgir, CUDABackend.make_llir)
         CUDABackend.make_ttgir = staticmethod(lowering.to_ttgir)
@@ -173,22 +217,28 @@ def fault(name, form):
         warnings.simplefilter("always")
         taken = {name: value for name, value in options.items() if name not in cls.refuses}
         optimizer = made(cls, getattr(torch, dtype), taken)
-        optimizer.step()
-        first = list(LAUNCHED)
+        first = launched_by(optimizer)
         BUILT.clear()
-        LAUNCHED.clear()
-        optimizer.step()
-        second = list(LAUNCHED)
-        LAUNCHED.clear()
+        # The second step goes through Triton; if nothing else is to be done, the third goes to the driver itself.
+        second, third = launched_by(optimizer), launched_by(optimizer)
     if told := [str(item.message) for item in said if item.category is RuntimeWarning]:
         return told[0]
     if NO_LINES in optimizer.explain() or MATRICES in optimizer.explain():
         return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()
-    if "update" not in first or first != second:
+    if [name for name, *_ in first] != [name for name, *_ in second] or "update" not in [name for name, *_ in first]:
         return f"launched {first}, then {second}"
+    if second != third:
+        return f"launched {second}, then {third}"
     return f"the second step still built {BUILT}" if BUILT else None
+
+
+def launched_by(optimizer):
+    """Step, and list what is launched."""
+    LAUNCHED.clear()
+    optimizer.step()
+    return list(LAUNCHED)
 
 
 def jobs():

@@ -72,6 +72,11 @@ def items(listed: Sequence[Any]) -> Any:
     return ctypes.string_at(words(id(listed) + ITEMS, 1)[0], 8 * len(listed))
 
 
+def place_of_items(listed: list[Any]) -> Any:
+    """Give the word in which a list has the address of its items; it is the list's for as long as that lives."""
+    return ctypes.c_void_p.from_address(id(listed) + ITEMS)
+
+
 def place_in(tensor: Tensor, value: Any) -> int:
     """Say how many bytes into a tensor of a class of its own it keeps something; raises ValueError if it is nowhere."""
     return 8 * words(id(tensor), type(tensor).__basicsize__ // 8).index(id(value))

@@ -141,11 +141,13 @@ def _row(param: Tensor, grad: Tensor, target: int, part: Part | None, shapes: Sh
         -1,
         0,
         *words,
+        grad._cdata,
     ]
 
 
 def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:
-    return [id(tensor), tensor._cdata, tensor.untyped_storage().data_ptr(), shapes.place(tensor)]
+    storage = tensor.untyped_storage()
+    return [id(tensor), tensor._cdata, storage.data_ptr(), shapes.place(tensor), storage._cdata]
 
 
 @cache

@@ -3,6 +3,7 @@
 from .finding_gradients import GRADIENTS
 from .inside_tensors import BYTES, COUNT, DATA, IMPL, SHAPE_WORDS, STORAGE, VERSION
 from .look_tables import ROW, START, STATE, TABLES
+from .requested_ahead import AHEAD, REQUESTS
 
 HALF = 8
 """Words of a shape that are compared at once: twice as many are at least all, and some of them are compared twice."""
@@ -15,7 +16,7 @@ def _table(name: str, width: int) -> str:
     return f"i64 {TABLES.index(name)}, i64 {width}"
 
 
-TEXT = f"""{GRADIENTS}
+TEXT = f"""{GRADIENTS}{REQUESTS}
 declare i64 @llvm.vector.reduce.or.v{HALF}i64({WORDS})
 
 define internal i1 @alike(ptr %found, ptr %known) noinline {{
@@ -53,11 +54,11 @@ define internal i1 @stays(ptr %row, ptr %tables) alwaysinline {{
   %impl.same = icmp eq ptr %impl, %impl.known
   br i1 %impl.same, label %memory, label %no
 memory:
-  %storage = call ptr @field(ptr %impl, i64 {STORAGE})
+  %storage = call ptr @field(ptr %impl.known, i64 {STORAGE})
   %data = call ptr @field(ptr %storage, i64 {DATA})
   %data.known = call ptr @field(ptr %row, i64 16)
   %data.same = icmp eq ptr %data, %data.known
-  %shape.found = getelementptr i8, ptr %impl, i64 {START}
+  %shape.found = getelementptr i8, ptr %impl.known, i64 {START}
   %shape.known = call ptr @field(ptr %row, i64 {8 * STATE.index("shape")})
   %shape.same = call i1 @alike(ptr %shape.found, ptr %shape.known)
   %same = and i1 %data.same, %shape.same
@@ -187,6 +188,8 @@ sharded:
   br label %target
 target:
   %grad = call ptr @local_gradient(ptr %row, ptr null)
+  %seen.at = getelementptr i64, ptr %row, i64 {ROW.index("grad.seen")}
+  store ptr %grad, ptr %seen.at
   %start = call ptr @begin(ptr %row, ptr %grad)
   %goes.to = call ptr @field(ptr %row, i64 {8 * ROW.index("target")})
   store ptr %start, ptr %goes.to
@@ -213,7 +216,7 @@ define internal i1 @run(ptr %row, ptr %tables) alwaysinline {{
   ret i1 true
 }}
 
-define internal i1 @all(ptr %tables, i64 %table, i64 %width, ptr %does) alwaysinline {{
+define internal i1 @all(ptr %tables, i64 %table, i64 %width, ptr %does, ptr %requests) alwaysinline {{
 entry:
   %place = mul i64 %table, 16
   %rows = call ptr @field(ptr %tables, i64 %place)
@@ -228,6 +231,12 @@ each:
 one:
   %start = mul i64 %i, %width
   %row = getelementptr i64, ptr %rows, i64 %start
+  %later = add i64 %i, {AHEAD}
+  %is_one = icmp slt i64 %later, %count
+  %ahead = select i1 %is_one, i64 %later, i64 %i
+  %ahead.start = mul i64 %ahead, %width
+  %ahead.row = getelementptr i64, ptr %rows, i64 %ahead.start
+  call void %requests(ptr %ahead.row)
   %good = call i1 %does(ptr %row, ptr %tables)
   br i1 %good, label %next, label %no
 next:
@@ -240,20 +249,20 @@ no:
 }}
 
 define dso_local i32 @look(ptr %tables, ptr %held) {{
-  %params.hold = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @holds)
+  %params.hold = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @holds, ptr @request_param)
   br i1 %params.hold, label %second, label %no
 second:
-  %states.hold = call i1 @all(ptr %tables, {_table("states", len(STATE))}, ptr @stays)
+  %states.hold = call i1 @all(ptr %tables, {_table("states", len(STATE))}, ptr @stays, ptr @request_state)
   br i1 %states.hold, label %third, label %no
 third:
-  %others.hold = call i1 @all(ptr %tables, {_table("others", 3)}, ptr @waits)
+  %others.hold = call i1 @all(ptr %tables, {_table("others", 3)}, ptr @waits, ptr @request_nothing)
   br i1 %others.hold, label %fourth, label %no
 fourth:
   %grads.hold = call i1 @are_held(ptr %tables, ptr %held)
   br i1 %grads.hold, label %yes, label %no
 yes:
-  %noted = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @note)
-  %ran = call i1 @all(ptr %tables, {_table("launches", 2)}, ptr @run)
+  %noted = call i1 @all(ptr %tables, {_table("params", len(ROW))}, ptr @note, ptr @request_nothing)
+  %ran = call i1 @all(ptr %tables, {_table("launches", 2)}, ptr @run, ptr @request_nothing)
   ret i32 1
 no:
   ret i32 0

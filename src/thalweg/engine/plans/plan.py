@@ -17,7 +17,7 @@ from ...formula.passes import passes
 from ...state.initial import complete
 from ...state.interrupts import InterruptsWaiting
 from ...state.keeping import keeps_anything
-from ..commit import Change, commit, entries
+from ..commit import Change, commit, entries, given_to_driver
 from ..decisions import capture
 from ..decisions.batches import batches
 from ..decisions.choice import Choice, choose
@@ -40,7 +40,7 @@ from .build import with_kernels
 from .launch_of import launch_of
 from .parts import parts
 
-REPEAT = methodcaller("repeat")
+REPEAT, AS_BEFORE = methodcaller("repeat"), methodcaller("driver_launches")
 
 
 @dataclass
@@ -140,8 +140,9 @@ class Plan:
     def _launch_again(self, optimizer: Any) -> int:
         """Update all of them where launches are all there is to do: where the host waits for nobody, it is brief."""
         optimizer._metrics.begin()
-        with InterruptsWaiting():
-            deque(map(REPEAT, self.launches), maxlen=0)
+        if not given_to_driver(list(map(AS_BEFORE, self.launches))):
+            with InterruptsWaiting():
+                deque(map(REPEAT, self.launches), maxlen=0)
         return 0
 
     def _call_again(self, optimizer: Any) -> int:

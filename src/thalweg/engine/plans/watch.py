@@ -38,8 +38,8 @@ class Watch:
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
         self.phase, self.phases = phase(optimizer), phases(optimizer)
         self.groups = list(optimizer.param_groups)
-        self.params = list(_params(self.groups))
-        self.known_params = KnownObjects(self.params)
+        self.known_params = KnownObjects(_params(self.groups))
+        self.params = self.known_params.known
         self.options = [launch.options for launch in self.plan.launches]
         self.compiled = [param for launch in self.plan.launches for param in launch.params]
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
@@ -119,13 +119,14 @@ class Watch:
 
     def _step_again(self, optimizer: Any) -> bool:
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
-        grads = gradients_of(self.held)
+        grads = gradients_of(self.held) if self.held else None
         if self.residues:
             drop(optimizer, self.residues)
         if not self.look(id(grads) if grads else 0):
             return False
         self._has_run(optimizer) if self.runs_at_once else self._run_plan(optimizer)
-        note(optimizer, self.residues)
+        if self.residues:
+            note(optimizer, self.residues)
         return True
 
     def _fits(self, optimizer: Any) -> bool:

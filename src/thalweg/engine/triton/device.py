@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -26,6 +27,17 @@ def current(device: torch.device) -> AbstractContextManager[Any]:
 def stream_of(device: torch.device) -> Any:
     """Return the stream that work is now given to."""
     return None if device.type == "cpu" else module_of(device.type).current_stream(device)
+
+
+def asks_where(device: torch.device) -> Callable[[], tuple[int, int]]:
+    """Return what asks for the current device and for the address of the stream of one: each step does, so it is brief.
+
+    Only CUDA's driver is given launches by their streams' addresses; elsewhere the answer is always the same.
+    """
+    if device.type != "cuda":
+        return lambda: (0, 0)
+    current, stream, index = torch._C._cuda_getDevice, torch._C._cuda_getCurrentRawStream, device.index
+    return lambda: (current(), stream(index))
 
 
 def is_capturing() -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...formula.program import Program
 from ..launches.launch import Row
+from .function import Bound
 from .given import GivenNumbers, is_given
 from .kernel import Kernel
 from .settings import ROWS
@@ -55,22 +56,23 @@ class DeviceCall:
         ]
         self.finish = kernel.finish and kernel.finish.bound(tables.count, tables.rows, tables.sums, tables.totals)
 
-    def _update(self, before: list[Tensor], sums: list[Tensor]) -> list[Any]:
+    def _update(self, before: list[Tensor], sums: list[Tensor]) -> list[Bound]:
         """Bind the update of all chunks; that of chunks that are not aligned is compiled if there are any."""
         whole, rest = self.tables.whole, self.tables.rest
         parts = [(self.kernel.update, whole)] if len(whole) else []
         parts += [(self.kernel.update_rest, rest)] if len(rest) else []
         return [function.bound(len(chunks), *before, chunks, *sums) for function, chunks in parts]
 
+    def launches(self, is_prepared: bool) -> list[Bound]:
+        """List all of it, in order; `is_prepared` says that the device computes the numbers."""
+        first = [self.prepare] if is_prepared else []
+        return [*first, *self.updates[is_prepared], *([self.finish] if self.finish else [])]
+
     def run(self, flag: Tensor, is_prepared: bool) -> None:
         """Give the work to the device; raises RuntimeError where that cannot be."""
         try:
-            if is_prepared:
-                self.prepare(flag)
-            for update in self.updates[is_prepared]:
-                update(flag)
-            if self.finish:
-                self.finish(flag)
+            for launch in self.launches(is_prepared):
+                launch(flag)
         except RuntimeError as error:
             raise RuntimeError(
                 f"{self.program.formula.rule.owner.__name__} could not launch its kernels on {self.kernel.device} "

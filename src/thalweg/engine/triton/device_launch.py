@@ -17,9 +17,11 @@ from ..commit import Change
 from ..launches.launch import Row, place_gradient, shared_numbers
 from . import device as devices
 from .available import quiet
+from .cuda_driver import DriverLaunch
 from .device_call import DeviceCall
 from .device_options import DeviceOptions
 from .kernel import Kernel
+from .repetition import Repetition
 from .settings import WORD
 from .transfer import Mirror
 
@@ -71,6 +73,7 @@ class DeviceLaunch:
         """Where the gradients were when that was last looked at."""
         self.is_captured = False
         self.streams = {devices.stream_of(self.device)}
+        self.repetition = Repetition(self.device)
         self.find_gradients(grads)
         self._bind()
 
@@ -129,6 +132,7 @@ class DeviceLaunch:
     def _bind(self) -> None:
         """Prepare all launches for where the gradients are now."""
         self.is_aligned = self.gradients % WORD == 0
+        self.repetition.forget()
         gradients, options, *tables = self.on_device
         given = iter(tables)
         for call in self._all_calls:
@@ -178,6 +182,17 @@ class DeviceLaunch:
         self._run(self.calls, self.never)
         self._note_first_step(self.never)
         self.done()
+        launches = (launch for call in self.calls for launch in call.launches(call.given is None))
+        self.repetition.prepare(launches, self.never)
+
+    def driver_launches(self) -> list[DriverLaunch]:
+        """Give the launches of a step that is like the last one in all but the numbers in memory; none if it is not."""
+        return self.repetition.launches if self.repetition.is_possible and self._has_nothing_new() else []
+
+    def _has_nothing_new(self) -> bool:
+        """Tell if the device has all numbers that the host knows, and all gradients are where they were."""
+        is_filled = self.filled is not None
+        return is_filled and self.mirror.is_up_to_date and not (self.options.has_tensors or self.relaid)
 
     def _note_first_step(self, flag: Tensor) -> None:
         """Have the host's numbers be those of later steps from now on."""

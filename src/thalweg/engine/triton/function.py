@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .available import interprets
+from .cuda_driver import DriverLaunch, launch_of
 from .device import current
 from .settings import exact
 
@@ -26,17 +28,37 @@ class Function:
             with current(device):
                 self.handle = jit.warmup(*arguments, **constants, **exact(device), num_warps=warps, grid=(1,))
 
-    def bound(self, programs: int, *arguments: Any) -> Callable[[Tensor], None]:
-        """Prepare a launch of so many programs; what is returned takes the tensor that may leave the step out.
+    def bound(self, programs: int, *arguments: Any) -> Bound:
+        """Prepare a launch of so many programs.
 
         The tables are given by their addresses: whoever has the launch keeps them.
         """
-        if not programs:
-            return lambda flag: None
-        if self.handle is None:
-            launch = self.jit[(programs,)]
-            return lambda flag: launch(flag, *arguments, **self.constants)
+        return Bound(self, programs, arguments)
+
+
+class Bound:
+    """A launch with all that it needs, but for the tensor that may leave the step out."""
+
+    def __init__(self, function: Function, programs: int, arguments: Sequence[Any]) -> None:
+        self.handle, self.programs = function.handle, programs
         words = [item.data_ptr() if isinstance(item, Tensor) else item for item in arguments]
-        words += self.constants.values()
-        run = self.handle[(programs, 1, 1)]
-        return lambda flag: run(flag.data_ptr(), *words)
+        self.words = [*words, *function.constants.values()]
+        if self.handle is None:
+            self.run: Callable[[Tensor], Any] = partial(self._interpret, function, arguments)
+        else:
+            start = self.handle[(programs, 1, 1)]
+            self.run = lambda flag: start(flag.data_ptr(), *self.words)
+
+    def _interpret(self, function: Function, arguments: Sequence[Any], flag: Tensor) -> None:
+        function.jit[(self.programs,)](flag, *arguments, **function.constants)
+
+    def __call__(self, flag: Tensor) -> None:
+        """Launch it through Triton."""
+        if self.programs:
+            self.run(flag)
+
+    def for_driver(self, flag: Tensor, stream: int) -> DriverLaunch | None:
+        """Prepare the same launch for the driver itself, on a stream; None where only Triton can launch it."""
+        if self.handle is None or not self.programs:
+            return None
+        return launch_of(self.handle, self.programs, [flag.data_ptr(), *self.words], stream)

@@ -58,6 +58,11 @@ class Mirror:
             pinned = torch.zeros((missing, len(self.host)), dtype=torch.int64, pin_memory=self.device.type != "cpu")
             self.stages += [Stage(memory, self.device) for memory in pinned]
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """True if the device has what the host has, and no graph may ever put anything else there."""
+        return self.host.tobytes() == self.sent and not self.captured
+
     def send(self, again: bool = False) -> None:
         """Bring the device's copy up to date; `again` says that it was, a moment ago."""
         words = self.host.tobytes()
