@@ -1,19 +1,16 @@
 """Call `update` with symbols, and get its graph."""
 
-import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from types import FrameType
 from typing import Any
 
 from torch import Tensor
 
-from . import around
 from .alike import are_alike
 from .expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, apply, as_expr, as_number, symbols, walk
 from .facts import FACTS, SHAPE, size_name
+from .local_names import local_names
 from .mistakes import in_one_sentence
 from .phases import PHASE, Usual, phase_in, usual
 from .rule import Group, Rule
@@ -277,25 +274,3 @@ def option(options: Mapping[str, Any], symbol: Symbol) -> float:
 def as_float(value: Any) -> float:
     """Read a number that may be a one-element tensor."""
     return float(value.detach() if isinstance(value, Tensor) else value)
-
-
-@contextmanager
-def local_names(function: Callable[..., Any], names: dict[Expr, str]) -> Iterator[None]:
-    """Note what a function, and what is around it, call the nodes in their local variables, as they return."""
-    if sys.getprofile() is not None:
-        # A profiler is at work, and cannot always be put back: names are not worth its numbers.
-        yield
-        return
-    code = function.__code__
-
-    def note(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "return" and (frame.f_code is code or frame.f_code.co_filename == around.__file__):
-            found = {value: name for name, value in frame.f_locals.items() if isinstance(value, Expr)}
-            # The formula's own frame returns first, and its names stay.
-            names.update(found | names)
-
-    sys.setprofile(note)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
