@@ -37,10 +37,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
-def pytest_collection_finish():
-    """Let Python look for garbage among what tests make, and not each time among all tests as well."""
-    gc.collect()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Let Python look for garbage among what tests make, and not each time among the tests and what they import."""
+    gc.disable()
+    collected = yield
     gc.freeze()
+    gc.enable()
+    return collected
 
 
 def pytest_unconfigure():

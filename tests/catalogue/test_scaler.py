@@ -5,6 +5,9 @@ import copy
 import pytest
 import torch
 
+from ..traits import in_turn
+from .conftest import CATALOGUE
+
 
 def weights():
     return [torch.linspace(-1, 1, 6, requires_grad=True), torch.ones(2, 2, requires_grad=True)]
@@ -38,7 +41,12 @@ def plain_training(cls, options, steps=4):
     return params, optimizer.state_dict()["state"]
 
 
-@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.fixture
+def engine(cls, options):
+    """Let the engines take turns: with most options on, a class has another one than without."""
+    return in_turn(("auto", "eager"), CATALOGUE.index(cls) + len(options))
+
+
 def test_scaled_and_unscaled_are_the_same_training(cls, options, engine):
     """Bit for bit: scales are powers of two."""
     found = scaled_training(cls, options | {"engine": engine})
@@ -54,7 +62,6 @@ def test_gradients_may_be_unscaled_and_clipped_before(cls, options):
     torch.testing.assert_close(found, plain_training(cls, options), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("engine", ["auto", "eager"])
 def test_clipping_is_of_unscaled_gradients(cls, options, engine):
     """As with `scaler.unscale_` and `clip_grad_norm_`, without either call."""
 

@@ -33,10 +33,10 @@ def mixed(stack, *numbers):
     return stack.roll(1, -1) * numbers[4]
 
 
-def check_steps(monkeypatch, dtype, device="cpu", **options):
+def check_steps(monkeypatch, dtype, device="cpu", shapes=SHAPES, **options):
     """Step two groups together, some parameters resting once, and compare each time."""
     monkeypatch.setitem(MATRIX_FUNCTIONS, "orthogonalize", mixed)
-    params = [torch.nn.Parameter(torch.randn(shape).to(device, dtype)) for shape in SHAPES]
+    params = [torch.nn.Parameter(torch.randn(shape).to(device, dtype)) for shape in shapes]
     groups = [{"params": params[::2]}, {"params": params[1::2], "lr": 0.375, "ns_coefficients": (2.0, 0.0, 0.0)}]
     optimizer = thalweg.Muon(groups, **{"lr": 0.25, "ns_coefficients": (0.5, 0.0, 0.0)} | options)
     for step in range(4):

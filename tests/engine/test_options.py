@@ -10,7 +10,7 @@ from thalweg import SGD, Adam
 from thalweg.engine.launches.options import Options
 from thalweg.state.noted import NotedGroup
 
-GROUPS = 40
+GROUPS = 12
 
 
 def coupled(engine="auto", cls=Adam):

@@ -153,7 +153,7 @@ ACTIONS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 def test_a_walk(seed):
     """The same on every machine: Python's generator says what happens; one of each set of traits begins a walk."""
     chance, training = random.Random(seed), Training()

@@ -118,7 +118,8 @@ def test_single_precision_states_of_double_parameters(cls):
 
 @pytest.mark.parametrize("name", AROUND)
 def test_everything_around_a_formula(cls, name):
-    around, dtype = AROUND[name], in_turn(REAL, THOROUGH.index(cls)) if name == "all" else torch.float32
+    around, turn = AROUND[name], THOROUGH.index(cls) + [*AROUND].index(name)
+    dtype = in_turn(REAL if name == "all" else REAL[:2], turn)
     if "weight_decay" in around and ("weight_decay" not in cls.options or "decoupled_weight_decay" in cls.refuses):
         pytest.skip("it decays no weights, or in its own way")
     check_steps(cls, {"lr": 0.05, **around}, dtype)
