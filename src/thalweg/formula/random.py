@@ -15,11 +15,11 @@ from .expr import Expr, Symbol
 MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
 """Those of Wellons 2018, "Prospecting for hash functions", lowbias32. https://nullprogram.com/blog/2018/07/31/"""
 
-HALF = 128
-"""The bit that tells the halves of a block of 256 elements apart."""
+SHARING = 128 | 1
+"""The bits that tell apart the four elements that share a word: two neighbours of each half of a block of 256."""
 
-OTHER_HALF = 0x9E3779B1 - 2**32 >> 7
-"""What the second half's product differs by, in units of that bit: from the golden ratio."""
+OTHERS = 0xC13C6EF2 - 2**32
+"""What their products differ by, in units of these bits: by .755 and, 128 times as much, by .618 of all there are."""
 
 SEED, PARAMETER, STEP = Symbol("seed", "group"), Symbol("param_index", "parameter"), Symbol("step_count", "parameter")
 ELEMENT = Symbol("element_index", "element", kind="bits")
@@ -48,11 +48,11 @@ class Draws:
     def bits(self, place: int, count: int) -> Any:
         """Draw 16 to 31 bits for each element of the quantity at a place.
 
-        Two elements share a word, those that stand 128 apart in a block of 256, and so do all their quantities: the
-        word's products with odd numbers are as good as further words where bits only have to be unlike each other.
+        Four elements share a word, which all are in one thread of a GPU, and so do all their quantities: the word's
+        products with odd numbers are as good as further words where bits only have to be unlike each other.
         """
-        word = mixed((self.element & ~HALF) ^ self.key())
-        odd = 1 + (self.element & HALF) * OTHER_HALF
+        word = mixed((self.element & ~SHARING) ^ self.key())
+        odd = 1 + (self.element & SHARING) * OTHERS
         if place == 1:
             return ((word * odd) & 0xFFFF) << (count - 16)
         return shift_right(word * (odd + 2 * place * MULTIPLIERS[0]), 32 - count)

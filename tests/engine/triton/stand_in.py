@@ -227,11 +227,18 @@ def fault(name, form):
         return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()
-    if [name for name, *_ in first] != [name for name, *_ in second] or "update" not in [name for name, *_ in first]:
-        return f"launched {first}, then {second}"
-    if second != third:
-        return f"launched {second}, then {third}"
+    if names(first) != names(second) or names(second) != names(third) or "update" not in names(first):
+        return f"launched {first}, then {second}, then {third}"
+    # Only where launches are all there is to do have they the same tables; there the driver must have taken them.
+    plan = optimizer._watch.plan
+    if plan.only_launches and (second != third or not all(launch.driver_launches() for launch in plan.launches)):
+        return f"launched {second}, and for the driver {third}"
     return f"the second step still built {BUILT}" if BUILT else None
+
+
+def names(launches):
+    """List whose launches they are."""
+    return [name for name, *_ in launches]
 
 
 def launched_by(optimizer):
