@@ -271,3 +271,10 @@ def test_measuring_ends_with_the_step_and_needs_a_limit():
     optimizer.step()
     model(torch.ones(2, 10)).sum().backward()
     assert not torch.allclose(model[0].weight, before)
+
+
+@pytest.mark.parametrize("rule", [optim.Prodigy, optim.AdaGC])
+def test_rules_that_look_at_all_gradients_at_once_are_refused(rule):
+    model = nn.Linear(3, 2)
+    with pytest.raises(ValueError, match=f"^{rule.__name__} cannot step in backward, since it (learns|looks at the)"):
+        optim.in_backward(model, rule(model.parameters()))

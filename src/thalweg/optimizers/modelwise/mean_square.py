@@ -36,12 +36,14 @@ class MeanSquare(Optimizer):
         """Take the mean over all elements of the model, of their mean squares with this step's gradients."""
         beta2 = self.betas[1]
         square_sum = beta2 * self.square_sum + (1 - beta2) * self.grad_norm * self.grad_norm
-        return square_sum / (1 - beta2 * self.left) / self.elements
+        # Where nobody has counted, as on a page of the book, the parameter is the model.
+        elements = where(self.elements > 0, self.elements, self.numel)
+        return square_sum / (1 - beta2 * self.left) / elements
 
     @classmethod
     def start(cls, options):
         """Begin without a gradient."""
-        return {"square_sum": 0.0, "left": 1.0, "elements": 1.0}
+        return {"square_sum": 0.0, "left": 1.0, "elements": 0.0}
 
     def add_param_group(self, param_group):
         """Add parameters, as every optimizer does, and count their elements."""
