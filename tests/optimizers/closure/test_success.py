@@ -5,7 +5,9 @@ import torch
 
 from thalweg.optimizers.closure import LBFGS, least_squares, minimize
 from thalweg.optimizers.closure.as_scipy.minimize import METHODS
+from thalweg.optimizers.closure.function.objective import Objective
 from thalweg.optimizers.closure.run.result import Reason
+from thalweg.optimizers.closure.run.verdict import runs_away
 
 from .test_bounds import convex
 
@@ -124,6 +126,13 @@ def test_a_valley_to_infinity_is_no_minimum():
     found = minimize(lambda x: 1 + 1e-3 / (1 + x.abs()).sum(), torch.tensor([1.0, 2.0], dtype=torch.float64))
     assert not found.success
     assert "infinity" in found.message
+
+
+def test_what_is_flat_at_infinity_has_no_minimum_there():
+    """Twice as large is as good: that is no minimum where the first size is lost in rounding, and one elsewhere."""
+    flat = Objective(lambda x: (torch.ones(()).double(), torch.zeros(2).double()))
+    assert runs_away(flat, flat.at(torch.full((2,), 1e17).double()), 1.0)
+    assert not runs_away(flat, flat.at(torch.full((2,), 1e15).double()), 1.0)
 
 
 class TestFloat32:

@@ -84,11 +84,16 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
 
 
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
-    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win."""
+    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win.
+
+    Where they have grown so far that their first size is lost in rounding, it is enough that nothing is lost.
+    """
     if not here.size > FAR * first:
         return False
     twice = objective.at(2 * here.x if here.box is None else here.box.project(2 * here.x))
-    return twice.value < here.value - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+    epsilon = epsilon_of(here)
+    is_lost = first < epsilon * here.size
+    return twice.value < here.value + (1 if is_lost else -1) * BELOW_ROUNDING * epsilon * abs(here.value)
 
 
 def looked(objective: Objective, here: Point) -> list[Look]:
