@@ -209,3 +209,12 @@ def test_a_loss_that_is_nothing_beside_what_was_won_is_not_halved_for_ever():
     found = minimize(lambda x: x.abs().sum(), torch.tensor([1.0, -2.0], dtype=torch.float64))
     assert found.fun < 1e-30
     assert found.nfev < 1000
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("start", [[1.5, 2.0], [-1.2, 1.0], [2.0, 3.9, 1.0]], ids=str)
+def test_dtypes_of_few_digits_claim_no_more(rosenbrock, dtype, start):
+    """A gradient of a tenth of the loss is no gradient of zero, however coarse the dtype is."""
+    found = minimize(rosenbrock, torch.tensor(start, dtype=dtype), max_eval=500)
+    assert not found.success or found.fun < 0.02
+    assert minimize(bowl, torch.tensor([5.0, 3.0], dtype=dtype)).success
