@@ -95,7 +95,7 @@ def is_small(pull: float, here: Point, highest: float, coarsest: float = 0.0) ->
 
 def gentle(epsilon: float) -> float:
     """Return the share of the loss that a small pull may be."""
-    return min(GENTLE * epsilon**0.5, GENTLEST)
+    return min(GENTLE * math.sqrt(epsilon), GENTLEST)
 
 
 def is_nothing(pull: float, here: Point, highest: float) -> bool:
