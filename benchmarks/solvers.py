@@ -11,6 +11,7 @@ import torch
 from counted import Counted
 
 import thalweg.optimizers.closure as ours
+from thalweg.optimizers.closure.function.objective import Objective
 
 Solver = Callable[[Counted], None]
 FOREVER = 10**7
@@ -41,7 +42,7 @@ def thalweg_second_order(method: Any) -> Solver:
     def solve(counted: Counted) -> None:
         x = torch.nn.Parameter(counted.problem.start.clone())
         optimizer = method([x], max_iter=FOREVER, tolerance_grad=0, tolerance_change=0)
-        objective = ours.objective.Objective(counted.with_graph, curvature=counted.hessian_times)
+        objective = Objective(counted.with_graph, curvature=counted.hessian_times)
         optimizer.objective = lambda *_: objective
         optimizer.step(lambda: None)
 

@@ -5,7 +5,9 @@ import torch
 
 from thalweg.optimizers.closure import LBFGS, least_squares, minimize
 from thalweg.optimizers.closure.as_scipy.minimize import METHODS
+from thalweg.optimizers.closure.function.objective import Objective
 from thalweg.optimizers.closure.run.result import Reason
+from thalweg.optimizers.closure.run.verdict import runs_away
 
 from .test_bounds import convex
 
@@ -126,6 +128,13 @@ def test_a_valley_to_infinity_is_no_minimum():
     assert "infinity" in found.message
 
 
+def test_what_is_flat_at_infinity_has_no_minimum_there():
+    """Twice as large is as good: that is no minimum where the first size is lost in rounding, and one elsewhere."""
+    flat = Objective(lambda x: (torch.ones(()).double(), torch.zeros(2).double()))
+    assert runs_away(flat, flat.at(torch.full((2,), 1e17).double()), 1.0)
+    assert not runs_away(flat, flat.at(torch.full((2,), 1e15).double()), 1.0)
+
+
 class TestFloat32:
     def test_two_cycles_end(self, rosenbrock):
         high = torch.tensor([0.7, 5.0, 5.0])
@@ -200,3 +209,12 @@ def test_a_loss_that_is_nothing_beside_what_was_won_is_not_halved_for_ever():
     found = minimize(lambda x: x.abs().sum(), torch.tensor([1.0, -2.0], dtype=torch.float64))
     assert found.fun < 1e-30
     assert found.nfev < 1000
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("start", [[1.5, 2.0], [-1.2, 1.0], [2.0, 3.9, 1.0]], ids=str)
+def test_dtypes_of_few_digits_claim_no_more(rosenbrock, dtype, start):
+    """A gradient of a tenth of the loss is no gradient of zero, however coarse the dtype is."""
+    found = minimize(rosenbrock, torch.tensor(start, dtype=dtype), max_eval=500)
+    assert not found.success or found.fun < 0.02
+    assert minimize(bowl, torch.tensor([5.0, 3.0], dtype=dtype)).success

@@ -18,6 +18,12 @@ BELOW_ROUNDING = 4.0
 GENTLE = 64.0
 """How many times the root of the rounding a small pull may be, as a share of the loss."""
 
+GENTLEST = 0.03
+"""The same share at most: float16 and bfloat16 have so few digits that the root would call any slope small."""
+
+FINEST = 1e-3
+"""The share of the loss that a gradient of zero may promise at most, because of the dtype alone."""
+
 EXPONENT = 0.75
 """The share of the dtype's range of exponents beyond which a loss or a number counts as infinite."""
 
@@ -69,7 +75,7 @@ class Stopping:
 
     def _tolerances(self, epsilon: float) -> tuple[float, float]:
         """Return both tolerances, no finer than what the dtype can tell; zero stays zero."""
-        grad = self.tolerance_grad and max(self.tolerance_grad, 64 * epsilon)
+        grad = self.tolerance_grad and max(self.tolerance_grad, min(64 * epsilon, FINEST))
         return grad, self.tolerance_change and max(self.tolerance_change, epsilon)
 
     def _unseen(self, fall: float, seen: Change, rounding: float) -> bool:
@@ -84,7 +90,12 @@ def is_small(pull: float, here: Point, highest: float, coarsest: float = 0.0) ->
     """
     epsilon, size = max(epsilon_of(here), coarsest), abs(here.value)
     hidden = BELOW_ROUNDING * epsilon * size * (highest - here.value)
-    return (pull <= GENTLE * epsilon**0.5 * size and pull * pull <= hidden) or is_nothing(pull, here, highest)
+    return (pull <= gentle(epsilon) * size and pull * pull <= hidden) or is_nothing(pull, here, highest)
+
+
+def gentle(epsilon: float) -> float:
+    """Return the share of the loss that a small pull may be."""
+    return min(GENTLE * math.sqrt(epsilon), GENTLEST)
 
 
 def is_nothing(pull: float, here: Point, highest: float) -> bool:

@@ -11,7 +11,7 @@ from ..function.objective import Objective, Point, acting
 from ..function.units import lengths_of
 from ..function.vector import dot, largest, read_numbers
 from .result import Reason
-from .stopping import BELOW_ROUNDING, GENTLE, epsilon_of, is_small
+from .stopping import BELOW_ROUNDING, epsilon_of, gentle, is_small
 
 EXPONENTS = (0.125, 0.25, 0.375, 0.5)
 """How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""
@@ -25,6 +25,9 @@ HIDDEN = 100.0
 
 ROUNDING_OF_FLOAT32 = 2.0**-23
 """What a loss of float64 parameters is rounded to if it meets a float32 tensor on its way."""
+
+NEAREST = 1e-4
+"""The share of the numbers that may hide a minimum at most, in dtypes of few digits."""
 
 NOISY = 1e-3
 """The most of a loss that may be noise."""
@@ -84,11 +87,16 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
 
 
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
-    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win."""
+    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win.
+
+    Where they have grown so far that their first size is lost in rounding, it is enough that nothing is lost.
+    """
     if not here.size > FAR * first:
         return False
     twice = objective.at(2 * here.x if here.box is None else here.box.project(2 * here.x))
-    return twice.value < here.value - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+    epsilon = epsilon_of(here)
+    is_lost = first < epsilon * here.size
+    return twice.value < here.value + (1 if is_lost else -1) * BELOW_ROUNDING * epsilon * abs(here.value)
 
 
 def looked(objective: Objective, here: Point) -> list[Look]:
@@ -116,7 +124,7 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     seen = [look for look in finite if look.straight and not look.flat and -look.here > HIDDEN * epsilon * loss]
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
-    near = any(look.lowest * look.reach <= HIDDEN * epsilon for look in finite)
+    near = any(look.lowest * look.reach <= min(HIDDEN * epsilon, NEAREST) for look in finite)
     if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
@@ -127,8 +135,8 @@ def is_hidden(look: Look, epsilon: float, loss: float, noise: float) -> bool:
 
     A steep parabola hides a valley: along its floor much more may be won.
     """
-    gentle = -look.here / look.reach <= GENTLE * epsilon**0.5 * loss
-    return look.depth <= noise or (gentle and look.depth <= BELOW_ROUNDING * epsilon * loss)
+    is_gentle = -look.here / look.reach <= gentle(epsilon) * loss
+    return look.depth <= noise or (is_gentle and look.depth <= BELOW_ROUNDING * epsilon * loss)
 
 
 def noise_of(looks: list[Look]) -> float:
