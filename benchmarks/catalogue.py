@@ -2,8 +2,9 @@
 
     python benchmarks/catalogue.py [--rounds 5] [--threads 2] [--only Lion,SOAP]
 
-Others are torch.optim, pytorch_optimizer and schedulefree, where they are installed. Writes
-benchmarks/results/catalogue.json and the table in docs/benchmarks.md; with --only, rows of other rules stay.
+Others are torch.optim, pytorch_optimizer, schedulefree and galore_torch, where they are installed. Writes
+benchmarks/results/catalogue.json and the table in docs/benchmarks.md, rule by rule: a run that is stopped keeps what it
+has measured, and rows of other rules stay.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,13 +30,21 @@ from torch import Tensor
 from traffic import KINDS, bytes_of_step, catalogue, options_of
 from workloads import Workload, gpt, mlp
 
+from thalweg import APOLLO, Fira, GaLore, QGaLore
 from thalweg.optimizer import Optimizer
+from thalweg.optimizers.wrappers.low_rank import LowRank
 
 RESULTS = Path(__file__).parent / "results" / "catalogue.json"
 LARGE = Workload("4 x 8M", lambda: iter([(2_000, 4_000)] * 4), 1)
 SMALL = Workload("MLP, 6 tensors", mlp, 100)
 MODEL = Workload("GPT, 148 tensors, 10M", gpt, 1)
-ROWS, MATRIX = "thalweg.optimizers.rows.", "thalweg.optimizers.matrix."
+ROWS, MATRIX, SECOND_ORDER = (f"thalweg.optimizers.{kind}." for kind in ("rows", "matrix", "second_order"))
+LOW_RANK = (APOLLO, Fira, GaLore, QGaLore)
+RANKS = {MODEL.name: 60, SMALL.name: 8}
+"""A quarter of the model's width, and what the perceptron's last matrix has room for."""
+NOT_MEASURED = {"AdaHessian"}
+"""What takes no step before it has seen a Hessian."""
+OTHERS_CALL_IT = {"psgdkron": "kron"}
 
 Step = Callable[[], object]
 
@@ -48,7 +58,7 @@ def fit(cls: type[Optimizer], params: list[Tensor]) -> list[Tensor]:
 
 def theirs(cls: type[Optimizer]) -> Iterator[tuple[str, Any]]:
     """Find the classes of the same name in other libraries."""
-    name = cls.__name__.lower()
+    name = OTHERS_CALL_IT.get(cls.__name__.lower(), cls.__name__.lower())
     known = {"torch": {key.lower(): getattr(torch.optim, key) for key in torch.optim.__all__ if key[0].isupper()}}
     if find_spec("pytorch_optimizer"):
         known["pytorch_optimizer"] = import_module("pytorch_optimizer.optimizer").OPTIMIZERS
@@ -85,6 +95,30 @@ def warm(cls: type[Optimizer], params: list[Tensor], **options: Any) -> Step:
     return optimizer.step
 
 
+def warm_low_rank(cls: type[LowRank], params: list[Tensor], rank: int) -> Step:
+    """Give the step of an optimizer of low rank that has its directions."""
+    optimizer = cls(params, rank=rank)
+    optimizer.step()
+    return optimizer.step
+
+
+def peers_of_low_rank(cls: type[LowRank], params: list[Tensor], rank: int) -> dict[str, Step]:
+    """Make the step of GaLore's authors, if their package can be imported, with the options that they recommend."""
+    if cls is not GaLore or not find_spec("galore_torch"):
+        return {}
+    try:
+        kind = import_module("galore_torch.adamw").AdamW
+    except ImportError as error:
+        print(f"galore_torch: {error!r}"[:160], file=sys.stderr)
+        return {}
+    group = {"rank": rank, "update_proj_gap": 200, "scale": 0.25, "proj_type": "std"}
+    low = [param for param in params if param.dim() == 2]
+    others = [param for param in params if param.dim() != 2]
+    optimizer = kind([{"params": low, **group}, {"params": others}], no_deprecation_warning=True)
+    optimizer.step()
+    return {"galore_torch": optimizer.step}
+
+
 def against_memory(cls: type[Optimizer], params: list[Tensor], reference: Tensor, rounds: int) -> dict[str, Any]:
     """Compare a step of four large matrices with the in-place product, and with the cautious step."""
     steps: dict[str, Step] = {"plain": warm(cls, params), "memory": lambda: reference.mul_(1.0)}
@@ -104,7 +138,11 @@ def against_memory(cls: type[Optimizer], params: list[Tensor], reference: Tensor
 def against_others(cls: type[Optimizer], params: list[Tensor], rounds: int) -> dict[str, Any]:
     """Compare a step of a model of 148 tensors with others'."""
     own = fit(cls, params)
-    steps = {"thalweg": warm(cls, own)} | peers(cls, own)
+    return on_model({"thalweg": warm(cls, own)} | peers(cls, own), rounds)
+
+
+def on_model(steps: dict[str, Step], rounds: int) -> dict[str, Any]:
+    """Time our step and others', in turns."""
     times = take_turns(steps, dict.fromkeys(steps, MODEL.repeats), rounds)
     return {
         "model, ms": 1e3 * median(times["thalweg"]),
@@ -112,29 +150,47 @@ def against_others(cls: type[Optimizer], params: list[Tensor], rounds: int) -> d
     }
 
 
-def small(cls: type[Optimizer], rounds: int) -> float:
+def small(step: Step, rounds: int) -> float:
     """Time a step of a small perceptron, in microseconds: the best of some runs, as others may be at work."""
-    step = warm(cls, fit(cls, SMALL.params()))
     return 1e6 * min(take_turns({"own": step}, {"own": SMALL.repeats}, 4 * rounds)["own"])
 
 
-def rows(classes: list[type[Optimizer]], rounds: int) -> Iterator[dict[str, Any]]:
-    """Measure every rule."""
-    large, model, reference = LARGE.params(), MODEL.params(), torch.ones(REFERENCE)
-    for cls in classes:
-        row = {"optimizer": cls.__name__, "kind": cls.__module__.split(".")[2]}
-        if not cls.__module__.startswith(MATRIX):
-            row |= against_memory(cls, large, reference, rounds)
-        row |= against_others(cls, model, rounds) | {"small, us": small(cls, rounds)}
-        print(row, file=sys.stderr)
-        yield row
+def row(cls: type[Optimizer], large: list[Tensor], reference: Tensor, rounds: int) -> dict[str, Any]:
+    """Measure a rule."""
+    memory = {} if cls.__module__.startswith(MATRIX) else against_memory(cls, large, reference, rounds)
+    perceptron = warm(cls, fit(cls, SMALL.params()))
+    return memory | against_others(cls, MODEL.params(), rounds) | {"small, us": small(perceptron, rounds)}
 
 
-def beside_known(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put rows in place of those that rules had before, and keep those of all others."""
-    known = {row["optimizer"]: row for row in json.loads(RESULTS.read_text())["rules"]}
-    known |= {row["optimizer"]: row for row in measured}
-    return sorted(known.values(), key=lambda row: row["optimizer"].lower())
+def row_of_low_rank(cls: type[LowRank], rounds: int) -> dict[str, Any]:
+    """Measure a method of low rank around AdamW."""
+    params, rank = [param for param in MODEL.params() if len(param) < 1_000], RANKS[MODEL.name]
+    steps = {"thalweg": warm_low_rank(cls, params, rank)} | peers_of_low_rank(cls, params, rank)
+    perceptron = warm_low_rank(cls, SMALL.params(), RANKS[SMALL.name])
+    return on_model(steps, rounds) | {"small, us": small(perceptron, rounds)}
+
+
+def measurements(rounds: int) -> Iterator[tuple[type, Callable[[], dict[str, Any]]]]:
+    """Give every rule, and what measures it."""
+    large, reference = LARGE.params(), torch.ones(REFERENCE)
+    for cls in catalogue((*KINDS, ROWS, MATRIX, SECOND_ORDER)):
+        if cls.__name__ not in NOT_MEASURED:
+            yield cls, partial(row, cls, large, reference, rounds)
+    for low in LOW_RANK:
+        yield low, partial(row_of_low_rank, low, rounds)
+
+
+def written(found: Iterable[tuple[type, Callable[[], dict[str, Any]]]]) -> None:
+    """Measure, and write each rule's row in the place of the one that it had before."""
+    for cls, measure in found:
+        kind = cls.__module__.split(".")[2]
+        known = {row["optimizer"]: row for row in json.loads(RESULTS.read_text())["rules"]}
+        known[cls.__name__] = {"optimizer": cls.__name__, "kind": kind, **measure()}
+        print(known[cls.__name__], file=sys.stderr)
+        rules = sorted(known.values(), key=lambda row: row["optimizer"].lower())
+        results = {"machine": machine(), "rules": rules}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        table(results)
 
 
 def main() -> None:
@@ -145,13 +201,8 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(arguments.threads)
-    classes = catalogue((*KINDS, ROWS, MATRIX))
-    if arguments.only:
-        classes = [cls for cls in classes if cls.__name__ in arguments.only.split(",")]
-    measured = list(rows(classes, arguments.rounds))
-    results = {"machine": machine(), "rules": beside_known(measured) if arguments.only else measured}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    table(results)
+    only = arguments.only and arguments.only.split(",")
+    written(pair for pair in measurements(arguments.rounds) if not only or pair[0].__name__ in only)
 
 
 if __name__ == "__main__":
