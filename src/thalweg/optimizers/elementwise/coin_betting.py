@@ -24,6 +24,8 @@ class COCOB(Optimizer):
     weight_decay: NonNegative = 0
 
     counts_steps = False
+    # What is rounded in them would be a jump of the weights.
+    precise = frozenset({"largest", "size_sum", "reward", "theta"})
     refuses = {
         "decoupled_weight_decay": "its lr is no rate that weights could decay by",
         "cautious": "a step leads from one bet to the next one, and is no step along a gradient",

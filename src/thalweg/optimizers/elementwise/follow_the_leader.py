@@ -28,6 +28,8 @@ class FTRL(Optimizer):
 
     spellings = {"l1_regularization_strength": "lambda_1", "l2_regularization_strength": "lambda_2"}
     counts_steps = False
+    # What is rounded in them would be a jump of the weights.
+    precise = frozenset({"z", "n"})
     refuses = {
         "cautious": "weights are computed anew from its states, and take no steps",
         "hyperball": "weights are computed anew from its states, whatever their norm",
