@@ -100,6 +100,8 @@ def test_a_kernels_bits_are_numpys(dtype):
         lr: NonNegative = 0.1
 
         def update(self, param, grad):
-            return param - exp(self.lr) * (exp(param) + log(grad) + tanh(param) + cbrt(grad) + atan2(grad, param) + cos(grad))
+            return param - exp(self.lr) * (
+                exp(param) + log(grad) + tanh(param) + cbrt(grad) + atan2(grad, param) + cos(grad)
+            )
 
     check_steps(Elementary, {}, dtype, places=((1, 0), (300, 1)))

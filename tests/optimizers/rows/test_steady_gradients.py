@@ -11,7 +11,16 @@ from .matrices import compare, each, flat
 
 
 def stable_spam(
-    w, *, is_matrix, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, gammas=(0.7, 0.9), theta=0.999, interval=10
+    w,
+    *,
+    is_matrix,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=0.0,
+    gammas=(0.7, 0.9),
+    theta=0.999,
+    interval=10,
 ):
     """Huang et al. 2025, algorithm 1; the count of Adam's corrections starts anew with its moments."""
     m, v = each(lambda x: 0.0, w), each(lambda x: 0.0, w)

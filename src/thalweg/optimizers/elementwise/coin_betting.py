@@ -13,9 +13,9 @@ class COCOB(Optimizer):
 
     Orabona & Tommasi 2017, "Training deep networks without learning rates through coin betting", algorithm 2,
     COCOB-Backprop. https://arxiv.org/abs/1705.07795
-    `alpha` bounds the first steps: no weight goes further than 1 / alpha in the first one. `eps` is the smallest scale
-    of gradients, as in the authors' code.
-    Tune: nothing; lr is the share of the way to the point of the rule, which others call 1.
+    `alpha` is the bound of the first step: no weight goes further than 1 / alpha. The scale of gradients begins at eps,
+    as in the authors' code. `lr` is the share of the way to the rule's own point that is gone.
+    Tune: nothing.
     """
 
     lr: NonNegative = 1.0

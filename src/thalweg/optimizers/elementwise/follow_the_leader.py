@@ -12,11 +12,11 @@ class FTRL(Optimizer):
 
     McMahan et al. 2013, "Ad click prediction: a view from the trenches", algorithm 1: FTRL-Proximal.
     https://research.google.com/pubs/archive/41159.pdf
-    `lambda_1` and `lambda_2` weigh the L1 and the L2 penalty. Weights are computed anew from the states in each step:
-    those that never had a gradient become zero. `beta` is added to the root of the sum of squares; the paper's 1 is for
-    weights that begin at zero, as it draws them there, and 0 leaves them where they begin. The sum starts at
-    `initial_accumulator_value`, which Keras sets to 0.1. The paper's z is kept times lr, which is the same, but lets a
-    schedule change only what is still to come.
+    `lambda_1` is the weight of the L1 penalty; `lambda_2` is that of the L2 penalty. Weights are computed anew from the
+    states in each step: those that never had a gradient become zero. `beta` is added to the root of the sum of squares;
+    the paper's 1 is for weights that begin at zero, as it draws them there, and 0 leaves them where they begin.
+    `initial_accumulator_value` is what the sum starts at, 0.1 in Keras. The paper's z is kept times lr, which is the
+    same, but lets a schedule change only what is still to come.
     Tune: lr is the size of the first steps, as in Adagrad; lambda_1 as large as accuracy allows.
     """
 

@@ -18,9 +18,9 @@ class SPAM(Optimizer):
 
     Huang et al. 2025, "SPAM: Spike-aware Adam with momentum reset for stable LLM training", algorithm 1 with all
     momenta (density 1), in the details as in the authors' code. https://arxiv.org/abs/2501.06842
-    A gradient whose square is more than `threshold` times its mean square is cut to that; a threshold of 0 cuts none.
-    Moments start anew every `interval` steps, without a new bias correction; for the `warmup` steps after that, steps
-    grow from nearly nothing along a cosine. In the first `patience` steps of each interval nothing is cut.
+    `threshold` is how many times the mean square a squared gradient may be, before it is cut to that; 0 cuts none.
+    `interval` is after how many steps the moments start anew, without a new bias correction; `warmup` is over how many
+    steps after that steps grow from nearly nothing, along a cosine; `patience` is for how many of them nothing is cut.
     Tune: as AdamW; the defaults are the paper's for pretraining.
     """
 

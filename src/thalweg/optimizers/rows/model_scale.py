@@ -16,8 +16,8 @@ class Amos(Optimizer):
     algorithm 1, with the details of the authors' code. https://arxiv.org/abs/2210.11693
     `eta` is the scale that a parameter's entries are to have in the trained model: give groups their own. None takes
     1 / sqrt(inputs) for matrices, whose rows are the outputs, and 0.5 for vectors. `blocks` says what shares a mean
-    square and a decay: "rows", or the whole "tensor", as vectors always do. `zeta` is how fast rates fall; `momentum`
-    above zero takes the running mean of steps.
+    square and a decay: "rows", or the whole "tensor", as vectors always do. `beta` is the share of the old mean square
+    that stays in each step; `zeta` is how fast rates fall. With `momentum` above zero steps are running means.
     Tune: lr about 1 / sqrt(number of batches in an epoch), and let it stay; 1 - beta of the same size.
     """
 
@@ -29,9 +29,7 @@ class Amos(Optimizer):
     eps: Positive = 2.0**-125
     blocks: Annotated[str, OneOf(("rows", "tensor"))] = "rows"
 
-    def update(
-        self, param, grad, exp_avg, tensor_sq: Scalar, tensor_decay: Scalar, row_sq: Rows, row_decay: Rows
-    ):
+    def update(self, param, grad, exp_avg, tensor_sq: Scalar, tensor_decay: Scalar, row_sq: Rows, row_decay: Rows):
         has_rows = self.is_matrix and self.blocks == "rows"
         square = row_mean(grad * grad) if has_rows else total_square(grad) / self.numel
         mean, decay = (row_sq, row_decay) if has_rows else (tensor_sq, tensor_decay)

@@ -15,9 +15,10 @@ class Nero(Optimizer):
 
     Liu et al. 2021, "Learning by turning: neural architecture aware optimisation", algorithm 1.
     https://arxiv.org/abs/2102.07227
-    The rows of matrices, the first dimension being neurons, are brought to a mean of 0 and a norm of 1 before the first
-    step and after each one, unless `constraints=False`. In vectors, as biases, each element is a neuron's. Steps are in
-    units of the mean norm that a parameter's neurons had at the start.
+    `constraints` says whether the rows of matrices, the first dimension being neurons, are brought to a mean of 0 and a
+    norm of 1, before the first step and after each one; `beta` is the share of the old mean square of a neuron's
+    gradients that stays in each step. In vectors, as biases, each element is a neuron's. Steps are in units of the mean
+    norm that a parameter's neurons had at the start.
     Tune: lr 0.01 fits most networks.
     """
 

@@ -13,9 +13,9 @@ class StableSPAM(Optimizer):
 
     Huang et al. 2025, "Stable-SPAM: How to train in 4-bit more stably than 16-bit Adam", algorithm 1.
     https://arxiv.org/abs/2502.17055
-    `theta` is the decay of the usual maximum of a parameter's gradient, above which elements are cut; `gammas` are those
-    of the means of its norm and of the squared norm, whose quotient is the length that Adam is given. Moments start
-    anew every `interval` steps, with a new bias correction.
+    `theta` is the share of the old usual maximum of a parameter's gradient that stays in each step; what is above it is
+    cut. `gammas` are the same shares for the means of its norm and of the squared norm, whose quotient is the length
+    that Adam is given. `interval` is after how many steps the moments start anew, with a new bias correction.
     Tune: as AdamW, without max_grad_norm.
     """
 
