@@ -12,6 +12,7 @@ from .closure import curve_fit as curve_fit
 from .closure import least_squares as least_squares
 from .closure import minimize as minimize
 from .elementwise import *
+from .interpolation import *
 from .layerwise import *
 from .matrix import *
 from .modelwise import *
