@@ -67,7 +67,6 @@ MAY_IMPORT = {
         "optimizer",
         "optimizers",
         "with_hessian",
-        "with_loss",
     },
     "__main__": {"tools"},
 }
