@@ -234,6 +234,11 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
             f"{name} cannot step in backward, since it learns from the sums over all gradients of a step: call step() "
             "after backward()"
         )
+    if getattr(optimizer, "needs_grad_norm", False):
+        raise ValueError(
+            f"{name} cannot step in backward, since its steps depend on the norm of all gradients, which is known when "
+            "backward ends: call step() after backward()"
+        )
     own = set(model.parameters())
     strange = [param for _, param in _all(optimizer) if param not in own]
     if strange:

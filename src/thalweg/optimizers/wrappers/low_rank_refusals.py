@@ -25,6 +25,11 @@ WHOLE = {
 def refuse_options(owner: str, rule: Any, inner: Mapping[str, Any], group: Mapping[str, Any], where: str) -> None:
     """Raise ValueError for what cannot be around a rule in few directions, and for a rule that looks at parameters."""
     refuse_whole(owner, rule, group, where)
+    if rule.needs_grad_norm:
+        raise ValueError(
+            f"{owner} needs a rule that looks at each parameter alone, but {rule.__name__} asks for the norm of all "
+            f"gradients{where}, which in few directions is another one: choose another, such as AdamW"
+        )
     param = inner["params"][0]
     if reads_param(formula_of(rule.rule_in(inner), known(rule, param, inner))):
         raise ValueError(
