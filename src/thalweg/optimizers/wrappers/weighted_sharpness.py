@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...hyper import Range, checked_number
+from .left_out import count_skipped, is_left_out
 from .sharpness import SAM, first_gradients, signs_of
 
 
@@ -46,7 +47,7 @@ class WSAM(SAM):
     def _look_around(self, optimizer: Any, closure: Callable[[], Any], params: Sequence[Tensor]) -> None:
         if self.decouple:
             _refuse_accumulation(optimizer)
-        self._differences, self._skipped = {}, _count_skipped(optimizer)
+        self._differences, self._skipped = {}, count_skipped(optimizer)
         super()._look_around(optimizer, closure, params)
 
     _remembered = first_gradients
@@ -65,19 +66,13 @@ class WSAM(SAM):
     def _move_on(self, optimizer: Any, *_: Any) -> None:
         """Take the second move, unless the step was left out for gradients that are not finite."""
         differences, self._differences = self._differences, {}
-        if _count_skipped(optimizer) > self._skipped:
+        if is_left_out(optimizer, self._skipped):
             return
         signs = signs_of(optimizer)
         for group in optimizer.param_groups:
             for param in group["params"]:
                 if param in differences:
                     param.add_(differences[param], alpha=-signs[param] * float(group["lr"]))
-
-
-def _count_skipped(optimizer: Any) -> float:
-    """Count the steps that were left out for gradients that are not finite."""
-    asks = any(group.get("skip_nonfinite") for group in optimizer.param_groups)
-    return float(getattr(optimizer, "metrics", {}).get("skipped", 0)) if asks else 0.0
 
 
 def _refuse_accumulation(optimizer: Any) -> None:
