@@ -28,6 +28,7 @@ from .wrappers import Fira as Fira
 from .wrappers import FriendlySAM as FriendlySAM
 from .wrappers import GaLore as GaLore
 from .wrappers import LookSAM as LookSAM
+from .wrappers import Mechanic as Mechanic
 from .wrappers import QGaLore as QGaLore
 from .wrappers import QKClip as QKClip
 from .wrappers import in_backward as in_backward

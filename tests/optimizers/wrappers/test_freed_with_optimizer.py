@@ -50,6 +50,7 @@ AROUND = {
     "WSAM": lambda optimizer, _: optim.WSAM(optimizer),
     "LookSAM": lambda optimizer, _: optim.LookSAM(optimizer, k=2),
     "FriendlySAM": lambda optimizer, _: optim.FriendlySAM(optimizer),
+    "Mechanic": lambda optimizer, _: optim.Mechanic(optimizer),
     "EMANesterov": lambda optimizer, _: optim.EMANesterov(optimizer),
     "QKClip": clipped,
 }

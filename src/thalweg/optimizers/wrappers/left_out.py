@@ -14,6 +14,6 @@ def count_skipped(optimizer: Any) -> float:
 
 
 def is_left_out(optimizer: Any, skipped: float) -> bool:
-    """Tell if gradients were only gathered, or not finite, as a scaler may have found; `skipped` is the count before."""
+    """Tell if gradients were only gathered, or not finite, as a scaler may have found; `skipped` were so before."""
     is_gathering = any(group.get(GATHERED) for group in optimizer.param_groups)
     return is_gathering or count_skipped(optimizer) > skipped or bool(getattr(optimizer, "found_inf", 0))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...described import described
 from ...hyper import Range, Whole, checked_number
+from .by_place import by_parameter, by_place, params_of
 from .sharpness import NOT_NEGATIVE, SAM, first_gradients, norm_of, sum_of
 
 
@@ -23,32 +24,18 @@ class RememberingSAM(SAM):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is kept, by the places of parameters, ready for torch.save."""
-        places = {param: place for place, param in enumerate(self._params())}
-        kept = {places[param]: tensor for param, tensor in self.memory.items() if param in places}
-        return {"memory": kept, "count": self.count}
+        return {"memory": by_place(self.memory, params_of(self.optimizer)), "count": self.count}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load what `state_dict()` returned, beside the parameters that were saved with it.
 
         Raises ValueError, and changes nothing, if a tensor does not fit its parameter.
         """
-        params, name = self._params(), type(self).__name__
+        name = type(self).__name__
         kept, count = (state_dict.get(key) if isinstance(state_dict, Mapping) else None for key in ("memory", "count"))
         if not isinstance(kept, Mapping) or type(count) is not int or count < 0:
             raise ValueError(f"{name} needs a state_dict with memory and count, but got {described(state_dict)}")
-        for place, tensor in kept.items():
-            param = params[place] if type(place) is int and 0 <= place < len(params) else None
-            if param is None or not isinstance(tensor, Tensor) or tensor.shape != param.shape:
-                wanted = None if param is None else tuple(param.shape)
-                raise ValueError(
-                    f"{name} needs a tensor of the shape of parameter {place}, which is {wanted}, but got "
-                    f"{described(tensor)}: load what was saved with these parameters"
-                )
-        self.memory = {params[place]: tensor.detach().to(params[place]).clone() for place, tensor in kept.items()}
-        self.count = count
-
-    def _params(self) -> list[Tensor]:
-        return [param for group in self.optimizer.param_groups for param in group["params"]]
+        self.memory, self.count = by_parameter(name, kept, params_of(self.optimizer)), count
 
     def _look_around(self, optimizer: Any, closure: Callable[[], Any], params: Sequence[Tensor]) -> None:
         super()._look_around(optimizer, closure, params)
