@@ -7,6 +7,7 @@ import torch
 import thalweg
 from thalweg import Optimizer
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
+from thalweg.with_loss import WithLoss
 
 from .catalogue import catalogue as catalogue
 from .catalogue import file_name as file_name
@@ -93,11 +94,20 @@ def example(cls: type[Optimizer]) -> str:
         "for input, target in batches:\n    optimizer.zero_grad()\n    criterion(net(input), target).backward()\n"
         "    optimizer.step()"
     )
+    if issubclass(cls, WithLoss):
+        return f"{made}\n{WITH_LOSS}"
     if hasattr(cls, "observe"):
         return f"{made}\n{_with_hessian(cls)}"
     if hasattr(cls, "eval"):
         return f"{made}\noptimizer.train()\n{loop}\noptimizer.eval()  # the averaged parameters, for validation"
     return f"{made}\n{loop}"
+
+
+WITH_LOSS = (
+    "for input, target in batches:\n    optimizer.zero_grad()\n    loss = criterion(net(input), target)\n"
+    "    loss.backward()\n    optimizer.step(loss=loss)"
+)
+"""The loop of a rule that is told the loss."""
 
 
 def _with_hessian(cls: type[Optimizer]) -> str:

@@ -48,7 +48,8 @@ MAY_IMPORT = {
     },
     "two_points": {"state", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
-    "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian"},
+    "with_loss": {"hyper", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian", "with_loss"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"optimizer", "optimizers"},
@@ -208,15 +209,17 @@ def test_outside_modules_stay_where_they_belong(path):
 
 def test_a_rule_knows_the_vocabulary_alone():
     folders = [
-        ROOT / "optimizers" / name for name in ("elementwise", "layerwise", "matrix", "modelwise", "second_order")
+        ROOT / "optimizers" / name
+        for name in ("elementwise", "interpolation", "layerwise", "matrix", "modelwise", "second_order")
     ]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         own = {module for module in imports(path) if module.startswith("thalweg.")}
         family = f"thalweg.optimizers.{path.parent.name}."
-        # What takes a whole model, has two points, or sees a Hessian, is a class that others inherit from.
+        # What takes a whole model, has two points, or is told more than gradients, is a class that others inherit from.
         parents = (
             *("thalweg.optimizer.", "thalweg.two_points."),
-            *("thalweg.with_hessian.", "thalweg.optimizers.routing.", "thalweg.optimizers.elementwise.schedule_free."),
+            *("thalweg.with_hessian.", "thalweg.with_loss."),
+            *("thalweg.optimizers.routing.", "thalweg.optimizers.elementwise.schedule_free."),
         )
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)
         assert all(module.startswith(allowed) for module in own), path

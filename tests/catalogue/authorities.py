@@ -132,6 +132,12 @@ TABLE = [
     Authority("VSGD",       PO,             "VSGD",             {"lr": 1e-2, "ps": 0.1, "ghattg": 2.0}),
     Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2, "mode": "m", "beta2": 0.8}),
     Authority("BCOS",       PO,             "BCOS",             {"lr": 1e-2, "mode": "g"}),
+    Authority("Ranger",     PO,             "Ranger",           {"lr": 1e-2, "weight_decay": 0.1},              {}, {"degenerated_to_sgd": True}),
+    Authority("AccSGD",     PO,             "AccSGD",           {"lr": 1e-2, "kappa": 100.0, "xi": 5.0, "weight_decay": 0.1}),
+    Authority("FOCUS",      PO,             "FOCUS",            {"lr": 1e-2}),
+    Authority("FTRL",       PO,             "FTRL",             {"lr": 1e-1, "beta": 1.0, "lambda_1": 0.3, "lambda_2": 0.1}),
+    Authority("COCOB",      "parameterfree", "COCOB"),
+    Authority("SPAM",       PO,             "SPAM",             {"lr": 1e-2, "weight_decay": 0.1, "threshold": 2.0}, {"interval": 7, "warmup": 4, "patience": 2}, {"update_proj_gap": 7, "warmup_epoch": 4, "grad_accu_steps": 2}),
 ]  # fmt: skip
 
 
@@ -156,6 +162,8 @@ OTHERWISE = [
     Authority("Kate",       PO,             "Kate",             {"lr": 1e-2}, why="eps is added to the sum of squares in each step", differs=8.2e-9),
     Authority("SGDSaI",     PO,             "SGDSaI",           {"lr": 1e-2}, why="vectors and single numbers have the norm of their first gradient alone as their rate", differs=1.6e-3),
     Authority("TAM",        PO,             "TAM",              {"lr": 1e-2}, why="each element has a number of its own, where the paper has the cosine of an angle", differs=9.5e-2),
+    Authority("FOCUS",      PO,             "FOCUS",            {"lr": 1e-2, "weight_decay": 0.1}, why="the decay is taken before the sign of the distance from the mean is, and not after the step", differs=1.2e-3),
+    Authority("Ranger",     PO,             "Ranger",           {"lr": 1e-2}, why="it takes no step until the mean square is known well, where the author's code takes steps of momentum", differs=2.7e-2),
 ]  # fmt: skip
 """Where others do something else, as their defaults are: `differs` is by how much, of the largest number."""
 

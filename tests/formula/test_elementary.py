@@ -9,7 +9,7 @@ import torch
 
 from tests.engine.llvm.test_bits import check_steps
 from thalweg import Optimizer
-from thalweg.formula import atan2, cbrt, exp, log, sigmoid, tanh
+from thalweg.formula import atan2, cbrt, cos, exp, log, sigmoid, tanh
 from thalweg.hyper import NonNegative
 
 RNG = np.random.default_rng(0)
@@ -59,6 +59,16 @@ def test_an_angle_is_as_near_as_it_says(dtype):
     assert (np.abs(atan2(y, x).numpy() - truth) <= 3 * last_place + 0.5 * np.spacing(np.abs(truth))).all()
 
 
+@pytest.mark.parametrize("dtype", REACH, ids=str)
+def test_a_cosine_is_as_near_as_it_says(dtype):
+    x = torch.from_numpy(np.concatenate([RNG.uniform(-8, 8, 1000), RNG.uniform(-600, 600, 1000)])).to(dtype)
+    truth = np.array([math.cos(angle) for angle in x.tolist()])
+    # the angle's own rounding, and two of a number below 1
+    allowed = np.spacing(np.abs(x.numpy())).astype(float) + 2 * np.spacing(np.ones(1, x.numpy().dtype)[0])
+    assert (np.abs(cos(x).numpy() - truth) <= allowed).all()
+    assert [cos(angle) for angle in (0.0, math.pi / 3)] == pytest.approx([1.0, 0.5], abs=1e-15)
+
+
 SPECIAL = [
     (exp, [0.0, 1e4, -1e4, math.inf, -math.inf], [1.0, math.inf, 0.0, math.inf, 0.0]),
     (log, [0.0, 1.0, math.inf], [-math.inf, 0.0, math.inf]),
@@ -90,6 +100,8 @@ def test_a_kernels_bits_are_numpys(dtype):
         lr: NonNegative = 0.1
 
         def update(self, param, grad):
-            return param - exp(self.lr) * (exp(param) + log(grad) + tanh(param) + cbrt(grad) + atan2(grad, param))
+            return param - exp(self.lr) * (
+                exp(param) + log(grad) + tanh(param) + cbrt(grad) + atan2(grad, param) + cos(grad)
+            )
 
     check_steps(Elementary, {}, dtype, places=((1, 0), (300, 1)))

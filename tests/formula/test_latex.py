@@ -118,8 +118,8 @@ def test_every_formula_can_be_typeset(cls, parse):
 
 @pytest.mark.parametrize("cls", one_of_each(OURS), ids=lambda cls: cls.__name__)
 def test_what_is_around_a_formula_can_be_typeset(cls, parse):
-    around = {name: value for name, value in AROUND.items() if name not in cls.refuses}
-    for options in ({}, {"maximize": True, **around}):
+    around = {name: value for name, value in ({"maximize": True} | AROUND).items() if name not in cls.refuses}
+    for options in ({}, around):
         for line in written_for_matrices(cls, **usual(cls) | options):
             parse(line)
 

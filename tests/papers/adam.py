@@ -189,6 +189,51 @@ def radam(
         yield theta
 
 
+@of("Ranger")
+def ranger(
+    theta,
+    gradients,
+    *,
+    lr=1e-3,
+    betas=(0.95, 0.999),
+    eps=1e-5,
+    weight_decay=0.0,
+    lookahead=6,
+    lookahead_alpha=0.5,
+    maximize=False,
+):
+    """RAdam's steps, and every sixth one half of the way back: Wright 2019, for what is no matrix.
+
+    https://github.com/lessw2020/Ranger-Deep-Learning-Optimizer; Lookahead: Zhang, Lucas, Hinton & Ba 2019, algorithm 1.
+    """
+    options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
+    slow, moments = theta, _RAdamMoments()
+    for t, g in enumerate(gradients, 1):
+        theta = moments.stepped(t, theta, g, **options)
+        if t % lookahead == 0:
+            slow += lookahead_alpha * (theta - slow)
+            theta = slow
+        yield theta
+
+
+class _RAdamMoments:
+    """What RAdam remembers while somebody else moves the weight."""
+
+    m = v = 0.0
+
+    def stepped(self, t, theta, g, *, lr, betas, eps, weight_decay, maximize):
+        beta1, beta2 = betas
+        g = -g if maximize else g
+        self.m, self.v = beta1 * self.m + (1 - beta1) * g, beta2 * self.v + (1 - beta2) * g * g
+        theta *= 1 - lr * weight_decay
+        rho_inf = 2 / (1 - beta2) - 1
+        rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+        if rho <= 5:
+            return theta - lr * self.m / (1 - beta1**t)
+        r = math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
+        return theta - lr * r * self.m / (1 - beta1**t) * math.sqrt(1 - beta2**t) / (math.sqrt(self.v) + eps)
+
+
 @of("NAdamW")
 def nadamw(theta, gradients, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, maximize=False):
     """AdamW whose momentum has the gradient mixed in twice, both corrected by the same power.

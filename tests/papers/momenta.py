@@ -154,3 +154,30 @@ def padam(
         size = lr * math.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t)
         theta -= size * m / (math.sqrt(largest) + eps) ** (2 * partial)
         yield theta
+
+
+@of("AccSGD")
+def accsgd(
+    theta,
+    gradients,
+    *,
+    lr=1e-3,
+    kappa=1000.0,
+    xi=10.0,
+    small_const=0.7,
+    weight_decay=0.0,
+    decoupled_weight_decay=False,
+    maximize=False,
+):
+    """Kidambi, Netrapalli, Jain & Kakade 2018, algorithm 1, https://arxiv.org/abs/1803.05591."""
+    average, alpha = theta, 1 - small_const**2 * xi / kappa
+    for g in gradients:
+        g = -g if maximize else g
+        if decoupled_weight_decay:
+            theta *= 1 - lr * weight_decay
+        else:
+            g += weight_decay * theta
+        average = alpha * average + (1 - alpha) * (theta - kappa * lr / small_const * g)
+        total = small_const + 1 - alpha
+        theta = small_const / total * (theta - lr * g) + (1 - alpha) / total * average
+        yield theta

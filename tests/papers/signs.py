@@ -1,5 +1,7 @@
 """Steps that have the sign of a momentum, and one size."""
 
+from fractions import Fraction
+
 from .reference import of
 
 
@@ -56,4 +58,21 @@ def tiger(theta, gradients, *, lr=1e-3, momentum=0.965, weight_decay=0.01, maxim
     for g in gradients:
         m = momentum * m + (1 - momentum) * (-g if maximize else g)
         theta -= lr * (sign(m) + weight_decay * theta)
+        yield theta
+
+
+@of("FOCUS")
+def focus(theta, gradients, *, lr=1e-2, betas=(0.9, 0.999), gamma=0.1, weight_decay=0.0, maximize=False):
+    """Attraction to the mean of parameters: Liu, Liu & Gore 2025, algorithm 1, https://arxiv.org/abs/2501.12243.
+
+    The decay goes along the mean, after the step, as in https://github.com/liuyz0/FOCUS. Means are exact: their
+    roundings would have signs.
+    """
+    m, mean, kept = 0.0, Fraction(0), Fraction(betas[1])
+    for t, g in enumerate(gradients, 1):
+        m = betas[0] * m + (1 - betas[0]) * (-g if maximize else g)
+        mean = kept * mean + (1 - kept) * Fraction(theta)
+        corrected = mean / (1 - kept**t)
+        step = sign(m) + gamma * sign(Fraction(theta) - corrected) + weight_decay * float(corrected)
+        theta -= lr * step
         yield theta

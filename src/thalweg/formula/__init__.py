@@ -64,6 +64,7 @@ __all__ = [
     "column_max",
     "column_mean",
     "column_total",
+    "cos",
     "eigenbasis",
     "exp",
     "float16",
@@ -286,4 +287,4 @@ def _say(name: str, *given: Any) -> Any:
 
 
 # Made of the words above.
-from .elementary import atan2, cbrt, exp, log, sigmoid, tanh  # noqa: E402
+from .elementary import atan2, cbrt, cos, exp, log, sigmoid, tanh  # noqa: E402

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .expr import Expr, Reduction, Scope, Symbol, walk
+from .expr import Expr, Reduction, Scope, Symbol, as_number, walk
 from .rewrite import replaced
 from .scopes import scopes
 
@@ -51,14 +51,19 @@ def domains(
     waiting = _waiting(last, found, made)
     read: dict[Expr, Expr] = {}
     for place, node in enumerate(waiting):
-        scope = _of_lines(found[node])
-        read[node] = Symbol(f"{WAITING}{stage}.{place}", scope)
-        sorted_[scope].stores[f"{WAITING}{stage}.{place}"] = node
+        scope, name = _of_lines(found[node]), f"{WAITING}{stage}.{place}"
+        read[node] = _read(Symbol(name, scope), node)
+        sorted_[scope].stores[name] = as_number(node)
     last.stores = replaced(last.stores, read)
     operands = replaced({name: total.operands[0] for name, total in last.sums.items()}, read)
     last.sums = {name: replace(total, operands=(operands[name],)) for name, total in last.sums.items()}
     wanted = [domain for domain in sorted_.values() if domain.stores or domain.sums or (is_last and domain is last)]
     return wanted, {node: symbol for node, symbol in read.items() if found[node] == _of_lines(found[node])}
+
+
+def _read(symbol: Symbol, node: Expr) -> Expr:
+    """Read what waits; vectors hold numbers, and a condition waits as 1 or 0."""
+    return symbol > 0 if node.kind == "condition" else symbol
 
 
 def _of_lines(scope: Scope) -> Scope:

@@ -15,6 +15,8 @@ LOG_2_HIGH, LOG_2_LOW = 355 / 512, -0.00021219444005469057
 HALF_PI_HIGH, HALF_PI_LOW = 0x1921F / 0x10000, 1.0804333959119231e-05
 """Half of pi in two parts, the first exact in float32 too."""
 
+HALF_PI = HALF_PI_HIGH + HALF_PI_LOW
+
 OCTAVES = (64,) * 17 + (32, 16, 8, 4, 2, 1)
 """The steps in which powers of two are taken off and put on: they reach all exponents, and each is a float32."""
 
@@ -105,6 +107,21 @@ def atan2(y: Any, x: Any) -> Any:
     angle = where(up > across, HALF_PI_HIGH - (angle - HALF_PI_LOW), angle)
     angle = where(x < 0, 2 * HALF_PI_HIGH - (angle - 2 * HALF_PI_LOW), angle)
     return where(y < 0, -angle, angle)
+
+
+def cos(x: Any) -> Any:
+    """Take the cosine of an angle of up to a hundred turns; off by at most a rounding of the angle, and two of 1."""
+    x = _number(x)
+    turns = floor(abs(x) * (1 / (4 * HALF_PI)) + 0.5)
+    rest = abs((abs(x) - turns * (4 * HALF_PI_HIGH)) - turns * (4 * HALF_PI_LOW))
+    # Between nothing and half a turn the cosine is the sine of what is left to a quarter.
+    left = (HALF_PI_HIGH - rest) + HALF_PI_LOW
+    square = left * left
+    factor, coefficients = 1.0, []
+    for k in range(2, 26, 2):
+        factor /= -k * (k + 1)
+        coefficients.append(factor)
+    return left + left * square * _polynomial(square, coefficients)
 
 
 def _exp_less_one(x: Any) -> Any:

@@ -12,6 +12,7 @@ from .closure import curve_fit as curve_fit
 from .closure import least_squares as least_squares
 from .closure import minimize as minimize
 from .elementwise import *
+from .interpolation import *
 from .layerwise import *
 from .matrix import *
 from .modelwise import *
@@ -21,9 +22,13 @@ from .wrappers import APOLLO as APOLLO
 from .wrappers import ASAM as ASAM
 from .wrappers import GSAM as GSAM
 from .wrappers import SAM as SAM
+from .wrappers import WSAM as WSAM
 from .wrappers import EMANesterov as EMANesterov
 from .wrappers import Fira as Fira
+from .wrappers import FriendlySAM as FriendlySAM
 from .wrappers import GaLore as GaLore
+from .wrappers import LookSAM as LookSAM
+from .wrappers import Mechanic as Mechanic
 from .wrappers import QGaLore as QGaLore
 from .wrappers import QKClip as QKClip
 from .wrappers import in_backward as in_backward

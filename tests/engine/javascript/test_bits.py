@@ -14,6 +14,7 @@ from thalweg.engine.javascript.variants import Variant, in_phases, phases_of
 from thalweg.formula.facts import FACTS, SHAPE
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
+from thalweg.with_loss import WithLoss
 
 from ..conftest import choices
 from .node import needs_node, packed, run, unpacked
@@ -88,7 +89,7 @@ def stepped(optimizer, grads, seen):
         if hasattr(type(optimizer), "observe") and step % 10 == 0:
             optimizer.update_hessian([seen])
         param.grad = grad.clone()
-        optimizer.step()
+        optimizer.step(**({"loss": optimizer.loss} if isinstance(optimizer, WithLoss) else {}))
         params.append(param.detach().clone())
     return torch.stack(params)
 

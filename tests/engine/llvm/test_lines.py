@@ -19,6 +19,7 @@ from thalweg.formula import (
     sqrt,
     total,
     total_square,
+    where,
 )
 from thalweg.formula.sides import last_two
 from thalweg.optimizer import registry
@@ -92,6 +93,22 @@ def test_bits_with_what_is_put_around(mixed, options):
 )
 def test_bits_of_adafactor(options):
     check(thalweg.Adafactor, torch.float32, [*SHAPES, (7,), ()], **options)
+
+
+def test_conditions_of_a_row_a_column_or_a_matrix_meet_elements():
+    class Conditioned(thalweg.Optimizer):
+        lr: float = 0.1
+
+        def update(self, param, grad):
+            rests, turns, is_small = row_max(grad) > 1, column_mean(grad) > 0, column_max(row_max(grad)) < 2
+            step = where(rests, 0 * grad, where(turns & is_small, -grad, where(turns, 2 * grad, grad)))
+            return param - self.lr * step * (grad > 0)
+
+        @classmethod
+        def sides(cls, shape, options):
+            return last_two(shape)
+
+    check(Conditioned, torch.float32, SHAPES[1:6])
 
 
 def test_any_number_of_threads_gives_the_same_bits(mixed, monkeypatch):

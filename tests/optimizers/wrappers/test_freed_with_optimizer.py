@@ -47,6 +47,10 @@ AROUND = {
     "SAM": lambda optimizer, _: optim.SAM(optimizer),
     "ASAM": lambda optimizer, _: optim.ASAM(optimizer),
     "GSAM": lambda optimizer, _: optim.GSAM(optimizer),
+    "WSAM": lambda optimizer, _: optim.WSAM(optimizer),
+    "LookSAM": lambda optimizer, _: optim.LookSAM(optimizer, k=2),
+    "FriendlySAM": lambda optimizer, _: optim.FriendlySAM(optimizer),
+    "Mechanic": lambda optimizer, _: optim.Mechanic(optimizer),
     "EMANesterov": lambda optimizer, _: optim.EMANesterov(optimizer),
     "QKClip": clipped,
 }

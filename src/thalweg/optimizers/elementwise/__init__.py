@@ -6,9 +6,11 @@ from .adamax import *
 from .adan import *
 from .ademamix import *
 from .bounded import *
+from .coin_betting import *
 from .conditional import *
 from .cross_moments import *
 from .direction_and_size import *
+from .follow_the_leader import *
 from .friction import *
 from .madgrad import *
 from .momenta import *
@@ -25,5 +27,6 @@ from .sgd import *
 from .shifted import *
 from .signs import *
 from .sparse import *
+from .spikes import *
 from .surprise import *
 from .warmup import *

@@ -1,11 +1,13 @@
 """Gradient descent with more than one memory of past gradients."""
 
-from ...formula import where
-from ...hyper import Decay, Fraction, NonNegative, ThreeBetas
+from typing import Annotated
+
+from ...formula import Copy, where
+from ...hyper import Decay, Fraction, NonNegative, Number, Positive, Range, ThreeBetas
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["PID", "AggMo"]
+__all__ = ["PID", "AccSGD", "AggMo"]
 
 
 class AggMo(Optimizer):
@@ -58,3 +60,32 @@ class PID(Optimizer):
         change_buffer = self.momentum * change_buffer + (1 - self.momentum) * change
         step = grad + self.integral * momentum_buffer + self.derivative * change_buffer
         return param - self.lr * step, momentum_buffer, change_buffer, grad
+
+
+class AccSGD(Optimizer):
+    """Gradient descent in short steps, drawn towards the running mean of what long steps would have reached.
+
+    Kidambi et al. 2018, "On the insufficiency of existing momentum schemes for stochastic optimization", algorithm 1.
+    https://arxiv.org/abs/1803.05591
+    `kappa` is how many times longer the long steps are, but for the factor `small_const`; `xi` is the statistical
+    advantage, from 1 to sqrt(kappa), which shortens the memory of the mean; `small_const` is the factor that keeps the
+    long steps stable.
+    Tune: lr as for SGD without momentum; kappa 100 to 10,000; xi 2 to 10.
+    """
+
+    lr: NonNegative = 1e-3
+    kappa: Annotated[Number, Range(1)] = 1000.0
+    xi: Positive = 10.0
+    small_const: Annotated[Number, Range(0.01, 1)] = 0.7
+    weight_decay: NonNegative = 0
+
+    spellings = {"constant": "small_const", "smallConst": "small_const"}
+    counts_steps = False
+
+    def update(self, param, grad, mean: Copy):
+        grad = l2(self, param, grad)
+        beta = self.small_const * self.small_const * self.xi / self.kappa
+        long_step = self.lr * self.kappa / self.small_const
+        mean = (1 - beta) * mean + beta * (param - long_step * grad)
+        near = self.small_const / (self.small_const + beta)
+        return param - near * self.lr * grad + (1 - near) * (mean - param), mean

@@ -1,11 +1,14 @@
 """Adam that warms up by itself: its momentum, or its step size."""
 
+from dataclasses import KW_ONLY
+from typing import Literal
+
 from ...formula import Scalar, Unsigned, maximum, sqrt, where
-from ...hyper import Betas, NonNegative
+from ...hyper import Betas, Count, NonNegative
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["NAdam", "RAdam"]
+__all__ = ["NAdam", "RAdam", "Ranger"]
 
 
 class NAdam(Optimizer):
@@ -67,6 +70,27 @@ class RAdam(Optimizer):
         rho = rho_inf - 2 * self.step_count * beta2**self.step_count / correction
         size = rectified(rho, rho_inf) * sqrt(correction) / (sqrt(exp_avg_sq) + self.eps)
         return param - self.lr * where(rho > 5, size * m_hat, m_hat), exp_avg, exp_avg_sq
+
+
+class Ranger(RAdam):
+    """RAdam that walks six steps ahead and half of the way back, on gradients whose rows have a mean of zero.
+
+    Wright 2019, "Ranger: A synergistic optimizer", https://github.com/lessw2020/Ranger-Deep-Learning-Optimizer: RAdam
+    (Liu et al. 2020, https://arxiv.org/abs/1908.03265) within Lookahead (Zhang et al. 2019, algorithm 1,
+    https://arxiv.org/abs/1907.08610), with gradient centralization (Yong et al. 2020, equation 1,
+    https://arxiv.org/abs/2004.01461).
+    It is RAdam with `lookahead=6` and `gradient_centralization=True`, which can be changed or left out here, too.
+    Tune: as RAdam; the author lets lr stay for three quarters of a run, and then fall along a cosine.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.95, 0.999)
+    eps: NonNegative = 1e-5
+    weight_decay: NonNegative = 0
+    _: KW_ONLY
+    decoupled_weight_decay: Literal[True] = True
+    gradient_centralization: bool = True
+    lookahead: Count | None = 6
 
 
 def rectified(rho, rho_inf):

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ...described import described
 from ...hyper import Range, checked_number
-from ...state.noted import GATHERED
 from .hooked import Hooked
+from .left_out import count_skipped, is_left_out
 
 KEYS = {"means", "shares", "largest", "is_ahead"}
 """What a saved state has."""
@@ -102,7 +102,7 @@ class EMANesterov(Hooked):
                 f"{type(optimizer).__name__} cannot step in backward with EMANesterov, since parameters have moved "
                 "before it sees the step: take one of the two off, with remove()"
             )
-        self._skipped = _count_skipped(optimizer)
+        self._skipped = count_skipped(optimizer)
         # Which of them have gradients is known after the step: a closure makes them within it.
         self._moving = {param: self._without(param) for param in _params(optimizer)}
 
@@ -113,16 +113,11 @@ class EMANesterov(Hooked):
             return param * (self.decay - 1)
         return (self.decay * mean).sub_(param - self.shares[param] * mean, alpha=1 - self.decay)
 
-    def _is_left_out(self, optimizer: Any) -> bool:
-        """Tell if gradients were only gathered, or were not finite, as a scaler may have found, too."""
-        is_gathering = any(group.get(GATHERED) for group in optimizer.param_groups)
-        return is_gathering or _count_skipped(optimizer) > self._skipped or bool(getattr(optimizer, "found_inf", 0))
-
     @torch.no_grad()
     def _arrive(self, optimizer: Any, *_: Any) -> None:
         """Take where they are now into the means, and go ahead; where the step was left out, all stays."""
         moving, self._moving = self._moving, {}
-        if self._is_left_out(optimizer):
+        if is_left_out(optimizer, self._skipped):
             return
         groups = optimizer.param_groups
         rates = [float(group["lr"]) for group in groups]
@@ -145,12 +140,6 @@ class EMANesterov(Hooked):
 
 def _params(optimizer: Any) -> list[Tensor]:
     return [param for group in optimizer.param_groups for param in group["params"]]
-
-
-def _count_skipped(optimizer: Any) -> float:
-    """Count the steps that were left out for gradients that are not finite."""
-    asks = any(group.get("skip_nonfinite") for group in optimizer.param_groups)
-    return float(getattr(optimizer, "metrics", {}).get("skipped", 0)) if asks else 0.0
 
 
 def _faults(saved: Any, params: Sequence[Tensor]) -> Iterator[str]:

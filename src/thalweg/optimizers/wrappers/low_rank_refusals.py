@@ -27,8 +27,8 @@ def refuse_options(owner: str, rule: Any, inner: Mapping[str, Any], group: Mappi
     refuse_whole(owner, rule, group, where)
     if rule.needs_grad_norm:
         raise ValueError(
-            f"{owner} does not take {rule.__name__}{where}, since it looks at the common norm of all gradients, which "
-            "are not whole here: choose another, such as AdamW"
+            f"{owner} needs a rule that looks at each parameter alone, but {rule.__name__} asks for the norm of all "
+            f"gradients{where}, which in few directions is another one: choose another, such as AdamW"
         )
     param = inner["params"][0]
     if reads_param(formula_of(rule.rule_in(inner), known(rule, param, inner))):

@@ -79,12 +79,17 @@ class SAM(Hooked):
         """Leave the gradient of the second point behind; return the loss of the first."""
         loss = _run(closure)
         params = [param for group in optimizer.param_groups for param in group["params"] if param.grad is not None]
-        grads = [param.grad for param in params]
         if loss is None or not params:
             return loss
-        _refuse_sparse(type(self).__name__, grads)
+        _refuse_sparse(type(self).__name__, [param.grad for param in params])
+        self._look_around(optimizer, closure, params)
+        return loss
+
+    def _look_around(self, optimizer: Any, closure: Callable[[], Any], params: Sequence[Tensor]) -> None:
+        """Go to the second point, take the gradient there, and come back to the bit."""
+        grads = [param.grad for param in params]
         with torch.no_grad():
-            points = {param: param + way for param, way in self._ways(params, grads, _signs(optimizer)).items()}
+            points = {param: param + way for param, way in self._ways(params, grads, signs_of(optimizer)).items()}
             kept, first = taken(points), self._remembered(params)
         try:
             put_in(points)
@@ -93,12 +98,11 @@ class SAM(Hooked):
             put_back(kept)
         with torch.no_grad():
             self._combine(params, first)
-        return loss
 
     def _ways(self, params: Sequence[Tensor], grads: Sequence[Any], signs: dict[Tensor, float]) -> dict[Tensor, Tensor]:
         """Say how far each parameter is from the worst point nearby."""
         scales = [self._scale(param) for param in params]
-        length = _norm(grad * scale for grad, scale in zip(grads, scales, strict=True)) + self.eps
+        length = norm_of(grad * scale for grad, scale in zip(grads, scales, strict=True)) + self.eps
         return {
             param: grad * scale * scale * (signs[param] * self.rho / length).to(grad)
             for param, grad, scale in zip(params, grads, scales, strict=True)
@@ -136,6 +140,11 @@ class ASAM(SAM):
         return param.abs() + self.eta
 
 
+def first_gradients(self: Any, params: Sequence[Tensor]) -> list[Tensor]:
+    """Keep the first gradients: the closure writes over them."""
+    return [param.grad.clone() for param in params if param.grad is not None]
+
+
 class GSAM(SAM):
     """SAM that also closes the gap between the two points: it goes up the part of the first gradient across the second.
 
@@ -152,14 +161,13 @@ class GSAM(SAM):
         self.alpha = checked_number(type(self).__name__, "alpha", alpha, NOT_NEGATIVE)
         super().__init__(optimizer, rho, eps)
 
-    def _remembered(self, params: Sequence[Tensor]) -> list[Tensor]:
-        return [param.grad.clone() for param in params if param.grad is not None]
+    _remembered = first_gradients
 
     def _combine(self, params: Sequence[Tensor], first: Sequence[Tensor]) -> None:
         pairs = [(one, param.grad) for one, param in zip(first, params, strict=True) if param.grad is not None]
         device = pairs[0][0].device
-        common = sum(_sum(one * second, device) for one, second in pairs)
-        along = common / (_norm(second for _, second in pairs) ** 2 + self.eps)
+        common = sum(sum_of(one * second, device) for one, second in pairs)
+        along = common / (norm_of(second for _, second in pairs) ** 2 + self.eps)
         for one, second in pairs:
             across = one - along.to(second) * second
             second.sub_(across, alpha=self.alpha)
@@ -170,19 +178,19 @@ def _run(closure: Callable[[], Any]) -> Any:
         return closure()
 
 
-def _sum(x: Tensor, device: torch.device) -> Any:
+def sum_of(x: Tensor, device: torch.device) -> Any:
     """Add up as precisely as there is, since models are large."""
     return torch.real(x).sum(dtype=torch.float64).to(device)
 
 
-def _norm(tensors: Iterable[Tensor]) -> Tensor:
+def norm_of(tensors: Iterable[Tensor]) -> Tensor:
     """Take the norm of all together, on the device of the first."""
     listed = list(tensors)
-    squares = [_sum(tensor.conj() * tensor, listed[0].device) for tensor in listed]
+    squares = [sum_of(tensor.conj() * tensor, listed[0].device) for tensor in listed]
     return torch.stack(squares).sum().sqrt()
 
 
-def _signs(optimizer: torch.optim.Optimizer) -> dict[Tensor, float]:
+def signs_of(optimizer: torch.optim.Optimizer) -> dict[Tensor, float]:
     """Say of each parameter whether worse is uphill."""
     groups = optimizer.param_groups
     return {param: -1.0 if group.get("maximize") else 1.0 for group in groups for param in group["params"]}

@@ -1,0 +1,3 @@
+"""Rules that know the loss, and how far it can fall: for models that fit all of their examples."""
+
+from .polyak import *
