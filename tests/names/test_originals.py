@@ -9,7 +9,7 @@ from thalweg.names import TABLE
 from .originals import is_made_by, original
 
 SHAPES = [(20, 18), (3,)]
-MATRICES = {"Muon", "AdaMuon", "NorMuon", "SinkGD", "Scion"}
+MATRICES = {"Muon", "AdaMuon", "AdaGO", "NorMuon", "SinkGD", "Scion"}
 """Rules whose originals want matrices alone, where these are not told their names."""
 
 TOLERANCES = {
@@ -60,9 +60,11 @@ matrices: other tests have these side by side."""
 
 UNTRIED = {
     *("pytorch_optimizer.adammini", "pytorch_optimizer.distributedmuon", "pytorch_optimizer.scionlight"),
+    "pytorch_optimizer.splus",
     *(f"heavyball.{name}" for name in ("SOAP", "KLSOAP", "KLShampoo", "PSGDKron", "PSGDPRO", "Scion")),
 }
-"""Names whose originals want a model with names, processes, gradients that nobody else writes to, or float32."""
+"""Names whose originals want a model with names, processes, gradients that nobody else writes to, or float32,
+or that evaluate an average."""
 
 
 def has_original(row):
