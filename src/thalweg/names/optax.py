@@ -29,7 +29,7 @@ ROWS = [
     Row(LIBRARY, "novograd", "NovoGrad", {"betas": (0.9, 0.25), "eps": 1e-6}),
     Row(LIBRARY, "optimistic_adam", "OptimisticAdam"),
     Row(LIBRARY, "optimistic_adam_v2", "OptimisticAdam"),
-    Row(LIBRARY, "optimistic_gradient_descent", "OptimisticSGD"),
+    Row(LIBRARY, "optimistic_gradient_descent", "OptimisticGradientDescent"),
     Row(LIBRARY, "polyak_sgd", "PolyakSGD"),
     Row(LIBRARY, "radam", "RAdam"),
     Row(LIBRARY, "rmsprop", "RMSProp", {"alpha": 0.9}, BESIDE),

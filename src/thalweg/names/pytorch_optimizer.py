@@ -84,7 +84,7 @@ ROWS = [
     Row(LIBRARY, "grams", "Grams"),
     Row(LIBRARY, "gravity", "Gravity"),
     Row(LIBRARY, "grokfastadamw", "AdamW", {"lr": 1e-4 / 3, "betas": (0.9, 0.99), "weight_decay": 0.0, "grokfast": 2.0}, "a rate that is given is the rate, where the original divides it by 1 + grokfast_lamb unless normalize_lr=False"),
-    Row(LIBRARY, "kate", "KATE"),
+    Row(LIBRARY, "kate", "Kate"),
     Row(LIBRARY, "kron", "PSGDKron", {**DECOUPLED, "max_size_triangular": 8192}, "probes are drawn from other random numbers"),
     Row(LIBRARY, "lamb", "LAMB", {"weight_decay": 0.0, **DECOUPLED}, "the mean square is corrected for its start, and norms of parameters count whole, where the original bounds them by 10 and clips no gradients unless pre_norm=True"),
     Row(LIBRARY, "laprop", "LaProp", DECOUPLED, f"weights decay before a step and not after it; {ROOT}"),

@@ -88,7 +88,7 @@ class Muon(Orthogonalized):
 
 
 class AdaGO(Orthogonalized):
-    """Muon whose steps shrink as the norms of a matrix's gradients add up, as Adagrad's do: less of a schedule is needed.
+    """Muon whose steps shrink as the norms of gradients add up, as Adagrad's do: less of a schedule is needed.
 
     Zhang, Liu & Schaeffer 2025, "AdaGrad meets Muon: Adaptive stepsizes for orthogonal updates", algorithm 1.
     https://arxiv.org/abs/2509.02981
