@@ -21,14 +21,15 @@ TOLERANCES = {
     "onetrainer.MUON_ADV": 1e-5,
     **dict.fromkeys([f"pytorch_optimizer.{name}" for name in ("muon", "muonclip", "adamuon", "scion")], 2e-4),
     **dict.fromkeys(["pytorch_optimizer.qhadam", "optax.adafactor", "optax.radam", "optax.contrib.madgrad"], 1e-7),
+    "pytorch_optimizer.adagc": 1e-8,
     **dict.fromkeys(["optax.contrib.dadapt_adamw", "optax.contrib.prodigy"], 1e-6),
     **dict.fromkeys(["keras.Muon", "optax.contrib.muon"], 1e-4),
     **dict.fromkeys([f"heavyball.{name}" for name in ("SGD", "AdamW", "AdEMAMix", "AdamC", "RMSprop")], 1e-6),
 }
 """More than 1e-12: timm's LAMB clips gradients without the 1e-6 that torch adds to a norm; the Muons of timm, adv_optm
 and pytorch_optimizer multiply in bfloat16, whose sums round in another order, and those of Keras and optax do not, as
-ours does; old RAdams, torchao and HeavyBall compute in float32; optax, and QHAdam of pytorch_optimizer, keep numbers of
-a step, such as weights and estimates, in float32."""
+ours does; old RAdams, torchao and HeavyBall compute in float32; optax, and AdaGC and QHAdam of pytorch_optimizer, keep
+numbers of a step, such as weights and estimates, in float32."""
 
 TOLD = {"lr": 1e-2, "weight_decay": 0.1}
 NOT_ALONE = {"timm.sgdp", "optimi.SGD"}
@@ -42,7 +43,8 @@ UNDECAYED = {
         f"optax.{name}"
         for name in ("adabelief", "adafactor", "adagrad", "adam", "adamax", "amsgrad", "radam", "rmsprop")
     ),
-    *("optax.sgd", "optax.sign_sgd", "optax.signum", "optax.yogi", "optax.contrib.adopt"),
+    *("optax.sgd", "optax.sign_sgd", "optax.signum", "optax.yogi", "optax.contrib.adopt", "pytorch_optimizer.msvag"),
+    *("optax.optimistic_adam", "optax.optimistic_adam_v2", "optax.optimistic_gradient_descent"),
 }
 """Names whose originals have no decay of weights."""
 
@@ -54,13 +56,14 @@ ELSEWHERE = {
     *("timm.kron", "timm.kronw", "timm.kronc"),
     *(f"pytorch_optimizer.{name}" for name in ("lbfgs", "adahessian", "sophiah", "apollo", "fira", "galore")),
     *("torch_optimizer.Adahessian", "optax.lbfgs", "optax.contrib.sophia", "optax.contrib.galore"),
+    *("pytorch_optimizer.alig", "optax.polyak_sgd"),
 }
-"""Names that take closures, sparse gradients or Hessians, that draw at random, or have a rank larger than these
+"""Names that take closures, losses, sparse gradients or Hessians, that draw at random, or have a rank larger than these
 matrices: other tests have these side by side."""
 
 UNTRIED = {
     *("pytorch_optimizer.adammini", "pytorch_optimizer.distributedmuon", "pytorch_optimizer.scionlight"),
-    "pytorch_optimizer.splus",
+    *("pytorch_optimizer.splus", "pytorch_optimizer.fadam"),
     *(f"heavyball.{name}" for name in ("SOAP", "KLSOAP", "KLShampoo", "PSGDKron", "PSGDPRO", "Scion")),
 }
 """Names whose originals want a model with names, processes, gradients that nobody else writes to, or float32,

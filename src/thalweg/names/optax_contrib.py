@@ -9,7 +9,7 @@ LIBRARY = "optax.contrib"
 DECOUPLED: dict[str, Any] = {"decoupled_weight_decay": True}
 
 ROWS = [
-    Row(LIBRARY, "acprop", "ACProp"),
+    Row(LIBRARY, "acprop", "ACProp", {}, "gradients themselves are divided, as in the paper, and not their means"),
     Row(LIBRARY, "ademamix", "AdEMAMix", DECOUPLED),
     Row(LIBRARY, "adopt", "ADOPT"),
     Row(LIBRARY, "cocob", "COCOB"),
@@ -20,8 +20,8 @@ ROWS = [
     Row(LIBRARY, "galore", "Adam", {"lr": 1e-2, "rank": 128, "gap": 200, "scale": 1.0}, around="GaLore"),
     Row(LIBRARY, "madgrad", "MADGRAD"),
     Row(LIBRARY, "mechanize", instead="it tunes the rate of another optimizer: take Prodigy, DAdaptAdam or DoG, which find theirs"),
-    Row(LIBRARY, "momo", "MoMo"),
-    Row(LIBRARY, "momo_adam", "MoMoAdam"),
+    Row(LIBRARY, "momo", instead="it bounds steps by a model of the loss: take PolyakSGD, or AliG, which are told the loss, too"),
+    Row(LIBRARY, "momo_adam", instead="it bounds steps by a model of the loss: take AdamW, or PolyakSGD, which is told the loss"),
     Row(LIBRARY, "muon", "Muon", {"weight_decay": 0.0}, "rows are outputs and columns are inputs, where Flax has them the other way round: the size of a step is another; and the terms of Nesterov's momentum are not corrected for their start"),
     Row(LIBRARY, "prodigy", "Prodigy"),
     Row(LIBRARY, "sam", instead="it goes around another optimizer: thalweg.SAM does that"),
