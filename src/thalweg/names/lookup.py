@@ -48,8 +48,8 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     """Find what a name means; capitals count only where names differ by nothing else.
 
     A class of this library comes before other libraries' names; `first` is a library whose names come before these.
-    With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone. `given` are options
-    that come before those of the name: libraries that differ in nothing but these mean the same.
+    With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone. `given` are
+    options that come before those of the name: libraries that differ in nothing but these mean the same.
 
     Raises ValueError for a name that nobody has, with the nearest ones; for one that stands for different things in
     different libraries; and for one that cannot be had here, with the reason and what to do.

@@ -138,7 +138,7 @@ ROWS = [
     Row(LIBRARY, "srmm", instead="it averages points over a window that moves: take ema_decay, which is an option of each optimizer"),
     Row(LIBRARY, "stableadamw", "StableAdamW", {"eps": 1e-8}),
     Row(LIBRARY, "stablespam", "StableSPAM"),
-    Row(LIBRARY, "swats", "SWATS", {"eps": 1e-6}, ROOT),
+    Row(LIBRARY, "swats", "SWATS", {"eps": 1e-6}, f"the rate of SGD is estimated from all parameters together, and not from each by itself; {ROOT}"),
     Row(LIBRARY, "tam", "TAM", DECOUPLED, "there is one angle for a parameter, as in the paper, and not a number for each element"),
     Row(LIBRARY, "tiger", "Tiger"),
     Row(LIBRARY, "vsgd", "VSGD", DECOUPLED),
