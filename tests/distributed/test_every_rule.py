@@ -15,7 +15,7 @@ SHAPES = [(6, 4), (5,), (3, 7)]
 
 OPTIONS = {"SGD": {"lr": 0.1}}
 
-SUMS = {"LDoG": {"square_sum"}, "NovoGrad": {"exp_avg_sq"}}
+SUMS = {"AdaGO": {"square_sum"}, "LDoG": {"square_sum"}, "NovoGrad": {"exp_avg_sq"}}
 """States that are sums in float64: their last bits go by who adds what first, as docs/sharded.md says."""
 
 NEARLY = 1e-14

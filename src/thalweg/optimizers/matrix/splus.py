@@ -16,10 +16,10 @@ class SPlus(DecomposedOptimizer):
     code. https://arxiv.org/abs/2506.07254
     Eigenvectors are those of the running means of products of gradients, by rows and by columns. They are found at the
     end of the first step, and every `precondition_frequency` steps from then on; a step is taken in those that were
-    there before. The step of a matrix of m by n numbers is multiplied by 2 / (m + n). Vectors, and matrices with a side
-    that is longer than `max_precondition_dim`, have no such number: theirs is `nonstandard_constant`. A side of that
-    length has no basis. Weights decay after the step, by weight_decay times its size. Of a tensor with more dimensions
-    the first one is the rows, all others together are columns.
+    there before. The step of a matrix of m by n numbers is multiplied by 2 / (m + n); `nonstandard_constant` is this
+    number for vectors, and for matrices with a side that is longer than `max_precondition_dim`, which has no basis.
+    Weights decay after the step, by weight_decay times its size. Of a tensor with more dimensions the first one is the
+    rows, all others together are columns.
     The authors evaluate the average of parameters: `ema_decay=0.999`, and `averaged()`.
     Tune: lr 0.1 to 0.3, whatever the width, and a schedule that ends at zero; weight_decay 0.01.
     """
