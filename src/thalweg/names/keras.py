@@ -18,7 +18,7 @@ ROWS = [
     Row(LIBRARY, "Adam", "Adam", {**EPS, **DECOUPLED}, CORRECTED),
     Row(LIBRARY, "AdamW", "AdamW", {**EPS, "weight_decay": 4e-3}, CORRECTED),
     Row(LIBRARY, "Adamax", "Adamax", {**EPS, **DECOUPLED}, "eps is added to the size of each gradient, and not to the largest of them"),
-    Row(LIBRARY, "Ftrl", "FTRL", {"lr": 1e-3}),
+    Row(LIBRARY, "Ftrl", "FTRL", {"lr": 1e-3, "initial_accumulator_value": 0.1}, "gradients count by the rate that they came with, where the original multiplies all of them by the newest"),
     Row(LIBRARY, "Lamb", "LAMB", {**EPS, "weight_decay": 0.0, **DECOUPLED}),
     Row(LIBRARY, "Lion", "Lion", {"lr": 1e-3}),
     Row(LIBRARY, "LossScaleOptimizer", instead="it goes around another optimizer: torch.amp.GradScaler scales losses, and works with each optimizer here"),

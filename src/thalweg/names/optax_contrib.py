@@ -12,7 +12,7 @@ ROWS = [
     Row(LIBRARY, "acprop", "ACProp", {}, "gradients themselves are divided, as in the paper, and not their means"),
     Row(LIBRARY, "ademamix", "AdEMAMix", DECOUPLED),
     Row(LIBRARY, "adopt", "ADOPT"),
-    Row(LIBRARY, "cocob", "COCOB"),
+    Row(LIBRARY, "cocob", "COCOB", {}, "rewards are counted as in the authors' package parameterfree, and not as in optax"),
     Row(LIBRARY, "dadapt_adamw", "DAdaptAdam", {"decouple": True}),
     Row(LIBRARY, "dog", "DoG"),
     Row(LIBRARY, "dowg", "DoWG", {"eps": 1e-4}),

@@ -34,7 +34,7 @@ ROWS = [
     Row(LIBRARY, "qhadam", "QHAdam", {"nus": (1.0, 1.0)}),
     Row(LIBRARY, "qhm", "QHM", {"momentum": 0.0}),
     Row(LIBRARY, "radam", "RAdam", DECOUPLED, note=SINGLE),
-    Row(LIBRARY, "ranger", "RAdam", {"betas": (0.95, 0.999), "eps": 1e-5, **DECOUPLED, "lookahead": 6}, note=SINGLE),
+    Row(LIBRARY, "ranger", "Ranger", {"gradient_centralization": False}, note=SINGLE),
     Row(LIBRARY, "rangerqh", "QHAdam", {"lookahead": 6}),
     Row(LIBRARY, "rangerva", instead="its denominator goes through a softplus, which no rule here has: take torch_optimizer.ranger"),
     Row(LIBRARY, "sgdp", "SGDP", {"lr": 1e-3}),

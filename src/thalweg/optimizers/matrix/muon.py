@@ -93,8 +93,8 @@ class AdaGO(Orthogonalized):
     Zhang, Liu & Schaeffer 2025, "AdaGrad meets Muon: Adaptive stepsizes for orthogonal updates", algorithm 1.
     https://arxiv.org/abs/2509.02981
     A step has the length lr * n / v, where n is the norm of the gradient and v the root of the sum of all n * n.
-    `gamma` is the most that a norm counts for, `least_step` the least length of a step, and `initial_norm` a norm that
-    is summed before the first. Weights decay by lr * weight_decay. Steps are orthogonal as they are, unless
+    `gamma` is the most that a norm counts for; `least_step` is the least length of a step; `initial_norm` is a norm
+    that is summed before the first. Weights decay by lr * weight_decay. Steps are orthogonal as they are, unless
     `adjust_lr_fn` gives them a size that depends on the shape, as Muon's have: lr is multiplied by it. Everything else
     is as for Muon.
     Tune: lr 0.05, the length of the first step; least_step a hundredth of it.
