@@ -110,6 +110,7 @@ TABLE = [
     Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "column"}, {"momentum": 0.1, "constraint": False, "norm_type": 6}, least_dims=2, most_dims=2),
     Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "row"}, {"momentum": 0.1, "constraint": False, "norm_type": 7}, least_dims=2, most_dims=2),
     Authority("Scion",      PO,             "SCION",            {"lr": 1e-2}, {"momentum": 0.9, "norm": "spectral"}, {"momentum": 0.1, "constraint": False, "norm_type": 2}, least_dims=2, most_dims=2, tolerance=2e-4, why="they round products to bfloat16"),
+    Authority("Conda",      PO,             "Conda",            {"lr": 1e-2, "weight_decay": 0.1, "eps": 1e-12}, {}, {}, most_dims=2, tolerance=1e-6, why="they take singular vectors in float32"),
     Authority("SM3",        PO,             "SM3",              {"lr": 1e-2, "momentum": 0.9}, most_dims=2),
     Authority("AdamW",      PO,             "GrokFastAdamW",    {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}, {"grokfast": 2.0}, {"normalize_lr": False}, tolerance=1e-8, why="they add 1e-15 inside of the root"),
     Authority("AdaBound",   PO,             "AdaBound",         {"lr": 1e-2, "weight_decay": 0.1, "final_lr": 0.02, "gamma": 0.1}, DECOUPLED),

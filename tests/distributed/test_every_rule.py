@@ -19,6 +19,7 @@ OPTIONS = {"SGD": {"lr": 0.1}}
 
 SUMS = {
     "AdaGC": {"mean_norm"},
+    "AdaGO": {"square_sum"},
     "AdaNorm": {"exp_grad_norm"},
     "LDoG": {"square_sum"},
     "NovoGrad": {"exp_avg_sq"},

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ..catalogue.authorities import stand_in
+from .other_frameworks import OfKeras, OfOptax
 
 ONE_TRAINERS = {
     "SGD": ("torch.optim", "SGD", {}),
@@ -89,10 +90,56 @@ def of_one_trainer(name, params, **options):
     return getattr(importlib.import_module(module), kind)(params, **{"lr": 1e-3, **own, **options})
 
 
+def of_pytorch_optimizer(name, params, **options):
+    kind = importlib.import_module("pytorch_optimizer").load_optimizer(name)
+    if "muon" in name or name == "adago":
+        params = [{"params": params, "use_muon": True}]
+    return kind(params, **options)
+
+
+def of_torch_optimizer(name, params, **options):
+    package = importlib.import_module("torch_optimizer")
+    return getattr(package, {kind.lower(): kind for kind in package.__all__}[name.lower()])(params, **options)
+
+
+def of_optimi(name, params, **options):
+    return getattr(importlib.import_module("optimi"), name)(params, triton=False, **options)
+
+
+def of_heavyball(name, params, **options):
+    package = importlib.import_module("heavyball")
+    package.utils.compile_mode = None  # machine code for a handful of steps would take minutes
+    return getattr(package, name)(params, compile_step=False, **options)
+
+
+def of_torchao(name, params, **options):
+    return getattr(importlib.import_module("torchao.optim"), name)(params, **options)
+
+
+def of_keras(name, params, **options):
+    return OfKeras(name, params, options)
+
+
+def of_optax(name, params, **options):
+    return OfOptax(f"optax.{name}", params, options)
+
+
+def of_optax_contrib(name, params, **options):
+    return OfOptax(f"optax.contrib.{name}", params, options)
+
+
 MAKERS = {
     "torch.optim": of_torch,
     "transformers": of_transformers,
     "timm": of_timm,
     "onetrainer": of_one_trainer,
+    "pytorch_optimizer": of_pytorch_optimizer,
+    "torch_optimizer": of_torch_optimizer,
+    "optimi": of_optimi,
+    "heavyball": of_heavyball,
+    "torchao.optim": of_torchao,
+    "keras": of_keras,
+    "optax": of_optax,
+    "optax.contrib": of_optax_contrib,
 }
 """Libraries that are packages, or call packages: the others are programs, or want a GPU."""

@@ -74,6 +74,23 @@ def test_a_name_that_means_the_same_to_all_is_one():
     assert find("lookahead_adamw").options == {"weight_decay": 0.0, "lookahead": 6, "lookahead_alpha": 0.5}
 
 
+def test_options_that_are_given_decide_nothing_about_a_name():
+    with pytest.raises(ValueError, match=r"means different .*: write transformers\.lomo or pytorch_optimizer\.lomo"):
+        find("lomo")
+    assert find("lomo", given=["lr"]).kind is thalweg.SGD
+    with pytest.raises(
+        ValueError, match=r"'kron' means different things .*: write timm.kron or pytorch_optimizer.kron"
+    ):
+        find("kron", given=["lr"])
+
+
+def test_a_library_may_be_part_of_another():
+    assert find("optax.contrib.schedule_free_sgd").kind is thalweg.ScheduleFreeSGD
+    assert find("optax.adamax").options == {"eps": 1e-8}
+    with pytest.raises(ValueError, match=r"optax.contrib has no optimizer 'adamx': did you mean ademamix"):
+        find("optax.contrib.adamx")
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -173,6 +190,12 @@ def test_the_table_has_every_name_of_torch():
 def test_the_table_has_every_name_of_transformers():
     names = pytest.importorskip("transformers.training_args").OptimizerNames
     assert {name.value for name in names} <= OF_LIBRARY["transformers"].keys()
+
+
+@pytest.mark.filterwarnings("ignore")  # of theirs
+def test_the_table_has_every_name_of_pytorch_optimizer():
+    package = pytest.importorskip("pytorch_optimizer")
+    assert set(package.get_supported_optimizers()) <= OF_LIBRARY["pytorch_optimizer"].keys()
 
 
 @pytest.mark.filterwarnings("ignore")  # of theirs

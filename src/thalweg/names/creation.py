@@ -26,7 +26,7 @@ def create(name: str, params: Parameters | nn.Module, **options: Any) -> Any:
 
     Raises ValueError for a name that is unknown, ambiguous, or cannot be had here, and what the class raises.
     """
-    return made(find(name), params, options)
+    return made(find(name, given=options), params, options)
 
 
 def made(meaning: Meaning, params: Any, options: dict[str, Any]) -> Any:

@@ -44,11 +44,12 @@ class Meaning:
         return option in self.kind.options or (self.wrapper is not None and option in self.wrapper.options)
 
 
-def find(name: str, first: str | None = None) -> Meaning:
+def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Meaning:
     """Find what a name means; capitals count only where names differ by nothing else.
 
     A class of this library comes before other libraries' names; `first` is a library whose names come before these.
-    With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone.
+    With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone. `given` are
+    options that come before those of the name: libraries that differ in nothing but these mean the same.
 
     Raises ValueError for a name that nobody has, with the nearest ones; for one that stands for different things in
     different libraries; and for one that cannot be had here, with the reason and what to do.
@@ -67,7 +68,7 @@ def find(name: str, first: str | None = None) -> Meaning:
         return Meaning(own, ours()[own])
     if bare is not name:
         raise ValueError(f"thalweg has no optimizer {shown(bare)}: {_nearest(bare, ours())}")
-    return _meaning(_agreed(name, _of_any_library(name)))
+    return _meaning(_agreed(name, _of_any_library(name), frozenset(given)))
 
 
 def ours() -> dict[str, type[Optimizer]]:
@@ -88,7 +89,7 @@ def is_elsewhere(name: str) -> bool:
 
 def _of_its_library(name: str) -> Row | None:
     """Read a name with its library before it; None where there is none, ValueError where it has no such name."""
-    for library, rows in OF_LIBRARY.items():
+    for library, rows in sorted(OF_LIBRARY.items(), reverse=True):  # optax.contrib before optax
         if name.casefold().startswith(f"{library}.".casefold()):
             bare = name[len(library) + 1 :]
             found = _named(bare, rows)
@@ -124,12 +125,12 @@ def _of_any_library(name: str) -> list[Row]:
     return exact or [row for rows in OF_LIBRARY.values() if (row := _named(name, rows))]
 
 
-def _agreed(name: str, rows: list[Row]) -> Row:
+def _agreed(name: str, rows: list[Row], given: frozenset[str]) -> Row:
     """Return what all rows of a name say; raises ValueError where they say different things, or there are none."""
     if not rows:
         raise ValueError(f"there is no optimizer {shown(name)}: {_nearest(name, [*ours(), *elsewhere()])}")
     first = rows[0]
-    if any((row.kind, row.around, row.options) != (first.kind, first.around, first.options) for row in rows):
+    if any(row.makes(given) != first.makes(given) for row in rows):
         each = " or ".join(row.spelling for row in rows)
         raise ValueError(f"{name!r} means different things in different libraries: write {each}")
     return first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,13 @@ class Row:
         except (TypeError, ValueError) as error:
             return str(error)
         return ""
+
+    def makes(self, given: Container[str] = ()) -> tuple[Any, ...]:
+        """Tell what is made of the name, apart from options that are given: equal for names that mean the same."""
+        owner = self.owner()
+        defaults = {name: option.default for name, option in owner.options.items()} if owner else {}
+        options = {name: value for name, value in {**defaults, **self.options}.items() if name not in given}
+        return self.kind, self.around, self.is_in_backward, options
 
     def is_served(self) -> bool:
         """Tell if an optimizer can be made of the name."""

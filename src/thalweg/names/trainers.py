@@ -39,6 +39,6 @@ def trainer(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
 
     Raises ValueError or TypeError for a name or an option that `create` would refuse, before there is a model.
     """
-    meaning = find(name, first="transformers")
+    meaning = find(name, first="transformers", given=options)
     defaults_of(meaning.kind, (), of_the_rule(meaning, options))
     return ForTheTrainer(meaning), options

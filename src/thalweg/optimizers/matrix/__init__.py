@@ -1,5 +1,6 @@
 """What an update needs of the whole matrix: its singular values."""
 
+from .column_normalized import *
 from .dion import *
 from .kl import *
 from .moso import *
@@ -13,3 +14,4 @@ from .scion import *
 from .shampoo import *
 from .soap import *
 from .soap_muon import *
+from .splus import *

@@ -64,3 +64,18 @@ class BasesOptimizer(RealOptimizer):
         """Write a matrix as the parameter is again."""
         x = matmul(basis_left, x) if self.has_left() else x
         return matmul(x, transpose(basis_right)) if self.has_right() else x
+
+
+class DecomposedOptimizer(BasesOptimizer):
+    """What finds eigenvectors from nothing each time: in the first step, and in each that the frequency divides."""
+
+    @classmethod
+    def phase_of(cls, options, step):
+        """Look for bases at first, and every few steps from then on."""
+        if step == 1:
+            return "first"
+        return "refresh" if step % options["precondition_frequency"] == 0 else "between"
+
+    def found(self: Any, products, basis):
+        """Find the eigenvectors of products where that is due."""
+        return basis if self.phase == "between" else eigenbasis(products, basis)

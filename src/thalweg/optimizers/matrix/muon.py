@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ...formula import COEFFICIENTS, Rows, Unsigned, lerp, maximum, orthogonalize, row_mean, sign, sqrt, total_square
-from ...hyper import Decay, NonNegative, OneOf, Threes, Whole
+from ...formula import (
+    COEFFICIENTS,
+    Rows,
+    Scalar,
+    Unsigned,
+    lerp,
+    maximum,
+    minimum,
+    orthogonalize,
+    row_mean,
+    sign,
+    sqrt,
+    total_square,
+)
+from ...hyper import Decay, NonNegative, OneOf, Positive, Threes, Whole
 from ..routing.whole_model import WholeModel
 
-__all__ = ["AdaMuon", "Muon", "NorMuon"]
+__all__ = ["AdaGO", "AdaMuon", "Muon", "NorMuon"]
 
 
 class Orthogonalized(WholeModel):
@@ -72,6 +85,44 @@ class Muon(Orthogonalized):
         step = self.orthogonal(direction)
         param = param * (1 - self.lr * self.weight_decay)
         return param - self.lr * self.size() * step, momentum_buffer
+
+
+class AdaGO(Orthogonalized):
+    """Muon whose steps shrink as the norms of gradients add up, as Adagrad's do: less of a schedule is needed.
+
+    Zhang, Liu & Schaeffer 2025, "AdaGrad meets Muon: Adaptive stepsizes for orthogonal updates", algorithm 1.
+    https://arxiv.org/abs/2509.02981
+    A step has the length lr * n / v, where n is the norm of the gradient and v the root of the sum of all n * n.
+    `gamma` is the most that a norm counts for; `least_step` is the least length of a step; `initial_norm` is a norm
+    that is summed before the first. Weights decay by lr * weight_decay. Steps are orthogonal as they are, unless
+    `adjust_lr_fn` gives them a size that depends on the shape, as Muon's have: lr is multiplied by it. Everything else
+    is as for Muon.
+    Tune: lr 0.05, the length of the first step; least_step a hundredth of it.
+    """
+
+    lr: NonNegative = 5e-2
+    weight_decay: NonNegative = 0.0
+    nesterov: bool = False
+    gamma: Positive = 10.0
+    least_step: NonNegative = 5e-4
+    initial_norm: Positive = 1e-3
+
+    def update(self, param, grad, momentum_buffer, square_sum: Scalar):
+        momentum_buffer = lerp(momentum_buffer, grad, 1 - self.momentum)
+        direction = lerp(grad, momentum_buffer, self.momentum) if self.nesterov else momentum_buffer
+        norm = minimum(sqrt(total_square(grad)), self.gamma)
+        square_sum = square_sum + norm * norm
+        length = maximum(self.least_step, self.lr * self.size() * norm / sqrt(square_sum))
+        param = param * (1 - self.lr * self.weight_decay)
+        return param - length * self.orthogonal(direction), momentum_buffer, square_sum
+
+    def initial_square_sum(self):
+        """Above zero, so that the first division is by a number."""
+        return self.initial_norm**2
+
+    def size(self):
+        """Leave an orthogonal matrix as it is, unless a size is chosen."""
+        return 1 if self.adjust_lr_fn is None else super().size()
 
 
 class Adapted(Orthogonalized):
