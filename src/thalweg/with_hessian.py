@@ -168,7 +168,7 @@ def _gradients(params: Sequence[Tensor], loss: Tensor | None) -> Sequence[Tensor
 
 def _signs(param: Tensor, generator: torch.Generator | None) -> Tensor:
     device = "cpu" if generator is None else generator.device
-    drawn = torch.randint(0, 2, param.shape, generator=generator, device=device)
+    drawn = torch.randint(0, 2, param.shape, generator=generator, dtype=torch.int64, device=device)
     return (2 * drawn - 1).to(param.device, param.dtype)
 
 

@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 MAY_IMPORT = {
     "annotations": set(),
     "described": set(),
-    "formula": {"annotations"},
+    "formula": {"annotations", "described"},
     "distributed": {"formula"},
     "state": {"described", "formula", "distributed"},
     "engine": {"described", "formula", "distributed", "state"},

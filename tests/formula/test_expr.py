@@ -115,7 +115,8 @@ def test_what_meets_a_tensor_varies(expr, varies):
         (lambda: X + "1", f"a formula takes numbers and its own arguments, but got str '1': {KEEP}"),
         (
             lambda: X * torch.ones(1),
-            f"a formula takes numbers and its own arguments, but got Tensor tensor([1.]): {KEEP}",
+            "a formula takes numbers and its own arguments, but got a tensor of shape (1,) (torch.float32, on cpu): "
+            f"{KEEP}",
         ),
     ],
 )

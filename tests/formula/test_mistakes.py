@@ -9,6 +9,7 @@ import torch
 
 import thalweg.formula
 from thalweg import SGD, Optimizer
+from thalweg.engine.decisions import reasons
 from thalweg.formula import Scalar, maximum, sqrt, total, where
 from thalweg.formula.ops import WORDS
 from thalweg.hyper import NonNegative
@@ -63,6 +64,22 @@ MISTAKES = [
     (lambda self, p, g, m: (p - 2 % g, m), "formulas have no a % b: write a - b * floor(a / b)"),
     (lambda self, p, g, m: (p - round(g), m), "formulas have no round(x): write floor(x + 0.5)"),
     (lambda self, p, g, m: (p - g @ m, m), "formulas have no a @ b: write a * b"),
+    (lambda self, p, g, m: (p, g << 1), "<< and >> are for bits, but got numbers: write a * 2**n for a << n"),
+    (lambda self, p, g, m: (p - (self.lr << 1) * g, m), "<< and >> are for bits, but got numbers"),
+    (lambda self, p, g, m: (p ^ g, m), "& and | are for conditions on both sides"),
+    (lambda self, p, g, m: (p, g >> 1), "formulas have no a >> n: write floor(a / 2**n)"),
+    (lambda self, p, g, m: (p - (1 << g), m), "formulas have no n << a: write n * a"),
+    (lambda self, p, g, m: (divmod(g, 2), m), "formulas have no divmod(a, b): write floor(a / b) and a - b * floor"),
+    (lambda self, p, g, m: (g.__setitem__(0, 1), m), "formulas have no x[i] = a: write x = where(condition, a, x)"),
+    (lambda self, p, g, m: (g(1), m), "formulas have no x(a): write x * a"),
+    (lambda self, p, g, m: (f"{g:.3f}", m), "formatting needs a number, but what a formula is given is not known"),
+    (lambda self, p, g, m: (np.where(g > 0, p, m), m), "np.where cannot see into a formula: write where(condition,"),
+    (lambda self, p, g, m: (np.sum(g), m), "np.sum cannot see into a formula: write total(x)"),
+    (lambda self, p, g, m: (p - np.array([1.0, 2.0]) * g, m), "but got an array: keep it in a state"),
+    (lambda self, p, g, m: (np.asarray(g), m), "an array cannot see into a formula, which is of one element"),
+    (lambda self, p, g, m: next(iter(())), "StopIteration"),
+    (lambda self, p, g, m: {"param": p, "mean": m}, "returned a dict, but must return 2 values: end it with `return"),
+    (lambda self, p, g, m: (x for x in (p, m)), "returned a generator, but must return 2 values: end it with"),
     (lambda self, p, g, m: (p if self.phase == "due" else g, m), "Wrong has no phases: declare phases"),
     (lambda self, p, g, m: self.update(p, g, m), "maximum recursion depth exceeded"),
     (lambda self, p, g, m: (g.sum() * p, m), ".sum cannot see into a formula: write total(x)"),
@@ -186,3 +203,41 @@ def test_a_sum_may_be_a_state():
 def test_the_words_are_those_of_the_vocabulary():
     assert set(WORDS) <= set(thalweg.formula.__all__)
     assert all(callable(word) for word in (maximum, sqrt))
+
+
+def test_a_number_of_numpys_is_a_number_on_either_side():
+    def stepped(update):
+        kind = type("Scaled", (Optimizer,), {"__annotations__": {"lr": float}, "lr": 0.1, "update": update})
+        param = torch.nn.Parameter(torch.ones(3))
+        param.grad = torch.ones(3)
+        kind([param]).step()
+        return param.tolist()
+
+    assert stepped(lambda self, param, grad: param - np.float64(0.5) * grad) == [0.5] * 3
+    assert stepped(lambda self, param, grad: np.float32(0.5) - grad * np.float64(0.25)) == [0.25] * 3
+    assert stepped(lambda self, param, grad: where(np.float64(0.5) < grad, np.array(0.5) * grad, param)) == [0.5] * 3
+
+
+def test_a_formula_too_long_to_compile_is_calculated(monkeypatch):
+    """LLVM would take minutes for some ten thousand operations in a row."""
+
+    class Long(Optimizer):
+        lr: float = 0.1
+        turns: int = 2
+
+        def update(self, param, grad):
+            for _ in range(self.turns):
+                param = param - self.lr * grad
+            return param
+
+    monkeypatch.setattr(reasons, "MOST_OPERATIONS", 20)
+    for turns, told in (
+        (16, "as machine code"),
+        (32, "its formula has 33 operations, and compiling more than 20 takes too long"),
+    ):
+        param = torch.nn.Parameter(torch.zeros(3))
+        param.grad = torch.ones(3)
+        optimizer = Long([param], lr=0.5, turns=turns)
+        optimizer.step()
+        assert param.tolist() == [-turns / 2] * 3
+        assert told in optimizer.explain()

@@ -80,7 +80,7 @@ class LocalParameter(torch.nn.Parameter):
         """Say which fragments here are of such blocks, and of which of them, by its place in the list."""
         places = {block: place for place, block in enumerate(self.seams)}
         found = [(index, places[each.block]) for index, each in enumerate(self.fragments) if each.block in places]
-        table = torch.tensor(found, dtype=torch.int64).reshape(-1, 2)
+        table = torch.tensor(found, dtype=torch.int64, device="cpu").reshape(-1, 2)
         return table[:, 0], table[:, 1]
 
     @cached_property
@@ -92,7 +92,7 @@ class LocalParameter(torch.nn.Parameter):
         if self.starts_with_blocks:
             return None
         pieces = [
-            torch.arange(length) + (index * BLOCK + place % BLOCK)
+            torch.arange(length, device="cpu") + (index * BLOCK + place % BLOCK)
             for index, (place, _, length, _) in enumerate(self.fragments)
         ]
         return torch.cat(pieces).to(self.device) if pieces else torch.zeros(0, dtype=torch.int64, device=self.device)

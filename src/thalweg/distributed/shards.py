@@ -164,7 +164,8 @@ def grid(indices: Sequence[Sequence[int]]) -> tuple[Any, ...]:
         return tuple(slice(own[0], own[-1] + 1) if own else slice(0) for own in indices)
     dims = len(indices)
     return tuple(
-        torch.tensor(own).view([-1 if place == dim else 1 for place in range(dims)]) for dim, own in enumerate(indices)
+        torch.tensor(own, device="cpu").view([-1 if place == dim else 1 for place in range(dims)])
+        for dim, own in enumerate(indices)
     )
 
 

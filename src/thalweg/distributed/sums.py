@@ -38,7 +38,8 @@ class Sums:
 
     def add(self, numbers: Tensor, what: str, trouble: bool = False) -> Tensor:
         """Add numbers of all processes, in float64; raises StoppedError where one of them has something to tell."""
-        message = torch.cat([torch.full((1,), float(trouble), dtype=torch.float64), numbers.reshape(-1)])
+        told = torch.full((1,), float(trouble), dtype=torch.float64, device=numbers.device)
+        message = torch.cat([told, numbers.reshape(-1)])
         message = self._reduced(message.to(self.device), dist.ReduceOp.SUM, what)
         if message[0]:
             raise StoppedError

@@ -57,7 +57,7 @@ def _in_bfloat16(x: Tensor, coefficients: Threes) -> Tensor:
 
 
 def _in_float32(x: Tensor, coefficients: Threes) -> Tensor:
-    made = torch.empty(x.shape, dtype=torch.bfloat16)
+    made = torch.empty(x.shape, dtype=torch.bfloat16, device=x.device)
     count = max(PIECE // max(x.shape[1] * x.shape[2], 1), 1)
     for first in range(0, len(x), count):
         _take_steps(x[first : first + count], made[first : first + count], coefficients)
@@ -68,9 +68,9 @@ def _take_steps(x: Tensor, made: Tensor, coefficients: Threes) -> None:
     """Write into another tensor what steps make of some matrices."""
     count, rows, _ = x.shape
     made.copy_(x)
-    wide, next_wide = torch.empty(2, *x.shape).copy_(x).unbind()
-    gram, polynomial = torch.empty(2, count, rows, rows).unbind()
-    narrow = torch.empty(count, rows, rows, dtype=torch.bfloat16)
+    wide, next_wide = torch.empty(2, *x.shape, dtype=torch.float32, device=x.device).copy_(x).unbind()
+    gram, polynomial = torch.empty(2, count, rows, rows, dtype=torch.float32, device=x.device).unbind()
+    narrow = torch.empty(count, rows, rows, dtype=torch.bfloat16, device=x.device)
     for a, b, c in coefficients:
         add_symmetric(gram, wide, wide.mT, 0, 1, gram)
         _round(gram, narrow)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .conditions import kind_of, with_conditions
-from .mistakes import Opaque
+from .mistakes import Opaque, misused, no_number
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 from .places import BLOCK as BLOCK
@@ -241,6 +241,8 @@ def apply(name: str, *operands: Any) -> Expr:
     elif name == "where" or "condition" in kinds or name in ON_CONDITIONS.keys() - OPS.keys():
         name, operands = with_conditions(name, operands, as_number)
     op = OPS[name]
+    if op.takes == "bits" and "bits" not in kinds:
+        raise TypeError(misused(name))
     nodes = tuple(as_expr(operand, op.takes) for operand in operands)
     varies = any(node.varies for node in nodes)
     if varies and op.numbers_only:
@@ -275,10 +277,7 @@ def as_expr(value: Any, kind: Kind = "number") -> Expr:
         return Constant(wrapped(value), "bits")
     if isinstance(value, int | float):
         return Constant(float(value))
-    raise TypeError(
-        f"a formula takes numbers and its own arguments, but got {type(value).__name__} {value!r}: keep it in a state, "
-        "or declare an option"
-    )
+    raise TypeError(no_number(value))
 
 
 def walk(*roots: Expr) -> Iterator[Expr]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import linecache
+import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..described import described
 from .ops import WORDS
 
 INSTEAD = {
@@ -70,8 +72,16 @@ def no_word(name: str) -> str:
     return f"formulas have no {name}, whose last bits would depend on the machine: {told}"
 
 
+def no_number(value: Any) -> str:
+    """Say that something is no number, and none of what a formula is given."""
+    got = described(value)
+    return f"a formula takes numbers and its own arguments, but got {got}: keep it in a state, or declare an option"
+
+
 def misused(name: str) -> str:
     """Say why conditions cannot meet an operation."""
+    if name.startswith("shift_"):
+        return "<< and >> are for bits, but got numbers: write a * 2**n for a << n, and floor(a / 2**n) for a >> n"
     if name.startswith("bit_"):
         return "& and | are for conditions on both sides: write (a > 0) & (b > 0), with parentheses"
     if name == "invert":
@@ -90,8 +100,30 @@ PYTHONS = {
     "__matmul__": ("a @ b", "a * b, or a function of whole matrices of thalweg.formula"),
     "__rmatmul__": ("a @ b", "a * b, or a function of whole matrices of thalweg.formula"),
     "__pos__": ("+x", "x"),
+    "__rshift__": ("a >> n", "floor(a / 2**n)"),
+    "__rrshift__": ("n >> a", "floor(n / a), or what is meant"),
+    "__rlshift__": ("n << a", "n * a, or what is meant"),
+    "__divmod__": ("divmod(a, b)", "floor(a / b) and a - b * floor(a / b)"),
+    "__rdivmod__": ("divmod(a, b)", "floor(a / b) and a - b * floor(a / b)"),
+    "__setitem__": ("x[i] = a", "x = where(condition, a, x)"),
+    "__delitem__": ("del x[i]", "where(condition, a, b) for what is to differ between elements"),
+    "__call__": ("x(a)", "x * a"),
 }
 """What Python says of numbers and arrays, and formulas otherwise."""
+
+
+OPERATORS = {
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "power": "pow",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+}
+"""What NumPy makes of an operator whose left side is a number of its own."""
 
 
 class Opaque:
@@ -108,8 +140,23 @@ class Opaque:
         raise TypeError(_foreign("torch", function.__name__, arguments))
 
     def __array_ufunc__(self, function: Any, method: str, *arguments: Any, **keywords: Any) -> Any:
-        """Refuse what NumPy would do to arrays."""
+        """Compute with a single number of NumPy's as with Python's; refuse what NumPy would do to arrays."""
+        operate = getattr(operator, OPERATORS.get(function.__name__, ""), None)
+        if operate is None or not any(map(_is_single, arguments)):
+            raise TypeError(_foreign("np", function.__name__, arguments))
+        return operate(*(argument.item() if _is_single(argument) else argument for argument in arguments))
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
+        """Refuse what NumPy would do to arrays, beside the operations of single numbers."""
         raise TypeError(_foreign("np", function.__name__, arguments))
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("an array cannot see into a formula, which is of one element: leave np.array out")
+
+    def __format__(self, form: str) -> str:
+        if form:
+            raise TypeError(_unknown_yet("a number", "formatting"))
+        return str(self)
 
     def __float__(self) -> float:
         raise TypeError(_unknown_yet("a number"))
@@ -138,13 +185,21 @@ def _foreign(module: str, name: str, arguments: Iterable[Any]) -> str:
     """Say that a function of torch's or NumPy's met what a formula is made of."""
     if any(type(argument).__module__ == "torch" for argument in arguments):
         return "a formula takes numbers and its own arguments, but got a tensor: keep it in a state, or take its item()"
+    if any(type(argument).__name__ == "ndarray" for argument in arguments):
+        return "a formula takes numbers and its own arguments, but got an array: keep it in a state, or take its item()"
     return no_word(f"{module}.{name}")
 
 
-def _unknown_yet(what: str) -> str:
+def _is_single(value: Any) -> bool:
+    """Tell if a value is one number of NumPy's."""
+    return type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+
+
+def _unknown_yet(what: str, who: str = "range() and math's functions") -> str:
     """Say that a number is asked for that may be another one in each step."""
+    verb = "needs" if who == "formatting" else "need"
     return (
-        f"range() and math's functions need {what}, but what a formula is given is not known while it is traced: "
+        f"{who} {verb} {what}, but what a formula is given is not known while it is traced: "
         "use the words of thalweg.formula, and declare what never changes as name: ClassVar[int] = 3"
     )
 
@@ -171,7 +226,8 @@ def in_one_sentence(owner: Any, text: Callable[..., Any]) -> Iterator[None]:
 
 def _made(kind: type[Exception], sentence: str) -> Exception:
     # A KeyError would show the sentence in quotes, and some errors want more than that.
-    return TypeError(sentence) if kind in (KeyError, UnicodeDecodeError, UnicodeEncodeError) else kind(sentence)
+    is_odd = kind in (KeyError, StopIteration, UnicodeDecodeError, UnicodeEncodeError)
+    return TypeError(sentence) if is_odd else kind(sentence)
 
 
 def _place(traceback: TracebackType | None) -> str | None:

@@ -158,7 +158,7 @@ def rounding_to(dtype: torch.dtype) -> Column:
 
 def rounded_on_host(dtype: torch.dtype) -> Column:
     """Round a float to what a narrow format can hold."""
-    return lambda a: float(torch.tensor(a, dtype=torch.float32).to(dtype))
+    return lambda a: float(torch.tensor(a, dtype=torch.float32, device="cpu").to(dtype))
 
 
 ROWS = [

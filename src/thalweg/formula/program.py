@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from .expr import Expr, MatrixFunction, Reduction, Scope, Symbol, symbols
+from .expr import Expr, MatrixFunction, Operation, Reduction, Scope, Symbol, symbols, walk
 from .trace import Formula
 
 
@@ -114,6 +114,12 @@ class Program:
     def results(self) -> list[Expr]:
         """All that the pass computes for each element."""
         return [*self.stores.values(), *(node.operands[0] for node in self.sums.values())]
+
+    @cached_property
+    def operation_count(self) -> int:
+        """How many operations it has, for each element and once a step."""
+        roots = [*self.results, *self.numbers, *self.updates.values()]
+        return sum(isinstance(node, Operation) for node in walk(*roots))
 
     @cached_property
     def sums(self) -> dict[str, Reduction]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeAlias
 
@@ -209,7 +209,12 @@ def _by_name(owner: Any, text: Callable[..., Any], states: tuple[str, ...]) -> U
         returned = text(group, now["param"], now["grad"], *(now[name] for name in states))
         if returned is None:
             raise TypeError(f"{owner.__name__}.update returned nothing: end it with `return {', '.join(names)}`")
-        values = returned if isinstance(returned, tuple) else (returned,)
+        values = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
+        if isinstance(returned, Generator | Mapping | Set | str):
+            raise TypeError(
+                f"{owner.__name__}.update returned a {type(returned).__name__}, but must return {len(names)} values: "
+                f"end it with `return {', '.join(names)}`"
+            )
         if len(values) != len(names):
             raise TypeError(
                 f"{owner.__name__}.update returned {len(values)} values, but must return {len(names)}: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 
 from .expr import Expr, MatrixFunction, Operation, Reduction, Scope, Symbol, walk
@@ -43,6 +43,15 @@ def scopes(*roots: Expr) -> dict[Expr, Scope]:
 def scope_of(node: Expr) -> Scope:
     """Find the scope of one node."""
     return scopes(node)[node]
+
+
+def depending(roots: Iterable[Expr], holds: Callable[[Expr], bool]) -> set[Expr]:
+    """Find the nodes for which something holds, or for anything that they are computed from."""
+    found: set[Expr] = set()
+    for node in walk(*roots):
+        if holds(node) or not found.isdisjoint(node.operands):
+            found.add(node)
+    return found
 
 
 def joined(several: Iterable[Scope]) -> Scope:

@@ -158,4 +158,9 @@ def _distance(matrices: Tensor, eye: Tensor) -> Tensor:
 
 
 def _is_odd(matrices: Tensor) -> Tensor:
+    if matrices.is_meta:
+        raise RuntimeError(
+            f"matrices of shape {tuple(matrices.shape[-2:])} cannot be taken apart on the meta device, which has no "
+            "numbers: call model.to_empty(device=...) first"
+        )
     return ~torch.isfinite(matrices).all(-1).all(-1)[..., None, None]

@@ -29,7 +29,7 @@ WHOLE = (torch.int16, torch.uint8, PACKED)
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the format that formulas are evaluated in: float32 for the narrow ones, else the real part's own."""
-    return torch.float32 if dtype in (*NARROW, *WHOLE) else dtype.to_real()
+    return torch.float32 if dtype in (*NARROW, *WHOLE, torch.complex32) else dtype.to_real()
 
 
 def as_real(tensor: Tensor) -> Tensor:

@@ -50,15 +50,19 @@ class InterruptsWaiting:
 
 
 def keeping_grad_mode(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a call that fails leave gradients switched on or off as they were.
+    """Let a call that fails leave gradients switched on or off as they were, and make no tensors for inference alone.
 
-    A block that switches them may be interrupted on its way out, before it has switched them back.
+    A block that switches them may be interrupted on its way out, before it has switched them back. What is made in
+    inference mode could not be written to outside, and what a step makes is kept.
     """
 
     @wraps(function)
     def kept(*args: P.args, **kwargs: P.kwargs) -> T:
         is_on = torch.is_grad_enabled()
         try:
+            if torch.is_inference_mode_enabled():
+                with torch.inference_mode(False), torch.no_grad():
+                    return function(*args, **kwargs)
             return function(*args, **kwargs)
         except BaseException:
             torch.set_grad_enabled(is_on)

@@ -57,6 +57,20 @@ def why_not_written(tensor: Tensor) -> str | None:
     return "is a lazily conjugated view: pass its resolve_conj()" if tensor.is_conj() else why_not_read(tensor)
 
 
+def why_not_here(param: Tensor, grad: Tensor) -> str | None:
+    """Say why what is computed from a gradient can be written to no parameter: torch.func has only one of them."""
+    if is_functorch_wrapped_tensor(grad) and not is_functorch_wrapped_tensor(param):
+        return "its gradient is inside a transform of torch.func, and it is not: step outside, with what that returns"
+    return None
+
+
+def why_not_by_torch(param: Tensor) -> str | None:
+    """Say why torch does not write to a parameter, as kernels do."""
+    return (
+        "it was made in inference mode, and torch writes to it nowhere else: clone it" if param.is_inference() else None
+    )
+
+
 def _has_elements(tensor: Tensor) -> bool:
     """Tell if a tensor itself says where its elements are."""
     is_plain = type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl

@@ -249,7 +249,7 @@ def test_gradients_that_do_not_fit_change_nothing():
     params = [nn.Parameter(torch.ones(4, 6)) for _ in range(2)]
     optimizer = thalweg.GaLore(params, rank=2)
     params[0].grad, params[1].grad = torch.ones(4, 6), torch.ones(4, 6).to_sparse()
-    with pytest.raises(RuntimeError, match="GaLore needs dense gradients of the parameters' shapes and dtypes"):
+    with pytest.raises(RuntimeError, match="GaLore needs dense gradients, but a parameter of shape"):
         optimizer.step()
     assert torch.equal(params[0], torch.ones(4, 6))
     assert not optimizer.state

@@ -27,7 +27,7 @@ from ...state.layout import overlapping
 from ...state.misfit import misfits
 from ..pieces.line_pieces import Counts
 from .gradients import Ready
-from .reasons import compiler_for, has_memory, why_eager, why_not_lines
+from .reasons import compiler_for, has_memory, why_eager, why_not_program
 from .rules import is_measured, measuring_rule_for, rule_for
 
 Dtypes = tuple[tuple[str, torch.dtype], ...]
@@ -125,7 +125,7 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     if measures:
         looking = formula_of(measuring_rule_for(optimizer, group), item.options)
         measure = program_for(looking, _kept(looking, item, state), param)
-    reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_lines(optimizer.engine, item, program)
+    reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_program(optimizer.engine, item, program)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
     return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
 

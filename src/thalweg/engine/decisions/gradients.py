@@ -13,8 +13,11 @@ from torch import Tensor
 from ...described import described
 from ...formula.facts import FACTS, Known, known, size_name
 from ...state.keeping import CODED
-from ...state.layout import why_not_read, why_not_written
+from ...state.layout import why_not_here, why_not_read, why_not_written
 from ...state.names import name_in
+
+ASKING = ("max_grad_norm", "skip_nonfinite")
+"""Options under which numbers are read, and not only computed with."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,9 @@ def _memory_fault(item: Ready) -> str | None:
             "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta "
             "device: call model.to_empty(device=...) first"
         )
+    asked = next((name for name in ASKING if item.group[name]), None)
+    if item.param.is_meta and asked:
+        return f"{asked}={item.group[asked]!r} asks for its numbers, but the meta device has none: leave the option out"
     return None
 
 
@@ -175,6 +181,8 @@ def _fault(param: Tensor, grad: Tensor) -> str | None:
     """Say what is wrong with a parameter or its gradient, or nothing."""
     if why := why_not_written(param):
         return f"it {why}"
+    if why := why_not_here(param, grad):
+        return why
     if param.dtype.itemsize == 1:
         return f"there is no arithmetic for {param.dtype}: keep it in torch.bfloat16, and make the narrow copy of that"
     if why := why_not_read(grad):

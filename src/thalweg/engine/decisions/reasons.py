@@ -23,6 +23,9 @@ DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
 MATRICES = "its formula multiplies whole matrices, which is torch's work"
 NO_LINES = "Triton kernels do not go along rows and columns yet"
+MOST_OPERATIONS = 3000
+"""Operations of a pass that are compiled: LLVM takes some two seconds for them, and four times that for twice as many.
+"""
 WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
 """The reasons for the eager engine that are what the user wanted."""
 
@@ -51,6 +54,14 @@ def why_eager(
         or why_not_tensors(item.param, item.grad)
         or why_not_states(item.param, formula, kept, state)
     )
+
+
+def why_not_program(engine: str, item: Ready, program: Program) -> str | None:
+    """Say why no kernel is made of a program."""
+    count = max(each.operation_count for each in passes(program))
+    if count > MOST_OPERATIONS:
+        return f"its formula has {count:,} operations, and compiling more than {MOST_OPERATIONS:,} takes too long"
+    return why_not_lines(engine, item, program)
 
 
 def why_not_lines(engine: str, item: Ready, program: Program) -> str | None:

@@ -19,7 +19,7 @@ from ...state.convert import in_line
 from ...state.formats import Format
 from ...state.initial import complete, is_fresh
 from ...state.keeping import formats
-from ...state.layout import whole
+from ...state.layout import whole, why_not_by_torch
 from ..commit import Change, commit, entries
 from ..decisions.choice import state_fault
 from ..decisions.gradients import Ready, refuse
@@ -59,7 +59,7 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
 
 def _begun(optimizer: Any, item: Ready, formula: Formula) -> Update:
     held = optimizer.state.get(item.param, {})
-    refuse(optimizer, item, state_fault(formula, item, held))
+    refuse(optimizer, item, why_not_by_torch(item.param) or state_fault(formula, item, held))
     drop(optimizer, residues([(item.param, held)]))
     with torch.set_grad_enabled(bool(item.group["differentiable"])):
         return Update(formula, item, in_line(formula.rule, held, item.param, item.group), optimizer._step_numbers)
@@ -72,10 +72,11 @@ def states(updates: Sequence[Update]) -> Iterator[tuple[Tensor, Mapping[str, Any
 
 def told(updates: Sequence[Update]) -> list[Told]:
     """Give what was measured of each parameter, as columns of one row."""
-    return [
-        ([each.param], [torch.as_tensor(each.outputs[name]).double().reshape(1) for name in each.formula.measured])
-        for each in updates
-    ]
+    return [([each.param], [_as_column(each, name) for name in each.formula.measured]) for each in updates]
+
+
+def _as_column(update: Update, name: str) -> Tensor:
+    return torch.as_tensor(update.outputs[name], device=update.param.device).double().reshape(1)
 
 
 def note(optimizer: Any, updates: Sequence[Update]) -> None:

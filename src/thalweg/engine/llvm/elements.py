@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...formula.expr import Expr, Operation, Reduction, symbols, walk
+from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
 from ...formula.program import Slot
 from ...formula.random import ELEMENT
+from ...formula.scopes import depending
 from .dtypes import COMPUTE, FORMATS, format_of
 from .text import STREAMING, Values, block, is_condition, name_of
 
@@ -79,7 +80,8 @@ def loop(it: Loop) -> str:
     given = dict(it.names) | {value: name for name, value in it.stores.items()}
     named = {name: name_of(name) for name in [*it.tensors, *it.peaks]} | {ELEMENT.label: "%element"}
     values = Values(it.compute, named, given)
-    once = [node for node in walk(*it.roots) if isinstance(node, Operation) and not is_per_element(node)]
+    differing = depending(it.roots, is_element)
+    once = [node for node in walk(*it.roots) if isinstance(node, Operation) and node not in differing]
     of_blocks = {name: value for name, value in it.stores.items() if name in it.blocks}
     is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*it.roots))
     of_elements = {name: value for name, value in it.stores.items() if name not in it.blocks}
@@ -116,9 +118,9 @@ WIDE_LOOP = ", !llvm.loop !0"
 """Of loops that add float32 to columns of float64: by itself, LLVM takes only as many elements as there are float64."""
 
 
-def is_per_element(node: Expr) -> bool:
-    """Tell if a node differs between the elements of a block."""
-    return any(symbol.scope == "element" for symbol in symbols(node))
+def is_element(node: Expr) -> bool:
+    """Tell if a node is of an element, and differs between those of a block."""
+    return isinstance(node, Symbol) and node.scope == "element"
 
 
 def slots(used: Sequence[Slot], compute: str) -> Iterator[str]:

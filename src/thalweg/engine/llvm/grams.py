@@ -34,7 +34,7 @@ def grams(columns: Sequence[Tensor]) -> Tensor:
     """
     b, m = columns[0].shape
     k, first = len(columns), columns[0]
-    out = torch.empty(k, k, b, dtype=torch.float64)
+    out = torch.empty(k, k, b, dtype=torch.float64, device="cpu")
     if not b or not m:
         return out.zero_().permute(2, 0, 1)
     places = np.array([address("column", column, first.dtype, b * m, first.device) for column in columns], np.int64)

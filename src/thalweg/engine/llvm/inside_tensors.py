@@ -49,7 +49,7 @@ def words(address: int, count: int) -> list[int]:
 @cache
 def no_gradient() -> int:
     """Return the address that stands for no gradient."""
-    param = torch.zeros(1, requires_grad=True, device="cpu")
+    param = torch.zeros(1, requires_grad=True, dtype=torch.float32, device="cpu")
     return _safe_word(_safe_word(param._cdata + AUTOGRAD) + GRAD)
 
 

@@ -38,7 +38,7 @@ class NormalEquations:
         returned, lie one after the other for all b.
         """
         b, m = len(x), data[0].shape[1]
-        out = torch.empty(self.k, self.k, b, dtype=torch.float64)
+        out = torch.empty(self.k, self.k, b, dtype=torch.float64, device="cpu")
         if not b:
             return out.permute(2, 0, 1)
         numbers = x.movedim(0, -1)

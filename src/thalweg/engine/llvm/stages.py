@@ -11,6 +11,7 @@ from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
 from ...formula.program import Program
 from ...formula.random import ELEMENT
 from ...formula.rewrite import replaced
+from ...formula.scopes import depending
 from .dtypes import FORMATS
 from .elements import Loop
 from .text import ATTRIBUTES, STREAMING
@@ -53,7 +54,8 @@ class Stages:
 
 def stages(program: Program, dtypes: Mapping[str, torch.dtype]) -> Stages:
     """Cut a pass into loops."""
-    late = {name: value for name, value in program.stores.items() if is_late(value)}
+    behind = depending(program.stores.values(), is_peak)
+    late = {name: value for name, value in program.stores.items() if value in behind}
     early = {name: value for name, value in program.stores.items() if name not in late}
     largest: list[Expr] = [node for node in walk(*late.values()) if isinstance(node, Reduction)]
     needed = dict.fromkeys([*frontier(late), *(node.operands[0] for node in largest)])
@@ -104,14 +106,15 @@ def _is_one_or_zero(term: Operation) -> bool:
     return [getattr(result, "value", None) for result in term.operands[1:]] == [1.0, 0.0]
 
 
-def is_late(node: Expr) -> bool:
-    """Tell if a node depends on what is known only at the end of a block."""
-    return any(isinstance(inner, Reduction) for inner in walk(node))
+def is_peak(node: Expr) -> bool:
+    """Tell if a node is known only at the end of a block."""
+    return isinstance(node, Reduction)
 
 
 def frontier(late: Mapping[str, Expr]) -> Iterator[Expr]:
     """Find the numbers that late nodes need from the first loop; bits, and what depends on no tensor, come again."""
     seen: set[Expr] = set()
+    behind, reading = depending(late.values(), is_peak), depending(late.values(), is_read)
     stack = list(late.values())
     while stack:
         node = stack.pop()
@@ -121,12 +124,13 @@ def frontier(late: Mapping[str, Expr]) -> Iterator[Expr]:
         if isinstance(node, Symbol) and node.scope == "block":
             # What is one number a block is read where it is needed.
             continue
-        if not is_late(node) and node.kind == "number" and isinstance(node, Operation | Symbol) and reads(node):
+        is_ready = node not in behind and node in reading
+        if is_ready and node.kind == "number" and isinstance(node, Operation | Symbol):
             yield node
         elif not isinstance(node, Reduction):
             stack.extend(node.operands)
 
 
-def reads(node: Expr) -> bool:
-    """Tell if a node depends on a tensor."""
-    return any(symbol.varies and symbol.name != ELEMENT.name for symbol in symbols(node))
+def is_read(node: Expr) -> bool:
+    """Tell if a node is read from a tensor."""
+    return isinstance(node, Symbol) and node.varies and node.name != ELEMENT.name

@@ -125,6 +125,7 @@ class Values:
         self.symbols = symbols
         self.given = given or {}
         self.taken = set(symbols.values())
+        self.tries: dict[str, int] = {}
         self.names: dict[Expr, str] = {}
 
     def __getitem__(self, node: Expr) -> str:
@@ -143,11 +144,13 @@ class Values:
         return f"%{node.op.name}" if isinstance(node, Operation) else "%number"
 
     def _free(self, stem: str) -> str:
-        name, tries = stem, 1
+        tries = self.tries.get(stem, 1)
+        name = stem if tries == 1 else f"{stem}.{tries}"
         while name in self.taken:
             tries += 1
             name = f"{stem}.{tries}"
         self.taken.add(name)
+        self.tries[stem] = tries
         return name
 
     def arithmetic(self, roots: Iterable[Expr], known: Iterable[Expr] = ()) -> Iterator[str]:

@@ -54,8 +54,8 @@ class WholeFits:
         """
         b, m = len(starts), data[0].shape[1]
         numbers = starts.mT.contiguous()
-        out = torch.empty(self.answers, b, dtype=torch.float64)
-        given = torch.tensor(options, dtype=torch.float64)
+        out = torch.empty(self.answers, b, dtype=torch.float64, device="cpu")
+        given = torch.tensor(options, dtype=torch.float64, device="cpu")
         places = [
             address("starts", numbers, torch.float64, starts.numel(), starts.device),
             address("answers", out, torch.float64, self.answers * b, starts.device),

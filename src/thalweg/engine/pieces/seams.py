@@ -24,7 +24,7 @@ class Seams:
         self.params = [param for param in params if isinstance(param, LocalParameter)]
         sizes = [param.fragment_count for param in self.params]
         starts = [0, *accumulate(sizes)]
-        self.tensors = {name: torch.zeros(sum(sizes), device=params[0].device) for name in names}
+        self.tensors = {name: torch.zeros(sum(sizes), dtype=torch.float32, device=params[0].device) for name in names}
         self.parts = {name: torch.split(tensor, sizes) for name, tensor in self.tensors.items()}
         own = [param.pieces[0] + start for param, start in zip(self.params, starts, strict=False)]
         self.fragments = torch.cat(own).to(params[0].device)

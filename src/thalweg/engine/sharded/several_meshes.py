@@ -50,7 +50,7 @@ class SeveralMeshes:
         for index in range(len(self.sums)):
             wrong, is_written_here = self._hear(index, asked, fault)
             fault, is_written = fault or wrong, is_written or is_written_here
-        found = self.all.add(torch.tensor([fault is not None, is_written], dtype=torch.float64), WHAT)
+        found = self.all.add(torch.tensor([fault is not None, is_written], dtype=torch.float64, device="cpu"), WHAT)
         if found[0]:
             told = zip(self.all.ranks, self.all.told(fault), strict=True)
             others = (f"{self.name} cannot step, as process {rank} cannot: {why}" for rank, why in told if why)
@@ -64,7 +64,7 @@ class SeveralMeshes:
         if not self.has_agreed and any(kinds != self.kinds[index] for kinds in sums.told(self.kinds[index])):
             return f"{self.name} steps matrices of which processes {sums.ranks} have others: give all the same", False
         params = [self.params[place] for place in places]
-        message = torch.tensor([*map(is_due, params), *map(is_changed, params)], dtype=torch.float64)
+        message = torch.tensor([*map(is_due, params), *map(is_changed, params)], dtype=torch.float64, device="cpu")
         try:
             counts = sums.add(message, WHAT, trouble=fault is not None).tolist()
         except StoppedError:

@@ -132,7 +132,7 @@ class Sharing:
         assert self.sums is not None
         count = sum(self.last[next(moment for moment in in_order(self.last) if moment != SEAMS)])
         try:
-            self.sums.add(torch.zeros(count, dtype=torch.float64), "sums", trouble=True)
+            self.sums.add(torch.zeros(count, dtype=torch.float64, device="cpu"), "sums", trouble=True)
         except StoppedError:
             self.is_silent = False
 
@@ -193,7 +193,7 @@ class Sharing:
         assert self.sums is not None
         members = [param for (_, param), count in zip(self.pairs, self.layout[DUE], strict=True) if count]
         changed = map(is_changed, self.owned)
-        found = self._added(torch.tensor([*map(is_due, members), *changed], dtype=torch.float64), DUE)
+        found = self._added(torch.tensor([*map(is_due, members), *changed], dtype=torch.float64, device="cpu"), DUE)
         for param, count in zip(members, found.tolist(), strict=False):
             if count not in (0, len(self.sums.ranks)):
                 raise ToldError(self._differ(param, int(count), len(self.sums.ranks)))
@@ -256,7 +256,7 @@ class Sharing:
         """Take the largest of what processes have found in blocks that they have parts of: all in one message."""
         assert self.sums is not None
         # As whole numbers, sizes are in the same order, and what is no number is the largest.
-        message = torch.zeros(self.totals[SEAMS], dtype=torch.int32)
+        message = torch.zeros(self.totals[SEAMS], dtype=torch.int32, device="cpu")
         starts = [0, *accumulate(self.layout[SEAMS])]
         places = [each.places([starts[self.places[id(param)]] for param in each.params]) for each in seams]
         for each, own in zip(seams, places, strict=True):
@@ -269,7 +269,9 @@ class Sharing:
         """Tell if something is so on each process; on all of them it is asked at the same time."""
         if self.sums is None:
             return is_so
-        return not self.sums.add(torch.tensor([float(not is_so)], dtype=torch.float64), "whether gradients are finite")
+        return not self.sums.add(
+            torch.tensor([float(not is_so)], dtype=torch.float64, device="cpu"), "whether gradients are finite"
+        )
 
     def _cells(self, params: Sequence[Tensor], moment: int) -> Any:
         """Find the rows of sharded parameters, their places in the message, and whether this process's part counts."""

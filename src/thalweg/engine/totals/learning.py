@@ -57,7 +57,7 @@ def _total(sums: Sequence[Any]) -> Any:
     if not tensors:
         return Number(exact_sum(numbers(sums)))
     device = tensors[0].device
-    columns = [torch.as_tensor(item, dtype=torch.float64).to(device).reshape(-1) for item in sums]
+    columns = [torch.as_tensor(item, dtype=torch.float64, device=device).reshape(-1) for item in sums]
     column = columns[0] if len(columns) == 1 else torch.cat(columns)
     is_followed = column.requires_grad or is_functorch_wrapped_tensor(column)
     return column.sum() if is_followed else add(column)

@@ -106,7 +106,7 @@ def _on_host(optimizer: Any, squares: Sequence[Any], limit: float, params: Itera
 
 def _on_device(metrics: Metrics, device: torch.device, squares: Sequence[Any], limit: float, skips: bool) -> Any:
     """Add squares on their device, which counts for itself."""
-    columns = [torch.as_tensor(square).to(device, torch.float64).reshape(-1) for square in squares]
+    columns = [torch.as_tensor(square, dtype=torch.float64, device=device).reshape(-1) for square in squares]
     column = columns[0] if len(columns) == 1 else torch.cat(columns)
     if device not in metrics.on_device:
         metrics.on_device[device] = common_norm(device)

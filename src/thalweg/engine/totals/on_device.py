@@ -38,7 +38,7 @@ class EagerNorm:
 
     def __init__(self, device: torch.device) -> None:
         self.norm = torch.zeros(1, dtype=torch.float64, device=device)
-        self.left_out = torch.zeros(1, device=device)
+        self.left_out = torch.zeros(1, dtype=torch.float32, device=device)
         self.counts = torch.zeros(2, dtype=torch.float64, device=device)
 
     def take(self, squares: Tensor, limit: float, skips: bool) -> None:

@@ -55,7 +55,8 @@ class Mirror:
         """Pin memory ahead: while a graph is captured there is no way to."""
         missing = STAGES - len(self.stages)
         if missing and len(self.host):
-            pinned = torch.zeros((missing, len(self.host)), dtype=torch.int64, pin_memory=self.device.type != "cpu")
+            is_pinned, shape = self.device.type != "cpu", (missing, len(self.host))
+            pinned = torch.zeros(shape, dtype=torch.int64, device="cpu", pin_memory=is_pinned)
             self.stages += [Stage(memory, self.device) for memory in pinned]
 
     @property

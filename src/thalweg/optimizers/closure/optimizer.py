@@ -132,7 +132,7 @@ class ClosureOptimizer(Optimizer):
         """Make one step, tell `callback` of each iteration, return the loss at the start."""
         vector = self.vector()
         if vector is None:
-            return torch.as_tensor(closure())
+            return torch.as_tensor(torch.enable_grad()(closure)())
         run = self._continued(vector)
         objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
         objective.units = run.units

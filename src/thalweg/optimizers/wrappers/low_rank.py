@@ -45,7 +45,7 @@ class LowRank(torch.optim.Optimizer):
                 f"{name} needs the class of a rule of this library, such as thalweg.AdamW, but got {rule!r}"
             )
         own = {name: options.pop(name, option.default) for name, option in self.options.items()}
-        self.inner: Optimizer = rule([torch.zeros(SOME_MATRIX)], **options)
+        self.inner: Optimizer = rule([torch.zeros(SOME_MATRIX, dtype=torch.float32, device="cpu")], **options)
         self.inner.param_groups.clear()
         self.stand_ins: dict[Tensor, nn.Parameter] = {}
         self.inner_groups: list[tuple[dict[str, Any], dict[str, Any], bool]] = []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...formula.facts import known
 from ...formula.trace import formula_of
+from ...state.layout import why_not_by_torch, why_not_here
 from .steps_alone import reads_param
 
 WHOLE = {
@@ -70,11 +72,19 @@ def refuse_rank(optimizer: Any, group: Mapping[str, Any], rank: Any, where: str)
 def refuse_gradient(owner: str, param: Tensor, stand_in: Tensor) -> None:
     """Raise RuntimeError for a gradient that does not fit its matrix, and for a matrix of another dtype than it had."""
     grad = param.grad
-    if grad is not None and (grad.is_sparse or grad.shape != param.shape or grad.dtype != param.dtype):
+    why = why_not_by_torch(param) or (why_not_here(param, grad) if grad is not None else None)
+    if why:
+        raise RuntimeError(f"{owner} cannot step a parameter of shape {tuple(param.shape)}: {why}")
+    if grad is not None and grad.layout != torch.strided:
         raise RuntimeError(
-            f"{owner} needs dense gradients of the parameters' shapes and dtypes, but a parameter of "
-            f"shape {tuple(param.shape)} and {param.dtype} has one of shape {tuple(grad.shape)}, {grad.dtype} and "
-            f"{grad.layout}: run backward() again"
+            f"{owner} needs dense gradients, but a parameter of shape {tuple(param.shape)} has one of layout "
+            f"{grad.layout}: make the layer dense"
+        )
+    if grad is not None and (grad.shape != param.shape or grad.dtype != param.dtype):
+        raise RuntimeError(
+            f"{owner} needs gradients of the parameters' shapes and dtypes, but a parameter of shape "
+            f"{tuple(param.shape)} and {param.dtype} has one of shape {tuple(grad.shape)} and {grad.dtype}: run "
+            "backward() again"
         )
     if (param.dtype, param.device) != (stand_in.dtype, stand_in.device):
         raise RuntimeError(

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..function.vector import read_numbers
 from .damped_least_squares import DampedStep, LinearModel
 
-SHARES = 0.5 ** torch.arange(24.0)
+SHARES = 0.5 ** torch.arange(24, dtype=torch.float32, device="cpu")
 """How much of the projected gradient's path is tried, as shares of the longest."""
 
 

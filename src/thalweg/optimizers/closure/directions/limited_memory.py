@@ -23,7 +23,7 @@ FIRST_ROOM = 16
 
 MATRICES = ("s", "z", "above")
 
-NOTHING = torch.empty(0)
+NOTHING = torch.empty(0, dtype=torch.float32, device="cpu")
 """What stands for the matrices before the first pair."""
 
 SMALL = 100_000
@@ -90,7 +90,7 @@ class LimitedMemory:
     def matrix(self) -> Tensor:
         """Return H multiplied out, shape (n, n): F'F / y'y + L'L for L = R^-1 S and F = 1 + Z'L, in n^2 m products."""
         left = self.s + self.above @ self.s
-        first = torch.eye(self.s.shape[1]).to(self.s).addmm_(self.z.t(), left)
+        first = torch.eye(self.s.shape[1], dtype=self.s.dtype, device=self.s.device).addmm_(self.z.t(), left)
         right = (self.z @ first).div_(self.y_y).add_(left)
         return torch.addmm(first.t().div(self.y_y), right.t(), left)
 

@@ -104,8 +104,11 @@ class Vector:
     def _scale(self, scales: Sequence[float]) -> Tensor | None:
         if all(scale == 1.0 for scale in scales):
             return None
-        parts = [torch.full((size,), scale) for size, scale in zip(self.sizes, scales, strict=True)]
-        return torch.cat(parts).to(self.device, self.dtype)
+        parts = [
+            torch.full((size,), scale, dtype=torch.float64, device=self.device)
+            for size, scale in zip(self.sizes, scales, strict=True)
+        ]
+        return torch.cat(parts).to(self.dtype)
 
 
 def read_numbers(*scalars: Tensor) -> list[float]:
