@@ -62,6 +62,7 @@ LATE_RATE = (
 DRAWS = "probes are drawn from other random numbers"
 HESSIAN = "the gradient needs create_graph=True, as in timm, and optimizer.update_hessian() goes before the step"
 TANGENT = "its mask goes by gradients along the sphere, which no option here does: take {}"
+FUSED_NOVOGRAD = "gradients are divided by their norm before they enter the momentum, where apex divides the momentum"
 NARROW = "vectors are stepped by the same rule, where timm leaves them to AdamW"
 
 
@@ -166,7 +167,7 @@ ROWS = [
     _row("fusedadam", "Adam", {"lr": 1e-3}),
     _row("fusedadamw", "AdamW"),
     _row("fusedlamb", "LAMB", {**LAMB, "eps": 1e-6}),
-    _row("fusednovograd", "NovoGrad", {"betas": (0.95, 0.98)}),
+    _row("fusednovograd", "NovoGrad", {"betas": (0.95, 0.98), "grad_averaging": True}, FUSED_NOVOGRAD),
     _row("bnbsgd", "SGD", NESTEROV),
     _row("bnbsgd8bit", "SGD", {**NESTEROV, **BNB}, CODES),
     _row("bnbadam", "Adam", {"lr": 1e-3}),
