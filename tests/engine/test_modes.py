@@ -59,7 +59,10 @@ class DefaultDtype:
         torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("mode", [torch.inference_mode, lambda: torch.device("meta"), DefaultDtype], ids=str)
+MODES = {"inference": torch.inference_mode, "meta": lambda: torch.device("meta"), "float16": DefaultDtype}
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 @pytest.mark.parametrize("kind", RULES)
 def test_a_step_in_a_mode_has_the_same_bits_and_leaves_nothing_of_it(kind, mode):
     assert torch.equal(stepped(kind), stepped(kind, mode))

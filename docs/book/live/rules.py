@@ -20,7 +20,7 @@ from thalweg.engine.javascript.variants import Variant, in_phases, phases_of, va
 from ..catalogue import catalogue
 from ..traced import required
 from .controls import controls, settings
-from .shortened import shortened
+from .shortened import SHORT_WORDS, shortened
 
 PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
@@ -31,6 +31,9 @@ DIGITS = digits + ascii_lowercase
 STEPS = 100
 """The steps of a run."""
 
+CONTROLS_OF_EACH = "for (const one of Object.values(OPTIMIZERS)) one.controls = one.controls.map(at => CONTROLS[at])"
+"""Puts an optimizer's controls in place of where they stand among all."""
+
 MOST, LONGEST = 8, {PLANE: 3000, MATRIX: 2600}
 """Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
 
@@ -38,11 +41,16 @@ MOST, LONGEST = 8, {PLANE: 3000, MATRIX: 2600}
 def text(classes: Iterable[type[Optimizer]]) -> str:
     """Write what pages know of some optimizers, and what all of them need."""
     rules: dict[str, int] = {}
-    entries = ",\n".join(f"{json.dumps(cls.__name__)}: {_entry(cls, rules)}" for cls in classes)
-    known = ",\n".join(rules)
+    shared: dict[str, int] = {}
+    entries = ",\n".join(f"{json.dumps(cls.__name__)}: {_entry(cls, rules, shared)}" for cls in classes)
     matrices = f"{(JAVASCRIPT / 'matrices.js').read_text()}\n{operations()}"
-    begin = f"{library()}\n{matrices}\nconst F = f32, SQRT = Math.sqrt"
-    return f"{begin}\nconst RULES = [\n{known}\n]\n\nconst OPTIMIZERS = {{\n{entries}\n}}\n"
+    begin = f"{library()}\n{matrices}\n{SHORT_WORDS}"
+    tables = f"const RULES = {_listed(rules)}\n\nconst CONTROLS = {_listed(shared)}\n"
+    return f"{begin}\n{tables}\nconst OPTIMIZERS = {{\n{entries}\n}}\n{CONTROLS_OF_EACH}\n"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "[\n" + ",\n".join(texts) + "\n]"
 
 
 @cache
@@ -67,8 +75,8 @@ def _has_bits(variant: Variant) -> bool:
     return all(why_not(choice.program, dict(choice.dtypes)) is None for choice in in_phases(variant).values())
 
 
-def _entry(cls: type[Optimizer], rules: dict[str, int]) -> str:
-    """Write what a page knows of an optimizer; rules that are there already are shared."""
+def _entry(cls: type[Optimizer], rules: dict[str, int], shared: dict[str, int]) -> str:
+    """Write what a page knows of an optimizer; rules and controls that are there already are shared."""
     moved = _moved(cls)
     own = [control for control in controls(cls) if control["name"] in moved]
     optional = {control["name"] for control in own if control.get("none")}
@@ -76,7 +84,7 @@ def _entry(cls: type[Optimizer], rules: dict[str, int]) -> str:
     members = {
         "name": json.dumps(cls.__name__),
         "toy": json.dumps("matrix" if is_for_matrices(cls) else "plane"),
-        "controls": _json(own),
+        "controls": _json([shared.setdefault(_json(control), len(shared)) for control in own]),
         "defaults": _json(_defaults(cls)),
         "remembers": _json(remembers(cls)),
         **({"keepsRate": "true"} if cls.learned else {}),

@@ -1,6 +1,7 @@
 """JavaScript of rules in fewer letters: what is declared in a function gets a short name, and lines no indentation."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count, product
 from string import ascii_letters
@@ -8,11 +9,25 @@ from string import ascii_letters
 ARGUMENTS = {"self": "S", "state": "P", "tensors": "T", "f32": "F"}
 """Short names of what every function is given, and of what each line says."""
 
+WORDS = {
+    "Math.sqrt": "SQRT",
+    "each.add": "ADD",
+    "each.subtract": "SUB",
+    "each.multiply": "MUL",
+    "each.divide": "DIV",
+    "matrices.matmul": "MM",
+    "matrices.transpose": "TR",
+}
+"""Short names of functions that most rules call."""
+
+SHORT_WORDS = "const F = f32, " + ", ".join(f"{short} = {word}" for word, short in WORDS.items())
+"""What gives functions these names."""
+
 
 def shortened(text: str) -> str:
-    """Rename what a rule's functions declare; names after a point, and of members, stay."""
+    """Rename what a rule's functions declare, and what they ask for often; other names after a point stay."""
     parts = re.split(r'(?m)(?=^  [\w"][\w" ]*\(.*\) \{$)', text)
-    lines = _declared_together(line.strip() for part in parts for line in _short_names(part).splitlines())
+    lines = _declared_together(line.strip() for part in parts for line in _short_names(_asked_once(part)).splitlines())
     return re.sub(r" *([-+*/<>=?:|&!,{}()]) *", r"\1", "\n".join(lines))
 
 
@@ -27,13 +42,28 @@ def _declared_together(lines: Iterable[str]) -> list[str]:
     return found
 
 
+def _asked_once(function: str) -> str:
+    """Declare the count of steps, and options that are asked for so often that this is shorter."""
+    head, brace, body = function.partition("{\n")
+    own = []
+    if "state.step_count += 1\n" in body:
+        own.append("const step_count = ++state.step_count")
+        body = body.replace("state.step_count += 1\n", "", 1).replace("state.step_count", "step_count")
+    for member, times in Counter(re.findall(r"(?<![\w.])self\.\w+(?:\[\d\])?(?![\w\[])", body)).items():
+        if (times - 1) * len(member) > 4 * times + 6:
+            name = re.sub(r"\W", "_", member)
+            own.append(f"const {name} = {member}")
+            body = re.sub(rf"(?<![\w.]){re.escape(member)}(?![\w\[])", name, body)
+    return head + brace + "".join(f"{line}\n" for line in own) + body
+
+
 def _short_names(function: str) -> str:
     declared = re.findall(r"\bconst (\w+) =", function)
     taken = {*re.findall(r"\w+", function), *ARGUMENTS.values()}
     names = (name for name in _names() if name not in taken)
     short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS
     told = re.sub(r"return \{ ([\w, ]+) \}", lambda found: _told(found[1]), function)
-    told = told.replace("Math.sqrt(", "SQRT(")
+    told = re.sub(r"(?<![\w.])(\w+\.\w+)(?=\()", lambda found: WORDS.get(found[1], found[1]), told)
     return re.sub(r"(?<![.\w])([A-Za-z_]\w*)\b(?!:)", lambda found: short.get(found[1], found[1]), told)
 
 

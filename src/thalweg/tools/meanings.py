@@ -128,7 +128,7 @@ OF_A_RULE = {
     "AdaPNM.beta0": "the share of the other gradients' momentum that is taken off",
     "AdaBound.final_lr": "the rate on which the bounds close in: that of SGD at the end",
     "AdaBound.gamma": "how fast the bounds close in; 0 leaves them out",
-    "AdaBound.base_lr": "the learning rate that final_lr belongs to: schedules scale both; None takes the largest so far",
+    "AdaBound.base_lr": "the learning rate that final_lr belongs to: schedules scale both; None is the largest so far",
     "MSVAG.beta": "the share of the old running means, of gradients and of their squares, that stays in each step",
     "VSGD.ps": "how strongly the ratio is believed that is assumed at first",
     "VSGD.tau1": "how fast estimates settle of how much the gradient changes: a step has the share step**-tau1",

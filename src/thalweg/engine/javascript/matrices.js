@@ -248,7 +248,7 @@ class MatrixTraining {
         ? Matrix.identity(scope === "left" ? rows : columns, value)
         : Matrix.from(...shapes[scope], () => value)
     }
-    for (const name of start.copies) this.tensors[name] = new Matrix(rows, columns, this.tensors.param.slice())
+    for (const name of start.copies ?? []) this.tensors[name] = new Matrix(rows, columns, this.tensors.param.slice())
   }
 
   get param() {

@@ -108,7 +108,8 @@ def _start(choice: Choice, phases: Iterable[Choice]) -> str:
     learned = owner.start_from(options, Symbol("norm", "parameter")) if has_norm else owner.start(options)
     copies = [name for name in states if name in rule.copies]
     members = {"state": state, "tensors": tensors, "learned": learned}
-    told = ", ".join([*(f"{name}: {_object(found)}" for name, found in members.items() if found), f"copies: {copies}"])
+    told = ", ".join([f"{name}: {_object(found)}" for name, found in members.items() if found])
+    told += f"{', ' * bool(told)}copies: {copies}" if copies else ""
     return f"start(self, state) {{\n{block(f'return {{ {told} }}')}\n}}"
 
 

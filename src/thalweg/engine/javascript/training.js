@@ -13,7 +13,7 @@ class Training {
     this.tensors = { param: Float32Array.from(param), grad: new Float32Array(param.length) }
     for (const [name, value] of Object.entries(start.tensors)) this.tensors[name] = this.param.map(() => value)
     // As in Python, where a copy is added to zeros: there is no zero below zero.
-    for (const name of start.copies) this.tensors[name] = this.param.map(value => value + 0)
+    for (const name of start.copies ?? []) this.tensors[name] = this.param.map(value => value + 0)
   }
 
   get param() {
