@@ -186,7 +186,7 @@ const longer = given.map(({ name, rule, phases }) => {
     const it = new Training(rule, optimizer.defaults, [0.5, -2], { ...known, rows: 2, columns: 1 })
     for (const phase of phases) {
       if (rule.observe) it.observe([0.5, 4])
-      it.step([[1, 0.5], [-0.25, 3], [2, -1]][it.state.step_count % 3], phase)
+      it.step([[1, 0.5], [-0.25, 3], [2, -1]][it.state.step_count % 3], phase, 2)
     }
     return [...it.result(), ...it.param]
   })
@@ -209,9 +209,9 @@ def test_all_optimizers_together_are_small(everything):
 
 
 @needs_node
-def test_short_names_change_nothing(everything):
+def test_short_names_change_nothing():
     on_a_plane = [cls for cls in rules.live() if not rules.is_for_matrices(cls)]
-    script = everything["live.js"].partition("// Small matrices")[2].partition("// The surfaces")[0]
+    script = rules.text(rules.live()).partition("// Small matrices")[2]
     given = [
         {"name": cls.__name__, "rule": default_rule(cls), "phases": phases_of(cls, usual(cls), 12)}
         for cls in on_a_plane

@@ -17,8 +17,9 @@ MANY = 1000.0
 
 NOT_MOVED = (
     *("batch_dims", "ns_steps", "blocks", "use_muon", "max_precondition_dim", "precondition_frequency", "keep_num"),
+    "loss",
 )
-"""What belongs to stacks and kinds of matrices, or decides when work is done: on a page it stays as it is."""
+"""What belongs to stacks and kinds of matrices, decides when work is done, or is no choice: no page moves it."""
 
 
 def controls(cls: type[Optimizer]) -> list[Control]:

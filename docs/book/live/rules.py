@@ -20,7 +20,7 @@ from thalweg.engine.javascript.variants import Variant, in_phases, phases_of, va
 from ..catalogue import catalogue
 from ..traced import required
 from .controls import controls, settings
-from .shortened import SHORT_WORDS, shortened
+from .shortened import SHORT_WORDS, shortened, without_double_brackets
 
 PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
@@ -31,8 +31,9 @@ DIGITS = digits + ascii_lowercase
 STEPS = 100
 """The steps of a run."""
 
-CONTROLS_OF_EACH = "for (const one of Object.values(OPTIMIZERS)) one.controls = one.controls.map(at => CONTROLS[at])"
-"""Puts an optimizer's controls in place of where they stand among all."""
+WRITTEN_OUT = """for (const [name, one] of Object.entries(OPTIMIZERS))
+  OPTIMIZERS[name] = { name, toy: "plane", ...one, controls: one.controls.map(place => CONTROLS[place]) }"""
+"""Gives each optimizer what is not said again and again: its name, the plane, and controls by their place among all."""
 
 MOST, LONGEST = 8, {PLANE: 3000, MATRIX: 2600}
 """Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
@@ -46,7 +47,7 @@ def text(classes: Iterable[type[Optimizer]]) -> str:
     matrices = f"{(JAVASCRIPT / 'matrices.js').read_text()}\n{operations()}"
     begin = f"{library()}\n{matrices}\n{SHORT_WORDS}"
     tables = f"const RULES = {_listed(rules)}\n\nconst CONTROLS = {_listed(shared)}\n"
-    return f"{begin}\n{tables}\nconst OPTIMIZERS = {{\n{entries}\n}}\n{CONTROLS_OF_EACH}\n"
+    return f"{begin}\n{tables}\nconst OPTIMIZERS = {{\n{entries}\n}}\n{WRITTEN_OUT}\n"
 
 
 def _listed(texts: Iterable[str]) -> str:
@@ -82,8 +83,7 @@ def _entry(cls: type[Optimizer], rules: dict[str, int], shared: dict[str, int]) 
     optional = {control["name"] for control in own if control.get("none")}
     variants = ",".join(dict.fromkeys(_variant(variant, moved, optional, rules) for variant in _formulas(cls)))
     members = {
-        "name": json.dumps(cls.__name__),
-        "toy": json.dumps("matrix" if is_for_matrices(cls) else "plane"),
+        **({"toy": '"matrix"'} if is_for_matrices(cls) else {}),
         "controls": _json([shared.setdefault(_json(control), len(shared)) for control in own]),
         "defaults": _json(_defaults(cls)),
         "remembers": _json(remembers(cls)),
@@ -120,7 +120,8 @@ def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
 def _variant(variant: Variant, moved: Container[str], optional: Container[str], rules: dict[str, int]) -> str:
     """Write which of all rules a formula is, and when options select it."""
     fits = conditions(variant.choice.program.formula, moved, optional).replace("self.", "S.").replace("state.", "P.")
-    return f"[{rules.setdefault(_rule(variant), len(rules))},{'(S,P)=>' + fits if fits != 'true' else '()=>true'}]"
+    test = without_double_brackets(f"(S,P)=>{fits}") if fits != "true" else "()=>true"
+    return f"[{rules.setdefault(_rule(variant), len(rules))},{test}]"
 
 
 def _rule(variant: Variant) -> str:
@@ -171,8 +172,9 @@ def _defaults(cls: type[Optimizer]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """Write a value as JavaScript has it: names of members are no texts."""
-    return re.sub(r'"(\w+)":', r"\1:", json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    """Write a value as JavaScript has it: names of members are no texts, and numbers have no digits that say nothing."""
+    told = re.sub(r'"(\w+)":', r"\1:", json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    return re.sub(r"(?<=[:,\[])(-?)0(?=\.\d*[1-9])|\.0(?=[,\]}])|(?<=\de-)0", r"\1", told)
 
 
 def _is_plain(value: Any) -> bool:

@@ -53,5 +53,5 @@ def files(classes: Iterable[type[Optimizer]] | None = None) -> dict[str, str]:
     script = "\n".join((PAGE / f"{name}.js").read_text() for name in SCRIPTS)
     rules = text(live() if classes is None else classes)
     # In a function of its own: a page's other scripts have names, too.
-    whole = re.sub(r"(?m)^ +", "", f"(() => {{\n{rules}\n{script}\n}})()\n")
+    whole = re.sub(r"(?m)^ *(//.*)?\n?", "", f"(() => {{\n{rules}\n{script}\n}})()\n")
     return {"live.js": whole, "live.css": (PAGE / "live.css").read_text()}

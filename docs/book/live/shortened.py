@@ -11,6 +11,9 @@ ARGUMENTS = {"self": "S", "state": "P", "tensors": "T", "f32": "F"}
 
 WORDS = {
     "Math.sqrt": "SQRT",
+    "power": "POW",
+    "maximum": "MAX",
+    "minimum": "MIN",
     "each.add": "ADD",
     "each.subtract": "SUB",
     "each.multiply": "MUL",
@@ -28,7 +31,14 @@ def shortened(text: str) -> str:
     """Rename what a rule's functions declare, and what they ask for often; other names after a point stay."""
     parts = re.split(r'(?m)(?=^  [\w"][\w" ]*\(.*\) \{$)', text)
     lines = _declared_together(line.strip() for part in parts for line in _short_names(_asked_once(part)).splitlines())
-    return re.sub(r" *([-+*/<>=?:|&!,{}()]) *", r"\1", "\n".join(lines))
+    packed = re.sub(r" *([-+*/<>=?:;|&!,{}()]) *", r"\1", "\n".join(lines))
+    return without_double_brackets(re.sub(r"(?<=[{,])\n|\n(?=\})", "", packed))
+
+
+def without_double_brackets(text: str) -> str:
+    """Leave out brackets around what has brackets, and around a single option or fact."""
+    text = re.sub(r"\((\([^()]*(?:\([^()]*\)[^()]*)*\))\)", r"\1", text)
+    return re.sub(r"(?<=[!=>&|])\(([SP]\.\w+)\)", r"\1", text)
 
 
 def _declared_together(lines: Iterable[str]) -> list[str]:
@@ -63,7 +73,7 @@ def _short_names(function: str) -> str:
     names = (name for name in _names() if name not in taken)
     short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS
     told = re.sub(r"return \{ ([\w, ]+) \}", lambda found: _told(found[1]), function)
-    told = re.sub(r"(?<![\w.])(\w+\.\w+)(?=\()", lambda found: WORDS.get(found[1], found[1]), told)
+    told = re.sub(r"(?<![\w.])(\w+(?:\.\w+)?)(?=\()", lambda found: WORDS.get(found[1], found[1]), told)
     return re.sub(r"(?<![.\w])([A-Za-z_]\w*)\b(?!:)", lambda found: short.get(found[1], found[1]), told)
 
 

@@ -24,7 +24,7 @@ function runOf(optimizer, options, problem, start) {
     const grad = Float32Array.from(problem.grad(param, step))
     run.grads.push(grad)
     if (rule.observe && step % optimizer.observesEvery === 0) training.observe(seenBy(optimizer, options, problem, param))
-    training.step(grad, phaseOf(optimizer, step))
+    training.step(grad, phaseOf(optimizer, step), problem.loss(param))
   }
   return run
 }

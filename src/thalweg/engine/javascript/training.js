@@ -27,9 +27,10 @@ class Training {
   }
 
   // Take a step along a gradient, in one phase of a rule's work if it has any; where it learns from sums over all
-  // parameters, this is the only one.
-  step(grad, phase = "step") {
+  // parameters, this is the only one. Some rules ask for the loss, too.
+  step(grad, phase = "step", loss = this.self.loss) {
     this.tensors.grad.set(grad)
+    this.self.loss = loss
     this.self.grad_norm = norm(this.tensors.grad)
     const sums = this.rule[phase](this.self, this.state, this.tensors)
     if (this.rule.learn) Object.assign(this.self, this.rule.learn(this.self, sums))

@@ -36,7 +36,8 @@ class MSVAG(Optimizer):
         rho = (1 - self.beta) * (1 + left) / ((1 + self.beta) * (1 - left))
         rho = minimum(rho, LARGEST_SHARE)
         square = m_hat * m_hat
-        variance = maximum(v_hat - square, 0) / (1 - rho)
+        # A single gradient has no variance, but for rounding, which would be divided by nearly zero.
+        variance = where(self.is_first_step, 0 * square, maximum(v_hat - square, 0) / (1 - rho))
         reliable = where(square > 0, square / (square + rho * variance), 0 * square)
         return param - self.lr * reliable * m_hat, exp_avg, exp_avg_sq
 
