@@ -85,7 +85,8 @@ def options(run: Run) -> str:
 
 def catalogue(optimizers: Mapping[str, type[Optimizer]]) -> Table:
     """List optimizers by name, with their ideas and options."""
-    table = Table("Optimizer", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Optimizer", min_width=max(map(len, optimizers)))
     table.add_column("Idea", ratio=1)
     table.add_column("Options and defaults", ratio=1)
     for name in sorted(optimizers, key=str.casefold):
