@@ -172,7 +172,7 @@ def _defaults(cls: type[Optimizer]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """Write a value as JavaScript has it: names of members are no texts, and numbers have no digits that say nothing."""
+    """Write a value as JavaScript has it: names of members are no texts, numbers as short as may be."""
     told = re.sub(r'"(\w+)":', r"\1:", json.dumps(value, separators=(",", ":"), ensure_ascii=False))
     return re.sub(r"(?<=[:,\[])(-?)0(?=\.\d*[1-9])|\.0(?=[,\]}])|(?<=\de-)0", r"\1", told)
 

@@ -132,7 +132,7 @@ def test_without_a_loss_nothing_changes(cls):
 @pytest.mark.parametrize("cls", [optim.PolyakSGD, optim.AliG])
 def test_what_knows_nothing_of_all_gradients_refuses_them(cls):
     model = nn.Linear(4, 3)
-    with pytest.raises(ValueError, match=f"{cls.__name__} cannot step in backward, since it looks at the common norm of all gradients"):
+    with pytest.raises(ValueError, match=f"{cls.__name__} cannot step in backward, since it looks at the common norm"):
         optim.in_backward(model, cls(model.parameters()))
     with pytest.raises(ValueError, match="GaLore needs a rule that looks at each parameter alone, but"):
         optim.GaLore(model.parameters(), cls, rank=2)
