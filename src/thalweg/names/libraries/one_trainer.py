@@ -1,6 +1,6 @@
 """Names of OneTrainer (August 2026), with the options that it starts them with; its learning rate is the user's."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "onetrainer"
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from .row import THE_LR, Row
+from ..row import THE_LR, Row
 
 LIBRARY = "timm"
 

@@ -1,6 +1,6 @@
 """Names of torch.optim, with its own defaults where a class here has others."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "torch.optim"
 

@@ -1,6 +1,6 @@
 """Names that axolotl (July 2026) has beside those of Transformers."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "axolotl"
 

@@ -1,6 +1,6 @@
 """Names of epfml's benchmark of optimizers for language models (arXiv 2509.01440), with its command line's defaults."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "epfml"
 

@@ -1,6 +1,6 @@
 """Names that NVIDIA's Emerging-Optimizers (August 2026) has registered."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "emerging_optimizers"
 

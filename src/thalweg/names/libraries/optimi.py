@@ -1,6 +1,6 @@
 """Names of optimi 0.3.3: its classes, whose learning rate is the user's."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "optimi"
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "transformers"
 

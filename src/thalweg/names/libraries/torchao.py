@@ -1,6 +1,6 @@
 """Names of torchao.optim 0.18: Adam and AdamW with states of few bits."""
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "torchao.optim"
 

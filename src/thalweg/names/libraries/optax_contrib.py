@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .row import Row
+from ..row import Row
 
 LIBRARY = "optax.contrib"
 

@@ -1,0 +1,27 @@
+"""The libraries whose names are known, one file each: what they call an optimizer, and what that is here."""
+
+from . import (
+    apex,
+    axolotl,
+    bitsandbytes,
+    deepspeed,
+    emerging_optimizers,
+    epfml,
+    heavyball,
+    hugging_face,
+    keras,
+    one_trainer,
+    optax,
+    optax_contrib,
+    optimi,
+    pytorch_optimizer,
+    timm,
+    torch_optim,
+    torch_optimizer,
+    torchao,
+)
+
+LIBRARIES = (
+    *(torch_optim, hugging_face, timm, bitsandbytes, one_trainer, axolotl, emerging_optimizers, epfml),
+    *(pytorch_optimizer, torch_optimizer, optimi, heavyball, torchao, deepspeed, apex, keras, optax_contrib, optax),
+)
