@@ -13,6 +13,7 @@ def momentum(optim):
     class Momentum(optim.Optimizer):
         def __init__(self, params, lr=0.1, momentum=0.9):
             super().__init__(params, {"lr": lr, "momentum": momentum})
+            self.metrics = ["a program's own"]
 
         @torch.no_grad()
         def step(self, closure=None):
@@ -178,6 +179,42 @@ def test_a_group_may_hold_anything_and_hooks_and_scalers_see_the_step():
     assert torch.equal(param, before - 0.25 * torch.tensor([1.0, 2.0, 3.0]))
     assert "has a step of its own" in optimizer.explain()
     assert "Momentum" not in thalweg.optimizer.registry
+
+
+def refused_by_shards(optimizer):
+    thalweg.shard_states(optimizer)
+
+
+def refused_in_backward(optimizer):
+    model = torch.nn.Module()
+    model.weight = torch.nn.Parameter(optimizer.param_groups[0]["params"][0])
+    thalweg.in_backward(model, optimizer)
+
+
+def refused_in_few_directions(optimizer):
+    thalweg.GaLore([torch.ones(4, 4)], type(optimizer), rank=2)
+
+
+NEEDS_A_FORMULA = {
+    "needs an optimizer of thalweg with a formula, but got": [refused_by_shards, refused_in_backward],
+    "needs the class of a rule of this library": [refused_in_few_directions],
+    "has no formula, whose states could be counted": [lambda optimizer: optimizer.memory()],
+    "has no formula, around which averages are kept": [lambda optimizer: optimizer.averaged()],
+}
+
+
+@pytest.mark.parametrize("program", [momentum, named_as_of_old])
+@pytest.mark.parametrize("sentence", NEEDS_A_FORMULA)
+def test_what_needs_a_formula_says_so(program, sentence):
+    """Also of a class that has a method called `update`."""
+    for call in NEEDS_A_FORMULA[sentence]:
+        with pytest.raises((TypeError, RuntimeError), match=sentence):
+            call(made(program, thalweg)[0])
+
+
+def test_torchs_own_optimizers_do_not_step_in_backward():
+    with pytest.raises(TypeError, match="in_backward needs an optimizer of thalweg with a formula, but got SGD"):
+        refused_in_backward(torch.optim.SGD([torch.ones(1)], lr=0.1))
 
 
 def test_a_class_without_step_and_formula_is_told_so():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import MappingProxyType
 from typing import Any
 
 from torch.optim import Optimizer as TorchOptimizer
@@ -20,18 +21,31 @@ class WrittenForTorch(TorchOptimizer):
     __setstate__: Any = TorchOptimizer.__setstate__
     __repr__: Any = TorchOptimizer.__repr__
 
+    # No property: a program may keep metrics of its own.
+    metrics: Any = MappingProxyType({})
+
     def explain(self) -> str:
         """Say that the step is the class's own."""
         return f"{type(self).__name__} has a step of its own, which torch runs as it is written"
 
+    def memory(self) -> Any:
+        """Raise TypeError, as nobody knows what states a step of its own will make."""
+        raise TypeError(f"{type(self).__name__} has no formula, whose states could be counted: look at its state")
+
+    def averaged(self) -> Any:
+        """Raise RuntimeError, as averages are kept around formulas."""
+        raise RuntimeError(f"{type(self).__name__} has no formula, around which averages are kept: use swa_utils")
+
 
 def is_written_for_torch(cls: Any, root: Any) -> bool:
-    """Tell if a class whose parents have no formula makes its options and steps itself, instead of declaring them."""
-    if issubclass(cls, WrittenForTorch) or any(hasattr(parent, "update") for parent in cls.__bases__):
-        return issubclass(cls, WrittenForTorch)
+    """Tell if a class, or a parent of it, makes its options and steps itself, instead of declaring them."""
+    if issubclass(cls, WrittenForTorch):
+        return True
+    if cls.options != root.options or any(hasattr(parent, "update") for parent in cls.__bases__):
+        return False
     makes = {"__init__", "step"} & vars(cls).keys()
-    declares = inspect.get_annotations(cls).keys() | {"update"} & vars(cls).keys()
-    return cls.options == root.options and (len(makes) == 2 or (len(makes) == 1 and not declares))
+    declares = inspect.get_annotations(cls) or "update" in vars(cls)
+    return len(makes) == 2 or (len(makes) == 1 and not declares)
 
 
 def keep_torchs_ways(cls: type) -> None:

@@ -223,10 +223,15 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
     long as the model, the optimizer or what is returned here does.
 
     Layers that are unfrozen, and groups that are added, are stepped by `step()` the first time, and from then on as all
-    others. Raises ValueError, also later, if an option needs all gradients at once; if a parameter of the optimizer is
-    not the model's; and for parameters in DistributedDataParallel, whether it is made before or after.
+    others. Raises TypeError for an optimizer without a formula, such as torch's own. Raises ValueError, also later, if
+    an option needs all gradients at once; if a parameter of the optimizer is not the model's; and for parameters in
+    DistributedDataParallel, whether it is made before or after.
     """
     name = type(optimizer).__name__
+    if not (isinstance(optimizer, LowRank) or hasattr(type(optimizer), "rule")):
+        raise TypeError(
+            f"in_backward needs an optimizer of thalweg with a formula, but got {name}: call step() instead"
+        )
     _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
     if optimizer.learned:

@@ -40,7 +40,7 @@ class LowRank(torch.optim.Optimizer):
 
     def __init__(self, params: Parameters, rule: type[Optimizer] = AdamW, **options: Any) -> None:
         name = type(self).__name__
-        if not (isinstance(rule, type) and issubclass(rule, Optimizer) and hasattr(rule, "update")):
+        if not (isinstance(rule, type) and issubclass(rule, Optimizer) and hasattr(rule, "rule")):
             raise TypeError(
                 f"{name} needs the class of a rule of this library, such as thalweg.AdamW, but got {rule!r}"
             )

@@ -29,7 +29,7 @@ def shard_states(optimizer: AnOptimizer, process_group: Any = None) -> AnOptimiz
     https://arxiv.org/abs/1910.02054
     """
     name = type(optimizer).__name__
-    if not isinstance(optimizer, Optimizer) or not hasattr(type(optimizer), "update"):
+    if not isinstance(optimizer, Optimizer) or not hasattr(type(optimizer), "rule"):
         raise TypeError(f"shard_states needs an optimizer of thalweg with a formula, but got {name}")
     if optimizer._in_backward:
         raise ValueError(f"{name} steps within backward, where its states cannot be divided: leave in_backward out")
