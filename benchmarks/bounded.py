@@ -14,9 +14,9 @@ from contextlib import suppress
 import scipy.optimize
 import torch
 from closure import ratio
-from counted import Counted, Done, Run
+from measuring.counted import Counted, Done, Run
+from peers.solvers import FOREVER, closure_of
 from problems import PROBLEMS, Problem
-from solvers import FOREVER, closure_of
 from torch import Tensor
 
 from thalweg.optimizers.closure import LBFGS, minimize

@@ -23,12 +23,12 @@ from statistics import median
 from typing import Any
 
 import torch
-from catalogue_report import table
+from measuring.timing import ratio, take_turns
+from measuring.traffic import KINDS, bytes_of_step, catalogue, options_of
+from reports.catalogue import table
 from step_time import REFERENCE, machine
-from timing import ratio, take_turns
+from tasks.workloads import Workload, gpt, mlp
 from torch import Tensor
-from traffic import KINDS, bytes_of_step, catalogue, options_of
-from workloads import Workload, gpt, mlp
 
 from thalweg import APOLLO, Fira, GaLore, QGaLore
 from thalweg.optimizer import Optimizer

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from closure_profile import draw
-from counted import Run, run
+from measuring.counted import Run, run
+from peers.solvers import DENSE, LEAST_SQUARES, SOLVERS
 from problems import PROBLEMS, Problem
 from problems.physics import POISSON
-from solvers import DENSE, LEAST_SQUARES, SOLVERS
+from reports.closure_profile import draw
 
 REFERENCE = "SciPy L-BFGS-B"
 Runs = dict[str, dict[str, Run]]

@@ -26,9 +26,18 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
-from counted import Done
+from measuring.counted import Done
+from peers.solvers import (
+    FOREVER,
+    TIGHT,
+    closure_of,
+    scipy_hessian,
+    scipy_method,
+    thalweg,
+    thalweg_second_order,
+    torch_lbfgs,
+)
 from problems.cutest import CutestProblem, cutest
-from solvers import FOREVER, TIGHT, closure_of, scipy_hessian, scipy_method, thalweg, thalweg_second_order, torch_lbfgs
 
 import thalweg.optimizers.closure as ours
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from find_lr_report import write
-from find_lr_tasks import TASKS, TUNED_ON, Task, batches_without_end
+from reports.find_lr import write
+from tasks.find_lr import TASKS, TUNED_ON, Task, batches_without_end
 from torch import nn
 
 import thalweg

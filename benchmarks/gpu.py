@@ -24,10 +24,10 @@ from typing import Any
 
 import torch
 from gpu_bits import check, jobs
-from gpu_clock import Clock
+from measuring.gpu_clock import Clock
+from measuring.traffic import FORMATS, bytes_of_step, catalogue, options_of
+from tasks.workloads import gpt
 from torch import Tensor
-from traffic import FORMATS, bytes_of_step, catalogue, options_of
-from workloads import gpt
 
 import thalweg
 from thalweg.engine.triton.available import why_not

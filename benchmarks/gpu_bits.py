@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measuring.traffic import FORMATS, catalogue, options_of
 from torch import Tensor
-from traffic import FORMATS, catalogue, options_of
 
 from thalweg.optimizer import Optimizer, registry
 

@@ -17,8 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from sass import Code
-from traffic import FORMATS, bytes_of, catalogue, choice_of, programs_of
+from measuring.sass import Code
+from measuring.traffic import FORMATS, bytes_of, catalogue, choice_of, programs_of
 from triton.backends.compiler import GPUTarget
 
 from thalweg.engine.triton.compile import compiled

@@ -13,11 +13,11 @@ from statistics import median
 from typing import Any
 
 import torch
-from report import ROOT, replace, time
+from measuring.timing import ratio, take_turns
+from reports.page import ROOT, replace, time
 from step_time import machine
-from timing import ratio, take_turns
+from tasks.workloads import gpt
 from torch import Tensor
-from workloads import gpt
 
 import thalweg
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from report import ROOT, replace
+from reports.page import ROOT, replace
 from torch import nn
 
 import thalweg

@@ -22,9 +22,9 @@ import scipy.optimize
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from counted import run
+from measuring.counted import run
+from peers.solvers import SOLVERS
 from problems import PROBLEMS, Problem
-from solvers import SOLVERS
 
 from thalweg.optimizers.closure import minimize
 

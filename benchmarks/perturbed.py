@@ -6,9 +6,9 @@ import dataclasses
 
 import torch
 from closure import REFERENCE, asked_of, halves_of, ratio
-from counted import Run, run
+from measuring.counted import Run, run
+from peers.solvers import LEAST_SQUARES, SOLVERS
 from problems import PROBLEMS, Problem
-from solvers import LEAST_SQUARES, SOLVERS
 
 METHODS = (REFERENCE, "thalweg LBFGS", "thalweg CG", "thalweg TrustRegion")
 

@@ -13,9 +13,9 @@ from statistics import median
 from typing import Any
 
 import torch
-from report import ROOT, replace, time
+from measuring.timing import ratio, take_turns
+from reports.page import ROOT, replace, time
 from step_time import machine
-from timing import ratio, take_turns
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from quality_report import write
-from quality_tasks import TASKS, Task
+from reports.quality import write
+from tasks.quality import TASKS, Task
 from torch import Tensor, nn
 from torch.func import functional_call
 

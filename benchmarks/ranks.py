@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
-from language_model import RULES, Rule, rate, trained
-from ranks_report import write
-from run_log import Row, command
+from measuring.run_log import Row, command
+from reports.ranks import write
+from tasks.language_model import RULES, Rule, rate, trained
 
 RESULTS = Path(__file__).parent / "results" / "ranks.jsonl"
 CLEARLY = 0.02

@@ -20,10 +20,10 @@ from statistics import median
 from typing import Any
 
 import torch
-from report import picture, tables
-from timing import ratio, seconds, take_turns
+from measuring.timing import ratio, seconds, take_turns
+from reports.step_time import picture, tables
+from tasks.workloads import WORKLOADS, Workload
 from torch import Tensor
-from workloads import WORKLOADS, Workload
 
 import thalweg
 from thalweg.formula.passes import program_of

@@ -19,11 +19,11 @@ from pathlib import Path
 from statistics import mean
 
 import ranks
-from language_model import Rule, rule_named, trained
-from ranks_report import best_rate
-from run_log import Row, command, read
-from significance import p_below
-from steps_report import Outcome, write
+from measuring.run_log import Row, command, read
+from measuring.significance import p_below
+from reports.ranks import best_rate
+from reports.steps_to_loss import Outcome, write
+from tasks.language_model import Rule, rule_named, trained
 
 RESULTS = Path(__file__).parent / "results" / "steps_to_loss.jsonl"
 NAMES = ("AdamW", "Muon", "SF-AdamW", "SOAP", "Lion")

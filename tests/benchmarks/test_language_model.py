@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from language_model import LAST, RULES, WARM_UP, Size, batches, loss_after, rule_named, share_of_rate
+from tasks.language_model import LAST, RULES, WARM_UP, Size, batches, loss_after, rule_named, share_of_rate
 
 TINY = Size(width=16, layers=1, heads=2, context=16, batch=2, judged=4)
 

@@ -5,10 +5,10 @@ from itertools import takewhile
 
 import pytest
 import ranks
-import ranks_report
 import scipy.stats
-from language_model import RULES, rate
 from ranks import PLACES
+from reports import ranks as ranks_report
+from tasks.language_model import RULES, rate
 
 
 def swept(loss):

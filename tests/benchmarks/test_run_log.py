@@ -1,7 +1,7 @@
 """A log of runs: what was interrupted goes on, and comes to the same."""
 
 import pytest
-from run_log import add, go_on, read
+from measuring.run_log import add, go_on, read
 
 RUNS = [{"rule": "AdamW", "seed": seed} for seed in range(5)]
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from significance import below, p_below
+from measuring.significance import below, p_below
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 7, 8, 29, 100])

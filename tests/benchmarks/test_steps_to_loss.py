@@ -4,8 +4,8 @@ import random
 
 import pytest
 import steps_to_loss
-from language_model import rule_named
-from steps_report import table
+from reports.steps_to_loss import table
+from tasks.language_model import rule_named
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ LEAST_DROP = 0.01
 """A loss that falls by a smaller share does not fall."""
 
 STRIDE = 4.0
-"""From one trial's rate to the next: benchmarks/find_lr_tasks.py has the tasks that it was chosen on."""
+"""From one trial's rate to the next: benchmarks/tasks/find_lr.py has the tasks that it was chosen on."""
 
 
 @dataclass

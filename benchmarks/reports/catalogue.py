@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from report import ROOT, place, replace, time
+from reports.page import ROOT, place, replace, time
 
 COLUMNS = (
     "rule",

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import mean, median, stdev
 
-from language_model import RULES, rule_named
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from report import BLUE, GREY, ROOT, replace
-from run_log import Row
+from measuring.run_log import Row
+from tasks.language_model import RULES, rule_named
 
+from reports.page import BLUE, GREY, ROOT, replace
 from thalweg.tools.picture import INK
 
 SEEDS = 3

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import character_gpt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import thalweg
+from tasks import character_gpt
 from thalweg.tools.gpt import GPT
 
 CLIP, DECAY, WARM_UP, LAST = 0.5, 0.1, 0.125, 0.01

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from report import ROOT, replace
 
+from reports.page import ROOT, replace
 from thalweg.tools.picture import INK
 
 REFERENCE = "float32"

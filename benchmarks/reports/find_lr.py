@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from report import ROOT, replace
+from reports.page import ROOT, replace
 
 WITHIN = 2
 """The factor that a proposal may be off by."""

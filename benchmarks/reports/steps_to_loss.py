@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from ranks_report import spread
-from report import ROOT, replace
-from significance import p_below
+from measuring.significance import p_below
+
+from reports.page import ROOT, replace
+from reports.ranks import spread
 
 COLUMNS = ("rule", "rate", "steps", "AdamW's over that", "mean loss", "p", "mean loss of the next shorter length")
 

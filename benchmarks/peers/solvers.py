@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 import torch
-from counted import Counted
+from measuring.counted import Counted
 
 import thalweg.optimizers.closure as ours
 from thalweg.optimizers.closure.function.objective import Objective

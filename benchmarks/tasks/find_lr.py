@@ -8,12 +8,12 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-import character_gpt
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import thalweg
+from tasks import character_gpt
 from thalweg.tools.digits import MNISTNet, digits
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-import character_gpt
 import torch
 from torch import Tensor, nn
 
+from tasks import character_gpt
 from thalweg.tools.digits import MNISTNet, digits
 
 

@@ -1,8 +1,6 @@
 """From raw numbers to what a person reads: tables in README.md and docs/benchmarks.md, and a picture."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -10,21 +8,13 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-ROOT = Path(__file__).parent.parent
-BLUE, GREY = "#0072B2", "#999999"
+from reports.page import BLUE, GREY, ROOT, place, replace, time
 
 
 def tables(results: dict[str, Any]) -> None:
     """Write the tables where the documents have their marks."""
     replace(ROOT / "README.md", "step_time", "\n".join(summary(results)))
     replace(ROOT / "docs" / "benchmarks.md", "step_time", "\n".join([*summary(results), "", *everything(results)]))
-
-
-def replace(path: Path, mark: str, text: str) -> None:
-    """Put text between two marks of a document."""
-    start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
-    old = path.read_text()
-    path.write_text(re.sub(f"{start}.*?{end}", lambda _: f"{start}\n{text}\n{end}", old, flags=re.DOTALL))
 
 
 def summary(results: dict[str, Any]) -> Iterator[str]:
@@ -67,7 +57,7 @@ WORK = {
     "MLP, 6 tensors": "a perceptron of three layers, with widths of 64, 32, 32 and 10",
     "1,000 x 8": "1,000 tensors of 8 elements",
 }
-"""What is stepped, in the order of workloads.py."""
+"""What is stepped, in the order of tasks/workloads.py."""
 
 LARGE = ("4 x 8M", "GPT, 148 tensors, 10M")
 PEERS = ("torch fused", "torch foreach", "torch", "torch.compile")
@@ -91,16 +81,6 @@ def everything(results: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def place(results: dict[str, Any]) -> str:
-    """Say where and when this was measured."""
-    machine = results["machine"]
-    return (
-        f"Measured on {machine['date']} with {machine['threads']} threads of an {machine['cpu']}, "
-        f"torch {machine['torch']}. Times are medians of interleaved runs. Memory's speed is that at which one large "
-        "tensor is multiplied in place."
-    )
-
-
 def by_workload(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Sort the rows by workload."""
     names = dict.fromkeys(row["workload"] for row in results["steps"])
@@ -110,13 +90,6 @@ def by_workload(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def span(ratios: list[float]) -> str:
     """Say from where to where ratios go."""
     return f"{min(ratios):.1f} to {max(ratios):.1f} times faster" if ratios else ""
-
-
-def time(microseconds: float | None) -> str:
-    """Say a time in the unit that fits."""
-    if microseconds is None:
-        return ""
-    return f"{microseconds / 1e3:.1f} ms" if microseconds >= 1e3 else f"{microseconds:.3g} us"
 
 
 def picture(results: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""What it is compared with: other libraries' optimizers and solvers, and how each is called."""

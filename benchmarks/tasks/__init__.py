@@ -1,0 +1,1 @@
+"""What is stepped and trained."""
