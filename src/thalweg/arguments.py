@@ -5,19 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .hyper import REQUIRED, Option, nearest
-
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
+from .traits import Traits
 
 
-def defaults_of(owner: type[Optimizer], values: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def defaults_of(owner: type[Traits], values: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Bind the arguments to the options and check each; one that is required may be left to the groups."""
     given = _bound(owner, values, spelled(owner, keywords))
     checked = {
-        name: option.check(given[name], owner.__name__) if name in given else _default_of(owner, name)
+        # mypy does not know that classes are hashable.
+        name: option.check(given[name], owner.__name__) if name in given else _default_of(owner, name)  # type: ignore[arg-type]
         for name, option in owner.options.items()
         if name in given or option.default is not REQUIRED
     }
@@ -27,13 +26,13 @@ def defaults_of(owner: type[Optimizer], values: tuple[Any, ...], keywords: Mappi
 
 
 @cache
-def _default_of(owner: type[Optimizer], name: str) -> Any:
+def _default_of(owner: type[Traits], name: str) -> Any:
     """Return an option's default, checked once: it takes longer than all else that making an optimizer takes."""
     option = owner.options[name]
     return option.check(option.default, owner.__name__)
 
 
-def spelled(owner: type[Optimizer], keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+def spelled(owner: type[Traits], keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Give every option its own name; raises TypeError where one comes under two of them."""
     for other, name in owner.spellings.items():
         if {other, name} <= keywords.keys():
@@ -41,7 +40,7 @@ def spelled(owner: type[Optimizer], keywords: Mapping[str, Any], where: str = ""
     return {owner.spellings.get(name, name): value for name, value in keywords.items()}
 
 
-def _bound(owner: type[Optimizer], values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+def _bound(owner: type[Traits], values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
     positional = [name for name, option in owner.options.items() if not option.keyword_only]
     if len(values) > len(positional):
         raise TypeError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -13,9 +13,7 @@ from .arguments import spelled
 from .described import described
 from .state.keeping import fault as format_fault
 from .state.names import name_of
-
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
+from .traits import Traits
 
 FOREIGN = {
     "params",
@@ -30,7 +28,7 @@ FOREIGN = {
 """Keys of a group that are no options: torch's own, and those that its schedulers add."""
 
 
-def checked_group(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+def checked_group(optimizer: Traits, group: Mapping[str, Any]) -> dict[str, Any]:
     """Return the group to add, complete and in order; raises TypeError or ValueError naming what is wrong."""
     if not isinstance(group, Mapping):
         raise TypeError(f"a parameter group must be a dict with a key 'params', but got {type(group).__name__}")
@@ -43,7 +41,7 @@ def checked_group(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, A
     return {"params": checked.pop("params")} | _learned(optimizer, checked) | checked
 
 
-def _name_what_is_empty(optimizer: Optimizer, group: dict[str, Any]) -> None:
+def _name_what_is_empty(optimizer: Traits, group: dict[str, Any]) -> None:
     """Let empty groups stand beside any others: torch has all groups with names, or none."""
     others = optimizer.param_groups
     if others and not group["params"] and "param_names" in others[0]:
@@ -53,7 +51,7 @@ def _name_what_is_empty(optimizer: Optimizer, group: dict[str, Any]) -> None:
             other.setdefault("param_names", [])
 
 
-def _learned(optimizer: Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+def _learned(optimizer: Traits, group: Mapping[str, Any]) -> dict[str, Any]:
     """Give a group what is learned so far, or the first values."""
     others = optimizer.param_groups
     known = others[0] if others else optimizer.start({**optimizer.defaults, **group})
@@ -91,7 +89,7 @@ def iterable(params: Any) -> Any:
     return found
 
 
-def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict[str, Any]:
+def _options(optimizer: Traits, group: Mapping[str, Any], index: int) -> dict[str, Any]:
     """Check the options that the group sets itself, and those together with the defaults."""
     owner, where = type(optimizer), f" in parameter group {index}"
     options = spelled(owner, group, where)
@@ -114,7 +112,7 @@ def _options(optimizer: Optimizer, group: Mapping[str, Any], index: int) -> dict
     return own
 
 
-def _check_common(optimizer: Optimizer, options: Mapping[str, Any], index: int) -> None:
+def _check_common(optimizer: Traits, options: Mapping[str, Any], index: int) -> None:
     """See that what concerns the whole optimizer is the same in all groups."""
     for other, group in enumerate(optimizer.param_groups):
         if group.get("accumulate") != options.get("accumulate"):
@@ -124,7 +122,7 @@ def _check_common(optimizer: Optimizer, options: Mapping[str, Any], index: int) 
             )
 
 
-def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: str = "") -> None:
+def check_together(owner: type[Traits], options: Mapping[str, Any], where: str = "") -> None:
     """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
     clash = {
         "foreach": "`fused` and `foreach` cannot be `True` together",
@@ -157,7 +155,7 @@ def check_together(owner: type[Optimizer], options: Mapping[str, Any], where: st
         )
 
 
-def _check_name(name: str, owner: type[Optimizer], where: str) -> None:
+def _check_name(name: str, owner: type[Traits], where: str) -> None:
     """Take a key that is nearly an option for a slip, and any other for the user's own label."""
     if name in owner.options or name in FOREIGN:
         return
@@ -166,7 +164,7 @@ def _check_name(name: str, owner: type[Optimizer], where: str) -> None:
         raise TypeError(f"{owner.__name__} has no option {name!r}{where}: did you mean {near[0]!r}?")
 
 
-def _check_parameters(optimizer: Optimizer, group: dict[str, Any], index: int) -> None:
+def _check_parameters(optimizer: Traits, group: dict[str, Any], index: int) -> None:
     params = [item[1] if isinstance(item, tuple) and len(item) == 2 else item for item in group["params"]]
     names = [item[0] for item in group["params"] if isinstance(item, tuple)]
     called = {"params": params} | ({"param_names": names} if len(names) == len(params) else {})
@@ -200,7 +198,7 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
     return None
 
 
-def _unfit(optimizer: Optimizer, param: Tensor, group: Mapping[str, Any]) -> tuple[type[Exception], str, str] | None:
+def _unfit(optimizer: Traits, param: Tensor, group: Mapping[str, Any]) -> tuple[type[Exception], str, str] | None:
     """Say what this optimizer cannot do with a parameter, or a format."""
     fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import KW_ONLY
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,10 +16,8 @@ from . import engine
 from .arguments import defaults_of
 from .definition import check_steps, define
 from .engine.decisions.reasons import checked_engine
-from .formula.rule import Rule
-from .formula.sides import Sides, first_against_rest
 from .groups import check_together, checked_group, iterable
-from .hyper import Count, Fraction, NonNegative, OneOf, Option, Positive, Seed, declared
+from .hyper import Count, Fraction, NonNegative, OneOf, Positive, Seed, declared
 from .inside_update import InsideUpdate
 from .presentation import Shown
 from .state import checkpoint
@@ -92,14 +90,6 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         # No option of a group: it belongs to the optimizer, and no checkpoint keeps it.
         engine: str = "auto"
 
-    options: ClassVar[dict[str, Option]] = {}
-    around: ClassVar[dict[str, Option]] = {}
-    """What every formula has besides: it is put around it."""
-    rule: ClassVar[Rule]
-    update: ClassVar[Callable[..., Any]]
-    learn: ClassVar[Callable[..., dict[str, Any]]]
-    """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
-
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if is_written_for_torch(cls, Optimizer):
@@ -119,31 +109,6 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         defaults = defaults_of(type(self), values, keywords)
         super().__init__(iterable(params), defaults)
         self.state = States(self.state)
-
-    @classmethod
-    def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
-        return None
-
-    @classmethod
-    def sides(cls, shape: tuple[int, ...], options: Mapping[str, Any]) -> Sides | None:
-        """Say which dimensions of a parameter are rows, and which columns; None if it has no such."""
-        return first_against_rest(len(shape), options["batch_dims"] if "batch_dims" in cls.options else 0)
-
-    @classmethod
-    def rule_in(cls, group: Mapping[str, Any]) -> Rule:
-        """Return the rule that a group follows: a class may have another one for what its own is not for."""
-        return cls.rule
-
-    @classmethod
-    def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the first values of what is learned."""
-        return {}
-
-    @classmethod
-    def touches_only_gradients(cls, options: Mapping[str, Any]) -> bool:
-        """True if an element without a gradient stays as it is, so that of a sparse one only the values matter."""
-        return True
 
     @classmethod
     def that_take(cls, layout: torch.layout) -> list[str]:

@@ -1,15 +1,26 @@
 """What a class of optimizer says of itself, beside its options and its formula."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from .formula.rule import Rule
+from .formula.sides import Sides, first_against_rest
+from .hyper import Option
 
-class Traits:
+
+class Traits(torch.optim.Optimizer):
     """What most classes leave as it is."""
 
+    options: ClassVar[dict[str, Option]] = {}
+    around: ClassVar[dict[str, Option]] = {}
+    """What every formula has besides: it is put around it."""
+    rule: ClassVar[Rule]
+    update: ClassVar[Callable[..., Any]]
+    learn: ClassVar[Callable[..., dict[str, Any]]]
+    """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
     spellings: ClassVar[Mapping[str, str]] = {}
     """Other names under which an option is accepted."""
     counts_steps: ClassVar[bool] = True
@@ -39,6 +50,35 @@ class Traits:
 
     _observes: bool = False
     """True while an optimizer takes in what is seen besides gradients, by its class's formula `observe`."""
+
+    @classmethod
+    def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
+        return None
+
+    @classmethod
+    def sides(cls, shape: tuple[int, ...], options: Mapping[str, Any]) -> Sides | None:
+        """Say which dimensions of a parameter are rows, and which columns; None if it has no such."""
+        return first_against_rest(len(shape), options["batch_dims"] if "batch_dims" in cls.options else 0)
+
+    @classmethod
+    def rule_in(cls, group: Mapping[str, Any]) -> Rule:
+        """Return the rule that a group follows: a class may have another one for what its own is not for."""
+        return cls.rule
+
+    @classmethod
+    def start(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the first values of what is learned."""
+        return {}
+
+    @classmethod
+    def touches_only_gradients(cls, options: Mapping[str, Any]) -> bool:
+        """True if an element without a gradient stays as it is, so that of a sparse one only the values matter."""
+        return True
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
+        """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
 
     @classmethod
     def directions(cls, rows: int, columns: int, options: Mapping[str, Any]) -> int:

@@ -1,9 +1,8 @@
 """Who imports whom: the table is the architecture, and every import of the package is held to it."""
 
 import ast
-import subprocess
-import sys
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,11 +22,11 @@ MAY_IMPORT = {
     "lists": {"described"},
     "ranges": set(),
     "hyper": {"annotations", "described", "lists", "ranges"},
-    "arguments": {"hyper"},
-    "groups": {"described", "state", "hyper", "arguments"},
+    "traits": {"formula", "hyper"},
+    "arguments": {"hyper", "traits"},
+    "groups": {"described", "state", "hyper", "arguments", "traits"},
     "definition": {"formula", "state", "hyper", "arguments", "groups"},
     "inside_update": set(),
-    "traits": set(),
     "uncompiled": set(),
     "written_for_torch": set(),
     "presentation": {"formula", "hyper"},
@@ -234,33 +233,30 @@ def test_there_is_no_circle(table):
         assert all(order.index(other) < order.index(part) for other in known), part
 
 
+def test_no_file_is_imported_by_what_it_imports():
+    """Not even for the sake of a type: whatever two files both speak of has a file of its own."""
+    everything = {path: imports_of_all(path) - {path} for path in FILES}
+    assert list(TopologicalSorter(everything).static_order())
+
+
+def imports_of_all(path):
+    """Find the files that a file imports anywhere, for type checkers too."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = [module for node in nodes for module in imports_of(node, path)]
+    return {file_of(module) for module in modules if module.split(".")[0] == "thalweg"}
+
+
+def file_of(module):
+    """The file that a name of the package is found in: a module, or the one that it is a name of."""
+    path = ROOT.joinpath(*module.split(".")[1:])
+    found = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+    return found[0] if found and path != ROOT else file_of(module.rpartition(".")[0]) if path != ROOT else found[-1]
+
+
 def test_every_part_stands_in_the_table():
     assert {part_of(path) for path in FILES} <= set(MAY_IMPORT)
     for house, rooms in HOUSES.items():
         assert set(rooms_of(house)) == set(rooms)
-
-
-USE = """
-import torch, thalweg
-x = torch.zeros((), requires_grad=True)
-it = thalweg.Adam([x])
-it.zero_grad()
-it.load_state_dict(it.state_dict())
-"""
-"""What does not need the compiler, though torch's own methods import it: that takes as long as importing torch."""
-
-
-STEP = "it.step(lambda: (2 * x).backward() or 1)"
-
-
-def test_heavy_modules_wait_for_their_first_use():
-    """Compilers, tables and pictures are imported when something needs them: one process tells twice."""
-    unused = {*ONLY_IN, "scipy", "torch._dynamo"} - {"torch.distributed"}  # part of torch
-    not_for_steps = {"torch._dynamo", "triton", "scipy"}
-    report = "print({} & {{*sys.modules}})".format
-    code = "\n".join(["import sys", USE, report(unused), STEP, report(not_for_steps)])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("set()\n" * 2, "")
 
 
 def test_the_parser_sees_every_kind_of_import():

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import cache, reduce
 from typing import Any
 
-from . import clamp, floor, lerp, maximum, minimum, sqrt, total, total_square, where
 from .centralized import centralized
 from .decay import decayed
 from .move import Move, parts, plain
 from .rule import Rule, Update, Values, rule_of
+from .words import clamp, floor, lerp, maximum, minimum, sqrt, total, total_square, where
 
 EMA, ACCUMULATED, SLOW, FILTERED, RADIUS = "ema", "accumulated", "slow_param", "slow_grad", "radius"
 AROUND = (EMA, ACCUMULATED, SLOW, FILTERED, RADIUS)

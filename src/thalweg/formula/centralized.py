@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import row_mean
 from .rule import Update, Values
+from .words import row_mean
 
 
 def centralized(inner: Update) -> Update:

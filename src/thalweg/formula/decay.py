@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import sign, where
 from .move import Move, parts, plain
 from .rule import Update, Values
+from .words import sign, where
 
 
 def decayed(inner: Update) -> Update:

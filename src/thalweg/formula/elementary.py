@@ -6,8 +6,8 @@ what it is given, and is off by no more units in the last place than it says, wh
 
 from typing import Any
 
-from . import floor, maximum, minimum, sign, sqrt, varies, where
 from .number import Number
+from .words import floor, maximum, minimum, sign, sqrt, varies, where
 
 LOG_2_HIGH, LOG_2_LOW = 355 / 512, -0.00021219444005469057
 """The logarithm of 2 in two parts: whole multiples of the first are exact, in float32 too."""

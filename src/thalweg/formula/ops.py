@@ -241,4 +241,4 @@ WORDS = (
     ),
     *("total", "total_square", "orthogonalize"),
 )
-"""What formulas may say beside + - * / and comparisons: the words of `formula/__init__.py` for whoever writes one."""
+"""What formulas may say beside + - * / and comparisons: `formula/words.py` says them."""

@@ -10,7 +10,6 @@ from functools import cache, partial
 from itertools import count
 from typing import Any
 
-from . import maximum
 from .domains import WAITING, domains
 from .expr import Constant, Expr, MatrixFunction, Reduction, Scope, Symbol, as_expr, symbols, walk
 from .program import Format, Kept, Program, Slot
@@ -18,6 +17,7 @@ from .random import Draws
 from .rewrite import gather_numbers, merge, reciprocal, replaced, rewrite, with_operands
 from .scopes import scope_of
 from .trace import Formula
+from .words import maximum
 
 
 @cache

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import integer, shift_right
 from .expr import Expr, Symbol
+from .words import integer, shift_right
 
 MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
 """Those of Wellons 2018, "Prospecting for hash functions", lowbias32. https://nullprogram.com/blog/2018/07/31/"""

@@ -79,9 +79,10 @@ def compare_optimizers(
     --batch-size 1437.
     """
     # Imported here, for the other commands to start without.
+    from .named_tasks import read_task
     from .remarks import remarks
     from .report import report
-    from .tasks import check_task, read_task
+    from .tasks import check_task
 
     with refusing():
         chosen = read_task(task)

@@ -10,7 +10,8 @@ from typing import Any
 
 from .choose import Choice
 from .compare import Run, Watch, run_once
-from .tasks import Data, read_task
+from .named_tasks import read_task
+from .tasks import Data
 
 _steps: Any = None
 """Where a worker's steps are told to the process that shows them."""

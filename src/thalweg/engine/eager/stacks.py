@@ -13,7 +13,7 @@ from ...formula.move import plain
 from ..operands import PLAIN
 
 if TYPE_CHECKING:
-    from .reference import Update
+    from .update import Update
 
 
 MOST = 2**16

@@ -25,7 +25,8 @@ from ..decisions.gradients import Left, Ready, again, refuse
 from ..decisions.rules import OVERFLOWED, accumulates, gathered, is_measured
 from ..eager import reference
 from ..eager.access import InPlace
-from ..eager.reference import Told, Update
+from ..eager.reference import Told
+from ..eager.update import Update
 from ..launches.edits import check_groups
 from ..launches.launch import Launch, in_turn
 from ..pieces.workspace import Workspace

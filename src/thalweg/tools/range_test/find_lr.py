@@ -53,7 +53,7 @@ class Found:
         """Draw what was tried as a picture, PNG or SVG by the path's ending."""
         from .picture import draw
 
-        draw(self, Path(path))
+        draw(Path(path), str(self), self.curve, self.tried, self.lr)
 
 
 def find_lr(
