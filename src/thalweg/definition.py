@@ -18,6 +18,7 @@ from .state.averaged import EVALUATES
 from .state.blocks import SCALE
 from .state.keeping import BESIDE
 from .state.noted import GATHERED
+from .traits import Traits
 
 RESERVED = {
     "param": "is the parameter",
@@ -72,7 +73,7 @@ def check_options(cls: type, own: Mapping[str, Option], root: Any) -> None:
 
 def _has(root: type, name: str) -> bool:
     """Tell if every optimizer has an attribute, or says that its class will have it."""
-    return hasattr(root, name) or name in inspect.get_annotations(root)
+    return hasattr(root, name) or name in inspect.get_annotations(root) | inspect.get_annotations(Traits)
 
 
 def _narrows(option: Option, known: Option) -> bool:

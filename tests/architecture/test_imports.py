@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "traits": {"formula", "hyper"},
     "arguments": {"hyper", "traits"},
     "groups": {"described", "state", "hyper", "arguments", "traits"},
-    "definition": {"formula", "state", "hyper", "arguments", "groups"},
+    "definition": {"formula", "state", "hyper", "arguments", "groups", "traits"},
     "inside_update": set(),
     "uncompiled": set(),
     "written_for_torch": set(),
