@@ -2,6 +2,7 @@
 
 from ...formula.expr import BLOCK
 from .context import CHUNK, CONTEXT
+from .effort import SELDOM
 from .load import shared
 from .text import SMALL, block, word
 
@@ -20,7 +21,7 @@ def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
 
 def address() -> int:
     """Where the function is that adds up the sums of all rows' chunks."""
-    return shared("add_up", text)
+    return shared("add_up", text, SELDOM)
 
 
 ADD = f"""
