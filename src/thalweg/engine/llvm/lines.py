@@ -51,7 +51,7 @@ def walk_lines(program: Program, it: Loop) -> str:
     given += [f"ptr {name_of(name)}.partial" for name in across]
     given += ["ptr %slots", "ptr %sums", *(f"i64 %{word}" for word in SIZES)]
     return f"""
-define internal void @lines({", ".join(given)}) {ATTRIBUTES} {{
+define internal void @lines({", ".join(given)}) {ONCE} {{
 entry:
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, within))}
   %last = add i64 %first, %length
