@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from thalweg import AdaShift, engine
 from thalweg.engine.plans import watch
 from thalweg.hyper import Count, NonNegative
 from thalweg.optimizer import Optimizer
@@ -77,6 +78,23 @@ def test_a_phase_that_comes_again_has_its_plan(monkeypatch):
     optimizer.every = 2
     optimizer.step()
     assert len(planned) == 3
+
+
+def test_phases_that_go_round_follow_one_another_at_once(monkeypatch):
+    params = [torch.nn.Parameter(torch.ones(4)) for _ in range(2)]
+    optimizers = [
+        AdaShift([param], keep_num=3, engine=name) for param, name in zip(params, ("auto", "eager"), strict=True)
+    ]
+    looked_up, step = [], engine._step
+    monkeypatch.setattr(engine, "_step", lambda one: (looked_up.append((optimizers.index(one), index)), step(one)))
+    for index in range(12):
+        for param, optimizer in zip(params, optimizers, strict=True):
+            param.grad = torch.full((4,), 0.5 * (1 + index))
+            # An edited count is another phase than the one that is next in turn.
+            optimizer.state[param].get("step", torch.zeros(())).add_(index == 8)
+            optimizer.step()
+        torch.testing.assert_close(*params)
+    assert [index for place, index in looked_up if place == 0] == [0, 1, 2, 3, 8, 10]
 
 
 def test_all_states_are_there_from_the_first_phase_on():

@@ -3,7 +3,8 @@
 import torch
 
 import thalweg
-from thalweg.formula import orthogonalize, total_square
+from thalweg.formula import Rows, orthogonalize, row_total, total_square
+from thalweg.formula.facts import known
 from thalweg.formula.passes import passes, program_of
 from thalweg.formula.trace import formula_of
 from thalweg.optimizer import Optimizer
@@ -59,3 +60,27 @@ def test_a_sum_alone_writes_nothing_before_the_last_pass():
     first, last = cut(Normed)
     assert first == ({"grad"}, set(), {"sum.0.0"})
     assert last == ({"param", "grad", "mean"}, {"param", "mean"}, set())
+
+
+def test_states_of_rows_and_columns_are_written_by_the_last_pass_that_comes_over_them():
+    class Late(Optimizer):
+        """A rule whose last stage reads the old value of one state of rows, and of the other only its new one."""
+
+        lr: float = 0.1
+
+        def update(self, param, grad, early: Rows, late: Rows):
+            early, fresh = early + row_total(grad), late + row_total(grad)
+            size = total_square(grad / early)
+            return param - self.lr * size * grad / late, early, fresh
+
+    param = torch.zeros(4, 8)
+    group = Late([param]).param_groups[0]
+    program = program_of(formula_of(Late.rule, known(Late, param, group)))
+    written = [(item.domain, set(item.stores)) for item in passes(program)]
+    assert written == [
+        ("element", set()),
+        ("row", {"line.1.0", "early"}),
+        ("element", set()),
+        ("row", {"line.3.0", "late"}),
+        ("element", {"param"}),
+    ]

@@ -36,10 +36,19 @@ def step(optimizer: Any) -> None:
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     watch = own["_watch"]
-    if watch is None or not watch.runs_at_once or not watch.step_at_once(optimizer):
+    if watch is None or not (watch.step_at_once(optimizer) or _goes_round(optimizer, watch)):
         # Of two threads one waits: tables of addresses, and what they lead to, are those of one step at a time.
         with own["_lock"]:
             _step(optimizer)
+
+
+def _goes_round(optimizer: Any, watch: Watch) -> bool:
+    """Take the step by the plan that was next last time, as phases go round; False if it does not fit."""
+    following: Watch | None = optimizer._plans.get(watch.follower)
+    if following is None or not following.step_at_once(optimizer):
+        return False
+    optimizer._watch = following
+    return True
 
 
 @keeping_grad_mode
@@ -103,6 +112,8 @@ def _step_otherwise(optimizer: Any) -> Watch:
         watch.run(optimizer)
         _forget(optimizer)
     plans[key] = watch
+    if optimizer._watch is not None:
+        optimizer._watch.follower = key
     if len(plans) > MOST_PLANS:
         del plans[next(iter(plans))]
     return watch

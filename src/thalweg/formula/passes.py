@@ -5,9 +5,10 @@ It is cut at what needs all elements: sums, and functions of whole matrices. Bef
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from .domains import WAITING, domains
@@ -49,8 +50,9 @@ def program_of(formula: Formula, kept: Kept = (), has_seams: bool = False) -> Pr
         waits = coded(changed) if has_seams else set[str]()
         done = settled(changed, known, scalars | reports.keys() | {"param"} | waits) if matrices else {}
         stores = done | {name: node.operands[0] for name, node in matrices.items()}
-        stages.add(stores, sums, matrices=matrices)
-        changed = replaced({name: value for name, value in known.items() if name not in done}, stages.waiting)
+        later = {name: value for name, value in known.items() if name not in done}
+        ready = set[str]() if matrices or has_seams else {name for name in later if not cut(changed[name])}
+        changed = stages.add(stores, sums, later, ready, matrices=matrices)
     sums = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
     if has_seams and (seams := seams_of(changed)):
         stages.seams = tuple(seams)
@@ -71,8 +73,6 @@ class Stages:
         self.work: tuple[str, ...] = ()
         self.vectors: dict[str, Scope] = {}
         self.seams: tuple[str, ...] = ()
-        self.waiting: dict[Expr, Expr] = {}
-        """What was computed once a row or column, and the vector that it is in."""
 
     def note(self, cuts: Mapping[str, Expr]) -> None:
         """Note what will be there once the next passes are done."""
@@ -81,11 +81,28 @@ class Stages:
             name: scope_of(node) for name, node in cuts.items() if isinstance(node, Reduction) and node.side
         }
 
-    def add(self, stores: Mapping[str, Expr], sums: Mapping[str, Reduction], **more: Any) -> None:
-        """Add the passes of one stage; what goes over elements goes last, and more belongs to it."""
+    def add(
+        self,
+        stores: Mapping[str, Expr],
+        sums: Mapping[str, Reduction],
+        later: Mapping[str, Expr] = MappingProxyType({}),
+        ready: Container[str] = (),
+        **more: Any,
+    ) -> dict[str, Expr]:
+        """Add the passes of one stage; what goes over elements goes last, and more belongs to it.
+
+        Returns what is left for later ones, which find in vectors what was computed once a row or column. States of
+        rows and columns that are ready are written as soon as a pass over them comes, and no later one reads them.
+        """
         is_last = "updates" in more
-        scopes = {name: self.formula.rule.scope(name) for name in stores}
-        found, self.waiting = domains(stores, sums, scopes, self.vectors, len(self.before), is_last)
+        scopes = {name: self.formula.rule.scope(name) for name in (*stores, *later)}
+        found, waiting = domains(stores, sums, scopes, self.vectors, len(self.before), is_last)
+        left = replaced(later, waiting)
+        for domain in found:
+            over = [name for name in left if scopes[name] == domain.scope != "element" and name in ready]
+            for name in unread(over, left):
+                domain.stores[name] = later[name]
+                del left[name]
         for domain in found:
             numbers, kept, taken = hoist(domain.stores, domain.sums)
             self.vectors |= {name: domain.scope for name in kept if name.startswith(WAITING)}
@@ -106,6 +123,7 @@ class Stages:
                     **{"updates": {}, "is_last": False, **own},
                 )
             )
+        return left
 
 
 def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, dict[str, Symbol]]) -> dict[str, Expr]:
@@ -128,7 +146,7 @@ def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, di
 def next_cuts(outputs: Mapping[str, Expr], stage: int) -> dict[str, Expr]:
     """Find what needs all elements, and nothing else of that sort that is not there yet."""
     cuts = [node for node in walk(*outputs.values()) if is_cut(node)]
-    ready = [node for node in cuts if not any(map(is_cut, walk(*node.operands)))]
+    ready = [node for node in cuts if not any(map(cut, node.operands))]
     return {
         f"{'sum' if isinstance(node, Reduction) else 'matrix'}.{stage}.{index}": node
         for index, node in enumerate(ready)
@@ -146,6 +164,21 @@ def seams_of(outputs: Mapping[str, Expr]) -> dict[str, Expr]:
     return {f"seam.{index}": node for index, node in enumerate(peaks)}
 
 
+def unread(names: Sequence[str], outputs: Mapping[str, Expr]) -> list[str]:
+    """Find the states whose old values nothing reads but what changes them."""
+    return [name for name in names if all(name not in read(value) for other, value in outputs.items() if other != name)]
+
+
+def read(value: Expr) -> set[str]:
+    """Name what a value is computed from."""
+    return {symbol.name for symbol in symbols(value)}
+
+
+def cut(value: Expr) -> bool:
+    """Tell if a value is not known before something of all elements is."""
+    return any(map(is_cut, walk(value)))
+
+
 def is_cut(node: Expr) -> bool:
     """Tell if a node needs all elements of a parameter."""
     return isinstance(node, MatrixFunction) or (isinstance(node, Reduction) and node.how != "block_peak")
@@ -158,7 +191,7 @@ def symbol_of(name: str, node: Expr) -> Symbol:
 
 def settled(outputs: Mapping[str, Expr], later: Mapping[str, Expr], others: Container[str]) -> dict[str, Expr]:
     """Find the states that this pass knows, and whose old values no later one reads."""
-    done = {name: value for name, value in outputs.items() if name not in others and not any(map(is_cut, walk(value)))}
+    done = {name: value for name, value in outputs.items() if name not in others and not cut(value)}
     while True:
         read = {symbol.name for symbol in symbols(*(value for name, value in later.items() if name not in done))}
         if done.keys().isdisjoint(read):

@@ -15,7 +15,7 @@ from ..pieces.row_layout import RowLayout
 from .context import CONTEXT
 from .elements import Loop
 from .pairwise import BOTH, fold
-from .text import ATTRIBUTES, SMALL, block, literal, name_of, word
+from .text import ATTRIBUTES, ONCE, block, literal, name_of, word
 
 CLEAR = f"""
 define internal void @clear(ptr noalias %columns, double %value) alwaysinline {{
@@ -136,10 +136,10 @@ def finish_columns(program: Program, it: Loop, layout: RowLayout) -> str:
     """Write what is left of sums across lines when all pieces are done: piece after piece they are added up."""
     across = [name for name in it.sums if is_across(name, program)]
     if not across:
-        return f"define internal void @finish_columns(ptr %context) {SMALL} {{\n  ret void\n}}\n"
+        return f"define internal void @finish_columns(ptr %context) {ONCE} {{\n  ret void\n}}\n"
     closings = "\n".join(_close_columns(name, it) for name in across)
     return f"""{closings}
-define internal void @finish_columns(ptr %context) {ATTRIBUTES} {{
+define internal void @finish_columns(ptr %context) {ONCE} {{
 entry:
 {block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in ("rows", "chunks", "partials")))}
 {block(*(word(f"%{name}", "context", CONTEXT.index(name), "i64") for name in ("chunk_count", "partial_count")))}

@@ -2,8 +2,9 @@
 
 from ...formula.expr import BLOCK
 from .context import CHUNK, CONTEXT
+from .effort import SELDOM
 from .load import shared
-from .text import SMALL, block, word
+from .text import ONCE, SMALL, block, word
 
 
 def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
@@ -15,12 +16,12 @@ def finish(count: int, words: int = len(CHUNK), name: str = "finish") -> str:
         *word("%add_up", "context", CONTEXT.index("add_up")),
         f"call void %add_up(ptr %context, i64 {count}, i64 {words})",
     ]
-    return f"define dso_local void @{name}(ptr %context) {SMALL} {{\n{block(call if count else [])}\n  ret void\n}}\n"
+    return f"define dso_local void @{name}(ptr %context) {ONCE} {{\n{block(call if count else [])}\n  ret void\n}}\n"
 
 
 def address() -> int:
     """Where the function is that adds up the sums of all rows' chunks."""
-    return shared("add_up", text)
+    return shared("add_up", text, SELDOM)
 
 
 ADD = f"""

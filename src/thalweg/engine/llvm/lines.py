@@ -19,7 +19,7 @@ from .columns import base, clear, fill, is_across, kind_of, partial, piece_words
 from .context import CONTEXT
 from .dtypes import FORMATS
 from .elements import Loop
-from .text import ATTRIBUTES, block, name_of, word
+from .text import ATTRIBUTES, ONCE, block, name_of, word
 
 SIZES = ("first", "length", "width", "height")
 """What the walk is told of a piece."""
@@ -51,7 +51,7 @@ def walk_lines(program: Program, it: Loop) -> str:
     given += [f"ptr {name_of(name)}.partial" for name in across]
     given += ["ptr %slots", "ptr %sums", *(f"i64 %{word}" for word in SIZES)]
     return f"""
-define internal void @lines({", ".join(given)}) {ATTRIBUTES} {{
+define internal void @lines({", ".join(given)}) {ONCE} {{
 entry:
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, within))}
   %last = add i64 %first, %length
@@ -145,7 +145,7 @@ def work_on_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: R
     passed += [f"ptr {name_of(name)}.partial" for name in across]
     passed += ["ptr %slots", "ptr %chunk.sums", *(f"i64 %piece.{word}" for word in SIZES)]
     return f"""
-define dso_local void @work(ptr %context) {ATTRIBUTES} {{
+define dso_local void @work(ptr %context) {ONCE} {{
 entry:
 {block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in tables))}
 {block(word("%chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}

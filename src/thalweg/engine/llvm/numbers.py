@@ -8,7 +8,7 @@ from ...formula.program import Program
 from ..pieces.row_layout import RowLayout
 from .context import CONTEXT
 from .dtypes import COMPUTE, FORMATS
-from .text import SMALL, Values, block, is_condition, name_of, word
+from .text import ONCE, Values, block, is_condition, name_of, word
 
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
@@ -20,7 +20,7 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     compute = COMPUTE[dtypes["compute"]]
     names = layout.scalars
     return f"""
-define dso_local void @prepare(ptr %context) {SMALL} {{
+define dso_local void @prepare(ptr %context) {ONCE} {{
 entry:
 {block(word("%raise", "context", CONTEXT.index("power")))}
 {block(word("%rows.all", "context", CONTEXT.index("rows")), word("%slots", "context", CONTEXT.index("slots")))}

@@ -17,10 +17,10 @@ from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
 from .stages import Stages, stages
-from .text import DEFINITIONS, NARROW, SMALL, SUFFIX, block, name_of, word
+from .text import DEFINITIONS, NARROW, ONCE, SUFFIX, block, name_of, word
 
 STEP = f"""
-define dso_local void @step(ptr %context, i32 %threads) {SMALL} {{
+define dso_local void @step(ptr %context, i32 %threads) {ONCE} {{
 entry:
   call void @prepare(ptr %context)
   %alone = icmp sle i32 %threads, 1
@@ -45,7 +45,7 @@ shared:
 WIDE = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}'
 
 FINISH = f"""
-define dso_local void @finish(ptr %context) {SMALL} {{
+define dso_local void @finish(ptr %context) {ONCE} {{
   call void @finish_totals(ptr %context)
   call void @finish_columns(ptr %context)
   ret void
@@ -104,7 +104,7 @@ def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout,
         f"@elements({passed}{places}, ptr %slots" if it.is_whole else f"@blocks({passed}, ptr %slots, ptr %chunk.sums"
     )
     return f"""
-define dso_local void @work(ptr %context) {it.first.attributes} {{
+define dso_local void @work(ptr %context) {ONCE} {{
 entry:
 {block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in tables))}
 {block(word("%chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}

@@ -19,6 +19,9 @@ Loops within loops are compiled one by one: as one large function they take half
 SMALL = f"optsize {ATTRIBUTES}"
 """Of functions that run once a step: what they compute is little, and compiling them shall be."""
 
+ONCE = 'noinline optnone "no-builtins"'
+"""Of functions that run once a step, row, chunk or line, and call what computes: they compile in half the time."""
+
 STREAMING = 'noinline "prefer-vector-width"="256" "no-builtins"'
 """Of loops that wait for memory: on narrow numbers, half as wide vectors fetch it up to 1.4 times faster."""
 

@@ -15,12 +15,13 @@ from torch.autograd.graph import increment_version
 from ...distributed.local_parameter import bearer
 from ...state.entries import States
 from ...state.layout import extent, spans
-from ..decisions.gradients import Ready, phases
+from ..decisions.gradients import Ready
 from ..decisions.residues import drop, note, residues
 from ..decisions.rules import SCALE, phase
 from ..known_objects import KnownObjects
 from ..launches.launch import Launch
 from ..operands import facts
+from .phases_held import phases_of
 from .plan import plan
 
 GRAD = attrgetter("grad")
@@ -36,7 +37,9 @@ class Watch:
             optimizer.state = States(optimizer.state)
         self.plan = plan(optimizer, items)
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
-        self.phase, self.phases = phase(optimizer), phases(optimizer)
+        self.phase, self.phases = phase(optimizer), phases_of(optimizer, items, self.plan.launches)
+        self.follower: Any = None
+        """Under what key the plan is that was next the last time that this one did not fit."""
         self.groups = list(optimizer.param_groups)
         self.known_params = KnownObjects(_params(self.groups))
         self.params = self.known_params.known
@@ -105,7 +108,8 @@ class Watch:
 
     def step_at_once(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits, and one call does it all; False if not, and nothing has changed."""
-        if self.residues or (self.reports and optimizer._metrics.source is not self.plan.mark):
+        is_reported = not self.reports or optimizer._metrics.source is self.plan.mark
+        if not self.runs_at_once or self.residues or not is_reported:
             return False
         return self._fits(optimizer) and self.look(0) != 0
 
@@ -142,7 +146,7 @@ class Watch:
             or not _same(groups, self.groups)
             or not self.known_params.are(_params(groups))
             or (self.has_phases and phase(optimizer) != self.phase)
-            or (self.phases and phases(optimizer) != self.phases)
+            or (self.phases is not None and not self.phases.hold(optimizer))
             or (self.is_for_one_thread and torch.get_num_threads() != 1)
         ):
             return False
