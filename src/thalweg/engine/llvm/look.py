@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...distributed.local_parameter import bearer
 from ...state.layout import spans
-from .effort import SELDOM
+from .effort import AS_WRITTEN
 from .inside_tensors import OBJECT as BEFORE
 from .inside_tensors import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
 from .load import load
@@ -155,5 +155,5 @@ def _function() -> tuple[Any, Any]:
     """Compile the look; what is returned second keeps the code alive."""
     start = shape_start() or 0
     text = TEXT.replace(START, str(start)).replace(OBJECT, str(start + BEFORE))
-    library = load(text, ["look"], SELDOM)
+    library = load(text, ["look"], AS_WRITTEN)
     return Function(library["look"]), library
