@@ -113,38 +113,42 @@ class LineSearch:
         Where the projection would not go down, the line ends at the first limit: Morales & Nocedal 2011, "Remark on
         algorithm 778: L-BFGS-B", https://doi.org/10.1145/2049662.2049669.
         """
-        direction = self._on_face(box, here, partial(objective.hessian_times, here))
-        if direction is None:
+        direction, first = self._on_face(box, here, partial(objective.hessian_times, here))
+        if not first > 0:
             return None, 0.0, 0.0
         scale: Tensor | float = 1.0 if self.scale is None else self.scale
+        ahead = direction * scale
         # A little longer, so that rounding leaves no number just short of the limit it goes to.
         longer = 1 + 4 * torch.finfo(here.x.dtype).eps
-        move = (box.project(here.x + direction * scale) - here.x) * longer
+        # As long as the direction: Polak and Ribière's formula would take a shorter one for a smaller gradient.
+        move = (box.project(here.x + first * ahead) - here.x) * (longer / first)
         slope = product(here.gradient, move / scale)
         if not slope < 0:
-            move = direction * scale * (min(1.0, box.room(here.x, direction * scale)) * longer)
+            move = ahead * (min(1.0, box.room(here.x, first * ahead)) * longer)
             slope = product(here.gradient, move / scale)
         if not slope < 0:
             return None, 0.0, 0.0
-        return Along(objective, here, move / scale, move, slope, box), 1.0, max(1.0, longer * box.room(here.x, move))
+        longest = max(first, longer * box.room(here.x, move))
+        return Along(objective, here, move / scale, move, slope, box), first, longest
 
-    def _on_face(self, box: Box, here: Point, hessian: Operator) -> Tensor | None:
-        """Return the step tried first, on the face of the numbers that neither the gradient nor it drives outward.
+    def _on_face(self, box: Box, here: Point, hessian: Operator) -> tuple[Tensor, float]:
+        """Return the direction on the face of the numbers that neither the gradient nor it drives outward.
 
-        A number that lies on its limit and would be driven out of the box joins those that are stopped: Bertsekas
-        1982, "Projected Newton methods for optimization problems with simple constraints".
+        With it comes the step length to try first, zero where nothing goes down. A number that lies on its limit and
+        would be driven out of the box joins those that are stopped: Bertsekas 1982, "Projected Newton methods for
+        optimization problems with simple constraints".
         """
         free = box.free(here.x, here.gradient)
         for _ in range(FACES):
             inner, direction = self.restricted(here, free, hessian)
             direction, slope = self._descending(inner, direction)
             if not -math.inf < slope < 0:
-                return None
+                return direction, 0.0
             outward = box.outward(here.x, direction) & free.bool()
             if self.direction.fresh or not bool(outward.any()):
                 break
             free = free * ~outward
-        return direction * (self.lr * self.restricted.first_trial(inner, slope))
+        return direction, self.lr * self.restricted.first_trial(inner, slope)
 
     def _accept(self, along: Along, trial: Trial) -> Point:
         there = along.point(trial)
