@@ -245,3 +245,36 @@ def test_a_minimum_of_small_residuals_is_no_failure(noise, start):
         jacobian = torch.autograd.functional.jacobian(residuals, fit.x)
         left = torch.linalg.lstsq(jacobian, residuals(fit.x)[:, None]).solution
         assert float(left.abs().max()) < 1e-8
+
+
+UNITS = [(1e-20, 1, 1), (1, 1e-20, 1e20), (1e-40, 1e10, 1e40)]
+
+
+@pytest.mark.parametrize("bounds", [None, (0, [2.2, 9.0, 1.0])])
+@pytest.mark.parametrize("units", UNITS)
+def test_units_of_the_parameters_do_not_matter(units, bounds):
+    """Columns that lie 20 orders apart were taken for columns of zeros, and the run failed at its start."""
+    unit, start = torch.tensor(units, dtype=torch.float64), torch.tensor(START, dtype=torch.float64)
+    walls = bounds and (0, torch.tensor(bounds[1]).double() * unit)
+    found = least_squares(lambda p: decay(p / unit), start * unit, bounds=walls)
+    theirs = scipys(decay, START, bounds=bounds or (-math.inf, math.inf), x_scale="jac")
+    assert found.success
+    assert_close(found.x / unit, torch.tensor(theirs.x), rtol=1e-6, atol=1e-6)
+
+
+def test_the_same_steps_at_units_that_are_far_apart():
+    """Powers of two round nothing, so the decisions are the same."""
+    counts = set()
+    for exponent in (40, 80, 160):
+        unit = torch.tensor([2.0**exponent, 1.0, 2.0**-exponent], dtype=torch.float64)
+        found = least_squares(lambda p, unit=unit: 2.0**exponent * decay(p / unit), torch.tensor(START) * unit)
+        counts.add((found.nfev, *(found.x / unit).tolist()))
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize("unit", [2.0**-100, 2.0**100])
+def test_a_column_of_zeros_has_the_unit_of_the_others(unit):
+    """At a height of zero the rate changes nothing; measured in ones, it could not move after that."""
+    fits = [least_squares(lambda p, u=u: u * decay(p), [0.0, 1.0, 0.1], x_scale="jac") for u in (1.0, unit)]
+    assert fits[0].success
+    assert torch.equal(fits[0].x, fits[1].x)
