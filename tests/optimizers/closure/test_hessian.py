@@ -65,7 +65,9 @@ def test_the_inverse_hessian(options):
     found = minimize(valley, START, hess_inv=True, **options)
     expected = torch.tensor([[0.5, 1.0], [1.0, 2.005]], dtype=torch.float64)
     assert_close(found.hess_inv, expected, rtol=1e-4, atol=1e-4)
-    assert minimize(valley, START).hess_inv is None
+    later = minimize(valley, START, "newton-cg", **options)
+    assert_close(later["hess_inv"], expected, rtol=1e-4, atol=1e-4)
+    assert_close(later.hess, torch.tensor([[802.0, -400.0], [-400.0, 200.0]]).double(), rtol=1e-5, atol=1e-3)
 
 
 def test_a_maximum_bends_down():

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..batches.members import refuse, stacked
 from ..function.given_numbers import described, numbers_of
 from ..function.residual_function import joined
-from ..scipy_names.outcome import Outcome
+from ..scipy_names.outcome import FitOutcome
 from ..scipy_names.scipy_fits import sides_of
 from ..scipy_names.scipy_words import function_given
 from .first_guess import Model, guessed
@@ -128,7 +128,7 @@ def fit_batch(
             f"curve_fit(batched=True) needs p0 of shape (n,) or with a row for each of the {len(y)} data sets, but got "
             f"{tuple(guess.shape)}"
         )
-    fit: Outcome = least_squares(
+    fit: FitOutcome = least_squares(
         lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
         guess.expand(len(y), -1),
         args=data.rows,

@@ -14,7 +14,7 @@ from ..batches.members import check_options, refuse
 from ..function.robust import Rho
 from ..methods import LevenbergMarquardt
 from ..options import check_counts
-from ..scipy_names.outcome import Outcome, outcome_of
+from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
 from ..scipy_names.scipy_words import function_given
 from .fit import Fit
@@ -42,7 +42,7 @@ def least_squares(
     differentiable: bool = False,
     batched: bool = False,
     **options: Any,
-) -> Outcome:
+) -> FitOutcome:
     """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `fun` is half that sum.
 
     `residuals(x, *args, **kwargs)` takes what `x0` is, as for `minimize`, and returns a real tensor of any shape, or a
@@ -85,17 +85,18 @@ def least_squares(
         return fit_rows(residuals, x0, args, settings | asked | options)
     fit = Fit(Unknowns(x0), residuals, args, loss, f_scale, slopes)
     if not fit.unknowns.size:
-        return fit.unknowns.nothing_to_move(fit.cost_at)
+        return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))
     settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
     optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
-    optimizer.descend(fit.residuals, fit.unknowns.told(callback))
-    outcome = outcome_of(optimizer, fit.unknowns.answer())
-    if covariance:
-        outcome = replace(outcome, covariance=fit.covariance(absolute_sigma))
-    return replace(outcome, x=fit.differentiable_answer(optimizer)) if differentiable else outcome
+    optimizer.descend(fit.residuals, fit.unknowns.told(callback, fit.intermediate))
+    outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
+    if differentiable:
+        outcome = replace(outcome, x=fit.differentiable_answer(optimizer))
+    now = list(outcome.later) if fit.unknowns.is_module else ["covariance"] * covariance
+    return outcome.computed(*now)
 
 
-def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Outcome:
+def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> FitOutcome:
     """Solve for every row of x0; raises ValueError or TypeError for options that rows have no use for."""
     check_options("least_squares", options, OF_A_BATCH)
     check_counts("least_squares", options, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -15,8 +16,10 @@ from ..batches.members import check_options, refuse, starts_of, walls_of
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
 from ..options import check_choice, check_counts
-from ..scipy_names.outcome import Outcome, outcome_of
+from ..run.result import Result
+from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
 from ..scipy_names.scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
+from .implicit import DENSE
 from .problem import Problem, with_arguments
 from .unknowns import Unknowns
 
@@ -96,7 +99,7 @@ def minimize(
         return minimize_rows(fun, x0, method, bounds, **settings)
     problem = Problem(Unknowns(x0), fun, **given)
     if not problem.unknowns.size:
-        return problem.unknowns.nothing_to_move(fun)
+        return nothing_moved(problem.unknowns.answer(), problem.value())
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
     optimizer = optimizer_of(problem, method, limits, settings)
@@ -124,15 +127,24 @@ def with_derivatives(
     outcome: Outcome, problem: Problem, optimizer: ClosureOptimizer, hess_inv: bool, differentiable: bool
 ) -> Outcome:
     """Return the outcome with the derivatives at the answer, or of the answer, that were asked for."""
-    if hess_inv:
-        outcome = replace(outcome, hess_inv=problem.inverse_hessian(optimizer))
-    return replace(outcome, x=problem.differentiable_answer(optimizer)) if differentiable else outcome
+    inverse = partial(problem.inverse_hessian, optimizer)
+    later: dict[str, Callable[[], Tensor]] = {"hess": problem.hessian, "hess_inv": inverse}
+    can_wait = problem.unknowns.size <= DENSE and not problem.unknowns.is_module
+    outcome = replace(outcome, later=later if can_wait or hess_inv else {})
+    if differentiable:
+        outcome = replace(outcome, x=problem.differentiable_answer(optimizer))
+    return outcome.computed("hess_inv") if hess_inv else outcome
 
 
 def descended(problem: Problem, optimizer: ClosureOptimizer, callback: Callable[[Any], object] | None) -> Outcome:
     """Run an optimizer to its end."""
     closure = problem.closure(with_graph=optimizer.second_order and not problem.has_hessian)
-    optimizer.descend(closure, problem.unknowns.told(callback, -1.0 if optimizer.maximize else 1.0))
+    sign = -1.0 if optimizer.maximize else 1.0
+
+    def intermediate(x: Any, result: Result) -> Intermediate:
+        return Intermediate(x, sign * result.value, result.iterations, result.evaluations)
+
+    optimizer.descend(closure, problem.unknowns.told(callback, intermediate))
     return outcome_of(optimizer, problem.unknowns.answer())
 
 

@@ -40,11 +40,24 @@ class Problem:
             return ClosureWithHessian(closure, by_matrix(self._hessian, self.unknowns.size))
         return closure if self.hessp is None else ClosureWithHessian(closure, by_products(self._product))
 
+    @torch.no_grad()
+    def value(self) -> float:
+        """Return the loss where the unknowns are now."""
+        return float(self.fun(self.unknowns.answer()))
+
+    def hessian(self) -> Tensor:
+        """Return the Hessian at the answer; differences of gradients move the unknowns for a while."""
+        vector = Vector(self.unknowns.leaves)
+        answer = vector.read()
+        try:
+            return hessian_at(vector, self.closure(with_graph=True))
+        finally:
+            vector.write(answer)
+
     def inverse_hessian(self, optimizer: ClosureOptimizer) -> Tensor:
         """Return the inverse of the Hessian at the answer."""
         sign = -1.0 if optimizer.maximize else 1.0
-        hessian = hessian_at(Vector(self.unknowns.leaves), self.closure(with_graph=True))
-        return inverse_hessian(sign * hessian, optimizer.free)
+        return inverse_hessian(sign * self.hessian(), optimizer.free)
 
     def differentiable_answer(self, optimizer: ClosureOptimizer) -> Any:
         """Return the answer as a function of whatever the loss depends on."""

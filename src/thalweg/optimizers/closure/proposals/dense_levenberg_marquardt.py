@@ -40,7 +40,7 @@ class Promise(NamedTuple):
 class DenseLevenbergMarquardt:
     """Moré's trust region; `scaled` measures each number by the largest norm that its column of J has had.
 
-    Unscaled it takes fewer evaluations, so numbers are measured in ones unless their columns are too far apart for that.
+    Unscaled it takes fewer evaluations: numbers are measured in ones unless their columns are too far apart for that.
 
     Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory", algorithm 7.1. A trial also tells how
     the residuals bend along it: the next step of that direction is bent alike, and where the model and the loss part,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..function.given_numbers import described
-from .fields import Intermediate
+from .fields import Fields
 
 METHODS = {
     "l-bfgs-b": "lbfgs",
@@ -106,8 +106,8 @@ def refuse_constraints(constraints: Any) -> None:
         )
 
 
-def callback_read(callback: Callable[..., object]) -> Callable[[Any, float], object]:
-    """Return the user's callback as a function of x and the loss that returns True to stop.
+def callback_read(callback: Callable[..., object]) -> Callable[[Any, Fields], object]:
+    """Return the user's callback as a function of x and a result that returns True to stop.
 
     It stops by returning True or raising StopIteration; one whose only parameter is `intermediate_result` gets a
     result, as in SciPy, one that needs two the vector and a result, any other the vector. Raises TypeError for what
@@ -117,11 +117,11 @@ def callback_read(callback: Callable[..., object]) -> Callable[[Any, float], obj
         raise TypeError(f"callback must be a function of x, but got {described(callback)}")
     needed = needed_by(callback)
 
-    def told(x: Any, value: float) -> object:
+    def told(x: Any, found: Fields) -> object:
         try:
             if needed == ["intermediate_result"]:
-                return callback(intermediate_result=Intermediate(x, value))
-            return callback(x, Intermediate(x, value)) if len(needed) == 2 else callback(x)
+                return callback(intermediate_result=found)
+            return callback(x, found) if len(needed) == 2 else callback(x)
         except StopIteration:
             return True
 
