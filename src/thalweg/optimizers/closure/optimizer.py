@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from ...engine.closures import check_closure
 from ...hyper import NonNegative
 from ...optimizer import Optimizer
 from ...state import checkpoint
@@ -264,6 +265,7 @@ def plain_step(optimizer: ClosureOptimizer, closure: Closure | None = None) -> T
             f"{type(optimizer).__name__}.step needs a closure, since it evaluates the loss several times: pass a "
             "function that zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
         )
+    check_closure(type(optimizer).__name__, closure)
     return optimizer.descend(closure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ...described import described
 from ...hyper import is_among
 
 LEAST = {"max_iter": 1, "max_eval": 1, "history_size": 0, "dense_size": 0}
@@ -21,6 +22,12 @@ def check_counts(owner: str, options: Mapping[str, Any], where: str) -> None:
             raise TypeError(f"{owner} needs {name} to be a whole number{where}, but got {value!r}")
         if value < least:
             raise ValueError(f"{owner} needs {name} to be at least {least}{where}, but got {value}")
+
+
+def check_function(owner: str, name: str, given: Any) -> None:
+    """Raise TypeError for what is to be a function and cannot be called."""
+    if not callable(given):
+        raise TypeError(f"{owner} needs {name} to be a function, but got {described(given)}")
 
 
 def check_choice(owner: str, name: str, value: Any, known: Collection[Any], where: str) -> None:

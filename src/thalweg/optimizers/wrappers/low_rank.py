@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...described import described
+from ...engine.closures import check_closure
 from ...formula.spectra import failures
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters
@@ -126,6 +127,7 @@ class LowRank(torch.optim.Optimizer):
         """
         loss = None
         if closure is not None:
+            check_closure(type(self).__name__, closure)
             with torch.enable_grad():
                 loss = closure()
         self._let_go()

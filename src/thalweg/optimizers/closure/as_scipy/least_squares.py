@@ -13,7 +13,7 @@ from ..batches.least_squares_rows import least_squares_batch
 from ..batches.members import check_options, refuse
 from ..function.robust import Rho
 from ..methods import LevenbergMarquardt
-from ..options import check_counts
+from ..options import check_counts, check_function
 from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
 from ..scipy_names.scipy_words import function_given
@@ -26,9 +26,10 @@ OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_
 def least_squares(
     residuals: Callable[..., Tensor],
     x0: Any,
-    *,
     jac: Callable[..., Any] | str | None = None,
     bounds: Any = None,
+    method: str | None = None,
+    *,
     loss: str | Rho = "linear",
     f_scale: float = 1.0,
     x_scale: Any = None,
@@ -74,7 +75,8 @@ def least_squares(
 
     Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
     """
-    options = fit_options("least_squares", options, batched)
+    check_function("least_squares", "residuals", residuals)
+    options = fit_options("least_squares", {"method": method, **options}, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
     settings: dict[str, Any] = {"max_iter": max_iter, "loss": loss, "f_scale": f_scale}

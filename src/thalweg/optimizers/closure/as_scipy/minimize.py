@@ -15,7 +15,7 @@ from ..batches.lbfgs import minimize_batch_lbfgs
 from ..batches.members import check_options, refuse, starts_of, walls_of
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
-from ..options import check_choice, check_counts
+from ..options import check_choice, check_counts, check_function
 from ..run.result import Result
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
 from ..scipy_names.scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
@@ -88,6 +88,7 @@ def minimize(
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
     """
+    check_function("minimize", "fun", fun)
     method = known_method(method, multiplies=hess is not None or hessp is not None)
     refuse_constraints(constraints)
     read = options_read(tol, options, named, METHODS[method].options)
