@@ -120,6 +120,10 @@ REFUSED = {
         lambda: least_squares(lambda p: p, START, jac=lambda p: aslinearoperator(np.eye(3))),
         "jac must be dense, but got MatrixLinearOperator: pass its matrix",
     ),
+    "a method without gradients": (lambda: minimize(rosen, START, "Powell"), "no method without gradients, such as"),
+    "arguments of a model": (lambda: curve_fit(decay, T, Y, args=(1,)), "curve_fit has no args, since f is called"),
+    "complex sizes": (lambda: least_squares(lambda p: p, START, x_scale=1 + 2j), "x_scale of parameter 0 to be above"),
+    "no evaluations": (lambda: least_squares(lambda p: p, START, max_nfev=0), "max_eval to be at least 1, but got 0"),
     "a number for a loss": (lambda: minimize(3, START), "minimize needs fun to be a function, but got int 3"),
     "a number for residuals": (lambda: least_squares(3, START), "residuals to be a function, but got int 3"),
     "a number for a model": (lambda: curve_fit(3, T, Y), "curve_fit needs f to be a function, but got int 3"),
@@ -144,6 +148,13 @@ def test_what_is_refused_is_named(kind):
     with pytest.raises((TypeError, ValueError, RuntimeError), match=words) as told:
         call()
     assert "\n" not in str(told.value)
+
+
+def test_numpys_numbers_are_numbers():
+    options = {"maxiter": np.int64(100), "maxfun": 1e3, "gtol": np.array(1e-6)}
+    assert minimize(rosen, START, tol=np.float64(1e-8), options=options).success
+    fit = least_squares(lambda p: p - 3, START, loss="huber", f_scale=np.array(0.5), max_nfev=1e3, ftol=np.array(1e-8))
+    assert fit.success
 
 
 def test_options_that_are_none_are_left_out():

@@ -67,6 +67,7 @@ def curve_fit(
     finite, or shapes that do not fit.
     """
     check_function("curve_fit", "f", f)
+    refuse_arguments(options)
     check_policy(nan_policy, batched)
     y = real("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
     x = predictors(xdata)
@@ -180,6 +181,16 @@ class DataSets:
             )
         missed: Tensor = values - rows[0]
         return missed if self.sigma is None else missed / (rows[-1] if self.own_sigma else self.sigma)
+
+
+def refuse_arguments(options: dict[str, Any]) -> None:
+    """Raise TypeError for arguments that the model is to be given besides its parameters, as SciPy does."""
+    for name in ("args", "kwargs"):
+        if name in options:
+            raise TypeError(
+                f"curve_fit has no {name}, since f is called with xdata and the parameters alone: pass "
+                "lambda x, *p: f(x, *p, ...) for f"
+            )
 
 
 def deviations_of(sigma: Any, y: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ..methods import LevenbergMarquardt
 from ..options import check_counts, check_function
 from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
-from ..scipy_names.scipy_words import function_given
+from ..scipy_names.scipy_words import function_given, plain
 from .fit import Fit
 from .unknowns import Unknowns
 
@@ -79,6 +79,7 @@ def least_squares(
     options = fit_options("least_squares", {"method": method, **options}, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
+    f_scale = plain(f_scale)
     settings: dict[str, Any] = {"max_iter": max_iter, "loss": loss, "f_scale": f_scale}
     if batched:
         unused = {"callback": callback, "max_eval": max_eval, "differentiable": differentiable or None}

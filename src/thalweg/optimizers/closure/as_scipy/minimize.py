@@ -18,7 +18,14 @@ from ..optimizer import ClosureOptimizer
 from ..options import check_choice, check_counts, check_function
 from ..run.result import Result
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
-from ..scipy_names.scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
+from ..scipy_names.scipy_words import (
+    WITHOUT_GRADIENTS,
+    bounds_read,
+    function_given,
+    method_named,
+    options_read,
+    refuse_constraints,
+)
 from .implicit import DENSE
 from .problem import Problem, with_arguments
 from .unknowns import Unknowns
@@ -113,6 +120,11 @@ def known_method(method: Any, multiplies: bool = False) -> str:
     if isinstance(method, tuple):
         raise TypeError("minimize takes SciPy's args by name: minimize(fun, x0, args=...)")
     name = method_named(method, multiplies)
+    if name in WITHOUT_GRADIENTS:
+        raise ValueError(
+            f"minimize has no method without gradients, such as {method!r}: leave method out, since autograd computes "
+            "them, or keep to SciPy's for a loss that has none"
+        )
     check_choice("minimize", "method", name, METHODS, "")
     return str(name)
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,6 +46,9 @@ OPTIONS = {
 """SciPy's options, and ours for them; None where nothing here answers to one. An option that is None is left out."""
 
 
+WITHOUT_GRADIENTS = ("nelder-mead", "powell", "cobyla", "cobyqa")
+"""SciPy's methods that see the loss alone."""
+
 DIFFERENCES = ("2-point", "3-point", "cs")
 """SciPy's words for derivatives by differences, in whose place autograd differentiates."""
 
@@ -65,16 +69,23 @@ def options_read(
     `tol` stands for both tolerances, and `known` are the options that the method has. Raises TypeError for one option
     given twice.
     """
-    read: dict[str, Any] = {} if tol is None else {"tolerance_grad": tol, "tolerance_change": tol}
+    read: dict[str, Any] = {} if tol is None else dict.fromkeys(("tolerance_grad", "tolerance_change"), plain(tol))
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
         if name is not None and not (value is None and word in OPTIONS):
-            read[name if name in known else word] = value
+            read[name if name in known else word] = plain(value)
     for name, value in named.items():
         if name in read and tol is None:
             raise TypeError(f"minimize got {name} twice, by name and in options: leave one out")
         read[name] = value
     return read
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers, and arrays of a single one, as Python's; whole floats such as 1e3 count as well."""
+    if isinstance(value, np.generic | np.ndarray) and value.size == 1:
+        value = value.item()
+    return int(value) if isinstance(value, float) and value >= 1 and value.is_integer() else value
 
 
 def function_given(owner: str, name: str, given: Any) -> Any:
