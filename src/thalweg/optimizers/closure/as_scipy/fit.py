@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..scipy_names.fields import Later
 from ..scipy_names.outcome import FitIntermediate
 from .covariance import fit_covariance
 from .given_jacobian import with_jacobian
+from .implicit import warn_of_failure
 from .outside_torch import has_left_torch, no_gradient
 from .problem import with_arguments
 from .unknowns import Unknowns
@@ -79,7 +81,9 @@ class Fit:
         return fit_covariance(jacobian, 2 * value, absolute_sigma).to(self.unknowns.leaves[0].real.dtype)
 
     def _linearized(self) -> tuple[Tensor, Tensor]:
-        function = ResidualFunction("least_squares", Vector(self.unknowns.leaves), self.residuals, self.robust)
+        there = copy(self)
+        there.unknowns = self.unknowns.copied()
+        function = ResidualFunction("least_squares", Vector(there.unknowns.leaves), there.residuals, self.robust)
         value, _ = function(function.vector.read())
         jacobian = function.raw_jacobian()
         if self.robust is not None:
@@ -99,4 +103,5 @@ class Fit:
 
     def differentiable_answer(self, optimizer: ClosureOptimizer) -> Any:
         """Return the answer as a function of whatever the residuals depend on."""
+        warn_of_failure(optimizer.result.success, optimizer.result.message)
         return self.unknowns.differentiable(lambda: self.cost_at(self.unknowns.structure), optimizer.free)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -132,6 +133,8 @@ def known_method(method: Any, multiplies: bool = False) -> str:
 def derivatives_given(args: Any, hess: Any, hessp: Any, jac: Any) -> dict[str, Any]:
     """Return the derivatives as functions of x alone, None for those that are left to autograd; `jac` may be True."""
     read = {name: function_given("minimize", name, each) for name, each in (("hess", hess), ("hessp", hessp))}
+    if read["hess"] is not None:
+        read["hessp"] = None  # SciPy ignores products where there is a Hessian.
     read["jac"] = jac if isinstance(jac, bool) else function_given("minimize", "jac", jac)
     return {name: with_arguments(each, args) for name, each in read.items()}
 
@@ -171,12 +174,13 @@ def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[s
 
 
 def check_hessian(method: str, problem: Problem, used: bool) -> None:
-    """Raise ValueError for a Hessian given twice, or to a method that has no use for it."""
-    if problem.hess is not None and problem.hessp is not None:
-        raise ValueError("minimize got both hess and hessp: leave one out")
+    """Warn of a Hessian given to a method that has no use for it, as SciPy does."""
     if problem.has_hessian and not used:
-        raise ValueError(
-            f"minimize(method={method!r}) never multiplies by the Hessian: take 'newton-cg' or 'trust-region'"
+        warnings.warn(
+            f"minimize(method={method!r}) never multiplies by the Hessian, which hess_inv alone will use: take "
+            "'newton-cg' or 'trust-region'",
+            RuntimeWarning,
+            3,
         )
 
 

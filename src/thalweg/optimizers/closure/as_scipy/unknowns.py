@@ -52,6 +52,10 @@ class Unknowns:
         """Return a copy of the structure without gradients; a module itself."""
         return self.filled([leaf.detach().clone() for leaf in self.leaves])
 
+    def copied(self) -> Unknowns:
+        """Return unknowns of the same numbers, which may be moved; a module's are its own."""
+        return self if self.is_module else Unknowns(self.answer())
+
     def filled(self, values: list[Tensor]) -> Any:
         """Return the structure with other tensors in place of its leaves; a module itself."""
         if isinstance(self.structure, torch.nn.Module):
