@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from .engine.closures import check_closure
 from .hyper import AnyNumber
-from .optimizer import Closure, Optimizer
+from .optimizer import Closure, Optimizer, check_closure
 
 
 class WithLoss(Optimizer):

@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from itertools import chain
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor
 
-from ...engine.closures import check_closure
 from ...hyper import NonNegative
-from ...optimizer import Optimizer
+from ...optimizer import Optimizer, check_closure
 from ...state import checkpoint
 from ...state.interrupts import keeping_grad_mode
 from .function.bounds import Box, box_of
@@ -213,8 +212,7 @@ class ClosureOptimizer(Optimizer):
         return sum(param.numel() for param in params if param.requires_grad)
 
     def _first(self) -> Tensor:
-        first: Tensor = next(chain.from_iterable(group["params"] for group in self.param_groups))
-        return first
+        return cast(Tensor, next(chain.from_iterable(group["params"] for group in self.param_groups)))
 
     def _run(self) -> Descent:
         """Return the run: the one at work, else a new one that goes on from what was loaded."""

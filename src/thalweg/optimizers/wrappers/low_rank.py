@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ...described import described
-from ...engine.closures import check_closure
 from ...formula.spectra import failures
 from ...hyper import Option, declared
-from ...optimizer import Optimizer, Parameters
+from ...optimizer import Optimizer, Parameters, check_closure
 from ...state.interrupts import InterruptsWaiting
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW

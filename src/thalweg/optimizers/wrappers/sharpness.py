@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...engine.closures import check_closure
 from ...hyper import Range, checked_number
+from ...optimizer import check_closure
 from ...state.averaged import put_back, put_in, taken
 from ..closure import ClosureOptimizer
 from .hooked import Hooked
