@@ -15,6 +15,7 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hoo
 from . import engine
 from .arguments import defaults_of
 from .definition import check_steps, define
+from .engine.closures import check_closure as check_closure
 from .engine.decisions.reasons import checked_engine
 from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, NonNegative, OneOf, Positive, Seed, declared

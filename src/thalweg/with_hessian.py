@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from . import engine
+from .engine.closures import check_closure
 from .optimizer import Closure, Optimizer
 from .state.interrupts import keeping_grad_mode
 from .state.names import name_in
@@ -101,6 +102,7 @@ class WithHessian(Optimizer):
 
     def _seen_after(self, closure: Closure) -> Closure:
         """Let a closure be followed by the look for estimates, which it may have passed to `update_hessian` itself."""
+        check_closure(type(self).__name__, closure)
 
         def followed() -> Any:
             loss = closure()

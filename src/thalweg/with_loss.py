@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from .hyper import AnyNumber
-from .optimizer import Closure, Optimizer
+from .optimizer import Closure, Optimizer, check_closure
 
 
 class WithLoss(Optimizer):
@@ -43,6 +43,7 @@ class WithLoss(Optimizer):
 
     def _told_by(self, closure: Closure) -> Callable[[], Any]:
         """Let a closure say its loss; one that returns none is refused by the step."""
+        check_closure(type(self).__name__, closure)
 
         def told() -> Any:
             loss = closure()

@@ -5,13 +5,24 @@ from typing import Any
 
 import torch
 
+from ..described import described
 from ..state.interrupts import keeping_grad_mode
+
+
+def check_closure(owner: str, closure: Any) -> None:
+    """Raise TypeError for a closure that is no function."""
+    if not callable(closure):
+        raise TypeError(
+            f"{owner}.step takes a closure, a function without arguments that computes the loss and its gradients, but "
+            f"got {described(closure)}"
+        )
 
 
 @keeping_grad_mode
 def evaluate(optimizer: Any, closure: Callable[[], Any]) -> Any:
     """Return a closure's loss; raises TypeError if there is none, RuntimeError if no parameter got a gradient."""
     name = type(optimizer).__name__
+    check_closure(name, closure)
     with torch.enable_grad():
         loss = closure()
     if loss is None:

@@ -73,7 +73,7 @@ def test_rows_are_what_they_are_alone(loss, bounds):
     assert found.success.all()
     for i in range(0, 60, 12):
         alone = least_squares(lambda p, i=i: missed(p, Y[i]), START[i], **options)
-        assert float(found.fun[i]) == pytest.approx(alone.fun, rel=1e-9)
+        assert float(found.cost[i]) == pytest.approx(alone.cost, rel=1e-9)
         assert_close(found.x[i], alone.x, rtol=1e-4, atol=1e-5)
 
 
@@ -142,7 +142,7 @@ def test_no_false_success():
     assert found.success.tolist() == [True, False, False]
     assert "1 of 3" in found.message
     assert found.x[0].item() == pytest.approx(3.0)
-    assert math.isnan(found.fun[2]) or found.fun[2] == math.inf
+    assert math.isnan(found.cost[2]) or found.cost[2] == math.inf
 
 
 def test_a_wrong_jacobian_is_no_success():

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from thalweg.engine.llvm.normal_equations import PARAMETER, NormalEquations
+from thalweg.engine.llvm.normal_equations import PARAMETER, POINT, NormalEquations
 from thalweg.formula.expr import Constant, Symbol
 from thalweg.optimizers.closure import curve_fit
 from thalweg.optimizers.closure.as_scipy.curve_fit import DataSets
 from thalweg.optimizers.closure.batches import least_squares_rows, model_words
 from thalweg.optimizers.closure.batches.composed_functions import exp
+from thalweg.optimizers.closure.batches.known_logarithms import with_known_logarithms
 from thalweg.optimizers.closure.batches.members import Members
 from thalweg.optimizers.closure.batches.model_words import WORDS
 from thalweg.optimizers.closure.batches.recorded_model import is_right, recorded_model
@@ -29,6 +30,9 @@ COMPILED = {
     "rsqrt, reciprocal, square": lambda t, a, b, c: torch.rsqrt(a + t) + torch.reciprocal(b + t) + torch.square(c * t),
     "powers": lambda t, a, b, c: (a + t) ** 3 + (b * t) ** -2 + (c + t) ** 0.5 + (a + t) ** 1.5 + b**0 + c**1,
     "any power": lambda t, a, b, c: a * t**b + (c * t) ** 0.3 + 2 ** (a * t) + b**1.7 + t**-1.25 + torch.exp2(b * t),
+    "powers and logarithms of zero": lambda t, a, b, c: (
+        a * (t - T[3]).clamp(0) ** b + c * torch.log1p(t) + t.log() ** b
+    ),
     "sin, cos, tan": lambda t, a, b, c: a * torch.sin(6 * b * t + c) + torch.cos(a * t) + torch.tan(b * t / 9),
     "sinc": lambda t, a, b, c: a * torch.sinc(b * (t - c)) + torch.sinc(c * (t - T[3])),
     "tanh, sinh, cosh": lambda t, a, b, c: a * torch.tanh(b * (t - 1)) + torch.sinh(c * t) + torch.cosh(a * t),
@@ -190,6 +194,32 @@ def test_powers_at_the_ends():
     x, y = (each.ravel() for each in np.meshgrid(some, some))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(values(WORDS["pow"], x, y), np.power(x, y), 4e-16)
+
+
+def powers_of_a_point(base, exponents):
+    """Compute powers of a number that all fits share, whose logarithm is known before."""
+    points = [torch.tensor([base], dtype=torch.float64)]
+    power = WORDS["pow"](Symbol(POINT, "element", 0), Symbol(PARAMETER, "element", 0))
+    columns = with_known_logarithms([Constant(1.0), power], points)
+    assert len(points) == (3 if base > 0 else 1)
+    nothing = torch.zeros(len(exponents), 1, dtype=torch.float64)
+    starts = torch.from_numpy(exponents)[:, None]
+    return NormalEquations(columns, 1, points)(starts, torch.arange(len(starts)), [nothing])[:, 0, 1].numpy()
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["inside", "at the ends"])
+def test_powers_of_points_are_as_right_as_all_powers(ends):
+    bases = [1e-310, 0.1, 1 - 1e-12, 1.0, 1 + 1e-6, 2.0, 7.3, 1e300, *([0.0, -2.0] if ends else [])]
+    for base in bases:
+        largest = 745 / abs(math.log(base)) if base > 0 and base != 1 else 5.0
+        exponents = np.array([0.0, 1.0, -3.0, 1e9, -1e300]) if ends else np.linspace(-largest, largest, 4001)
+        with np.errstate(all="ignore"):
+            right = np.power(np.longdouble(base), exponents.astype(np.longdouble))
+            found, unit = powers_of_a_point(base, exponents), np.spacing(np.abs(right.astype(np.float64)))
+            error = np.where(found == right, 0, np.abs(found - right) / unit)
+            is_finite = np.isfinite(right.astype(np.float64))
+        assert np.nanmax(error) <= 2, base
+        np.testing.assert_array_equal(np.isfinite(found), is_finite)
 
 
 def test_angles_without_digits_are_none():

@@ -40,8 +40,11 @@ def test_several_tensors_come_in_their_order():
     assert_close(named.covariance, flat, rtol=1e-6, atol=0.0)
 
 
-def test_it_is_left_out_where_nobody_asks():
-    assert least_squares(misra, [250.0, 5e-4]).covariance is None
+def test_it_is_computed_when_it_is_asked_for():
+    fit = least_squares(misra, [250.0, 5e-4])
+    assert "covariance: computed when asked for" in repr(fit)
+    assert torch.equal(fit.covariance, least_squares(misra, [250.0, 5e-4], covariance=True).covariance)
+    assert "covariance: tensor(" in repr(fit)
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,55 @@ def test_what_has_no_derivative_says_so():
         flat.x.sum().backward()
     with pytest.raises(ValueError, match=r"differentiable=True.*torch.func.functional_call"):
         minimize(lambda m: m(torch.ones(1, 3)).square().sum(), torch.nn.Linear(3, 1), differentiable=True)
+
+
+BESIDE = torch.linspace(0, 2, 8, dtype=torch.float64)
+
+
+def fitted(y, **options):
+    return least_squares(lambda p: p[0] * torch.exp(-p[1] * BESIDE) - y, [1.0, 1.0], differentiable=True, **options)
+
+
+def data():
+    return (2 * torch.exp(-0.7 * BESIDE) + 0.1 * torch.sin(9 * BESIDE)).requires_grad_()
+
+
+def test_a_second_derivative_is_refused_rather_than_wrong():
+    y = data()
+    (slope,) = torch.autograd.grad(fitted(y).x[1], y, create_graph=True)
+    with pytest.raises(ValueError, match="has first derivatives only"):
+        torch.autograd.grad(slope.sum(), y)
+
+
+def test_all_derivatives_at_once():
+    y = data()
+    x = fitted(y).x
+    rows = torch.eye(2, dtype=torch.float64)
+    together = torch.autograd.grad(x, y, rows, retain_graph=True, is_grads_batched=True)[0]
+    alone = [torch.autograd.grad(x, y, row, retain_graph=True)[0] for row in rows]
+    torch.testing.assert_close(together, torch.stack(alone), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("asked", [{"covariance": True}, {}])
+def test_fields_that_are_computed_later_leave_the_derivative_alone(asked):
+    y = data()
+    found = fitted(y, **asked)
+    assert found.covariance.shape == found.jac.T.shape[:1] * 2
+    found.x.sum().backward()
+    expected = data()
+    fitted(expected).x.sum().backward()
+    assert torch.equal(y.grad, expected.grad)
+    z = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    least = minimize(lambda x: ((x - z) ** 2).sum(), [1.0], differentiable=True)
+    assert least.hess.item() == pytest.approx(2.0)
+    assert torch.autograd.grad(least.x.sum(), z)[0] == pytest.approx(1.0)
+
+
+def test_a_fit_that_was_cut_short_warns():
+    with pytest.warns(RuntimeWarning, match="found without success.*max_iter"):
+        fitted(data(), max_iter=1)
+
+
+def test_torchs_transforms_are_refused():
+    with pytest.raises(RuntimeError, match=r"cannot run inside torch\.func's grad, jacrev or vmap"):
+        torch.func.jacrev(lambda y: fitted(y).x)(data())

@@ -173,7 +173,7 @@ def test_the_radius_follows_the_models_success():
 
 def test_scaling_is_the_largest_norm_a_column_has_had():
     method = DenseLevenbergMarquardt(scaled=True)
-    for columns, expected in (([3.0, 0.0], [3.0, 1.0]), ([1.0, 5.0], [3.0, 5.0])):
+    for columns, expected in (([3.0, 0.0], [3.0, 3.0]), ([1.0, 5.0], [3.0, 5.0])):
         method.scaling = method._rescaled(torch.diag(torch.tensor(columns, dtype=torch.float64)))
         assert method.scaling.tolist() == expected
 

@@ -71,7 +71,7 @@ def test_the_callback_sees_each_iterate_and_may_stop(method):
     values = [float(valley(x)) for x in seen]
     assert values == sorted(values, reverse=True)
     assert values[-1] == found.fun
-    assert found.status == 1
+    assert found.status == 99
     assert "callback" in found.message
 
 
@@ -84,8 +84,8 @@ def test_bounds_and_budget():
 
 
 def test_an_unknown_method_is_named():
-    with pytest.raises(ValueError, match=r"method to be one of 'lbfgs'.*'nelder-mead'"):
-        minimize(valley, START, "nelder-mead")
+    with pytest.raises(ValueError, match=r"method to be one of 'lbfgs'.*'downhill'"):
+        minimize(valley, START, "downhill")
 
 
 def test_whole_numbers_have_no_gradient():
@@ -104,7 +104,7 @@ def decay(p):
 def test_least_squares_fits_a_curve(options):
     found = least_squares(decay, torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64), **options)
     assert_close(found.x, torch.tensor([3.0, 1.5, 0.5], dtype=torch.float64))
-    assert found.fun < 1e-20
+    assert found.cost < 1e-20
     assert found.nfev < 15
 
 
@@ -113,7 +113,7 @@ def test_least_squares_with_a_remainder_agrees_with_scipy():
     noise = 0.1 * torch.randn(30, dtype=torch.float64)
     found = least_squares(lambda p: decay(p) + noise, torch.ones(3, dtype=torch.float64))
     theirs = scipy.least_squares(lambda p: (decay(torch.tensor(p)) + noise).numpy(), [1.0, 1.0, 1.0], xtol=1e-12)
-    assert found.fun == pytest.approx(theirs.cost, rel=1e-10)
+    assert found.cost == pytest.approx(theirs.cost, rel=1e-10)
 
 
 def test_the_jacobian_is_the_jacobian_for_long_and_wide_residuals():

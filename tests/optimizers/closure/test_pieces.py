@@ -22,7 +22,7 @@ def rise(p):
 
 
 Y = rise(TRUTH) + NOISE
-FIELDS = ("x", "fun", "jac", "success", "covariance")
+FIELDS = ("x", "cost", "grad", "success", "covariance")
 
 
 def fitted(rows, **options):

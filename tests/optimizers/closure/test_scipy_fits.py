@@ -120,7 +120,9 @@ def test_predictors_may_be_a_tuple_of_arrays():
         (lambda: curve_fit(decay, T, Y + 0j), TypeError, "real ydata"),
         (lambda: curve_fit(decay, T, "data"), TypeError, "ydata as real numbers"),
         (lambda: curve_fit(decay, T, Y, sigma=1j), TypeError, "real sigma"),
-        (lambda: curve_fit(decay, T, Y, nan_policy="omit"), ValueError, "nan_policy to be None or 'raise'"),
+        (lambda: curve_fit(decay, T, Y, nan_policy="propagate"), ValueError, "to be one of None, 'raise', 'omit'"),
+        (lambda: curve_fit(decay, T, torch.stack([Y, Y]), batched=True, nan_policy="omit"), ValueError, "sigma=inf"),
+        (lambda: curve_fit(decay, T, torch.stack([Y, Y]), nan_policy="omit"), ValueError, "of one dimension"),
         (lambda: curve_fit(decay, T, Y, [math.nan, 1, 1]), RuntimeError, "not finite at the start"),
         (lambda: curve_fit(decay, T, torch.stack([Y, Y]), batched=True, jac=slopes), ValueError, "has no jac"),
         (lambda: minimize(torch.sum, START, constraints={"type": "eq"}), ValueError, "to no constraints"),
@@ -140,3 +142,26 @@ def test_more_of_scipys_methods(method):
     assert_close(found.x, torch.full((2,), 3.0, dtype=torch.float64))
     assert found.get("x") is found.x
     assert dict(found.items())["nit"] == found.nit
+
+
+@pytest.mark.parametrize("sigma", [None, 0.1, np.linspace(0.1, 0.2, 20), np.diag(np.linspace(0.1, 0.2, 20))])
+def test_points_that_are_not_known_are_left_out(sigma):
+    def plane(x, a, b):
+        return a * x[0] + b * x[1]
+
+    x, y = np.stack([T.numpy(), np.cos(T.numpy())]), Y.numpy().copy()
+    x[1, 3], y[7] = math.nan, math.nan
+    kept = [index for index in range(20) if index not in (3, 7)]
+    rest = sigma if np.ndim(sigma) == 0 else sigma[kept] if sigma.ndim == 1 else sigma[np.ix_(kept, kept)]
+    theirs = scipy.curve_fit(plane, x[:, kept], y[kept], sigma=rest)
+    for ours, wanted in zip(curve_fit(plane, x, y, sigma=sigma, nan_policy="omit"), theirs, strict=True):
+        assert_close(ours.numpy(), wanted, rtol=1e-6, atol=1e-9)
+    with pytest.raises(ValueError, match="finite ydata, but 1 of its 20"):
+        curve_fit(plane, x, y, sigma=sigma, check_finite=False)
+
+
+def test_data_of_one_number_hold_for_all_points():
+    ours = curve_fit(lambda t, a, b: a * t + b - Y, T, 0)
+    theirs = curve_fit(lambda t, a, b: a * t + b, T, Y)
+    for one, other in zip(ours, theirs, strict=True):
+        assert_close(one, other)

@@ -193,7 +193,7 @@ def test_a_fit_whose_model_promises_much_is_no_success(bounds):
     far, near = torch.tensor([50.0, 150.0, -100.0, 1.0, 2.0]), torch.tensor([0.5, 1.5, -1.0, 0.01, 0.02])
     for start in (far, near):
         fit = least_squares(residuals, start, bounds=bounds, max_iter=200)
-        assert fit.success == (fit.fun < 1e-4), fit
+        assert fit.success == (fit.cost < 1e-4), fit
     assert fit.success
 
 

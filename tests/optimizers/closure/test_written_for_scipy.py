@@ -1,5 +1,7 @@
 """Programs as SciPy's and torch's users write them: they work as they do there, or are refused in one sentence."""
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -8,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import aslinearoperator
 from torch.testing import assert_close
 
-from thalweg import LBFGS, curve_fit, least_squares, minimize
+from thalweg import LBFGS, Adam, check_grad, curve_fit, least_squares, minimize
 
 START = [1.3, 0.7, 1.9]
 MINIMUM = torch.ones(3, dtype=torch.float64)
@@ -114,9 +116,25 @@ REFUSED = {
     "a word for a loss": (lambda: minimize(lambda x: "a", START), "must be numbers, but got 'a'"),
     "a complex loss": (lambda: minimize(lambda x: rosen(x) * 1j, START), "returns one real number"),
     "a callback": (lambda: minimize(rosen, START, callback=3), "callback must be a function of x, but got 3"),
-    "a sparse Jacobian": (
-        lambda: least_squares(lambda p: p, START, jac=lambda p: csr_matrix(np.eye(3))),
-        r"jac must be dense, but got csr_matrix: pass its toarray\(\)",
+    "an operator for a Jacobian": (
+        lambda: least_squares(lambda p: p, START, jac=lambda p: aslinearoperator(np.eye(3))),
+        "jac must be dense, but got MatrixLinearOperator: pass its matrix",
+    ),
+    "a method without gradients": (lambda: minimize(rosen, START, "Powell"), "no method without gradients, such as"),
+    "arguments of a model": (lambda: curve_fit(decay, T, Y, args=(1,)), "curve_fit has no args, since f is called"),
+    "complex sizes": (lambda: least_squares(lambda p: p, START, x_scale=1 + 2j), "x_scale of parameter 0 to be above"),
+    "no evaluations": (lambda: least_squares(lambda p: p, START, max_nfev=0), "max_eval to be at least 1, but got 0"),
+    "a number for a loss": (lambda: minimize(3, START), "minimize needs fun to be a function, but got int 3"),
+    "a number for residuals": (lambda: least_squares(3, START), "residuals to be a function, but got int 3"),
+    "a number for a model": (lambda: curve_fit(3, T, Y), "curve_fit needs f to be a function, but got int 3"),
+    "a number for a gradient": (lambda: check_grad(3, []), "check_grad needs closure to be a function, but got int 3"),
+    "a number for a closure": (
+        lambda: LBFGS([torch.zeros(1, requires_grad=True)]).step(3),
+        "LBFGS.step takes a closure, a function without arguments .* but got int 3",
+    ),
+    "a number for Adam's closure": (
+        lambda: Adam([torch.zeros(1, requires_grad=True)]).step(3),
+        "Adam.step takes a closure, a function without arguments .* but got int 3",
     ),
     "two rows of a loss": (lambda: least_squares(lambda p: p, START, loss=lambda z: (z, z)), "three rows of 3"),
     "a word for sizes": (lambda: least_squares(lambda p: p, START, x_scale="big"), "x_scale .* must be numbers"),
@@ -130,6 +148,13 @@ def test_what_is_refused_is_named(kind):
     with pytest.raises((TypeError, ValueError, RuntimeError), match=words) as told:
         call()
     assert "\n" not in str(told.value)
+
+
+def test_numpys_numbers_are_numbers():
+    options = {"maxiter": np.int64(100), "maxfun": 1e3, "gtol": np.array(1e-6)}
+    assert minimize(rosen, START, tol=np.float64(1e-8), options=options).success
+    fit = least_squares(lambda p: p - 3, START, loss="huber", f_scale=np.array(0.5), max_nfev=1e3, ftol=np.array(1e-8))
+    assert fit.success
 
 
 def test_options_that_are_none_are_left_out():
@@ -186,3 +211,53 @@ def test_a_loss_of_pythons_keeps_its_digits():
         optimizer.step(closure)
         answers.append(x.detach())
     assert torch.equal(*answers)
+
+
+def test_a_single_number_is_a_vector():
+    """Programs ask for x[0], as SciPy makes a vector of a number."""
+    assert minimize(lambda x: (x[0] - 2) ** 2, 0.5).x.tolist() == pytest.approx([2.0])
+    assert minimize(lambda x: (x - 2) ** 2, torch.tensor(0.5)).x.shape == ()
+
+
+@pytest.mark.parametrize("dense_size", [500, 1])
+def test_a_sparse_jacobian(dense_size):
+    fit = least_squares(
+        lambda x: np.asarray(x) ** 2 - 4,
+        START,
+        lambda x: csr_matrix(np.diag(2 * np.asarray(x))),
+        dense_size=dense_size,
+    )
+    assert fit.success
+    assert_close(fit.x, 2 * MINIMUM, rtol=1e-6, atol=0)
+    assert_close(fit.jac, 4 * torch.eye(3, dtype=torch.float64), rtol=1e-6, atol=0)
+
+
+FITTED = ("x", "cost", "fun", "jac", "grad", "optimality", "active_mask")
+
+
+@pytest.mark.parametrize("loss", ["linear", "soft_l1"])
+def test_a_fit_has_scipys_fields(loss):
+    t, y = torch.from_numpy(T), torch.from_numpy(Y)
+    box = (0, [2.0, 9, 9])
+    ours = least_squares(lambda p: decay(t, *p) - y, START, bounds=box, loss=loss, f_scale=0.1)
+    theirs = scipy.optimize.least_squares(
+        lambda p: decay(t, *torch.tensor(p)).numpy() - Y,
+        START,
+        "2-point",
+        box,
+        "dogbox",
+        **dict.fromkeys(("ftol", "xtol", "gtol"), 1e-12),
+        loss=loss,
+        f_scale=0.1,
+    )
+    assert ours.status > 0
+    for name in FITTED:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-5, err_msg=name)
+    assert set(theirs) - set(ours) == set()
+    with pytest.raises(AttributeError, match="has no field 'hess_inv', but x, cost"):
+        _ = ours.hess_inv
+    assert pickle.loads(pickle.dumps(ours)).cost == ours.cost
+
+
+def test_a_result_prints_a_line_for_each_field():
+    assert "\n nfev: " in repr(minimize(rosen, START)).replace("    ", "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ...formula.power import Pair, add_smaller_exactly, multiply_pairs, square_pair
+from ...formula.power import Pair, add_smaller_exactly, multiply_pair, multiply_pairs, square_pair
 from .power import InText, raised
 from .written_values import Value
 
@@ -54,6 +54,14 @@ def logarithm(x: Value) -> Value:
 def power(x: Value, y: Value) -> Value:
     """Write x^y = exp(y log x), the logarithm to twice the digits; off by at most 3 units in the last place."""
     return raised(InText(x.writer), x, y, wide_logarithm, wide_exponential)
+
+
+def power_by_logarithm(y: Value, high: Value, low: Value) -> Value:
+    """Write x^y of a positive x whose logarithm is known to twice the digits; off by at most 2 units as well."""
+    do = InText(y.writer)
+    product, rest = multiply_pair(do, (high, low), y)
+    is_regular = product.absolute().compared("olt", 800.0)
+    return wide_exponential(do, (product, is_regular.chosen(rest, 0.0)))
 
 
 def wide_logarithm(do: InText, x: Value) -> Pair:

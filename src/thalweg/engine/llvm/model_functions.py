@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from ...formula.expr import Expr, Operation, walk
 from .angles import cosine, sine
 from .error_functions import complement, error_function
-from .exponentials import exponential, exponential_less_one, logarithm, power
+from .exponentials import exponential, exponential_less_one, logarithm, power, power_by_logarithm
 from .written_values import Value, function
 
 FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
@@ -17,6 +17,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
     "sin": (1, sine),
     "cos": (1, cosine),
     "pow": (2, power),
+    "pow_by_log": (3, power_by_logarithm),
     "erf": (1, error_function),
     "erfc": (1, complement),
 }

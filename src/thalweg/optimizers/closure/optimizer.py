@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from itertools import chain
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor
 
 from ...hyper import NonNegative
-from ...optimizer import Optimizer
+from ...optimizer import Optimizer, check_closure
 from ...state import checkpoint
 from ...state.interrupts import keeping_grad_mode
 from .function.bounds import Box, box_of
@@ -212,8 +212,7 @@ class ClosureOptimizer(Optimizer):
         return sum(param.numel() for param in params if param.requires_grad)
 
     def _first(self) -> Tensor:
-        first: Tensor = next(chain.from_iterable(group["params"] for group in self.param_groups))
-        return first
+        return cast(Tensor, next(chain.from_iterable(group["params"] for group in self.param_groups)))
 
     def _run(self) -> Descent:
         """Return the run: the one at work, else a new one that goes on from what was loaded."""
@@ -264,6 +263,7 @@ def plain_step(optimizer: ClosureOptimizer, closure: Closure | None = None) -> T
             f"{type(optimizer).__name__}.step needs a closure, since it evaluates the loss several times: pass a "
             "function that zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
         )
+    check_closure(type(optimizer).__name__, closure)
     return optimizer.descend(closure)
 
 

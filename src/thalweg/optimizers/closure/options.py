@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import torch
+
+from ...described import described
 from ...hyper import is_among
 
 LEAST = {"max_iter": 1, "max_eval": 1, "history_size": 0, "dense_size": 0}
@@ -21,6 +24,17 @@ def check_counts(owner: str, options: Mapping[str, Any], where: str) -> None:
             raise TypeError(f"{owner} needs {name} to be a whole number{where}, but got {value!r}")
         if value < least:
             raise ValueError(f"{owner} needs {name} to be at least {least}{where}, but got {value}")
+
+
+def check_function(owner: str, name: str, given: Any) -> None:
+    """Raise TypeError for what is to be a function and cannot be called, RuntimeError inside torch.func."""
+    if not callable(given):
+        raise TypeError(f"{owner} needs {name} to be a function, but got {described(given)}")
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        raise RuntimeError(
+            f"{owner} cannot run inside torch.func's grad, jacrev or vmap, since it differentiates by itself: pass "
+            "differentiable=True and use torch.autograd.grad, or solve many problems with batched=True"
+        )
 
 
 def check_choice(owner: str, name: str, value: Any, known: Collection[Any], where: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...described import described
 from ...formula.spectra import failures
 from ...hyper import Option, declared
-from ...optimizer import Optimizer, Parameters
+from ...optimizer import Optimizer, Parameters, check_closure
 from ...state.interrupts import InterruptsWaiting
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
@@ -126,6 +126,7 @@ class LowRank(torch.optim.Optimizer):
         """
         loss = None
         if closure is not None:
+            check_closure(type(self).__name__, closure)
             with torch.enable_grad():
                 loss = closure()
         self._let_go()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...hyper import Range, checked_number
+from ...optimizer import check_closure
 from ...state.averaged import put_back, put_in, taken
 from ..closure import ClosureOptimizer
 from .hooked import Hooked
@@ -68,6 +69,7 @@ class SAM(Hooked):
                 f"{owner}.step needs a closure, since {name} evaluates the loss at two points: pass a function that "
                 "zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
             )
+        check_closure(owner, closure)
         if getattr(optimizer, "_in_backward", False):
             raise ValueError(
                 f"{owner} cannot step in backward with {name}, since the gradient of the first point would be stepped "

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..function.closure_function import Closure, ClosureFunction
 from ..function.vector import Vector
+from ..options import check_function
 
 
 @torch.no_grad()
@@ -22,6 +23,7 @@ def check_grad(closure: Closure, params: Iterable[Tensor], *, limit: int = 100, 
     `step` is the distance by which each is moved; None chooses it by the number's size and dtype.
     The parameters are left as they were, with the closure's gradient at them. Raises what the closure raises.
     """
+    check_function("check_grad", "closure", closure)
     vector = Vector([param for param in params if param.requires_grad])
     x = vector.read()
     function = ClosureFunction("check_grad", vector, closure)

@@ -12,12 +12,14 @@ from torch import Tensor
 from ..batches.members import refuse, stacked
 from ..function.given_numbers import described, numbers_of
 from ..function.residual_function import joined
-from ..scipy_names.outcome import Outcome
+from ..options import check_function
+from ..scipy_names.outcome import FitOutcome
 from ..scipy_names.scipy_fits import sides_of
 from ..scipy_names.scipy_words import function_given
 from .first_guess import Model, guessed
 from .given_jacobian import with_jacobian
 from .least_squares import least_squares
+from .missing_points import check_policy, without_missing
 
 
 def curve_fit(
@@ -27,9 +29,11 @@ def curve_fit(
     p0: Any = None,
     sigma: Any = None,
     absolute_sigma: bool = False,
+    check_finite: bool | None = None,
     bounds: Any = None,
-    *,
+    method: str | None = None,
     jac: Callable[..., Any] | str | None = None,
+    *,
     nan_policy: str | None = None,
     full_output: bool = False,
     batched: bool = False,
@@ -37,7 +41,8 @@ def curve_fit(
 ) -> tuple[Any, ...]:
     """Return the parameters p that bring f(xdata, *p) closest to `ydata`, and their covariance: (popt, pcov).
 
-    - `f(x, *p)` is written with torch's functions and returns values of the shape of `ydata`; `xdata` is passed on.
+    - `f(x, *p)` is written with torch's functions and returns values of the shape of `ydata`, or of any shape where
+      `ydata` is one number; `xdata`, of any shape, is passed on.
     - `p0` are the n first guesses; by default ones, or the middle of the bounds, as many as `f` has parameters.
     - `sigma` is the standard deviation of the data, one number or one for each of the m points, inf for a point that is
       not to count; or their covariance, shape (m, m).
@@ -46,7 +51,9 @@ def curve_fit(
     - `bounds` is a pair (low, high) of numbers or sequences of n, or SciPy's `Bounds`.
     - `jac(x, *p)` returns the derivatives of `f`, shape (m, n); then `f` may be computed with anything. None, and
       SciPy's "2-point", "3-point" and "cs", stand for autograd.
-    - `nan_policy` may be None or "raise": points that are not numbers are never left out silently.
+    - `nan_policy="omit"` leaves out points that are NaN; with None and "raise" they are refused, whatever
+      `check_finite` says, as are infinite ones.
+    - `method` may be one of SciPy's; it changes nothing.
     - `full_output=True` adds a dict with `nfev` and the weighted residuals `fvec`, the message, and 1, as SciPy does.
     - `batched=True`: `ydata` has shape (batch, m), `xdata` (m,) or (batch, m), `p0` (n,) or (batch, n), `sigma` is a
       number, (m,) or (batch, m). `f` is called with parameters of shape (b, m), each point with its own copy, or (b, 1)
@@ -59,17 +66,22 @@ def curve_fit(
     infinite, with a RuntimeWarning. Raises RuntimeError where no minimum was found, ValueError for data that are not
     finite, or shapes that do not fit.
     """
-    if nan_policy not in (None, "raise"):
-        raise ValueError(f"curve_fit needs nan_policy to be None or 'raise', but got {nan_policy!r}: leave points out")
-    y = numbers("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
+    check_function("curve_fit", "f", f)
+    refuse_arguments(options)
+    check_policy(nan_policy, batched)
+    y = real("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
     x = predictors(xdata)
+    if nan_policy == "omit":
+        x, y, sigma = without_missing(x, y, sigma)
+    check_data(x, y)
     bounds = sides_of("curve_fit", bounds)
     guess = guessed(f, p0, bounds).to(y)
     slopes = function_given("curve_fit", "jac", jac)
     if batched:
         refuse("curve_fit", jac=slopes)
+        options |= {"method": method}
         return fit_batch(f, x, y, guess, sigma, absolute_sigma, bounds, full_output, options)
-    settings = {"bounds": bounds, "absolute_sigma": absolute_sigma, **options}
+    settings = {"bounds": bounds, "absolute_sigma": absolute_sigma, "method": method, **options}
     return fit_one(DataSet(f, slopes, x, y, weights_of(sigma, y)), guess, full_output, settings)
 
 
@@ -128,7 +140,7 @@ def fit_batch(
             f"curve_fit(batched=True) needs p0 of shape (n,) or with a row for each of the {len(y)} data sets, but got "
             f"{tuple(guess.shape)}"
         )
-    fit: Outcome = least_squares(
+    fit: FitOutcome = least_squares(
         lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
         guess.expand(len(y), -1),
         args=data.rows,
@@ -171,6 +183,16 @@ class DataSets:
         return missed if self.sigma is None else missed / (rows[-1] if self.own_sigma else self.sigma)
 
 
+def refuse_arguments(options: dict[str, Any]) -> None:
+    """Raise TypeError for arguments that the model is to be given besides its parameters, as SciPy does."""
+    for name in ("args", "kwargs"):
+        if name in options:
+            raise TypeError(
+                f"curve_fit has no {name}, since f is called with xdata and the parameters alone: pass "
+                "lambda x, *p: f(x, *p, ...) for f"
+            )
+
+
 def deviations_of(sigma: Any, y: Tensor) -> Tensor:
     """Return the standard deviations of data sets; raises ValueError for another shape, or one not above zero."""
     deviations = positive(numbers("sigma", sigma, finite=False))
@@ -184,7 +206,11 @@ def deviations_of(sigma: Any, y: Tensor) -> Tensor:
 
 def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
     """Return data as floats; raises ValueError for data that are not finite, or none."""
-    tensor = real(name, given)
+    return checked(name, real(name, given), finite)
+
+
+def checked(name: str, tensor: Tensor, finite: bool = True) -> Tensor:
+    """Return data; raises ValueError for data that are not finite, or none."""
     if not tensor.numel():
         raise ValueError(f"curve_fit needs {name} with at least one point, but it is empty")
     least, most = tensor.detach().aminmax()
@@ -215,9 +241,17 @@ def real(name: str, given: Any) -> Tensor:
 def predictors(xdata: Any) -> Any:
     """Return what the model is given, its numbers as tensors."""
     if isinstance(xdata, list | tuple) and any(getattr(column, "shape", ()) for column in xdata):
-        return tuple(numbers("xdata", column) for column in xdata)
+        return tuple(real("xdata", column) for column in xdata)
     is_data = isinstance(xdata, Tensor | list | tuple) or hasattr(xdata, "__array__")
-    return numbers("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
+    return real("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
+
+
+def check_data(x: Any, y: Tensor) -> None:
+    """Raise ValueError for data, or predictors that are numbers, that are not finite, or none."""
+    checked("ydata", y)
+    for column in x if isinstance(x, tuple) else (x,):
+        if isinstance(column, Tensor):
+            checked("xdata", column)
 
 
 def weights_of(sigma: Any, y: Tensor) -> Callable[[Tensor], Tensor]:
@@ -229,7 +263,7 @@ def weights_of(sigma: Any, y: Tensor) -> Callable[[Tensor], Tensor]:
         return lambda residuals: residuals
     given = numbers("sigma", sigma, finite=False).to(y)
     m = y.numel()
-    if given.numel() == 1 or given.shape == y.shape:
+    if given.numel() == 1 or given.shape == y.shape or (y.dim() == 0 and given.dim() == 1):
         deviations = positive(given)
         return lambda residuals: residuals / deviations
     if given.shape != (m, m):
@@ -254,7 +288,7 @@ def positive(sigma: Tensor) -> Tensor:
 def fitting(values: Any, y: Tensor) -> Tensor:
     """Return the model's values; raises ValueError where they do not fit the data."""
     tensor = numbers_of("what f returns", joined(values))
-    if tensor.dim() and tensor.shape != y.shape:
+    if tensor.dim() and y.dim() and tensor.shape != y.shape:
         raise ValueError(
             f"curve_fit needs f to return values of the shape {tuple(y.shape)} of ydata, but got {tuple(tensor.shape)}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,14 +26,16 @@ class Known(torch.autograd.Function):
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
         """Return J' times the weights; that is differentiable by them."""
         (jacobian,) = ctx.saved_tensors
-        return (weights.reshape(-1) @ jacobian).view(ctx.shape), None, None
+        flat = weights.reshape(-1)
+        pulled = torch.sparse.mm(jacobian.t(), flat[:, None]) if jacobian.is_sparse else flat @ jacobian
+        return pulled.reshape(ctx.shape), None, None
 
 
 def with_jacobian(function: Callable[[Tensor], Any], jac: Callable[[Tensor], Any], x: Tensor) -> Tensor:
     """Return function(x), differentiable by x through jac(x); raises TypeError or ValueError where they do not fit."""
     point = x.detach()
     with torch.no_grad():
-        values, jacobian = numbers_of("the residuals", function(point)), numbers_of("jac", jac(point))
+        values, jacobian = numbers_of("the residuals", function(point)), matrix_of(jac(point))
     if not values.is_floating_point() or not jacobian.is_floating_point():
         raise TypeError(
             f"jac needs real derivatives of real residuals, but got {jacobian.dtype} for residuals of {values.dtype}"
@@ -42,5 +45,15 @@ def with_jacobian(function: Callable[[Tensor], Any], jac: Callable[[Tensor], Any
             f"jac must return one derivative for each residual and unknown, shape {(*values.shape, x.numel())}, but "
             f"got {tuple(jacobian.shape)}"
         )
-    known: Tensor = Known.apply(x, values.to(x), jacobian.reshape(-1, x.numel()).to(x))  # type: ignore[no-untyped-call]
+    matrix = jacobian if jacobian.is_sparse else jacobian.reshape(-1, x.numel())
+    known: Tensor = Known.apply(x, values.to(x), matrix.to(x.device, x.dtype))  # type: ignore[no-untyped-call]
     return known
+
+
+def matrix_of(given: Any) -> Tensor:
+    """Return a Jacobian as a tensor; SciPy's sparse matrices stay sparse."""
+    if not hasattr(given, "tocoo"):
+        return numbers_of("jac", given)
+    entries = given.tocoo()
+    places = np.stack([entries.row, entries.col])
+    return torch.sparse_coo_tensor(torch.from_numpy(places), numbers_of("jac", entries.data), entries.shape).coalesce()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
@@ -31,7 +32,27 @@ class Solution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
         """Return the derivative by the gradient."""
-        return -ctx.curvature.solve(slope), None, None
+        found = -ctx.curvature.solve(slope)
+        if torch.is_grad_enabled():
+            found = Once.apply(found, ctx.curvature.gradient)  # type: ignore[no-untyped-call]
+        return found, None, None
+
+
+class Once(torch.autograd.Function):
+    """A derivative that has none itself: without this, a second one would be wrong, and nobody would notice."""
+
+    @staticmethod
+    def forward(ctx: Any, derivative: Tensor, gradient: Tensor) -> Tensor:
+        """Return the derivative, which depends on whatever the gradient depends on."""
+        return derivative.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> NoReturn:
+        """Raise ValueError."""
+        raise ValueError(
+            "An answer found with differentiable=True has first derivatives only, but a second one was asked for: "
+            "leave create_graph out, and minimize what depends on it by a method without Hessians"
+        )
 
 
 class Curvature:
@@ -45,12 +66,13 @@ class Curvature:
 
     def solve(self, vector: Tensor) -> Tensor:
         """Return H^-1 v on the free numbers, zero elsewhere; raises ValueError where H is not positive definite."""
-        wanted = vector.detach() * self.free
-        if len(wanted) > DENSE:
-            return self._by_conjugate_gradients(wanted)
-        if self.factor is None:
-            self.factor = self._factored(len(wanted))
-        return self.factor.solve(wanted[:, None])[:, 0]
+        with torch.no_grad():
+            wanted = vector * self.free
+            if len(wanted) > DENSE:
+                return self._by_conjugate_gradients(wanted)
+            if self.factor is None:
+                self.factor = self._factored(len(wanted))
+            return self.factor.solve(wanted[:, None])[:, 0]
 
     def times(self, vector: Tensor) -> Tensor:
         """Return H v on the free numbers."""
@@ -82,6 +104,13 @@ def not_isolated() -> ValueError:
         "The answer has no derivative, since the Hessian there is not positive definite: it is no isolated minimum; "
         "go closer with smaller tolerances, or add a term to the loss that decides between the minima"
     )
+
+
+def warn_of_failure(success: bool, message: str) -> None:
+    """Warn where there is no minimum whose derivative could be taken."""
+    if not success:
+        why = "so its derivative is that of a minimum only as far as it lies at one"
+        warnings.warn(f"The answer was found without success, {why}: {message}", RuntimeWarning, 4)
 
 
 def differentiable_answer(gradient: Gradient, leaves: Sequence[Tensor], free: Tensor | None) -> list[Tensor]:

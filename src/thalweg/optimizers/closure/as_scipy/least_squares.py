@@ -13,10 +13,10 @@ from ..batches.least_squares_rows import least_squares_batch
 from ..batches.members import check_options, refuse
 from ..function.robust import Rho
 from ..methods import LevenbergMarquardt
-from ..options import check_counts
-from ..scipy_names.outcome import Outcome, outcome_of
+from ..options import check_counts, check_function
+from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
-from ..scipy_names.scipy_words import function_given
+from ..scipy_names.scipy_words import function_given, plain
 from .fit import Fit
 from .unknowns import Unknowns
 
@@ -26,9 +26,10 @@ OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_
 def least_squares(
     residuals: Callable[..., Tensor],
     x0: Any,
-    *,
     jac: Callable[..., Any] | str | None = None,
     bounds: Any = None,
+    method: str | None = None,
+    *,
     loss: str | Rho = "linear",
     f_scale: float = 1.0,
     x_scale: Any = None,
@@ -42,7 +43,7 @@ def least_squares(
     differentiable: bool = False,
     batched: bool = False,
     **options: Any,
-) -> Outcome:
+) -> FitOutcome:
     """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `fun` is half that sum.
 
     `residuals(x, *args, **kwargs)` takes what `x0` is, as for `minimize`, and returns a real tensor of any shape, or a
@@ -74,9 +75,11 @@ def least_squares(
 
     Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
     """
-    options = fit_options("least_squares", options, batched)
+    check_function("least_squares", "residuals", residuals)
+    options = fit_options("least_squares", {"method": method, **options}, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
+    f_scale = plain(f_scale)
     settings: dict[str, Any] = {"max_iter": max_iter, "loss": loss, "f_scale": f_scale}
     if batched:
         unused = {"callback": callback, "max_eval": max_eval, "differentiable": differentiable or None}
@@ -85,17 +88,18 @@ def least_squares(
         return fit_rows(residuals, x0, args, settings | asked | options)
     fit = Fit(Unknowns(x0), residuals, args, loss, f_scale, slopes)
     if not fit.unknowns.size:
-        return fit.unknowns.nothing_to_move(fit.cost_at)
+        return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))
     settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
     optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
-    optimizer.descend(fit.residuals, fit.unknowns.told(callback))
-    outcome = outcome_of(optimizer, fit.unknowns.answer())
-    if covariance:
-        outcome = replace(outcome, covariance=fit.covariance(absolute_sigma))
-    return replace(outcome, x=fit.differentiable_answer(optimizer)) if differentiable else outcome
+    optimizer.descend(fit.residuals, fit.unknowns.told(callback, fit.intermediate))
+    outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
+    if differentiable:
+        outcome = replace(outcome, x=fit.differentiable_answer(optimizer))
+    now = list(outcome.later) if fit.unknowns.is_module else ["covariance"] * covariance
+    return outcome.computed(*now)
 
 
-def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Outcome:
+def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> FitOutcome:
     """Solve for every row of x0; raises ValueError or TypeError for options that rows have no use for."""
     check_options("least_squares", options, OF_A_BATCH)
     check_counts("least_squares", options, "")

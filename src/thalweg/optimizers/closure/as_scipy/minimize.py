@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -14,9 +16,18 @@ from ..batches.lbfgs import minimize_batch_lbfgs
 from ..batches.members import check_options, refuse, starts_of, walls_of
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
-from ..options import check_choice, check_counts
-from ..scipy_names.outcome import Outcome, outcome_of
-from ..scipy_names.scipy_words import bounds_read, function_given, method_named, options_read, refuse_constraints
+from ..options import check_choice, check_counts, check_function
+from ..run.result import Result
+from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
+from ..scipy_names.scipy_words import (
+    WITHOUT_GRADIENTS,
+    bounds_read,
+    function_given,
+    method_named,
+    options_read,
+    refuse_constraints,
+)
+from .implicit import DENSE
 from .problem import Problem, with_arguments
 from .unknowns import Unknowns
 
@@ -85,6 +96,7 @@ def minimize(
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
     """
+    check_function("minimize", "fun", fun)
     method = known_method(method, multiplies=hess is not None or hessp is not None)
     refuse_constraints(constraints)
     read = options_read(tol, options, named, METHODS[method].options)
@@ -96,7 +108,7 @@ def minimize(
         return minimize_rows(fun, x0, method, bounds, **settings)
     problem = Problem(Unknowns(x0), fun, **given)
     if not problem.unknowns.size:
-        return problem.unknowns.nothing_to_move(fun)
+        return nothing_moved(problem.unknowns.answer(), problem.value())
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
     optimizer = optimizer_of(problem, method, limits, settings)
@@ -109,6 +121,11 @@ def known_method(method: Any, multiplies: bool = False) -> str:
     if isinstance(method, tuple):
         raise TypeError("minimize takes SciPy's args by name: minimize(fun, x0, args=...)")
     name = method_named(method, multiplies)
+    if name in WITHOUT_GRADIENTS:
+        raise ValueError(
+            f"minimize has no method without gradients, such as {method!r}: leave method out, since autograd computes "
+            "them, or keep to SciPy's for a loss that has none"
+        )
     check_choice("minimize", "method", name, METHODS, "")
     return str(name)
 
@@ -116,6 +133,8 @@ def known_method(method: Any, multiplies: bool = False) -> str:
 def derivatives_given(args: Any, hess: Any, hessp: Any, jac: Any) -> dict[str, Any]:
     """Return the derivatives as functions of x alone, None for those that are left to autograd; `jac` may be True."""
     read = {name: function_given("minimize", name, each) for name, each in (("hess", hess), ("hessp", hessp))}
+    if read["hess"] is not None:
+        read["hessp"] = None  # SciPy ignores products where there is a Hessian.
     read["jac"] = jac if isinstance(jac, bool) else function_given("minimize", "jac", jac)
     return {name: with_arguments(each, args) for name, each in read.items()}
 
@@ -124,15 +143,24 @@ def with_derivatives(
     outcome: Outcome, problem: Problem, optimizer: ClosureOptimizer, hess_inv: bool, differentiable: bool
 ) -> Outcome:
     """Return the outcome with the derivatives at the answer, or of the answer, that were asked for."""
-    if hess_inv:
-        outcome = replace(outcome, hess_inv=problem.inverse_hessian(optimizer))
-    return replace(outcome, x=problem.differentiable_answer(optimizer)) if differentiable else outcome
+    inverse = partial(problem.inverse_hessian, optimizer)
+    later: dict[str, Callable[[], Tensor]] = {"hess": problem.hessian, "hess_inv": inverse}
+    can_wait = problem.unknowns.size <= DENSE and not problem.unknowns.is_module
+    outcome = replace(outcome, later=later if can_wait or hess_inv else {})
+    if differentiable:
+        outcome = replace(outcome, x=problem.differentiable_answer(optimizer))
+    return outcome.computed("hess_inv") if hess_inv else outcome
 
 
 def descended(problem: Problem, optimizer: ClosureOptimizer, callback: Callable[[Any], object] | None) -> Outcome:
     """Run an optimizer to its end."""
     closure = problem.closure(with_graph=optimizer.second_order and not problem.has_hessian)
-    optimizer.descend(closure, problem.unknowns.told(callback, -1.0 if optimizer.maximize else 1.0))
+    sign = -1.0 if optimizer.maximize else 1.0
+
+    def intermediate(x: Any, result: Result) -> Intermediate:
+        return Intermediate(x, sign * result.value, result.iterations, result.evaluations)
+
+    optimizer.descend(closure, problem.unknowns.told(callback, intermediate))
     return outcome_of(optimizer, problem.unknowns.answer())
 
 
@@ -146,12 +174,13 @@ def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[s
 
 
 def check_hessian(method: str, problem: Problem, used: bool) -> None:
-    """Raise ValueError for a Hessian given twice, or to a method that has no use for it."""
-    if problem.hess is not None and problem.hessp is not None:
-        raise ValueError("minimize got both hess and hessp: leave one out")
+    """Warn of a Hessian given to a method that has no use for it, as SciPy does."""
     if problem.has_hessian and not used:
-        raise ValueError(
-            f"minimize(method={method!r}) never multiplies by the Hessian: take 'newton-cg' or 'trust-region'"
+        warnings.warn(
+            f"minimize(method={method!r}) never multiplies by the Hessian, which hess_inv alone will use: take "
+            "'newton-cg' or 'trust-region'",
+            RuntimeWarning,
+            3,
         )
 
 

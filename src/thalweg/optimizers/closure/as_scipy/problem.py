@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from ..function.given_numbers import described, like
 from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
 from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
+from .implicit import warn_of_failure
 from .outside_torch import has_left_torch, no_gradient
 from .unknowns import Unknowns, parts_of
 
@@ -40,14 +41,29 @@ class Problem:
             return ClosureWithHessian(closure, by_matrix(self._hessian, self.unknowns.size))
         return closure if self.hessp is None else ClosureWithHessian(closure, by_products(self._product))
 
+    @torch.no_grad()
+    def value(self) -> float:
+        """Return the loss where the unknowns are now."""
+        return float(self.fun(self.unknowns.answer()))
+
+    def hessian(self) -> Tensor:
+        """Return the Hessian at the answer; differences of gradients move the unknowns for a while."""
+        there = replace(self, unknowns=self.unknowns.copied())
+        vector = Vector(there.unknowns.leaves)
+        answer = vector.read()
+        try:
+            return hessian_at(vector, there.closure(with_graph=True))
+        finally:
+            vector.write(answer)
+
     def inverse_hessian(self, optimizer: ClosureOptimizer) -> Tensor:
         """Return the inverse of the Hessian at the answer."""
         sign = -1.0 if optimizer.maximize else 1.0
-        hessian = hessian_at(Vector(self.unknowns.leaves), self.closure(with_graph=True))
-        return inverse_hessian(sign * hessian, optimizer.free)
+        return inverse_hessian(sign * self.hessian(), optimizer.free)
 
     def differentiable_answer(self, optimizer: ClosureOptimizer) -> Any:
         """Return the answer as a function of whatever the loss depends on."""
+        warn_of_failure(optimizer.result.success, optimizer.result.message)
         return self.unknowns.differentiable(lambda: self.fun(self.unknowns.structure), optimizer.free)
 
     def _graph(self) -> Tensor:

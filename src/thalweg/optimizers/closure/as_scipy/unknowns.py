@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from ..function.given_numbers import numbers_of
+from ..function.objective import Point
 from ..function.vector import real_view
 from ..run.descend import Callback
-from ..scipy_names.outcome import Outcome
+from ..run.result import Result
+from ..scipy_names.fields import Fields
 from ..scipy_names.scipy_words import callback_read
 from .implicit import differentiable_answer
 
@@ -33,8 +35,13 @@ class Unknowns:
             self.structure = [leaf(value) for value in x0]
             self.leaves = self.structure
         else:
-            self.structure = leaf(x0)
+            self.structure = leaf(x0 if isinstance(x0, Tensor) else at_least_flat(numbers_of("x0", x0)))
             self.leaves = [self.structure]
+
+    @property
+    def is_module(self) -> bool:
+        """Whether the leaves are the user's own, which may be trained further."""
+        return isinstance(self.structure, torch.nn.Module)
 
     @property
     def size(self) -> int:
@@ -44,6 +51,10 @@ class Unknowns:
     def answer(self) -> Any:
         """Return a copy of the structure without gradients; a module itself."""
         return self.filled([leaf.detach().clone() for leaf in self.leaves])
+
+    def copied(self) -> Unknowns:
+        """Return unknowns of the same numbers, which may be moved; a module's are its own."""
+        return self if self.is_module else Unknowns(self.answer())
 
     def filled(self, values: list[Tensor]) -> Any:
         """Return the structure with other tensors in place of its leaves; a module itself."""
@@ -66,19 +77,22 @@ class Unknowns:
 
         return self.filled(differentiable_answer(gradient, self.leaves, free))
 
-    def nothing_to_move(self, fun: Callable[[Any], Tensor]) -> Outcome:
-        """Return the outcome where there are no numbers: what there is, is the answer."""
-        with torch.no_grad():
-            value = float(fun(self.answer()))
-        none = torch.zeros(0, dtype=torch.float64)
-        return Outcome(self.answer(), value, none, True, 0, "There is no number to move.", 0, 1, 1, 0)
-
-    def told(self, callback: Callable[..., object] | None, sign: float = 1.0) -> Callback | None:
-        """Return the loop's callback for the user's, which wants the structure."""
+    def told(self, callback: Callable[..., object] | None, made: Callable[[Any, Result], Fields]) -> Callback | None:
+        """Return the loop's callback for the user's, which wants the structure, or what is `made` of it."""
         if callback is None:
             return None
         read = callback_read(callback)
-        return lambda here, result: read(self.answer(), sign * result.value)
+
+        def told(_: Point, result: Result) -> object:
+            x = self.answer()
+            return read(x, made(x, result))
+
+        return told
+
+
+def at_least_flat(numbers: Tensor) -> Tensor:
+    """Return a single number as a vector, as in SciPy: a function may ask for its x[0]."""
+    return numbers if numbers.dim() else numbers.reshape(1)
 
 
 def leaf(value: Any) -> Tensor:

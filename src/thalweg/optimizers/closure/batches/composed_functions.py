@@ -26,6 +26,14 @@ exp, expm1, log, sin, cos, erf, erfc, raised = map(
 )
 """Formulas of optimizers have the exact ones of `formula/elementary.py` instead."""
 
+
+def raised_by_logarithm(*numbers: Expr) -> Expr:
+    """Raise a positive number to a power: what is given is the power, and the number's logarithm in two parts."""
+    places = ", ".join(f"double {{{place}}}" for place in range(3))
+    op = Op("pow_by_log", torch.pow, torch.pow, f"call double @pow_by_log({places})", "", "", "")
+    return Operation(op, numbers, True)
+
+
 LARGEST_OF_PRODUCTS = 8
 """Exponents up to which products are quicker than a logarithm and an exponential."""
 

@@ -15,7 +15,7 @@ from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.normal_equations import NormalEquations
 from ....state.interrupts import keeping_grad_mode
 from ..function.robust import Rho, robust_loss
-from ..scipy_names.outcome import Outcome, rows_outcome
+from ..scipy_names.outcome import FitOutcome, fit_rows_outcome
 from .compiled_fits import CompiledFits
 from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .members import Members, rows_of, starts_of, walls_of
@@ -37,8 +37,8 @@ class Solved:
     """What some of the rows have come to, in the dtype of x."""
 
     x: Tensor
-    fun: Tensor
-    jac: Tensor
+    cost: Tensor
+    grad: Tensor
     success: Tensor
     iterations: Tensor
     covariance: Tensor | None
@@ -59,7 +59,7 @@ def least_squares_batch(
     absolute_sigma: bool = False,
     tolerance: float = 1e-9,
     max_iter: int = 200,
-) -> Outcome:
+) -> FitOutcome:
     """Return the least squares of every row of `x0`, shape (batch, n), where residuals(x, *args) has shape (b, m).
 
     Rows that have stopped leave, and others take their places, so `residuals` is given some of the rows at a time: what
@@ -78,8 +78,8 @@ def least_squares_batch(
     solved = partial(solved_members, run, method, covariance, absolute_sigma)
     parts = [members.part(rows) for rows in slices(len(members), POOLS_IN_PIECE * method.room)]
     pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
-    answers = outcome(pieces, sum(calls) + min(1, len(members)))
-    warn_of_unknown(answers.covariance)
+    answers = outcome(pieces, members, sum(calls) + min(1, len(members)), residuals)
+    warn_of_unknown(answers.get("covariance"))
     return answers
 
 
@@ -124,8 +124,8 @@ def solved_members(
     answers = run(members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
     n = answers.x.shape[1]
-    x, fun, jac = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
-    return Solved(x, fun, jac, answers.success, answers.iterations, spread), answers.calls
+    x, cost, grad = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
+    return Solved(x, cost, grad, answers.success, answers.iterations, spread), answers.calls
 
 
 @torch.no_grad()
@@ -158,11 +158,22 @@ def warn_of_unknown(covariance: Tensor | None) -> None:
         warnings.warn(f"{why}: give more points, fewer parameters or other starts", RuntimeWarning, 4)
 
 
-def outcome(pieces: Sequence[Solved], calls: int) -> Outcome:
+def outcome(pieces: Sequence[Solved], members: Members, calls: int, residuals: Residuals) -> FitOutcome:
     """Return SciPy's fields, one entry per row."""
-    names = ("x", "fun", "jac", "success", "iterations")
+    names = ("x", "cost", "grad", "success", "iterations")
     joined = {name: torch.cat([getattr(piece, name) for piece in pieces]) for name in names}
-    success, iterations = joined.pop("success"), joined.pop("iterations")
-    arrived = rows_outcome("fits arrived at a minimum", success, iterations, calls, **joined)
+    success, iterations, x = joined.pop("success"), joined.pop("iterations"), joined["x"]
+    joined |= at_walls(x, joined["grad"], members)
     spreads = [piece.covariance for piece in pieces if piece.covariance is not None]
-    return replace(arrived, covariance=torch.cat(spreads) if spreads else None)
+    spread = {"covariance": lambda: torch.cat(spreads)} if spreads else {}
+    later = {**spread, "fun": lambda: residuals(x, *members.args)}
+    arrived = fit_rows_outcome("fits arrived at a minimum", success, iterations, calls, **joined, later=later)
+    return arrived.computed(*spread)
+
+
+def at_walls(x: Tensor, grad: Tensor, members: Members) -> dict[str, Tensor]:
+    """Return which numbers lie on a bound, and the largest slope of each row that none stops."""
+    low, high = members.walls or (torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf))
+    mask = (x >= high).long() - (x <= low).long()
+    slopes = grad.masked_fill(mask * grad < 0, 0.0).abs()
+    return {"active_mask": mask, "optimality": slopes.amax(1) if x.shape[1] else x.new_zeros(len(x))}

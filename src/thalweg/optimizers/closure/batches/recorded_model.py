@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from ....engine.llvm.normal_equations import DATUM, PARAMETER, POINT
 from ....formula.expr import Constant, Expr, Symbol
+from .known_logarithms import with_known_logarithms
 from .linearize import Model, derivatives
 from .members import Members
 from .model_words import FILLED, THE_SAME, WORDS, UnknownOperationError
@@ -146,7 +147,8 @@ def recorded(model: Model, members: Members) -> Recorded:
     symbols = {Symbol(PARAMETER, "element", i): copy for i, copy in enumerate(copies)}
     with Recorder({**symbols, **{Symbol(DATUM, "element", i): rows for i, rows in enumerate(data)}}) as recorder:
         values, columns = derivatives(model, copies, data)
-    return Recorded([recorder.node(column) for column in (*columns, values)], len(data), recorder.points)
+    written = [recorder.node(column) for column in (*columns, values)]
+    return Recorded(with_known_logarithms(written, recorder.points), len(data), recorder.points)
 
 
 def is_right(found: Callable[[Members], Tensor], model: Model, members: Members) -> bool:

@@ -17,7 +17,8 @@ def numbers_of(what: str, given: Any) -> Tensor:
     if isinstance(given, Tensor):
         return given
     if hasattr(given, "toarray") or hasattr(given, "matvec"):
-        raise TypeError(f"{what} must be dense, but got {type(given).__name__}: pass its toarray(), or a tensor")
+        instead = "pass its toarray(), or a tensor" if hasattr(given, "toarray") else "pass its matrix"
+        raise TypeError(f"{what} must be dense, but got {type(given).__name__}: {instead}")
     try:
         return torch.from_numpy(array_of(given))
     except (TypeError, ValueError, RuntimeError) as error:

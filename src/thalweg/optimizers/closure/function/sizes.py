@@ -35,7 +35,7 @@ def check_sizes(owner: str, group: Mapping[str, Any]) -> None:
                 f"{owner} needs the x_scale of parameter {index} to have its shape {tuple(param.shape)}, but it has "
                 f"{tuple(numbers.shape)}"
             )
-        if not bool((numbers > 0).all()) or not bool(numbers.isfinite().all()):
+        if numbers.is_complex() or not bool((numbers > 0).all()) or not bool(numbers.isfinite().all()):
             raise ValueError(
                 f"{owner} needs the x_scale of parameter {index} to be above 0 throughout, but got {size!r}"
             )

@@ -19,6 +19,9 @@ from ..function.vector import dot, machine_epsilon, read_numbers
 from ..run.stopping import BELOW_ROUNDING
 from .trust_region import agreement
 
+APART = 1e8
+"""How many times as long as another a column of J may be at the start, before their units decide more than the fit."""
+
 HIDDEN = 10.0
 """How many times what rounding does to the loss a promise must exceed."""
 
@@ -36,6 +39,8 @@ class Promise(NamedTuple):
 
 class DenseLevenbergMarquardt:
     """Moré's trust region; `scaled` measures each number by the largest norm that its column of J has had.
+
+    Unscaled it takes fewer evaluations: numbers are measured in ones unless their columns are too far apart for that.
 
     Moré 1978, "The Levenberg-Marquardt algorithm: implementation and theory", algorithm 7.1. A trial also tells how
     the residuals bend along it: the next step of that direction is bent alike, and where the model and the loss part,
@@ -150,11 +155,13 @@ class DenseLevenbergMarquardt:
     def _rescaled(self, jacobian: Tensor) -> Tensor:
         """Return the inverse unit of each number: one, as given, or its column's largest norm so far."""
         norms = torch.linalg.vector_norm(jacobian, dim=0)
-        if not self.scaled:
-            return torch.ones_like(norms) if self.units is None else 1 / self.units.to(norms)
+        given = torch.ones_like(norms) if self.units is None else 1 / self.units.to(norms)
         if self.scaling is None:
-            return torch.where(norms > 0, norms, torch.ones_like(norms))
-        return torch.maximum(self.scaling.to(norms), norms)
+            # A column of zeros may grow, so it has the unit of the others.
+            known = torch.where(norms > 0, norms, norms.max() if bool(norms.any()) else 1.0)
+            return known if self.scaled or are_apart(norms / given) else given
+        scaling = self.scaling.to(norms)
+        return scaling if not self.scaled and torch.equal(scaling, given) else torch.maximum(scaling, norms)
 
     def _bent(self, model: Model, step: DampedStep) -> Tensor:
         """Return the step, bent as the residuals bent before where the box leaves room for it."""
@@ -183,6 +190,12 @@ class DenseLevenbergMarquardt:
             self.radius = shrinkage * min(self.radius, 10 * length)
         elif ratio > 0.75:
             self.radius = max(self.radius, 2 * length)
+
+
+def are_apart(norms: Tensor) -> bool:
+    """Return whether some columns of J are so much longer than others that no radius suits both."""
+    known = norms[norms > 0]
+    return bool(known.numel()) and bool(known.max() > APART * known.min())
 
 
 def residual_function(objective: Objective) -> ResidualFunction:

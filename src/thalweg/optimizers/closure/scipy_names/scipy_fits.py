@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..options import check_choice
+from .scipy_words import plain
 
 METHODS = (None, "trf", "dogbox", "lm")
 """SciPy's names of methods: all of them are Levenberg and Marquardt's here, which keeps to bounds."""
@@ -49,8 +50,11 @@ def fit_options(owner: str, named: Mapping[str, Any], batched: bool = False) -> 
     read: dict[str, Any] = {}
     for word, value in named.items():
         name = words.get(word, word)
-        if word == "method" or word in WITHOUT_USE or (name.startswith("max_") and word in words and not value):
+        if word == "method" or word in WITHOUT_USE or (value is None and name.startswith("max_")):
             continue
+        if word == "maxfev" and not value:  # MINPACK's word for its default
+            continue
+        value = plain(value)
         if word in words and name.startswith("tolerance"):
             value = 0.0 if value is None else value
             value = min(value, read[name]) if name in read else value

@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..function.given_numbers import described
-from .fields import Intermediate
+from .fields import Fields
 
 METHODS = {
     "l-bfgs-b": "lbfgs",
@@ -45,6 +46,9 @@ OPTIONS = {
 """SciPy's options, and ours for them; None where nothing here answers to one. An option that is None is left out."""
 
 
+WITHOUT_GRADIENTS = ("nelder-mead", "powell", "cobyla", "cobyqa")
+"""SciPy's methods that see the loss alone."""
+
 DIFFERENCES = ("2-point", "3-point", "cs")
 """SciPy's words for derivatives by differences, in whose place autograd differentiates."""
 
@@ -65,16 +69,23 @@ def options_read(
     `tol` stands for both tolerances, and `known` are the options that the method has. Raises TypeError for one option
     given twice.
     """
-    read: dict[str, Any] = {} if tol is None else {"tolerance_grad": tol, "tolerance_change": tol}
+    read: dict[str, Any] = {} if tol is None else dict.fromkeys(("tolerance_grad", "tolerance_change"), plain(tol))
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
         if name is not None and not (value is None and word in OPTIONS):
-            read[name if name in known else word] = value
+            read[name if name in known else word] = plain(value)
     for name, value in named.items():
         if name in read and tol is None:
             raise TypeError(f"minimize got {name} twice, by name and in options: leave one out")
         read[name] = value
     return read
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers, and arrays of a single one, as Python's; whole floats such as 1e3 count as well."""
+    if isinstance(value, np.generic | np.ndarray) and value.size == 1:
+        value = value.item()
+    return int(value) if isinstance(value, float) and value >= 1 and value.is_integer() else value
 
 
 def function_given(owner: str, name: str, given: Any) -> Any:
@@ -106,8 +117,8 @@ def refuse_constraints(constraints: Any) -> None:
         )
 
 
-def callback_read(callback: Callable[..., object]) -> Callable[[Any, float], object]:
-    """Return the user's callback as a function of x and the loss that returns True to stop.
+def callback_read(callback: Callable[..., object]) -> Callable[[Any, Fields], object]:
+    """Return the user's callback as a function of x and a result that returns True to stop.
 
     It stops by returning True or raising StopIteration; one whose only parameter is `intermediate_result` gets a
     result, as in SciPy, one that needs two the vector and a result, any other the vector. Raises TypeError for what
@@ -117,11 +128,11 @@ def callback_read(callback: Callable[..., object]) -> Callable[[Any, float], obj
         raise TypeError(f"callback must be a function of x, but got {described(callback)}")
     needed = needed_by(callback)
 
-    def told(x: Any, value: float) -> object:
+    def told(x: Any, found: Fields) -> object:
         try:
             if needed == ["intermediate_result"]:
-                return callback(intermediate_result=Intermediate(x, value))
-            return callback(x, Intermediate(x, value)) if len(needed) == 2 else callback(x)
+                return callback(intermediate_result=found)
+            return callback(x, found) if len(needed) == 2 else callback(x)
         except StopIteration:
             return True
 
