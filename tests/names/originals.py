@@ -92,6 +92,8 @@ def of_one_trainer(name, params, **options):
 
 def of_pytorch_optimizer(name, params, **options):
     kind = importlib.import_module("pytorch_optimizer").load_optimizer(name)
+    if name == "ranger21":
+        options |= {"num_iterations": 100, "disable_lr_scheduler": True}
     if "muon" in name or name == "adago":
         params = [{"params": params, "use_muon": True}]
     return kind(params, **options)
