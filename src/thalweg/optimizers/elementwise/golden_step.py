@@ -15,8 +15,8 @@ class AdamG(Optimizer):
 
     Pang et al. 2024, "Towards stability of parameter-free optimization", algorithm AdamG.
     https://arxiv.org/abs/2405.04376
-    The power of the mean square is `p` * v**`q`, of which a running mean is taken with betas[2]; no step is longer than
-    one over the root of the number of steps. Where nearly all gradients have been zero, an element stays.
+    A running mean is taken of the power, with betas[2]. `q` is the power to which the mean square is raised; `p` is
+    a factor of that. The rate is at most one over the root of the number of steps.
     Tune: nothing; lr 1, or below it for a schedule.
     """
 

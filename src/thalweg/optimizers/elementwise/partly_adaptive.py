@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ...formula import Unsigned, exp, log, maximum, sqrt
+from ...formula import Unsigned, maximum, sigmoid, sqrt
 from ...hyper import Betas, NonNegative, OneOf, Positive
 from ...optimizer import Optimizer
 from .parts import l2
@@ -77,8 +77,8 @@ class SAdam(Optimizer):
     Tong, Liang & Bi 2019, "Calibrating the adaptive learning rate to improve convergence of ADAM", algorithm Sadam, and
     with `amsgrad` SAMSGrad; the softplus is of the root before it is corrected for bias, as in the authors' code.
     https://arxiv.org/abs/1908.00700
-    `smooth` is the sharpness of the softplus: a mean square of zero is divided by as by log(2) / smooth, and larger
-    ones nearly by their root.
+    There is no eps. `smooth` is the sharpness of the softplus: a mean square of zero is divided by as by log(2) /
+    smooth, and larger ones nearly by their root.
     Tune: as Adam; smooth 50.
     """
 
@@ -102,5 +102,11 @@ class SAdam(Optimizer):
 
 
 def softplus(x, sharpness):
-    """Give a number above zero that is nearly x, where x is not negative and large."""
-    return x + log(1 + exp(-sharpness * x)) / sharpness
+    """Give log(1 + e**(sharpness * x)) / sharpness, where x is not negative: nearly x, and never zero."""
+    small = sigmoid(-sharpness * x)
+    ratio = small / (2 - small)
+    square = ratio * ratio
+    series = 0
+    for k in range(15, -1, -1):  # of log(1 + e**-y) = 2 * artanh(ratio), where the ratio is a third at most
+        series = series * square + 1 / (2 * k + 1)
+    return x + 2 * ratio * series / sharpness

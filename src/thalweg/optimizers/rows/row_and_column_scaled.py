@@ -15,9 +15,10 @@ class RACS(Optimizer):
 
     Gong et al. 2025, "Towards efficient optimizer design for LLM via structured Fisher approximation with a low-rank
     extension", algorithm 1. https://arxiv.org/abs/2502.07752
-    The vectors are found by `iterations` of a fixed point, and `beta` is the share of their means that stays in each
-    step. `alpha` makes learning rates comparable with Adam's. A step grows by the factor `gamma` at most, from one to
-    the next. It is for matrices, whose last two dimensions are rows and columns; leave biases and norms to AdamW.
+    The vectors are found together. `iterations` are those of the fixed point that they are; `beta` is the share of
+    their means that stays in each step; `alpha` makes learning rates comparable with Adam's; `gamma` is by how many
+    times a step is longer than the last one, at most. It is for matrices, whose last two dimensions are rows and
+    columns; leave biases and norms to AdamW.
     Tune: lr 0.02, as it is scaled by alpha 0.05.
     """
 

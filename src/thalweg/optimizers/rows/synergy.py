@@ -16,11 +16,12 @@ class Ranger21(Optimizer):
 
     Wright & Demeure 2021, "Ranger21: a synergistic deep learning optimizer", algorithm 1, with norms by rows as in the
     authors' code. https://arxiv.org/abs/2106.13731
-    The gradient of a row, the first dimension being neurons, is at most `tau` times as long as its weights, which count
-    as `eps_clipping` where they are shorter; then its mean is taken off. `beta0` is the share of the negative momentum.
-    Rows decay towards a norm of 1, by a share that is divided by the root of the parameter's mean square. With
-    `total_steps` the rate rises for the share `warmup` of a run, or faster if betas[1] is small, and falls to zero over
-    the share `warmdown` of it. Lookahead is an option that every optimizer has.
+    Gradients are clipped, and then their mean is taken off. `tau` is how long the gradient of a row may be, beside its
+    weights, the first dimension being neurons; `eps_clipping` is what shorter weights count as there. `beta0` is the
+    share of the negative momentum. Rows decay towards a norm of 1, by a share that is divided by the root of the
+    parameter's mean square. `total_steps` are those of the run, in which the rate rises and falls, or None for a
+    schedule of one's own; `warmup` is the share of a run in which it rises, unless betas[1] lets it rise faster;
+    `warmdown` is the share in which it falls to zero.
     Tune: as AdamW, with total_steps in place of a schedule; weight_decay 1e-4.
     """
 
