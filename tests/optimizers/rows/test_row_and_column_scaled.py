@@ -11,7 +11,7 @@ from .matrices import columns, compare, each, flat, square
 
 
 def racs(w, *, is_matrix, lr=0.02, beta=0.9, alpha=0.05, gamma=1.01, iterations=5, weight_decay=0.0):
-    """Gong et al. 2025, algorithm 1: q and s by the fixed point of proposition 3. https://arxiv.org/abs/2502.07752."""
+    """Gong et al. 2025, RACS: q and s by a fixed point. https://arxiv.org/abs/2502.07752."""
     q_mean, s_mean, phi = [0.0] * len(w), [0.0] * len(w[0]), None
     g = yield
     while True:

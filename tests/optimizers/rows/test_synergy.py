@@ -25,7 +25,7 @@ def ranger21(
     warmdown=0.28,
     lookahead=5,
 ):
-    """Wright & Demeure 2021, algorithm 1. https://arxiv.org/abs/2106.13731."""
+    """Wright & Demeure 2021. https://arxiv.org/abs/2106.13731."""
     beta1, beta2 = betas
     slow, zeros = w, each(lambda x: 0.0, w)
     m, m_before, v, v_max, t = zeros, zeros, zeros, zeros, 0

@@ -14,7 +14,7 @@ class RACS(Optimizer):
     """SGD whose rows and columns are scaled: by the roots of two vectors whose product is nearest the squares.
 
     Gong et al. 2025, "Towards efficient optimizer design for LLM via structured Fisher approximation with a low-rank
-    extension", algorithm 1. https://arxiv.org/abs/2502.07752
+    extension", RACS. https://arxiv.org/abs/2502.07752
     The vectors are found together. `iterations` are those of the fixed point that they are; `beta` is the share of
     their means that stays in each step; `alpha` makes learning rates comparable with Adam's; `gamma` is by how many
     times a step is longer than the last one, at most. It is for matrices, whose last two dimensions are rows and

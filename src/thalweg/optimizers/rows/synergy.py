@@ -14,8 +14,8 @@ __all__ = ["Ranger21"]
 class Ranger21(Optimizer):
     """AdamW with clipped and centralized gradients, positive and negative momenta, and a decay towards a norm of 1.
 
-    Wright & Demeure 2021, "Ranger21: a synergistic deep learning optimizer", algorithm 1, with norms by rows as in the
-    authors' code. https://arxiv.org/abs/2106.13731
+    Wright & Demeure 2021, "Ranger21: a synergistic deep learning optimizer", with norms by rows, and with the decay of
+    the second author's code for JAX. https://arxiv.org/abs/2106.13731
     Gradients are clipped, and then their mean is taken off. `tau` is how long the gradient of a row may be, beside its
     weights, the first dimension being neurons; `eps_clipping` is what shorter weights count as there. `beta0` is the
     share of the negative momentum. Rows decay towards a norm of 1, by a share that is divided by the root of the
