@@ -93,6 +93,7 @@ TABLE = [
     Authority("PID",        PO,             "PID",              {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}),
     Authority("QHM",        PO,             "QHM",              {"lr": 1e-2, "momentum": 0.9, "nu": 0.7, "weight_decay": 0.1}),
     Authority("QHAdam",     PO,             "QHAdam",           {"lr": 1e-2, "nus": (0.7, 0.9), "weight_decay": 0.1}, tolerance=1e-7, why="they keep the weights of their means in float32"),
+    Authority("AdamG",      PO,             "AdamG",            {"weight_decay": 0.1}),
     Authority("Padam",      PO,             "PAdam",            {"lr": 1e-2, "partial": 0.125, "weight_decay": 0.1}, {"amsgrad": False}),
     Authority("ApolloDQN",  PO,             "ApolloDQN",        {"lr": 1e-2, "weight_decay": 0.1, "warmup_steps": 5}),
     Authority("DoG",        "dog",          "DoG",              {"reps_rel": 1e-3}),
@@ -164,6 +165,10 @@ OTHERWISE = [
     Authority("SGDSaI",     PO,             "SGDSaI",           {"lr": 1e-2}, why="vectors and single numbers have the norm of their first gradient alone as their rate", differs=1.6e-3),
     Authority("TAM",        PO,             "TAM",              {"lr": 1e-2}, why="each element has a number of its own, where the paper has the cosine of an angle", differs=9.5e-2),
     Authority("FOCUS",      PO,             "FOCUS",            {"lr": 1e-2, "weight_decay": 0.1}, why="the decay is taken before the sign of the distance from the mean is, and not after the step", differs=1.2e-3),
+    Authority("RACS",       PO,             "RACS",             {"lr": 1e-2}, why="it divides by mean squares of rows and of columns, which are found apart, where the paper has a fixed point of both", differs=3.5e-3, least_dims=2, most_dims=2),
+    Authority("SRMM",       PO,             "SRMM",             why="the first weight is that of the second step, so that the first step takes three tenths off each parameter", differs=4.0e-1),
+    Authority("Ranger21",   PO,             "Ranger21",         {"lr": 1e-2}, {}, {"num_iterations": 100, "disable_lr_scheduler": True}, why="as in the later code of the authors: gradients are divided by their standard deviation, denominators go through a softplus, and the norm loss is apart from the decay", differs=8.3e-3),
+    Authority("SAdam",      "pytorch_ranger", "RangerVA",       {"lr": 1e-2}, {"betas": (0.95, 0.999), "amsgrad": True, "lookahead": 6}, why="each gradient is taken into the mean square twice", differs=7.9e-3),
     Authority("Ranger",     PO,             "Ranger",           {"lr": 1e-2}, why="it takes no step until the mean square is known well, where the author's code takes steps of momentum", differs=2.7e-2),
 ]  # fmt: skip
 """Where others do something else, as their defaults are: `differs` is by how much, of the largest number."""

@@ -41,6 +41,24 @@ ONE_TRAINERS = {
 }
 """What OneTrainer calls for a name, and with which options, where that is another package's."""
 
+SD_SCRIPTS = {
+    "AdamW": ("torch.optim", "AdamW", {}),
+    "SGDNesterov": ("torch.optim", "SGD", {"momentum": 0.9, "nesterov": True}),
+    "Lion": ("lion_pytorch", "Lion", {"lr": 1e-4}),
+    "DAdaptAdaGrad": ("dadaptation", "DAdaptAdaGrad", {"lr": 1.0}),
+    "DAdaptAdam": ("dadaptation", "DAdaptAdam", {"lr": 1.0}),
+    "DAdaptAdan": ("dadaptation", "DAdaptAdan", {"lr": 1.0}),
+    "DAdaptLion": ("dadaptation", "DAdaptLion", {"lr": 1.0}),
+    "DAdaptSGD": ("dadaptation", "DAdaptSGD", {"lr": 1.0}),
+    "Prodigy": ("prodigyopt", "Prodigy", {"lr": 1.0}),
+    "AdamWScheduleFree": ("schedulefree", "AdamWScheduleFree", {"lr": 2.5e-3}),
+    "RAdamScheduleFree": ("schedulefree", "RAdamScheduleFree", {"lr": 2.5e-3}),
+    "SGDScheduleFree": ("schedulefree", "SGDScheduleFree", {"lr": 1.0}),
+}
+"""The same for sd-scripts."""
+
+CALLED = {"onetrainer": ONE_TRAINERS, "sd_scripts": SD_SCRIPTS}
+
 
 def original(row, params, **options):
     """Make what a row's library makes of its name; raises ImportError where that cannot be had."""
@@ -49,8 +67,8 @@ def original(row, params, **options):
 
 def is_made_by(row):
     """Tell if a library, or a package that it calls, can make a name without a GPU."""
-    if row.library == "onetrainer":
-        return row.name in ONE_TRAINERS
+    if row.library in CALLED:
+        return row.name in CALLED[row.library]
     return row.library in MAKERS and not (row.library == "timm" and row.name.startswith(("bnb", "fused")))
 
 
@@ -86,12 +104,21 @@ def timm_factory():
 
 
 def of_one_trainer(name, params, **options):
-    module, kind, own = ONE_TRAINERS[name]
+    return of_another_package(*ONE_TRAINERS[name], params, **options)
+
+
+def of_sd_scripts(name, params, **options):
+    return of_another_package(*SD_SCRIPTS[name], params, **options)
+
+
+def of_another_package(module, kind, own, params, **options):
     return getattr(importlib.import_module(module), kind)(params, **{"lr": 1e-3, **own, **options})
 
 
 def of_pytorch_optimizer(name, params, **options):
     kind = importlib.import_module("pytorch_optimizer").load_optimizer(name)
+    if name == "ranger21":
+        options |= {"num_iterations": 100, "disable_lr_scheduler": True}
     if "muon" in name or name == "adago":
         params = [{"params": params, "use_muon": True}]
     return kind(params, **options)
@@ -133,6 +160,7 @@ MAKERS = {
     "transformers": of_transformers,
     "timm": of_timm,
     "onetrainer": of_one_trainer,
+    "sd_scripts": of_sd_scripts,
     "pytorch_optimizer": of_pytorch_optimizer,
     "torch_optimizer": of_torch_optimizer,
     "optimi": of_optimi,

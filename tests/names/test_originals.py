@@ -9,7 +9,7 @@ from thalweg.names import TABLE
 from .originals import is_made_by, original
 
 SHAPES = [(20, 18), (3,)]
-MATRICES = {"Muon", "AdaMuon", "AdaGO", "NorMuon", "SinkGD", "Scion"}
+MATRICES = {"Muon", "AdaMuon", "AdaGO", "NorMuon", "SinkGD", "Scion", "RACS"}
 """Rules whose originals want matrices alone, where these are not told their names."""
 
 TOLERANCES = {
@@ -44,7 +44,12 @@ UNDECAYED = {
         for name in ("adabelief", "adafactor", "adagrad", "adam", "adamax", "amsgrad", "radam", "rmsprop")
     ),
     *("optax.sgd", "optax.sign_sgd", "optax.signum", "optax.yogi", "optax.contrib.adopt", "pytorch_optimizer.msvag"),
-    *("optax.optimistic_adam", "optax.optimistic_adam_v2", "optax.optimistic_gradient_descent"),
+    *(
+        "pytorch_optimizer.srmm",
+        "optax.optimistic_adam",
+        "optax.optimistic_adam_v2",
+        "optax.optimistic_gradient_descent",
+    ),
 }
 """Names whose originals have no decay of weights."""
 

@@ -16,6 +16,7 @@ from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import conditions, rule_object
 from thalweg.engine.javascript.text import JAVASCRIPT, library
 from thalweg.engine.javascript.variants import Variant, in_phases, phases_of, variants
+from thalweg.formula.expr import walk
 
 from ..catalogue import catalogue
 from ..traced import required
@@ -34,6 +35,9 @@ STEPS = 100
 WRITTEN_OUT = """for (const [name, one] of Object.entries(OPTIMIZERS))
   OPTIMIZERS[name] = { name, toy: "plane", ...one, controls: one.controls.map(place => CONTROLS[place]) }"""
 """Gives each optimizer what is not said again and again: its name, the plane, and controls by their place among all."""
+
+MOST_OPERATIONS = 120
+"""Of one formula: every page loads all of them, and a power of elements alone is as long as fifteen other rules."""
 
 MOST, LONGEST = 8, {PLANE: 2800, MATRIX: 2400}
 """Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
@@ -57,7 +61,14 @@ def _listed(texts: Iterable[str]) -> str:
 @cache
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
-    return [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    shown = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    return [cls for cls in shown if _operations(cls) <= MOST_OPERATIONS]
+
+
+def _operations(cls: type[Optimizer]) -> int:
+    """Count what a formula computes."""
+    [first, *_] = _found(cls, MATRIX, {})
+    return sum(1 for _ in walk(*first.choice.program.stores.values()))
 
 
 @cache

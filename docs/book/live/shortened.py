@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import count, product
 from string import ascii_letters
 
+RESERVED = ("do", "if", "in")
+"""Words of the language that are as short as names."""
+
 ARGUMENTS = {"self": "S", "state": "P", "tensors": "T", "f32": "F"}
 """Short names of what every function is given, and of what each line says."""
 
@@ -69,7 +72,7 @@ def _asked_once(function: str) -> str:
 
 def _short_names(function: str) -> str:
     declared = re.findall(r"\bconst (\w+) =", function)
-    taken = {*re.findall(r"\w+", function), *ARGUMENTS.values()}
+    taken = {*re.findall(r"\w+", function), *ARGUMENTS.values(), *RESERVED}
     names = (name for name in _names() if name not in taken)
     short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS
     told = re.sub(r"return \{ ([\w, ]+) \}", lambda found: _told(found[1]), function)

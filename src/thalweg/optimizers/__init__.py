@@ -22,6 +22,7 @@ from .wrappers import APOLLO as APOLLO
 from .wrappers import ASAM as ASAM
 from .wrappers import GSAM as GSAM
 from .wrappers import SAM as SAM
+from .wrappers import TRAC as TRAC
 from .wrappers import WSAM as WSAM
 from .wrappers import EMANesterov as EMANesterov
 from .wrappers import Fira as Fira

@@ -15,6 +15,7 @@ from . import (
     optax_contrib,
     optimi,
     pytorch_optimizer,
+    sd_scripts,
     timm,
     torch_optim,
     torch_optimizer,
@@ -22,6 +23,6 @@ from . import (
 )
 
 LIBRARIES = (
-    *(torch_optim, hugging_face, timm, bitsandbytes, one_trainer, axolotl, emerging_optimizers, epfml),
+    *(torch_optim, hugging_face, timm, bitsandbytes, one_trainer, sd_scripts, axolotl, emerging_optimizers, epfml),
     *(pytorch_optimizer, torch_optimizer, optimi, heavyball, torchao, deepspeed, apex, keras, optax_contrib, optax),
 )

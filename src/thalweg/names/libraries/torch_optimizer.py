@@ -36,7 +36,7 @@ ROWS = [
     Row(LIBRARY, "radam", "RAdam", DECOUPLED, note=SINGLE),
     Row(LIBRARY, "ranger", "Ranger", {"gradient_centralization": False}, note=SINGLE),
     Row(LIBRARY, "rangerqh", "QHAdam", {"lookahead": 6}),
-    Row(LIBRARY, "rangerva", instead="its denominator goes through a softplus, which no rule here has: take torch_optimizer.ranger"),
+    Row(LIBRARY, "rangerva", "SAdam", {"betas": (0.95, 0.999), "amsgrad": True, "lookahead": 6, **DECOUPLED}, "a gradient is taken into the mean square once, where the original takes it twice", SINGLE),
     Row(LIBRARY, "sgdp", "SGDP", {"lr": 1e-3}),
     Row(LIBRARY, "sgdw", "SGD", {"lr": 1e-3, **DECOUPLED}, "weights decay by a share of themselves, where the original takes the same number off each of them"),
     Row(LIBRARY, "shampoo", "Shampoo", {"lr": 0.1, "betas": (0.0, 0.999), "shampoo_beta": 1.0, "grafting": None, "precondition_frequency": 1, "start_preconditioning_step": 1, "matrix_eps": 1e-4, "exponent": 0.5}, "products of columns are those of the gradient, where the original has multiplied it by the root of rows by then; decay is no part of gradients, and vectors have no roots"),

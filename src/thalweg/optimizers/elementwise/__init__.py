@@ -12,7 +12,9 @@ from .cross_moments import *
 from .direction_and_size import *
 from .follow_the_leader import *
 from .friction import *
+from .golden_step import *
 from .madgrad import *
+from .majorized import *
 from .momenta import *
 from .normalized import *
 from .optimistic import *

@@ -1,13 +1,13 @@
-"""Adam that divides by less than the root: between Adam and momentum, or only later on."""
+"""Adam that divides by something else than the root: between Adam and momentum, or only later on."""
 
 from typing import Annotated
 
-from ...formula import Unsigned, maximum, sqrt
-from ...hyper import Betas, NonNegative, OneOf
+from ...formula import Unsigned, maximum, sigmoid, sqrt
+from ...hyper import Betas, NonNegative, OneOf, Positive
 from ...optimizer import Optimizer
 from .parts import l2
 
-__all__ = ["DualAdam", "Padam"]
+__all__ = ["DualAdam", "Padam", "SAdam"]
 
 
 class Padam(Optimizer):
@@ -69,3 +69,44 @@ class DualAdam(Optimizer):
         inverse = maximum(1 - self.switch_rate * self.step_count, 0)
         step = inverse * m_hat * root + (1 - inverse) * m_hat / (root + self.eps)
         return param - self.lr * step, exp_avg, exp_avg_sq
+
+
+class SAdam(Optimizer):
+    """Adam that divides by the softplus of the root mean square, so that small gradients take no large steps.
+
+    Tong, Liang & Bi 2019, "Calibrating the adaptive learning rate to improve convergence of ADAM", algorithm Sadam, and
+    with `amsgrad` SAMSGrad; the softplus is of the root before it is corrected for bias, as in the authors' code.
+    https://arxiv.org/abs/1908.00700
+    There is no eps. `smooth` is the sharpness of the softplus: a mean square of zero is divided by as by log(2) /
+    smooth, and larger ones nearly by their root.
+    Tune: as Adam; smooth 50.
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    smooth: Positive = 50.0
+    weight_decay: NonNegative = 0
+    amsgrad: bool = False
+
+    def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, max_exp_avg_sq: Unsigned):
+        beta1, beta2 = self.betas
+        grad = l2(self, param, grad)
+        exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+        exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+        largest = exp_avg_sq
+        if self.amsgrad:
+            max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
+            largest = max_exp_avg_sq
+        size = self.lr * sqrt(1 - beta2**self.step_count) / (1 - beta1**self.step_count)
+        return param - size * exp_avg / softplus(sqrt(largest), self.smooth), exp_avg, exp_avg_sq, max_exp_avg_sq
+
+
+def softplus(x, sharpness):
+    """Give log(1 + e**(sharpness * x)) / sharpness, where x is not negative: nearly x, and never zero."""
+    small = sigmoid(-sharpness * x)
+    ratio = small / (2 - small)
+    square = ratio * ratio
+    series = 0
+    for k in range(15, -1, -1):  # of log(1 + e**-y) = 2 * artanh(ratio), where the ratio is a third at most
+        series = series * square + 1 / (2 * k + 1)
+    return x + 2 * ratio * series / sharpness

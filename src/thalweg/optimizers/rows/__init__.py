@@ -7,6 +7,8 @@ from .model_scale import *
 from .neurons import *
 from .oblique import *
 from .projected import *
+from .row_and_column_scaled import *
 from .sinkhorn import *
 from .sm3 import *
 from .steady_gradients import *
+from .synergy import *

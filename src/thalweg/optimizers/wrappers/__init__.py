@@ -14,4 +14,5 @@ from .shard_states import shard_states as shard_states
 from .sharpness import ASAM as ASAM
 from .sharpness import GSAM as GSAM
 from .sharpness import SAM as SAM
+from .trac import TRAC as TRAC
 from .weighted_sharpness import WSAM as WSAM

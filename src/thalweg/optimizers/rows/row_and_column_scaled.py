@@ -1,0 +1,71 @@
+"""Gradients divided by what their rows and their columns usually are: memory for one number each."""
+
+from typing import Annotated
+
+from ...formula import Columns, Rows, Scalar, column_total, lerp, row_total, sqrt, total_square, where
+from ...formula.sides import last_two
+from ...hyper import Count, Decay, NonNegative, Number, Range
+from ...optimizer import Optimizer
+
+__all__ = ["RACS"]
+
+
+class RACS(Optimizer):
+    """SGD whose rows and columns are scaled: by the roots of two vectors whose product is nearest the squares.
+
+    Gong et al. 2025, "Towards efficient optimizer design for LLM via structured Fisher approximation with a low-rank
+    extension", RACS. https://arxiv.org/abs/2502.07752
+    The vectors are found together. `iterations` are those of the fixed point that they are; `beta` is the share of
+    their means that stays in each step; `alpha` makes learning rates comparable with Adam's; `gamma` is by how many
+    times a step is longer than the last one, at most. It is for matrices, whose last two dimensions are rows and
+    columns; leave biases and norms to AdamW.
+    Tune: lr 0.02, as it is scaled by alpha 0.05.
+    """
+
+    lr: NonNegative = 2e-2
+    beta: Decay = 0.9
+    alpha: NonNegative = 0.05
+    gamma: Annotated[Number, Range(1)] = 1.01
+    iterations: Count = 5
+    weight_decay: NonNegative = 0.0
+
+    def update(self, param, grad, row_scale: Rows, column_scale: Columns, length: Scalar):
+        rows, columns = self.fixed_point(grad * grad)
+        row_scale = lerp(row_scale, rows, 1 - self.beta)
+        column_scale = lerp(column_scale, columns, 1 - self.beta)
+        size = row_scale * column_scale
+        scaled = where(size > 0, grad / sqrt(size), 0)
+        newest = sqrt(total_square(scaled))
+        share = where(length > 0, where(newest > self.gamma * length, self.gamma * length / newest, 1), 1)
+        param = param * (1 - self.lr * self.weight_decay) - self.lr * self.alpha * share * scaled
+        return param, row_scale, column_scale, share * newest
+
+    def fixed_point(self, square):
+        """Find a number for each row and each column, whose products are nearest the squares."""
+        rows = row_total(0 * square) + 1
+        for _ in range(self.iterations):
+            columns = over(column_total(rows * square), column_total(rows * rows))
+            rows = over(row_total(columns * square), row_total(columns * columns))
+        return rows, columns
+
+    @classmethod
+    def sides(cls, shape, options):
+        """Take the last two dimensions."""
+        return last_two(shape)
+
+    @classmethod
+    def unfit(cls, param, options):
+        """A matrix of real numbers is needed."""
+        if param.is_complex():
+            return "RACS does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
+        if param.dim() < 2:
+            return (
+                "RACS is for matrices",
+                f"has shape {tuple(param.shape)}: pass it to an optimizer of its own, as AdamW",
+            )
+        return None
+
+
+def over(a, b):
+    """Divide, and give 0 where there is nothing."""
+    return where(b > 0, a / b, 0)
