@@ -167,6 +167,7 @@ class TrustRegion(ClosureOptimizer):
     Steihaug 1983, "The conjugate gradient method and trust regions in large scale optimization".
     https://doi.org/10.1137/0720042
     The closure may leave out `loss.backward()`: then products with the Hessian are exact, by differentiating twice.
+    The last 20 products and steps are kept, two vectors each, and precondition the next model.
     Tune: nothing.
     """
 

@@ -16,7 +16,7 @@ Operator = Callable[[Tensor], Tensor]
 
 
 class Stage(NamedTuple):
-    """One iteration: the iterate it starts from, its direction, the step along it, and products in the metric."""
+    """One iteration: the iterate p it starts from, its direction d, the step along it, and p'p, p'd and d'd."""
 
     iterate: Tensor
     product: Tensor
@@ -25,7 +25,7 @@ class Stage(NamedTuple):
     length: float
     bend: float
     slope: float
-    metric: tuple[float, float, float]
+    squares: tuple[float, float, float]
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Path:
 
 def to_boundary(stage: Stage, radius: float) -> float:
     """Return how far along the stage's direction the sphere of this radius lies."""
-    p_p, p_d, d_d = stage.metric
+    p_p, p_d, d_d = stage.squares
     if radius == math.inf or d_d == 0:
         return math.inf
     root = math.sqrt(max(p_d * p_d + d_d * (radius * radius - p_p), 0.0))
@@ -75,15 +75,16 @@ def solve(
     """Minimize g'p + p'Hp / 2 until the residual has fallen to `tolerance` of the gradient.
 
     Steihaug 1983, "The conjugate gradient method and trust regions in large scale optimization",
-    https://doi.org/10.1137/0720042; lengths are measured in the preconditioner's metric.
+    https://doi.org/10.1137/0720042. The preconditioner measures residuals, so that they tell of the model's depth;
+    steps have Euclid's length, and the path ends where it first leaves the sphere.
     """
     path = Path()
     apply = precondition or (lambda vector: vector)
     point, product = torch.zeros_like(gradient), torch.zeros_like(gradient)
     residual, z = gradient.clone(), apply(gradient)
     direction = z.neg()
-    r_z, r_r = read_numbers(dot(residual, z), dot(residual, residual))
-    goal, p_p, p_d, d_d = tolerance * tolerance * r_r, 0.0, 0.0, r_z
+    r_z, d_d = read_numbers(dot(residual, z), dot(direction, direction))
+    goal, p_p, p_d = tolerance * tolerance * r_z, 0.0, 0.0
     for _ in range(limit):
         curved = multiply(direction)
         bend = read_numbers(dot(direction, curved))[0]
@@ -94,12 +95,10 @@ def solve(
         point, product = (moved(a, b, length) for a, b in ((point, direction), (product, curved)))
         residual = moved(residual, curved, length)
         z, before = apply(residual), r_z
-        r_z, r_r = read_numbers(dot(residual, z), dot(residual, residual))
-        p_p += length * (2 * p_d + length * d_d)
-        if r_r <= goal or not r_z > 0:
+        r_z = read_numbers(dot(residual, z))[0]
+        if not r_z > goal:
             break
-        beta = r_z / before
-        p_d, d_d = beta * (p_d + length * d_d), r_z + beta * beta * d_d
-        direction = torch.sub(direction * beta, z)
+        direction = torch.sub(direction * (r_z / before), z)
+        p_p, p_d, d_d = read_numbers(dot(point, point), dot(point, direction), dot(direction, direction))
     path.end, path.end_product = point, product
     return path

@@ -76,14 +76,16 @@ class LimitedMemory:
 
     def __call__(self, here: Point, hessian: Operator) -> Tensor:
         """Return -H g."""
-        if self.learned == 0:
-            return -here.gradient
+        return -here.gradient if self.learned == 0 else self.against(here.gradient)
+
+    def against(self, gradient: Tensor) -> Tensor:
+        """Return -H times any vector; there is a pair."""
         if self.compiled is not None:
-            return self.compiled.direction(self.used, here.gradient)
+            return self.compiled.direction(self.used, gradient)
         s_turned, z_turned, above_turned = self.turned
-        u = torch.mv(self.s, here.gradient)
+        u = torch.mv(self.s, gradient)
         u = torch.addmv(u, self.above, u)
-        v = torch.addmv(here.gradient, z_turned, u).div_(self.y_y)
+        v = torch.addmv(gradient, z_turned, u).div_(self.y_y)
         w = torch.addmv(u, self.z, v)
         return torch.addmv(v, s_turned, torch.addmv(w, above_turned, w), beta=-1, alpha=-1)
 

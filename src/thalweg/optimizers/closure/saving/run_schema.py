@@ -27,6 +27,7 @@ from ..directions.broyden import DenseInverse
 from ..directions.conjugate_gradient import ConjugateGradient
 from ..directions.limited_memory import LimitedMemory
 from ..directions.newton import TruncatedNewton
+from ..directions.preconditioner import PAIRS
 from ..function.vector import accurate
 from ..proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
 from ..proposals.line_search import LineSearch
@@ -137,8 +138,9 @@ class RunSchema:
 
     @property
     def trust_region(self) -> Kind:
-        """A radius, and the first gradient's size."""
-        return record({"radius": NAN_AT_FIRST, "first_steepness": ABOVE_ZERO_AT_LAST})
+        """A radius, the first gradient's size, and pairs of the Hessian, which older checkpoints lack."""
+        numbers = {"radius": NAN_AT_FIRST, "first_steepness": ABOVE_ZERO_AT_LAST}
+        return record(numbers, {"pairs": self.pairs(PAIRS)})
 
     def least_squares(self, name: str, value: Any) -> dict[str, Any]:
         """A radius, the lengths that it is measured in, and how the residuals bent; a radius comes with its lengths."""
