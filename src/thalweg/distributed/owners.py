@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .shards import LocalShard, grid, indices_at
+from .waiting import waited_for
 
 
 class Loads:
@@ -47,18 +48,8 @@ class Transfer:
     words: str
 
     def wait(self) -> Tensor:
-        """Wait for it, and give what has arrived.
-
-        Raises RuntimeError that names it, where a process has left or the process group's timeout has passed.
-        """
-        try:
-            self.work.wait()
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise RuntimeError(
-                f"{self.words} has failed, since a process has left or is late ({reason}): end all processes, and "
-                "resume from the last checkpoint"
-            ) from error
+        """Wait for it, and give what has arrived; raises LeftError that names it if a process has left, or is late."""
+        waited_for(self.words, self.work.wait)
         return self.received
 
 
