@@ -11,8 +11,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .division import part
+from .meshes import group_of
 from .owned_parameter import OwnedParameter
-from .owners import group_of
 from .waiting import waited_for
 
 

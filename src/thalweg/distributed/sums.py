@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..formula.number import exact_sum_in_two
+from .meshes import groups_of, ranks_of
 from .shards import LocalShard
 from .waiting import waited_for
 
@@ -30,7 +31,7 @@ class Sums:
         first = shards[0].mesh
         self.owner, self.ranks = owner, ranks_of(first)
         self.place = self.ranks.index(dist.get_rank())
-        self.groups = _groups(first, self.ranks)
+        self.groups = groups_of(first)
         self.device = torch.device(first.device_type)
         self.count, self.bytes = 0, 0
         """The collectives that were made, and the bytes of their messages."""
@@ -87,29 +88,3 @@ def largest(numbers: Tensor, mesh: Any) -> Tensor:
         reduce = partial(dist.all_reduce, numbers, dist.ReduceOp.MAX, mesh.get_group(place))
         waited_for(f"blocks of states of processes {ranks_of(mesh)}", reduce)
     return numbers
-
-
-def ranks_of(mesh: Any) -> list[int]:
-    """List the processes of a mesh."""
-    return sorted(mesh.mesh.flatten().tolist())
-
-
-def by_mesh(shards: Iterable[LocalShard]) -> dict[tuple[int, ...], list[LocalShard]]:
-    """Sort tensors by the processes that share them, in an order that is the same on all processes."""
-    found: dict[tuple[int, ...], list[LocalShard]] = {}
-    for shard in shards:
-        found.setdefault(tuple(ranks_of(shard.mesh)), []).append(shard)
-    return dict(sorted(found.items()))
-
-
-def differing(shards: Iterable[LocalShard]) -> tuple[LocalShard, LocalShard] | None:
-    """Find two tensors that are not shared by the same processes."""
-    first, *others = shards
-    return next(((first, other) for other in others if ranks_of(other.mesh) != ranks_of(first.mesh)), None)
-
-
-def _groups(mesh: Any, ranks: list[int]) -> list[Any]:
-    """Find the groups over which messages are added up: that of all processes, or one for each dimension of a mesh."""
-    if ranks == list(range(dist.get_world_size())):
-        return [None]
-    return [mesh.get_group(place) for place in range(mesh.ndim)]

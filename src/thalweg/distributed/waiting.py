@@ -1,9 +1,12 @@
-"""What is said where a process waits for others, and one of them does not come."""
+"""Waiting for other processes, and what is said where one of them does not come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from torch import Tensor
 
 T = TypeVar("T")
 
@@ -24,3 +27,17 @@ def waited_for(what: str, call: Callable[[], T], who: str = "this process") -> T
             f"{who} waited for {what}, but one of them left, or did not come within the timeout of "
             "init_process_group: start all processes anew, from the last checkpoint"
         ) from error
+
+
+@dataclass
+class Transfer:
+    """A message between all processes that is under way."""
+
+    work: Any
+    received: Tensor
+    words: str
+
+    def wait(self) -> Tensor:
+        """Wait for it, and give what has arrived; raises LeftError that names it if a process has left, or is late."""
+        waited_for(self.words, self.work.wait)
+        return self.received

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from ...distributed.sums import StoppedError, Sums, by_mesh, differing
+from ...distributed.meshes import by_mesh, differing
+from ...distributed.sums import StoppedError, Sums
 from ...distributed.waiting import LeftError
 from ...state.names import name_in
 from .moments import DUE, SEAMS, Layout, in_order, lengths, words
