@@ -1,6 +1,7 @@
 """Steps of sharded parameters, thalweg and torch in turns, on two processes over gloo: `python benchmarks/sharded.py`.
 
-Milliseconds a step, the least of all rounds: processes wait for each other, so one that is disturbed disturbs all.
+Milliseconds a step, the least of all rounds: processes wait for each other, so one that is disturbed disturbs all. Each
+process keeps to a core of its own, where the system can bind it to one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ SMALL = [(64, 64), (64,), (64,), (64,)] * 100
 LARGE = [(512, 512)] * 32
 
 MATRICES = [(256, 256)] * 20
+
+WORK = 3e-4
+"""Seconds of other work between two messages."""
+
+WORDS_OF_ADAMW = 7
+"""Words that a step reads and writes for each element: four, and three of them again."""
 
 Step = Callable[[], object]
 
@@ -106,9 +113,25 @@ def muon(mesh: Any) -> dict[str, Step]:
 
 
 def message() -> dict[str, Step]:
-    """Add up one number."""
+    """Add up one number: at once, and where a process comes from other work, as in a step."""
     number = torch.zeros(1)
-    return {"one number": lambda: dist.all_reduce(number)}
+
+    def after_work() -> float:
+        start = perf_counter()
+        while perf_counter() - start < WORK:
+            pass
+        start = perf_counter()
+        dist.all_reduce(number)
+        return perf_counter() - start
+
+    return {"one number": lambda: dist.all_reduce(number), "after other work": after_work}
+
+
+def at_memory(mesh: Any) -> dict[str, Step]:
+    """Make contestants for large parameters, and move as many bytes as they do: each is read and written."""
+    elements = sum(rows * columns for rows, columns in LARGE) // PROCESSES
+    tensor = torch.ones(WORDS_OF_ADAMW * elements // 2)
+    return adamw(LARGE, mesh) | {"as many bytes": lambda: tensor.mul_(1.0)}
 
 
 def workloads(mesh: Any) -> Iterator[tuple[str, Callable[[], dict[str, Step]], int]]:
@@ -117,7 +140,7 @@ def workloads(mesh: Any) -> Iterator[tuple[str, Callable[[], dict[str, Step]], i
     yield "400 small", partial(adamw, SMALL, mesh), 20
     yield "400 small, new gradients", partial(adamw, SMALL, mesh, with_new_gradients), 20
     yield "400 small, clipped", partial(adamw, SMALL, mesh, clipped, max_grad_norm=1.0), 20
-    yield "32 of width 512", partial(adamw, LARGE, mesh), 10
+    yield "32 of width 512", partial(at_memory, mesh), 10
     yield "20 matrices 256 x 256 (Muon)", partial(muon, mesh), 1
 
 
@@ -137,6 +160,9 @@ def least(steps: dict[str, Step], repeats: int) -> dict[str, float]:
 def run(rank: int, meeting: str, only: str) -> None:
     """Be one of the processes."""
     torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[rank % len(cores)]})
     dist.init_process_group("gloo", rank=rank, world_size=PROCESSES, init_method=f"file://{meeting}")
     mesh = init_device_mesh("cpu", (PROCESSES,))
     for name, make, repeats in workloads(mesh):

@@ -238,7 +238,9 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
             | {"param_groups": [NotedGroup(log, group) for group in groups]}
             | {"_metrics": own.get("_metrics") or engine.Metrics(), "_first_index": 0}
             | {"_in_backward": own.get("_in_backward", False), "_division": own.get("_division")}
+            # Other processes may wait for what they have agreed on, whatever is loaded here.
             | engine.without_plans(log)
+            | {"_agreement": own.get("_agreement")}
         )
 
 

@@ -4,11 +4,12 @@ import pytest
 
 from .processes import outcomes
 from .shard_cases import ON_FOUR, ON_TWO
+from .trouble_cases import WRONG_ON_TWO
 
 
 @pytest.fixture(scope="module")
 def two():
-    return outcomes(ON_TWO, 2)
+    return outcomes([*ON_TWO, *WRONG_ON_TWO], 2)
 
 
 @pytest.mark.parametrize("case", ["rows", "columns"])
@@ -61,6 +62,13 @@ def test_a_process_without_gradients_takes_part(two):
         ("a_plain_state_is_refused", "but its exp_avg is a plain tensor of shape (8, 8)"),
         ("one_process_has_fewer_parameters", "process 0 has 2 parameters in groups of [2]"),
         ("one_process_has_an_empty_group", "process 1 has 1 parameters in groups of [1, 0]"),
+        ("one_process_gets_an_empty_group_later", "process 0 has 1 parameters in groups of [1, 0]"),
+        ("one_process_clips_no_more", "with 1 shared numbers and process 1 has"),
+        ("one_process_knows_another_mesh", "parameter 'alone' by [0]: use an optimizer for each mesh"),
+        (
+            "one_process_fails_where_only_blocks_are_shared",
+            "cannot step parameter 'weight': its gradient is (Shard(dim=1),)",
+        ),
         ("least_squares_needs_whole_parameters", "takes the derivative of each residual by whole parameters"),
         ("meshes_that_differ_are_refused", "use an optimizer for each mesh"),
     ],
@@ -74,6 +82,17 @@ def test_who_cannot_step_tells_the_others(two):
     assert "process 1 cannot: RuntimeError: LAMB cannot step parameter 'weight': its gradient is" in first
     assert "LAMB cannot step parameter 'weight': its gradient is" in second
     assert first_rest == second_rest == [True, False]
+
+
+def test_who_cannot_load_is_not_waited_for(two):
+    (first, first_step), (second, second_step) = two["one_process_cannot_load"]
+    assert (first, first_step, second_step) == ("nothing",) * 3
+    assert "parameter 'weight' is sharded" in second
+    assert "but its exp_avg is a plain tensor of shape (100, 50)" in second
+
+
+def test_an_infinite_gradient_counts_once(two):
+    assert two["an_infinite_gradient_counts_once"] == [float("inf")] * 2
 
 
 def test_who_leaves_is_missed(two):

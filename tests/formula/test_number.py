@@ -2,6 +2,7 @@
 
 import math
 import operator
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thalweg.formula import maximum, sqrt, where
-from thalweg.formula.number import Number
+from thalweg.formula.number import Number, exact_sum_in_two
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
 
@@ -53,3 +54,15 @@ def test_tensors_take_them_as_floats():
         assert type(found) is torch.Tensor
         assert found.tolist() == [2, 2]
         assert found.dtype == torch.float32
+
+
+def test_a_sum_in_two_is_exact_to_twice_the_digits():
+    """What rounding has left of it, too: the order in which parts of a sum are added does not matter."""
+    listed = [float(n**5 % 1013) * 2.0 ** (n % 40) for n in range(200)] + [1e-9, 3e16]
+    total, rest = exact_sum_in_two(listed)
+    exact = sum(map(Fraction, listed))
+    assert total == float(exact)
+    assert rest == float(exact - Fraction(total)) != 0
+    halves = [*exact_sum_in_two(listed[::2]), *exact_sum_in_two(listed[1::2])]
+    assert sum(map(Fraction, halves)) == exact
+    assert exact_sum_in_two([math.inf, 1.0]) == (math.inf, 0.0)

@@ -14,8 +14,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .local_parameter import LocalParameter
-from .owners import Transfer
 from .shards import LocalShard, shard_at
+from .waiting import Transfer
 
 BUCKET = 2**22
 """Elements of parameters that are gathered in one message: while it is under way, the next is put together."""

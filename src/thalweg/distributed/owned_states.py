@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -10,8 +11,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .division import part
+from .meshes import group_of
 from .owned_parameter import OwnedParameter
-from .owners import group_of
+from .waiting import waited_for
 
 
 class Kind(NamedTuple):
@@ -25,6 +27,11 @@ class Kind(NamedTuple):
 
 def everywhere(own: OwnedParameter, state: Mapping[str, Any]) -> dict[str, Any]:
     """Give each process the states that the owner of a parameter has: all of them must ask at the same time."""
+    what = f"states of a parameter of shape {own.sharding.shape} from process {own.owner}, which owns it"
+    return waited_for(what, partial(_everywhere, own, state))
+
+
+def _everywhere(own: OwnedParameter, state: Mapping[str, Any]) -> dict[str, Any]:
     group, device = group_of(own.sharding.mesh), torch.device(own.sharding.mesh.device_type)
     source = dist.get_global_rank(group, own.owner)
     told = [{name: _kind(value) for name, value in state.items()}]

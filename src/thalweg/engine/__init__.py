@@ -59,18 +59,12 @@ def _step_locally(
     try:
         if local.steps_again(optimizer):
             return local
-    except Exception as error:
-        local.fail(error)
-        raise
-    if not local.fits(optimizer):
-        if not is_needed(optimizer):
-            optimizer._local = None
-            step(optimizer)
-            return None
-        # Other parameters may have other owners: what the old ones have, all of them get.
-        local.publish(optimizer)
-        local = LocalOptimizer(optimizer)
-    try:
+        if not local.fits(optimizer):
+            if not is_needed(optimizer):
+                optimizer._local = None
+                step(optimizer)
+                return None
+            local = local.remade(optimizer)
         local.step(optimizer, take)
     except WholeNeededError as error:
         return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}), take)

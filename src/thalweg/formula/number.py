@@ -41,6 +41,13 @@ def exact_sum(numbers: Iterable[float]) -> float:
         return math.nan
 
 
+def exact_sum_in_two(numbers: Iterable[float]) -> tuple[float, float]:
+    """Add numbers to twice the digits: give the rounded sum, and what rounding has left of it."""
+    listed = list(numbers)
+    total = exact_sum(listed)
+    return total, exact_sum([*listed, -total]) if math.isfinite(total) else 0.0
+
+
 def _operator(host: Callable[[float, float], float], is_reflected: bool) -> Callable[[Any, Any], Any]:
     def operate(self: Number, other: Any) -> Any:
         if not isinstance(other, int | float):

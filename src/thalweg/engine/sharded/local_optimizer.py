@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
 
@@ -17,16 +16,11 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from ...distributed import owned_states
-from ...distributed.local_parameter import LocalParameter, local_parameter
-from ...distributed.owned_parameter import OwnedParameter
+from ...distributed.local_parameter import local_parameter
 from ...distributed.shards import is_sharded
-from ...state.entries import States
 from ...state.interrupts import InterruptsWaiting
-from ...state.layout import whole
 from ...state.names import name_in
 from ...state.noted import GATHERED, Log, SeenGroup
-from ...state.parts import taken
-from ...state.sharded import faults, local_states, whole_states
 from ..before_steps import without_plans
 from ..decisions.gradients import numbered
 from ..decisions.residues import version
@@ -39,6 +33,7 @@ from .parts_and_wholes import has_owner, local_of, why_whole
 from .priming import make_states
 from .shared_parameters import sharding
 from .sharing import ChangedError, Sharing
+from .shown_states import ShownStates
 
 ADDRESS = Tensor.data_ptr
 LOCAL = attrgetter("_local_tensor")
@@ -67,7 +62,7 @@ class LocalOptimizer:
         self.whole = dict(whole or {})
         self.groups = list(optimizer.param_groups)
         self.params = [param for _, param in numbered(self.groups)]
-        self.known_params = KnownObjects(self.params)
+        self.known_params = [KnownObjects(group["params"]) for group in self.groups]
         # What torch has to do for these is torch's, by dispatch, and needs their whole.
         self.division = optimizer._division
         self.locals = {
@@ -91,9 +86,8 @@ class LocalOptimizer:
         self.optimizer.__dict__.update(without_plans(Log()))
         is_shared = self.own or self.wholes.own
         self.optimizer._sharing = Sharing(self.optimizer, self.wholes.bring) if is_shared else None
-        self.outside: Any = None
-        self.seen_outside = self.seen_inside = 0
-        self._take_states(optimizer)
+        self.states = ShownStates(self.optimizer, self.groups, self._local)
+        self.states.take(optimizer)
 
     def _local(self, param: Tensor) -> Tensor:
         key = id(param)
@@ -113,7 +107,7 @@ class LocalOptimizer:
         return (
             len(groups) == len(self.groups)
             and all(map(is_, groups, self.groups))
-            and self.known_params.are(list(chain.from_iterable([group["params"] for group in groups])))
+            and all(known.are(group["params"]) for known, group in zip(self.known_params, groups, strict=True))
             and optimizer._division is self.division
         )
 
@@ -126,33 +120,34 @@ class LocalOptimizer:
         if watch is None or self.divided or self.wholes.own or watch.asks_for_gradients:
             return False
         self._take_numbers(optimizer)
-        if self._shows_other_states(optimizer) or not (self._concerns(optimizer) and goes_ahead(one)):
+        if self.states.are_others(optimizer) or not (self._concerns(optimizer) and goes_ahead(one)):
             return False
         if one._sharing:
-            one._sharing.is_silent = True
+            one._sharing.begin_silent()
         return bool(watch.step_again(one))
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
         """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
         one = self.optimizer
+        self.follow(optimizer)
         if one._sharing:
-            one._sharing.is_silent = True
+            one._sharing.begin_silent()
         self.gradients.take(partial(self._gradient, optimizer))
         self.wholes.begin(partial(self._gradient, optimizer))
         self._take_numbers(optimizer)
-        if self._shows_other_states(optimizer):
-            self._take_states(optimizer)
+        if self.states.are_others(optimizer):
+            self.states.take(optimizer)
         if one._watch is None or self.divided or self.wholes.own:
             with InterruptsWaiting():
                 self._take(take)
-                self._show_states(optimizer)
+                self.states.show(optimizer)
                 self._gather_parameters()
                 self.wholes.put()
         else:
             take(one)
-            if one.state.changes.count != self.seen_inside:
+            if one.state.changes.count != self.states.seen_inside:
                 with InterruptsWaiting():
-                    self._show_states(optimizer)
+                    self.states.show(optimizer)
         increment_version(self.dtensors)
         self._note_versions()
 
@@ -180,6 +175,27 @@ class LocalOptimizer:
             self.locals[id(param)].grad = None
         if self.divided and not self.groups[0].get(GATHERED):
             self.division.gather(self.divided)
+
+    def remade(self, optimizer: Any) -> LocalOptimizer:
+        """Make the one that takes its place, where parameters or groups are others.
+
+        They may have other owners, too: what the old ones have, all processes get, once all do the same.
+        """
+        new = LocalOptimizer(optimizer)
+        if self.wholes.pairs:
+            new.follow(optimizer)
+            if new.optimizer._sharing:
+                new.optimizer._sharing.planned()
+            self.publish(optimizer)
+            new.states.take(optimizer)
+        return new
+
+    def follow(self, optimizer: Any) -> None:
+        """Know what processes have agreed on before this local optimizer was made."""
+        sharing = self.optimizer._sharing
+        if sharing and optimizer._agreement is not sharing.agreement:
+            sharing.agreement.follow(optimizer._agreement)
+            optimizer._agreement = sharing.agreement
 
     def fail(self, error: Exception) -> None:
         """Tell other processes that this one cannot step, where they wait for it."""
@@ -235,66 +251,3 @@ class LocalOptimizer:
 
     def _part(self, optimizer: Any, param: Tensor, grad: Any) -> Tensor | None:
         return None if grad is None else part_of_gradient(optimizer, param, grad, sharding(self._local(param)))
-
-    def _shows_other_states(self, optimizer: Any) -> bool:
-        """Tell if somebody has loaded or changed what is outside, or a step what is here."""
-        is_changed_outside = optimizer.state is not self.outside or optimizer.state.changes.count != self.seen_outside
-        return is_changed_outside or self.optimizer.state.changes.count != self.seen_inside
-
-    def _take_states(self, optimizer: Any) -> None:
-        """Take over the states that are outside, where somebody has loaded or changed them."""
-        if type(optimizer.state) is not States:
-            optimizer.state = States(optimizer.state)
-        states: dict[Any, Any] = {}
-        shown = optimizer.state
-        for group, param in numbered(self.groups):
-            if param in shown:
-                own, state = self._local(param), self._taken(optimizer, group, param, shown[param])
-                # What others own is theirs.
-                states |= {} if own.is_meta and not param.is_meta else {own: state}
-        self.optimizer.state = States(states)
-        self.outside, self.seen_outside = shown, shown.changes.count
-        self.seen_inside = self.optimizer.state.changes.count
-
-    def _taken(self, optimizer: Any, group: Any, param: Any, state: Any) -> dict[str, Any]:
-        own = self._local(param)
-        if not isinstance(own, LocalParameter):
-            return {name: whole(value) if own is not param else value for name, value in state.items()}
-        numbers = numbers_of(optimizer.rule_in(group))
-        if not is_sharded(param):
-            state = {name: value if name in numbers else taken(own, value, True) for name, value in state.items()}
-            return dict(state)
-        for fault in faults(own, state, numbers):
-            raise RuntimeError(f"{type(optimizer).__name__} cannot step {name_in(self.groups, param)}, which {fault}")
-        return local_states(own, state, numbers)
-
-    def _show_states(self, optimizer: Any) -> None:
-        """Show what is kept to the outside; what is shown already stays the very same."""
-        for group, param in numbered(self.groups):
-            own = self._local(param)
-            if own in self.optimizer.state:
-                self._show(optimizer, group, param, own, self.optimizer.state[own])
-            elif isinstance(own, OwnedParameter) and own.is_due and optimizer.state.get(param) != {}:
-                optimizer.state[param] = {}
-        self.seen_outside, self.seen_inside = optimizer.state.changes.count, self.optimizer.state.changes.count
-
-    def _show(self, optimizer: Any, group: Any, param: Any, own: Any, state: Any) -> None:
-        shown, numbers = optimizer.state.get(param, {}), numbers_of(optimizer.rule_in(group))
-        is_local = isinstance(own, LocalParameter)
-        had = local_states(own, shown, numbers) if is_local else shown
-        new = whole_states(own, state, numbers) if is_local else dict(state)
-        same = {name: shown[name] for name in new if name in had and _lie_alike(had[name], state[name])}
-        if len(same) < len(new) or shown.keys() != new.keys():
-            optimizer.state[param] = new | same
-
-
-def numbers_of(rule: Any) -> set[str]:
-    """Name what is one number for a whole parameter."""
-    return {"step", *rule.scalars}
-
-
-def _lie_alike(one: Any, other: Any) -> bool:
-    """Tell if two tensors are the same, or are over the same memory."""
-    if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
-        return one is other
-    return one is other or (one.data_ptr(), one.shape, one.dtype) == (other.data_ptr(), other.shape, other.dtype)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ...distributed.local_parameter import LocalParameter
 from ...distributed.owned_parameter import OwnedParameter
+from ...distributed.sums import places_of_totals
 from ...formula.passes import passes
 from ...formula.program import Program
 from ...formula.trace import formula_of
@@ -39,6 +40,15 @@ def in_order(layout: Layout) -> list[int]:
     """List the moments at which something is shared, in the order in which they come."""
     order = [DUE, BEFORE, *range(FIRST_PASS, len(layout)), SEAMS, AT_THE_END]
     return [moment for moment in order if moment < len(layout) and any(layout[moment])]
+
+
+def lengths(layout: Layout, processes: int) -> list[int]:
+    """Say how many numbers the message of each moment has, in a step that so many processes take.
+
+    Of the common norm, nobody needs to know the parameters' shares.
+    """
+    found = list(map(sum, layout))
+    return [places_of_totals(processes) if total and moment == BEFORE else total for moment, total in enumerate(found)]
 
 
 def words(moment: int) -> str:

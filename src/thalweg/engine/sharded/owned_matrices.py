@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...distributed.owners import Exchange, Loads, Transfer, cost, is_whole_here
+from ...distributed.exchange import Exchange
+from ...distributed.owners import Loads, cost, is_whole_here
 from ...distributed.shards import LocalShard
+from ...distributed.waiting import Transfer
 from ...formula.expr import MatrixFunction
 from ...formula.matrix import work_dtype
 from ...formula.passes import passes

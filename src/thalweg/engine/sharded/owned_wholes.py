@@ -16,9 +16,12 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from ...distributed.division import Division
+from ...distributed.exchange import Exchange
+from ...distributed.meshes import rank_in
 from ...distributed.owned_parameter import OwnedParameter, owned_parameter
-from ...distributed.owners import Exchange, Loads, Transfer, cost, rank_in
+from ...distributed.owners import Loads, cost
 from ...distributed.shards import LocalShard, is_sharded, local, shard_of
+from ...distributed.waiting import Transfer
 from .owned_matrices import most
 
 Due: TypeAlias = tuple[int, ...]

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ...distributed.meshes import ranks_of
 from ...distributed.shards import LocalShard
 from ...distributed.sums import StoppedError, Sums
 from .shared_parameters import is_changed, is_due
@@ -30,7 +31,7 @@ class SeveralMeshes:
         self.name, self.params, self.sentence = name, list(params), sentence
         found: dict[tuple[int, ...], list[int]] = {}
         for place, shard in enumerate(shards):
-            found.setdefault(tuple(sorted(shard.mesh.mesh.flatten().tolist())), []).append(place)
+            found.setdefault(tuple(ranks_of(shard.mesh)), []).append(place)
         self.places = list(found.values())
         self.sums = [Sums([shards[place] for place in places], name) for places in self.places]
         self.kinds = [[(shards[place].shape, str(shards[place].placements)) for place in each] for each in self.places]

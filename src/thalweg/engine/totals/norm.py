@@ -17,6 +17,7 @@ from ..decisions.rules import accumulates, drop_sums, is_gathering
 from ..eager import reference
 from ..launches.launch import Launch
 from ..sharded.moments import BEFORE
+from ..sharded.sharing import Sharing
 from .metrics import Metrics
 from .on_device import common_norm
 
@@ -30,15 +31,18 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     Where a device has taken it, nobody waits: the answer is a tensor, too.
     """
     squares = [launch.look_at_gradients() for launch in launches]
-    if items or optimizer._sharing:
-        squares += _of_others(optimizer, launches, squares, items)
+    if items:
+        squares += _by_eager(optimizer, items)
+    if optimizer._sharing:
+        params = chain((launch.params for launch in launches), ([item.param] for item in items))
+        squares = _of_all(optimizer._sharing, params, squares)
     is_only_gathered, groups = is_gathering(optimizer), optimizer.param_groups
     limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
     # A gradient that is only gathered is seen to be finite, and not shortened.
     limit = math.inf if is_only_gathered else min(limits, default=math.inf)
     skips = any(group["skip_nonfinite"] for group in groups)
-    params = chain((param for launch in launches for param in launch.params), (item.param for item in items))
-    norm, is_left_out = _taken(optimizer, squares, limit, params if skips else None)
+    whose = chain((param for launch in launches for param in launch.params), (item.param for item in items))
+    norm, is_left_out = _taken(optimizer, squares, limit, whose if skips else None)
     if is_left_out is True or is_only_gathered:
         return is_left_out
     optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
@@ -66,25 +70,21 @@ def _is_of_the_host(square: Any) -> bool:
 
 
 @torch.no_grad()
-def _of_others(optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], items: Sequence[Ready]) -> list[Any]:
-    """Give the squares of gradients that no launch has, and of those that only other processes have."""
-    by_eager = [reference.grad_square(optimizer, item) for item in items]
-    return [*_shared(optimizer, launches, seen, items, by_eager), *by_eager]
+def _by_eager(optimizer: Any, items: Sequence[Ready]) -> list[Any]:
+    """Give the squares of gradients that no launch has."""
+    return [reference.grad_square(optimizer, item) for item in items]
 
 
-def _shared(
-    optimizer: Any, launches: Sequence[Launch], seen: Sequence[Any], items: Sequence[Ready], by_eager: Sequence[Any]
-) -> list[Any]:
-    """Add up what processes have seen of sharded parameters; give what others alone have seen."""
-    sharing = optimizer._sharing
-    if not (sharing and sharing.at(BEFORE)):
-        return []
-    tables = [(launch.params, [square]) for launch, square in zip(launches, seen, strict=True)]
-    # What an owner has seen of a whole parameter is the sum, and stays as it is.
-    tables += [([item.param], [square.double().reshape(1)]) for item, square in zip(items, by_eager, strict=True)]
-    found = sharing.add(BEFORE, tables)
-    # Numbers of the host, even where there are none: a tensor would be taken for one that a device has taken.
-    return [np.array([number for numbers in found for number in numbers])]
+def _of_all(sharing: Sharing, params: Iterable[Sequence[Tensor]], squares: list[Any]) -> list[Any]:
+    """Give the squares of gradients of all processes, where they share parameters."""
+    if not sharing.at(BEFORE):
+        return squares
+    return sharing.total(BEFORE, [(own, [_column(square)]) for own, square in zip(params, squares, strict=True)])
+
+
+def _column(square: Any) -> Any:
+    """Give a column of numbers; the eager engine's are alone."""
+    return square.double().reshape(-1) if isinstance(square, Tensor) else square
 
 
 def forget_what_is_not_finite(optimizer: Any) -> None:
