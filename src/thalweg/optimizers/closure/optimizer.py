@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ...hyper import NonNegative
-from ...optimizer import Optimizer
+from ...optimizer import Optimizer, uncompiled_step
 from ...state import checkpoint
 from ...state.interrupts import keeping_grad_mode
-from .function.bounds import Box, box_of
+from .function.bounds import Box, bounds_of, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
@@ -98,6 +98,8 @@ class ClosureOptimizer(Optimizer):
 
         Raises TypeError without a closure, and whatever the closure raises.
         """
+        if torch.compiler.is_dynamo_compiling():
+            return uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
         return plain_step(self, closure)
@@ -292,9 +294,3 @@ def alike(one: Tensor | None, two: Tensor | None) -> bool:
 def fits(x: Tensor, vector: Vector) -> bool:
     """Return whether a point of the run is one of the vector's, in size, dtype and device."""
     return (x.numel(), x.dtype, x.device) == (vector.size, vector.dtype, vector.device)
-
-
-def bounds_of(group: Mapping[str, Any]) -> list[Any]:
-    """Return one bound per parameter of a group: the group's own for all, or a list's each."""
-    bounds, count = group.get("bounds"), len(group["params"])
-    return list(bounds) if isinstance(bounds, list) else [bounds] * count
