@@ -105,13 +105,14 @@ ROOMS = {
 
 CLOSURE_ROOMS = {
     "options": set(),
+    "without_formula": set(),
     "function": set(),
     "search": set(),
     "run": {"function"},
     "directions": {"function"},
     "proposals": {"function", "search", "run", "directions"},
     "saving": {"function", "run", "directions", "proposals"},
-    "optimizer": {"options", "function", "search", "run", "saving"},
+    "optimizer": {"options", "without_formula", "function", "search", "run", "saving"},
     "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
     "scipy_names": {"options", "function", "run", "proposals", "optimizer"},
     "batches": {"function", "scipy_names"},

@@ -15,6 +15,7 @@ from ...hyper import NonNegative
 from ...optimizer import Optimizer, uncompiled_step
 from ...state import checkpoint
 from ...state.interrupts import keeping_grad_mode
+from ...state.names import refuse_lazy
 from .function.bounds import Box, bounds_of, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .function.hessian import ClosureWithHessian, given_products
@@ -27,12 +28,13 @@ from .run.result import Result
 from .run.stopping import Stopping
 from .saving.saved_runs import exported, imported, runs_of
 from .search import NAMES
+from .without_formula import WithoutFormula
 
 closure_methods: dict[str, type[ClosureOptimizer]] = {}
 """Every closure method by its name, as the registry has every formula."""
 
 
-class ClosureOptimizer(Optimizer):
+class ClosureOptimizer(WithoutFormula, Optimizer):
     """An optimizer that evaluates the closure as often as it needs to.
 
     A step makes up to `max_iter` iterations and at most `max_eval` evaluations, never moves to a point that is not
@@ -155,6 +157,7 @@ class ClosureOptimizer(Optimizer):
 
     def vector(self) -> Vector | None:
         """Return the parameters that want a gradient as one vector, in the units of their groups; None without any."""
+        refuse_lazy(self.param_groups, f"{type(self).__name__}.step")
         longest = max(float(group["lr"]) for group in self.param_groups) or 1.0
         scaled = [
             (param, math.sqrt(float(group["lr"]) / longest))

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...optimizers.routing.fitness import WRAPPERS, bare
+from ...state.names import HAS_NONE, NEEDS_SHAPES
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,7 @@ def parameters_of(model: Any) -> list[Found]:
     all_found = _of_module(model) if isinstance(model, nn.Module) else _of_pairs(model)
     for found in all_found:
         if nn.parameter.is_lazy(found.param):
-            raise ValueError(
-                f"split goes by shapes, but parameter {found.name!r} of a lazy module has none yet: run a batch "
-                "through the model first"
-            )
+            raise ValueError(f"split {NEEDS_SHAPES}, but parameter {found.name!r} {HAS_NONE}")
     return all_found
 
 
