@@ -8,11 +8,12 @@ from itertools import chain
 from typing import Any
 
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from .arguments import spelled
 from .described import described
 from .state.keeping import fault as format_fault
-from .state.names import name_of
+from .state.names import HAS_NONE, NEEDS_SHAPES, name_of
 from .traits import Traits
 
 FOREIGN = {
@@ -200,8 +201,19 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
 
 def _unfit(optimizer: Traits, param: Tensor, group: Mapping[str, Any]) -> tuple[type[Exception], str, str] | None:
     """Say what this optimizer cannot do with a parameter, or a format."""
+    if is_lazy(param) and _goes_by_shape(optimizer, param, group):
+        return ValueError, f"{type(optimizer).__name__} {NEEDS_SHAPES}", HAS_NONE
     fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None
+
+
+def _goes_by_shape(optimizer: Traits, lazy: Tensor, group: Mapping[str, Any]) -> bool:
+    """Tell if an optimizer asks for a shape before the first step: a lazy parameter raises where it is asked."""
+    try:
+        optimizer.unfit(lazy, group)
+    except (RuntimeError, ValueError):
+        return True
+    return optimizer.keeps_state_from_start
 
 
 def _origin(param: Tensor) -> str:

@@ -142,7 +142,7 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         """
         # By its full name, which the compiler knows.
         if torch.compiler.is_dynamo_compiling():
-            return _uncompiled_step(self, closure)
+            return uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
         return plain_step(self, closure)
@@ -172,6 +172,7 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         packed: dict[str, Any] = super().state_dict()
         return checkpoint.saved(self, packed, state_dtype) if "state" in packed else packed
 
+    @uncompiled
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.
 
@@ -183,6 +184,7 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         """
         checkpoint.load(self, state_dict, strict, checkpoint.states_of_rule)
 
+    @uncompiled
     def memory(self) -> Memory:
         """Count the bytes of parameters, gradients, states and compensation, in each group and in all.
 
@@ -206,6 +208,7 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         one._forget_plans()
         return one
 
+    @uncompiled
     def explain(self) -> str:
         """Say which engine updates which parameters, and where it is not the fastest, why."""
         return engine.explain(self)
@@ -252,7 +255,7 @@ def plain_step(optimizer: Optimizer, closure: Closure | None = None) -> Any:
 
 
 # What torch.compile traces is the model; a step is machine code already, and runs between two of its graphs.
-_uncompiled_step = uncompiled(lambda optimizer, closure: optimizer.step(closure))
+uncompiled_step = uncompiled(lambda optimizer, closure: optimizer.step(closure))
 _watched_step = torch.optim.Optimizer.profile_hook_step(plain_step)
 
 _flags = ("maximize", "foreach", "capturable", "differentiable", "fused")

@@ -29,6 +29,12 @@ def uncompiled(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def leave_graph() -> None:
+    """Break the graph that torch's compiler is making, if it is making one: what it looks at then runs as it is."""
+    if _compiler_is_there() and torch._guards.TracingContext.try_get() is not None:
+        raise torch._dynamo.exc.Unsupported("the groups of an optimizer that is not torch's own run as they are")
+
+
 def _compiler_is_there() -> bool:
     return "torch._dynamo" in sys.modules
 

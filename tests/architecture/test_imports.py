@@ -13,11 +13,12 @@ ROOT = Path(thalweg.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 MAY_IMPORT = {
+    "uncompiled": set(),
     "annotations": set(),
     "described": set(),
     "formula": {"annotations", "described"},
     "distributed": {"formula"},
-    "state": {"described", "formula", "distributed"},
+    "state": {"described", "formula", "distributed", "uncompiled"},
     "engine": {"described", "formula", "distributed", "state"},
     "lists": {"described"},
     "ranges": set(),
@@ -27,7 +28,6 @@ MAY_IMPORT = {
     "groups": {"described", "state", "hyper", "arguments", "traits"},
     "definition": {"formula", "state", "hyper", "arguments", "groups", "traits"},
     "inside_update": set(),
-    "uncompiled": set(),
     "written_for_torch": set(),
     "presentation": {"formula", "hyper"},
     "optimizer": {
@@ -105,13 +105,14 @@ ROOMS = {
 
 CLOSURE_ROOMS = {
     "options": set(),
+    "without_formula": set(),
     "function": set(),
     "search": set(),
     "run": {"function"},
     "directions": {"function"},
     "proposals": {"function", "search", "run", "directions"},
     "saving": {"function", "run", "directions", "proposals"},
-    "optimizer": {"options", "function", "search", "run", "saving"},
+    "optimizer": {"options", "without_formula", "function", "search", "run", "saving"},
     "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
     "scipy_names": {"options", "function", "run", "proposals", "optimizer"},
     "batches": {"function", "scipy_names"},

@@ -201,6 +201,10 @@ def test_the_table_says_what_where_and_why():
     assert "no decay, as it has fewer than two dimensions" in text
 
 
+def says_a_tensor(name, param):
+    return param
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -229,12 +233,19 @@ def test_the_table_says_what_where_and_why():
             "layers has 'head', which matches no parameter of its own",
         ),
         ({"layers": ["*"]}, "without layer_decay"),
+        ({"layer_decay": 0.5, "lr": 1, "layers": "head.*"}, "split needs layers to be a list of names"),
+        ({"layer_decay": 0.5, "lr": 1, "rules": {"head.*": {"lr": "x"}}}, "split needs lr to be a number in a rule"),
+        ({"muon": True, "rules": {"head.*": {"blocks": 0}}}, "split needs blocks"),
+        ({"rules": {"x" * 999: {}}}, "matches 'xxxxxxxxxxx"),
+        ({"rules": [(nn.Linear(2, 2), {})]}, "split can choose parameters by a pattern of names, a type of module"),
+        ({"rules": [(says_a_tensor, {})]}, "split needs says_a_tensor to say True or False of each parameter, but of"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments, sentence):
     with pytest.raises((TypeError, ValueError), match=re.escape(sentence)) as raised:
         split(Net(), **arguments)
     assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize(
@@ -244,6 +255,7 @@ def test_what_cannot_be_is_one_sentence(arguments, sentence):
         (3, "split needs a model, or its named_parameters(), but got int"),
         ([], "split needs a model, or its named_parameters(), but got list"),
         (Net().parameters(), "split needs a model, or its named_parameters(), but got generator"),
+        (nn.Sequential(nn.LazyLinear(3)), "parameter '0.weight' of a lazy module has none yet: run a batch through"),
     ],
 )
 def test_what_has_no_names_is_refused(model, sentence):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..distributed.owned_parameter import OwnedParameter
+from ..state.names import refuse_lazy
 from .decisions.choice import Choice, choose
 from .decisions.gradients import Ready, numbered, ready_to
 from .matrices import products
@@ -20,6 +21,7 @@ from .triton import available
 
 def explain(optimizer: Any) -> str:
     """Say for each set of parameters which engine updates it, and if not the fastest, why."""
+    refuse_lazy(optimizer.param_groups, "explain")
     sets: dict[Any, list[Choice]] = {}
     local = _local(optimizer) if is_needed(optimizer) else None
     seen = local.optimizer if local else optimizer

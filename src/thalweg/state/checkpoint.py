@@ -21,7 +21,7 @@ from .keeping import fault as format_fault
 from .layout import whole
 from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
 from .matching import Match, match
-from .names import named
+from .names import named, refuse_lazy
 from .sharded import faults, whole_states
 
 FORMATS = ("state_dtype", "rounding")
@@ -46,6 +46,7 @@ def load(
     made before the old is exchanged for it in one move. `fitting` makes, for all new groups, what checks the states.
     """
     refuse_within(optimizer, "load_state_dict()")
+    refuse_lazy(optimizer.param_groups, "load_state_dict")
     saved = _through_hooks(optimizer, state_dict)
     _refuse(optimizer, structure.faults(saved))
     saved = brought_home(saved, optimizer.param_groups)

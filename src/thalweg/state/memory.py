@@ -13,6 +13,7 @@ from ..formula.facts import known
 from ..formula.trace import formula_of
 from .formats import Part
 from .keeping import BESIDE, formats
+from .names import refuse_lazy
 
 COLUMNS = ("parameters", "gradients", "states", "compensation")
 
@@ -57,6 +58,7 @@ class Memory:
 
 def memory_of(optimizer: Any) -> Memory:
     """Count the bytes of each group."""
+    refuse_lazy(optimizer.param_groups, "memory")
     return Memory(tuple(sum(_shares(optimizer, group), Share()) for group in optimizer.param_groups))
 
 

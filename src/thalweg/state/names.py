@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from ..formula.facts import whole_shape
+
+NEEDS_SHAPES = "goes by shapes"
+HAS_NONE = "of a lazy module has none yet: run a batch through the model first"
 
 
 def name_of(group: dict[str, Any], index: int, group_index: int) -> str:
     """Name the parameter at a place: by its own name where the user gave one."""
     if "param_names" in group:
         return f"parameter {group['param_names'][index]!r}"
-    shape = whole_shape(group["params"][index])
+    param = group["params"][index]
+    shape = "none yet" if is_lazy(param) else whole_shape(param)
     return f"parameter {index} of group {group_index} (shape {shape})"
 
 
@@ -27,3 +32,10 @@ def named(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor]]:
     for group_index, group in enumerate(groups):
         for index, param in enumerate(group["params"]):
             yield name_of(group, index, group_index), param
+
+
+def refuse_lazy(groups: list[dict[str, Any]], who: str) -> None:
+    """Raise ValueError where who asks goes by shapes, and a parameter of a lazy module has none yet."""
+    if any(is_lazy(param) for group in groups for param in group["params"]):
+        lazy = next(name for name, param in named(groups) if is_lazy(param))
+        raise ValueError(f"{who} {NEEDS_SHAPES}, but {lazy} {HAS_NONE}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from ..uncompiled import leave_graph
+
 Class = TypeVar("Class", bound=type)
 
 GATHERED = "gathered"
@@ -65,6 +67,12 @@ class NotedGroup(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name, value)
         self.log.note(name)
+
+    def __contains__(self, name: object) -> bool:
+        # What torch's compiler asks first of a group, before it takes it for a dict that notes nothing.
+        if name == "capturable":
+            leave_graph()
+        return super().__contains__(name)
 
     def __reduce__(self) -> Any:
         return dict, (dict(self),)

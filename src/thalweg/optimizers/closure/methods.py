@@ -13,14 +13,14 @@ from .directions.broyden import FAMILIES, DenseInverse
 from .directions.conjugate_gradient import BETAS, ConjugateGradient
 from .directions.limited_memory import LimitedMemory
 from .directions.newton import TruncatedNewton
-from .function.bounds import Box, check_bound
+from .function.bounds import Box, bounds_of, check_bound
 from .function.closure_function import Closure
 from .function.objective import Objective
 from .function.residual_function import ResidualFunction
 from .function.robust import robust_loss
 from .function.sizes import check_sizes, units_of
 from .function.vector import Vector
-from .optimizer import ClosureOptimizer, bounds_of
+from .optimizer import ClosureOptimizer
 from .options import check_choice
 from .proposals import trust_region
 from .proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ...hyper import NonNegative
-from ...optimizer import Optimizer, check_closure
+from ...optimizer import Optimizer, check_closure, uncompiled_step
 from ...state import checkpoint
 from ...state.interrupts import keeping_grad_mode
-from .function.bounds import Box, box_of
+from ...state.names import refuse_lazy
+from .function.bounds import Box, bounds_of, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
@@ -27,12 +28,13 @@ from .run.result import Result
 from .run.stopping import Stopping
 from .saving.saved_runs import exported, imported, runs_of
 from .search import NAMES
+from .without_formula import WithoutFormula
 
 closure_methods: dict[str, type[ClosureOptimizer]] = {}
 """Every closure method by its name, as the registry has every formula."""
 
 
-class ClosureOptimizer(Optimizer):
+class ClosureOptimizer(WithoutFormula, Optimizer):
     """An optimizer that evaluates the closure as often as it needs to.
 
     A step makes up to `max_iter` iterations and at most `max_eval` evaluations, never moves to a point that is not
@@ -98,6 +100,8 @@ class ClosureOptimizer(Optimizer):
 
         Raises TypeError without a closure, and whatever the closure raises.
         """
+        if torch.compiler.is_dynamo_compiling():
+            return uncompiled_step(self, closure)
         if self._is_watched():
             return _watched_step(self) if closure is None else _watched_step(self, closure)
         return plain_step(self, closure)
@@ -153,6 +157,7 @@ class ClosureOptimizer(Optimizer):
 
     def vector(self) -> Vector | None:
         """Return the parameters that want a gradient as one vector, in the units of their groups; None without any."""
+        refuse_lazy(self.param_groups, f"{type(self).__name__}.step")
         longest = max(float(group["lr"]) for group in self.param_groups) or 1.0
         scaled = [
             (param, math.sqrt(float(group["lr"]) / longest))
@@ -292,9 +297,3 @@ def alike(one: Tensor | None, two: Tensor | None) -> bool:
 def fits(x: Tensor, vector: Vector) -> bool:
     """Return whether a point of the run is one of the vector's, in size, dtype and device."""
     return (x.numel(), x.dtype, x.device) == (vector.size, vector.dtype, vector.device)
-
-
-def bounds_of(group: Mapping[str, Any]) -> list[Any]:
-    """Return one bound per parameter of a group: the group's own for all, or a list's each."""
-    bounds, count = group.get("bounds"), len(group["params"])
-    return list(bounds) if isinstance(bounds, list) else [bounds] * count

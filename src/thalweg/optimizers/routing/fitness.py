@@ -49,10 +49,15 @@ def bare(name: str) -> str:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Tell if a pattern fits any part of a bare name, or the whole name if it has a dot itself."""
-    return fnmatchcase(name, pattern) if "." in pattern else any(fnmatchcase(part, pattern) for part in name.split("."))
+    """Tell if a pattern fits any part of a name, or the whole name if it has a dot itself.
+
+    What is put around a model counts only for a pattern that names it.
+    """
+    meant = name if WRAPPERS.intersection(pattern.split(".")) else bare(name)
+    parts = [meant] if "." in pattern else meant.split(".")
+    return any(fnmatchcase(part, pattern) for part in parts)
 
 
 def _unfit_name(name: str, patterns: Sequence[str]) -> str | None:
-    found = (pattern for pattern in patterns if matches(bare(name), pattern))
+    found = (pattern for pattern in patterns if matches(name, pattern))
     return next((f"its name matches {pattern!r}" for pattern in found), None)

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from ...formula.around import lent
 from ...formula.rule import Rule
@@ -87,7 +88,8 @@ def _parts(optimizer: WholeModel, group: Any) -> Iterator[Any]:
     if not params:
         yield _as_adamw(optimizer, group) if options.get("use_muon") is False else group
         return
-    unfit = {name for name, param in params if why_unfit(name, param, options)}
+    # What has no shape yet is left to be refused by its name.
+    unfit = {name for name, param in params if not is_lazy(param) and why_unfit(name, param, options)}
     own, others = ([item for item in params if (item[0] in unfit) == is_unfit] for is_unfit in (False, True))
     if own:
         yield {**group, "params": own, "use_muon": True}

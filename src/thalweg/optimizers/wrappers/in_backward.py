@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...formula.around import EDGE
 from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
+from ...state.names import refuse_lazy
 from .hooked import Hooked
 from .low_rank import LowRank
 
@@ -86,6 +87,7 @@ class InBackward(Hooked):
     def _look_again(self, optimizer: Any) -> None:
         """Make an optimizer of each parameter, and hook those that have gradients and no hook yet."""
         _refuse_options(optimizer, optimizer.param_groups)
+        refuse_lazy(optimizer.param_groups, "in_backward")
         self.groups, self.state = optimizer.param_groups, optimizer.state
         pairs = list(_all(optimizer))
         self.each = {param: _only(optimizer, group, param, index) for index, (group, param) in enumerate(pairs)}

@@ -14,6 +14,7 @@ from ...formula.spectra import failures
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters, check_closure
 from ...state.interrupts import InterruptsWaiting
+from ...state.names import refuse_lazy
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
 from .low_rank_checkpoint import load, refuse_numbers
@@ -73,6 +74,7 @@ class LowRank(torch.optim.Optimizer):
         owner = type(self).__name__
         group.update({name: option.check(group[name], owner, where) for name, option in self.options.items()})
         params = group["params"]
+        refuse_lazy([group], owner)
         named = list(zip(group["param_names"], params, strict=True)) if "param_names" in group else params
         low = [self._is_low(param, group) for param in params]
         for name, param, is_low in zip(group.get("param_names", range(len(params))), params, low, strict=True):

@@ -50,7 +50,7 @@ def _are_options(options: Any) -> bool:
 def _read(criterion: Any) -> tuple[Callable[[Found], bool], str]:
     """Turn a criterion into a question, and say it in words."""
     if isinstance(criterion, str):
-        return lambda found: is_named(found, criterion), f"its name matches {criterion!r}"
+        return lambda found: is_named(found, criterion), f"its name matches {shown(criterion)}"
     if isinstance(criterion, type) and issubclass(criterion, nn.Module):
         return lambda found: any(isinstance(module, criterion) for module in found.modules), (
             f"it is in a module of type {criterion.__name__}"
@@ -59,13 +59,24 @@ def _read(criterion: Any) -> tuple[Callable[[Found], bool], str]:
         return lambda found: found.param.dtype == criterion, f"it is {criterion}"
     if isinstance(criterion, tuple) and all(_is_size(size) for size in criterion):
         return lambda found: _has_shape(tuple(found.param.shape), criterion), f"its shape is {_written(criterion)}"
-    if callable(criterion) and not isinstance(criterion, type):
-        words = f"{getattr(criterion, '__name__', 'a function')} says so"
-        return lambda found: bool(criterion(found.name, found.param)), words
+    if callable(criterion) and not isinstance(criterion, type | nn.Module):
+        name = getattr(criterion, "__name__", "a function")
+        return lambda found: _answer(criterion, name, found), f"{name} says so"
     raise TypeError(
         "split can choose parameters by a pattern of names, a type of module, a dtype, a shape or a function of name "
         f"and parameter, but got {shown(criterion)}"
     )
+
+
+def _answer(ask: Callable[[str, Any], Any], name: str, found: Found) -> bool:
+    """Ask a function about a parameter; raises TypeError for an answer that is neither yes nor no."""
+    answer = ask(found.name, found.param)
+    try:
+        return bool(answer)
+    except (RuntimeError, TypeError, ValueError):
+        raise TypeError(
+            f"split needs {name} to say True or False of each parameter, but of {found.name!r} it says {shown(answer)}"
+        ) from None
 
 
 def is_named(found: Found, pattern: str) -> bool:
@@ -122,7 +133,7 @@ def _hint(rule: Rule, all_found: Iterable[Found]) -> str:
 
 def hint(pattern: str, all_found: Iterable[Found]) -> str:
     """Name the parts of names that are nearest to a pattern."""
-    names = [found.names[0] for found in all_found]
+    names = [found.bare_name for found in all_found]
     parts = dict.fromkeys(part for name in names for part in name.split(".") if not part.isdigit())
     near = nearest(pattern.split(".")[0].strip("*"), parts, names[:3])
     return near if "did you mean" in near else f": names are such as {', '.join(map(repr, names[:3]))}"

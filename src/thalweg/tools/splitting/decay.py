@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from ...described import shown
 from .criteria import hint, is_named
 from .found import Found, asked
 
@@ -29,9 +30,16 @@ def why_not(found: Found, patterns: Sequence[str], of_model: Sequence[str]) -> s
 
 
 def named_by(model: Any) -> tuple[str, ...]:
-    """Ask a model which of its parameters are not to decay, as those of timm can tell."""
+    """Ask a model, as those of timm can tell, what is not to decay; raises TypeError for what are no names."""
     ask = asked(model, "no_weight_decay")
-    return tuple(ask()) if ask else ()
+    told = ask() if ask else ()
+    names = tuple(told) if isinstance(told, Iterable) and not isinstance(told, str) else (None,)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"no_weight_decay() of {type(model).__name__} must list names of parameters, but gave {shown(told)}: mend "
+            "it, or pass no_decay=False and say in rules what is not to decay"
+        )
+    return names
 
 
 def check_used(patterns: Sequence[str], all_found: Sequence[Found]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...described import shown
+from ...hyper import Patterns
 from .criteria import hint, is_named
 from .found import Found, asked
 
@@ -21,10 +23,22 @@ def depths(model: Any, all_found: Sequence[Found], patterns: Sequence[str] | Non
     last one.
     """
     if patterns is not None:
-        return _named(all_found, patterns)
+        return _named(all_found, Patterns().checked(patterns, "layers", "split", ""))
     if matcher := asked(model, "group_matcher"):
-        return _ranks([_matched(found.names[0], matcher(coarse=False)) for found in all_found])
+        return _by_matcher(model, matcher, all_found)
     return _blocks(all_found)
+
+
+def _by_matcher(model: Any, matcher: Callable[..., Any], all_found: Sequence[Found]) -> list[int]:
+    """Ask a model of timm's; raises TypeError for one whose group_matcher is another thing."""
+    try:
+        told = matcher(coarse=False)
+        return _ranks([_matched(found.bare_name, told) for found in all_found])
+    except (TypeError, ValueError, re.error) as error:
+        raise TypeError(
+            f"layer_decay asks the group_matcher of {type(model).__name__} as those of timm's models are asked, but "
+            f"that failed ({shown(error)}): name the layers yourself, as layers=['embed.*', 'blocks.0.*', 'head.*']"
+        ) from error
 
 
 def _named(all_found: Sequence[Found], patterns: Sequence[str]) -> list[int]:
@@ -41,7 +55,7 @@ def _named(all_found: Sequence[Found], patterns: Sequence[str]) -> list[int]:
 
 def _blocks(all_found: Sequence[Found]) -> list[int]:
     """Count blocks in the order in which they come; before the first is a layer, and after the last another."""
-    blocks = [_block(found.names[0]) for found in all_found]
+    blocks = [_block(found.bare_name) for found in all_found]
     order = {block: place for place, block in enumerate(dict.fromkeys(filter(None, blocks)), start=1)}
     first = next((place for place, block in enumerate(blocks) if block), len(blocks))
     layers = [order[block] if block else 0 if place < first else len(order) + 1 for place, block in enumerate(blocks)]

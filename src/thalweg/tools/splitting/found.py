@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...optimizers.routing.fitness import WRAPPERS, bare
+from ...state.names import HAS_NONE, NEEDS_SHAPES
 
 
 @dataclass(frozen=True)
@@ -18,35 +19,55 @@ class Found:
     name: str
     """As `model.named_parameters()` has it."""
     names: tuple[str, ...]
-    """Every name that it has, as a tied one has several, less what wrappers put before it."""
+    """Every name that it has, as a tied one has several."""
     param: Tensor
     modules: tuple[nn.Module, ...]
     """The modules that it is in, the outermost first."""
 
+    @property
+    def bare_name(self) -> str:
+        """The first name, without what is put around a model."""
+        return bare(self.names[0])
+
 
 def parameters_of(model: Any) -> list[Found]:
     """List the parameters of a module, or of pairs of name and parameter; raises TypeError or ValueError for others."""
-    if isinstance(model, nn.Module):
-        return _of_module(model)
+    all_found = _of_module(model) if isinstance(model, nn.Module) else _of_pairs(model)
+    for found in all_found:
+        if nn.parameter.is_lazy(found.param):
+            raise ValueError(f"split {NEEDS_SHAPES}, but parameter {found.name!r} {HAS_NONE}")
+    return all_found
+
+
+def _of_pairs(model: Any) -> list[Found]:
+    """Take what stands under several names once."""
     pairs = list(model) if isinstance(model, Iterable) and not isinstance(model, Tensor | str) else []
     if not pairs or not all(map(_is_pair, pairs)):
         raise TypeError(
             f"split needs a model, or its named_parameters(), but got {type(model).__name__}: names decide what goes "
             "where"
         )
-    return [Found(name, (bare(name),), param, ()) for name, param in pairs]
+    params = {id(param): param for _, param in pairs}
+    names = _names(pairs)
+    return [Found(of_one[0], of_one, params[place], ()) for place, of_one in names.items()]
 
 
 def _of_module(model: nn.Module) -> list[Found]:
-    names: dict[int, list[str]] = {}
-    for name, param in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(param), []).append(name)
+    names = _names(model.named_parameters(remove_duplicate=False))
     if not names:
         raise ValueError(f"split got a {type(model).__name__} without parameters: there is nothing to put in groups")
     return [
-        Found(name, tuple(map(bare, names[id(param)])), param, _around(model, names[id(param)]))
+        Found(name, names[id(param)], param, _around(model, names[id(param)]))
         for name, param in model.named_parameters()
     ]
+
+
+def _names(pairs: Iterable[tuple[str, Tensor]]) -> dict[int, tuple[str, ...]]:
+    """Give every name of each parameter, in order."""
+    names: dict[int, list[str]] = {}
+    for name, param in pairs:
+        names.setdefault(id(param), []).append(name)
+    return {place: tuple(of_one) for place, of_one in names.items()}
 
 
 def _around(model: nn.Module, names: Iterable[str]) -> tuple[nn.Module, ...]:

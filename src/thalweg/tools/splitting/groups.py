@@ -62,7 +62,15 @@ def _rows(groups: Groups, place: int | None) -> Iterator[tuple[str, str, str]]:
             alike = re.sub(r"(?<![^.])\d+(?![^.])", "*", placed.name)
             rows.setdefault((alike, _size(placed.param), placed.why), []).append(placed.name)
     for (alike, size, why), names in rows.items():
-        yield (names[0], size, why) if len(names) == 1 else (alike, f"{len(names)} of {size}", why)
+        yield (
+            (_on_one_line(names[0]), size, why)
+            if len(names) == 1
+            else (_on_one_line(alike), f"{len(names)} of {size}", why)
+        )
+
+
+def _on_one_line(name: str) -> str:
+    return name if name.isprintable() else repr(name)
 
 
 def _size(param: Tensor) -> str:

@@ -39,7 +39,7 @@ class Scale:
         top = options.get("lr", self.adamw_lr if self._is_adamws(options) else self.lr)
         if top is None or self.decay is None:
             return top
-        return top * max(self.decay**below, self.least)
+        return Option("lr", Range(0), None).check(top, "split", " in a rule") * max(self.decay**below, self.least)
 
     def _is_adamws(self, options: Mapping[str, Any]) -> bool:
         return self.muon and options.get("use_muon") is False

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from ...hyper import Patterns
+from ...optimizers.matrix.muon import Muon
 from ...optimizers.routing.fitness import EMBEDDINGS_AND_HEADS, why_unfit
 from .criteria import Criterion, Rule, first_fits, rules_of
 from .decay import check_used, named_by, why_not
@@ -66,7 +67,7 @@ def split(
     all_found = parameters_of(model)
     aspects = (
         _by_rules(all_found, rules_of(rules)),
-        _by_decay(all_found, no_decay, named_by(model)),
+        _by_decay(all_found, no_decay, () if no_decay is False else named_by(model)),
         _by_fitness(muon, adamw_names),
         _by_depth(model, all_found, layers, Scale(layer_decay, least_scale, lr, adamw_lr, muon)),
     )
@@ -105,10 +106,10 @@ def _key(options: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _by_rules(all_found: Sequence[Found], rules: Sequence[Rule]) -> Aspect:
     """Give the options of the first rule that fits."""
-    chosen = dict(zip([found.name for found in all_found], first_fits(rules, all_found), strict=True))
+    chosen = dict(zip([id(found.param) for found in all_found], first_fits(rules, all_found), strict=True))
 
     def aspect(found: Found, options: Mapping[str, Any]) -> Decision:
-        place = chosen[found.name]
+        place = chosen[id(found.param)]
         return (rules[place].options, rules[place].words) if place is not None else ({}, "")
 
     return aspect
@@ -133,7 +134,8 @@ def _by_fitness(muon: bool, adamw_names: Sequence[str]) -> Aspect:
     def aspect(found: Found, options: Mapping[str, Any]) -> Decision:
         if not muon or "use_muon" in options:
             return {}, ""
-        why = next(filter(None, (why_unfit(name, found.param, {**facts, **options}) for name in found.names)), None)
+        own = {name: Muon.options[name].check({**facts, **options}[name], "split", " in a rule") for name in facts}
+        why = next(filter(None, (why_unfit(name, found.param, own) for name in found.names)), None)
         return {"use_muon": why is None}, f"AdamW's, as {why}" if why else "Muon's"
 
     return aspect
@@ -143,11 +145,13 @@ def _by_depth(model: Any, all_found: Sequence[Found], layers: Sequence[str] | No
     """Give each layer its rate."""
     scale.check(layers)
     found_depths = depths(model, all_found, layers) if scale.decay is not None else [0] * len(all_found)
-    depth, top = {found.name: at for found, at in zip(all_found, found_depths, strict=True)}, max(found_depths)
+    depth = {id(found.param): at for found, at in zip(all_found, found_depths, strict=True)}
+    top = max(found_depths)
 
     def aspect(found: Found, options: Mapping[str, Any]) -> Decision:
-        rate = scale.rate(options, top - depth[found.name])
-        why = "" if scale.decay is None else f"layer {depth[found.name]} of 0 to {top}"
+        at = depth[id(found.param)]
+        rate = scale.rate(options, top - at)
+        why = "" if scale.decay is None else f"layer {at} of 0 to {top}"
         return ({} if rate is None else {"lr": rate}), why
 
     return aspect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -95,3 +96,9 @@ def is_limit(value: Any) -> bool:
         return value is None or not torch.as_tensor(value).is_complex()
     except (TypeError, ValueError, RuntimeError):
         return False
+
+
+def bounds_of(group: Mapping[str, Any]) -> list[Any]:
+    """Return one bound per parameter of a group: the group's own for all, or a list's each."""
+    bounds, count = group.get("bounds"), len(group["params"])
+    return list(bounds) if isinstance(bounds, list) else [bounds] * count
