@@ -35,8 +35,7 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
     console.print(f"[bold]{cls.__name__}[/]: {inspect.cleandoc(cls.__doc__ or '')}\n", highlight=False, soft_wrap=True)
     if source := _source(cls):
         # Its lines stay whole, so that it can be copied from a narrow terminal.
-        text = Syntax("", "python", background_color="default").highlight(source)
-        console.print(text, soft_wrap=True)
+        console.print(Syntax("", "python", background_color="default").highlight(source), soft_wrap=True)
     console.print("[bold]LaTeX[/], under these options\n")
     for line in latex(program.formula):
         console.print(f"  {line} \\\\", markup=False, highlight=False, soft_wrap=True)
