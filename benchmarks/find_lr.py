@@ -1,11 +1,13 @@
 """How near the rate that `thalweg.find_lr` finds is to the best one of a sweep, on ten small trainings.
 
     python benchmarks/find_lr.py [--tuned-on] [--task NAME]
+    python benchmarks/find_lr.py --sweep-of 45
 
 The sweep trains with rates a factor of two apart, 150 steps each, falling along a cosine to zero; the best one has the
 lowest loss on a thousand examples afterwards. The finder starts from another seed. `--tuned-on` measures on the tasks
 by which the finder's numbers were chosen. Writes benchmarks/results/find_lr.json, and the table of
-docs/groups-and-rate.md.
+docs/groups-and-rate.md. `--sweep-of` asks how near whole sweeps of shorter trainings come, from other seeds, and writes
+nothing.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ UNITS = {"Lion": 1 / 16, "SGD": 4.0, "Adagrad": 4.0, "Muon": 4.0}
 """Where the sweep lies, times 2**-10 to 2."""
 
 
-def trained(task: Task, lr: float, seed: int) -> float:
+def trained(task: Task, lr: float, seed: int, steps: int = STEPS) -> float:
     """Train with one rate; give the loss afterwards, or infinity."""
     torch.manual_seed(seed)
     net = task.net()
     optimizer = task.built(net, lr)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    for _, batch in zip(range(STEPS), batches_without_end(task, seed), strict=False):
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _, batch in zip(range(steps), batches_without_end(task, seed), strict=False):
         optimizer.zero_grad()
         loss = task.loss(net, batch)
         if not math.isfinite(loss.item()):
@@ -59,10 +61,30 @@ def found(task: Task, seed: int) -> thalweg.tools.range_test.find_lr.Found:
     return thalweg.find_lr(net, task.built(net, 1e-3), task.batches(50 + seed), task.loss)
 
 
+def swept(task: Task, seed: int = 0, steps: int = STEPS) -> dict[float, float]:
+    """Train with each rate; give the losses afterwards."""
+    rates = [UNITS.get(task.optimizer, 1.0) * 2.0**power for power in range(-10, 2)]
+    return {rate: trained(task, rate, seed, steps) for rate in rates}
+
+
+def best_of(sweep: dict[float, float]) -> float:
+    return min(sweep, key=lambda rate: sweep[rate])
+
+
+def compare_sweeps(tasks: list[Task], steps: int) -> None:
+    """Say how near the best rate of short trainings comes to that of long ones."""
+    ratios = []
+    for task in tasks:
+        best = best_of(swept(task))
+        ratios += [best_of(swept(task, seed, steps)) / best for seed in range(1, SEEDS + 1)]
+        print(task.name, *ratios[-SEEDS:], flush=True)
+    near = sum(0.5 <= ratio <= 2 for ratio in ratios)
+    print(f"within a factor of 2: {near} of {len(ratios)} sweeps of {steps} steps for each rate")
+
+
 def row(task: Task) -> dict[str, Any]:
-    unit = UNITS.get(task.optimizer, 1.0)
-    sweep = {unit * 2.0**power: trained(task, unit * 2.0**power, 0) for power in range(-10, 2)}
-    best = min(sweep, key=lambda rate: sweep[rate])
+    sweep = swept(task)
+    best = best_of(sweep)
     searches = [found(task, seed) for seed in range(SEEDS)]
     ratios = [None if search.lr is None else round(search.lr / best, 2) for search in searches]
     return {
@@ -78,16 +100,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tuned-on", action="store_true")
     parser.add_argument("--task")
+    parser.add_argument("--sweep-of", type=int, metavar="STEPS")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tasks = [task for task in (TUNED_ON if arguments.tuned_on else TASKS) if arguments.task in (None, task.name)]
+    if arguments.sweep_of:
+        compare_sweeps(tasks, arguments.sweep_of)
+    else:
+        compare_finds(tasks, writes=arguments.task is None and not arguments.tuned_on)
+
+
+def compare_finds(tasks: list[Task], writes: bool) -> None:
+    """Say how near what is found comes to the best rate of a sweep."""
     rows = []
-    for task in TUNED_ON if arguments.tuned_on else TASKS:
-        if arguments.task in (None, task.name):
-            rows.append(row(task))
-            print(*(rows[-1][name] for name in ("task", "best of the sweep", "found over best", "steps")), flush=True)
+    for task in tasks:
+        rows.append(row(task))
+        print(*(rows[-1][name] for name in ("task", "best of the sweep", "found over best", "steps")), flush=True)
     good = [sum(ratio is not None and 0.5 <= ratio <= 2 for ratio in each["found over best"]) for each in rows]
     print(f"within a factor of 2: {sum(good)} of {SEEDS * len(rows)} searches")
-    if arguments.task is None and not arguments.tuned_on:
+    if writes:
         RESULTS.write_text(json.dumps({"torch": torch.__version__, "rows": rows}, indent=1) + "\n")
         write(rows)
 

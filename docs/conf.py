@@ -14,4 +14,5 @@ html_copy_source = False
 myst_heading_anchors = 4
 myst_enable_extensions = ["dollarmath"]
 exclude_patterns = ["static"]
+highlight_language = "none"
 pygments_style = "default"

@@ -23,7 +23,7 @@ def parts(cls: type) -> Parts:
     text = inspect.cleandoc(cls.__doc__ or "")
     idea, _, rest = text.partition("\n\n")
     source, _, tuning = rest.partition("Tune: ")
-    return Parts(prose(" ".join(idea.split())), _paragraphs(source), prose(_sentence(" ".join(tuning.split()))))
+    return Parts(prose(" ".join(idea.split())), _paragraphs(source), _tuning(cls, " ".join(tuning.split())))
 
 
 def _paragraphs(text: str) -> str:
@@ -41,5 +41,28 @@ def _ended(lines: list[str]) -> list[str]:
     return parted
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+STARTS = {"nothing": "there is nothing to tune", "as ": "tune it as ", "like ": "tune it like "}
+"""What is said in a word behind `Tune:`, as the start of a sentence."""
+
+ALWAYS = ("lr", "weight_decay", "max_grad_norm")
+"""Options that every reader knows."""
+
+WORDS = frozenset({"a", "fraction", "momentum", "partial", "passes", "rank", "scale", "threshold"})
+"""Names of options that are words of English, too: they are left as they stand."""
+
+
+def _tuning(cls: type, text: str) -> str:
+    """Make a sentence of what is said on tuning; options that it names are code, and keep their small letters."""
+    for short, long in STARTS.items():
+        if text.startswith(short):
+            text = long + text.removeprefix(short)
+    pieces = re.split(r"(`[^`]*`)", text)
+    options = _options(cls)
+    named = "".join(piece if piece.startswith("`") else options.sub(r"`\1`", piece) for piece in pieces)
+    return prose(named[:1].upper() + named[1:])
+
+
+def _options(cls: type) -> re.Pattern[str]:
+    """Find the options that a text names, with the element or the value that stands behind."""
+    names = "|".join(sorted({*ALWAYS, *getattr(cls, "options", ())} - WORDS))
+    return re.compile(rf"(?<![\w\"/.-])(\w+=[\w\".]*[\w\"]|(?:{names})(?:\[\d\])?(?![\w(]))")

@@ -21,7 +21,8 @@ def typeset(cls: type[Optimizer]) -> str:
 
 def _words_whole(line: str) -> str:
     """Set words as words, where the converter would take them letter by letter."""
-    return re.sub(r"\\mathrm\{((?:[^{}\\]|\\_)+)\}", lambda found: rf"\text{{{found[1]}}}".replace(r"\_", " "), line)
+    words = r"\\(?:mathrm|operatorname)\{((?:[^{}\\]|\\_)+)\}"
+    return re.sub(words, lambda found: rf"\text{{{found[1]}}}".replace(r"\_", " "), line)
 
 
 def in_tex(cls: type[Optimizer]) -> str:

@@ -28,6 +28,9 @@ AROUND = (
 )
 
 
+WITH_A_DOT = "A dot is a product of matrices; what stands side by side is multiplied element by element."
+
+
 def page(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str] = typeset) -> str:
     """Write everything there is to know of an optimizer; `typeset` sets its formula."""
     return "\n\n".join(filter(None, _sections(cls, typeset))) + "\n"
@@ -42,11 +45,12 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
     yield f"```python\n{example(cls)}\n```"
     if not issubclass(cls, ClosureOptimizer):
         yield f"## The formula\n\n{typeset(cls)}"
-        yield f"This is what the formula becomes under the default options. Its whole text is:\n\n{source(cls)}"
-        yield f"The same lines in TeX:\n\n{in_tex(cls)}"
+        yield from _formula_as_text(cls)
         yield section(cls)
     yield f"## Where it comes from\n\n{said.source}"
-    yield f"## Options\n\n{options_table(cls, own_options(cls))}\n\n{AROUND}"
+    yield f"## Options\n\n{options_table(cls, own_options(cls))}"
+    if not issubclass(cls, ClosureOptimizer):
+        yield AROUND
     title = "How to tune it" if cls is thalweg.AdamW else "Coming from AdamW"
     yield f"## {title}\n\n{coming_from_adamw(cls, said.tuning)}"
     if not issubclass(cls, ClosureOptimizer):
@@ -56,11 +60,18 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
     yield from _elsewhere(cls.__name__)
 
 
+def _formula_as_text(cls: type[Optimizer]) -> Iterator[str]:
+    tex = in_tex(cls)
+    products = f" {WITH_A_DOT}" if r"\cdot" in tex else ""
+    yield f"This is what the formula becomes under the default options.{products} Its whole text is:\n\n{source(cls)}"
+    yield f"The formula above in TeX:\n\n{tex}"
+
+
 def _kept(cls: type[Optimizer]) -> str:
     kept = ", ".join(map(code, states(cls))) or "nothing from step to step"
     unit = (
-        "Bytes an element of a large matrix; gradients come on top. What the options mean is told in "
-        "[precision](../precision.md)."
+        "The table counts bytes for each element of a large matrix. *Beside it* is what `rounding` keeps in a second "
+        "tensor; gradients come on top. [Precision](../precision.md) explains these options."
     )
     return f"States under the default options: {kept}.\n\n{unit}\n\n{sizes_table(cls)}"
 

@@ -6,6 +6,7 @@ import pytest
 
 import thalweg
 from docs.book import optimizer_page, reference, site
+from docs.book.docstring import parts
 from docs.book.options import options_table, own_options
 from docs.book.sizes import sizes_table, states
 from thalweg import Optimizer
@@ -116,3 +117,15 @@ def test_links_of_pages_in_the_root_lead_to_where_they_are_on_the_site():
         site.moved(text)
         == "[a](precision.md#x) [b](contributing.md) [c](examples.md) ![d](a.png) [e](https://x.org/docs/)"
     )
+
+
+def test_advice_on_tuning_is_a_sentence_whose_options_are_code():
+    assert parts(thalweg.Adam).tuning.startswith("`lr` between 1e-4 and 1e-2, larger for larger batches")
+    assert "with decay, set `decoupled_weight_decay=True`, since" in parts(thalweg.SignSGD).tuning
+    assert parts(thalweg.Yogi).tuning == "Tune it as Adam, `lr` about 10 times larger and `eps` 1e-3."
+    assert parts(thalweg.NewtonCG).tuning == "There is nothing to tune."
+
+
+def test_methods_without_a_formula_have_no_options_around_it(pages):
+    assert optimizer_page.AROUND in pages["optimizers/adam.md"]
+    assert optimizer_page.AROUND not in pages["optimizers/lbfgs.md"]

@@ -223,6 +223,19 @@ def test_short_names_change_nothing():
         assert longer != [0.5, -2] * 2, cls.__name__
 
 
+PHASES = """
+const missing = ({ name, phases = ["step"], variants }) =>
+  variants.flatMap(([place]) => phases.filter(phase => !RULES[place][phase]).map(phase => `${name}: ${phase}`))
+console.log(JSON.stringify(Object.values(OPTIMIZERS).flatMap(missing)))
+"""
+
+
+@needs_node
+def test_every_phase_is_found_by_its_name():
+    """Nero's phase `usual` was renamed with the variable `usual` in it, so that its page stood still."""
+    assert run(f"// {rules.text(rules.live()).partition('// Small matrices')[2]}{PHASES}", None) == []
+
+
 def usual(cls):
     return {name: option.default for name, option in cls.options.items()}
 

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from math import inf
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import thalweg as optim
 from thalweg.formula import floor
 from thalweg.formula.expr import Symbol
 from thalweg.formula.facts import known
-from thalweg.formula.latex import indexed, latex
+from thalweg.formula.latex import indexed, latex, number
 from thalweg.formula.rule import rule_of
 from thalweg.formula.trace import Formula, formula_of
 from thalweg.hyper import REQUIRED, Fixed
@@ -134,10 +135,24 @@ def test_what_is_long_and_used_again_has_a_line_of_its_own():
     assert len(often) <= 40 * len(once)
 
 
-def test_functions_of_several_matrices_name_them_all():
+def test_products_of_matrices_have_a_dot():
     lines = written_for_matrices(optim.SOAP)
-    products = r"\operatorname{matmul}\left(g_t, \operatorname{transpose}\left(g_t\right)\right)"
-    assert any(products in line for line in lines)
+    assert any(r"g_t \cdot {g_t}^{\top} - " in line for line in lines)
+    assert lines[0] == r"q_{1} = {\mathrm{basis\_left}_{t-1}}^{\top} \cdot g_t \cdot \mathrm{basis\_right}_{t-1}"
+
+
+def test_of_muons_iteration_only_the_matrix_is_named():
+    assert written_for_matrices(optim.Muon)[-1].endswith(
+        r"\operatorname{orthogonalize}\left(\mathrm{direction}_t\right)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.5"), (1e-8, "10^{-8}"), (-2.5e-9, r"-2.5 \times 10^{-9}"), (1e30, "10^{30}"), (inf, r"\infty")],
+)
+def test_numbers_are_written_as_papers_do(value, text):
+    assert number(value) == text
 
 
 def test_words_and_letters_do_not_run_together():

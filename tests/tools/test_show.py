@@ -60,3 +60,24 @@ def test_a_class_that_was_typed_in_has_no_text_to_show(capsys, monkeypatch):
     )
     print_formula(space["Typed"], Console())
     assert r"\theta_t = \theta_{t-1} - \gamma \, g_t" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("adam", "Kept: 8 bytes an element, and for each parameter step."),
+        ("sm3", "Kept: 0 bytes an element, row_cover for each row, column_cover for each column, and"),
+        (
+            "soap",
+            "Kept: 8 bytes an element, products_left and basis_left as square matrices of the rows, products_right",
+        ),
+    ],
+)
+def test_what_rows_and_sides_keep_is_not_counted_as_elements(name, said):
+    """It said that SM3 keeps 24 bytes an element."""
+    assert said in show(name).output
+
+
+def test_lines_of_a_formula_stay_whole():
+    """So that they can be copied from a narrow terminal."""
+    assert "exp_avg, exp_avg_sq, max_exp_avg_sq\n" in show("adam").output

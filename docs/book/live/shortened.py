@@ -71,7 +71,9 @@ def _asked_once(function: str) -> str:
 
 
 def _short_names(function: str) -> str:
-    declared = re.findall(r"\bconst (\w+) =", function)
+    # A phase is called by its name: what is declared in it under the same name keeps that, too.
+    own = re.match(r'\s*"?(\w*)', function)[1]
+    declared = [name for name in re.findall(r"\bconst (\w+) =", function) if name != own]
     taken = {*re.findall(r"\w+", function), *ARGUMENTS.values(), *RESERVED}
     names = (name for name in _names() if name not in taken)
     short = dict(zip(dict.fromkeys(declared), names, strict=False)) | ARGUMENTS

@@ -57,6 +57,13 @@ def latex(formula: Formula) -> list[str]:
     return list(Writer(formula).lines())
 
 
+PRODUCTS = frozenset({"matmul", "lower_matmul", "upper_matmul", "upper_by_upper"})
+"""Functions that multiply two matrices, of which some are known to be triangular."""
+
+BINDS_MATRICES = 3
+"""Products of matrices go in parentheses in powers, and what is multiplied by element goes in parentheses in them."""
+
+
 class Writer:
     """Writes nodes, stopping at those that have a line of their own."""
 
@@ -98,16 +105,26 @@ class Writer:
 
     def _written(self, node: Expr, binds: int = 0) -> str:
         if isinstance(node, Constant):
-            return r"\infty" if node.value == inf else f"{node.value:g}"
+            return number(node.value)
         if isinstance(node, Symbol):
             return self._old(node)
         if isinstance(node, Reduction):
             return self._reduction(node)
         if isinstance(node, MatrixFunction):
-            return rf"\operatorname{{{node.how}}}\left({', '.join(map(self.text, node.operands))}\right)"
+            return self._of_matrices(node, binds)
         assert isinstance(node, Operation)
         inside = self._operation(node)
         return rf"\left({inside}\right)" if node.op.binds < binds else inside
+
+    def _of_matrices(self, node: MatrixFunction, binds: int) -> str:
+        """Write products with a dot, as elements are multiplied without one; of Muon's iteration only the matrix."""
+        if node.how in PRODUCTS:
+            inside = r" \cdot ".join(self.text(operand, BINDS_MATRICES) for operand in node.operands)
+            return rf"\left({inside}\right)" if binds > BINDS_MATRICES else inside
+        if node.how == "transpose":
+            return rf"{{{self.text(node.operands[0], 9)}}}^{{\top}}"
+        operands = node.operands[: node.tensors] if node.how == "orthogonalize" else node.operands
+        return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({', '.join(map(self.text, operands))}\right)"
 
     def _reduction(self, node: Reduction) -> str:
         if node.side:
@@ -144,6 +161,17 @@ class Writer:
 
     def _new(self, name: str) -> str:
         return indexed(letters(name), "t")
+
+
+def number(value: float) -> str:
+    """Write a number, with a power of ten where it is very small or large."""
+    if value == inf:
+        return r"\infty"
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return mantissa
+    factor = "" if mantissa == "1" else rf"{mantissa} \times "
+    return f"{factor}10^{{{int(exponent)}}}"
 
 
 def indexed(letter: str, index: str, prime: str = "") -> str:

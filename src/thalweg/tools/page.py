@@ -65,23 +65,25 @@ def write_page(
 
 
 def _table(groups: Sequence[Repeated]) -> str:
-    heads = ["Optimizer", "Options", *(measure.title for measure in MEASURES), "What went wrong"]
+    told = ["What went wrong"] if any(group.trouble for group in groups) else []
+    heads = ["Optimizer", "Options", *(measure.title for measure in MEASURES), *told]
     head = "".join(
         f"<th{_class(name in {measure.title for measure in MEASURES})}><button>{escape(name)}</button></th>"
         for name in heads
     )
     best = [measure.of_best(groups) for measure in MEASURES]
-    rows = "".join(_row(group, best) for group in groups)
+    rows = "".join(_row(group, best, has_trouble=bool(told)) for group in groups)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _row(group: Repeated, best: Sequence[Repeated | None]) -> str:
+def _row(group: Repeated, best: Sequence[Repeated | None], has_trouble: bool) -> str:
     cells = [escape(group.choice.name), escape(", ".join(group.choice.given))]
     texts = "".join(f"<td>{cell}</td>" for cell in cells)
     pairs = zip(MEASURES, best, strict=True)
     numbers = "".join(_number(measure, group, is_best=winner is group) for measure, winner in pairs)
     trouble = ' class="trouble"' if group.trouble else ""
-    return f"<tr{trouble}>{texts}{numbers}<td>{escape(group.trouble)}</td></tr>"
+    told = f"<td>{escape(group.trouble)}</td>" if has_trouble else ""
+    return f"<tr{trouble}>{texts}{numbers}{told}</tr>"
 
 
 def _number(measure: Measure, group: Repeated, is_best: bool) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ..engine.decisions.choice import Choice, choose
 from ..engine.decisions.gradients import Ready
-from ..formula.expr import BLOCK
+from ..formula.expr import BLOCK, Scope
 from ..formula.latex import latex
 from ..formula.passes import passes
 from ..formula.program import Program
@@ -34,15 +34,18 @@ def show(cls: type, console: Console, *, kernel: str | None = None, **options: A
         return
     console.print(f"[bold]{cls.__name__}[/]: {inspect.cleandoc(cls.__doc__ or '')}\n", highlight=False, soft_wrap=True)
     if source := _source(cls):
-        console.print(Syntax(source, "python", background_color="default", word_wrap=True), end="\n\n")
+        # Its lines stay whole, so that it can be copied from a narrow terminal.
+        console.print(Syntax("", "python", background_color="default").highlight(source), soft_wrap=True)
     console.print("[bold]LaTeX[/], under these options\n")
     for line in latex(program.formula):
         console.print(f"  {line} \\\\", markup=False, highlight=False, soft_wrap=True)
     console.print()
     console.print(_options_table(group, cls))
     console.print()
-    console.print(_memory(program, dtypes))
-    console.print(f"\n{_kept(program, dtypes)}", highlight=False)
+    if any(item.loads for item in passes(program)):
+        console.print(_memory(program, dtypes))
+        console.print()
+    console.print(_kept(program, dtypes), highlight=False, soft_wrap=True)
 
 
 def _source(cls: type[Optimizer]) -> str:
@@ -70,10 +73,10 @@ def _options_table(group: dict[str, Any], cls: type[Optimizer]) -> Table:
 
 
 def _memory(program: Program, dtypes: Mapping[str, torch.dtype]) -> Table:
-    """Count what one step reads and writes, in all its passes."""
+    """Count what one step reads and writes for each element, in all its passes; what rows have is next to nothing."""
     table = Table("tensor", "read", "written", "bytes an element", box=None, header_style="bold")
     total = 0.0
-    for name in program.tensors:
+    for name in _of_elements(program):
         read = sum(name in item.loads for item in passes(program))
         written = sum(name in item.stores for item in passes(program))
         size = _size(name, program, dtypes) * (read + written)
@@ -85,11 +88,30 @@ def _memory(program: Program, dtypes: Mapping[str, torch.dtype]) -> Table:
 
 def _kept(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Say what is remembered from step to step."""
-    numbers = [name for name in program.scalars if name in program.formula.rule.scalars]
-    numbers = ["step", *numbers] if program.formula.rule.counts_steps else numbers
-    others = {"param", "grad", *program.work}
-    states = sum(_size(name, program, dtypes) for name in program.tensors if name not in others)
-    return f"Kept: {_number(states)} bytes an element, and for each parameter {', '.join(numbers) or 'nothing more'}."
+    rule, others = program.formula.rule, {"param", "grad", *program.work}
+    states = sum(_size(name, program, dtypes) for name in _of_elements(program) if name not in others)
+    parts = [f"{_number(states)} bytes an element"]
+    for scope, words in ELSEWHERE.items():
+        if names := [name for name in program.formula.states if rule.scope(name) == scope]:
+            parts.append(f"{' and '.join(names)} {words}")
+    numbers = [name for name in program.scalars if name in rule.scalars]
+    numbers = ["step", *numbers] if rule.counts_steps else numbers
+    return f"Kept: {', '.join(parts)}, and for each parameter {', '.join(numbers) or 'nothing more'}."
+
+
+ELSEWHERE: dict[Scope, str] = {
+    "row": "for each row",
+    "column": "for each column",
+    "left": "as square matrices of the rows",
+    "right": "as square matrices of the columns",
+    "thin": "as matrices of few columns",
+}
+"""Where states lie that do not have a number for each element."""
+
+
+def _of_elements(program: Program) -> list[str]:
+    """Name the tensors that have a number for each element."""
+    return [name for name in program.tensors if program.scope(name) == "element" and name not in program.seams]
 
 
 def _size(name: str, program: Program, dtypes: Mapping[str, torch.dtype]) -> float:

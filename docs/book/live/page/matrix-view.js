@@ -106,7 +106,7 @@ function tilesOf(name, values) {
     const at = { x: place % COLUMNS * 20 + 1, y: Math.floor(place / COLUMNS) * 20 + 1, width: 18, height: 18 }
     picture.append(make("rect", { ...at, class: value < 0 ? "live-tile live-other" : "live-tile live-own", "fill-opacity": share.toFixed(3) }, make("title", {}, written(Number(value.toPrecision(3))))))
   })
-  return make("figure", {}, picture, make("figcaption", {}, name))
+  return make("figure", {}, picture, make("figcaption", {}, breakable(name)))
 }
 
 function othersOf(run, step) {

@@ -75,10 +75,10 @@ def find_lr(
     `model` holds all of the optimizer's parameters; `batches` is a DataLoader, or whatever else can be gone through
     again; `loss(model, batch)` gives a tensor of one number. All groups' rates are multiplied by one factor, or, with
     `group`, that group's alone; `lowest` and `highest` bound the rate of the first group, or of that one.
-    What is found is the peak of a schedule, or a constant rate. At most 96 steps are taken, after Smith 2015, "Cyclical
+    What is found is the peak of a schedule, or a constant rate. At most 95 steps are taken, after Smith 2015, "Cyclical
     learning rates for training neural networks", https://arxiv.org/abs/1506.01186, and fewer where a loss breaks down.
-    Of 20 searches on ten tasks that nothing was tuned on, 14 came within a factor of 2 of the best rate of a sweep, and
-    the others within 6 (benchmarks/find_lr.py): try half of what is found, and twice as much, where it matters.
+    Of 20 searches on ten tasks that nothing was tuned on, 15 came within a factor of 2 of the best rate of a sweep, and
+    the others within 8 (benchmarks/find_lr.py): try half of what is found, and twice as much, where it matters.
     They are taken on copies: parameters, states, buffers, gradients, random generators and the order of the data are
     afterwards what they were, bit for bit.
     Prodigy and the D-Adaptation rules find their rate themselves, and closure methods search along each step: there is
