@@ -17,7 +17,16 @@ FUNCTIONS = (
 """Those of `arithmetic`, which every kernel may call."""
 
 TILE = (
-    *("added_in_order", "block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed"),
+    *(
+        "added_in_order",
+        "block_peak",
+        "load_halves",
+        "load_packed",
+        "pairwise",
+        "places",
+        "places_of_blocks",
+        "store_packed",
+    ),
     *("sum_of_pieces", "there"),
 )
 """Those of `tile`."""
