@@ -186,13 +186,13 @@ class DeviceLaunch:
         self.repetition.prepare(launches, self.never)
 
     def driver_launches(self) -> list[DriverLaunch]:
-        """Give the launches of a step that is like the last one in all but the numbers in memory; none if it is not."""
-        return self.repetition.launches if self.repetition.is_possible and self._has_nothing_new() else []
-
-    def _has_nothing_new(self) -> bool:
-        """Tell if the device has all numbers that the host knows, and all gradients are where they were."""
-        is_filled = self.filled is not None
-        return is_filled and self.mirror.is_up_to_date and not (self.options.has_tensors or self.relaid)
+        """Give the launches of a step like the last one, once what is new is on its way; none where it is unlike."""
+        if not self.repetition.is_possible or self.options.has_tensors or self.relaid:
+            return []
+        self._bind_anew()
+        self._fill_in_numbers(self.never)
+        self.mirror.send()
+        return self.repetition.launches
 
     def _note_first_step(self, flag: Tensor) -> None:
         """Have the host's numbers be those of later steps from now on."""
