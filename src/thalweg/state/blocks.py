@@ -113,8 +113,7 @@ class Blocks(Format):
         behind = 32 - self.bits
         code = (scaled_bits(size, 1 / self.factor) << (behind - self.cut)) + draw(behind)
         if not self.is_unsigned:
-            # Added, and not set: else compilers move it behind the shift, where it costs one instruction more.
-            code = code + (bits(value) & -(2**31))
+            code = where(value < 0, code | -(2**31), code)
         code = shift_right(code, behind)
         # A scale that is none says that an element of the block is none.
         return code, scale + (peak - peak)
