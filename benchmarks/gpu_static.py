@@ -21,7 +21,7 @@ from measuring.sass import Code
 from measuring.traffic import FORMATS, bytes_of, catalogue, choice_of, programs_of
 from triton.backends.compiler import GPUTarget
 
-from thalweg.engine.triton.compile import compiled
+from thalweg.engine.triton.assembly import compiled
 from thalweg.engine.triton.settings import setting_of
 from thalweg.formula.expr import BLOCK
 from thalweg.formula.program import Program

@@ -1,10 +1,12 @@
 """Random bits: as many of each, unlike from place to place, step to step, parameter to parameter."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
 
-from thalweg.formula.random import Draws, mixed, word_key
+from thalweg.formula.random import MULTIPLIERS, OTHERS, SHARING, Draws, mixed, word_key
 from thalweg.formula.trace import evaluate
 
 COUNT = 2**16
@@ -43,9 +45,28 @@ def test_draws_have_nothing_to_do_with_each_other(one, other):
 
 def test_neighbours_have_nothing_to_do_with_each_other():
     draws = drawn().astype(float)
-    # Those at distances of 1, 127, 128 and 129 share words.
-    for distance in (1, 2, 16, 127, 128, 129, 256):
+    # Those at distances of at most 3, also from 128, share words.
+    for distance in (1, 2, 3, 16, 125, 126, 127, 128, 129, 130, 131, 256):
         assert abs(np.corrcoef(draws[:-distance], draws[distance:])[0, 1]) < 0.02
+
+
+def test_factors_of_a_word_have_no_small_ratio():
+    """The pairs of small s and t are the convergents of one factor by the other: Knuth's spectral test."""
+    own = [1 + (element & SHARING) * OTHERS for element in range(256)]
+    factors = {(odd + 2 * place * MULTIPLIERS[0]) % 2**32 for odd in own for place in range(5)}
+    assert len(factors) == 8 * 5
+    for a, b in combinations(factors, 2):
+        assert least_product(-b * pow(a, -1, 2**32) % 2**32) > 2e6
+
+
+def least_product(ratio):
+    """Give the least s t where s is ratio times t, up to a sign and a multiple of 2^32."""
+    (rest, s), (before, t) = (2**32, ratio), (0, 1)
+    least = 2**64
+    while s:
+        least = min(least, s * t)
+        rest, s, before, t = s, rest % s, t, before + rest // s * t
+    return least
 
 
 def test_mixing_is_one_to_one():

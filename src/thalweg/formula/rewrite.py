@@ -23,14 +23,19 @@ def reciprocal(node: Expr) -> Expr:
 
 
 def gather_numbers(node: Expr) -> Expr:
-    """Turn a * (b * x) into (a * b) * x where a and b are numbers: one product less per element."""
+    """Turn a * (b * x) into (a * b) * x where a is a number and b is one, or one for a block: one product less."""
     if not _is(node, "multiply") or not node.varies:
         return node
     number, tensor = sorted(node.operands, key=lambda operand: operand.varies)
     if number.varies or not _is(tensor, "multiply"):
         return node
-    inner, rest = sorted(tensor.operands, key=lambda operand: operand.varies)
-    return node if inner.varies else apply("multiply", apply("multiply", number, inner), rest)
+    inner, rest = sorted(tensor.operands, key=_is_of_element)
+    return node if _is_of_element(inner) else apply("multiply", apply("multiply", number, inner), rest)
+
+
+def _is_of_element(node: Expr) -> bool:
+    """Tell if a node differs within blocks."""
+    return node.varies and not (isinstance(node, Symbol) and node.scope == "block")
 
 
 def _is(node: Expr, name: str) -> bool:

@@ -58,7 +58,7 @@ class Rounded(Format):
     def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Round; what is to be divided by is never rounded to zero or infinity."""
         if self.is_raw:
-            return (half(value, bits(value) + draw(16)),)
+            return (shift_right(roundable_bits(value) + draw(16), 16),)
         rounded = at_random_float16(value, draw(16)) if self.is_stochastic else value
         if self.is_unsigned and self.dtype is torch.float16:
             rounded = where(value > 0, minimum(maximum(rounded, SMALLEST), LARGEST), rounded)
@@ -118,13 +118,13 @@ class Split(Format):
 
     def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Take the bits apart; ties go away from zero, as 16 bits cannot tell both neighbours of an even one."""
-        high = half(value, bits(value) + 0x8000)
+        high = shift_right(roundable_bits(value) + 0x8000, 16)
         return high, bits(value) - (high << 16)
 
 
-def half(value: Any, rounded: Any) -> Any:
-    """Take the first half of rounded bits; a NaN stays one."""
-    return where(value == value, shift_right(rounded, 16), QUIET_NAN)
+def roundable_bits(value: Any) -> Any:
+    """Read the bits of a number; those of a NaN stay a NaN's, whatever is added to the last 16."""
+    return where(value == value, bits(value), QUIET_NAN << 16)
 
 
 def at_random_float16(value: Any, random: Any) -> Any:

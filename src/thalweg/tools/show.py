@@ -168,7 +168,7 @@ def _ptx(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         raise ValueError(f"--ptx needs Triton, but {reason}")
     if interprets():
         raise ValueError("--ptx needs Triton's compiler, but TRITON_INTERPRET is set: unset it")
-    from ..engine.triton.compile import assembly
+    from ..engine.triton.assembly import assembly
 
     return assembly(program, dtypes)
 

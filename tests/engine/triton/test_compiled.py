@@ -34,7 +34,7 @@ def compiled(name, dtype, options, language, folder):
     """Compile in this process; give the text of each pass."""
     os.environ.pop("TRITON_INTERPRET", None)
     os.environ["TRITON_CACHE_DIR"] = os.environ["THALWEG_CACHE"] = folder
-    from thalweg.engine.triton.compile import assembly
+    from thalweg.engine.triton.assembly import assembly
 
     param = torch.zeros(5000, dtype=dtype)
     param.grad = param.clone()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from .available import quiet
 from .cuda_driver import DriverLaunch
 from .device_call import DeviceCall
 from .device_options import DeviceOptions
+from .given import GivenNumbers
 from .kernel import Kernel
 from .repetition import Repetition
 from .settings import WORD
@@ -27,8 +27,6 @@ from .transfer import Mirror
 
 if TYPE_CHECKING:
     from ..matrices.between_passes import Matrices
-
-GIVEN = attrgetter("given")
 
 _captured: list[Any] = []
 """Tables that a CUDA graph may read whenever it is replayed: kept for as long as the process lives."""
@@ -105,17 +103,22 @@ class DeviceLaunch:
     def _all_calls(self) -> list[DeviceCall]:
         return [*self.calls, *([self.measure] if self.measure else [])]
 
+    @property
+    def _given(self) -> list[GivenNumbers]:
+        """The numbers that the host computes, of each call that has any."""
+        return [call.given for call in self._all_calls if call.given]
+
     def _share_with_the_device(self) -> None:
         """Let gradients' addresses, options and the host's numbers be one piece of memory, sent in one copy."""
-        tables = [self.options.table, *(call.given.table for call in self._all_calls if call.given)]
+        tables = [self.options.table, *(item.table for item in self._given)]
         # Each starts at a multiple of 16 bytes, so that one compiled kernel serves any count.
         ends = [*accumulate(size + size % 2 for size in (len(self.rows), *(table.size for table in tables)))]
         self.mirror = Mirror(ends[-1], self.device)
         self.gradients = self.mirror.host[: len(self.rows)]
         self.options.table, *given = map(self._shared, tables, ends)
         self.on_device = [self.mirror.table[: len(self.rows)], *map(self._mirrored, tables, ends)]
-        for call, table in zip(filter(GIVEN, self._all_calls), given, strict=True):
-            call.given.table = table  # type: ignore[union-attr]
+        for item, table in zip(self._given, given, strict=True):
+            item.table = table
         self.filled: bytes | None = None
         """The options that the host's numbers were computed from."""
 
@@ -186,19 +189,19 @@ class DeviceLaunch:
         self.repetition.prepare(launches, self.never)
 
     def driver_launches(self) -> list[DriverLaunch]:
-        """Give the launches of a step that is like the last one in all but the numbers in memory; none if it is not."""
-        return self.repetition.launches if self.repetition.is_possible and self._has_nothing_new() else []
-
-    def _has_nothing_new(self) -> bool:
-        """Tell if the device has all numbers that the host knows, and all gradients are where they were."""
-        is_filled = self.filled is not None
-        return is_filled and self.mirror.is_up_to_date and not (self.options.has_tensors or self.relaid)
+        """Give the launches of a step like the last one, once what is new is on its way; none where it is unlike."""
+        if not self.repetition.is_possible or self.options.has_tensors or self.relaid:
+            return []
+        self._bind_anew()
+        self._fill_in_numbers(self.never)
+        self.mirror.send()
+        return self.repetition.launches
 
     def _note_first_step(self, flag: Tensor) -> None:
         """Have the host's numbers be those of later steps from now on."""
-        for call in filter(GIVEN, self._all_calls):
-            if call.given.is_new and flag is self.never:  # type: ignore[union-attr]
-                call.given.is_new = False  # type: ignore[union-attr]
+        for item in self._given:
+            if item.is_new and flag is self.never:
+                item.is_new = False
                 self.filled = None
 
     def _run(self, calls: Sequence[DeviceCall], flag: Tensor) -> None:
@@ -231,7 +234,7 @@ class DeviceLaunch:
 
         It must where an option is a tensor of the device's, or where a first step may be left out.
         """
-        given = [call.given for call in self._all_calls if call.given]
+        given = self._given
         if self.options.has_tensors or (flag is not self.never and any(item.is_first for item in given)):
             return True
         options = self.options.table.tobytes()

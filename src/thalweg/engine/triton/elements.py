@@ -10,13 +10,8 @@ from ...formula.random import ELEMENT
 from ..pieces.row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given
-from .settings import WORD
+from .settings import WORD, goes_by_blocks, granule
 from .text import Values, block, is_condition, name_of
-
-
-def granule(program: Program) -> int:
-    """Say of how many elements at least an aligned chunk is a multiple."""
-    return BLOCK if program.blocks else WORD
 
 
 class Pass:
@@ -47,7 +42,7 @@ def elements(
 
     def _is_there(self, place: str = "place") -> str:
         """Say how it is found which elements there are."""
-        return f"there({place}, length, BLOCKS, ALIGNED)" if self.program.blocks else f"{place} < length"
+        return f"there({place}, length, BLOCKS, ALIGNED)" if goes_by_blocks(self.program) else f"{place} < length"
 
     def _element(self) -> Iterator[str]:
         """Number the elements, where random bits are drawn."""
@@ -63,6 +58,8 @@ def elements(
         if self._is_packed(name):
             return f"load_packed({name_of(name)}_at, length, BLOCKS, ALIGNED)"
         text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, {self._inside(name)}, 0)"
+        if self._is_half_a_word(name):
+            text = f"load_halves({name_of(name)}_at, length, BLOCKS, ALIGNED)"
         return loaded(self.dtypes[name], text, self.compute)
 
     def _stores(self, values: Values) -> Iterator[str]:
@@ -94,6 +91,11 @@ def elements(
 
     def _is_packed(self, name: str) -> bool:
         return FORMATS[self.dtypes[name]].together > 1
+
+    def _is_half_a_word(self, name: str) -> bool:
+        """Tell if each thread has as many neighbours of a tensor as are read as words of two."""
+        is_half = FORMATS[self.dtypes[name]].type == "tl.int16"
+        return is_half and goes_by_blocks(self.program) and self._together() == WORD // 2
 
     def _inside(self, name: str) -> str:
         """Say which of a tensor's elements are there."""
@@ -133,14 +135,18 @@ def elements(
 
         All threads take as many neighbours of each tensor: as many as make 16 bytes of the widest.
         """
-        sizes = {name: FORMATS[self.dtypes[name]].bytes for name in self.program.tensors if self._is_wide(name)}
-        together = WORD // max(sizes.values())
         yield f"length = tl.multiple_of(length, {granule(self.program)})"
-        for name, size in sizes.items():
-            yield f"{name_of(name)}_at = tl.multiple_of({name_of(name)}_at, {together * size})"
+        for name, size in self._sizes().items():
+            yield f"{name_of(name)}_at = tl.multiple_of({name_of(name)}_at, {self._together() * size})"
 
-    def _is_wide(self, name: str) -> bool:
-        return name not in self.program.blocks
+    def _together(self) -> int:
+        """Count the neighbours that a thread has of each tensor."""
+        return WORD // max(self._sizes().values())
+
+    def _sizes(self) -> dict[str, int]:
+        """Give the bytes of an element of each tensor that has one for each."""
+        names = (name for name in self.program.tensors if name not in self.program.blocks)
+        return {name: FORMATS[self.dtypes[name]].bytes for name in names}
 
     def update(self) -> str:
         """Write the kernel that finds a chunk's tensors and goes over its elements."""

@@ -11,10 +11,9 @@ import torch
 
 from ...formula.program import Program
 from ..pieces.row_layout import row_layout
-from .elements import granule
 from .function import Function
 from .render import render
-from .settings import ROW, ROWS, SUMMED, setting_of
+from .settings import ROW, ROWS, SUMMED, granule, setting_of
 from .source import imported
 
 WORDS, NUMBERS, CHUNKS, FLAG = torch.int64, torch.float64, torch.int32, torch.float32

@@ -62,8 +62,17 @@ def setting_of(program: Program, dtypes: Mapping[str, torch.dtype]) -> Setting:
     """Choose what is best for a program."""
     if program.totals:
         return Setting(summed_at_once(program), 1, SUMMED)
-    is_drawn = any(symbol.name == ELEMENT.name for symbol in symbols(*program.results))
-    return CODED if program.blocks or is_drawn else USUAL
+    return CODED if goes_by_blocks(program) else USUAL
+
+
+def goes_by_blocks(program: Program) -> bool:
+    """Tell if whole blocks are worked on: where numbers are kept in codes, or rounded with random bits."""
+    return bool(program.blocks) or any(symbol.name == ELEMENT.name for symbol in symbols(*program.results))
+
+
+def granule(program: Program) -> int:
+    """Say of how many elements at least an aligned chunk is a multiple."""
+    return BLOCK if goes_by_blocks(program) else WORD
 
 
 def summed_at_once(program: Program) -> int:

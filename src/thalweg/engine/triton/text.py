@@ -17,30 +17,16 @@ FUNCTIONS = (
 """Those of `arithmetic`, which every kernel may call."""
 
 TILE = (
-    *("added_in_order", "block_peak", "load_packed", "pairwise", "places", "places_of_blocks", "store_packed"),
-    *("sum_of_pieces", "there"),
+    *("added_in_order", "block_peak", "load_halves", "load_packed", "pairwise"),
+    *("places", "places_of_blocks", "store_packed", "sum_of_pieces", "there"),
 )
 """Those of `tile`."""
 
 RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
     *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "piece", "overflowed", "gradients", "group"),
-    *(
-        "at",
-        "first",
-        "length",
-        "place",
-        "inside",
-        "start",
-        "index",
-        "sums",
-        "totals",
-        "kept",
-        "step_at",
-        "BLOCKS",
-        "LENGTH",
-        "ALIGNED",
-    ),
+    *("at", "first", "length", "place", "inside", "start", "index", "sums", "totals", "kept", "step_at"),
+    *("BLOCKS", "LENGTH", "ALIGNED"),
 }
 """What the text of kernels itself has names for."""
 

@@ -62,6 +62,20 @@ def larger_of_two(sizes):
 
 
 @triton.jit
+def load_halves(at, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
+    """Read numbers of 16 bits: of whole blocks as words of two, which are taken apart with fewer instructions."""
+    if ALIGNED and BLOCKS == 1:
+        pairs = 128 * tl.arange(0, 2)[:, None, None] + 2 * tl.arange(0, 64)[None, None, :]
+        # Seen as words before they are moved on, they would have addresses apart from those that are written to.
+        places_of_words = (at + pairs).to(tl.pointer_type(tl.int32))
+        words = tl.load(tl.max_contiguous(tl.multiple_of(places_of_words, (1, 1, 16)), (1, 1, 4)))
+        halves = tl.reshape(tl.join((words << 16) >> 16, words >> 16), (2, 1, 128))
+    else:
+        halves = tl.load(at + places(BLOCKS), there(places(BLOCKS), length, BLOCKS, ALIGNED), 0).to(tl.int32)
+    return halves
+
+
+@triton.jit
 def load_packed(at, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
     """Read codes of 4 bits: a byte has that of an element of the first half in its low bits, and of the second half."""
     inside = there(places_of_halves(BLOCKS), length, BLOCKS, ALIGNED)

@@ -59,11 +59,6 @@ class Mirror:
             pinned = torch.zeros(shape, dtype=torch.int64, device="cpu", pin_memory=is_pinned)
             self.stages += [Stage(memory, self.device) for memory in pinned]
 
-    @property
-    def is_up_to_date(self) -> bool:
-        """True if the device has what the host has, and no graph may ever put anything else there."""
-        return self.host.tobytes() == self.sent and not self.captured
-
     def send(self, again: bool = False) -> None:
         """Bring the device's copy up to date; `again` says that it was, a moment ago."""
         words = self.host.tobytes()
