@@ -205,10 +205,13 @@ def test_steps_longer_than_float32_holds(method):
     assert not minimize(lambda x: (x**3).sum(), torch.tensor([-1.0, -2.0]), method).success
 
 
-def test_a_loss_that_is_nothing_beside_what_was_won_is_not_halved_for_ever():
-    found = minimize(lambda x: x.abs().sum(), torch.tensor([1.0, -2.0], dtype=torch.float64))
-    assert found.fun < 1e-30
-    assert found.nfev < 1000
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "trust-region", "newton-cg"])
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-30), (torch.float32, 1e-12)], ids=str)
+def test_a_loss_that_is_nothing_beside_what_was_won_is_not_halved_for_ever(method, dtype, most):
+    found = minimize(lambda x: x.abs().sum(), torch.tensor([3.0, 0.1, 5.0], dtype=dtype), method)
+    assert found.success
+    assert found.fun < most
+    assert found.nfev < 1000  # 100 to 625; without a test for it, some 7,000 until numbers end
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
