@@ -25,6 +25,9 @@ APART = 1e8
 HIDDEN = 10.0
 """How many times what rounding does to the loss a promise must exceed."""
 
+SHORTER = 0.75
+"""How long a step may be beside the last one, where lengths must tell whether steps still come nearer."""
+
 
 class Promise(NamedTuple):
     """By how much the model would lower the loss, and two measures of what rounding does to that.
@@ -71,8 +74,8 @@ class DenseLevenbergMarquardt:
         self.scaling, self.radius, self.bend = None, math.nan, None
 
     def displaced(self) -> None:
-        """Keep the radius; the residuals may be others."""
-        self.bend = None
+        """Keep the radius, unless nothing was left to find; the residuals may be others."""
+        self.bend, self.radius = None, self.radius or math.nan
 
     def promise(self, objective: Objective, here: Point) -> float:
         """Return by how much Gauss and Newton's step would lower the loss, along directions that the dtype tells apart.
@@ -102,10 +105,14 @@ class DenseLevenbergMarquardt:
         left, values, _ = torch.linalg.svd(jacobian / torch.where(norms > 0, norms, 1.0), full_matrices=False)
         told_apart = values > epsilon * len(jacobian) * values[0]
         promised = (left.t() @ function.residuals).square() * told_apart
-        x = here.x if self.scale is None else here.x / self.scale
-        rounding = epsilon * jacobian.abs() @ x.abs().to(jacobian)
+        rounding = self._rounding(jacobian, here)
         noise = dot(rounding, function.residuals.abs())
         return Promise(*read_numbers(0.5 * promised.sum(), 0.5 * dot(rounding, rounding), noise))
+
+    def _rounding(self, jacobian: Tensor, here: Point) -> Tensor:
+        """Return by how much residuals may be off, because the numbers are rounded."""
+        x = here.x if self.scale is None else here.x / self.scale
+        return machine_epsilon(here.x.dtype) * jacobian.abs() @ x.abs().to(jacobian)
 
     def state(self) -> dict[str, Any]:
         """Return radius, scaling and bend."""
@@ -119,11 +126,15 @@ class DenseLevenbergMarquardt:
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
         """Return the first trial that falls as promised, None where the radius has shrunk away."""
+        if self.radius == 0:
+            return None
         model = self._model(objective, here)
-        size = read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]
+        least = machine_epsilon(here.x.dtype) * read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]
+        if settled := self._settled(objective, here, model, least):
+            return settled
         while True:
             step = model.step(self.radius)
-            if not step.promised > 0 or step.length <= torch.finfo(here.x.dtype).eps * size:
+            if not step.promised > 0 or step.length <= least:
                 return None
             move = self._bent(model, step)
             there = objective.at(self._moved(here, model, move))
@@ -132,6 +143,26 @@ class DenseLevenbergMarquardt:
             self._resize(ratio, step.length, model.residuals)
             if ratio > 1e-4:
                 return there
+
+    def _settled(self, objective: Objective, here: Point, model: Model, least: float) -> Point | None:
+        """Follow steps whose promise is lost in the noise of the loss: it cannot judge them, but their lengths can.
+
+        Each must be shorter than the last; after the last one, nothing is left to find. None if there is no such step,
+        if the first raises the loss beyond its noise, or where weights change on the way, which makes steps slow.
+        """
+        if residual_function(objective).weights is not None:
+            return None
+        rounding = self._rounding(model.jacobian, here)
+        noise = BELOW_ROUNDING * read_numbers(dot(rounding, model.residuals.abs()))[0]
+        there, step, length = here, model.step(self.radius), math.inf
+        while step.damping == 0 and 0 < step.promised <= noise and least < step.length < SHORTER * length:
+            trial = objective.at(self._moved(there, model, step.p))
+            if not trial.value <= here.value + noise:
+                break
+            there, length, self.radius = trial, step.length, 0.0
+            model = self._model(objective, there)
+            step = model.step(math.inf)
+        return None if there is here else there
 
     def _model(self, objective: Objective, here: Point) -> Model:
         """Linearize at `here`."""

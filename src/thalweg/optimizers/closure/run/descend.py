@@ -142,7 +142,7 @@ class Descent:
                 iterations += 1
                 self.result.iterations += 1
                 here = self.point
-                reason = self.stopping.after(before, here, self.highest) or self._vanished(here)
+                reason = self.stopping.after(before, here, self.highest) or self._vanished(before, here)
                 reason = reason or self._crept(before, here)
                 if callback is not None and self._told(objective, callback):
                     return Reason.CALLBACK
@@ -150,15 +150,17 @@ class Descent:
                 reason = self._again(objective, before)
         return self._doubted(objective, reason)
 
-    def _vanished(self, here: Point) -> Reason | None:
-        """Return GRADIENT where the loss is lost beside what it was, and each number beside the first ones.
+    def _vanished(self, before: Point, here: Point) -> Reason | None:
+        """Return GRADIENT where the loss was lost beside what it was first, and each number beside the first ones.
 
         At a kink at zero, as that of |x|, every step wins its share for as long as there are smaller numbers.
         """
-        if not self.stopping.tolerance_grad or abs(here.value) > epsilon_of(here) ** 2 * (self.highest - here.value):
+        lost = epsilon_of(here) ** 2 * (self.highest - here.value)
+        if not self.stopping.tolerance_grad or abs(before.value) > lost:
             return None
-        is_lost = here.size < epsilon_of(here) * self.first_size < math.inf
-        return Reason.GRADIENT if is_lost and is_nothing(here.since(here).pull, here, self.highest) else None
+        seen = here.since(here)
+        is_lost = seen.size < epsilon_of(here) * self.first_size < math.inf
+        return Reason.GRADIENT if is_lost and is_nothing(seen.pull, here, self.highest) else None
 
     def _crept(self, before: Point, here: Point) -> Reason | None:
         """Return STALLED where the loss has hardly fallen for many iterations, or not at all for some."""
