@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thalweg.formula.symmetric_products import PANEL, panels, symmetric_product
+from thalweg.formula.matrix_products import PANEL, panels, symmetric_product
 from thalweg.formula.triangular import lower_matmul, upper_by_upper, upper_matmul
 
 SIZES = [1, 5, 2 * PANEL + 1, 5 * PANEL]

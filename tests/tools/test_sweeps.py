@@ -116,7 +116,7 @@ def test_side_by_side_the_numbers_are_the_same(mine):
 def test_all_are_all_that_train_by_themselves():
     names = {choice.name for choice in everyone()}
     own = {name for name, kind in registry.items() if kind.__module__.startswith("thalweg.")}
-    for_matrices_alone = {"SinkGD", "PSGDPro", "ObliqueSGD", "ObliqueAdam"}
+    for_matrices_alone = {"SinkGD", "RACS", "PSGDPro", "ObliqueSGD", "ObliqueAdam"}
     assert own - names == {*for_matrices_alone, "SparseAdam", "SophiaG"}
     assert choose("all") == everyone()
     for choice in everyone():

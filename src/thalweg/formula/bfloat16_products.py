@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .symmetric_products import add_product, add_symmetric
+from .matrix_products import add_product, add_symmetric
 
 Threes = Iterable[tuple[float, float, float]]
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .bfloat16_products import iterated
+from .matrix_products import product
 from .procrustes import rotated
 from .spectra import eigenbasis, inverse_root, iterated_root, polar
 from .triangular import largest, lower_matmul, normal, over_upper, spectral_bound, upper_by_upper, upper_matmul
@@ -116,14 +117,14 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
     Shape: (..., size, size) twice to (..., size, size) and (..., size).
     Vyas et al. 2024, "SOAP: Improving and stabilizing Shampoo using Adam", algorithm 4. https://arxiv.org/abs/2409.11321
     """
-    moved = matrices @ bases
+    moved = product(matrices, bases)
     order = torch.argsort((bases * moved).sum(-2), dim=-1, descending=True, stable=True)
     return torch.linalg.qr(moved.take_along_dim(order[..., None, :], -1))[0], order
 
 
 def iterated_basis(matrices: Tensor, bases: Tensor) -> Tensor:
     """Take one step of orthogonal iteration, the columns staying in their order."""
-    return orthonormal(matrices @ bases)
+    return orthonormal(product(matrices, bases))
 
 
 def orthonormal(matrices: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ def largest_lines(values: Tensor, count: float) -> Tensor:
 
 
 ON_LINES: dict[str, Callable[..., Any]] = {
-    "matmul": torch.matmul,
+    "matmul": product,
     "transpose": lambda matrices: matrices.mT,
     "eigenbasis": eigenbasis,
     "inverse_root": inverse_root,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .matrix_products import product
 from .triangular import spectral_bound
 
 LONGEST = 1 / 8
@@ -23,8 +24,8 @@ def rotated(factors: Tensor) -> Tensor:
     skew = factors.mT - factors
     size = spectral_bound(skew)
     skew = skew / torch.where(size > 0, size, 1)
-    once = skew @ factors
-    twice = skew @ once
+    once = product(skew, factors)
+    twice = product(skew, once)
     slope, bend = _trace(once), _trace(twice)
     best = (-slope / torch.where(bend < 0, bend, -1)).clamp(0, LONGEST)
     length = torch.where(bend < 0, best, LONGEST)

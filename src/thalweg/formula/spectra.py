@@ -11,6 +11,8 @@ from math import nan
 import torch
 from torch import Tensor
 
+from .matrix_products import product
+
 MOST_ITERATIONS = 100
 """Steps of Newton's iteration at most: small eigenvalues grow by a factor of at least 2 each."""
 
@@ -48,7 +50,7 @@ def inverse_root(matrices: Tensor, last: Tensor, exponent: float, ridge: float) 
     """
     values, vectors, failed = decomposed(matrices)
     lifted = values - values.amin(-1, keepdim=True).clamp(max=0) + ridge
-    return _unless(failed, (vectors * lifted.pow(-exponent)[..., None, :]) @ vectors.mT, last)
+    return _unless(failed, product(vectors * lifted.pow(-exponent)[..., None, :], vectors.mT), last)
 
 
 def iterated_root(matrices: Tensor, last: Tensor, order: float, ridge: float) -> Tensor:
@@ -62,15 +64,15 @@ def iterated_root(matrices: Tensor, last: Tensor, order: float, ridge: float) ->
     floor = ROUNDINGS * torch.finfo(matrices.dtype).eps * torch.linalg.matrix_norm(matrices, keepdim=True)
     shifted = matrices + (ridge + floor) * eye
     size = (2 * torch.linalg.matrix_norm(shifted, keepdim=True) / (power + 1)).pow(1 / power)
-    root, product = eye / size, shifted / size**power
-    error = _distance(product, eye)
+    root, made = eye / size, shifted / size**power
+    error = _distance(made, eye)
     for _ in range(MOST_ITERATIONS):
-        factor = ((power + 1) * eye - product) / power
-        next_product = torch.linalg.matrix_power(factor, power) @ product
-        next_error = _distance(next_product, eye)
+        factor = ((power + 1) * eye - made) / power
+        following = product(torch.linalg.matrix_power(factor, power), made)
+        next_error = _distance(following, eye)
         # While the smallest eigenvalues grow, the error hardly moves; then rounding sets it a floor.
         nearer = ((next_error < error) | ((error > HALFWAY) & (next_error <= 1.2 * error)))[..., None, None]
-        root, product = torch.where(nearer, root @ factor, root), torch.where(nearer, next_product, product)
+        root, made = torch.where(nearer, product(root, factor), root), torch.where(nearer, following, made)
         if not nearer.any():
             break
         error = torch.where(nearer[..., 0, 0], next_error, error)
@@ -93,8 +95,7 @@ def polar(matrices: Tensor) -> Tensor:
 def _polar(matrices: Tensor) -> Tensor:
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
     least = values[..., :1] * max(matrices.shape[-2:]) * torch.finfo(matrices.dtype).eps
-    made: Tensor = (left * (values > least)[..., None, :]) @ right
-    return made
+    return product(left * (values > least)[..., None, :], right)
 
 
 def _polars_one_by_one(matrices: Tensor) -> Tensor:

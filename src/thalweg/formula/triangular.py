@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .symmetric_products import panels
+from .matrix_products import panels, product
 
 FACTOR = 1_000_003
 """Sets seeds, parameters and steps apart: a prime that no count of parameters reaches."""
@@ -28,23 +28,23 @@ def over_upper(matrices: Tensor, factors: Tensor) -> Tensor:
 def upper_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
     """Multiply by an upper triangular matrix from the left; panel by panel, what is zero is left out."""
     cuts = panels(factors)
-    return torch.cat([factors[..., first:last, first:] @ matrices[..., first:, :] for first, last in cuts], -2)
+    return torch.cat([product(factors[..., first:last, first:], matrices[..., first:, :]) for first, last in cuts], -2)
 
 
 def upper_by_upper(left: Tensor, right: Tensor) -> Tensor:
     """Multiply two upper triangular matrices; of their blocks, those below the diagonal are left out."""
-    product, cuts = right.new_zeros(right.shape), list(panels(left))
+    made, cuts = right.new_zeros(right.shape), list(panels(left))
     for place, (first, last) in enumerate(cuts):
         for start, stop in cuts[place:]:
-            block = left[..., first:last, first:stop] @ right[..., first:stop, start:stop]
-            product[..., first:last, start:stop] = block
-    return product
+            block = product(left[..., first:last, first:stop], right[..., first:stop, start:stop])
+            made[..., first:last, start:stop] = block
+    return made
 
 
 def lower_matmul(factors: Tensor, matrices: Tensor) -> Tensor:
     """Multiply by a lower triangular matrix from the left, likewise."""
     cuts = panels(factors)
-    return torch.cat([factors[..., first:last, :last] @ matrices[..., :last, :] for first, last in cuts], -2)
+    return torch.cat([product(factors[..., first:last, :last], matrices[..., :last, :]) for first, last in cuts], -2)
 
 
 def largest(matrices: Tensor) -> Tensor:
@@ -62,9 +62,9 @@ def spectral_bound(matrices: Tensor) -> Tensor:
     scaled = matrices / torch.where(peak > 0, peak, 1)
     longest = torch.linalg.vector_norm(scaled, dim=-1).argmax(-1)
     row = scaled.take_along_dim(longest[..., None, None], -2)
-    once = row @ scaled
+    once = product(row, scaled)
     length = torch.linalg.vector_norm(once, dim=-1, keepdim=True)
-    twice = (once / torch.where(length > 0, length, 1)) @ scaled
+    twice = product(once / torch.where(length > 0, length, 1), scaled)
     bound: Tensor = torch.linalg.vector_norm(twice, dim=-1, keepdim=True)
     return peak * bound
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from ... import formula as words
 from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from ...formula.matrix import ON_LINES
+from ...formula.matrix_products import add_product, add_symmetric, symmetric_product
 from ...formula.rewrite import gather_numbers, merge, rewrite
-from ...formula.symmetric_products import add_product, add_symmetric, symmetric_product
 from ...formula.trace import Formula, option
 from ...formula.weighted_sums import WeightedSum, are_turned, weighted_sums
 

@@ -1,4 +1,4 @@
-"""Products of matrices that are added to others, in one call of torch; of a symmetric one, little more than half."""
+"""Products of matrices, alone or added to others in one call of torch; of a symmetric one, little more than half."""
 
 from __future__ import annotations
 
@@ -13,12 +13,31 @@ PANEL = 120
 MOST_PANELS = 4
 """Products that a symmetric one is made of at most: these leave out three eighths of it."""
 
+IN_LOOPS = 400
+"""Multiplications below which torch goes over a stack of matrices in loops, whose bits are not those of one product."""
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply matrices; small ones in a stack one by one, so that they have the same bits as alone."""
+    if are_small(left, right):
+        return torch.stack(list(map(torch.mm, left, right)))
+    return torch.matmul(left, right)
+
+
+def are_small(left: Tensor, right: Tensor) -> bool:
+    """Tell if a stack of such matrices is multiplied in another way than each of them alone."""
+    return left.dim() == right.dim() == 3 and left[0].numel() * right.shape[-1] < IN_LOOPS
+
 
 def add_product(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
     """Compute beta * added + alpha * left @ right; `out` may be what it is added to.
 
     Shape: (rows, inner) and (inner, columns), or stacks of as many, to (rows, columns).
     """
+    if are_small(left, right):
+        for parts in zip(added, left, right, out, strict=True):
+            torch.addmm(*parts[:3], beta=beta, alpha=alpha, out=parts[3])
+        return out
     add = torch.addmm if left.dim() == 2 else torch.baddbmm
     return add(added, left, right, beta=beta, alpha=alpha, out=out)
 
