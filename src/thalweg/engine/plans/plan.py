@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import methodcaller
@@ -108,6 +108,12 @@ class Plan:
             return self._launch_again(optimizer)
         if self.is_of_kernels and not (self.made or optimizer._sharing):
             return self._call_again(optimizer)
+        items = self._begun(optimizer)
+        is_left_out = self._is_left_out(optimizer, items)
+        return 0 if is_left_out is True else self._update(optimizer, items, is_left_out)
+
+    def _begun(self, optimizer: Any) -> Sequence[Ready]:
+        """Look again at what the eager engine is to update; nothing has changed yet."""
         if optimizer._sharing:
             optimizer._sharing.begin(self.layout)
         if self.eager:
@@ -115,28 +121,36 @@ class Plan:
         items = again(optimizer, self.eager)
         capture.refuse_eager(optimizer, items)
         optimizer._metrics.begin()
-        is_left_out = self._is_left_out(optimizer, items)
-        if is_left_out is True:
-            return 0
+        return items
+
+    def _update(self, optimizer: Any, items: Sequence[Ready], is_left_out: Any) -> int:
+        """Update all of them on whatever engine; return how often states were put in."""
         first, *later = batches(optimizer, items) if items else [[]]
         updates = reference.computed(optimizer, first)
-        prepared = self._prepared(optimizer._sharing)
-        stages = [launch.stages(is_left_out, launch in prepared) for launch in self.launches]
-        changes: list[Change] = [partial(self._prepare, optimizer._sharing, prepared)] if prepared else []
-        changes += in_turn(stages)
-        changes += [change for update in updates for change in update.changes]
+        changes = [*self._changes(optimizer, updates, is_left_out)]
         puts_in = entries(optimizer, [*self.made, *reference.states(updates)])
         conclusion = [] if later else [partial(self._conclude, optimizer, updates)]
-        commit(
-            [*changes, *puts_in, self.made.clear, *conclusion], self.needs_python or bool(prepared or optimizer.learned)
-        )
+        needs_python = self.needs_python or bool(self._prepared(optimizer._sharing) or optimizer.learned)
+        commit([*changes, *puts_in, self.made.clear, *conclusion], needs_python)
         count = int(bool(puts_in)) + (self._step_later(optimizer, updates, later) if later else 0)
         if optimizer.learned:
             learn(optimizer)
+        self._gather(optimizer, items)
+        return count
+
+    def _changes(self, optimizer: Any, updates: Sequence[Update], is_left_out: Any) -> Iterator[Change]:
+        """List what changes parameters and states, in the order in which nobody waits idly."""
+        prepared = self._prepared(optimizer._sharing)
+        if prepared:
+            yield partial(self._prepare, optimizer._sharing, prepared)
+        yield from in_turn([launch.stages(is_left_out, launch in prepared) for launch in self.launches])
+        yield from (change for update in updates for change in update.changes)
+
+    def _gather(self, optimizer: Any, items: Sequence[Ready]) -> None:
+        """Count the gradients that were gathered, here or by an owner elsewhere."""
         elsewhere = optimizer._sharing and any(param.is_due for param in optimizer._sharing.owned)
         if self.accumulates and (self.launches or items or elsewhere):
             gathered(optimizer)
-        return count
 
     def _launch_again(self, optimizer: Any) -> int:
         """Update all of them where launches are all there is to do: where the host waits for nobody, it is brief."""
