@@ -21,30 +21,30 @@ from typing import Any
 
 import torch
 from measuring.timing import ratio, seconds, take_turns
+from measuring.traffic import bytes_of_step, options_of
 from reports.step_time import picture, tables
 from tasks.workloads import WORKLOADS, Workload
 from torch import Tensor
 
 import thalweg
-from thalweg.formula.passes import program_of
-from thalweg.formula.trace import formula_of
-from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 
 RESULTS = Path(__file__).parent / "results" / "step_time.json"
 REFERENCE = 256_000_000
 """Elements of the tensor whose in-place product measures the memory: 1 GB, larger than any cache."""
 
-OPTIONS: dict[str, dict[str, Any]] = {"SGD": {"momentum": 0.9}}
+
+def torchs(cls: type[Optimizer]) -> Any:
+    """Find what torch.optim has of the same name, if it has."""
+    theirs = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__ if name[0].isupper()}
+    return theirs.get(cls.__name__.lower())
 
 
 def contestants(cls: type[Optimizer], params: list[Tensor], compiling: bool) -> dict[str, Callable[[], object]]:
     """Make one optimizer of each kind on the same parameters."""
-    options = {name: 1e-3 for name, option in cls.options.items() if option.default is REQUIRED}
-    options |= OPTIONS.get(cls.__name__, {})
+    options = options_of(cls)
     steps = {"thalweg": cls(params, **options).step}
-    theirs = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__ if name[0].isupper()}
-    peer = theirs.get(cls.__name__.lower())
+    peer = torchs(cls)
     if peer is None:
         return steps
     variants = {"torch fused": {"fused": True}, "torch foreach": {"foreach": True}, "torch": {"foreach": False}}
@@ -59,14 +59,6 @@ def contestants(cls: type[Optimizer], params: list[Tensor], compiling: bool) -> 
     return steps
 
 
-def bytes_moved(cls: type[Optimizer], elements: int) -> int:
-    """Count what a float32 step must read and write, by its formula."""
-    options = {name: 1e-3 for name, option in cls.options.items() if option.default is REQUIRED}
-    optimizer = cls([torch.zeros(1)], **options | OPTIONS.get(cls.__name__, {}))
-    program = program_of(formula_of(cls.rule, optimizer.param_groups[0]))
-    return 4 * elements * (len(program.loads) + len(program.stores))
-
-
 def measure(workload: Workload, cls: type[Optimizer], rounds: int, compiling: bool) -> dict[str, Any]:
     """Time one optimizer on one workload, the memory's own speed beside it."""
     params = workload.params()
@@ -74,7 +66,7 @@ def measure(workload: Workload, cls: type[Optimizer], rounds: int, compiling: bo
     steps = contestants(cls, params, compiling)
     repeats = dict.fromkeys(steps, workload.repeats) | {"memory": 1}
     times = take_turns(steps | {"memory": lambda: reference.mul_(1.0)}, repeats, rounds)
-    moved = bytes_moved(cls, sum(param.numel() for param in params))
+    moved = bytes_of_step(cls, "float32") * sum(param.numel() for param in params)
     speeds = [
         moved / ours / (8 * REFERENCE / theirs) for ours, theirs in zip(times["thalweg"], times["memory"], strict=True)
     ]
@@ -189,15 +181,16 @@ def machine() -> dict[str, Any]:
     }
 
 
-def is_dense(cls: type[Optimizer]) -> bool:
-    """Leave out what is for sparse gradients alone, or for matrices."""
-    return torch.strided in cls.layouts and cls.__module__.startswith("thalweg.optimizers.elementwise.")
+def is_compared(cls: type[Optimizer]) -> bool:
+    """Take the elementwise rules that torch.optim also has; benchmarks/catalogue.py has all others."""
+    is_elementwise = cls.__module__.startswith("thalweg.optimizers.elementwise.")
+    return torch.strided in cls.layouts and is_elementwise and torchs(cls) is not None
 
 
 def rows(rounds: int, compiling: bool) -> Iterator[dict[str, Any]]:
     """Measure every optimizer on every workload."""
     for workload in WORKLOADS:
-        for cls in sorted(filter(is_dense, registry.values()), key=lambda cls: cls.__name__.lower()):
+        for cls in sorted(filter(is_compared, registry.values()), key=lambda cls: cls.__name__.lower()):
             # torch.compile takes minutes for a large model: it is tried where it has a chance.
             tried = compiling and cls.__name__ in ("Adam", "RMSProp") and workload.name in ("4 x 8M", "MLP, 6 tensors")
             yield measure(workload, cls, rounds, tried)
