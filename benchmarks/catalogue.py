@@ -185,10 +185,10 @@ def written(found: Iterable[tuple[type, Callable[[], dict[str, Any]]]]) -> None:
     for cls, measure in found:
         kind = cls.__module__.split(".")[2]
         known = {row["optimizer"]: row for row in json.loads(RESULTS.read_text())["rules"]}
-        known[cls.__name__] = {"optimizer": cls.__name__, "kind": kind, **measure()}
+        known[cls.__name__] = {"optimizer": cls.__name__, "kind": kind, **measure(), "machine": machine()}
         print(known[cls.__name__], file=sys.stderr)
         rules = sorted(known.values(), key=lambda row: row["optimizer"].lower())
-        results = {"machine": machine(), "rules": rules}
+        results = {"rules": rules}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         table(results)
 
