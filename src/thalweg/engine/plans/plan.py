@@ -127,10 +127,11 @@ class Plan:
         """Update all of them on whatever engine; return how often states were put in."""
         first, *later = batches(optimizer, items) if items else [[]]
         updates = reference.computed(optimizer, first)
-        changes = [*self._changes(optimizer, updates, is_left_out)]
+        prepared = self._prepared(optimizer._sharing)
+        changes = [*self._changes(optimizer, updates, prepared, is_left_out)]
         puts_in = entries(optimizer, [*self.made, *reference.states(updates)])
         conclusion = [] if later else [partial(self._conclude, optimizer, updates)]
-        needs_python = self.needs_python or bool(self._prepared(optimizer._sharing) or optimizer.learned)
+        needs_python = self.needs_python or bool(prepared or optimizer.learned)
         commit([*changes, *puts_in, self.made.clear, *conclusion], needs_python)
         count = int(bool(puts_in)) + (self._step_later(optimizer, updates, later) if later else 0)
         if optimizer.learned:
@@ -138,9 +139,10 @@ class Plan:
         self._gather(optimizer, items)
         return count
 
-    def _changes(self, optimizer: Any, updates: Sequence[Update], is_left_out: Any) -> Iterator[Change]:
+    def _changes(
+        self, optimizer: Any, updates: Sequence[Update], prepared: Sequence[Any], is_left_out: Any
+    ) -> Iterator[Change]:
         """List what changes parameters and states, in the order in which nobody waits idly."""
-        prepared = self._prepared(optimizer._sharing)
         if prepared:
             yield partial(self._prepare, optimizer._sharing, prepared)
         yield from in_turn([launch.stages(is_left_out, launch in prepared) for launch in self.launches])

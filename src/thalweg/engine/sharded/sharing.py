@@ -20,7 +20,7 @@ from ...state.names import name_in
 from ..decisions.gradients import numbered
 from ..pieces.seams import Seams
 from .agreement import Agreement, ToldError
-from .columns import Columns, Table
+from .messages import Columns, Table
 from .moments import DUE, SEAMS, Layout, in_order, layout_of, measured, words
 from .several_meshes import SeveralMeshes
 from .shared_parameters import is_changed, is_due, sharding

@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from ...formula import Columns, Rows, Scalar, column_total, lerp, row_total, sqrt, total_square, where
-from ...formula.sides import last_two
 from ...hyper import Count, Decay, NonNegative, Number, Range
-from ...optimizer import Optimizer
+from .for_matrices import ForMatrices
 
 __all__ = ["RACS"]
 
 
-class RACS(Optimizer):
+class RACS(ForMatrices):
     """SGD whose rows and columns are scaled: by the roots of two vectors whose product is nearest the squares.
 
     Gong et al. 2025, "Towards efficient optimizer design for LLM via structured Fisher approximation with a low-rank
@@ -47,23 +46,6 @@ class RACS(Optimizer):
             columns = over(column_total(rows * square), column_total(rows * rows))
             rows = over(row_total(columns * square), row_total(columns * columns))
         return rows, columns
-
-    @classmethod
-    def sides(cls, shape, options):
-        """Take the last two dimensions."""
-        return last_two(shape)
-
-    @classmethod
-    def unfit(cls, param, options):
-        """A matrix of real numbers is needed."""
-        if param.is_complex():
-            return "RACS does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        if param.dim() < 2:
-            return (
-                "RACS is for matrices",
-                f"has shape {tuple(param.shape)}: pass it to an optimizer of its own, as AdamW",
-            )
-        return None
 
 
 def over(a, b):

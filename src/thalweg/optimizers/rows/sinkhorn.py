@@ -1,14 +1,13 @@
 """Gradients whose rows and columns are all brought to one length: no state at all, or a momentum."""
 
 from ...formula import column_total, lerp, row_total, sqrt, where
-from ...formula.sides import last_two
 from ...hyper import Count, Decay, NonNegative
-from ...optimizer import Optimizer
+from .for_matrices import ForMatrices
 
 __all__ = ["SinkGD"]
 
 
-class SinkGD(Optimizer):
+class SinkGD(ForMatrices):
     """Scale the rows of the gradient to equal norms, then its columns, and so on, as in Sinkhorn's iteration.
 
     Scetbon et al. 2025, "Gradient multi-normalization for stateless and memory-efficient LLM training", algorithm 3.
@@ -47,18 +46,3 @@ class SinkGD(Optimizer):
     def factor(self, wanted, length):
         """Give what brings a length to the one that is wanted."""
         return where(length > self.eps, wanted / length, 0 * length + 1)
-
-    @classmethod
-    def sides(cls, shape, options):
-        """Take the last two dimensions."""
-        return last_two(shape)
-
-    @classmethod
-    def unfit(cls, param, options):
-        """A matrix of real numbers is needed."""
-        if param.is_complex():
-            return "SinkGD does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        if param.dim() < 2:
-            shape = tuple(param.shape)
-            return "SinkGD is for matrices", f"has shape {shape}: pass it to an optimizer of its own, as AdamW"
-        return None

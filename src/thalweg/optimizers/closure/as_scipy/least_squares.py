@@ -44,7 +44,7 @@ def least_squares(
     batched: bool = False,
     **options: Any,
 ) -> FitOutcome:
-    """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `fun` is half that sum.
+    """Return the least sum of squares of `residuals`, by Levenberg and Marquardt's method; `cost` is half that sum.
 
     `residuals(x, *args, **kwargs)` takes what `x0` is, as for `minimize`, and returns a real tensor of any shape, or a
     list of such tensors.
@@ -54,7 +54,7 @@ def least_squares(
     - `bounds` is a pair (low, high) of numbers, sequences or tensors, SciPy's `Bounds`, or for several tensors a list
       or dict of such pairs, one per tensor; None bounds nothing.
     - `loss` is "linear", the squares themselves, or says what large residuals count for: "huber", "soft_l1", "cauchy",
-      "arctan", or a function of the squares z that returns rho(z), rho'(z) and rho''(z). Then `fun` is
+      "arctan", or a function of the squares z that returns rho(z), rho'(z) and rho''(z). Then `cost` is
       f_scale^2 / 2 sum rho((residual / f_scale)^2).
     - `f_scale` is the size of a residual that is still ordinary.
     - `x_scale` is the size of each number: a number or tensor (a list or dict of them for several tensors), or "jac"

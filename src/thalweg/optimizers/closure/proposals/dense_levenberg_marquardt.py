@@ -130,12 +130,10 @@ class DenseLevenbergMarquardt:
             return None
         model = self._model(objective, here)
         least = machine_epsilon(here.x.dtype) * read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]
-        if settled := self._settled(objective, here, model, least):
+        step = model.step(self.radius)
+        if settled := self._settled(objective, here, model, step, least):
             return settled
-        while True:
-            step = model.step(self.radius)
-            if not step.promised > 0 or step.length <= least:
-                return None
+        while step.promised > 0 and step.length > least:
             move = self._bent(model, step)
             there = objective.at(self._moved(here, model, move))
             ratio = agreement(here, there, step.promised)
@@ -143,18 +141,20 @@ class DenseLevenbergMarquardt:
             self._resize(ratio, step.length, model.residuals)
             if ratio > 1e-4:
                 return there
+            step = model.step(self.radius)
+        return None
 
-    def _settled(self, objective: Objective, here: Point, model: Model, least: float) -> Point | None:
+    def _settled(self, objective: Objective, here: Point, model: Model, step: DampedStep, least: float) -> Point | None:
         """Follow steps whose promise is lost in the noise of the loss: it cannot judge them, but their lengths can.
 
         Each must be shorter than the last; after the last one, nothing is left to find. None if there is no such step,
         if the first raises the loss beyond its noise, or where weights change on the way, which makes steps slow.
         """
-        if residual_function(objective).weights is not None:
+        if step.damping or residual_function(objective).weights is not None:
             return None
         rounding = self._rounding(model.jacobian, here)
         noise = BELOW_ROUNDING * read_numbers(dot(rounding, model.residuals.abs()))[0]
-        there, step, length = here, model.step(self.radius), math.inf
+        there, length = here, math.inf
         while step.damping == 0 and 0 < step.promised <= noise and least < step.length < SHORTER * length:
             trial = objective.at(self._moved(there, model, step.p))
             if not trial.value <= here.value + noise:
