@@ -64,11 +64,6 @@ class Loop:
         """List the numbers that it reads."""
         return sorted((node for node in walk(*self.roots) if isinstance(node, Slot)), key=lambda slot: slot.index)
 
-    @property
-    def is_narrow(self) -> bool:
-        """True if it reads or writes numbers of less than four bytes."""
-        return any(FORMATS[self.dtypes[name]].bytes < 4 for name in (*self.loads("element"), *self.stores))
-
     def loads(self, scope: str) -> list[str]:
         """List the tensors that are read for each element, or once."""
         used = {symbol.name for symbol in symbols(*self.roots) if symbol.scope == scope}

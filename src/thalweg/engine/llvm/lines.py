@@ -19,6 +19,7 @@ from .columns import base, clear, fill, is_across, kind_of, partial, piece_words
 from .context import CONTEXT
 from .dtypes import FORMATS
 from .elements import Loop
+from .memory_ahead import REQUEST, request_as_many
 from .text import ATTRIBUTES, ONCE, block, name_of, word
 
 SIZES = ("first", "length", "width", "height")
@@ -50,7 +51,7 @@ def walk_lines(program: Program, it: Loop) -> str:
     given = [f"ptr {name_of(name)}.base" for name in (*it.tensors, *program.along)]
     given += [f"ptr {name_of(name)}.partial" for name in across]
     given += ["ptr %slots", "ptr %sums", *(f"i64 %{word}" for word in SIZES)]
-    return f"""
+    return f"""{REQUEST}
 define internal void @lines({", ".join(given)}) {ONCE} {{
 entry:
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, within))}
@@ -84,6 +85,7 @@ piece:
   %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %element.start, %p
 {block(line for name in it.tensors for line in _piece_start(name, it))}
+{block(request_as_many(it, _of_elements(program, it), "piece", "%count"))}
 {block(f"{x}.piece = getelementptr double, ptr {x}.line, i64 %p" for x in map(name_of, across))}
   {_call(it, across)}
   %p.next = add i64 %p, {BLOCK}
@@ -108,6 +110,11 @@ def _line_start(name: str, program: Program, it: Loop) -> Iterator[str]:
     kind, x, scope = FORMATS[it.dtypes[name]].type, name_of(name), program.scope(name)
     place = "%l" if name in it.blocks else "%column.start" if scope != program.domain else "%element.start"
     yield f"{x}.line = getelementptr {kind}, ptr {x}.base, i64 {place}"
+
+
+def _of_elements(program: Program, it: Loop) -> list[str]:
+    """List the tensors whose lines lie one after the other in memory."""
+    return [name for name in it.tensors if program.scope(name) == program.domain == "element"]
 
 
 def _piece_start(name: str, it: Loop) -> Iterator[str]:

@@ -12,11 +12,11 @@ from . import columns, lines
 from .blocks import definitions, walk_blocks
 from .context import CHUNK, CONTEXT, ROW
 from .dtypes import COMPUTE, FORMATS, place_of
-from .elements import loop, nothing_counted
+from .elements import loop
 from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
-from .stages import Stages, stages
+from .stages import stages
 from .text import DEFINITIONS, NARROW, ONCE, SUFFIX, block, name_of, word
 
 STEP = f"""
@@ -69,13 +69,14 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
 
 
 def over_elements(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
-    """Write what goes from element to element, or from block to block."""
+    """Write what goes from element to element."""
     it = stages(program, dtypes)
     return [
         loop(it.first),
         *([loop(it.second)] if it.second else []),
-        *([] if it.is_whole else [*definitions(it), walk_blocks(it)]),
-        work(program, dtypes, layout, it),
+        *definitions(it),
+        walk_blocks(it),
+        work(program, dtypes, layout),
         finish(len(program.totals)),
     ]
 
@@ -94,15 +95,10 @@ def over_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowL
     ]
 
 
-def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Stages) -> str:
+def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
     """Write what each thread does: take the next chunk until there is none."""
     tables = ("rows", "gradients", "chunks", "sums")
     passed = ", ".join(f"ptr {name_of(name)}.start" for name in program.tensors)
-    counts = it.first.counts if it.is_whole else {}
-    places = "".join(f", ptr {name_of(name)}.count" for name in counts)
-    call = (
-        f"@elements({passed}{places}, ptr %slots" if it.is_whole else f"@blocks({passed}, ptr %slots, ptr %chunk.sums"
-    )
     return f"""
 define dso_local void @work(ptr %context) {ONCE} {{
 entry:
@@ -127,8 +123,7 @@ run:
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
 {block(word("%slots", "row", layout.word("slots")))}
-{block(nothing_counted(counts, it.totals, "%chunk.sums"))}
-  call void {call}, i64 %place, i64 %length)
+  call void @blocks({passed}, ptr %slots, ptr %chunk.sums, i64 %place, i64 %length)
   br label %take
 
 exit:
