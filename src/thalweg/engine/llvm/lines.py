@@ -19,7 +19,7 @@ from .columns import base, clear, fill, is_across, kind_of, partial, piece_words
 from .context import CONTEXT
 from .dtypes import FORMATS
 from .elements import Loop
-from .memory_ahead import REQUEST, request_as_many
+from .memory_ahead import NEAR, REQUEST, request_as_many
 from .text import ATTRIBUTES, ONCE, block, name_of, word
 
 SIZES = ("first", "length", "width", "height")
@@ -62,6 +62,8 @@ entry:
   %matrix.less = sub i64 %matrix.end, %matrix.first
   %matrix.count = add i64 %matrix.less, 1
   %partial.count = mul i64 %matrix.count, %width
+  %size = mul i64 %length, %width
+  %is_large = icmp ugt i64 %size, {NEAR}
 {block(clear(name, it) for name in within if name not in along)}
 {block(fill(name, it) for name in across)}
   br label %line
@@ -79,14 +81,20 @@ line:
   br label %piece
 
 piece:
-  %p = phi i64 [ 0, %line ], [ %p.next, %piece ]
+  %p = phi i64 [ 0, %line ], [ %p.next, %here ]
   %left = sub i64 %width, %p
   %is_whole = icmp ugt i64 %left, {BLOCK}
   %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %element.start, %p
 {block(line for name in it.tensors for line in _piece_start(name, it))}
-{block(request_as_many(it, _of_elements(program, it), "piece", "%count"))}
 {block(f"{x}.piece = getelementptr double, ptr {x}.line, i64 %p" for x in map(name_of, across))}
+  br i1 %is_large, label %ahead, label %here
+
+ahead:
+{block(request_as_many(it, _of_elements(program, it), "piece", "%count"))}
+  br label %here
+
+here:
   {_call(it, across)}
   %p.next = add i64 %p, {BLOCK}
   %piece.done = icmp uge i64 %p.next, %width

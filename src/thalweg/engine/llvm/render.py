@@ -41,8 +41,13 @@ shared:
 """
 
 
-# What loops are told that sum.
-WIDE = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}'
+# What loops are told: no vectors side by side, as what is left over at the end of a line is done one by one.
+TOLD = """
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.width", i32 8}
+!2 = !{!"llvm.loop.interleave.count", i32 1}
+!3 = distinct !{!3, !2}
+"""
 
 FINISH = f"""
 define dso_local void @finish(ptr %context) {ONCE} {{
@@ -63,7 +68,7 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         prepare(program, dtypes, layout),
         STEP,
-        WIDE,
+        TOLD,
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
