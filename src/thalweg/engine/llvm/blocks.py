@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from ...formula.expr import BLOCK
 from .dtypes import FORMATS, place_of
 from .elements import Loop, nothing_counted
-from .memory_ahead import request
+from .memory_ahead import NEAR, request
 from .packed import PACK, UNPACK
 from .pairwise import fold
 from .stages import Stages
@@ -79,6 +79,8 @@ entry:
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, it.first.sums))}
 {block(f"call void @zero(ptr {x}.columns)" for x in map(name_of, it.first.sums))}
 {block(nothing_counted(it.first.counts, it.totals, "%sums"))}
+; What the nearest cache holds is done at once, where blocks do not matter.
+  %is_near = icmp ule i64 %length, {NEAR if it.stride < BLOCK else 0}
   br label %loop
 
 loop:
@@ -88,7 +90,8 @@ loop:
   %place = add i64 %first, %b
 ; Of a shard, the first block may have begun before.
   %before = and i64 %place, {it.stride - 1}
-  %room = sub i64 {it.stride}, %before
+  %room.far = sub i64 {it.stride}, %before
+  %room = select i1 %is_near, i64 %length, i64 %room.far
   %is_whole = icmp ugt i64 %left, %room
   %count = select i1 %is_whole, i64 %room, i64 %left
   %b.pair = mul i64 %b.index, {BLOCK // 2}

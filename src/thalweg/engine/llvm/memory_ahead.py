@@ -15,7 +15,7 @@ AHEAD = 512
 """How many elements ahead: with half or twice as many, steps take up to a twentieth longer."""
 
 NEAR = 8_192
-"""Elements that the nearest cache holds: of small matrices, asking line by line would take longer than it saves."""
+"""Elements that the nearest cache holds: of so few, asking for some at a time would take longer than it saves."""
 
 LINE = 64
 """Bytes of a line of the cache."""

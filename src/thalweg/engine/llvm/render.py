@@ -41,12 +41,13 @@ shared:
 """
 
 
-# What loops are told: no vectors side by side, as what is left over at the end of a line is done one by one.
+# What loops are told: few vectors side by side, as what is left over at the end of a line is done one by one.
 TOLD = """
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.width", i32 8}
 !2 = !{!"llvm.loop.interleave.count", i32 1}
-!3 = distinct !{!3, !2}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.interleave.count", i32 2}
 """
 
 FINISH = f"""
