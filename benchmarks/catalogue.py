@@ -33,12 +33,14 @@ from torch import Tensor
 from thalweg import APOLLO, Fira, GaLore, QGaLore
 from thalweg.optimizer import Optimizer
 from thalweg.optimizers.wrappers.low_rank import LowRank
+from thalweg.with_loss import WithLoss
 
 RESULTS = Path(__file__).parent / "results" / "catalogue.json"
 LARGE = Workload("4 x 8M", lambda: iter([(2_000, 4_000)] * 4), 1)
 SMALL = Workload("MLP, 6 tensors", mlp, 100)
 MODEL = Workload("GPT, 148 tensors, 10M", gpt, 1)
-ROWS, MATRIX, SECOND_ORDER = (f"thalweg.optimizers.{kind}." for kind in ("rows", "matrix", "second_order"))
+MATRIX = "thalweg.optimizers.matrix."
+OTHER_KINDS = [f"thalweg.optimizers.{kind}." for kind in ("rows", "matrix", "second_order", "interpolation")]
 LOW_RANK = (APOLLO, Fira, GaLore, QGaLore)
 RANKS = {MODEL.name: 60, SMALL.name: 8}
 """A quarter of the model's width, and what the perceptron's last matrix has room for."""
@@ -90,9 +92,10 @@ def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
 def warm(cls: type[Optimizer], params: list[Tensor], **options: Any) -> Step:
     """Give the step of an optimizer that has been in each of its phases twice: kernels and plans are there."""
     optimizer = cls(params, **options_of(cls), **options)
+    step = partial(optimizer.step, loss=1.0) if isinstance(optimizer, WithLoss) else optimizer.step
     for _ in cls.phases * 2:
-        optimizer.step()
-    return optimizer.step
+        step()
+    return step
 
 
 def warm_low_rank(cls: type[LowRank], params: list[Tensor], rank: int) -> Step:
@@ -173,7 +176,7 @@ def row_of_low_rank(cls: type[LowRank], rounds: int) -> dict[str, Any]:
 def measurements(rounds: int) -> Iterator[tuple[type, Callable[[], dict[str, Any]]]]:
     """Give every rule, and what measures it."""
     large, reference = LARGE.params(), torch.ones(REFERENCE)
-    for cls in catalogue((*KINDS, ROWS, MATRIX, SECOND_ORDER)):
+    for cls in catalogue((*KINDS, *OTHER_KINDS)):
         if cls.__name__ not in NOT_MEASURED:
             yield cls, partial(row, cls, large, reference, rounds)
     for low in LOW_RANK:

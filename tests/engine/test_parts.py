@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import thalweg
+from thalweg.engine.pieces.line_pieces import room
 from thalweg.engine.plans import parts
 
 SHAPES = [(6, 5), (7,), (4, 3), (5,), (3, 8)]
@@ -43,3 +44,8 @@ def test_what_a_cache_holds_goes_together(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     monkeypatch.setattr(parts, "IN_CACHE", 40)
     assert stepped("Adam", {"cautious": True})[1] == [2, 2, 1]
+
+
+def test_sums_of_columns_begin_where_lines_of_the_cache_do():
+    for count in range(1, 40):
+        assert room(2, count).ctypes.data % 64 == 0

@@ -148,7 +148,8 @@ class _Run:
         """Calculate everything, and forget what nothing reads any more."""
         for node in self.graph.nodes:
             operands = self.graph.operands(node)
-            self.left.subtract(operands)
+            for operand in operands:
+                self.left[operand] -= 1
             self.values[node] = self.value(node)
             for operand in operands:
                 if not self.left[operand]:
@@ -182,7 +183,9 @@ class _Run:
         if name in ("add", "multiply") and not isinstance(given[0], Tensor):
             given, operands = given[::-1], operands[::-1]
         if name in IN_PLACE and isinstance(given[0], Tensor):
-            return IN_PLACE[name](*given, out=self.free(operands, given))
+            out = self.free(operands, given)
+            is_done = out is given[0] and name == "multiply" and _is_one(given[1])
+            return out if is_done else IN_PLACE[name](*given, out=out)
         return node.op.torch(*given)
 
     def function(self, node: MatrixFunction, given: list[Any]) -> Any:
@@ -232,6 +235,11 @@ class _Run:
             if is_free and all(_fits(other, each) for other in tensors if other is not each):
                 return each  # type: ignore[no-any-return]
         return None
+
+
+def _is_one(number: Any) -> bool:
+    """Tell if a product with it is what it was, as of weights that do not decay."""
+    return not isinstance(number, Tensor) and bool(number == 1)
 
 
 def _fits(other: Tensor, each: Tensor) -> bool:

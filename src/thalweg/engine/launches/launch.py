@@ -21,7 +21,7 @@ from ...state.layout import lie_alike
 from ..commit import Change
 from ..operands import address
 from ..pieces import chunks
-from ..pieces.line_pieces import Counts, pieces, size, table
+from ..pieces.line_pieces import Counts, pieces, room, size, table
 from ..pieces.seams import Seams
 from .options import Options
 
@@ -102,7 +102,7 @@ class Call:
         self.chunks, partial = tables["chunks"], 0
         if program.has_lines:
             self.chunks, partial = table(pieces([row.counts for row in rows if row.counts], program.domain))
-        self.partials = np.zeros((len(program.along), partial))
+        self.partials = room(len(program.along), partial)
         self.sums = np.zeros((len(self.chunks), max(len(program.totals), 1)))
         self.totals = np.zeros((len(rows), max(len(program.totals), 1)))
         self.context = self._context()

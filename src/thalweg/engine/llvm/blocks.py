@@ -1,6 +1,7 @@
-"""The walk over blocks of 256 elements: what a loop leaves in a block's buffers is looked at by the next one.
+"""The walk over a chunk, a stride of elements after the other, while memory is fetched for later ones.
 
-The columns that sums are taken in are added pairwise at the end: an order that depends on nothing but the size.
+Where blocks matter, a stride is a block: what a loop leaves in its buffers is looked at by the next one. The columns
+that sums are taken in are added pairwise at the end: an order that depends on nothing but the size.
 """
 
 from __future__ import annotations
@@ -10,16 +11,11 @@ from collections.abc import Iterator, Mapping
 from ...formula.expr import BLOCK
 from .dtypes import FORMATS, place_of
 from .elements import Loop, nothing_counted
+from .memory_ahead import NEAR, request
 from .packed import PACK, UNPACK
 from .pairwise import fold
 from .stages import Stages
 from .text import ATTRIBUTES, block, name_of
-
-AHEAD = 2
-"""So many blocks ahead memory is fetched: left alone, the processor waits for the next while it works on a block."""
-
-LINE = 64
-"""Bytes of a line of the cache."""
 
 PEAK = f"""
 define internal float @peak(ptr noalias %buffer, i64 %length) {ATTRIBUTES} {{
@@ -70,7 +66,7 @@ def definitions(it: Stages) -> Iterator[str]:
 
 
 def walk_blocks(it: Stages) -> str:
-    """Write the walk over the blocks of a chunk."""
+    """Write the walk over a chunk."""
     given = [name for name in it.first.tensors if name not in it.buffers]
     places = {name: f"{name_of(name)}.block" for name in given} | {name: f"{name_of(name)}.here" for name in it.packed}
     places |= {name: f"{name_of(name)}.start" for name in it.buffers}
@@ -83,6 +79,8 @@ entry:
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, it.first.sums))}
 {block(f"call void @zero(ptr {x}.columns)" for x in map(name_of, it.first.sums))}
 {block(nothing_counted(it.first.counts, it.totals, "%sums"))}
+; What the nearest cache holds is done at once, where blocks do not matter.
+  %is_near = icmp ule i64 %length, {NEAR if it.stride < BLOCK else 0}
   br label %loop
 
 loop:
@@ -91,14 +89,15 @@ loop:
   %left = sub i64 %length, %b
   %place = add i64 %first, %b
 ; Of a shard, the first block may have begun before.
-  %before = and i64 %place, {BLOCK - 1}
-  %room = sub i64 {BLOCK}, %before
+  %before = and i64 %place, {it.stride - 1}
+  %room.far = sub i64 {it.stride}, %before
+  %room = select i1 %is_near, i64 %length, i64 %room.far
   %is_whole = icmp ugt i64 %left, %room
   %count = select i1 %is_whole, i64 %room, i64 %left
   %b.pair = mul i64 %b.index, {BLOCK // 2}
 {block(f"{x}.here = getelementptr i8, ptr {x}.codes, i64 %before" for x in map(name_of, it.packed))}
 {block(f"{x}.columns.here = getelementptr double, ptr {x}.columns, i64 %before" for x in map(name_of, it.first.sums))}
-{block(_of_block(it.first, given), _ahead(it.first, given))}
+{block(_of_block(it.first, given), request(it.first, given, "block", it.stride))}
 {block(f"call void @unpack(ptr {x}.block, ptr {x}.codes)" for x in map(name_of, it.packed))}
   {_call(it.first, places)}
 {block(_between(it, places))}
@@ -121,16 +120,6 @@ def _of_block(first: Loop, given: list[str]) -> Iterator[str]:
         kind = FORMATS[first.dtypes[name]].type
         place = place_of("%b", name in first.blocks, first.dtypes[name])
         yield f"{name_of(name)}.block = getelementptr {kind}, ptr {name_of(name)}.start, i64 {place}"
-
-
-def _ahead(first: Loop, given: list[str]) -> Iterator[str]:
-    """Have what is read come into the cache before its turn."""
-    for name in (name for name in given if name in first.loads("element")):
-        form, x = FORMATS[first.dtypes[name]], name_of(name)
-        size = BLOCK // form.together * form.bytes
-        for line in range(AHEAD * size, (AHEAD + 1) * size, LINE):
-            yield f"{x}.ahead.{line} = getelementptr i8, ptr {x}.block, i64 {line}"
-            yield f"call void @llvm.prefetch.p0(ptr {x}.ahead.{line}, i32 0, i32 3, i32 1)"
 
 
 def _call(it: Loop, places: Mapping[str, str]) -> str:

@@ -64,11 +64,6 @@ class Loop:
         """List the numbers that it reads."""
         return sorted((node for node in walk(*self.roots) if isinstance(node, Slot)), key=lambda slot: slot.index)
 
-    @property
-    def is_narrow(self) -> bool:
-        """True if it reads or writes numbers of less than four bytes."""
-        return any(FORMATS[self.dtypes[name]].bytes < 4 for name in (*self.loads("element"), *self.stores))
-
     def loads(self, scope: str) -> list[str]:
         """List the tensors that are read for each element, or once."""
         used = {symbol.name for symbol in symbols(*self.roots) if symbol.scope == scope}
@@ -105,7 +100,7 @@ loop:
 {block(["%element.next = add i32 %element, 1"] if is_drawn else [])}
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %length
-  br i1 %done, label %exit, label %loop{WIDE_LOOP if it.sums and it.compute == "float" else ""}
+  br i1 %done, label %exit, label %loop, !llvm.loop {told(it)}
 
 exit:
 {block(counted(it))}
@@ -114,8 +109,12 @@ exit:
 """
 
 
-WIDE_LOOP = ", !llvm.loop !0"
-"""Of loops that add float32 to columns of float64: by itself, LLVM takes only as many elements as there are float64."""
+def told(it: Loop) -> str:
+    """Say which of a module's last lines is about the loop.
+
+    To columns of float64, LLVM by itself adds only as many elements at once as there are float64 in a vector.
+    """
+    return "!0" if it.sums and it.compute == "float" else "!3"
 
 
 def is_element(node: Expr) -> bool:

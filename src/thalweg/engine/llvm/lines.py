@@ -19,6 +19,7 @@ from .columns import base, clear, fill, is_across, kind_of, partial, piece_words
 from .context import CONTEXT
 from .dtypes import FORMATS
 from .elements import Loop
+from .memory_ahead import NEAR, REQUEST, request_as_many
 from .text import ATTRIBUTES, ONCE, block, name_of, word
 
 SIZES = ("first", "length", "width", "height")
@@ -50,7 +51,7 @@ def walk_lines(program: Program, it: Loop) -> str:
     given = [f"ptr {name_of(name)}.base" for name in (*it.tensors, *program.along)]
     given += [f"ptr {name_of(name)}.partial" for name in across]
     given += ["ptr %slots", "ptr %sums", *(f"i64 %{word}" for word in SIZES)]
-    return f"""
+    return f"""{REQUEST}
 define internal void @lines({", ".join(given)}) {ONCE} {{
 entry:
 {block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, within))}
@@ -61,6 +62,8 @@ entry:
   %matrix.less = sub i64 %matrix.end, %matrix.first
   %matrix.count = add i64 %matrix.less, 1
   %partial.count = mul i64 %matrix.count, %width
+  %size = mul i64 %length, %width
+  %is_large = icmp ugt i64 %size, {NEAR}
 {block(clear(name, it) for name in within if name not in along)}
 {block(fill(name, it) for name in across)}
   br label %line
@@ -78,13 +81,20 @@ line:
   br label %piece
 
 piece:
-  %p = phi i64 [ 0, %line ], [ %p.next, %piece ]
+  %p = phi i64 [ 0, %line ], [ %p.next, %here ]
   %left = sub i64 %width, %p
   %is_whole = icmp ugt i64 %left, {BLOCK}
   %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %element.start, %p
 {block(line for name in it.tensors for line in _piece_start(name, it))}
 {block(f"{x}.piece = getelementptr double, ptr {x}.line, i64 %p" for x in map(name_of, across))}
+  br i1 %is_large, label %ahead, label %here
+
+ahead:
+{block(request_as_many(it, _of_elements(program, it), "piece", "%count"))}
+  br label %here
+
+here:
   {_call(it, across)}
   %p.next = add i64 %p, {BLOCK}
   %piece.done = icmp uge i64 %p.next, %width
@@ -108,6 +118,11 @@ def _line_start(name: str, program: Program, it: Loop) -> Iterator[str]:
     kind, x, scope = FORMATS[it.dtypes[name]].type, name_of(name), program.scope(name)
     place = "%l" if name in it.blocks else "%column.start" if scope != program.domain else "%element.start"
     yield f"{x}.line = getelementptr {kind}, ptr {x}.base, i64 {place}"
+
+
+def _of_elements(program: Program, it: Loop) -> list[str]:
+    """List the tensors whose lines lie one after the other in memory."""
+    return [name for name in it.tensors if program.scope(name) == program.domain == "element"]
 
 
 def _piece_start(name: str, it: Loop) -> Iterator[str]:

@@ -12,11 +12,11 @@ from . import columns, lines
 from .blocks import definitions, walk_blocks
 from .context import CHUNK, CONTEXT, ROW
 from .dtypes import COMPUTE, FORMATS, place_of
-from .elements import loop, nothing_counted
+from .elements import loop
 from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
-from .stages import Stages, stages
+from .stages import stages
 from .text import DEFINITIONS, NARROW, ONCE, SUFFIX, block, name_of, word
 
 STEP = f"""
@@ -41,8 +41,14 @@ shared:
 """
 
 
-# What loops are told that sum.
-WIDE = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.vectorize.width", i32 8}'
+# What loops are told: few vectors side by side, as what is left over at the end of a line is done one by one.
+TOLD = """
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.width", i32 8}
+!2 = !{!"llvm.loop.interleave.count", i32 1}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.interleave.count", i32 2}
+"""
 
 FINISH = f"""
 define dso_local void @finish(ptr %context) {ONCE} {{
@@ -63,19 +69,20 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         prepare(program, dtypes, layout),
         STEP,
-        WIDE,
+        TOLD,
     ]
     return "\n".join(part.strip() + "\n" for part in parts)
 
 
 def over_elements(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
-    """Write what goes from element to element, or from block to block."""
+    """Write what goes from element to element."""
     it = stages(program, dtypes)
     return [
         loop(it.first),
         *([loop(it.second)] if it.second else []),
-        *([] if it.is_whole else [*definitions(it), walk_blocks(it)]),
-        work(program, dtypes, layout, it),
+        *definitions(it),
+        walk_blocks(it),
+        work(program, dtypes, layout),
         finish(len(program.totals)),
     ]
 
@@ -94,15 +101,10 @@ def over_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowL
     ]
 
 
-def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Stages) -> str:
+def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
     """Write what each thread does: take the next chunk until there is none."""
     tables = ("rows", "gradients", "chunks", "sums")
     passed = ", ".join(f"ptr {name_of(name)}.start" for name in program.tensors)
-    counts = it.first.counts if it.is_whole else {}
-    places = "".join(f", ptr {name_of(name)}.count" for name in counts)
-    call = (
-        f"@elements({passed}{places}, ptr %slots" if it.is_whole else f"@blocks({passed}, ptr %slots, ptr %chunk.sums"
-    )
     return f"""
 define dso_local void @work(ptr %context) {ONCE} {{
 entry:
@@ -127,8 +129,7 @@ run:
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
 {block(word("%slots", "row", layout.word("slots")))}
-{block(nothing_counted(counts, it.totals, "%chunk.sums"))}
-  call void {call}, i64 %place, i64 %length)
+  call void @blocks({passed}, ptr %slots, ptr %chunk.sums, i64 %place, i64 %length)
   br label %take
 
 exit:

@@ -3,7 +3,7 @@
 from .finding_gradients import GRADIENTS
 from .inside_tensors import BYTES, COUNT, DATA, IMPL, SHAPE_WORDS, STORAGE, VERSION
 from .look_tables import ROW, START, STATE, TABLES
-from .requested_ahead import AHEAD, REQUESTS
+from .tensors_ahead import AHEAD, REQUESTS
 
 HALF = 8
 """Words of a shape that are compared at once: twice as many are at least all, and some of them are compared twice."""

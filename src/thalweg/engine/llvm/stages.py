@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
+from ...formula.expr import BLOCK, Expr, Operation, Reduction, Symbol, symbols, walk
 from ...formula.program import Program
 from ...formula.random import ELEMENT
 from ...formula.rewrite import replaced
@@ -15,6 +15,9 @@ from ...formula.scopes import depending
 from .dtypes import FORMATS
 from .elements import Loop
 from .text import ATTRIBUTES, STREAMING
+
+STRIDE = 64
+"""Elements between two requests for memory: with more, they come in bursts, and small tensors ask for too much."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Stages:
     """All that is summed or counted, in the order of a chunk's sums."""
 
     @property
-    def is_whole(self) -> bool:
-        """True if one loop over all elements does it; narrow numbers take less time if blocks are fetched ahead."""
-        return not (self.buffers or self.first.sums or self.first.is_narrow)
+    def stride(self) -> int:
+        """How many elements the loops see at once: a block, where something is known or summed for each block."""
+        return BLOCK if self.buffers or self.first.sums or self.first.blocks or self.packed else STRIDE
 
     @property
     def packed(self) -> list[str]:

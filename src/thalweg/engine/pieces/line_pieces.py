@@ -100,6 +100,11 @@ def table(found: Sequence[Piece]) -> tuple[np.ndarray, int]:
     return np.array(found, np.int64).reshape(-1, len(Piece._fields)), total
 
 
+def room(sums: int, count: int) -> np.ndarray:
+    """Make room for sums of columns: where a line of the cache begins, as across two lines they take twice as long."""
+    return torch.zeros((sums, count), dtype=torch.float64).numpy()
+
+
 class Vectors:
     """The memory of what waits between the passes of one launch, for each row, column or matrix."""
 

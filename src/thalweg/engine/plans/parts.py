@@ -11,7 +11,7 @@ from ..decisions.choice import Choice
 from ..sharded import owned_matrices
 from ..sharded.shared_parameters import is_local
 
-IN_CACHE = 2**19
+IN_CACHE = 2**20
 """Elements for each thread that later passes find in the processor's cache, where the first one has read them."""
 
 
