@@ -38,7 +38,7 @@ OPTIONS = {
     "maxcor": "history_size",
     **dict.fromkeys(("c1", "c2", "maxls", "iprint", "disp", "eps", "norm", "return_all", "workers")),
     **dict.fromkeys(("barrier_tol", "sparse_jacobian", "initial_barrier_parameter", "initial_barrier_tolerance")),
-    **dict.fromkeys(("initial_constr_penalty", "factorization_method")),
+    **dict.fromkeys(("initial_constr_penalty", "initial_tr_radius", "factorization_method")),
     **dict.fromkeys(("finite_diff_rel_step", "hess_inv0", "inexact", "verbose")),
     **dict.fromkeys(("initial_trust_radius", "max_trust_radius", "eta", "subproblem_maxiter")),
     **dict.fromkeys(("scale", "offset", "maxCGit", "stepmx", "accuracy", "minfev", "rescale", "mesg_num")),
