@@ -183,7 +183,7 @@ def check_hessian(method: str, problem: Problem, used: bool) -> None:
             f"minimize(method={method!r}) never multiplies by the Hessian, which hess_inv alone will use: take "
             "'newton-cg' or 'trust-region'",
             RuntimeWarning,
-            3,
+            4,
         )
 
 
