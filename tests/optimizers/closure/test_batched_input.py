@@ -58,6 +58,27 @@ def test_tolerances_and_counts_under_scipys_names():
     assert fits.success.all()
 
 
+CENTRES = torch.linspace(-2, 2, 24, dtype=torch.float64).reshape(12, 2)
+WEIGHTS = torch.logspace(-2, 2, 12, dtype=torch.float64)[:, None]
+"""Twelve bowls, some so round that they end at once, some so narrow that they go on for long."""
+
+
+@pytest.mark.parametrize(("method", "bounds"), [("lbfgs", None), ("lbfgs", (-1, 1)), ("bfgs", None)], ids=str)
+def test_a_row_takes_its_own_data_along(method, bounds):
+    """Rows that have arrived leave the batch, and what is left must still meet its own data."""
+
+    def bowls(x, weights, centres):
+        bend = torch.cat((weights, 1 / weights), 1)
+        return (bend * (x - centres) ** 2 + 0.1 * (x - centres) ** 4).sum(1)
+
+    starts = torch.zeros_like(CENTRES)
+    found = minimize(bowls, starts, method, args=(WEIGHTS, CENTRES), bounds=bounds, batched=True)
+    assert found.success.all()
+    assert_close(found.x, CENTRES if bounds is None else CENTRES.clamp(*bounds), rtol=0, atol=1e-4)
+    with pytest.raises((RuntimeError, ValueError), match=r"belongs to a row .*in args"):
+        minimize(lambda x: bowls(x, WEIGHTS, CENTRES), starts, method, batched=True)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [

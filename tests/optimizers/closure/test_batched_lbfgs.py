@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from thalweg.optimizers.closure import minimize
 from thalweg.optimizers.closure.batches.lbfgs import Rows, started, two_loops
+from thalweg.optimizers.closure.batches.row_losses import RowLosses
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.function.objective import Point
 
@@ -25,7 +26,7 @@ def random(*shape):
 
 
 def rows_of(x, pairs):
-    rows = started(chain, x, None, len(pairs))
+    rows = started(RowLosses(chain, (), len(x)), x, None, len(pairs))
     rows.s, rows.y = (torch.stack([pair[i] for pair in pairs], 1) for i in (0, 1))
     return rows
 

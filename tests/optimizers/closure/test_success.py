@@ -41,6 +41,21 @@ def test_a_power_of_two_changes_no_step(method, exponent, rosenbrock):
     assert scaled.x.tolist() == pytest.approx(plain.x.tolist(), abs=1e-4)
 
 
+@pytest.mark.parametrize("method", ["newton-cg", "trust-region"])
+def test_nor_where_products_are_differences_of_gradients(method, rosenbrock):
+    """Gradients this large are measured in another unit, which their differences must not be taken in by halves."""
+
+    def steep(x):
+        return torch.stack((-400 * x[0] * (x[1] - x[0] ** 2) - 2 * (1 - x[0]), 200 * (x[1] - x[0] ** 2)))
+
+    def found(factor):
+        return minimize(lambda x: factor * rosenbrock(x), START.float(), method, jac=lambda x: factor * steep(x))
+
+    plain, scaled = found(1.0), found(2.0**20)
+    assert scaled.success
+    assert abs(scaled.nfev - plain.nfev) <= 6  # halves took 303 evaluations instead of 34, and did not arrive
+
+
 @every_method
 @pytest.mark.parametrize("sizes", [(1e-40, 1e-40), (1e40, 1e40), (1.0, 1e-6), (1.0, 1e6)], ids=str)
 def test_sizes_of_the_parameters(method, sizes, rosenbrock):
@@ -221,3 +236,20 @@ def test_dtypes_of_few_digits_claim_no_more(rosenbrock, dtype, start):
     found = minimize(rosenbrock, torch.tensor(start, dtype=dtype), max_eval=500)
     assert not found.success or found.fun < 0.02
     assert minimize(bowl, torch.tensor([5.0, 3.0], dtype=dtype)).success
+
+
+AT_ZERO = {
+    "falls right up to where it is not finite": (lambda x: float("nan") if x.any() else 5.0, torch.ones_like),
+    "does not fall along the gradient": (lambda x: float((x * x - x).sum()), torch.ones_like),
+    "kink": (lambda x: float(x.abs().sum()), lambda x: torch.where(x < 0, -1.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("message", AT_ZERO)
+@pytest.mark.parametrize("method", ["lbfgs", "trust-region"])
+def test_parameters_that_are_all_zero_have_no_size_to_hide_behind(method, message):
+    """A gradient of one is not small because every number is zero: a wrong one, an edge, a kink are told apart."""
+    loss, slope = AT_ZERO[message]
+    found = minimize(loss, torch.zeros(2, dtype=torch.float64), method, jac=slope)
+    assert not found.success
+    assert message in found.message

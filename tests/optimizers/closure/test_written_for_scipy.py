@@ -158,7 +158,7 @@ def test_numpys_numbers_are_numbers():
 
 
 def test_options_that_are_none_are_left_out():
-    assert minimize(rosen, START, options={"maxiter": None, "barrier_tol": 1e-8}).success
+    assert minimize(rosen, START, options={"maxiter": None, "barrier_tol": 1e-8, "initial_tr_radius": 2}).success
 
 
 def scipys_cauchy(z):
@@ -257,6 +257,31 @@ def test_a_fit_has_scipys_fields(loss):
     with pytest.raises(AttributeError, match="has no field 'hess_inv', but x, cost"):
         _ = ours.hess_inv
     assert pickle.loads(pickle.dumps(ours)).cost == ours.cost
+
+
+CALLS = {
+    "a fit": lambda: curve_fit(decay, T, Y, START, bounds=(0, [9, 9, 9]), sigma=list(1 + T))[1],
+    "a batch of fits": lambda: curve_fit(decay, T, [Y, Y], START, bounds=(0, 9), batched=True)[1],
+    "the middle of bounds": lambda: curve_fit(decay, T, Y, bounds=([0, 0, 0], [9, 2, 1]))[0],
+    "residuals": lambda: least_squares(lambda p: p**2 - 1, START, bounds=([0, 0, 0], 2), loss="huber").jac,
+    "a loss": lambda: minimize(rosen, START, bounds=[(0, 3), (None, 3), (0, None)]).hess_inv,
+    "a loss outside its domain": lambda: minimize(lambda x: rosen(x) if (x > 0).all() else np.inf, START).x,
+}
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, lambda: torch.device("meta")], ids=["inference", "meta"])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_a_program_has_switched_on_around_changes_nothing(call, mode):
+    """Fits in an evaluation that makes no gradients, or while a model is built on no device."""
+    wanted = CALLS[call]()
+    with mode():
+        assert_close(CALLS[call](), wanted, rtol=0, atol=0)
+
+
+def test_data_that_inference_has_made():
+    with torch.inference_mode():
+        t, y, start = torch.from_numpy(T) * 1, torch.from_numpy(Y) * 1, torch.tensor(START) * 1
+    assert_close(curve_fit(decay, t, y, start)[0], curve_fit(decay, T, Y, torch.tensor(START))[0], rtol=0, atol=0)
 
 
 def test_a_result_prints_a_line_for_each_field():

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from ....state.interrupts import keeping_grad_mode
 from ..function.closure_function import Closure, ClosureFunction
 from ..function.vector import Vector
 from ..options import check_function
 
 
 @torch.no_grad()
+@keeping_grad_mode
 def check_grad(closure: Closure, params: Iterable[Tensor], *, limit: int = 100, step: float | None = None) -> float:
     """Return the relative distance between the closure's gradient and central differences, about 1e-9 if it is right.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....state.interrupts import keeping_grad_mode
 from ..batches.members import refuse, stacked
 from ..function.given_numbers import described, numbers_of
 from ..function.residual_function import joined
@@ -22,6 +23,7 @@ from .least_squares import least_squares
 from .missing_points import check_policy, without_missing
 
 
+@keeping_grad_mode
 def curve_fit(
     f: Model,
     xdata: Any,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..batches.members import stacked
+from ..function.given_numbers import numbers_of
 
 Model = Callable[..., Tensor]
 
@@ -51,7 +52,7 @@ def counts_of(f: Model) -> tuple[float, float]:
 
 def limits(side: Any, count: float) -> Tensor:
     """Return the limits on one side, one for each parameter; raises ValueError for another number of them."""
-    given = torch.as_tensor(side, dtype=torch.float64)
+    given = numbers_of("each side of bounds", side).double()
     if given.dim() and given.shape != (int(count),):
         raise ValueError(
             f"curve_fit needs bounds for the {count:.0f} parameters of f, but got {tuple(given.shape)} on a side"
@@ -63,7 +64,7 @@ def stacked_or_flat(p0: Any) -> Tensor:
     """Return guesses given as numbers, or as rows of a batch."""
     rows = list(p0) if isinstance(p0, list | tuple) else p0
     nested = isinstance(rows, list) and any(isinstance(row, list | tuple | Tensor) for row in rows)
-    return stacked("curve_fit", "p0", rows) if nested else torch.as_tensor(rows, dtype=torch.float64)
+    return stacked("curve_fit", "p0", rows) if nested else numbers_of("p0", rows)
 
 
 def within(low: Tensor, high: Tensor) -> Tensor:

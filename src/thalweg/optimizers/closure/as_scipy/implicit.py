@@ -110,7 +110,7 @@ def warn_of_failure(success: bool, message: str) -> None:
     """Warn where there is no minimum whose derivative could be taken."""
     if not success:
         why = "so its derivative is that of a minimum only as far as it lies at one"
-        warnings.warn(f"The answer was found without success, {why}: {message}", RuntimeWarning, 4)
+        warnings.warn(f"The answer was found without success, {why}: {message}", RuntimeWarning, 5)
 
 
 def differentiable_answer(gradient: Gradient, leaves: Sequence[Tensor], free: Tensor | None) -> list[Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ....state.interrupts import keeping_grad_mode
 from ..batches.least_squares_rows import least_squares_batch
 from ..batches.members import check_options, refuse
 from ..function.robust import Rho
@@ -23,6 +24,7 @@ from .unknowns import Unknowns
 OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "model")
 
 
+@keeping_grad_mode
 def least_squares(
     residuals: Callable[..., Tensor],
     x0: Any,

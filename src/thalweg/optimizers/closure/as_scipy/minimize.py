@@ -13,7 +13,8 @@ from torch import Tensor
 from ....state.interrupts import keeping_grad_mode
 from ..batches.bfgs import minimize_batch
 from ..batches.lbfgs import minimize_batch_lbfgs
-from ..batches.members import check_options, refuse, starts_of, walls_of
+from ..batches.members import check_options, refuse, rows_of, starts_of, walls_of
+from ..batches.row_losses import RowLosses
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
 from ..options import check_choice, check_counts, check_function
@@ -45,6 +46,7 @@ OF_ROWS = {"lbfgs": ("max_iter", "tolerance_grad", "history_size"), "bfgs": ("ma
 """The options of the methods that run on rows."""
 
 
+@keeping_grad_mode
 def minimize(
     fun: Callable[[Any], Tensor],
     x0: Any,
@@ -71,9 +73,10 @@ def minimize(
     `fun` takes what `x0` is: a tensor, a list or dict of tensors, or a module, and returns one number. Tensors are
     left as they are, a module is trained in place. Where `fun` is infinite or NaN it needs no gradient: such a point
     lies outside its domain. `callback(x)` is told of each iteration and stops the run by returning True or raising
-    StopIteration. With `batched=True` x0 has shape (batch, n), `fun` returns shape (batch,), and every row is a problem
-    of its own, for 'lbfgs', with bounds (low, high) that may differ from row to row, or for 'bfgs', which is faster for
-    a few numbers and keeps n^2 of them for each row.
+    StopIteration. With `batched=True` x0 has shape (batch, n), and every row is a problem of its own, for 'lbfgs', with
+    bounds (low, high) that may differ from row to row, or for 'bfgs', which is faster for a few numbers and keeps n^2
+    of them for each row. `fun` then maps those b rows that are still at work, and b rows of each of `args`, to b
+    losses, so what belongs to a row must be in `args`.
 
     What SciPy's users write is read as SciPy reads it:
 
@@ -101,12 +104,12 @@ def minimize(
     refuse_constraints(constraints)
     read = options_read(tol, options, named, METHODS[method].options)
     settings = {"max_iter": max_iter, "max_eval": max_eval, **read}
-    fun, given = with_arguments(fun, args), derivatives_given(args, hess, hessp, jac)
+    given = derivatives_given(args, hess, hessp, jac)
     if batched:
         unused = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, **given}
         refuse("minimize", callback=callback, max_eval=settings.pop("max_eval"), **unused)
-        return minimize_rows(fun, x0, method, bounds, **settings)
-    problem = Problem(Unknowns(x0), fun, **given)
+        return minimize_rows(fun, x0, method, args, bounds, **settings)
+    problem = Problem(Unknowns(x0), with_arguments(fun, args), **given)
     if not problem.unknowns.size:
         return nothing_moved(problem.unknowns.answer(), problem.value())
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
@@ -180,12 +183,11 @@ def check_hessian(method: str, problem: Problem, used: bool) -> None:
             f"minimize(method={method!r}) never multiplies by the Hessian, which hess_inv alone will use: take "
             "'newton-cg' or 'trust-region'",
             RuntimeWarning,
-            3,
+            4,
         )
 
 
-@keeping_grad_mode
-def minimize_rows(fun: Callable[[Tensor], Tensor], x0: Any, method: str, bounds: Any, **options: Any) -> Outcome:
+def minimize_rows(fun: Callable[..., Tensor], x0: Any, method: str, args: Any, bounds: Any, **options: Any) -> Outcome:
     """Minimize every row of x0; raises ValueError for a method that does not run on rows."""
     if method not in ("lbfgs", "bfgs"):
         raise ValueError(
@@ -197,7 +199,9 @@ def minimize_rows(fun: Callable[[Tensor], Tensor], x0: Any, method: str, bounds:
     check_counts("minimize", options, "")
     starts = starts_of("minimize", x0)
     walls = walls_of("minimize", bounds, starts)
+    data = rows_of("minimize", args if isinstance(args, tuple) else (args,), len(starts))
+    losses = RowLosses(fun, data, len(starts))
     if method == "lbfgs":
-        return minimize_batch_lbfgs(fun, starts, walls, **options)
+        return minimize_batch_lbfgs(losses, starts, walls, **options)
     refuse("minimize", bounds=bounds)
-    return minimize_batch(fun, starts, **options)
+    return minimize_batch(losses, starts, **options)

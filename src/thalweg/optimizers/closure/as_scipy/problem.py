@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..function.closure_function import Closure
-from ..function.given_numbers import described, like
+from ..function.given_numbers import described, like, numbers_of
 from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
 from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
@@ -112,7 +112,7 @@ def has_graph(value: Any) -> bool:
 
 def check_domain(value: Any) -> None:
     """Raise RuntimeError for a loss that is a number and has no gradient; one that is none needs no gradient."""
-    if bool(torch.as_tensor(value).isfinite().all()):
+    if bool(numbers_of("the loss", value).isfinite().all()):
         raise no_gradient("minimize", "losses")
 
 

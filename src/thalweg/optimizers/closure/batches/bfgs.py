@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, evaluate, narrow
+from .row_losses import RowLosses
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow
 
 
 @dataclass(slots=True)
@@ -24,36 +24,34 @@ class Rows(Searching):
 
 
 @torch.no_grad()
-def minimize_batch(
-    fun: Callable[[Tensor], Tensor], x0: Tensor, *, max_iter: int = 1000, tolerance_grad: float = 1e-8
-) -> Outcome:
-    """Minimize every row of `x0`, shape (batch, n), where `fun` maps (b, n) to (b,), row by row.
+def minimize_batch(losses: RowLosses, x0: Tensor, *, max_iter: int = 1000, tolerance_grad: float = 1e-8) -> Outcome:
+    """Minimize the loss of every row of `x0`, shape (batch, n).
 
     A row stops when its largest gradient is down to `tolerance_grad` of its first, or when its search finds nothing
-    lower. Rows that have stopped leave the batch, so `fun` must not depend on a row's place. Fields of the outcome
-    are tensors of shape (batch,); nfev counts calls of `fun`.
+    lower. Rows that have stopped leave the batch. Fields of the outcome are tensors of shape (batch,); nfev counts
+    calls of the user's function.
 
-    Raises ValueError for another shape of what `fun` returns.
+    Raises what `losses` raise.
     """
     if not len(x0):
         return empty_outcome(x0)
-    rows = started(fun, x0.detach().clone(), tolerance_grad)
+    rows = started(losses, x0.detach().clone(), tolerance_grad)
     answers = rows.kept(rows.index)
     calls = 1
     active = going(rows)
     while bool(active.any()) and calls < 2 * max_iter:
         rows = rows.settled(answers, active)
-        try_step(fun, rows)
+        try_step(losses, rows)
         calls += 1
         active = going(rows) & (rows.iterations < max_iter)
     rows.settled(answers, active)
     return outcome(answers, calls)
 
 
-def started(fun: Callable[[Tensor], Tensor], x: Tensor, tolerance: float) -> Rows:
+def started(losses: RowLosses, x: Tensor, tolerance: float) -> Rows:
     """Return every row at its start, looking along its steepest descent."""
     batch, n = x.shape
-    begun = at_start(fun, x)
+    begun = at_start(losses, x)
     steep, size = begun["gradient"].abs().amax(1), x.abs().amax(1)
     rows = Rows(**begun, inverse=x.new_zeros(batch, n, n), target=tolerance * steep)
     first = torch.where(size > 0, 0.1 * size, 0.1) / steep.clamp_min(1e-300)
@@ -67,10 +65,10 @@ def going(rows: Rows) -> Tensor:
     return ~arrived & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
 
 
-def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
+def try_step(losses: RowLosses, rows: Rows) -> None:
     """Evaluate one trial of every row; accept it or move the row's bracket."""
     x = rows.x + rows.alpha[:, None] * rows.direction
-    value, gradient = evaluate(fun, x, rows.unit)
+    value, gradient = rows.at(losses, x)
     slope = (gradient * rows.direction).sum(1)
     finite = value.isfinite() & gradient.isfinite().all(1)
     enough = value <= rows.value + DELTA * rows.alpha * rows.slope

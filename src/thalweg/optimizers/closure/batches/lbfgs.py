@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, evaluate, narrow
+from .row_losses import RowLosses
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Rows(Searching):
 
 @torch.no_grad()
 def minimize_batch_lbfgs(
-    fun: Callable[[Tensor], Tensor],
+    losses: RowLosses,
     x0: Tensor,
     walls: tuple[Tensor, Tensor] | None,
     *,
@@ -40,37 +40,34 @@ def minimize_batch_lbfgs(
     history_size: int = 10,
     tolerance_grad: float = 1e-8,
 ) -> Outcome:
-    """Minimize every row of `x0`, shape (batch, n), where `fun` maps (b, n) to (b,), row by row.
+    """Minimize the loss of every row of `x0`, shape (batch, n).
 
     A row has arrived where the largest gradient that no bound stops is down to `tolerance_grad` of its first, or to 64
     units in the last place. Where its search finds nothing lower, it has arrived if moving each number by its size
-    would change the loss by no more than rounding hides. Rows that have stopped leave the batch, so `fun` must not
-    depend on a row's place.
+    would change the loss by no more than rounding hides. Rows that have stopped leave the batch.
 
     Schmidt, Kim & Sra 2011, "Projected Newton-type methods in machine learning", has the way along the walls: pairs are
-    restricted to the numbers that no bound stops. Raises ValueError for another shape of what `fun` returns.
+    restricted to the numbers that no bound stops. Raises what `losses` raise.
     """
     tolerance_grad = max(tolerance_grad, 64 * torch.finfo(x0.dtype).eps)
-    rows = started(fun, x0, walls, history_size)
+    rows = started(losses, x0, walls, history_size)
     answers = rows.kept(rows.index)
     calls = 1 if len(x0) else 0
     active = going(rows, tolerance_grad)
     while bool(active.any()) and calls < 2 * max_iter:
         rows = rows.settled(answers, active)
-        try_step(fun, rows)
+        try_step(losses, rows)
         calls += 1
         active = going(rows, tolerance_grad) & (rows.iterations < max_iter)
     rows.settled(answers, active)
     return outcome(answers, calls, tolerance_grad)
 
 
-def started(
-    fun: Callable[[Tensor], Tensor], x0: Tensor, walls: tuple[Tensor, Tensor] | None, history_size: int
-) -> Rows:
+def started(losses: RowLosses, x0: Tensor, walls: tuple[Tensor, Tensor] | None, history_size: int) -> Rows:
     """Return every row at its start, or at the nearest point within its bounds."""
     batch, n = x0.shape
     lower, upper = walls or (torch.full_like(x0, -torch.inf), torch.full_like(x0, torch.inf))
-    begun = at_start(fun, x0.detach().clamp(lower, upper))
+    begun = at_start(losses, x0.detach().clamp(lower, upper))
     value, pairs = begun["value"], torch.zeros(2, batch, history_size, n, dtype=x0.dtype, device=x0.device)
     rows = Rows(
         **begun,
@@ -102,11 +99,11 @@ def going(rows: Rows, tolerance: float) -> Tensor:
     return (largest(rows) > tolerance * rows.first) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
 
 
-def try_step(fun: Callable[[Tensor], Tensor], rows: Rows) -> None:
+def try_step(losses: RowLosses, rows: Rows) -> None:
     """Evaluate one trial of every row on its path, bent along the walls; accept it or move the row's bracket."""
     straight = rows.x + rows.alpha[:, None] * rows.direction
     x = torch.minimum(torch.maximum(straight, rows.lower), rows.upper)
-    value, gradient = evaluate(fun, x, rows.unit)
+    value, gradient = rows.at(losses, x)
     cut = x != straight
     slope = (gradient * rows.direction).masked_fill(cut, 0.0).sum(1)
     promised = (rows.gradient * (x - rows.x)).sum(1)

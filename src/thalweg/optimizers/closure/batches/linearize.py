@@ -77,7 +77,7 @@ def checked(values: Any, x: Tensor) -> Tensor:
     if values.dim() != 2 or values.shape[0] != x.shape[0]:
         raise ValueError(
             f"least_squares(batched=True) needs residuals of shape (b, m) for x of shape (b, n), but got "
-            f"{tuple(values.shape)} for {tuple(x.shape)}"
+            f"{tuple(values.shape)} for {tuple(x.shape)}; what belongs to a row must be in args"
         )
     if values.shape[0] and not values.shape[1]:
         raise ValueError("least_squares(batched=True) needs at least one residual in each row, but got none")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.given_numbers import numbers_of
 from ..scipy_names.scipy_fits import sides_of
 
 
@@ -50,11 +51,9 @@ def starts_of(owner: str, x0: Any) -> Tensor:
 
 def stacked(owner: str, name: str, members: Any) -> Tensor:
     """Return members of a batch as one tensor; raises ValueError where they differ in shape."""
-    if isinstance(members, Tensor):
-        return members
     if not isinstance(members, list | tuple):
-        return torch.as_tensor(members)
-    rows = [row if isinstance(row, Tensor) else torch.as_tensor(row, dtype=torch.float64) for row in members]
+        return numbers_of(name, members)
+    rows = [numbers_of(name, row) for row in members]
     shapes = list(dict.fromkeys(tuple(row.shape) for row in rows))
     if len(shapes) > 1:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..function.units import SAFE
+from .row_losses import RowLosses
 
 DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 """Wolfe's constants, and the share of the value that counts as rounding (Hager & Zhang 2005, equation 4.1)."""
@@ -40,6 +40,11 @@ class Searching:
     low: Tensor
     high: Tensor
     trials: Tensor
+
+    def at(self, losses: RowLosses, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return value and gradient of every row at its trial, in its unit."""
+        value, gradient = losses.differentiated(x, self.index)
+        return value / self.unit, gradient / self.unit[:, None]
 
     def kept(self, rows: Tensor) -> Self:
         """Return some of the rows."""
@@ -73,14 +78,15 @@ class Searching:
         self.high = torch.where(moved, torch.inf, self.high)
 
 
-def at_start(fun: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, Tensor]:
+def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
     """Return the fields of rows that have no direction yet."""
-    value, gradient = evaluate(fun, x)
+    index = torch.arange(len(x), device=x.device)
+    value, gradient = losses.differentiated(x, index)
     unit = units_of(gradient)
     count = torch.zeros(len(x), dtype=torch.long, device=x.device)
     zeros = {name: torch.zeros_like(value) for name in ("slope", "alpha", "low")}
     return {
-        "index": torch.arange(len(x), device=x.device),
+        "index": index,
         "x": x,
         "value": value / unit,
         "gradient": gradient / unit[:, None],
@@ -99,25 +105,6 @@ def units_of(gradient: Tensor) -> Tensor:
     exponent = torch.frexp(steep).exponent
     ordinary = (exponent.abs() <= SAFE.get(gradient.dtype, 0)) | ~steep.isfinite() | (steep == 0)
     return torch.ldexp(torch.ones_like(steep), torch.where(ordinary, 0, exponent))
-
-
-def evaluate(fun: Callable[[Tensor], Tensor], x: Tensor, unit: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return value and gradient of every row, in its unit; one backward pass, since no row sees another."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        value = fun(x)
-        if value.shape != x.shape[:1]:
-            raise ValueError(
-                f"minimize(batched=True) needs fun to return one number per row, shape {tuple(x.shape[:1])}, but got "
-                f"{tuple(value.shape)}"
-            )
-        if value.is_complex():
-            raise TypeError(
-                f"minimize(batched=True) needs fun to return real numbers, but their dtype is {value.dtype}: take "
-                "abs() or .real"
-            )
-        (gradient,) = torch.autograd.grad(value.sum(), x)
-    return (value.detach(), gradient) if unit is None else (value.detach() / unit, gradient / unit[:, None])
 
 
 def narrow(rows: Searching, rejected: Tensor, short: Tensor, value: Tensor) -> None:

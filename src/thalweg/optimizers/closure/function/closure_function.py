@@ -76,7 +76,8 @@ class TwiceDifferentiable(ClosureFunction):
         """Return the loss and its gradient at x."""
         self.vector.clear_gradients()
         value, gradient = super().__call__(x)
-        self.x, self.flat = x, gradient
+        # What is returned may be changed to other units in place; differences need it as it is.
+        self.x, self.flat = x, gradient if self.slopes else gradient.clone()
         return value, gradient
 
     def _gradient(self, loss: Tensor) -> Tensor:

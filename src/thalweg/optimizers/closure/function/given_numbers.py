@@ -15,7 +15,7 @@ def numbers_of(what: str, given: Any) -> Tensor:
     Raises TypeError, which says `what`, for what has no numbers.
     """
     if isinstance(given, Tensor):
-        return given
+        return given.clone() if given.is_inference() else given  # autograd takes none that is for inference alone
     if hasattr(given, "toarray") or hasattr(given, "matvec"):
         instead = "pass its toarray(), or a tensor" if hasattr(given, "toarray") else "pass its matrix"
         raise TypeError(f"{what} must be dense, but got {type(given).__name__}: {instead}")

@@ -70,6 +70,11 @@ class Point:
         return self._size
 
     @property
+    def pull(self) -> float:
+        """The most that the loss would change if one number moved by its size, by one unit where all are zero."""
+        return self.since(self).pull if self.size else self.steepness
+
+    @property
     def measured(self) -> Tensor:
         """The vector in the units of the gradient."""
         return self.x if self.lengths is None else self.x / self.lengths

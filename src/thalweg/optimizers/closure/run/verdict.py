@@ -78,10 +78,10 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
     if again.value != here.value:
         unit = objective.units.loss
         return Reason.NOISE, f"It returned {here.value * unit!r}, then {again.value * unit!r}."
-    if is_small(here.since(here).pull, here, highest):
+    if is_small(here.pull, here, highest):
         return Reason.ROUNDING, ""
     looks = looked(objective, here)
-    if any(look.flat for look in looks) and is_small(here.since(here).pull, here, highest, ROUNDING_OF_FLOAT32):
+    if any(look.flat for look in looks) and is_small(here.pull, here, highest, ROUNDING_OF_FLOAT32):
         return Reason.ROUNDING, ""
     return told(looks, epsilon_of(here), abs(here.value)), ""
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from ....state.interrupts import keeping_grad_mode
+
 Later = Mapping[str, Callable[[], Any]]
 """Fields that cost something, as functions that compute them."""
 
@@ -25,7 +27,7 @@ class Fields(Mapping[str, Any]):
         compute = self.__dict__.get("later", {}).get(name)
         if compute is None:
             raise AttributeError(f"{type(self).__name__} has no field {name!r}, but {', '.join(self.keys())}")
-        self.__dict__[name] = compute()
+        self.__dict__[name] = keeping_grad_mode(compute)()
         return self.__dict__[name]
 
     def __getitem__(self, name: str) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from ..function.given_numbers import numbers_of
 from ..options import check_choice
 from .scipy_words import plain
 
@@ -89,5 +89,5 @@ def side_of(side: Any) -> Tensor | None:
     """Return the limits on one side; a single number holds for all."""
     if side is None:
         return None
-    limits = side if isinstance(side, Tensor) else torch.as_tensor(side, dtype=torch.float64)
+    limits = numbers_of("each side of bounds", side)
     return limits.reshape(()) if limits.numel() == 1 else limits

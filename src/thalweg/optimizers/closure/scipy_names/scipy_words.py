@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..function.given_numbers import described
+from ..function.given_numbers import described, numbers_of
 from .fields import Fields
 
 METHODS = {
@@ -38,7 +38,7 @@ OPTIONS = {
     "maxcor": "history_size",
     **dict.fromkeys(("c1", "c2", "maxls", "iprint", "disp", "eps", "norm", "return_all", "workers")),
     **dict.fromkeys(("barrier_tol", "sparse_jacobian", "initial_barrier_parameter", "initial_barrier_tolerance")),
-    **dict.fromkeys(("initial_constr_penalty", "factorization_method")),
+    **dict.fromkeys(("initial_constr_penalty", "initial_tr_radius", "factorization_method")),
     **dict.fromkeys(("finite_diff_rel_step", "hess_inv0", "inexact", "verbose")),
     **dict.fromkeys(("initial_trust_radius", "max_trust_radius", "eta", "subproblem_maxiter")),
     **dict.fromkeys(("scale", "offset", "maxCGit", "stepmx", "accuracy", "minfev", "rescale", "mesg_num")),
@@ -188,7 +188,7 @@ def listed(bounds: Mapping[str, Any], x0: Any) -> list[Any]:
 
 def array_read(bounds: Any, leaf: Tensor) -> Any:
     """Return an array of shape (n, 2), one row (low, high) per number."""
-    rows = torch.as_tensor(bounds, dtype=torch.float64)
+    rows = numbers_of("bounds", bounds)
     if rows.shape != (leaf.numel(), 2):
         raise ValueError(
             f"minimize needs bounds as a pair (low, high), or one row (low, high) per number, shape "
@@ -245,7 +245,7 @@ def is_pair(pair: Any) -> bool:
 
 def sided(side: Any, leaf: Tensor) -> Tensor:
     """Return one side's limits in the shape of the tensor; one number holds for all."""
-    numbers = torch.as_tensor(side, dtype=torch.float64)
+    numbers = numbers_of("each side of bounds", side)
     if numbers.numel() == 1:
         return numbers.reshape(()).expand(leaf.shape)
     if numbers.numel() != leaf.numel():
