@@ -80,11 +80,18 @@ def _asks_for_nothing_more(handle: Any) -> bool:
 
 
 def is_watched() -> bool:
-    """Tell if somebody has asked Triton to be told of launches, as a profiler does."""
+    """Tell if somebody has asked Triton to be told of launches, as a profiler does: each step asks, so it is brief."""
+    runtime = _runtime()
+    enter, leave = runtime.launch_enter_hook, runtime.launch_exit_hook
+    return bool(getattr(enter, "calls", enter) or getattr(leave, "calls", leave))
+
+
+@cache
+def _runtime() -> Any:
+    """Find where Triton keeps its hooks."""
     from triton import knobs
 
-    hooks = (knobs.runtime.launch_enter_hook, knobs.runtime.launch_exit_hook)
-    return any(getattr(hook, "calls", hook) for hook in hooks)
+    return knobs.runtime
 
 
 def _type_of(kind: str) -> Callable[[int], Any] | None:
