@@ -57,6 +57,8 @@ NUMPY = {
     "add_bits": np.add,
     "subtract_bits": np.subtract,
     "multiply_bits": np.multiply,
+    "maximum_bits": np.maximum,
+    "minimum_bits": np.minimum,
     "where_bits": np.where,
     "bfloat16": lambda x: widened(narrowed(x, torch.bfloat16), torch.bfloat16),
     "float16": lambda x: x.astype(np.float16).astype(np.float32),

@@ -49,6 +49,8 @@ NUMPY = {
     "add_bits": np.add,
     "subtract_bits": np.subtract,
     "multiply_bits": np.multiply,
+    "maximum_bits": np.maximum,
+    "minimum_bits": np.minimum,
     "where_bits": np.where,
 }
 

@@ -130,6 +130,16 @@ def test_what_is_not_finite_spoils_its_block_and_no_other(form, poison):
     assert torch.equal(found[512:], value[512:])
 
 
+@pytest.mark.parametrize("name", ["signed", "signed, 4 bits"])
+def test_a_sign_is_kept_unless_its_block_is_not_finite(name):
+    """Zeros have one, too; that of NaN is chance, as processors make NaN with either."""
+    zeros = torch.tensor([-0.0, 0.0, 1.0])
+    assert read(FORMS[name], nearest(FORMS[name], zeros), zeros).signbit().tolist() == [True, False, False]
+    nan = torch.tensor(math.nan).abs()
+    codes = [nearest(FORMS[name], torch.stack([what, torch.tensor(-1.0)]))[0] for what in (nan, -nan)]
+    assert torch.equal(*codes)
+
+
 def test_blocks_follow_memory_and_not_the_indices():
     value = torch.randn(2, 300, 3, 2).contiguous(memory_format=torch.channels_last)
     codes, scale = nearest(SIGNED, value)

@@ -201,6 +201,8 @@ ROWS = [
     Op("add_bits",      operator.add,     wrapping(operator.add),    "add i32 {0}, {1}",                                                    "{0} + {1}",                "(({0} + {1}) | 0)",            "{0} + {1}", 1, takes="bits", gives="bits"),
     Op("subtract_bits", operator.sub,     wrapping(operator.sub),    "sub i32 {0}, {1}",                                                    "{0} - {1}",                "(({0} - {1}) | 0)",            "{0} - {1}", 1, takes="bits", gives="bits"),
     Op("where_bits",    torch.where,      choose,                    "select i1 {0}, i32 {1}, i32 {2}",                                     "tl.where({0}, {1}, {2})",  "({0} ? {1} : {2})",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}", takes="bits", gives="bits"),
+    Op("maximum_bits",  clamp_from_below, larger,                    "call i32 @llvm.smax.i32(i32 {0}, i32 {1})",                           "tl.maximum({0}, {1})",     "Math.max({0}, {1})",           r"\max\left({0}, {1}\right)", takes="bits", gives="bits"),
+    Op("minimum_bits",  clamp_from_above, smaller,                   "call i32 @llvm.smin.i32(i32 {0}, i32 {1})",                           "tl.minimum({0}, {1})",     "Math.min({0}, {1})",           r"\min\left({0}, {1}\right)", takes="bits", gives="bits"),
     Op("multiply_bits", operator.mul,     wrapping(operator.mul),    "mul i32 {0}, {1}",                                                    "{0} * {1}",                "Math.imul({0}, {1})",          r"{0} \, {1}", 2, takes="bits", gives="bits"),
 ]  # fmt: skip
 
@@ -219,7 +221,7 @@ ON_CONDITIONS = {
 COUNTING = {"add", "multiply", "divide", "maximum", "minimum"}
 """The operations in which a condition counts as 1 or 0 beside a number, as torch has it."""
 
-ON_BITS = {"add": "add_bits", "subtract": "subtract_bits", "multiply": "multiply_bits", "where": "where_bits"}
+ON_BITS = {name: f"{name}_bits" for name in ("add", "subtract", "multiply", "maximum", "minimum", "where")}
 """What an operation is where it meets bits."""
 
 WORDS = (

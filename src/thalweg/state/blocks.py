@@ -10,13 +10,14 @@ code's width would otherwise never move.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ..formula import bits, block_peak, from_bits, from_scaled_bits, scaled_bits, shift_right, where
+from ..formula import bits, block_peak, from_bits, from_scaled_bits, maximum, minimum, scaled_bits, shift_right, where
 from .formats import Format, Part
 
 SCALE = "_scale"
@@ -106,15 +107,14 @@ class Blocks(Format):
         size = abs(value) * reciprocal(scale)
         # What is no number becomes the largest.
         size = where(size < self.largest, size, self.largest)
-        if self.is_unsigned:
-            smallest = 2.0 ** (self.least_exponent - self.mantissa)
-            size = where(value > 0, where(size > smallest, size, smallest), size)
         # Moved to the front of a word, codes are the whole of its first bits.
         behind = 32 - self.bits
         code = (scaled_bits(size, 1 / self.factor) << (behind - self.cut)) + draw(behind)
-        if not self.is_unsigned:
-            code = where(value < 0, code | -(2**31), code)
-        code = shift_right(code, behind)
+        if self.is_unsigned:
+            # The bits of what is above zero are at least 1.
+            code = maximum(shift_right(code, behind), minimum(bits(value), 1))
+        else:
+            code = shift_right(code | (bits(value) & signs_of(peak, scale)), behind)
         # A scale that is none says that an element of the block is none.
         return code, scale + (peak - peak)
 
@@ -126,6 +126,11 @@ def scale_of(peak: Any, largest: float) -> Any:
     size = where(size < LARGEST_SCALE, size, LARGEST_SCALE)
     size = where(size > SMALLEST_SCALE, size, SMALLEST_SCALE)
     return from_bits(bits(size) & 0x7F800000)
+
+
+def signs_of(peak: Any, scale: Any) -> Any:
+    """Give the bit that says what is negative: none where something is no number, which has its sign by chance."""
+    return bits(where(peak < math.inf, -scale, scale)) & -(2**31)
 
 
 def reciprocal(scale: Any) -> Any:

@@ -4,10 +4,13 @@ import ctypes
 from types import SimpleNamespace
 
 import pytest
+import torch
+import triton
 
 from thalweg.engine.commit import given_to_driver
 from thalweg.engine.triton import cuda_driver
 from thalweg.engine.triton.cuda_driver import Configuration, launch_of
+from thalweg.engine.triton.repetition import Repetition
 
 SIZES = [8, 4, 8, 8]
 """An address, a whole number, and two addresses of Triton's own."""
@@ -37,13 +40,13 @@ class Driver:
 
 def handle(**asked):
     """Stand for a kernel that Triton has compiled: it takes an address, a constant and a whole number."""
-    plain = {"num_ctas": 1, **dict.fromkeys(cuda_driver.NOTHING_MORE, 0), "target": SimpleNamespace(backend="cuda")}
+    plain = {"num_ctas": 1, "num_warps": 4, "shared": 1024, "target": SimpleNamespace(backend="cuda")}
+    plain |= dict.fromkeys(cuda_driver.NOTHING_MORE, 0)
     signature = {"rows": "*i64", "ROWS": "constexpr", "row_count": "i32"}
     return SimpleNamespace(
         src=SimpleNamespace(signature=signature),
         metadata=SimpleNamespace(**plain | asked),
         function=77,
-        packed_metadata=(4, 1, 1024),
     )
 
 
@@ -82,6 +85,28 @@ def test_other_parameters_are_left_to_triton(put, sizes):
 def test_what_needs_more_than_a_launch_is_left_to_triton(put, asked):
     put(Driver(SIZES))
     assert launch_of(handle(**asked), 9, [8, 32, 5], 0) is None
+
+
+@pytest.mark.parametrize("name", cuda_driver.NOTHING_MORE)
+def test_what_a_version_of_triton_does_not_say_is_left_to_it(put, name):
+    put(Driver(SIZES))
+    silent = handle()
+    delattr(silent.metadata, name)
+    assert launch_of(silent, 9, [8, 32, 5], 0) is None
+
+
+@pytest.mark.parametrize("hook", ["launch_enter_hook", "launch_exit_hook"])
+def test_whoever_watches_triton_is_told_of_later_steps_too(hook):
+    repetition = Repetition(torch.device("cpu"))
+    repetition.where, repetition.launches = (0, 0), [lambda: 0]
+    hooks = getattr(triton.knobs.runtime, hook)
+    assert repetition.is_possible
+    hooks.add(print)
+    try:
+        assert not repetition.is_possible
+    finally:
+        hooks.remove(print)
+    assert repetition.is_possible
 
 
 def test_without_a_driver_all_is_left_to_triton(put):

@@ -52,8 +52,8 @@ def launch_of(handle: Any, programs: int, values: Sequence[int], stream: int) ->
     words = [of(value) for of, (_, value) in zip(types, passed, strict=True)]  # type: ignore[misc]
     words += [ctypes.c_void_p(None)] * SCRATCH
     parameters = (ctypes.c_void_p * len(words))(*map(ctypes.addressof, words))
-    warps, _, shared_bytes = handle.packed_metadata
-    configuration = Configuration(programs, 1, 1, 32 * warps, 1, 1, shared_bytes, stream, None, 0)
+    threads, shared_bytes = 32 * handle.metadata.num_warps, handle.metadata.shared
+    configuration = Configuration(programs, 1, 1, threads, 1, 1, shared_bytes, stream, None, 0)
     call = DriverLaunch(
         library.cuLaunchKernelEx, ctypes.byref(configuration), ctypes.c_void_p(handle.function), parameters, None
     )
@@ -72,17 +72,26 @@ def driver() -> Any:
 
 
 def _asks_for_nothing_more(handle: Any) -> bool:
-    """Tell if a kernel is for CUDA, and its launch is a plain one, in no clusters, which nobody wants to be told of."""
+    """Tell if a kernel is for CUDA, and its launch is a plain one, in no clusters."""
+    asked = handle.metadata
+    # What a version of Triton does not say may be something.
+    more = any(getattr(asked, name, True) for name in NOTHING_MORE)
+    return asked.target.backend == "cuda" and asked.num_ctas == 1 and not more
+
+
+def is_watched() -> bool:
+    """Tell if somebody has asked Triton to be told of launches, as a profiler does: each step asks, so it is brief."""
+    runtime = _runtime()
+    enter, leave = runtime.launch_enter_hook, runtime.launch_exit_hook
+    return bool(getattr(enter, "calls", enter) or getattr(leave, "calls", leave))
+
+
+@cache
+def _runtime() -> Any:
+    """Find where Triton keeps its hooks."""
     from triton import knobs
 
-    asked = handle.metadata
-    hooks = (knobs.runtime.launch_enter_hook, knobs.runtime.launch_exit_hook)
-    return (
-        asked.target.backend == "cuda"
-        and asked.num_ctas == 1
-        and not any(getattr(asked, name) for name in NOTHING_MORE)
-        and not any(getattr(hook, "calls", hook) for hook in hooks)
-    )
+    return knobs.runtime
 
 
 def _type_of(kind: str) -> Callable[[int], Any] | None:

@@ -70,7 +70,6 @@ class DeviceLaunch:
         self.places = b""
         """Where the gradients were when that was last looked at."""
         self.is_captured = False
-        self.streams = {devices.stream_of(self.device)}
         self.repetition = Repetition(self.device)
         self.find_gradients(grads)
         self._bind()
@@ -136,6 +135,8 @@ class DeviceLaunch:
         """Prepare all launches for where the gradients are now."""
         self.is_aligned = self.gradients % WORD == 0
         self.repetition.forget()
+        self.streams = {devices.stream_of(self.device)}
+        """Those that know all tables: the new ones are of this stream's memory."""
         gradients, options, *tables = self.on_device
         given = iter(tables)
         for call in self._all_calls:

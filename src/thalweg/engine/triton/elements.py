@@ -37,7 +37,7 @@ def elements(
 ):
     place = places(BLOCKS)
     inside = {self._is_there()}
-{block(self._element(), self._loads(), values.lines(), self._stores(values), self._terms(values))}
+{block(self._element(), self._loads(), self._stores(values), self._terms(values))}
 """
 
     def _is_there(self, place: str = "place") -> str:
@@ -63,8 +63,9 @@ def elements(
         return loaded(self.dtypes[name], text, self.compute)
 
     def _stores(self, values: Values) -> Iterator[str]:
-        """Write the elements, rounded once, and what is one for a block."""
-        for name, value in self.program.stores.items():
+        """Write the elements, rounded once, and what is one for a block: states first, to have their registers free."""
+        for name, value in sorted(self.program.stores.items(), key=lambda item: item[0] == "param"):
+            yield from values.lines(value)
             yield self._store(name, values[value])
 
     def _store(self, name: str, value: str) -> str:
@@ -75,6 +76,7 @@ def elements(
 
     def _terms(self, values: Values) -> Iterator[str]:
         """Give what is summed, in float64."""
+        yield from values.lines()
         terms = []
         for index, total in enumerate(self.program.totals.values()):
             value = f"{values[total.operands[0]]}.to(tl.float64)"

@@ -21,12 +21,19 @@ class Function:
     def __init__(
         self, jit: Any, arguments: Sequence[Any], constants: Mapping[str, Any], warps: int, device: torch.device
     ) -> None:
-        """Compile it now, and not in the first step: of `arguments`, dtypes stand for tables."""
+        """Compile and load it now, and not in the first step: of `arguments`, dtypes stand for tables."""
         self.jit, self.constants = jit, constants
         self.handle: Any = None
         if not interprets():
             with current(device):
                 self.handle = jit.warmup(*arguments, **constants, **exact(device), num_warps=warps, grid=(1,))
+                # Triton loads it onto the device that is current when a launch is first asked for.
+                self.launcher(1)
+
+    def launcher(self, programs: int) -> Callable[..., Any]:
+        """Give what launches so many programs, through Triton."""
+        launcher: Callable[..., Any] = self.handle[(programs, 1, 1)]
+        return launcher
 
     def bound(self, programs: int, *arguments: Any) -> Bound:
         """Prepare a launch of so many programs.
@@ -46,7 +53,7 @@ class Bound:
         if self.handle is None:
             self.run: Callable[[Tensor], Any] = partial(self._interpret, function, arguments)
         else:
-            start = self.handle[(programs, 1, 1)]
+            start = function.launcher(programs)
             self.run = lambda flag: start(flag.data_ptr(), *self.words)
 
     def _interpret(self, function: Function, arguments: Sequence[Any], flag: Tensor) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import device as devices
-from .cuda_driver import DriverLaunch
+from .cuda_driver import DriverLaunch, is_watched
 from .function import Bound
 
 
@@ -37,5 +37,6 @@ class Repetition:
 
     @property
     def is_possible(self) -> bool:
-        """True if there are such launches, and work still goes where they were prepared for."""
-        return bool(self.launches) and self.asks_where() == self.where and not devices.is_capturing()
+        """True if there are such launches, work still goes where they were prepared for, and Triton is not watched."""
+        is_there = bool(self.launches) and self.asks_where() == self.where
+        return is_there and not (devices.is_capturing() or is_watched())

@@ -50,10 +50,10 @@ class Values:
         self.lines_of_their_own = {node for node in walk(*self.roots) if uses[node] > 1 or node in named}
         self.names: dict[Expr, str] = {}
 
-    def lines(self) -> Iterator[str]:
-        """Write one line for each value that has a name, operands before what uses them."""
-        for node in walk(*self.roots):
-            if node.operands and node in self.lines_of_their_own:
+    def lines(self, *roots: Expr) -> Iterator[str]:
+        """Write one line for each value that has a name and is not there yet, operands before what uses them."""
+        for node in walk(*(roots or self.roots)):
+            if node.operands and node in self.lines_of_their_own and node not in self.names:
                 text = self._operation(node)
                 self.names[node] = self._free(self.given.get(node) or stem(node))
                 yield f"{self.names[node]} = {text}"
