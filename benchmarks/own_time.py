@@ -29,7 +29,7 @@ from problems import PROBLEMS, Problem
 from thalweg.optimizers.closure import minimize
 
 REFERENCE = "SciPy L-BFGS-B"
-NAMES = (REFERENCE, "thalweg LBFGS", "thalweg CG", "thalweg BFGS")
+NAMES = (REFERENCE, "thalweg LBFGS", "thalweg CG", "thalweg BFGS", "thalweg TrustRegion")
 BUDGET = 200
 """Evaluations that a run may take at most."""
 

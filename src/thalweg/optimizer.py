@@ -127,7 +127,10 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
 
         Raises TypeError or ValueError, and adds nothing, for a parameter that cannot be optimized or a bad option.
         """
-        super().add_param_group(NotedGroup(self.__dict__["_log"], checked_group(self, param_group)))
+        super().add_param_group(checked_group(self, param_group))
+        log: Log = self.__dict__["_log"]
+        self.param_groups[-1] = NotedGroup(log, self.param_groups[-1])
+        log.note_all()
         if self.keeps_state_from_start:
             engine.create_states(self, self.param_groups[-1])
 

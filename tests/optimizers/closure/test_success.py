@@ -57,7 +57,7 @@ def test_nor_where_products_are_differences_of_gradients(method, rosenbrock):
 
 
 @every_method
-@pytest.mark.parametrize("sizes", [(1e-40, 1e-40), (1e40, 1e40), (1.0, 1e-6), (1.0, 1e6)], ids=str)
+@pytest.mark.parametrize("sizes", [(1e-40, 1e-40), (1e40, 1e40), (1e100, 1e100), (1.0, 1e-6), (1.0, 1e6)], ids=str)
 def test_sizes_of_the_parameters(method, sizes, rosenbrock):
     size = torch.tensor(sizes, dtype=torch.float64)
     found = minimize(lambda x: rosenbrock(x / size), START * size, method, max_eval=20_000)
@@ -141,6 +141,41 @@ def test_a_valley_to_infinity_is_no_minimum():
     found = minimize(lambda x: 1 + 1e-3 / (1 + x.abs()).sum(), torch.tensor([1.0, 2.0], dtype=torch.float64))
     assert not found.success
     assert "infinity" in found.message
+
+
+SEPARABLE = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.5, 3.0]], dtype=torch.float64)
+AT_INFINITY = {
+    "exponential": lambda x: (-x).exp().sum(),
+    "above one": lambda x: (-x).exp().sum() + 1,
+    "arc": lambda x: torch.tanh(x).sum(),
+    "one number of two": lambda x: (-x[0]).exp() + (x[1] - 5).square(),
+    "separable classes": lambda x: torch.nn.functional.softplus(-SEPARABLE @ x).mean(),
+}
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "newton-cg", "trust-region"])
+@pytest.mark.parametrize("name", AT_INFINITY)
+def test_a_minimum_at_infinity_is_none(method, name):
+    """Numbers that still grow by a thousandth in the last step are followed: nothing rises, up to twice their size."""
+    found = minimize(AT_INFINITY[name], torch.tensor([1.0, 2.0], dtype=torch.float64), method)
+    assert not found.success
+    assert "infinity" in found.message
+    assert found.nfev < 120 or name == "one number of two"  # there L-BFGS takes many trials for each step
+
+
+KINKS = {
+    "valley": (lambda x: (x[0] - 1).abs() / 4 + (x[1] - 2 * x[0] ** 2 + 1).abs(), [-1.0, 1.0], "lbfgs"),
+    "corner": (lambda x: (x[0] - 1).abs() + (x[0] - x[1]).abs(), [3.0, -2.0], "cg"),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_kink_is_no_noise(name, dtype):
+    """What slopes and values disagree by shrinks with the reach; in float32, whose looks lie closer, it was noise."""
+    loss, start, method = KINKS[name]
+    found = minimize(loss, torch.tensor(start, dtype=dtype), method)
+    assert found.success == (found.fun < 1e-6)
 
 
 def test_what_is_flat_at_infinity_has_no_minimum_there():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -54,6 +54,17 @@ class History:
         """Put s = alpha d and z = factor (g - g_before) in a row, and border the triangle of the first `count`."""
         vectors = before.data_ptr(), here.data_ptr(), direction.data_ptr()
         self._learn(self.table, count, place, *vectors, factor, alpha)
+
+    def remember(self, count: int, place: int, s: Tensor, y: Tensor, unit: float) -> None:
+        """Put unit s and z = -unit y in a row, as `learn` does what it computes itself."""
+        vectors = self._origin.data_ptr(), y.data_ptr(), s.data_ptr()
+        self._learn(self.table, count, place, *vectors, -unit, unit)
+
+    @cached_property
+    def _origin(self) -> Tensor:
+        """Return a vector of zeros, from which y is its own change."""
+        rows = self.kept[0]
+        return rows.new_zeros(rows.shape[1])
 
 
 @cache

@@ -19,6 +19,7 @@ from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
 from ..options import check_choice, check_counts, check_function
 from ..run.result import Result
+from ..scipy_names.fields import Later
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
 from ..scipy_names.scipy_words import (
     WITHOUT_GRADIENTS,
@@ -115,8 +116,10 @@ def minimize(
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
     optimizer = optimizer_of(problem, method, limits, settings)
-    outcome = descended(problem, optimizer, callback)
-    return with_derivatives(outcome, problem, optimizer, hess_inv, differentiable)
+    outcome = descended(problem, optimizer, callback, derivatives_on_request(problem, optimizer, hess_inv))
+    if differentiable:
+        outcome = replace(outcome, x=problem.differentiable_answer(optimizer))
+    return outcome.computed("hess_inv") if hess_inv else outcome
 
 
 def known_method(method: Any, multiplies: bool = False) -> str:
@@ -142,21 +145,17 @@ def derivatives_given(args: Any, hess: Any, hessp: Any, jac: Any) -> dict[str, A
     return {name: with_arguments(each, args) for name, each in read.items()}
 
 
-def with_derivatives(
-    outcome: Outcome, problem: Problem, optimizer: ClosureOptimizer, hess_inv: bool, differentiable: bool
+def derivatives_on_request(problem: Problem, optimizer: ClosureOptimizer, hess_inv: bool) -> Later:
+    """Return what computes the Hessian at the answer, and its inverse, where anybody may ask for them."""
+    if not hess_inv and (problem.unknowns.size > DENSE or problem.unknowns.is_module):
+        return {}
+    return {"hess": problem.hessian, "hess_inv": partial(problem.inverse_hessian, optimizer)}
+
+
+def descended(
+    problem: Problem, optimizer: ClosureOptimizer, callback: Callable[[Any], object] | None, later: Later
 ) -> Outcome:
-    """Return the outcome with the derivatives at the answer, or of the answer, that were asked for."""
-    inverse = partial(problem.inverse_hessian, optimizer)
-    later: dict[str, Callable[[], Tensor]] = {"hess": problem.hessian, "hess_inv": inverse}
-    can_wait = problem.unknowns.size <= DENSE and not problem.unknowns.is_module
-    outcome = replace(outcome, later=later if can_wait or hess_inv else {})
-    if differentiable:
-        outcome = replace(outcome, x=problem.differentiable_answer(optimizer))
-    return outcome.computed("hess_inv") if hess_inv else outcome
-
-
-def descended(problem: Problem, optimizer: ClosureOptimizer, callback: Callable[[Any], object] | None) -> Outcome:
-    """Run an optimizer to its end."""
+    """Run an optimizer to its end; `later` is what its outcome computes when asked."""
     closure = problem.closure(with_graph=optimizer.second_order and not problem.has_hessian)
     sign = -1.0 if optimizer.maximize else 1.0
 
@@ -164,7 +163,7 @@ def descended(problem: Problem, optimizer: ClosureOptimizer, callback: Callable[
         return Intermediate(x, sign * result.value, result.iterations, result.evaluations)
 
     optimizer.descend(closure, problem.unknowns.told(callback, intermediate))
-    return outcome_of(optimizer, problem.unknowns.answer())
+    return outcome_of(optimizer, problem.unknowns.answer(), later)
 
 
 def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[str, Any]) -> ClosureOptimizer:

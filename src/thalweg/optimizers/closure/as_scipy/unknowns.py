@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..function.given_numbers import numbers_of
 from ..function.objective import Point
-from ..function.vector import real_view
 from ..run.descend import Callback
 from ..run.result import Result
 from ..scipy_names.fields import Fields
@@ -37,16 +36,13 @@ class Unknowns:
         else:
             self.structure = leaf(x0 if isinstance(x0, Tensor) else at_least_flat(numbers_of("x0", x0)))
             self.leaves = [self.structure]
+        self.size = sum(leaf.numel() * (2 if leaf.is_complex() else 1) for leaf in self.leaves)
+        """How many real numbers there are."""
 
     @property
     def is_module(self) -> bool:
         """Whether the leaves are the user's own, which may be trained further."""
         return isinstance(self.structure, torch.nn.Module)
-
-    @property
-    def size(self) -> int:
-        """How many real numbers there are."""
-        return sum(real_view(leaf.detach()).numel() for leaf in self.leaves)
 
     def answer(self) -> Any:
         """Return a copy of the structure without gradients; a module itself."""

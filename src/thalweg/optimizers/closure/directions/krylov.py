@@ -60,8 +60,12 @@ def to_boundary(stage: Stage, radius: float) -> float:
     p_p, p_d, d_d = stage.squares
     if radius == math.inf or d_d == 0:
         return math.inf
-    root = math.sqrt(max(p_d * p_d + d_d * (radius * radius - p_p), 0.0))
-    return (root - p_d) / d_d
+    # In powers of two near the radius and the direction's length, which round nothing, products keep to the range.
+    far, long = math.frexp(radius)[1], math.frexp(d_d)[1] // 2
+    inside = math.ldexp(radius, -far) ** 2 - math.ldexp(p_p, -2 * far)
+    p_d, d_d = math.ldexp(p_d, -far - long), math.ldexp(d_d, -2 * long)
+    root = math.sqrt(max(p_d * p_d + d_d * inside, 0.0))
+    return math.ldexp((root - p_d) / d_d, far - long)
 
 
 def solve(

@@ -119,6 +119,10 @@ class LimitedMemory:
     def remember(self, s: Tensor, y: Tensor, curvature: float) -> None:
         """Store a pair that some other run has seen."""
         place, unit = self._next(s), 1 / math.sqrt(curvature)
+        if self.compiled is not None:
+            self.compiled.remember(self.used, place, s, y, unit)
+            self.learned += 1
+            return
         self._border(place, s, unit, torch.mul(y, -unit, out=self.z[place]))
 
     def _next(self, vector: Tensor) -> int:

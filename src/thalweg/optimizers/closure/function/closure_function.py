@@ -25,7 +25,6 @@ class ClosureFunction:
         self.vector = vector
         self.closure = closure
         self.maximize = maximize
-        self.differentiating = torch.enable_grad()
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and its gradient at x."""
@@ -35,8 +34,12 @@ class ClosureFunction:
         return (-loss, gradient.neg_()) if self.maximize else (loss, gradient)
 
     def _evaluate(self) -> Tensor:
-        with self.differentiating:
+        is_on = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(True)  # a block would take three times as long, at every evaluation
+        try:
             loss = self.closure()
+        finally:
+            torch._C._set_grad_enabled(is_on)
         if type(loss) is Tensor and not loss.dim() and loss.is_floating_point():
             return loss
         return self._read(loss)
@@ -54,7 +57,8 @@ class ClosureFunction:
         return loss if loss.dim() == 0 else scalar(loss)
 
     def _gradient(self, loss: Tensor) -> Tensor:
-        return self.vector.gradient() if self.vector.has_gradient() else self._outside(loss)
+        gradient = self.vector.gradient()
+        return self._outside(loss) if gradient is None else gradient
 
     def _outside(self, loss: Tensor) -> Tensor:
         """Return a gradient of no numbers where the loss is none either: the point lies outside its domain."""
@@ -82,22 +86,23 @@ class TwiceDifferentiable(ClosureFunction):
 
     def _gradient(self, loss: Tensor) -> Tensor:
         self.slopes = ()
-        if self.vector.has_gradient():
-            return self._given()
+        given = self._given()
+        if given is not None:
+            return given
         if not loss.requires_grad:
             return self._outside(loss)
         if not self.vector.has_leaves:
             # torch differentiates by sharded parameters themselves; products with the Hessian are then differences.
             loss.backward()  # type: ignore[no-untyped-call]
-            return self.vector.gradient()
+            return super()._gradient(loss)
         with torch.enable_grad():
             self.slopes = torch.autograd.grad(
                 loss, self.vector.tensors, create_graph=True, allow_unused=True, materialize_grads=True
             )
         return self.vector.flatten(self.slopes)
 
-    def _given(self) -> Tensor:
-        """Return the gradient that the closure left, and keep its graph if it has one (`create_graph=True`)."""
+    def _given(self) -> Tensor | None:
+        """Return the gradient that the closure left, if any, and keep its graph (`create_graph=True`)."""
         gradients = [tensor.grad for tensor in self.vector.tensors]
         if any(gradient is not None and gradient.requires_grad for gradient in gradients):
             pairs = zip(gradients, self.vector.tensors, strict=True)

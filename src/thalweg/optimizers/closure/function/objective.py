@@ -166,7 +166,7 @@ class Objective:
         return Point(x, number / self.units.loss, gradient, None, self.box, self.units.lengths), slope
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if self.spent:
+        if self.evaluations + self.products >= self.budget:
             raise BudgetError
         self.evaluations += 1
         self.last = x

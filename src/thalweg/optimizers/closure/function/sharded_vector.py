@@ -49,19 +49,17 @@ class ShardedVector(Vector):
             if places is not None:
                 local(param).copy_(stand_in.reshape(-1)[places.reshape(-1)].view(places.shape))
 
-    def gradient(self) -> Tensor:
-        """Return this process's part of the gradient, in units of the scale; zeros elsewhere."""
+    def gradient(self) -> Tensor | None:
+        """Return this process's part of the gradient, in units of the scale; zeros elsewhere, None without any."""
         grads = [None if param.grad is None else _mine(param.grad) for param in self.params]
+        if not any(grad is not None for grad in grads):
+            return None
         return self.flatten([self._spread(*each) for each in zip(self.shards, self.places, grads, strict=True)])
 
     def agreed(self, loss: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean of all processes' losses, and the whole gradient."""
         total, mean = self._added(gradient, whole(loss).double() / len(self.sums.ranks))
         return mean.to(loss.dtype).reshape(()), total
-
-    def has_gradient(self) -> bool:
-        """Return whether any parameter holds a gradient."""
-        return any(param.grad is not None for param in self.params)
 
     def clear_gradients(self) -> None:
         """Forget the parameters' gradients."""

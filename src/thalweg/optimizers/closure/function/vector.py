@@ -45,7 +45,7 @@ class Vector:
 
     def read(self) -> Tensor:
         """Return a copy of the values, shape (size,)."""
-        return self._join([real.reshape(-1) for real in self.reals])
+        return self._flat[0].clone() if self._alone and self._flat else self._join([r.reshape(-1) for r in self.reals])
 
     def write(self, values: Tensor) -> None:
         """Put `values`, shape (size,), into the parameters."""
@@ -57,9 +57,12 @@ class Vector:
             for real, part in zip(self.reals, torch.split(values, self.sizes), strict=True):
                 real.copy_(part.view(real.shape))
 
-    def gradient(self) -> Tensor:
-        """Return a copy of the parameters' gradients, in units of the scale; zeros where there is none."""
-        return self.flatten(list(map(_grad, self.tensors)))
+    def gradient(self) -> Tensor | None:
+        """Return a copy of the parameters' gradients, in units of the scale; zeros for those without, None for none."""
+        gradients = list(map(_grad, self.tensors))
+        if gradients[0] is None and not any(gradient is not None for gradient in gradients):
+            return None
+        return self.flatten(gradients)
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
@@ -79,10 +82,6 @@ class Vector:
     def agreed(self, loss: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """Return a loss and its gradient as all processes have them; here there is but one."""
         return loss, gradient
-
-    def has_gradient(self) -> bool:
-        """Return whether any parameter holds a gradient."""
-        return self.tensors[0].grad is not None or any(tensor.grad is not None for tensor in self.tensors)
 
     def clear_gradients(self) -> None:
         """Forget the parameters' gradients."""

@@ -33,15 +33,18 @@ class Along:
 
     def __call__(self, alpha: float) -> Trial:
         """Return value and slope at x + alpha d; beyond the dtype's range no numbers, and no evaluation."""
-        if alpha > ORDINARY and not alpha <= self._reach():
+        if alpha <= ORDINARY:
+            x = torch.add(self.here.x, self.move, alpha=alpha)
+        elif alpha <= self._reach():
+            x = moved(self.here.x, self.move, alpha)
+        else:
             return Trial(alpha, math.inf, math.nan)
-        x = moved(self.here.x, self.move, alpha)
         if self.box is not None:
             x = self.box.project(x)
         there, slope = self.objective.along(x, self.direction)
         trial = Trial(alpha, there.value, slope)
         self.last = (trial, there)
-        if trial.finite and trial.value < self.lowest[0].value:
+        if trial.value < self.lowest[0].value and trial.finite:
             self.lowest = self.last
         return trial
 

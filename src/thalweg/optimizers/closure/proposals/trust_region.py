@@ -14,7 +14,7 @@ from ..directions.preconditioner import Preconditioner
 from ..directions.steepest import first_trial
 from ..function.bounds import Box
 from ..function.objective import Objective, Point
-from ..function.vector import dot, read_numbers
+from ..function.vector import dot, machine_epsilon, read_numbers
 
 
 class TrustRegion:
@@ -79,7 +79,7 @@ class TrustRegion:
                 torch.linalg.vector_norm(step, dtype=torch.float64), dot(here.gradient, step), dot(step, product)
             )
             promised = -(slope + 0.5 * bend)
-            if not promised > 0 or length <= torch.finfo(step.dtype).eps * self._size(here):
+            if not promised > 0 or length <= machine_epsilon(step.dtype) * self._size(here):
                 return None
             there = objective.at(here.x + (step if self.scale is None else step * self.scale))
             ratio = agreement(here, there, promised)
@@ -117,5 +117,5 @@ def agreement(here: Point, there: Point, promised: float) -> float:
     """
     if not there.finite:
         return -math.inf
-    rounding = 10 * torch.finfo(here.x.dtype).eps * abs(here.value)
+    rounding = 10 * machine_epsilon(here.x.dtype) * abs(here.value)
     return (here.value - there.value + rounding) / (promised + rounding)

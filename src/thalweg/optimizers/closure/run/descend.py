@@ -13,7 +13,7 @@ from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
-from .verdict import judged, runs_away
+from .verdict import judged, runs_away, strides_on
 
 
 class Method(Protocol):
@@ -131,7 +131,8 @@ class Descent:
         return self.result.reason
 
     def _loop(self, objective: Objective, max_iterations: float, callback: Callback | None) -> Reason:
-        reason = self.stopping.at_start(self.point)
+        before = self.point
+        reason = self.stopping.at_start(before)
         iterations = 0
         while reason is None:
             if iterations >= max_iterations:
@@ -142,25 +143,35 @@ class Descent:
                 iterations += 1
                 self.result.iterations += 1
                 here = self.point
-                reason = self.stopping.after(before, here, self.highest) or self._vanished(before, here)
+                reason = self.stopping.after(before, here, self.highest) or self._vanished(objective, before, here)
                 reason = reason or self._crept(before, here)
                 if callback is not None and self._told(objective, callback):
                     return Reason.CALLBACK
             if reason is Reason.STALLED:
                 reason = self._again(objective, before)
-        return self._doubted(objective, reason)
+        return self._doubted(objective, before, reason)
 
-    def _vanished(self, before: Point, here: Point) -> Reason | None:
+    def _vanished(self, objective: Objective, before: Point, here: Point) -> Reason | None:
         """Return GRADIENT where the loss was lost beside what it was first, and each number beside the first ones.
 
-        At a kink at zero, as that of |x|, every step wins its share for as long as there are smaller numbers.
+        At a kink at zero, as that of |x|, every step wins its share for as long as there are smaller numbers. And as
+        the numbers grow, a loss like exp(-x) falls for as long as it can.
         """
         lost = epsilon_of(here) ** 2 * (self.highest - here.value)
-        if not self.stopping.tolerance_grad or abs(before.value) > lost:
+        if not self.stopping.tolerance_grad or max(abs(before.value), abs(here.value)) > lost:
             return None
+        if self._strides_on(objective, before, here):
+            return Reason.UNBOUNDED
         seen = here.since(here)
         is_lost = seen.size < epsilon_of(here) * self.first_size < math.inf
         return Reason.GRADIENT if is_lost and is_nothing(seen.pull, here, self.highest) else None
+
+    def _strides_on(self, objective: Objective, before: Point, here: Point) -> bool:
+        """Return whether more of the last step would lead to infinity; False where no evaluation is left."""
+        try:
+            return strides_on(objective, before, here)
+        except BudgetError:
+            return False
 
     def _crept(self, before: Point, here: Point) -> Reason | None:
         """Return STALLED where the loss has hardly fallen for many iterations, or not at all for some."""
@@ -208,18 +219,19 @@ class Descent:
         self.here = Point(here.x, here.value, self.units.inward(gradient), None, here.box, self.units.lengths)
         self.measure()
 
-    def _doubted(self, objective: Objective, reason: Reason) -> Reason:
+    def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
         """Take a success back where the numbers only run away along a valley, or where the model promises much."""
         if not reason.success or objective.spent:
             return reason
-        if runs_away(objective, self.point, self.first_size):
+        here = self.point
+        if runs_away(objective, here, self.first_size) or self._strides_on(objective, before, here):
             return Reason.UNBOUNDED
         if reason is Reason.GRADIENT or objective.spent:
             return reason
-        promise = self.method.promise(objective, self.point)
-        if not promise > MUCH * abs(self.point.value):
+        promise = self.method.promise(objective, here)
+        if not promise > MUCH * abs(here.value):
             return reason
-        self._note(f"The model still promises {promise / abs(self.point.value):.0%} of the loss.")
+        self._note(f"The model still promises {promise / abs(here.value):.0%} of the loss.")
         return Reason.STALLED
 
     def _judged(self, objective: Objective) -> Reason:

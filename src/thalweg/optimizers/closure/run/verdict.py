@@ -19,6 +19,13 @@ EXPONENTS = (0.125, 0.25, 0.375, 0.5)
 FAR = 1e3
 """How many times its first size the largest number must have grown before its growth is doubted."""
 
+STRIDE = 1e-3
+"""The share of the largest number that a last step must be, to ask where more of it would lead."""
+
+FARTHER = (1.0, 0.5, 0.1, 0.01)
+"""How far to follow such a step, in sizes of the largest number; the farthest first, as it alone is looked at mostly.
+"""
+
 HIDDEN = 100.0
 """Roundings of the loss that a promise must exceed to be held to, and of the numbers that hide a minimum."""
 
@@ -93,10 +100,31 @@ def runs_away(objective: Objective, here: Point, first: float) -> bool:
     """
     if not here.size > FAR * first:
         return False
-    twice = objective.at(2 * here.x if here.box is None else here.box.project(2 * here.x))
     epsilon = epsilon_of(here)
     is_lost = first < epsilon * here.size
-    return twice.value < here.value + (1 if is_lost else -1) * BELOW_ROUNDING * epsilon * abs(here.value)
+    return change_at(objective, here, here.x) < (1 if is_lost else -1) * BELOW_ROUNDING * epsilon * abs(here.value)
+
+
+def strides_on(objective: Objective, before: Point, here: Point) -> bool:
+    """Return whether the last step still made large numbers larger, and more of it never rises and wins visibly.
+
+    So it is where the minimum is at infinity, as that of exp(-x). From a minimum any long step rises.
+    """
+    if before is here:
+        return False
+    step = here.x - before.x
+    length, size, was = read_numbers(largest(step), largest(here.x), largest(before.x))
+    if not (size > was and length > STRIDE * size):
+        return False
+    rounding = BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+    changes = (change_at(objective, here, share * size / length * step) for share in FARTHER)
+    return next(changes) < -rounding and all(change <= rounding for change in changes)
+
+
+def change_at(objective: Objective, here: Point, move: Tensor) -> float:
+    """Return by how much a move changes the loss, inside the box."""
+    x = here.x + move
+    return objective.at(x if here.box is None else here.box.project(x)).value - here.value
 
 
 def looked(objective: Objective, here: Point) -> list[Look]:
@@ -140,8 +168,11 @@ def is_hidden(look: Look, epsilon: float, loss: float, noise: float) -> bool:
 
 
 def noise_of(looks: list[Look]) -> float:
-    """Return the noise of the loss, as wide data in a narrow dtype make: what mismatches near by as it does afar."""
+    """Return the noise of the loss, as wide data in a narrow dtype make: what mismatches near by as it does afar.
+
+    At a kink the mismatch shrinks with the reach; noise is told from that by the root of the reach.
+    """
     if len(looks) < 2:
         return 0.0
-    farther, nearer = (look.mismatch for look in looks[-2:])
-    return nearer if nearer > 0.1 * farther else 0.0
+    farther, nearer = looks[-2:]
+    return nearer.mismatch if nearer.mismatch > math.sqrt(nearer.reach / farther.reach) * farther.mismatch else 0.0

@@ -79,7 +79,7 @@ STATUS_OF_FITS = {
 NOTHING = "There is no number to move."
 
 
-def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:
+def outcome_of(optimizer: ClosureOptimizer, x: Any, later: Later) -> Outcome:
     """Return the optimizer's last step as an outcome."""
     result = optimizer.result
     sign = -1.0 if optimizer.maximize else 1.0
@@ -94,6 +94,7 @@ def outcome_of(optimizer: ClosureOptimizer, x: Any) -> Outcome:
         nfev=result.evaluations,
         njev=result.evaluations,
         nhev=result.hessian_products,
+        later=later,
     )
 
 

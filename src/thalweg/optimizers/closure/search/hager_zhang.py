@@ -56,7 +56,7 @@ class HagerZhang:
 
     def accepts(self, start: Trial, trial: Trial) -> bool:
         """Return whether the trial meets Wolfe's conditions or the approximate ones (4.1)."""
-        if not trial.finite or trial.slope < self.sigma * start.slope:
+        if not trial.slope >= self.sigma * start.slope or not trial.finite:
             return False
         steep = min(1 - 2 * self.delta, self.sigma)
         if trial.value <= start.value + self.delta * trial.alpha * start.slope:
@@ -69,7 +69,7 @@ class HagerZhang:
 
     def too_far(self, start: Trial, trial: Trial) -> bool:
         """Return whether a minimizer lies to the left of the trial."""
-        return not trial.finite or trial.slope >= 0 or trial.value > self.ceiling(start)
+        return trial.slope >= 0 or trial.value > self.ceiling(start) or not trial.finite
 
     def between(self, start: Trial, low: Trial, high: Trial) -> float:
         """Return the next trial's step length inside the bracket."""
@@ -92,4 +92,4 @@ def beyond(before: Trial, low: Trial) -> float:
 
 def lower(trial: Trial, best: Trial) -> Trial:
     """Return the trial of the lower value; a non-finite one never wins."""
-    return trial if trial.finite and trial.value < best.value else best
+    return trial if trial.value < best.value and trial.finite else best
