@@ -55,6 +55,9 @@ many = made(loss=lambda net, batch: net(batch[0]))
 unlearned = made(loss=lambda net, batch: batch[0].sum())
 empty = made(data=lambda: (TensorDataset(torch.zeros(0, 4)),) * 2)
 broken = lambda: 1 / 0
+alone = made(data=lambda: same)
+wide = made(data=lambda: (same, TensorDataset(torch.randn(4, 5), torch.randn(4, 1))))
+word = made(accuracy=lambda net, batch: "all")
 """
 
 
@@ -150,6 +153,12 @@ def test_a_grid_has_every_combination():
         (["--task", "mine:many"], "but its shape is (32, 1): take its mean"),
         (["--task", "mine:unlearned"], "must depend on the parameters of the model"),
         (["--task", "mine:empty"], "its data is empty"),
+        (
+            ["--task", "mine:alone"],
+            "data() must return two data sets, to train and to test with, but returned TensorDataset",
+        ),
+        (["--task", "mine:wide"], "cannot be trained: mat1 and mat2 shapes cannot be multiplied"),
+        (["--task", "mine:word"], "accuracy(net, batch) must return a number, but returned str"),
         (["--sweep", "lr"], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr'"),
         (["--sweep", "lr="], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr='"),
         (["--sweep", "momentun=1,2"], "no optimizer that was chosen has an option 'momentun'"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from torch import nn
 from torch.optim import Optimizer
 
+from ...described import kind_of
 from ...hyper import SMALLEST, Option, Range
 from ...optimizers.closure import ClosureOptimizer
 from .trials import DRAWN, MOST, RAMP, Curve, best_rate, ramp, try_rates
@@ -43,10 +44,16 @@ class Found:
         return f"{found}: {self.why} ({self.steps} steps)"
 
     def apply(self, optimizer: Optimizer) -> None:
-        """Give each group of an optimizer its rate; raises ValueError if none was found."""
+        """Give each group of an optimizer its rate; raises ValueError if none was found, or if groups are others."""
         if self.lr is None:
             raise ValueError(f"there is no rate to apply: {self.why}")
-        for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
+        groups = getattr(optimizer, "param_groups", ())
+        if len(groups) != len(self.rates):
+            raise ValueError(
+                f"the search had an optimizer with {len(self.rates)} parameter groups, but apply got "
+                f"{kind_of(optimizer)} with {len(groups)}: pass the one that find_lr was given"
+            )
+        for group, rate in zip(groups, self.rates, strict=True):
             group["lr"] = rate
 
     def draw(self, path: str | Path) -> None:
@@ -87,10 +94,12 @@ def find_lr(
     Raises TypeError or ValueError for what cannot be searched.
     """
     _check(model, optimizer, batches, group)
+    if not callable(loss):
+        raise TypeError(f"find_lr needs loss, a function of model and batch, but got {kind_of(loss)}")
     for name, value in {"lowest": lowest, "highest": highest}.items():
         Option(name, Range(SMALLEST), None).check(value, "find_lr")
-    if not lowest < highest:
-        raise ValueError(f"find_lr needs lowest below highest, but got {lowest} and {highest}")
+    if not lowest < highest < inf:
+        raise ValueError(f"find_lr needs lowest below highest, and both finite, but got {lowest} and {highest}")
     with untouched(batches) as own, _set_aside(model):
         drawn = _drawn(own)
         if not drawn:
@@ -142,9 +151,9 @@ def copied(model: nn.Module, optimizer: Optimizer, group: int | None) -> Twin:
 
 def _check(model: Any, optimizer: Any, batches: Any, group: int | None) -> None:
     if not isinstance(model, nn.Module):
-        raise TypeError(f"find_lr needs the model, a torch.nn.Module, but got {type(model).__name__}")
+        raise TypeError(f"find_lr needs the model, a torch.nn.Module, but got {kind_of(model)}")
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"find_lr needs an optimizer, but got {type(optimizer).__name__}")
+        raise TypeError(f"find_lr needs an optimizer, but got {kind_of(optimizer)}")
     name = type(optimizer).__name__
     if isinstance(optimizer, ClosureOptimizer) or not all("lr" in each for each in optimizer.param_groups):
         raise ValueError(
@@ -154,8 +163,8 @@ def _check(model: Any, optimizer: Any, batches: Any, group: int | None) -> None:
         raise ValueError(f"find_lr has nothing to find for {name}, which finds its rate itself: leave lr as it is")
     if isinstance(batches, Iterator) or not isinstance(batches, Iterable):
         raise TypeError(
-            f"find_lr needs batches that can be gone through again and again, but got a {type(batches).__name__}: pass "
-            "the DataLoader itself, or a list"
+            f"find_lr needs batches that can be gone through again and again, but got {kind_of(batches)}: pass the "
+            "DataLoader itself, or a list"
         )
     _check_groups(model, optimizer, group)
 
