@@ -4,6 +4,7 @@
 import copy
 import random
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import thalweg
 from thalweg import find_lr
+from thalweg.tools.range_test.find_lr import Found
 from thalweg.tools.range_test.trials import Curve, best_rate, climb
 
 
@@ -214,13 +216,39 @@ def test_a_ramp_tells_where_the_loss_falls_most_steeply():
     assert Curve([1, 2], [4.0, 5.0]).steepest() is None
 
 
-@pytest.mark.parametrize(("best", "rates"), [(20, [1, 4, 16]), (2.5, [1, 4, 16]), (0.3, [1, 4, 0.25])])
-def test_trials_climb_to_the_best(best, rates):
+@pytest.mark.parametrize(
+    ("best", "within", "rates"),
+    [
+        (20, (0, 100), [1, 4, 16]),
+        (2.5, (0, 100), [1, 4, 16]),
+        (0.3, (0, 100), [1, 4, 0.25]),
+        (20, (0, 10), [1, 4, 10]),
+        (20, (0, 4), [1, 4, 2]),
+        (20, (0.5, 1), [1, 0.5, 0.5**0.5]),
+        (0.1, (0.5, 100), [1, 4, 0.5]),
+    ],
+)
+def test_trials_climb_to_the_best_within_bounds(best, within, rates):
     tried = {}
     for _ in range(3):
-        rate = climb(1.0, tried)
+        rate = climb(1.0, tried, within)
         tried[rate] = abs(np.log(rate / best))
-    assert list(tried) == rates
+    assert list(tried) == pytest.approx(rates)
+
+
+def test_the_rate_stays_within_its_bounds():
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    found = find_lr(model, thalweg.SGD(model.parameters(), lr=0.3), line(), loss, highest=0.01)
+    assert 0.001 < found.lr <= max(found.tried) == 0.01
+
+
+def test_a_picture_without_matplotlib_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "thalweg.tools.range_test.picture", raising=False)
+    nothing = Found(None, (), "", 0, Curve([], []), {})
+    with pytest.raises(ModuleNotFoundError, match=re.escape('pip install "thalweg[tools]"')):
+        nothing.draw(tmp_path / "found.png")
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])

@@ -57,6 +57,7 @@ empty = made(data=lambda: (TensorDataset(torch.zeros(0, 4)),) * 2)
 broken = lambda: 1 / 0
 alone = made(data=lambda: same)
 wide = made(data=lambda: (same, TensorDataset(torch.randn(4, 5), torch.randn(4, 1))))
+endless = made(loss=lambda net, batch: loss(net, batch) / 0)
 word = made(accuracy=lambda net, batch: "all")
 """
 
@@ -158,6 +159,7 @@ def test_a_grid_has_every_combination():
             "data() must return two data sets, to train and to test with, but returned TensorDataset",
         ),
         (["--task", "mine:wide"], "cannot be trained: mat1 and mat2 shapes cannot be multiplied"),
+        (["--task", "mine:endless"], "the loss of its first batch is inf before any step"),
         (["--task", "mine:word"], "accuracy(net, batch) must return a number, but returned str"),
         (["--sweep", "lr"], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr'"),
         (["--sweep", "lr="], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr='"),

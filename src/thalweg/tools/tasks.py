@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, SupportsFloat
 
 from torch import Tensor, nn
@@ -44,7 +45,9 @@ def check_task(task: Task) -> None:
         batch, other = _first_batch(train, task), _first_batch(test, task)
         if batch is None:
             raise ValueError("its data is empty")
-        checked(task.loss(net, batch))
+        loss = float(checked(task.loss(net, batch)).detach())
+        if not isfinite(loss):
+            raise ValueError(f"the loss of its first batch is {loss} before any step, so there is nothing to lower")
         if other is not None:
             _check_measures(task, net, other)
     except Exception as error:

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from ...described import kind_of
 from ...hyper import SMALLEST, Option, Range
 from ...optimizers.closure import ClosureOptimizer
-from .trials import DRAWN, MOST, RAMP, Curve, best_rate, ramp, try_rates
+from .trials import DRAWN, LONGER, MOST, RAMP, Curve, best_rate, ramp, try_rates
 from .twin import Loss, Twin
 from .untouched import untouched
 
@@ -58,8 +58,12 @@ class Found:
 
     def draw(self, path: str | Path) -> None:
         """Draw what was tried as a picture, PNG or SVG by the path's ending."""
-        from .picture import draw
-
+        try:
+            from .picture import draw
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f'draw needs {error.name}: pip install "thalweg[tools]"', name=error.name
+            ) from None
         draw(Path(path), str(self), self.curve, self.tried, self.lr)
 
 
@@ -118,11 +122,12 @@ def _search(
     if start is None:
         return Found(None, base, _why_none(curve), steps, curve, {})
     twin = copied(model, optimizer, group)
-    before, tried = try_rates(twin, loss, drawn, start, unit, MOST - steps)
+    before, tried = try_rates(twin, loss, drawn, start, unit, (rates[0], rates[-1]), MOST - steps)
     rate = best_rate(before, tried) if tried else None
     steps += twin.taken
     if rate is None:
         return Found(None, base, "no rate lowered the loss of other batches", steps, curve, tried)
+    rate = max(LONGER * rate, rates[0])
     new = tuple(one * rate / unit if group in (None, at) else one for at, one in enumerate(base))
     return Found(new[group or 0], new, _why(before, tried), steps, curve, tried)
 
