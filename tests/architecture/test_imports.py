@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "definition": {"formula", "state", "hyper", "arguments", "groups", "traits"},
     "inside_update": set(),
     "written_for_torch": set(),
-    "presentation": {"formula", "hyper"},
+    "presentation": {"described", "formula", "hyper"},
     "optimizer": {
         "formula",
         "distributed",

@@ -84,7 +84,7 @@ def test_a_task_of_ones_own_several_seeds_and_a_sweep(mine):
     words = ("--task", "mine:task", "--optimizers", "sgd:lr=0.1,adam", "--sweep", "lr=0.01,0.1", "--seeds", 3)
     done = call(*words, "--out", mine / "out")
     assert done.exit_code == 0, done.output
-    assert "Linear, 1 epochs, batches of 32, seeds 0 to 2" in done.stdout
+    assert "Linear, 1 epoch, batches of 32, seeds 0 to 2" in done.stdout
     assert "±" in done.stdout
     with (mine / "out" / "summary.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))

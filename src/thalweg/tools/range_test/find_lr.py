@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 from torch.optim import Optimizer
 
-from ...described import kind_of
+from ...described import counted, kind_of
 from ...hyper import SMALLEST, Option, Range
 from ...optimizers.closure import ClosureOptimizer
 from .trials import DRAWN, LONGER, MOST, RAMP, Curve, best_rate, ramp, try_rates
@@ -50,7 +50,7 @@ class Found:
         groups = getattr(optimizer, "param_groups", ())
         if len(groups) != len(self.rates):
             raise ValueError(
-                f"the search had an optimizer with {len(self.rates)} parameter groups, but apply got "
+                f"the search had an optimizer with {counted(len(self.rates), 'parameter group')}, but apply got "
                 f"{kind_of(optimizer)} with {len(groups)}: pass the one that find_lr was given"
             )
         for group, rate in zip(groups, self.rates, strict=True):
@@ -179,7 +179,9 @@ def _check_groups(model: nn.Module, optimizer: Optimizer, group: int | None) -> 
     if not known:
         raise ValueError(f"find_lr got a {type(model).__name__} without parameters: there is nothing to train")
     if group is not None and group not in range(count):
-        raise ValueError(f"the optimizer has {count} parameter groups, counted from 0, but find_lr got group={group!r}")
+        raise ValueError(
+            f"the optimizer has {counted(count, 'parameter group')}, counted from 0, but find_lr got group={group!r}"
+        )
     if not all(id(param) in known for each in optimizer.param_groups for param in each["params"]):
         raise ValueError("find_lr copies the model, but the optimizer has parameters of others: pass a module with all")
     rates = [float(each["lr"]) for each in optimizer.param_groups]
