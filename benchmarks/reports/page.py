@@ -26,7 +26,8 @@ def place(results: dict[str, Any]) -> str:
 
 
 def time(microseconds: float | None) -> str:
-    """Say a time in the unit that fits."""
+    """Say a time in the unit that fits; a narrow cell of a table does not part the two."""
     if microseconds is None:
         return ""
-    return f"{microseconds / 1e3:.1f} ms" if microseconds >= 1e3 else f"{microseconds:.3g} us"
+    said = f"{microseconds / 1e3:.1f} ms" if microseconds >= 1e3 else f"{microseconds:.3g} us"
+    return said.replace(" ", "\N{NO-BREAK SPACE}")

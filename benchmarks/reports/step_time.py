@@ -89,7 +89,10 @@ def by_workload(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def span(ratios: list[float]) -> str:
     """Say from where to where ratios go."""
-    return f"{min(ratios):.1f} to {max(ratios):.1f} times faster" if ratios else ""
+    ends = [f"{end:.1f}" for end in (min(ratios, default=0.0), max(ratios, default=0.0))]
+    if ends == ["1.0", "1.0"]:
+        return "as fast"
+    return f"{' to '.join(ends)} times faster" if ratios else ""
 
 
 def picture(results: dict[str, Any]) -> None:

@@ -21,6 +21,16 @@ def shown(value: Any) -> str:
     return _tensor(value) if isinstance(value, Tensor) and value.dim() else _shortened(value, MOST)
 
 
+def kind_of(value: Any) -> str:
+    """Say what kind of thing a value is; of a class, which one, as a class is often passed in place of its object."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are of something."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _tensor(value: Tensor) -> str:
     where = "" if value.layout == torch.strided else f", {value.layout}"
     return f"a tensor of shape {tuple(value.shape)} ({value.dtype}{where}, on {value.device})"

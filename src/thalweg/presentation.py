@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from .described import counted
 from .formula.facts import known
 from .formula.latex import latex
 from .formula.trace import formula_of
@@ -108,4 +109,4 @@ def _named(groups: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Tensor]]:
 
 def _count(group: Mapping[str, Any]) -> str:
     params = group["params"]
-    return f"{len(params)} ({sum(param.numel() for param in params):,} numbers)"
+    return f"{len(params)} ({counted(sum(param.numel() for param in params), 'number')})"

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from . import optimizers
+from .described import kind_of
 from .optimizer import Optimizer
 
 HOOKS = ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post")
@@ -21,6 +22,8 @@ def from_torch(optimizer: torch.optim.Optimizer) -> Optimizer:
 
     Raises TypeError, with the list of all that has no counterpart here; then nothing has been made.
     """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"from_torch needs an optimizer of torch.optim, but got {kind_of(optimizer)}")
     unknown = list(_unknown(optimizer))
     if unknown:
         raise TypeError(f"cannot take over this {type(optimizer).__name__}: {'; '.join(unknown)}")

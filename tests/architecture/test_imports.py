@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "definition": {"formula", "state", "hyper", "arguments", "groups", "traits"},
     "inside_update": set(),
     "written_for_torch": set(),
-    "presentation": {"formula", "hyper"},
+    "presentation": {"described", "formula", "hyper"},
     "optimizer": {
         "formula",
         "distributed",
@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian", "with_loss"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
-    "takeover": {"optimizer", "optimizers"},
+    "takeover": {"described", "optimizer", "optimizers"},
     "names": {"arguments", "described", "optimizer", "optimizers", "wrappers", "closure"},
     "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},
     "tools": {

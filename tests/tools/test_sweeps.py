@@ -55,6 +55,10 @@ many = made(loss=lambda net, batch: net(batch[0]))
 unlearned = made(loss=lambda net, batch: batch[0].sum())
 empty = made(data=lambda: (TensorDataset(torch.zeros(0, 4)),) * 2)
 broken = lambda: 1 / 0
+alone = made(data=lambda: same)
+wide = made(data=lambda: (same, TensorDataset(torch.randn(4, 5), torch.randn(4, 1))))
+endless = made(loss=lambda net, batch: loss(net, batch) / 0)
+word = made(accuracy=lambda net, batch: "all")
 """
 
 
@@ -80,7 +84,7 @@ def test_a_task_of_ones_own_several_seeds_and_a_sweep(mine):
     words = ("--task", "mine:task", "--optimizers", "sgd:lr=0.1,adam", "--sweep", "lr=0.01,0.1", "--seeds", 3)
     done = call(*words, "--out", mine / "out")
     assert done.exit_code == 0, done.output
-    assert "Linear, 1 epochs, batches of 32, seeds 0 to 2" in done.stdout
+    assert "Linear, 1 epoch, batches of 32, seeds 0 to 2" in done.stdout
     assert "±" in done.stdout
     with (mine / "out" / "summary.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -150,6 +154,13 @@ def test_a_grid_has_every_combination():
         (["--task", "mine:many"], "but its shape is (32, 1): take its mean"),
         (["--task", "mine:unlearned"], "must depend on the parameters of the model"),
         (["--task", "mine:empty"], "its data is empty"),
+        (
+            ["--task", "mine:alone"],
+            "data() must return two data sets, to train and to test with, but returned TensorDataset",
+        ),
+        (["--task", "mine:wide"], "cannot be trained: mat1 and mat2 shapes cannot be multiplied"),
+        (["--task", "mine:endless"], "the loss of its first batch is inf before any step"),
+        (["--task", "mine:word"], "accuracy(net, batch) must return a number, but returned str"),
         (["--sweep", "lr"], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr'"),
         (["--sweep", "lr="], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr='"),
         (["--sweep", "momentun=1,2"], "no optimizer that was chosen has an option 'momentun'"),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..described import counted
 from ..distributed.owned_parameter import OwnedParameter
 from ..state.names import refuse_lazy
 from .decisions.choice import Choice, choose
@@ -29,7 +30,7 @@ def explain(optimizer: Any) -> str:
         kind = choice.fault or choice.why_eager or (*choice.kernels, _between(choice))
         sets.setdefault((kind, choice.item.param.dtype), []).append(choice)
     total = len(list(numbered(optimizer.param_groups)))
-    lines = [f"{type(optimizer).__name__}: {_count(total, 'parameter')}"]
+    lines = [f"{type(optimizer).__name__}: {counted(total, 'parameter')}"]
     lines += [f"  {_sentence(choices)}" for choices in sets.values()]
     lines += [f"  {line}" for line in local.explain()] if local else []
     return "\n".join(lines + _flags(optimizer.param_groups))
@@ -59,7 +60,7 @@ def _sentence(choices: Sequence[Choice]) -> str:
     params = [choice.item.param for choice in choices]
     dtype = str(params[0].dtype).removeprefix("torch.")
     elements = sum(param.numel() for param in params)
-    what = f"{_count(len(params), 'parameter')} ({_count(elements, 'element')}, {dtype})"
+    what = f"{counted(len(params), 'parameter')} ({counted(elements, 'element')}, {dtype})"
     if choices[0].fault:
         return f"{what} cannot be stepped: {choices[0].fault}"
     reason = choices[0].why_eager
@@ -67,7 +68,7 @@ def _sentence(choices: Sequence[Choice]) -> str:
         return f"{what} on the eager engine, because {reason}"
     groups = len({id(choice.item.group) for choice in choices})
     clauses = (clause(choices[0]) for clause in (_how, _between, _kept, _before))
-    return f"{what} of {_count(groups, 'group')} {''.join(clauses)}"
+    return f"{what} of {counted(groups, 'group')} {''.join(clauses)}"
 
 
 def _between(choice: Choice) -> str:
@@ -102,7 +103,7 @@ def _how(choice: Choice) -> str:
     if choice.compiler == "triton":
         what = "by Triton's interpreter" if available.interprets() else f"as a Triton kernel on {device}"
         return f"{what}, in one launch and one pass over memory{_compiled(choice)}"
-    threads = _count(torch.get_num_threads(), "thread")
+    threads = counted(torch.get_num_threads(), "thread")
     return f"as machine code (llvm), in one pass over memory, on up to {threads}"
 
 
@@ -122,7 +123,3 @@ def _flags(groups: Sequence[dict[str, Any]]) -> list[str]:
         if asked
         else []
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from ..described import shown
+from ..described import kind_of, shown
 from ..optimizer import Optimizer, registry
 from ..optimizers.closure import closure_methods
 from .row import Row
@@ -55,7 +55,7 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     different libraries; and for one that cannot be had here, with the reason and what to do.
     """
     if not isinstance(name, str):
-        raise TypeError(f"an optimizer's name is a str, but got {type(name).__name__}: pass it first, as in 'AdamW'")
+        raise TypeError(f"an optimizer's name is a str, but got {kind_of(name)}: pass it first, as in 'AdamW'")
     if first is not None and first not in OF_LIBRARY:
         known = ", ".join(OF_LIBRARY)
         raise ValueError(f"there is no library {shown(first)} whose names are known: choose one of {known}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from ..described import counted
 from ..formula.mistakes import IN_A_FORMULA
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
@@ -95,7 +96,7 @@ def compare_optimizers(
     count = len(data[0])  # type: ignore[arg-type]
     runs = run_all(choices, chosen, data, jobs, count, epochs=epochs, batch_size=batch_size, seed=seed, seeds=seeds)
     from_seeds = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
-    conditions = f"{type(chosen.net()).__name__}, {epochs} epochs, batches of {batch_size}, {from_seeds}"
+    conditions = f"{type(chosen.net()).__name__}, {counted(epochs, 'epoch')}, batches of {batch_size}, {from_seeds}"
     swept = [each.partition("=")[0] for each in sweep or ()]
     said = list(remarks(runs, batch_size, count))
     report(runs, conditions, out, title=chosen.title, swept=swept, remarks=said)

@@ -53,8 +53,8 @@ def draw(runs: Sequence[Run], path: Path, conditions: str, title: str = "Trainin
     curves = [curve for place, of in enumerate(repeated(runs)) if (curve := _curve(of, place))]
     figure = Figure(figsize=(12, min(TALLEST, max(5.5, len(curves) / 3.6))), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    left.set_title(title, loc="left", weight="bold", color=INK)
-    right.set_title(conditions, loc="left", size="medium", color=INK)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold", color=INK)
+    left.set_title(conditions, loc="left", size="medium", color=INK)
     left.set(xlabel="seconds of training", ylabel="loss, averaged over nearby steps")
     right.set(xlabel="steps")
     top = limits(curves)[1] if curves else 1.0

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
+from ...described import kind_of
+
 
 class Hooked:
     """A wrapper that keeps its optimizer, while the optimizer's hooks keep the wrapper's twin.
@@ -20,6 +24,7 @@ class Hooked:
 
     def _put_on(self, optimizer: Any) -> None:
         """Keep an optimizer, and put the hooks on it."""
+        check_optimizer(type(self).__name__, optimizer)
         self.optimizer = optimizer
         twin = object.__new__(type(self))
         twin.__dict__ = self.__dict__
@@ -37,6 +42,15 @@ class Hooked:
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _again, (type(self), self.optimizer, bool(self._hooks), dict(self.__dict__))
+
+
+def check_optimizer(name: str, optimizer: Any) -> None:
+    """Raise TypeError for what has no steps to put hooks on."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"{name} works by the hooks of an optimizer, but got {kind_of(optimizer)}: pass an optimizer, such as "
+            "thalweg.AdamW(model.parameters())"
+        )
 
 
 def _again(kind: type[Hooked], optimizer: Any, is_on: bool, own: dict[str, Any]) -> Hooked:

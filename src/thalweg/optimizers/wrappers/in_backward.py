@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...described import kind_of
 from ...formula.around import EDGE
 from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
@@ -229,11 +230,14 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
     an option needs all gradients at once; if a parameter of the optimizer is not the model's; and for parameters in
     DistributedDataParallel, whether it is made before or after.
     """
-    name = type(optimizer).__name__
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"in_backward needs the model, a torch.nn.Module, but got {kind_of(model)}")
     if not (isinstance(optimizer, LowRank) or hasattr(type(optimizer), "rule")):
         raise TypeError(
-            f"in_backward needs an optimizer of thalweg with a formula, but got {name}: call step() instead"
+            f"in_backward needs an optimizer of thalweg with a formula, but got {kind_of(optimizer)}: call step() "
+            "instead"
         )
+    name = type(optimizer).__name__
     _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
     if optimizer.learned:

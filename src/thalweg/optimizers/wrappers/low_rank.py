@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from ...described import described
+from ...described import described, shown
 from ...formula.spectra import failures
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters, check_closure
@@ -43,7 +43,7 @@ class LowRank(torch.optim.Optimizer):
         name = type(self).__name__
         if not (isinstance(rule, type) and issubclass(rule, Optimizer) and hasattr(rule, "rule")):
             raise TypeError(
-                f"{name} needs the class of a rule of this library, such as thalweg.AdamW, but got {rule!r}"
+                f"{name} needs the class of a rule of this library, such as thalweg.AdamW, but got {shown(rule)}"
             )
         own = {name: options.pop(name, option.default) for name, option in self.options.items()}
         self.inner: Optimizer = rule([torch.zeros(SOME_MATRIX, dtype=torch.float32, device="cpu")], **options)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...hyper import SMALLEST, Range, checked_number
+from .hooked import check_optimizer
 
 Weights = Tensor | Sequence[Tensor] | None
 
@@ -38,6 +39,7 @@ class QKClip:
         threshold: float = 100.0,
         alpha: float = 0.5,
     ) -> None:
+        check_optimizer("QKClip", optimizer)
         self.threshold = checked_number("QKClip", "threshold", threshold, Range(SMALLEST))
         self.alpha = checked_number("QKClip", "alpha", alpha, Range(0, 1))
         self.attentions = {name: (_listed(query), _listed(key)) for name, (query, key) in attentions.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from ...described import kind_of
 from ...distributed.division import Division
 from ...optimizer import Optimizer
 
@@ -28,9 +29,9 @@ def shard_states(optimizer: AnOptimizer, process_group: Any = None) -> AnOptimiz
     Rajbhandari et al. 2020, "ZeRO: Memory optimizations toward training trillion parameter models", section 5.1.
     https://arxiv.org/abs/1910.02054
     """
-    name = type(optimizer).__name__
     if not isinstance(optimizer, Optimizer) or not hasattr(type(optimizer), "rule"):
-        raise TypeError(f"shard_states needs an optimizer of thalweg with a formula, but got {name}")
+        raise TypeError(f"shard_states needs an optimizer of thalweg with a formula, but got {kind_of(optimizer)}")
+    name = type(optimizer).__name__
     if optimizer._in_backward:
         raise ValueError(f"{name} steps within backward, where its states cannot be divided: leave in_backward out")
     optimizer._division = Division(process_group)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import kind_of
 from ...hyper import Range, checked_number
 from ...optimizer import check_closure
 from ...state.averaged import put_back, put_in, taken
@@ -46,7 +47,7 @@ class SAM(Hooked):
         name = type(self).__name__
         if not isinstance(optimizer, torch.optim.Optimizer) or isinstance(optimizer, EVALUATE_OFTEN):
             raise TypeError(
-                f"{name} needs an optimizer that steps along one gradient, but got {type(optimizer).__name__}: pass "
+                f"{name} needs an optimizer that steps along one gradient, but got {kind_of(optimizer)}: pass "
                 f"{name}(thalweg.AdamW(model.parameters())), say"
             )
         self.rho = checked_number(name, "rho", rho, NOT_NEGATIVE)

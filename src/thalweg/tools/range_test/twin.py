@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ...optimizer import Optimizer as Ours
+
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
@@ -24,10 +26,15 @@ class Twin:
     """A model and its optimizer, copied together, so that the one's parameters are the other's."""
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, group: int | None) -> None:
-        memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in _results(model)}
-        self.model, self.optimizer = copy.deepcopy((model, optimizer), memo)
+        self.model, self.optimizer = _together(model, optimizer)
         self.group, self.taken = group, 0
         self.rates = [float(each["lr"]) for each in self._groups()]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Twin:
+        made = object.__new__(Twin)
+        made.__dict__ = vars(self).copy()
+        made.model, made.optimizer = _together(self.model, self.optimizer)
+        return made
 
     def steps(self, loss: Loss, batches: Sequence[Any], factors: Sequence[float]) -> Iterator[float]:
         """Train with one batch after the other, each with the groups' rates times its factor; give the losses.
@@ -65,6 +72,20 @@ class Twin:
         return value if isfinite(value) else inf
 
 
+def _together(model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+    """Copy both, and whatever else the optimizer has: copies of torch's optimizers keep only groups and states.
+
+    What hides a method, as schedulers hide `step`, would step the original, and is left out.
+    """
+    memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in _results(model)}
+    copies: tuple[nn.Module, Optimizer] = copy.deepcopy((model, optimizer), memo)
+    if not isinstance(optimizer, Ours):
+        for name, value in vars(optimizer).items():
+            if name not in vars(copies[1]) and not hasattr(type(optimizer), name):
+                setattr(copies[1], name, copy.deepcopy(value, memo))
+    return copies
+
+
 def checked(value: Any) -> Tensor:
     """Return a loss; raises TypeError or ValueError for what is none."""
     if not isinstance(value, Tensor):
@@ -73,6 +94,10 @@ def checked(value: Any) -> Tensor:
         raise ValueError(
             f"loss(model, batch) must return a tensor of one number, but its shape is {tuple(value.shape)}: take its "
             "mean"
+        )
+    if value.is_complex():
+        raise ValueError(
+            f"loss(model, batch) must return a real number, but its dtype is {value.dtype}: take its abs()"
         )
     if not value.requires_grad:
         raise ValueError(ELSEWHERE)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...described import kind_of
 from ...optimizers.routing.fitness import WRAPPERS, bare
 from ...state.names import HAS_NONE, NEEDS_SHAPES
 
@@ -44,8 +45,7 @@ def _of_pairs(model: Any) -> list[Found]:
     pairs = list(model) if isinstance(model, Iterable) and not isinstance(model, Tensor | str) else []
     if not pairs or not all(map(_is_pair, pairs)):
         raise TypeError(
-            f"split needs a model, or its named_parameters(), but got {type(model).__name__}: names decide what goes "
-            "where"
+            f"split needs a model, or its named_parameters(), but got {kind_of(model)}: names decide what goes where"
         )
     params = {id(param): param for _, param in pairs}
     names = _names(pairs)

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ...described import counted
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -47,7 +49,7 @@ def _lines(groups: Groups) -> Iterator[str]:
 
 def _title(groups: Groups, place: int | None) -> str:
     params = [placed.param for placed in groups.placed if placed.group == place]
-    count = f"{len(params)} parameter{'s' * (len(params) != 1)}, {sum(map(Tensor.numel, params)):,} numbers"
+    count = f"{counted(len(params), 'parameter')}, {counted(sum(map(Tensor.numel, params)), 'number')}"
     if place is None:
         return f"in no group: {count}"
     options = [f"{name}={value!r}" for name, value in groups[place].items() if name != "params"]
