@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from torch.optim import Optimizer
+
 
 class Hooked:
     """A wrapper that keeps its optimizer, while the optimizer's hooks keep the wrapper's twin.
@@ -34,6 +36,16 @@ class Hooked:
         for hook in self._hooks:
             hook.remove()
         self._hooks = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Say whose step it is that somebody asks the wrapper for."""
+        kind = type(self).__name__
+        if name.startswith("_") or not hasattr(Optimizer, name):
+            raise AttributeError(f"{kind} has no {name!r}")
+        raise AttributeError(
+            f"{kind} has no {name!r} of its own, as it works by hooks of the optimizer that it is around: "
+            f"write optimizer.{name} in place of {kind.lower()}.{name}"
+        )
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _again, (type(self), self.optimizer, bool(self._hooks), dict(self.__dict__))
