@@ -136,6 +136,14 @@ def broken():
     raise ZeroDivisionError("my own mistake")
 
 
+def test_a_closure_may_leave_the_gradients_to_others():
+    """Lightning passes one that does nothing, where a program calls backward by itself."""
+    plain, other = training(), training()
+    plain.step()
+    assert other.step(nothing) is None
+    torch.testing.assert_close(snapshot(other)[0], snapshot(plain)[0], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     ("closure", "error", "sentence"),
     [
@@ -154,7 +162,7 @@ def test_a_closure_that_cannot_be_changes_nothing(closure, error, sentence, watc
     optimizer = training()
     if watched:
         optimizer.register_step_post_hook(lambda *_: None)
-    if closure is no_backward:
+    if closure in (nothing, no_backward):
         optimizer.zero_grad()
     before = snapshot(optimizer)
     with pytest.raises(error, match=f"^{re.escape(sentence)}$"):
