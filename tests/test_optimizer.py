@@ -136,6 +136,29 @@ def broken():
     raise ZeroDivisionError("my own mistake")
 
 
+def test_a_closure_may_leave_the_gradients_to_others():
+    """Lightning passes one that does nothing, where a program calls backward by itself."""
+    plain = training()
+    other = copy.deepcopy(plain)
+    for one, two in zip(plain.param_groups[0]["params"], other.param_groups[0]["params"], strict=True):
+        two.grad = one.grad.clone()
+    plain.step()
+    assert other.step(nothing) is None
+    torch.testing.assert_close(snapshot(other)[0], snapshot(plain)[0], rtol=0, atol=0)
+
+
+def test_autocast_around_a_step_rounds_nothing():
+    """Lightning's manual optimization steps within it."""
+    params = [nn.Parameter(torch.ones(6, 4)) for _ in range(2)]
+    for param, enabled in zip(params, (False, True), strict=True):
+        optimizer = optim.SOAP([param], precondition_frequency=1)
+        for step in range(3):
+            param.grad = torch.arange(24.0).reshape(6, 4).sin() + step
+            with torch.autocast("cpu", enabled=enabled):
+                optimizer.step()
+    assert torch.equal(*params)
+
+
 @pytest.mark.parametrize(
     ("closure", "error", "sentence"),
     [
@@ -154,7 +177,7 @@ def test_a_closure_that_cannot_be_changes_nothing(closure, error, sentence, watc
     optimizer = training()
     if watched:
         optimizer.register_step_post_hook(lambda *_: None)
-    if closure is no_backward:
+    if closure in (nothing, no_backward):
         optimizer.zero_grad()
     before = snapshot(optimizer)
     with pytest.raises(error, match=f"^{re.escape(sentence)}$"):

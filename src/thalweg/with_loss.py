@@ -42,13 +42,15 @@ class WithLoss(Optimizer):
     step.hooked = True  # type: ignore[attr-defined]
 
     def _told_by(self, closure: Closure) -> Callable[[], Any]:
-        """Let a closure say its loss; one that returns none is refused by the step."""
-        check_closure(type(self).__name__, closure)
+        """Let a closure say its loss; one that returns none is refused."""
+        name = type(self).__name__
+        check_closure(name, closure)
 
         def told() -> Any:
             loss = closure()
-            if loss is not None:
-                self._tell(loss)
+            if loss is None:
+                raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
+            self._tell(loss)
             return loss
 
         return told

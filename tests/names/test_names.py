@@ -50,6 +50,40 @@ def test_options_that_are_given_come_before_those_of_the_name():
     assert thalweg.create("timm.adam", model().parameters(), epsilon=1e-3).eps == 1e-3
 
 
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("timm.lion", {"opt_betas": [0.8, 0.9], "caution": True}, {"betas": (0.8, 0.9), "cautious": True}),
+        ("adamw", {"learning_rate": 0.5, "adam_beta1": 0.7}, {"lr": 0.5, "betas": (0.7, 0.999)}),
+        ("keras.RMSprop", {"rho": 0.8, "epsilon": 1e-3, "beta_1": 1}, None),
+        ("keras.RMSprop", {"rho": 0.8, "epsilon": 1e-3}, {"alpha": 0.8, "eps": 1e-3}),
+        ("optax.adam", {"b2": 0.5, "b1": 0.25}, {"betas": (0.25, 0.5)}),
+        ("pytorch_optimizer.came", {"eps2": 1e-2}, {"eps": (1e-30, 1e-2)}),
+        ("pytorch_optimizer.adan", {"weight_decouple": True}, {"decoupled_weight_decay": True}),
+        ("timm.adafactor", {"learning_rate": 0.5}, {"lr": 0.5, "relative_step": False}),
+        ("Ranger", {"k": 5, "alpha": 0.25}, {"lookahead": 5, "lookahead_alpha": 0.25}),
+        ("alig", {"max_lr": 0.5}, {"lr": 0.5}),
+    ],
+    ids=["timm", "transformers", "unknown", "keras", "optax", "place", "decay", "rate", "lookahead", "most"],
+)
+def test_options_may_be_called_as_in_other_libraries(name, theirs, ours):
+    if ours is None:
+        with pytest.raises(TypeError, match="RMSProp has no option 'beta_1'"):
+            thalweg.create(name, MATRIX, **theirs)
+        return
+    made = thalweg.create(name, MATRIX, **theirs)
+    assert made.param_groups[0].items() >= ours.items()
+
+
+def test_an_option_under_two_names_is_refused():
+    with pytest.raises(TypeError, match="AdamW got lr twice, also as learning_rate: pass it once"):
+        thalweg.create("adamw", MATRIX, learning_rate=1, lr=1)
+    for options in ({"betas": (0.9, 0.99), "b1": 0.5}, {"adam_beta1": 0.5, "b1": 0.5}):
+        with pytest.raises(TypeError, match=r"AdamW got betas\[0\] twice, also as b1"):
+            thalweg.create("adamw", MATRIX, **options)
+    assert find("lomo", given=thalweg.names.spellings.called_here(["learning_rate"])).kind is thalweg.SGD
+
+
 def test_a_rate_that_is_given_makes_another_adafactor_of_timms():
     given, left = (thalweg.create("timm.adafactor", model(), **options) for options in ({"lr": 0.5}, {}))
     assert (given.relative_step, given.scale_parameter) == (False, False)

@@ -32,7 +32,7 @@ ours does; old RAdams, torchao and HeavyBall compute in float32; optax, and AdaG
 numbers of a step, such as weights and estimates, in float32."""
 
 TOLD = {"lr": 1e-2, "weight_decay": 0.1}
-NOT_ALONE = {"timm.sgdp", "optimi.SGD"}
+NOT_ALONE = {"timm.sgdp", "timm.csgdp", "optimi.SGD"}
 """Names whose originals want to be told the learning rate."""
 
 RATES_OF_THE_USER = {"optimi", "optax", "optax.contrib"}

@@ -214,3 +214,12 @@ def test_an_interrupt_on_the_way_to_the_second_point_leaves_parameters_where_the
     with pytest.raises(KeyboardInterrupt):
         optimizer.step(closure)
     assert all(param.eq(1).all() for param in params)
+
+
+def test_a_wrapper_says_whose_step_it_is():
+    wrapper = optim.SAM(optim.SGD([torch.zeros(2, requires_grad=True)], lr=0.1))
+    with pytest.raises(
+        AttributeError, match=r"SAM has no 'step' of its own.*: write optimizer.step in place of sam.step"
+    ):
+        wrapper.step(lambda: 0.0)
+    assert not hasattr(wrapper, "anything")

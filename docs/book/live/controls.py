@@ -17,9 +17,10 @@ MANY = 1000.0
 
 NOT_MOVED = (
     *("batch_dims", "ns_steps", "blocks", "use_muon", "max_precondition_dim", "precondition_frequency", "keep_num"),
-    "loss",
+    *("loss", "cautious_on_sphere"),
 )
-"""What belongs to stacks and kinds of matrices, decides when work is done, or is no choice: no page moves it."""
+"""What belongs to stacks and kinds of matrices, decides when work is done, is no choice, or makes a formula as long as
+several others: no page moves it."""
 
 
 def controls(cls: type[Optimizer]) -> list[Control]:
@@ -76,6 +77,6 @@ def _slider(allowed: Range, default: Any, name: str, may_be_none: bool) -> Contr
     low, high = max(low, allowed.low), min(high, allowed.high)
     return (
         {"kind": "size", "low": float(f"{low:.3g}"), "high": float(f"{high:.3g}")}
-        | ({"zero": True} if allowed.low <= 0 else {})
+        | ({"zero": True} if allowed.low <= 0 and name != "lr" else {})  # at a rate of zero nothing is to be seen
         | more
     )

@@ -26,8 +26,13 @@ WORDS = {
 }
 """Short names of functions that most rules call."""
 
-SHORT_WORDS = "const F = f32, " + ", ".join(f"{short} = {word}" for word, short in WORDS.items())
-"""What gives functions these names."""
+PHRASES = {"for(let i=0;i<T.param.length;i++)": "for(let i of ALL(T))", "++P.step_count": "NEXT(P)"}
+"""Short forms of what nearly every rule says."""
+
+SHORT_WORDS = "const F = f32, ALL = T => T.param.keys(), NEXT = P => ++P.step_count, " + ", ".join(
+    f"{short} = {word}" for word, short in WORDS.items()
+)
+"""What gives functions these names, and says what the phrases mean."""
 
 
 def shortened(text: str) -> str:
@@ -35,6 +40,8 @@ def shortened(text: str) -> str:
     parts = re.split(r'(?m)(?=^  [\w"][\w" ]*\(.*\) \{$)', text)
     lines = _declared_together(line.strip() for part in parts for line in _short_names(_asked_once(part)).splitlines())
     packed = re.sub(r" *([-+*/<>=?:;|&!,{}()]) *", r"\1", "\n".join(lines))
+    for phrase, short in PHRASES.items():
+        packed = packed.replace(phrase, short)
     return without_double_brackets(re.sub(r"(?<=[{,])\n|\n(?=\})", "", packed))
 
 

@@ -20,17 +20,20 @@ def check_closure(owner: str, closure: Any) -> None:
 
 @keeping_grad_mode
 def evaluate(optimizer: Any, closure: Callable[[], Any]) -> Any:
-    """Return a closure's loss; raises TypeError if there is none, RuntimeError if no parameter got a gradient."""
+    """Return a closure's loss, or None where it returns none, as trainers do that have called backward themselves.
+
+    Raises TypeError if there is neither a loss nor a gradient, RuntimeError if no parameter got a gradient.
+    """
     name = type(optimizer).__name__
     check_closure(name, closure)
     with torch.enable_grad():
         loss = closure()
-    if loss is None:
-        raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
     if optimizer._in_backward:
         return loss
     params = [param for group in optimizer.param_groups for param in group["params"]]
     if any(param.requires_grad for param in params) and all(param.grad is None for param in params):
+        if loss is None:
+            raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
         raise RuntimeError(
             f"{name}.step got a closure after which no parameter has a gradient: call loss.backward() in it, on a loss "
             "that depends on the optimizer's parameters"

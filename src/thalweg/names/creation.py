@@ -14,6 +14,7 @@ from ..optimizers import in_backward
 from .lookup import Meaning, find
 from .model_groups import groups_of
 from .row import with_the_lr, without
+from .spellings import called_here, in_our_words
 
 
 def create(name: str, params: Parameters | nn.Module, **options: Any) -> Any:
@@ -22,11 +23,12 @@ def create(name: str, params: Parameters | nn.Module, **options: Any) -> Any:
     `name` may have its library in front, as "timm.adafactor"; `docs/names.md` and `thalweg list --names` have them all.
     `params` are parameters or groups of them, or a whole model. Of a model, parameters of fewer than two dimensions
     (biases and norms) do not decay, as Transformers and timm have it, and names tell Muon and its relatives which
-    matrices are theirs. `options` are those of the class; they take precedence over those that the name stands for.
+    matrices are theirs. `options` are those of the class, which may be called as in other libraries (`opt_eps`,
+    `adam_beta1`, `weight_decouple`); they take precedence over those that the name stands for.
 
     Raises ValueError for a name that is unknown, ambiguous, or cannot be had here, and what the class raises.
     """
-    return made(find(name, given=options), params, options)
+    return made(find(name, given=called_here(options)), params, options)
 
 
 def made(meaning: Meaning, params: Any, options: dict[str, Any]) -> Any:
@@ -46,8 +48,9 @@ def made(meaning: Meaning, params: Any, options: dict[str, Any]) -> Any:
 
 def complete(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
     """Put the options that are given over those that a name stands for."""
+    options = spelled(meaning.kind, in_our_words(meaning, options))
     with_lr = meaning.row.with_lr if meaning.row and "lr" in options else {}
-    given = {**meaning.options, **with_lr, **spelled(meaning.kind, options)}
+    given = {**meaning.options, **with_lr, **options}
     return with_the_lr(given, given.get("lr", meaning.kind.options["lr"].default))
 
 

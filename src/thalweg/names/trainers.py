@@ -9,6 +9,7 @@ from typing import Any
 from ..arguments import defaults_of
 from .creation import made, of_the_rule
 from .lookup import Meaning, find
+from .spellings import called_here
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,6 @@ def trainer(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
 
     Raises ValueError or TypeError for a name or an option that `create` would refuse, before there is a model.
     """
-    meaning = find(name, first="transformers", given=options)
+    meaning = find(name, first="transformers", given=called_here(options))
     defaults_of(meaning.kind, (), of_the_rule(meaning, options))
     return ForTheTrainer(meaning), options

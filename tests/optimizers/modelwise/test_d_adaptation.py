@@ -1,5 +1,6 @@
 """The D-Adaptation family beside plain floats, and beside its authors' package where that is installed."""
 
+import importlib
 import math
 
 import pytest
@@ -32,6 +33,9 @@ def walk(optimizer, params):
     return [param.detach() for param in params], optimizer.param_groups[0]["d"]
 
 
+EXPERIMENTAL = ("AdamPreprint", "AdanIP")
+"""What their package has in a part of its own."""
+
 CASES = [
     ("Adam", {}),
     ("Adam", {"decouple": True, "weight_decay": 0.1, "use_bias_correction": True}),
@@ -43,19 +47,25 @@ CASES = [
     ("Adan", {}),
     ("Adan", {"no_prox": True, "weight_decay": 0.1}),
     ("Lion", {"weight_decay": 0.1}),
+    ("AdamPreprint", {"weight_decay": 0.1}),
+    ("AdamPreprint", {"decouple": True, "weight_decay": 0.1, "growth_rate": 1.5}),
+    ("AdanIP", {}),
+    ("AdanIP", {"no_prox": True, "weight_decay": 0.1}),
 ]
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
 @pytest.mark.parametrize(("name", "options"), CASES, ids=str)
 def test_the_authors_package(name, options, engine):
-    theirs = getattr(pytest.importorskip("dadaptation"), f"DAdapt{name}")
+    pytest.importorskip("dadaptation")
+    module = importlib.import_module("dadaptation.experimental" if name in EXPERIMENTAL else "dadaptation")
+    theirs = getattr(module, f"DAdapt{name}")
     ours, others = parameters(), parameters()
     found = walk(getattr(thalweg, f"DAdapt{name}")(ours, d0=D0, **options, engine=engine), ours)
     wanted = walk(theirs(others, lr=1.0, d0=D0, **options), others)
     # sums are taken in another order, and the estimate feeds on itself
     torch.testing.assert_close(found[0], wanted[0], rtol=1e-7, atol=1e-7)
-    assert found[1] == pytest.approx(wanted[1], rel=1e-7)
+    assert found[1] == pytest.approx(float(wanted[1]), rel=1e-7)
     assert found[1] > 2 * D0
 
 
@@ -139,7 +149,44 @@ def lion(x, d, slope):
     return x, d
 
 
+def adam_preprint(x, d, slope):
+    """As in the authors' package: the bound of the first version."""
+    m, v, s, past = [0.0] * len(x), [0.0] * len(x), [0.0] * len(x), 0.0
+    for t in range(STEPS):
+        g = slope(t, x)
+        m = [0.9 * a + 0.1 * d * b for a, b in zip(m, g, strict=True)]
+        v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g, strict=True)]
+        s = [0.999 * a + 0.001 * d * b for a, b in zip(s, g, strict=True)]
+        roots = [math.sqrt(a) + 1e-8 for a in v]
+        past = 0.999 * past + 0.001 * d * d * math.fsum(a * a / r for a, r in zip(g, roots, strict=True))
+        square = math.fsum(a * a / r for a, r in zip(s, roots, strict=True))
+        x = [a - b / r for a, b, r in zip(x, m, roots, strict=True)]
+        d = max(d, (square / 0.001 - past) / math.fsum(map(abs, s)))
+    return x, d
+
+
+def adan_ip(x, d, slope):
+    """As in the authors' package: inner products of gradients with the sum of steps before them."""
+    zeros = [0.0] * len(x)
+    m, n, v, s, last, num = zeros, zeros, zeros, zeros, None, 0.0
+    for t in range(STEPS):
+        g = slope(t, x)
+        change = [a - b for a, b in zip(g, last or g, strict=True)]
+        inner = math.fsum(a * b / (math.sqrt(c) + 1e-8) for a, b, c in zip(g, s, v, strict=True))
+        num = 0.99 * num + 0.01 * d * inner
+        m = [0.98 * a + 0.02 * d * b for a, b in zip(m, g, strict=True)]
+        n = [0.92 * a + 0.08 * d * b for a, b in zip(n, change, strict=True)]
+        v = [0.99 * a + 0.01 * (b + 0.92 * c) ** 2 for a, b, c in zip(v, g, change, strict=True)]
+        s = [0.99 * a + 0.01 * d * b for a, b in zip(s, g, strict=True)]
+        moves = [(b + 0.92 * c) / (math.sqrt(e) + 1e-8) for b, c, e in zip(m, n, v, strict=True)]
+        x = [(a - b) / (1 + d * 0.02) for a, b in zip(x, moves, strict=True)]
+        d = max(d, 2 * 0.99 / 0.01 * num / math.fsum(map(abs, s)))
+        last = g
+    return x, d
+
+
 RULES = {"Adam": adam, "SGD": sgd, "AdaGrad": adagrad, "Adan": adan, "Lion": lion}
+RULES |= {"AdamPreprint": adam_preprint, "AdanIP": adan_ip}
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])

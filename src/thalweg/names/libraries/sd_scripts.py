@@ -9,7 +9,6 @@ NESTEROV = {"lr": 1e-3, "momentum": 0.9, "nesterov": True}
 CODES = "states are rounded to codes of this library, not to bitsandbytes' codes"
 UNPAGED = "states are not paged: they lie where the parameters do"
 SHARE = "a rate that is given is the largest share of itself that a parameter moves by, where the original heeds it with relative_step=False alone"
-DRAFT = "it is an early form of DAdaptAdam: take that"
 
 ROWS = [
     Row(LIBRARY, "AdamW", "AdamW", {"lr": 1e-3}),
@@ -22,12 +21,12 @@ ROWS = [
     Row(LIBRARY, "PagedLion8bit", "Lion", EIGHT, CODES, UNPAGED),
     Row(LIBRARY, "SGDNesterov", "SGD", NESTEROV),
     Row(LIBRARY, "SGDNesterov8bit", "SGD", NESTEROV | EIGHT, CODES),
-    Row(LIBRARY, "DAdaptation", instead=DRAFT),
-    Row(LIBRARY, "DAdaptAdamPreprint", instead=DRAFT),
+    Row(LIBRARY, "DAdaptation", "DAdaptAdamPreprint"),
+    Row(LIBRARY, "DAdaptAdamPreprint", "DAdaptAdamPreprint"),
     Row(LIBRARY, "DAdaptAdaGrad", "DAdaptAdaGrad"),
     Row(LIBRARY, "DAdaptAdam", "DAdaptAdam"),
     Row(LIBRARY, "DAdaptAdan", "DAdaptAdan"),
-    Row(LIBRARY, "DAdaptAdanIP", instead="it estimates its rate from inner products, which no other of its package does: take DAdaptAdan"),
+    Row(LIBRARY, "DAdaptAdanIP", "DAdaptAdanIP"),
     Row(LIBRARY, "DAdaptLion", "DAdaptLion", {"betas": (0.9, 0.999)}),
     Row(LIBRARY, "DAdaptSGD", "DAdaptSGD"),
     Row(LIBRARY, "Prodigy", "Prodigy"),

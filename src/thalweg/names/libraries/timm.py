@@ -9,6 +9,7 @@ from ..row import THE_LR, Row
 LIBRARY = "timm"
 
 CAUTIOUS, DECOUPLED = {"cautious": True}, {"decoupled_weight_decay": True}
+ON_SPHERE = {"cautious_on_sphere": True}
 CORRECTED = {**DECOUPLED, "peak_lr": THE_LR}
 MOMENTUM, NESTEROV = {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}
 LAMB: dict[str, Any] = {"max_grad_norm": 1.0, "always_adapt": False}
@@ -61,7 +62,6 @@ LATE_RATE = (
 )
 DRAWS = "probes are drawn from other random numbers"
 HESSIAN = "the gradient needs create_graph=True, as in timm, and optimizer.update_hessian() goes before the step"
-TANGENT = "its mask goes by gradients along the sphere, which no option here does: take {}"
 FUSED_NOVOGRAD = "gradients are divided by their norm before they enter the momentum, where apex divides the momentum"
 NARROW = "vectors are stepped by the same rule, where timm leaves them to AdamW"
 
@@ -81,7 +81,7 @@ ROWS = [
     _row("sgdc", "SGD", {"lr": 1e-3, **NESTEROV, **CORRECTED}),
     _row("csgdc", "SGD", {"lr": 1e-3, **NESTEROV, **CORRECTED, **CAUTIOUS}),
     _row("sgdp", "SGDP", NESTEROV),
-    _row("csgdp", instead=TANGENT.format("sgdp")),
+    _row("csgdp", "SGDP", {**NESTEROV, **ON_SPHERE}),
     _row("adam", "Adam", {"lr": 1e-3}),
     _row("adamw", "AdamW"),
     _row("adamwlegacy", "AdamW"),
@@ -89,7 +89,7 @@ ROWS = [
     _row("adamc", "AdamC", {"peak_lr": THE_LR}),
     _row("cadamc", "AdamC", {"peak_lr": THE_LR, **CAUTIOUS}),
     _row("adamp", "AdamP", {"wd_ratio": 0.01, "nesterov": True}),
-    _row("cadamp", instead=TANGENT.format("adamp")),
+    _row("cadamp", "AdamP", {"wd_ratio": 0.01, "nesterov": True, **ON_SPHERE}),
     _row("nadam", "NAdam"),
     _row("nadamlegacy", "NAdam"),
     _row("nadamw", "NAdamW"),

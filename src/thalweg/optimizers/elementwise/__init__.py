@@ -10,6 +10,7 @@ from .coin_betting import *
 from .conditional import *
 from .cross_moments import *
 from .direction_and_size import *
+from .effective_ratio import *
 from .follow_the_leader import *
 from .friction import *
 from .golden_step import *

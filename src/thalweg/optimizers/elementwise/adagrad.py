@@ -60,6 +60,8 @@ class RMSProp(Optimizer):
     momentum: NonNegative = 0
     centered: bool = False
 
+    spellings = {"rho": "alpha"}
+
     def update(self, param, grad, square_avg: Unsigned, grad_avg, momentum_buffer):
         grad = l2(self, param, grad)
         square_avg = self.alpha * square_avg + (1 - self.alpha) * grad * grad

@@ -104,6 +104,7 @@ class AdamC(Optimizer):
     weight_decay: NonNegative = 1e-2
     peak_lr: Positive | None = None
 
+    spellings = {"max_lr": "peak_lr"}
     refuses = {"decoupled_weight_decay": "its weights decay apart from the gradient already, by a share of their own"}
 
     def update(self, param, grad, largest_lr: Scalar, exp_avg, exp_avg_sq: Unsigned):

@@ -92,6 +92,8 @@ class Ranger(RAdam):
     gradient_centralization: bool = True
     lookahead: Count | None = 6
 
+    spellings = {"k": "lookahead", "alpha": "lookahead_alpha"}
+
 
 def rectified(rho, rho_inf):
     """How far a mean square over rho gradients is to be trusted, next to one over all of them: 0 to 1."""

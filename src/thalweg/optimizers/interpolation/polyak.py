@@ -55,6 +55,7 @@ class AliG(WithLoss):
     momentum: Decay = 0.0
     eps: NonNegative = 1e-5
 
+    spellings = {"max_lr": "lr"}
     counts_steps = False
     needs_grad_norm = True
     refuses = OTHERWISE

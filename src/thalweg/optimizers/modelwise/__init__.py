@@ -2,6 +2,7 @@
 
 from .d_adaptation import *
 from .distance_over_gradients import *
+from .earlier_estimates import *
 from .mean_square import *
 from .normalized_rates import *
 from .prodigy import *

@@ -11,4 +11,5 @@ from .row_and_column_scaled import *
 from .sinkhorn import *
 from .sm3 import *
 from .steady_gradients import *
+from .subset_norms import *
 from .synergy import *

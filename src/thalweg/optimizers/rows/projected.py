@@ -6,7 +6,10 @@ from ...optimizer import Optimizer
 
 __all__ = ["SGDP", "AdamP"]
 
-UNMASKED = {"cautious": "how much its weights decay depends on where the step goes that would be masked"}
+SMALLEST_SHARE = 1e-3
+"""What a mask is divided by at least: timm's number."""
+
+UNMASKED = {"cautious": "its mask is to go by the sphere, too, as that of cautious_on_sphere=True does"}
 
 
 class SGDP(Optimizer):
@@ -15,6 +18,7 @@ class SGDP(Optimizer):
     Heo et al. 2021, "AdamP: slowing down the slowdown for momentum optimizers on scale-invariant weights", algorithm 1,
     with weight decay as in the authors' code: multiplied by lr / (1 - momentum).
     https://arxiv.org/abs/2006.08217
+    `cautious_on_sphere` is that of AdamP.
     Tune: SGD's lr and momentum.
     """
 
@@ -26,7 +30,9 @@ class SGDP(Optimizer):
     eps: NonNegative = 1e-8
     delta: NonNegative = 0.1
     wd_ratio: Fraction = 0.1
+    cautious_on_sphere: bool = False
 
+    spellings = {"caution": "cautious_on_sphere"}
     counts_steps = False
     refuses = UNMASKED
 
@@ -52,7 +58,8 @@ class AdamP(Optimizer):
     index of the first dimension, such as a channel of a convolution) is looked at; if all are right angles, each row
     loses its part. Else the angle of the whole tensor decides. Vectors take Adam's steps. `delta`: the largest cosine
     of such angles, over the root of a row's size; `wd_ratio`: the share of the (decoupled) weight decay that is left
-    there.
+    there. `cautious_on_sphere` masks what goes against the gradient, once the step and the gradient are on the sphere,
+    as timm's caution does; the mask is scaled up by the share that it leaves.
     Tune: Adam's lr and AdamW's weight_decay.
     """
 
@@ -63,7 +70,9 @@ class AdamP(Optimizer):
     delta: NonNegative = 0.1
     wd_ratio: Fraction = 0.1
     nesterov: bool = False
+    cautious_on_sphere: bool = False
 
+    spellings = {"caution": "cautious_on_sphere"}
     refuses = UNMASKED
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned):
@@ -85,18 +94,38 @@ class AdamP(Optimizer):
 def projected(self, param, grad, step):
     """Give the step, less its part along the weights where that is idle, and what of the weights decays."""
     if not self.is_matrix:
-        return step, param
+        return masked(self, grad, step), param
+    by_rows, as_whole = idle(self, param, grad)
+    rows = param / (sqrt(row_total(param * param)) + self.eps)
+    whole = param / (sqrt(total_square(param)) + self.eps)
+
+    def on_sphere(x):
+        along_whole = where(as_whole, whole * total(whole * x), 0 * x)
+        return x - where(by_rows, rows * row_total(rows * x), along_whole)
+
+    step = on_sphere(step)
+    if self.cautious_on_sphere:
+        step = on_sphere(masked(self, on_sphere(grad), step))
+    less = self.wd_ratio * param
+    return step, where(by_rows, less, where(as_whole, less, param))
+
+
+def idle(self, param, grad):
+    """Tell if gradients stand at right angles to all rows of the weights, and if to the weights as a whole."""
     lengths, slopes = sqrt(row_total(param * param)), sqrt(row_total(grad * grad))
     cosines = abs(row_total(param * grad)) / (maximum(lengths, self.eps) * maximum(slopes, self.eps))
     length, slope = sqrt(total_square(param)), sqrt(total_square(grad))
     cosine = abs(total(param * grad)) / (maximum(length, self.eps) * maximum(slope, self.eps))
-    are_all_idle = total(cosines < self.delta / sqrt(self.columns)) >= self.rows
-    is_idle = cosine < self.delta / sqrt(self.numel)
-    rows, whole = param / (lengths + self.eps), param / (length + self.eps)
-    along_whole = where(is_idle, whole * total(whole * step), 0 * step)
-    along = where(are_all_idle, rows * row_total(rows * step), along_whole)
-    less = self.wd_ratio * param
-    return step - along, where(are_all_idle, less, where(is_idle, less, param))
+    by_rows = total(cosines < self.delta / sqrt(self.columns)) >= self.rows
+    return by_rows, cosine < self.delta / sqrt(self.numel)
+
+
+def masked(self, grad, step):
+    """Leave out what goes against the gradient, if that is asked for."""
+    if not self.cautious_on_sphere:
+        return step
+    agrees = where(step * grad > 0, 1, 0 * step)
+    return step * agrees / maximum(total(agrees) / self.numel, SMALLEST_SHARE)
 
 
 def _unfit(cls, param):

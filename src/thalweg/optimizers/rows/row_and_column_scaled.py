@@ -41,8 +41,9 @@ class RACS(ForMatrices):
 
     def fixed_point(self, square):
         """Find a number for each row and each column, whose products are nearest the squares."""
-        rows = row_total(0 * square) + 1
-        for _ in range(self.iterations):
+        columns = column_total(square) / self.rows  # where each row begins with 1
+        rows = over(row_total(columns * square), row_total(columns * columns))
+        for _ in range(self.iterations - 1):
             columns = over(column_total(rows * square), column_total(rows * rows))
             rows = over(row_total(columns * square), row_total(columns * columns))
         return rows, columns

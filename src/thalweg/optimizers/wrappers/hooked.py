@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
+from torch.optim import Optimizer
 
 from ...described import kind_of
 
@@ -40,13 +40,23 @@ class Hooked:
             hook.remove()
         self._hooks = ()
 
+    def __getattr__(self, name: str) -> Any:
+        """Say whose step it is that somebody asks the wrapper for."""
+        kind = type(self).__name__
+        if name.startswith("_") or not hasattr(Optimizer, name):
+            raise AttributeError(f"{kind} has no {name!r}")
+        raise AttributeError(
+            f"{kind} has no {name!r} of its own, as it works by hooks of the optimizer that it is around: "
+            f"write optimizer.{name} in place of {kind.lower()}.{name}"
+        )
+
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _again, (type(self), self.optimizer, bool(self._hooks), dict(self.__dict__))
 
 
 def check_optimizer(name: str, optimizer: Any) -> None:
     """Raise TypeError for what has no steps to put hooks on."""
-    if not isinstance(optimizer, torch.optim.Optimizer):
+    if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"{name} works by the hooks of an optimizer, but got {kind_of(optimizer)}: pass an optimizer, such as "
             "thalweg.AdamW(model.parameters())"
