@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .hyper import AnyNumber
 from .optimizer import Closure, Optimizer, check_closure
+from .state.layout import whole
 
 
 class WithLoss(Optimizer):
@@ -76,5 +77,5 @@ class WithLoss(Optimizer):
 
 
 def _number(loss: Any) -> Any:
-    """Take a loss without its graph."""
-    return loss.detach() if isinstance(loss, Tensor) else loss
+    """Take a loss without its graph; of one that processes share, all of it."""
+    return whole(loss.detach()) if isinstance(loss, Tensor) else loss

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     },
     "two_points": {"state", "optimizer"},
     "with_hessian": {"state", "engine", "optimizer"},
-    "with_loss": {"hyper", "optimizer"},
+    "with_loss": {"hyper", "optimizer", "state"},
     "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian", "with_loss"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},

@@ -189,7 +189,57 @@ def valley(params, optimizer):
     return loss.detach()
 
 
+def wrappers_measure_what_all_processes_have():
+    """Sharded parameters beside plain ones; a number of a sharded tensor is what is here alone."""
+    mesh = init_device_mesh("cpu", (2,))
+    found = []
+    for wrapper in (thalweg.Mechanic, thalweg.TRAC, thalweg.GSAM, thalweg.WSAM, thalweg.LookSAM):
+        start = [drawn((7, 3), 1).double(), drawn((5, 2), 2).double()]
+        plain = [torch.nn.Parameter(value.clone()) for value in start]
+        parts = [torch.nn.Parameter(divided(start[0], mesh, LINES)), torch.nn.Parameter(start[1].clone())]
+        for params in (plain, parts):
+            optimizer = thalweg.SGD(params, lr=1e-4)
+            kept = wrapper(optimizer)
+            for _ in range(4):
+                optimizer.step(lambda params=params: valley(params, None))
+            found.append(getattr(kept, "scale", 1.0))
+        found[-2:] = [abs(found[-1] / found[-2] - 1), float((parts[0].full_tensor() - plain[0]).abs().max())]
+    return max(found) < 1e-12 or found
+
+
+def heads_are_clipped_where_they_are():
+    mesh, logits = init_device_mesh("cpu", (2,)), torch.tensor([50.0, 200.0, 400.0])
+    plain, part = torch.nn.Parameter(drawn((9, 4), 1)), torch.nn.Parameter(divided(drawn((9, 4), 1), mesh, LINES))
+    for param in (plain, part):
+        optimizer = thalweg.SGD([param], lr=0.1)
+        clip = thalweg.QKClip(optimizer, {"first": (param, None)})
+        clip.see("first", logits)
+        optimizer.step()
+    return torch.equal(part.full_tensor(), plain) and not torch.equal(plain.detach(), drawn((9, 4), 1))
+
+
+def a_shared_loss_is_whole():
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(torch.ones(4, 2), mesh, LINES))
+    part.grad = divided(torch.ones(4, 2), mesh, LINES)
+    optimizer = thalweg.PolyakSGD([part])
+    optimizer.step(loss=part.detach().sum())
+    return optimizer.loss == 8
+
+
+def directions_are_of_whole_gradients():
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), init_device_mesh("cpu", (2,)), LINES))
+    try:
+        thalweg.GaLore([("weight", part)], rank=2)
+    except ValueError as error:
+        return "parameter 'weight' is sharded" in str(error)
+
+
 ON_TWO = [
+    wrappers_measure_what_all_processes_have,
+    directions_are_of_whole_gradients,
+    heads_are_clipped_where_they_are,
+    a_shared_loss_is_whole,
     rows_have_the_bits_of_one_process,
     columns_have_the_bits_of_one_process,
     a_warm_step_takes_few_messages,

@@ -34,6 +34,10 @@ def four():
         "plain_and_sharded_parameters_share_a_launch",
         "gradients_that_are_terms_are_added_up",
         "a_gradient_is_let_go",
+        "wrappers_measure_what_all_processes_have",
+        "directions_are_of_whole_gradients",
+        "heads_are_clipped_where_they_are",
+        "a_shared_loss_is_whole",
     ],
 )
 def test_it_is_so_on_each_process(two, case):
@@ -96,5 +100,7 @@ def test_an_infinite_gradient_counts_once(two):
 
 
 def test_who_leaves_is_missed(two):
-    told, _ = two["a_process_leaves"]
-    assert "SGD waited for the common norm of all gradients of processes [0, 1], but one of them left" in told
+    (old, new), _ = two["a_process_leaves"]
+    norm, end = "the common norm of all gradients", "of processes [0, 1], but one of them left"
+    assert f"SGD waited for the all_reduce of {norm} {end}" in old
+    assert f"the all_gather of what each is about to do (this process needs {norm}) {end}" in new

@@ -15,6 +15,15 @@ def _has_own(request, monkeypatch):
     monkeypatch.setattr(bfloat16_products, "has_own", lambda: request.param)
 
 
+@pytest.fixture
+def _one_thread():
+    """More threads may share a single matrix, and add up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def whole_numbers(*shape):
     return torch.randint(-2, 3, shape).bfloat16()
 
@@ -31,6 +40,19 @@ def test_each_product_is_summed_in_float32_and_rounded_once(shape, coefficients)
     polynomial = (b * gram + c * gram @ gram).bfloat16().double()
     wanted = (a * x.double() + polynomial @ x.double()).bfloat16()
     assert torch.equal(iterated(x, [coefficients]), wanted)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (7, 7), (8, 8), (12, 20), (16, 16), (16, 32), (17, 33), (32, 64)], ids=str)
+@pytest.mark.usefixtures("_has_own", "_one_thread")
+def test_a_matrix_has_the_bits_alone_that_it_has_beside_others(shape):
+    """Rows are large and small by turns; of what they have in common, sums in some order leave something of nothing."""
+    rows, columns = shape
+    half = torch.randn(30, rows, -(-columns // 2), generator=torch.Generator().manual_seed(1))
+    half[:, 1::2] *= 2**12
+    signs = (-1.0) ** torch.arange(rows)[:, None]
+    x = torch.cat([half, signs * half.flip(2)], 2)[..., :columns].bfloat16()
+    together = iterated(x, [EXACT])
+    assert all(torch.equal(iterated(one[None], [EXACT])[0], made) for one, made in zip(x, together, strict=True))
 
 
 @pytest.mark.usefixtures("_has_own")

@@ -27,7 +27,9 @@ class Kind(NamedTuple):
 
 def everywhere(own: OwnedParameter, state: Mapping[str, Any]) -> dict[str, Any]:
     """Give each process the states that the owner of a parameter has: all of them must ask at the same time."""
-    what = f"states of a parameter of shape {own.sharding.shape} from process {own.owner}, which owns it"
+    what = (
+        f"the broadcast of states of a parameter of shape {own.sharding.shape} from process {own.owner}, which owns it"
+    )
     return waited_for(what, partial(_everywhere, own, state))
 
 

@@ -133,6 +133,13 @@ def is_sharded(value: Any) -> bool:
     return hasattr(value, "full_tensor")
 
 
+def everywhere(value: Tensor, mesh: Any) -> Any:
+    """Show a tensor that all processes of a mesh have as a DTensor, which DTensors can be multiplied by."""
+    from torch.distributed.tensor import DTensor, Replicate
+
+    return DTensor.from_local(value, mesh, [Replicate()] * mesh.ndim, run_check=False)
+
+
 def shard_of(tensor: Any, coordinate: Sequence[int] | None = None) -> LocalShard:
     """Say which elements of a DTensor this process has, or the one at another coordinate of its mesh."""
     mesh = tensor.device_mesh

@@ -73,14 +73,14 @@ class Agreement:
         """
         described = self._described(layout)
         if described not in self.agreed and (any(self.lengths(layout)) or self._is_awaited):
-            self._tell(None, described)
+            self._tell(None, layout)
             self.agreed.add(described)
             self.await_me(layout)
 
     def tell(self, error: Exception, layout: Layout) -> bool:
         """Tell the others that this process cannot take the step; False if they do not wait for it."""
         if any(self.lengths(layout)) or self._is_awaited:
-            self._tell(f"{type(error).__name__}: {error}", self._described(layout))
+            self._tell(f"{type(error).__name__}: {error}", layout)
             return True
         return False
 
@@ -90,7 +90,7 @@ class Agreement:
             found = call()
         except StoppedError:
             self.is_silent = False
-            self._tell(None, self._described(self.awaited))
+            self._tell(None, self.awaited)
             raise ToldError(
                 f"{self.name} cannot step, since another process is making a new plan: call step() again"
             ) from None
@@ -118,12 +118,12 @@ class Agreement:
         """True if others wait for a message, should they do what they did last time."""
         return self.awaited_by is not None and any(map(any, self.awaited))
 
-    def _tell(self, fault: str | None, described: Any) -> None:
+    def _tell(self, fault: str | None, layout: Layout) -> None:
         """Hear what all are about to do; raises ToldError if one cannot, or is about to do another thing."""
         if self._is_awaited and self.is_silent:
             self._interrupt()
         sums = self._met()
-        told = sums.told((fault, described))
+        told = sums.told((fault, self._described(layout)), _what_is_told(layout))
         self.is_silent = True
         if fault:
             return
@@ -170,3 +170,9 @@ class Agreement:
         shared = sum(map(sum, layout))
         own = f"{sum(counts)} parameters in groups of {counts}, {len(shapes)} of them sharded"
         return f"{own}, with {shared} shared numbers", (shapes, layout)
+
+
+def _what_is_told(layout: Layout) -> str:
+    """Say what processes tell each other, and why: those whose step needs no message do not know that it is awaited."""
+    needed = " and ".join(map(words, in_order(layout)))
+    return "what each is about to do" + f" (this process needs {needed})" * bool(needed)

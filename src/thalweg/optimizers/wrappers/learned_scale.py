@@ -14,7 +14,7 @@ from ...hyper import Range, checked_number
 from .by_place import by_parameter, by_place, params_of
 from .hooked import Hooked
 from .left_out import count_skipped, is_left_out
-from .sharpness import signs_of, sum_of
+from .sharpness import signs_of, sums_of
 
 BETAS = (0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 
@@ -105,8 +105,7 @@ class LearnedScale(Hooked):
 
     def _gain(self, before: Mapping[Tensor, Tensor], grads: Mapping[Tensor, Tensor]) -> float:
         """Say how the loss changes along the way so far, to first order."""
-        device = next(iter(grads)).device
-        return math.fsum(float(sum_of(self.ways[param].conj() * grad, device)) for param, grad in grads.items())
+        return math.fsum(map(float, sums_of(self.ways[param].conj() * grad for param, grad in grads.items())))
 
     def _learn_from(self, gain: float) -> None:
         """Make new numbers of the learners."""

@@ -18,7 +18,7 @@ from ...state.names import refuse_lazy
 from ...state.noted import OneParameter
 from ..elementwise.adam import AdamW
 from .low_rank_checkpoint import load, refuse_numbers
-from .low_rank_refusals import refuse_edits, refuse_gradient, refuse_options
+from .low_rank_refusals import refuse_edits, refuse_gradient, refuse_matrix, refuse_options
 from .projections import is_tall, projected
 
 SOME_MATRIX = (4, 4)
@@ -78,12 +78,8 @@ class LowRank(torch.optim.Optimizer):
         named = list(zip(group["param_names"], params, strict=True)) if "param_names" in group else params
         low = [self._is_low(param, group) for param in params]
         for name, param, is_low in zip(group.get("param_names", range(len(params))), params, low, strict=True):
-            if is_low and min(param.shape) < group["rank"]:
-                raise ValueError(
-                    f"{owner} needs a rank of at most the smaller side of a matrix{where}, but parameter {name!r} has "
-                    f"shape {tuple(param.shape)} and rank={group['rank']}: choose at most {min(param.shape)}, or "
-                    "rank=None in a group of its own"
-                )
+            if is_low:
+                refuse_matrix(owner, name, param, group["rank"], where)
         whole = [item for item, is_low in zip(named, low, strict=True) if not is_low]
         small = [self._stand_in(item, group) for item, is_low in zip(named, low, strict=True) if is_low]
         for items, is_small in ((whole, False), (small, True)):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...distributed.shards import is_sharded
 from ...formula.facts import known
 from ...formula.trace import formula_of
 from ...state.layout import why_not_by_torch, why_not_here
@@ -45,6 +46,21 @@ def refuse_whole(owner: str, rule: Any, group: Mapping[str, Any], where: str) ->
     for name, why in WHOLE.items():
         if group.get(name) not in (rule.options[name].default, None, "nearest"):
             raise ValueError(f"{owner} does not take {name}={group[name]!r}{where}, since {why}: leave it out")
+
+
+def refuse_matrix(owner: str, name: Any, param: Tensor, rank: int, where: str) -> None:
+    """Raise ValueError for a matrix that has not so many directions, and for one of which each process has a part."""
+    if min(param.shape) < rank:
+        raise ValueError(
+            f"{owner} needs a rank of at most the smaller side of a matrix{where}, but parameter {name!r} has "
+            f"shape {tuple(param.shape)} and rank={rank}: choose at most {min(param.shape)}, or "
+            "rank=None in a group of its own"
+        )
+    if is_sharded(param):
+        raise ValueError(
+            f"{owner} needs whole matrices{where}, since directions are those of a whole gradient, but parameter "
+            f"{name!r} is sharded: give it rank=None in a group of its own, or let DistributedDataParallel copy it"
+        )
 
 
 def refuse_edits(optimizer: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...distributed.shards import everywhere, is_sharded
 from ...hyper import SMALLEST, Range, checked_number
 from .hooked import check_optimizer
 
@@ -25,7 +26,8 @@ class QKClip:
     calls before a step keep the largest. After `optimizer.step()` a head whose largest logit was s > threshold has its
     query scaled by (threshold / s)**alpha and its key by (threshold / s)**(1 - alpha). Where heads share a key, or a
     part of it, pass None for the key, or the other part: with None the query takes all. Any optimizer will do, and
-    `remove()` takes the hook off.
+    `remove()` takes the hook off. Where several processes train together, pass each of them the largest logits of all,
+    from `torch.distributed.all_reduce(logits, ReduceOp.MAX)`: their weights stay the same, or parts of the same.
     Tune: threshold 100, alpha 0.5; it should be at work in the first part of a run only.
 
     Raises ValueError for a threshold that is not above 0, an alpha outside of [0, 1], a name that is not known, and
@@ -79,10 +81,11 @@ class QKClip:
                     _scale(weight, scales**power)
 
 
-def _scale(weight: Tensor, scales: Tensor) -> None:
-    """Scale each head's rows."""
-    rows = scales.repeat_interleave(weight.shape[0] // len(scales)).to(weight)
-    weight.mul_(rows.reshape(-1, *(1,) * (weight.dim() - 1)))
+def _scale(weight: Any, scales: Tensor) -> None:
+    """Scale each head's rows; of a sharded weight, those that are here."""
+    rows = scales.repeat_interleave(weight.shape[0] // len(scales)).to(weight.device, weight.dtype)
+    rows = rows.reshape(-1, *(1,) * (weight.dim() - 1))
+    weight.mul_(everywhere(rows, weight.device_mesh) if is_sharded(weight) else rows)
 
 
 def _listed(weights: Weights) -> list[Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...described import described
 from ...hyper import Range, Whole, checked_number
 from .by_place import by_parameter, by_place, params_of
-from .sharpness import NOT_NEGATIVE, SAM, first_gradients, norm_of, sum_of
+from .sharpness import NOT_NEGATIVE, SAM, first_gradients, norm_of, sums_of
 
 
 class RememberingSAM(SAM):
@@ -75,7 +75,7 @@ class LookSAM(RememberingSAM):
 
     def _combine(self, params: Sequence[Tensor], first: Sequence[Tensor]) -> None:
         pairs = [(param, param.grad, one) for param, one in zip(params, first, strict=True) if param.grad is not None]
-        common = sum(sum_of(one.conj() * second, first[0].device) for _, second, one in pairs)
+        common = sum(sums_of(one.conj() * second for _, second, one in pairs))
         along = common / (norm_of(first) ** 2 + self.eps)
         self.memory = {param: second - along.to(one) * one for param, second, one in pairs}
 

@@ -13,6 +13,7 @@ from ...described import kind_of
 from ...hyper import Range, checked_number
 from ...optimizer import check_closure
 from ...state.averaged import put_back, put_in, taken
+from ...state.layout import whole
 from ..closure import ClosureOptimizer
 from .hooked import Hooked
 
@@ -168,8 +169,7 @@ class GSAM(SAM):
 
     def _combine(self, params: Sequence[Tensor], first: Sequence[Tensor]) -> None:
         pairs = [(one, param.grad) for one, param in zip(first, params, strict=True) if param.grad is not None]
-        device = pairs[0][0].device
-        common = sum(sum_of(one * second, device) for one, second in pairs)
+        common = sum(sums_of(one * second for one, second in pairs))
         along = common / (norm_of(second for _, second in pairs) ** 2 + self.eps)
         for one, second in pairs:
             across = one - along.to(second) * second
@@ -181,16 +181,26 @@ def _run(closure: Callable[[], Any]) -> Any:
         return closure()
 
 
-def sum_of(x: Tensor, device: torch.device) -> Any:
-    """Add up as precisely as there is, since models are large."""
-    return torch.real(x).sum(dtype=torch.float64).to(device)
+def sums_of(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Add up the elements of each tensor, those of shards on all processes, as precisely as there is.
+
+    The sums are on the device of the first tensor; they take one message for each mesh.
+    """
+    listed = list(tensors)
+    places: dict[Any, list[int]] = {}
+    for place, tensor in enumerate(listed):
+        places.setdefault(getattr(tensor, "device_mesh", None), []).append(place)
+    found: dict[int, Tensor] = {}
+    for own in places.values():
+        sums = [torch.real(listed[place]).sum(dtype=torch.float64).to(listed[0].device) for place in own]
+        # Of a sharded tensor, float() would give what is here alone.
+        found.update(zip(own, whole(torch.stack(sums)).unbind(), strict=True))
+    return [found[place] for place in range(len(listed))]
 
 
 def norm_of(tensors: Iterable[Tensor]) -> Tensor:
     """Take the norm of all together, on the device of the first."""
-    listed = list(tensors)
-    squares = [sum_of(tensor.conj() * tensor, listed[0].device) for tensor in listed]
-    return torch.stack(squares).sum().sqrt()
+    return torch.stack(sums_of(tensor.conj() * tensor for tensor in tensors)).sum().sqrt()
 
 
 def signs_of(optimizer: torch.optim.Optimizer) -> dict[Tensor, float]:
