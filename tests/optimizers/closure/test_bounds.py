@@ -110,6 +110,17 @@ def test_every_line_search_keeps_to_the_box_and_finds_its_minimum(task, make, se
     assert_close(torch.clamp(x - hessian @ x + linear, -0.2, 0.2), x, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", [141, 363])
+def test_a_nearly_exact_search_goes_on_by_slopes_where_the_loss_tells_nothing(task, seed):
+    """It gave up at projected gradients of 1.1e-7 and 1.9e-8, and called them minimal within rounding."""
+    function, hessian, linear = convex(seed=seed)
+    zero = {"tolerance_grad": 0, "tolerance_change": 0, "max_iter": 300}
+    run = task(CG, function, torch.full((12,), 0.2, dtype=torch.float64), bounds=(-0.2, 0.2), **zero)
+    assert run.step().success
+    x = run.x.detach()
+    assert_close(torch.clamp(x - hessian @ x + linear, -0.2, 0.2), x, rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize(("walls", "least", "most"), [((-9.0, 9.0), 0.0, 1000), ((-1.0, 0.8), 1.1482239651667934, 200)])
 def test_conjugate_gradients_of_few_numbers_take_no_walk_in_a_box(task, rosenbrock, walls, least, most):
     """Polak and Ribière's formula was given a shortened direction: the run took 67,482 and 7,544 evaluations."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from .interpolation import cubic, inside, secant
 from .trial import Phi, Trial
 
+LOOSE = 0.7
+"""The share of the slope that is enough to have lost where the loss tells nothing: an exact search would give up."""
+
 
 @dataclass(frozen=True, slots=True)
 class HagerZhang:
@@ -56,12 +59,18 @@ class HagerZhang:
 
     def accepts(self, start: Trial, trial: Trial) -> bool:
         """Return whether the trial meets Wolfe's conditions or the approximate ones (4.1)."""
-        if not trial.slope >= self.sigma * start.slope or not trial.finite:
+        sigma = self.exactness(start, trial)
+        if not trial.slope >= sigma * start.slope or not trial.finite:
             return False
-        steep = min(1 - 2 * self.delta, self.sigma)
+        steep = min(1 - 2 * self.delta, sigma)
         if trial.value <= start.value + self.delta * trial.alpha * start.slope:
-            return self.sigma > 0.5 or trial.slope <= -steep * start.slope
+            return sigma > 0.5 or trial.slope <= -steep * start.slope
         return trial.slope <= -steep * start.slope and trial.value <= self.ceiling(start)
+
+    def exactness(self, start: Trial, trial: Trial) -> float:
+        """Return how much of the slope may be left, at least LOOSE where what it promises is lost in rounding."""
+        is_lost = -start.slope * trial.alpha <= start.noise
+        return max(self.sigma, LOOSE) if is_lost else self.sigma
 
     def ceiling(self, start: Trial) -> float:
         """Return the value up to which a trial counts as no higher than the start."""
