@@ -31,9 +31,9 @@ from tasks.workloads import Workload, gpt, mlp
 from torch import Tensor
 
 from thalweg import APOLLO, Fira, GaLore, QGaLore
+from thalweg.beyond_gradients.with_loss import WithLoss
 from thalweg.optimizer import Optimizer
 from thalweg.optimizers.wrappers.low_rank import LowRank
-from thalweg.with_loss import WithLoss
 
 RESULTS = Path(__file__).parent / "results" / "catalogue.json"
 LARGE = Workload("4 x 8M", lambda: iter([(2_000, 4_000)] * 4), 1)

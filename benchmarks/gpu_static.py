@@ -23,8 +23,8 @@ from triton.backends.compiler import GPUTarget
 
 from thalweg.engine.triton.assembly import compiled
 from thalweg.engine.triton.settings import setting_of
-from thalweg.formula.expr import BLOCK
-from thalweg.formula.program import Program
+from thalweg.formula.graph.expr import BLOCK
+from thalweg.formula.tracing.program import Program
 from thalweg.optimizer import registry
 
 RESULTS = Path(__file__).parent / "results" / "gpu_static.json"

@@ -28,7 +28,7 @@ from thalweg.engine.matrices import products
 from thalweg.engine.triton import newton_schulz as iteration
 from thalweg.engine.triton import symmetric
 from thalweg.engine.triton.symmetric import Tile, symmetric_product
-from thalweg.formula.matrix import newton_schulz
+from thalweg.formula.matrices.matrix import newton_schulz
 
 RESULTS = Path(__file__).parent / "results" / "symmetric.json"
 JORDAN = (3.4445, -4.7750, 2.0315)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import thalweg as optim
-from thalweg.tools.digits import MNISTNet, digits
+from thalweg.tools.tasks.digits import MNISTNet, digits
 
 EPOCHS = 10
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula.latex import latex
+from thalweg.formula.tracing.latex import latex
 from thalweg.hyper import NonNegative
-from thalweg.tools.show import _choice
+from thalweg.tools.showing.show import _choice
 
 
 def params():

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from thalweg.formula.rule import rule_of
+from thalweg.formula.rule.rule import rule_of
 from thalweg.optimizer import Optimizer
 
 METHODS = ("average", "touches_only_gradients", "unfit")

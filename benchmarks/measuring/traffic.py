@@ -9,12 +9,12 @@ import torch
 
 from thalweg.engine.decisions.choice import Choice, choose
 from thalweg.engine.decisions.gradients import ready
-from thalweg.formula.expr import BLOCK
-from thalweg.formula.passes import passes
-from thalweg.formula.program import Program
+from thalweg.formula.graph.expr import BLOCK
+from thalweg.formula.tracing.passes import passes
+from thalweg.formula.tracing.program import Program
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
-from thalweg.state.formats import PACKED
+from thalweg.state.formats.format import PACKED
 
 FORMATS: dict[str, tuple[torch.dtype, dict[str, Any]]] = {
     "float32": (torch.float32, {}),

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thalweg.tools.picture import COLORS, DASHES, INK, spread
+from thalweg.tools.comparison.curves import COLORS, DASHES, INK, spread
 
 KINDS = {
     "limited memory": ("LBFGS", "L-BFGS"),

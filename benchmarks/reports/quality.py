@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.page import ROOT, replace
-from thalweg.tools.picture import INK
+from thalweg.tools.comparison.curves import INK
 
 REFERENCE = "float32"
 LIMIT = 0.01

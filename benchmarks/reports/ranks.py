@@ -12,7 +12,7 @@ from measuring.run_log import Row
 from tasks.language_model import RULES, rule_named
 
 from reports.page import BLUE, GREY, ROOT, replace
-from thalweg.tools.picture import INK
+from thalweg.tools.comparison.curves import INK
 
 SEEDS = 3
 """So many a rate has to have to count."""

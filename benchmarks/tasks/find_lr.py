@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import thalweg
 from tasks import character_gpt
-from thalweg.tools.digits import MNISTNet, digits
+from thalweg.tools.tasks.digits import MNISTNet, digits
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 
 import thalweg
 from tasks import character_gpt
-from thalweg.tools.gpt import GPT
+from thalweg.tools.tasks.gpt import GPT
 
 CLIP, DECAY, WARM_UP, LAST = 0.5, 0.1, 0.125, 0.01
 """The largest norm of all gradients, the weight decay; which shares of the steps warm up, and of the rate are left."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks import character_gpt
-from thalweg.tools.digits import MNISTNet, digits
+from thalweg.tools.tasks.digits import MNISTNet, digits
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ def engines(cls: type[Optimizer]) -> str:
 
 
 def _passes(program: object) -> str:
-    from thalweg.formula.passes import passes
-    from thalweg.formula.program import Program
+    from thalweg.formula.tracing.passes import passes
+    from thalweg.formula.tracing.program import Program
 
     assert isinstance(program, Program)
     count = len(list(passes(program)))

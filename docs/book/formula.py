@@ -5,7 +5,7 @@ import re
 import textwrap
 
 from thalweg import Optimizer
-from thalweg.formula.latex import latex
+from thalweg.formula.tracing.latex import latex
 
 from .traced import traced
 

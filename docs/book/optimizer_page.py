@@ -6,8 +6,8 @@ import torch
 
 import thalweg
 from thalweg import Optimizer
+from thalweg.beyond_gradients.with_loss import WithLoss
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
-from thalweg.with_loss import WithLoss
 
 from .catalogue import catalogue as catalogue
 from .catalogue import file_name as file_name

@@ -5,13 +5,13 @@ from typing import Any
 
 from thalweg import Optimizer
 from thalweg.hyper import REQUIRED, Option
-from thalweg.lists import Patterns, Threes
+from thalweg.hyper.lists import Patterns, Threes
+from thalweg.hyper.ranges import Fixed, OneOf, Range, Several
 from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS
 from thalweg.optimizers.closure.function.robust import LOSSES
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
 from thalweg.optimizers.closure.options import LEAST
-from thalweg.ranges import Fixed, OneOf, Range, Several
-from thalweg.tools.meanings import meaning
+from thalweg.tools.showing.meanings import meaning
 
 from .markdown import code, prose, table
 
@@ -39,7 +39,8 @@ def _row(cls: type[Optimizer], option: Option) -> tuple[str, ...]:
     said = meaning(cls, option.name)
     if said is None:
         raise ValueError(
-            f"{cls.__name__}.{option.name} has no meaning: add a row to OF_A_RULE in src/thalweg/tools/meanings.py, or "
+            f"{cls.__name__}.{option.name} has no meaning: add a row to OF_A_RULE in "
+            f"src/thalweg/tools/showing/meanings.py, or "
             f"a clause that starts with `{option.name}` to the docstring of {cls.__name__}"
         )
     return code(option.name), default(option), _of_closures(cls, option) or allowed(option), prose(said)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from thalweg import Optimizer
-from thalweg.formula.facts import known
-from thalweg.formula.trace import formula_of
+from thalweg.formula.rule.facts import known
+from thalweg.formula.tracing.trace import formula_of
 
 from .markdown import code, table
 from .traced import made

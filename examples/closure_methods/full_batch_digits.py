@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from thalweg.optimizers.closure import CG, LBFGS
-from thalweg.tools.digits import MNISTNet, digits
+from thalweg.tools.tasks.digits import MNISTNet, digits
 
 train, test = digits()
 images, targets = train.tensors

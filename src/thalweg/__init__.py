@@ -16,12 +16,12 @@ from . import formula as formula
 from . import hyper as hyper
 from . import names as names
 from . import optimizers
+from .beyond_gradients.with_hessian import hutchinson as hutchinson
 from .names import create as create
 from .names import trainer as trainer
 from .optimizer import Optimizer as Optimizer
 from .optimizers import *
 from .takeover import from_torch as from_torch
-from .with_hessian import hutchinson as hutchinson
 
 if TYPE_CHECKING:
     from .tools.range_test.find_lr import find_lr as find_lr

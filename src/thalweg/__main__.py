@@ -23,7 +23,7 @@ def main() -> None:
 
 def print_versions() -> None:
     """Print the versions that matter in a report."""
-    from .tools.versions import versions
+    from .tools.comparison.versions import versions
 
     print(versions())
 

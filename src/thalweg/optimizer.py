@@ -13,23 +13,23 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as _global_post_h
 from torch.optim.optimizer import _global_optimizer_pre_hooks as _global_pre_hooks
 
 from . import engine
-from .arguments import defaults_of
-from .definition import check_steps, define
+from .definition.arguments import defaults_of
+from .definition.classes import check_steps, define
+from .definition.groups import check_together, checked_group, iterable
+from .definition.inside_update import InsideUpdate
+from .definition.presentation import Shown
+from .definition.traits import Traits
+from .definition.written_for_torch import WrittenForTorch, is_written_for_torch, keep_torchs_ways
 from .engine.closures import check_closure as check_closure
 from .engine.decisions.reasons import checked_engine
-from .groups import check_together, checked_group, iterable
 from .hyper import Count, Fraction, NonNegative, OneOf, Positive, Seed, declared
-from .inside_update import InsideUpdate
-from .presentation import Shown
-from .state import checkpoint
 from .state.averaged import swapped_in
+from .state.checkpoints import checkpoint
 from .state.entries import States
-from .state.keeping import ROUNDINGS, STATE_DTYPES
+from .state.formats.keeping import ROUNDINGS, STATE_DTYPES
 from .state.memory import Memory, memory_of
 from .state.noted import Log, NotedGroup, OneParameter
-from .traits import Traits
 from .uncompiled import Uncompiled, uncompiled
-from .written_for_torch import WrittenForTorch, is_written_for_torch, keep_torchs_ways
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 Closure: TypeAlias = Callable[[], Any]

@@ -217,8 +217,8 @@ def test_a_rule_knows_the_vocabulary_alone():
         family = f"thalweg.optimizers.{path.parent.name}."
         # What takes a whole model, has two points, or is told more than gradients, is a class that others inherit from.
         parents = (
-            *("thalweg.optimizer.", "thalweg.two_points."),
-            *("thalweg.with_hessian.", "thalweg.with_loss."),
+            *("thalweg.optimizer.", "thalweg.beyond_gradients.two_points."),
+            *("thalweg.beyond_gradients.with_hessian.", "thalweg.beyond_gradients.with_loss."),
             *("thalweg.optimizers.routing.", "thalweg.optimizers.elementwise.schedule_free."),
         )
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from thalweg.formula.rule import rule_of
+from thalweg.beyond_gradients.with_hessian import WithHessian
+from thalweg.formula.rule.rule import rule_of
 from thalweg.optimizer import registry
-from thalweg.with_hessian import WithHessian
 
 from ..traits import kind, one_of_each
 

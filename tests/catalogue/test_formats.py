@@ -9,8 +9,8 @@ import torch
 from thalweg import AdamW, Fromage
 from thalweg.engine.launches import launch
 from thalweg.engine.pieces import chunks
-from thalweg.formula.rule import rule_of
-from thalweg.state.blocks import FEWEST
+from thalweg.formula.rule.rule import rule_of
+from thalweg.state.formats.blocks import FEWEST
 
 from ..traits import in_turn
 from .conftest import CATALOGUE

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from thalweg.with_hessian import WithHessian
+from thalweg.beyond_gradients.with_hessian import WithHessian
 
 from ..traits import skip_where_refused
 from .small_matrices import SHAPES, assert_same, eager, everything, params_of, rules, run, step, weights

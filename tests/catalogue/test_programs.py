@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from tests.formula.test_ops import NUMPY
-from thalweg.formula.expr import Constant, Operation, Symbol, walk
-from thalweg.formula.facts import known
-from thalweg.formula.passes import program_of
-from thalweg.formula.program import Slot
-from thalweg.formula.trace import evaluate, formula_of
+from thalweg.formula.graph.expr import Constant, Operation, Symbol, walk
+from thalweg.formula.rule.facts import known
+from thalweg.formula.tracing.passes import program_of
+from thalweg.formula.tracing.program import Slot
+from thalweg.formula.tracing.trace import evaluate, formula_of
 
 pytestmark = pytest.mark.every
 

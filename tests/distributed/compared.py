@@ -6,8 +6,8 @@ from torch.distributed.tensor import DTensor, Replicate, Shard
 import thalweg
 from thalweg.distributed.local_parameter import local_parameter
 from thalweg.distributed.shards import shard_of
-from thalweg.state.packed import packed, unpacked
-from thalweg.state.sharded import local_state
+from thalweg.state.checkpoints.sharded import local_state
+from thalweg.state.formats.packed import packed, unpacked
 
 from .processes import built_once
 

@@ -13,9 +13,9 @@ import thalweg
 from thalweg.engine.eager import reference
 from thalweg.engine.launches import launch
 from thalweg.engine.llvm import inside_tensors
-from thalweg.formula.expr import walk
-from thalweg.formula.facts import known
-from thalweg.formula.trace import formula_of
+from thalweg.formula.graph.expr import walk
+from thalweg.formula.rule.facts import known
+from thalweg.formula.tracing.trace import formula_of
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
 

@@ -3,7 +3,7 @@
 import torch
 
 import thalweg
-from thalweg.formula.matrix import MATRIX_FUNCTIONS
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS
 
 from .oracle import step_and_check
 

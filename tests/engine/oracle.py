@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from thalweg.engine.decisions.rules import rule_for
-from thalweg.formula.expr import Constant, Reduction, Symbol, walk
-from thalweg.formula.facts import FACTS, known
-from thalweg.formula.matrix import MATRIX_FUNCTIONS
-from thalweg.formula.passes import passes, program_of
-from thalweg.formula.program import Slot
-from thalweg.formula.trace import evaluate, formula_of
+from thalweg.formula.graph.expr import Constant, Reduction, Symbol, walk
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS
+from thalweg.formula.rule.facts import FACTS, known
+from thalweg.formula.tracing.passes import passes, program_of
+from thalweg.formula.tracing.program import Slot
+from thalweg.formula.tracing.trace import evaluate, formula_of
+from thalweg.state.formats.keeping import formats
 from thalweg.state.initial import complete
-from thalweg.state.keeping import formats
 
 from .summed_lines import added, along, shape_of, total_of_lines
 

@@ -7,7 +7,7 @@ from torch import nn
 import thalweg
 from thalweg.engine.eager import reference
 from thalweg.engine.plans import plan
-from thalweg.formula.matrix_products import add_product, add_symmetric
+from thalweg.formula.matrices.matrix_products import add_product, add_symmetric
 from thalweg.optimizer import registry
 
 RULES = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.matrix.")]

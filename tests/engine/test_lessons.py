@@ -11,8 +11,8 @@ from thalweg import Prodigy
 from thalweg.engine.totals import learning, lessons
 from thalweg.engine.totals.lessons import lesson
 from thalweg.formula import maximum, total
-from thalweg.formula.number import Number
-from thalweg.formula.rule import Group
+from thalweg.formula.graph.number import Number
+from thalweg.formula.rule.rule import Group
 from thalweg.hyper import NonNegative
 from thalweg.optimizer import Optimizer, registry
 

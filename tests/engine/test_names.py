@@ -12,8 +12,8 @@ from thalweg.engine.decisions.gradients import Ready
 from thalweg.engine.llvm import render as llvm
 from thalweg.engine.triton import render as triton
 from thalweg.formula import Scalar, Unsigned, sqrt, total
-from thalweg.formula.ops import ROWS, WORDS
-from thalweg.formula.passes import passes
+from thalweg.formula.graph.ops import ROWS, WORDS
+from thalweg.formula.tracing.passes import passes
 from thalweg.hyper import NonNegative
 
 ROLES = ("option", "state", "number", "local")

@@ -6,7 +6,7 @@ from torch import nn
 
 import thalweg
 from thalweg.engine.eager import calculation, reference, stacks
-from thalweg.formula import matrix
+from thalweg.formula.matrices import matrix
 
 evaluated = reference.evaluate_all
 SHAPES = [(6, 6), (4, 4), (6, 6), (5,), (6, 6), (6, 2, 3)]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from thalweg.formula import bfloat16_products
-from thalweg.formula.bfloat16_products import PIECE, has_own, iterated
+from thalweg.formula.matrices import bfloat16_products
+from thalweg.formula.matrices.bfloat16_products import PIECE, has_own, iterated
 
 EXACT = (2.0, -1.0, 0.5)
 """Coefficients that leave whole numbers halves."""

@@ -4,9 +4,9 @@ import torch
 
 import thalweg
 from thalweg.formula import Rows, orthogonalize, row_total, total_square
-from thalweg.formula.facts import known
-from thalweg.formula.passes import passes, program_of
-from thalweg.formula.trace import formula_of
+from thalweg.formula.rule.facts import known
+from thalweg.formula.tracing.passes import passes, program_of
+from thalweg.formula.tracing.trace import formula_of
 from thalweg.optimizer import Optimizer
 
 

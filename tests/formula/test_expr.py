@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg.formula import clamp, lerp, maximum, minimum, sign, sqrt, where
-from thalweg.formula.expr import Constant, Operation, Symbol, as_expr, symbols, walk
+from thalweg.formula.graph.expr import Constant, Operation, Symbol, as_expr, symbols, walk
 
 X, Y = Symbol("x", "element"), Symbol("y", "element")
 INSTEAD = "& and | for `and` and `or`, maximum and minimum for max and min"

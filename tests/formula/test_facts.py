@@ -5,8 +5,8 @@ import torch
 
 import thalweg as optim
 from thalweg.formula import lerp
-from thalweg.formula.facts import known
-from thalweg.formula.sides import Sides, first_against_rest, largest_two, last_two, leading_two
+from thalweg.formula.matrices.sides import Sides, first_against_rest, largest_two, last_two, leading_two
+from thalweg.formula.rule.facts import known
 
 SHAPES = ((3, 4), (2, 4), (5,), (3, 4, 2), ())
 

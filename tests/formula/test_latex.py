@@ -9,11 +9,11 @@ import torch
 
 import thalweg as optim
 from thalweg.formula import floor
-from thalweg.formula.expr import Symbol
-from thalweg.formula.facts import known
-from thalweg.formula.latex import indexed, latex, number
-from thalweg.formula.rule import rule_of
-from thalweg.formula.trace import Formula, formula_of
+from thalweg.formula.graph.expr import Symbol
+from thalweg.formula.rule.facts import known
+from thalweg.formula.rule.rule import rule_of
+from thalweg.formula.tracing.latex import indexed, latex, number
+from thalweg.formula.tracing.trace import Formula, formula_of
 from thalweg.hyper import REQUIRED, Fixed
 from thalweg.optimizer import registry
 

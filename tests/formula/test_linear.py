@@ -16,7 +16,7 @@ from thalweg.formula import (
     total,
     transpose,
 )
-from thalweg.formula.trace import formula_of
+from thalweg.formula.tracing.trace import formula_of
 from thalweg.optimizer import Optimizer
 
 

@@ -16,10 +16,10 @@ from thalweg.formula import (
     row_total,
     total,
 )
-from thalweg.formula.expr import Symbol
-from thalweg.formula.rule import rule_of
-from thalweg.formula.scopes import scope_of
-from thalweg.formula.trace import trace
+from thalweg.formula.graph.expr import Symbol
+from thalweg.formula.graph.scopes import scope_of
+from thalweg.formula.rule.rule import rule_of
+from thalweg.formula.tracing.trace import trace
 from thalweg.optimizer import registry
 
 ROW, COLUMN, ELEMENT = (Symbol(name, name) for name in ("row", "column", "element"))

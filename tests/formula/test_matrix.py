@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thalweg.formula import orthogonalize
-from thalweg.formula.matrix import matrix_shape, newton_schulz
+from thalweg.formula.matrices.matrix import matrix_shape, newton_schulz
 
 JORDAN = (3.4445, -4.7750, 2.0315)
 CONVERGING = (1.875, -1.25, 0.375)

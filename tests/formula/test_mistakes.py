@@ -11,7 +11,7 @@ import thalweg.formula
 from thalweg import SGD, Optimizer
 from thalweg.engine.decisions import reasons
 from thalweg.formula import Scalar, maximum, sqrt, total, where
-from thalweg.formula.ops import WORDS
+from thalweg.formula.graph.ops import WORDS
 from thalweg.hyper import NonNegative
 
 

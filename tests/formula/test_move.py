@@ -6,8 +6,8 @@ from torch import nn
 
 from thalweg import AdamW, Optimizer
 from thalweg.formula import sqrt, total_square
-from thalweg.formula.expr import Symbol
-from thalweg.formula.move import Move, plain
+from thalweg.formula.graph.expr import Symbol
+from thalweg.formula.graph.move import Move, plain
 from thalweg.hyper import REQUIRED, NonNegative
 from thalweg.optimizer import registry
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thalweg.formula import maximum, sqrt, where
-from thalweg.formula.number import Number, exact_sum_in_two
+from thalweg.formula.graph.number import Number, exact_sum_in_two
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from thalweg.formula.ops import OPS, ROWS
+from thalweg.formula.graph.ops import OPS, ROWS
 
 NUMPY = {
     "add": np.add,

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from thalweg.formula.power import power
+from thalweg.formula.graph.power import power
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 2.5, math.inf, -math.inf, math.nan]
 SPECIAL += [1e308, -1e308, 5e-324, -5e-324, 1e-300, 1e16, -1e16 + 2]

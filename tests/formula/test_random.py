@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from thalweg.formula.random import MULTIPLIERS, OTHERS, SHARING, Draws, mixed, word_key
-from thalweg.formula.trace import evaluate
+from thalweg.formula.tracing.trace import evaluate
+from thalweg.formula.words.random import MULTIPLIERS, OTHERS, SHARING, Draws, mixed, word_key
 
 COUNT = 2**16
 

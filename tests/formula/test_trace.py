@@ -8,9 +8,9 @@ import torch
 
 import thalweg as optim
 from thalweg.formula import Scalar, maximum, where
-from thalweg.formula.expr import Symbol
-from thalweg.formula.rule import Group, initial_value, rule_of
-from thalweg.formula.trace import evaluate, formula_of, trace
+from thalweg.formula.graph.expr import Symbol
+from thalweg.formula.rule.rule import Group, initial_value, rule_of
+from thalweg.formula.tracing.trace import evaluate, formula_of, trace
 
 
 def toy(update, *options):

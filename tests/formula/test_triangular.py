@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from thalweg.formula.matrix_products import PANEL, panels, symmetric_product
-from thalweg.formula.triangular import lower_matmul, upper_by_upper, upper_matmul
+from thalweg.formula.matrices.matrix_products import PANEL, panels, symmetric_product
+from thalweg.formula.matrices.triangular import lower_matmul, upper_by_upper, upper_matmul
 
 SIZES = [1, 5, 2 * PANEL + 1, 5 * PANEL]
 """In one panel, in two, and in as many as there are at most."""

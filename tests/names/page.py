@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from thalweg.tools.name_tables import markdown_of_names
+from thalweg.tools.showing.name_tables import markdown_of_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "names.md"
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 
-from thalweg.formula.random import Draws
-from thalweg.state.blocks import Blocks
-from thalweg.state.packed import packed
-from thalweg.state.stored import empty, places, read, write, write_nearest
+from thalweg.formula.words.random import Draws
+from thalweg.state.formats.blocks import Blocks
+from thalweg.state.formats.packed import packed
+from thalweg.state.formats.stored import empty, places, read, write, write_nearest
 
 SIGNED, UNSIGNED = Blocks(), Blocks(is_unsigned=True)
 FORMS = {

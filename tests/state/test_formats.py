@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thalweg.state.formats import compute_dtype, load, store
+from thalweg.state.formats.format import compute_dtype, load, store
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import thalweg as optim
-from thalweg.formula.random import Draws
-from thalweg.state.blocks import Blocks
-from thalweg.state.stored import empty, places, read, write
+from thalweg.formula.words.random import Draws
+from thalweg.state.formats.blocks import Blocks
+from thalweg.state.formats.stored import empty, places, read, write
 
 CHANNELS_LAST = torch.channels_last
 

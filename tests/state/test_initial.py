@@ -2,9 +2,9 @@
 
 import torch
 
-from thalweg.state.formats import Format
+from thalweg.state.formats.format import Format
+from thalweg.state.formats.stored import empty
 from thalweg.state.initial import filled, number
-from thalweg.state.stored import empty
 
 
 def zeros(param):

@@ -6,7 +6,7 @@ import torch.distributed as dist
 from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
 
 import thalweg
-from thalweg.state.keeping import draws
+from thalweg.state.formats.keeping import draws
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 
-from thalweg.state.sixteen_bits import Compensated, Rounded, Split
-from thalweg.state.stored import empty, read, write
+from thalweg.state.formats.sixteen_bits import Compensated, Rounded, Split
+from thalweg.state.formats.stored import empty, read, write
 
 ANY = st.lists(st.floats(width=32), min_size=1, max_size=40)
 UNIT = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}

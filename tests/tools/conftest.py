@@ -1,8 +1,8 @@
 import pytest
 
-from thalweg.tools.choose import choose
-from thalweg.tools.compare import compare
-from thalweg.tools.digits import digits
+from thalweg.tools.comparison.choose import choose
+from thalweg.tools.comparison.compare import compare
+from thalweg.tools.tasks.digits import digits
 
 
 @pytest.fixture(scope="session")

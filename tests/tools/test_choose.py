@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thalweg.optimizer import registry as everyones
-from thalweg.tools.choose import TORCH, Choice, choose, find, read_value, write_value
+from thalweg.tools.comparison.choose import TORCH, Choice, choose, find, read_value, write_value
 
 # Other tests define optimizers of their own.
 registry = {name: cls for name, cls in everyones.items() if cls.__module__.startswith("thalweg.")}

@@ -95,7 +95,7 @@ def test_a_mistaken_option_is_refused(call, option):
 
 
 def test_a_folder_that_cannot_be_is_refused_before_training(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("thalweg.tools.compare.compare", None)
+    monkeypatch.setattr("thalweg.tools.comparison.compare.compare", None)
     (tmp_path / "file").touch()
     result = call("compare", "--out", str(tmp_path / "file" / "folder"))
     assert result.exit_code == 2
@@ -110,7 +110,9 @@ def test_list_names_every_optimizer(call):
 
 def test_show_is_given_the_class_and_its_options(call, monkeypatch):
     shown = {}
-    monkeypatch.setattr("thalweg.tools.show.show", lambda kind, console, **options: shown.update(options, kind=kind))
+    monkeypatch.setattr(
+        "thalweg.tools.showing.show.show", lambda kind, console, **options: shown.update(options, kind=kind)
+    )
     assert call("show", "adam:amsgrad=true").exit_code == 0
     assert (shown["kind"], shown["amsgrad"]) == (registry["Adam"], True)
 

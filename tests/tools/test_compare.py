@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from thalweg.optimizer import registry
-from thalweg.tools.choose import choose
 from thalweg.tools.commands import THE_EIGHT
-from thalweg.tools.compare import compare
+from thalweg.tools.comparison.choose import choose
+from thalweg.tools.comparison.compare import compare
 
 
 def losses(run):

@@ -2,7 +2,7 @@
 
 import torch
 
-from thalweg.tools.digits import MNISTNet, digits
+from thalweg.tools.tasks.digits import MNISTNet, digits
 
 
 def test_the_split_is_always_the_same(data):

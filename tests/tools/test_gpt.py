@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thalweg.tools.gpt import GPT, STD, turned
+from thalweg.tools.tasks.gpt import GPT, STD, turned
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from thalweg.tools.choose import choose, read_choice
 from thalweg.tools.commands import app
+from thalweg.tools.comparison.choose import choose, read_choice
 
 MINE = """
 from thalweg import Optimizer

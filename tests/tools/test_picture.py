@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from thalweg.tools.choose import Choice
-from thalweg.tools.picture import COLORS, LEAST, describe, draw, smooth, spread
+from thalweg.tools.comparison.choose import Choice
+from thalweg.tools.comparison.curves import COLORS, LEAST, describe, draw, smooth, spread
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from thalweg.tools.record import record_losses, record_summary
+from thalweg.tools.comparison.record import record_losses, record_summary
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_summary_has_a_line_per_optimizer(read, runs):
 
 
 def test_what_stands_in_the_column_can_be_typed(read, runs):
-    from thalweg.tools.choose import choose
+    from thalweg.tools.comparison.choose import choose
 
     lines = read(record_summary, runs)
     assert choose(",".join(line["optimizer"] for line in lines)) == [run.choice for run in runs]

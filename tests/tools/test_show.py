@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from thalweg import Optimizer
 from thalweg.tools.commands import app
-from thalweg.tools.show import show as print_formula
+from thalweg.tools.showing.show import show as print_formula
 
 
 def show(*arguments):

@@ -16,17 +16,17 @@ from torch.utils.data import TensorDataset
 from typer.testing import CliRunner
 
 from thalweg.optimizer import registry
-from thalweg.tools.choose import Choice, choose, everyone, grid
 from thalweg.tools.commands import app
-from thalweg.tools.compare import compare
-from thalweg.tools.named_tasks import read_task
-from thalweg.tools.page import write_page
-from thalweg.tools.parallel import compare_side_by_side
-from thalweg.tools.picture import _draw_curve, draw
-from thalweg.tools.remarks import remarks
-from thalweg.tools.repeated import repeated
+from thalweg.tools.comparison.choose import Choice, choose, everyone, grid
+from thalweg.tools.comparison.compare import compare
+from thalweg.tools.comparison.curves import _draw_curve, draw
+from thalweg.tools.comparison.page import write_page
+from thalweg.tools.comparison.parallel import compare_side_by_side
+from thalweg.tools.comparison.remarks import remarks
+from thalweg.tools.comparison.repeated import repeated
 from thalweg.tools.tasks import Task
-from thalweg.tools.text import TEXT
+from thalweg.tools.tasks.named_tasks import read_task
+from thalweg.tools.tasks.text import TEXT
 
 MODULE = """
 import torch
@@ -213,7 +213,7 @@ def test_more_curves_than_colors_differ(runs, tmp_path, monkeypatch):
         styles.add((curve.color, str(curve.dashes)))
         _draw_curve(axes, curve, *others)
 
-    monkeypatch.setattr("thalweg.tools.picture._draw_curve", seen)
+    monkeypatch.setattr("thalweg.tools.comparison.curves._draw_curve", seen)
     many = [quick(runs[0], choice=Choice("Adam", runs[0].choice.kind, {"lr": lr})) for lr in range(1, 31)]
     draw(many, tmp_path / "many.png", "as tested")
     assert len(styles) == 30

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from thalweg.optimizer import registry
-from thalweg.tools.tables import catalogue, comparison
+from thalweg.tools.comparison.tables import comparison
+from thalweg.tools.showing.catalogue import catalogue
 
 GREEN, RED = "\x1b[1;32m", "\x1b[31m"
 

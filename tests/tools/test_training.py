@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.tools.choose import choose, everyone
 from thalweg.tools.commands import check
-from thalweg.tools.digits import DIGITS
-from thalweg.tools.training import take_step
+from thalweg.tools.comparison.choose import choose, everyone
+from thalweg.tools.comparison.training import take_step
+from thalweg.tools.tasks.digits import DIGITS
 
 
 @pytest.mark.parametrize(("kind", "seen"), [(thalweg.AdaHessian, 12), (thalweg.SophiaH, 2)])

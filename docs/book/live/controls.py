@@ -6,7 +6,7 @@ from typing import Any
 
 from thalweg import Optimizer
 from thalweg.hyper import Option
-from thalweg.ranges import OneOf, Range, Several, Whole
+from thalweg.hyper.ranges import OneOf, Range, Several, Whole
 
 from ..options import own_options
 

@@ -16,7 +16,7 @@ from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import conditions, rule_object
 from thalweg.engine.javascript.text import JAVASCRIPT, library
 from thalweg.engine.javascript.variants import Variant, in_phases, phases_of, variants
-from thalweg.formula.expr import walk
+from thalweg.formula.graph.expr import walk
 
 from ..catalogue import catalogue
 from ..traced import required

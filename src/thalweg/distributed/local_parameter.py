@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..formula.places import BLOCK
+from ..formula.graph.places import BLOCK
 from .shards import LocalShard, Run, local, runs_of_all, shard_of
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..formula.number import exact_sum_in_two
+from ..formula.graph.number import exact_sum_in_two
 from .meshes import groups_of, ranks_of
 from .shards import LocalShard
 from .waiting import waited_for

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..formula.facts import known
-from ..formula.trace import formula_of
+from ..formula.rule.facts import known
+from ..formula.tracing.trace import formula_of
 from ..state.averaged import refuse_within
+from ..state.formats.keeping import formats
 from ..state.initial import complete
 from ..state.interrupts import keeping_grad_mode
-from ..state.keeping import formats
 from .before_steps import without_plans
 from .closures import evaluate
 from .decisions.gradients import phases, ready

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..distributed.local_parameter import LocalParameter
 from ..distributed.owned_parameter import OwnedParameter
-from ..formula.trace import Formula
-from ..state.formats import PACKED, WHOLE, Format, Part, compute_dtype
+from ..formula.tracing.trace import Formula
+from ..state.formats.format import PACKED, WHOLE, Format, Part, compute_dtype
 from ..state.layout import is_dense, is_there, lie_alike, why_not_read
 
 PLAIN = (Tensor, torch.nn.Parameter, LocalParameter, OwnedParameter)

@@ -4,36 +4,11 @@ Each takes tensors (and computes), symbols (and builds the graph) or plain numbe
 one text of `update` serves as reference, as source of kernels and as documentation.
 """
 
-from .elementary import atan2, cbrt, cos, exp, log, sigmoid, tanh
-from .linear import (
-    eigenbasis,
-    inverse_root,
-    iterated_basis,
-    iterated_root,
-    largest,
-    largest_lines,
-    lower_matmul,
-    matmul,
-    nearer_basis,
-    normal,
-    orthogonalize,
-    orthonormal,
-    over_upper,
-    polar,
-    rotated,
-    sorted_columns,
-    sorted_rows,
-    spectral_bound,
-    transpose,
-    unit_columns,
-    upper,
-    upper_by_upper,
-    upper_matmul,
-)
-from .matrix import COEFFICIENTS
-from .rule import Columns, Copy, Left, Right, Rows, Scalar, Thin, Unsigned
-from .sides import Sides, in_blocks
-from .words import (
+from .matrices.matrix import COEFFICIENTS
+from .matrices.sides import Sides, in_blocks
+from .rule.rule import Columns, Copy, Left, Right, Rows, Scalar, Thin, Unsigned
+from .words.elementary import atan2, cbrt, cos, exp, log, sigmoid, tanh
+from .words.elements import (
     bfloat16,
     bits,
     block_peak,
@@ -59,6 +34,31 @@ from .words import (
     total,
     total_square,
     where,
+)
+from .words.linear import (
+    eigenbasis,
+    inverse_root,
+    iterated_basis,
+    iterated_root,
+    largest,
+    largest_lines,
+    lower_matmul,
+    matmul,
+    nearer_basis,
+    normal,
+    orthogonalize,
+    orthonormal,
+    over_upper,
+    polar,
+    rotated,
+    sorted_columns,
+    sorted_rows,
+    spectral_bound,
+    transpose,
+    unit_columns,
+    upper,
+    upper_by_upper,
+    upper_matmul,
 )
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from ..arguments import spelled
+from ..definition.arguments import spelled
 from ..optimizer import Parameters
 from ..optimizers import in_backward
 from .lookup import Meaning, find

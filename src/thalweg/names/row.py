@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import optimizers
-from ..arguments import defaults_of
+from ..definition.arguments import defaults_of
 from ..optimizer import Optimizer, registry
 
 THE_LR = "the lr"

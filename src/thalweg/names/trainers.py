@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..arguments import defaults_of
+from ..definition.arguments import defaults_of
 from .creation import made, of_the_rule
 from .lookup import Meaning, find
 from .spellings import called_here

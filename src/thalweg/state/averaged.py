@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..distributed.shards import is_sharded
-from ..formula.around import EMA
-from ..formula.rule import Group
+from ..formula.around.training_loop import EMA
+from ..formula.rule.rule import Group
 from .interrupts import InterruptsWaiting, keeping_grad_mode
 from .layout import whole
 

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..formula.around import AROUND
-from ..formula.places import SQUARES
-from ..formula.rule import Rule, initial_value
-from ..formula.trace import Formula
-from .formats import Format, load
-from .keeping import draws
-from .stored import empty, write_nearest
+from ..formula.around.training_loop import AROUND
+from ..formula.graph.places import SQUARES
+from ..formula.rule.rule import Rule, initial_value
+from ..formula.tracing.trace import Formula
+from .formats.format import Format, load
+from .formats.keeping import draws
+from .formats.stored import empty, write_nearest
 
 
 def complete(

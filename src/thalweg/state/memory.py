@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from ..formula.facts import known
-from ..formula.trace import formula_of
-from .formats import Part
-from .keeping import BESIDE, formats
+from ..formula.rule.facts import known
+from ..formula.tracing.trace import formula_of
+from .formats.format import Part
+from .formats.keeping import BESIDE, formats
 from .names import refuse_lazy
 
 COLUMNS = ("parameters", "gradients", "states", "compensation")

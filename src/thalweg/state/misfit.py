@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..described import described
-from ..formula.places import FACTORS
-from ..formula.rule import Rule
-from .blocks import SCALE
-from .formats import Format, Part
-from .keeping import formats
+from ..formula.graph.places import FACTORS
+from ..formula.rule.rule import Rule
+from .formats.blocks import SCALE
+from .formats.format import Format, Part
+from .formats.keeping import formats
 from .layout import why_not_written
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from ..formula.facts import whole_shape
+from ..formula.rule.facts import whole_shape
 
 NEEDS_SHAPES = "goes by shapes"
 HAS_NONE = "of a lazy module has none yet: run a batch through the model first"

@@ -11,15 +11,15 @@ import typer
 from rich.console import Console
 
 from ..described import counted
-from ..formula.mistakes import IN_A_FORMULA
+from ..formula.graph.mistakes import IN_A_FORMULA
 from ..optimizer import registry
 from ..optimizers.closure import ClosureOptimizer
-from .choose import OURS, Choice, choose, grid, needs_labels, read_choice
+from .comparison.choose import OURS, Choice, choose, grid, needs_labels, read_choice
+from .comparison.versions import versions
 from .mistyped import OneSentence
-from .versions import versions
 
 if TYPE_CHECKING:
-    from .compare import Run
+    from .comparison.compare import Run
     from .tasks import Data, Task
 
 THE_EIGHT = "sgd:lr=0.01,momentum=0.9, adadelta, adagrad, adam, AdaMax, asgd:lr=0.1, rprop, rmsprop"
@@ -80,10 +80,10 @@ def compare_optimizers(
     --batch-size 1437.
     """
     # Imported here, for the other commands to start without.
-    from .named_tasks import read_task
-    from .remarks import remarks
-    from .report import report
-    from .tasks import check_task
+    from .comparison.remarks import remarks
+    from .comparison.report import report
+    from .tasks.named_tasks import read_task
+    from .tasks.task import check_task
 
     with refusing():
         chosen = read_task(task)
@@ -117,9 +117,9 @@ def run_all(
     seeds: int,
 ) -> "list[Run]":
     """Train with every choice from every seed, in this process or in several, under moving bars."""
-    from .compare import compare
-    from .live import bars
-    from .parallel import compare_side_by_side
+    from .comparison.compare import compare
+    from .comparison.live import bars
+    from .comparison.parallel import compare_side_by_side
 
     with bars(choices, epochs * ceil(count / batch_size), seeds) as (watch, ended):
         how: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "seeds": seeds}
@@ -134,8 +134,8 @@ def list_optimizers(
     names: Annotated[bool, typer.Option("--names", help="List what other libraries call them instead.")] = False,
 ) -> None:
     """List the optimizers, their ideas, options and defaults; or the names that other libraries have for them."""
-    from .name_tables import table_of_names
-    from .tables import catalogue
+    from .showing.catalogue import catalogue
+    from .showing.name_tables import table_of_names
 
     Console(highlight=False).print(table_of_names() if names else catalogue(OURS))
 
@@ -150,8 +150,8 @@ def show_optimizer(
     js: Annotated[bool, typer.Option("--js", help="Print it in JavaScript, with the bits of the kernel.")] = False,
 ) -> None:
     """Show an optimizer's formula, its states and what a step costs."""
-    from .name_tables import sentence_of
-    from .show import show
+    from .showing.name_tables import sentence_of
+    from .showing.show import show
 
     with refusing():
         choice = read_choice(name)

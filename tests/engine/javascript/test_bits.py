@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from thalweg.beyond_gradients.with_loss import WithLoss
 from thalweg.engine.decisions.choice import choose
 from thalweg.engine.decisions.gradients import Ready
 from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import rule_object
 from thalweg.engine.javascript.variants import Variant, in_phases, phases_of
-from thalweg.formula.facts import FACTS, SHAPE
+from thalweg.formula.rule.facts import FACTS, SHAPE
 from thalweg.hyper import REQUIRED
 from thalweg.optimizer import Optimizer, registry
-from thalweg.with_loss import WithLoss
 
 from ..conftest import choices
 from .node import needs_node, packed, run, unpacked

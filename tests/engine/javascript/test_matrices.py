@@ -9,9 +9,9 @@ from thalweg.engine.javascript.matrices import matrix_rule, operations
 from thalweg.engine.javascript.render import render, why_not
 from thalweg.engine.javascript.text import JAVASCRIPT
 from thalweg.engine.javascript.variants import in_phases, variants
-from thalweg.formula.facts import FACTS, SHAPE
-from thalweg.formula.matrix import MATRIX_FUNCTIONS, ON_LINES
-from thalweg.formula.triangular import normal
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS, ON_LINES
+from thalweg.formula.matrices.triangular import normal
+from thalweg.formula.rule.facts import FACTS, SHAPE
 
 from .node import needs_node, packed, run, unpacked
 

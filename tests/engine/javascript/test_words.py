@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from thalweg.formula.ops import ROWS
-from thalweg.formula.power import power
+from thalweg.formula.graph.ops import ROWS
+from thalweg.formula.graph.power import power
 
 from ...formula.test_ops import NUMBERS, SCALED, SHIFTS, SINGLE, WHOLE
 from .node import needs_node, packed, run, unpacked

@@ -21,7 +21,7 @@ from thalweg.formula import (
     total_square,
     where,
 )
-from thalweg.formula.sides import last_two
+from thalweg.formula.matrices.sides import last_two
 from thalweg.optimizer import registry
 
 from ..oracle import step_and_check

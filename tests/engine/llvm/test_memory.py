@@ -10,7 +10,7 @@ import torch
 from tests.engine.conftest import CATALOGUE
 from tests.traits import one_of_each
 from thalweg import engine
-from thalweg.state import keeping
+from thalweg.state.formats import keeping
 
 PAGE = mmap.PAGESIZE
 SIZES = (*range(18), 31, 32, 33, 47, 48, 49, 63, 64, 65, 70, 255, 256, 257, 512)

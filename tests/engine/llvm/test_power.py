@@ -7,7 +7,7 @@ import torch
 from tests.formula.test_power import PAIRS_OF_SPECIAL, regular, same
 from thalweg import NAdam
 from thalweg.engine.llvm.power import address
-from thalweg.formula.power import power
+from thalweg.formula.graph.power import power
 
 
 def test_they_are_the_hosts():

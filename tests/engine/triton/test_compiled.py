@@ -12,7 +12,7 @@ import torch
 import thalweg
 from thalweg.engine.decisions.choice import choose
 from thalweg.engine.decisions.gradients import ready
-from thalweg.formula.passes import passes
+from thalweg.formula.tracing.passes import passes
 
 INEXACT = r"fma\.[a-z.]*f32|\.ftz|\.approx|div\.full|mad\.[a-z.]*f(32|64)|rsqrt|ex2|lg2"
 """Instructions that are rounded otherwise than each operation once."""

@@ -13,7 +13,7 @@ from thalweg.engine.triton import newton_schulz as iteration
 from thalweg.engine.triton import symmetric
 from thalweg.engine.triton.newton_schulz import is_gathered, lengths, newton_schulz_
 from thalweg.engine.triton.symmetric import Tile
-from thalweg.formula.matrix import newton_schulz
+from thalweg.formula.matrices.matrix import newton_schulz
 
 from ...formula.test_matrix import CONVERGING, JORDAN, by_numpy
 from .conftest import DEVICE

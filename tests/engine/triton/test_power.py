@@ -8,7 +8,7 @@ import triton.language as tl
 from tests.formula.test_power import PAIRS_OF_SPECIAL, regular, same, truth
 from thalweg.engine.triton.power import power as device_power
 from thalweg.engine.triton.settings import exact
-from thalweg.formula.power import power
+from thalweg.formula.graph.power import power
 
 from .conftest import DEVICE
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from thalweg.engine.llvm.normal_equations import PARAMETER, POINT, NormalEquations
-from thalweg.formula.expr import Constant, Symbol
+from thalweg.formula.graph.expr import Constant, Symbol
 from thalweg.optimizers.closure import curve_fit
 from thalweg.optimizers.closure.as_scipy.curve_fit import DataSets
 from thalweg.optimizers.closure.batches import least_squares_rows, model_words

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from thalweg.formula.matrix import MATRIX_FUNCTIONS, as_matrices
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS, as_matrices
 
 
 @pytest.fixture

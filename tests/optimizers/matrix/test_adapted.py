@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula.matrix import MATRIX_FUNCTIONS
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS
 
 OPTIONS = [
     {},

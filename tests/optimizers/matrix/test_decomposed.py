@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula.matrix import MATRIX_FUNCTIONS
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS
 
 from ...papers import decomposed as papers
 from .beside import compare, gradients, walk, walked

@@ -9,7 +9,7 @@ from torch import nn
 
 import thalweg
 from thalweg.formula import normal
-from thalweg.formula.matrix import MATRIX_FUNCTIONS, as_matrices
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS, as_matrices
 
 from ...papers.dion import dion, dion2
 from .beside import compare, walk, walked

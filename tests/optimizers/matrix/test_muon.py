@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula.matrix import COEFFICIENTS, threes
+from thalweg.formula.matrices.matrix import COEFFICIENTS, threes
 
 from ...formula.test_matrix import JORDAN, by_numpy
 

@@ -9,9 +9,9 @@ from torch import nn
 
 import thalweg
 from thalweg.formula import normal
-from thalweg.formula.matrix import MATRIX_FUNCTIONS, as_matrices
-from thalweg.formula.procrustes import rotated
-from thalweg.formula.spectra import polar
+from thalweg.formula.matrices.matrix import MATRIX_FUNCTIONS, as_matrices
+from thalweg.formula.matrices.procrustes import rotated
+from thalweg.formula.matrices.spectra import polar
 
 from ...papers import polar as papers
 from .beside import compare, gradients, walk

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.formula import matrix
+from thalweg.formula.matrices import matrix
 
 CHOSEN = {
     "lr": 0.1,

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from ...distributed.local_parameter import LocalParameter
-from ...formula.facts import whole_shape
-from ...formula.matrix import work_dtype
-from ...formula.passes import passes, program_of
-from ...formula.program import Program
-from ...formula.rule import Rule
-from ...formula.trace import Formula, formula_of
-from ...state.blocks import SCALE
-from ...state.convert import in_line
-from ...state.formats import Format, compute_dtype
+from ...formula.matrices.matrix import work_dtype
+from ...formula.rule.facts import whole_shape
+from ...formula.rule.rule import Rule
+from ...formula.tracing.passes import passes, program_of
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import Formula, formula_of
+from ...state.formats.blocks import SCALE
+from ...state.formats.convert import in_line
+from ...state.formats.format import Format, compute_dtype
+from ...state.formats.keeping import BESIDE, draws, formats, whole_fault
+from ...state.formats.keeping import fault as format_fault
 from ...state.initial import count_dtype, scalar_dtype
-from ...state.keeping import BESIDE, draws, formats, whole_fault
-from ...state.keeping import fault as format_fault
 from ...state.layout import overlapping
 from ...state.misfit import misfits
 from ..pieces.line_pieces import Counts

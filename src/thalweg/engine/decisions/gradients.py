@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ...described import described
-from ...formula.facts import FACTS, Known, known, size_name
-from ...state.keeping import CODED
+from ...formula.rule.facts import FACTS, Known, known, size_name
+from ...state.formats.keeping import CODED
 from ...state.layout import why_not_here, why_not_read, why_not_written
 from ...state.names import name_in
 

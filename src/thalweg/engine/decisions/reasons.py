@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
-from ...formula.passes import passes
-from ...formula.program import Program
-from ...formula.trace import Formula
-from ...state.formats import Format
+from ...formula.tracing.passes import passes
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import Formula
+from ...state.formats.format import Format
 from ..operands import PLAIN, why_not_states, why_not_tensors
 from ..triton import available
 from .gradients import Ready

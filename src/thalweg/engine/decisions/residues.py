@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...distributed.local_parameter import bearer
-from ...state.keeping import BESIDE
+from ...state.formats.keeping import BESIDE
 
 Residue: TypeAlias = tuple[Tensor, Tensor]
 """A parameter, and what is kept beside it."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...formula.around import ACCUMULATED, counting, ending, gathering, measuring, unscaling
-from ...formula.observing import observing
-from ...formula.rule import Rule
-from ...state.keeping import draws
+from ...formula.around.training_loop import ACCUMULATED, counting, ending, gathering, measuring, unscaling
+from ...formula.rule.observing import observing
+from ...formula.rule.rule import Rule
+from ...state.formats.keeping import draws
 from ...state.noted import GATHERED
 
 SCALE, OVERFLOWED = "grad_scale", "found_inf"

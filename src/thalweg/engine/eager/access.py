@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ...formula.number import Number
-from ...formula.trace import is_number
-from ...state import stored
-from ...state.formats import Format, as_real, as_tensor, load
+from ...formula.graph.number import Number
+from ...formula.tracing.trace import is_number
+from ...state.formats import stored
+from ...state.formats.format import Format, as_real, as_tensor, load
 from ..commit import Change
 from ..operands import PLAIN
 

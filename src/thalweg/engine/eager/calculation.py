@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from ... import formula as words
-from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
-from ...formula.matrix import ON_LINES
-from ...formula.matrix_products import add_product, add_symmetric, symmetric_product
-from ...formula.rewrite import gather_numbers, merge, rewrite
-from ...formula.trace import Formula, option
-from ...formula.weighted_sums import WeightedSum, are_turned, weighted_sums
+from ...formula.graph.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
+from ...formula.graph.rewrite import gather_numbers, merge, rewrite
+from ...formula.graph.weighted_sums import WeightedSum, are_turned, weighted_sums
+from ...formula.matrices.matrix import ON_LINES
+from ...formula.matrices.matrix_products import add_product, add_symmetric, symmetric_product
+from ...formula.tracing.trace import Formula, option
 
 IN_PLACE: dict[str, Callable[..., Tensor]] = {
     "add": torch.add,

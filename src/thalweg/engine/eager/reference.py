@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ...formula.spectra import failures
-from ...formula.trace import Formula, formula_of
-from ...state.convert import in_line
+from ...formula.matrices.spectra import failures
+from ...formula.tracing.trace import Formula, formula_of
+from ...state.formats.convert import in_line
 from ...state.layout import whole, why_not_by_torch
 from ..commit import commit, entries
 from ..decisions.choice import state_fault

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...formula.move import plain
+from ...formula.graph.move import plain
 from ..operands import PLAIN
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...formula.number import Number
-from ...formula.random import Draws, word_key
-from ...formula.rule import Group
-from ...formula.trace import Formula, evaluate
-from ...state.formats import Format
+from ...formula.graph.number import Number
+from ...formula.rule.rule import Group
+from ...formula.tracing.trace import Formula, evaluate
+from ...formula.words.random import Draws, word_key
+from ...state.formats.format import Format
+from ...state.formats.keeping import formats
 from ...state.initial import complete, is_fresh
-from ...state.keeping import formats
 from ..commit import Change
 from ..decisions.gradients import Ready
 from .access import InGraph, InPlace, Touched

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from textwrap import indent
 
-from ...formula.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
-from ...formula.ops import ROWS
-from ...formula.rule import initial_value
-from ...formula.trace import Formula
+from ...formula.graph.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
+from ...formula.graph.ops import ROWS
+from ...formula.rule.rule import initial_value
+from ...formula.tracing.trace import Formula
 from ..decisions.choice import Choice
 from .render import called
 from .rule import expression, reader

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.expr import walk
-from ...formula.passes import passes
-from ...formula.program import Program, Slot
+from ...formula.graph.expr import walk
+from ...formula.tracing.passes import passes
+from ...formula.tracing.program import Program, Slot
 from .text import RESERVED, Values, bare, block, free, local
 
 SQUARES = "total_square"

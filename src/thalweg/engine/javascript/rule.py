@@ -12,12 +12,12 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from textwrap import indent
 from typing import Any
 
-from ...formula.expr import Expr, Symbol, as_expr, symbols
-from ...formula.observing import observing
-from ...formula.passes import hoist, program_of
-from ...formula.program import Program
-from ...formula.rule import Group, initial_value
-from ...formula.trace import NUMBER, Formula, evaluate, formula_of, symbolic
+from ...formula.graph.expr import Expr, Symbol, as_expr, symbols
+from ...formula.rule.observing import observing
+from ...formula.rule.rule import Group, initial_value
+from ...formula.tracing.passes import hoist, program_of
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import NUMBER, Formula, evaluate, formula_of, symbolic
 from ..decisions.choice import Choice
 from .render import called, render
 from .text import RESERVED, Values, bare, block

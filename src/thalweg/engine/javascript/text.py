@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from ...formula.expr import Constant, Expr, Operation, Symbol, walk
-from ...formula.facts import FACTS, SHAPE
+from ...formula.graph.expr import Constant, Expr, Operation, Symbol, walk
+from ...formula.rule.facts import FACTS, SHAPE
 
 JAVASCRIPT = Path(__file__).parent
 """Where what is written by hand stands."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ...formula.expr import symbols
-from ...formula.trace import NUMBER, Formula
+from ...formula.graph.expr import symbols
+from ...formula.tracing.trace import NUMBER, Formula
 from ..decisions.choice import Choice, choose
 from ..decisions.gradients import Ready
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...formula.trace import shape_of
-from ...state.loaded import as_meant
+from ...formula.tracing.trace import shape_of
+from ...state.checkpoints.loaded import as_meant
 
 HERE = ("cpu", "meta")
 """The devices of which the host knows at once what a number is, or that there is none."""

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ...distributed.local_parameter import LocalParameter
 from ...distributed.shards import Run
-from ...formula.expr import BLOCK
-from ...formula.program import Program
-from ...state.formats import PACKED
+from ...formula.graph.expr import BLOCK
+from ...formula.tracing.program import Program
+from ...state.formats.format import PACKED
 from ...state.layout import lie_alike
 from ..commit import Change
 from ..operands import address

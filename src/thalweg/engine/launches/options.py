@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ...formula.expr import Symbol, symbols
-from ...formula.facts import SHAPE, Known
-from ...formula.phases import PHASE
-from ...formula.trace import NUMBER, Formula, as_float, shape_of
+from ...formula.graph.expr import Symbol, symbols
+from ...formula.rule.facts import SHAPE, Known
+from ...formula.rule.phases import PHASE
+from ...formula.tracing.trace import NUMBER, Formula, as_float, shape_of
 from ...state.noted import Log
 from .edits import check_together, check_values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...formula.power import Pair, add_exactly, add_smaller_exactly
+from ...formula.graph.power import Pair, add_exactly, add_smaller_exactly
 from .exponentials import ROUNDER
 from .power import InText
 from .written_values import Value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ...formula.expr import BLOCK
+from ...formula.graph.expr import BLOCK
 from .dtypes import FORMATS, place_of
 from .elements import Loop, nothing_counted
 from .memory_ahead import NEAR, request

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...formula.expr import BLOCK, Reduction
-from ...formula.program import Program
+from ...formula.graph.expr import BLOCK, Reduction
+from ...formula.tracing.program import Program
 from ..pieces.line_pieces import Piece
 from ..pieces.row_layout import RowLayout
 from .context import CONTEXT

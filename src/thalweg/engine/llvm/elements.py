@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...formula.expr import Expr, Operation, Reduction, Symbol, symbols, walk
-from ...formula.program import Slot
-from ...formula.random import ELEMENT
-from ...formula.scopes import depending
+from ...formula.graph.expr import Expr, Operation, Reduction, Symbol, symbols, walk
+from ...formula.graph.scopes import depending
+from ...formula.tracing.program import Slot
+from ...formula.words.random import ELEMENT
 from .dtypes import COMPUTE, FORMATS, format_of
 from .text import STREAMING, Values, block, is_condition, name_of
 

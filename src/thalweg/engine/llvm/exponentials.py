@@ -1,14 +1,14 @@
 """Exponentials, logarithms and powers of float64, for loops over many numbers: no branches, no tables, no calls.
 
 Their last digits may differ from torch's. Formulas of optimizers, whose bits are promised, are made of
-`formula/elementary.py`, which needs ten times as long, and of `power.py`, whose powers are correctly rounded.
+`formula/words/elementary.py`, which needs ten times as long, and of `power.py`, whose powers are correctly rounded.
 """
 
 from __future__ import annotations
 
 import math
 
-from ...formula.power import Pair, add_smaller_exactly, multiply_pair, multiply_pairs, square_pair
+from ...formula.graph.power import Pair, add_smaller_exactly, multiply_pair, multiply_pairs, square_pair
 from .power import InText, raised
 from .written_values import Value
 

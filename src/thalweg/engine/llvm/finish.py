@@ -1,6 +1,6 @@
 """What is left when all elements are done: the sums of each row's chunks, added in an order that never changes."""
 
-from ...formula.expr import BLOCK
+from ...formula.graph.expr import BLOCK
 from .context import CHUNK, CONTEXT
 from .effort import SELDOM
 from .load import shared

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.domains import ALONG_LINES
-from ...formula.expr import BLOCK, Expr, Reduction, Symbol, symbols
-from ...formula.program import Program
-from ...formula.rewrite import replaced
+from ...formula.graph.expr import BLOCK, Expr, Reduction, Symbol, symbols
+from ...formula.graph.rewrite import replaced
+from ...formula.tracing.domains import ALONG_LINES
+from ...formula.tracing.program import Program
 from ..pieces.row_layout import RowLayout
 from .columns import base, clear, fill, is_across, kind_of, partial, piece_words, rounded
 from .context import CONTEXT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ...formula.expr import Expr, Operation, walk
+from ...formula.graph.expr import Expr, Operation, walk
 from .angles import cosine, sine
 from .error_functions import complement, error_function
 from .exponentials import exponential, exponential_less_one, logarithm, power, power_by_logarithm

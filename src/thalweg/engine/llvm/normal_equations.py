@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.expr import Expr
+from ...formula.graph.expr import Expr
 from ..operands import address
 from .grams import lines, summed
 from .model_functions import functions

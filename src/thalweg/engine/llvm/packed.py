@@ -3,7 +3,7 @@
 Bytes are cheap to work on, 64 at a time where vectors are wide, and the loops are those for codes of 8 bits.
 """
 
-from ...formula.expr import BLOCK
+from ...formula.graph.expr import BLOCK
 from .text import ATTRIBUTES, block
 
 HALF = BLOCK // 2

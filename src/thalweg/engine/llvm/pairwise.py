@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...formula.expr import BLOCK
+from ...formula.graph.expr import BLOCK
 from .text import SMALL, block
 
 BOTH = {

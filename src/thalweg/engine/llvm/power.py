@@ -1,4 +1,4 @@
-"""The power of `formula/power.py` in machine code: its operations, written down one after the other.
+"""The power of `formula/graph/power.py` in machine code: its operations, written down one after the other.
 
 It is long, and compiled once for all kernels, which call it by its address.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...formula import power as powers
+from ...formula.graph import power as powers
 from .effort import SELDOM
 from .text import DEFINITIONS, SMALL
 from .written_values import Value, Writer

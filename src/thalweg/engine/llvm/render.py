@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import torch
 
-from ...formula.expr import BLOCK
-from ...formula.program import Program
+from ...formula.graph.expr import BLOCK
+from ...formula.tracing.program import Program
 from ..pieces.line_pieces import Piece
 from ..pieces.row_layout import RowLayout, row_layout
 from . import columns, lines

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...formula.expr import BLOCK, Expr, Operation, Reduction, Symbol, symbols, walk
-from ...formula.program import Program
-from ...formula.random import ELEMENT
-from ...formula.rewrite import replaced
-from ...formula.scopes import depending
+from ...formula.graph.expr import BLOCK, Expr, Operation, Reduction, Symbol, symbols, walk
+from ...formula.graph.rewrite import replaced
+from ...formula.graph.scopes import depending
+from ...formula.tracing.program import Program
+from ...formula.words.random import ELEMENT
 from .dtypes import FORMATS
 from .elements import Loop
 from .text import ATTRIBUTES, STREAMING

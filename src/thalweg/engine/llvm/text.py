@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from textwrap import indent
 
-from ...formula.expr import Constant, Expr, Operation, Symbol, walk
-from ...formula.program import Slot
+from ...formula.graph.expr import Constant, Expr, Operation, Symbol, walk
+from ...formula.tracing.program import Slot
 
 SUFFIX = {"float": "f32", "double": "f64"}
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.expr import Expr, symbols
+from ...formula.graph.expr import Expr, symbols
 from ..operands import address
 from .grams import lines, product
 from .model_functions import functions

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...formula.matrix import work_dtype
-from ...formula.passes import passes
-from ...formula.program import Program
+from ...formula.matrices.matrix import work_dtype
+from ...formula.tracing.passes import passes
+from ...formula.tracing.program import Program
 from ..commit import Change
 from ..pieces.workspace import Workspace
 from . import products

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...formula.expr import MatrixFunction
-from ...formula.matrix import MATRIX_FUNCTIONS, matrix_shape, work_dtype
-from ...formula.passes import passes
-from ...formula.program import Program
-from ...formula.trace import evaluate
+from ...formula.graph.expr import MatrixFunction
+from ...formula.matrices.matrix import MATRIX_FUNCTIONS, matrix_shape, work_dtype
+from ...formula.tracing.passes import passes
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import evaluate
 from ..triton import available
 from ..triton.device import current
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ...distributed.shards import Run
-from ...formula.places import BLOCK
+from ...formula.graph.places import BLOCK
 from .seams import pieces
 
 PIECES = 64

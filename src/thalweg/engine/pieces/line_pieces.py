@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.expr import Scope
-from ...formula.program import Program
+from ...formula.graph.expr import Scope
+from ...formula.tracing.program import Program
 from .workspace import Workspace
 
 LEAST = 32_768

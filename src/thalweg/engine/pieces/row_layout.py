@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 
 
 @dataclass(frozen=True)

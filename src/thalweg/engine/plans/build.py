@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from ..decisions.choice import Choice, Dtypes, Key
 from ..decisions.reasons import COMPILERS, WANTED, why_not_device
 from ..triton import available

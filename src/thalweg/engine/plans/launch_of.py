@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...distributed.owners import Loads
-from ...formula.passes import passes
+from ...formula.tracing.passes import passes
 from ...state.initial import is_fresh
 from ..decisions.choice import Choice
 from ..launches.launch import Launch, Row

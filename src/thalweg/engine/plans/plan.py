@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ...distributed.owners import Loads
-from ...formula.passes import passes
+from ...formula.tracing.passes import passes
+from ...state.formats.keeping import keeps_anything
 from ...state.initial import complete
 from ...state.interrupts import InterruptsWaiting
-from ...state.keeping import keeps_anything
 from ..commit import Change, commit, entries, given_to_driver
 from ..decisions import capture
 from ..decisions.batches import batches

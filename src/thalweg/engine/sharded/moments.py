@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from ...distributed.local_parameter import LocalParameter
 from ...distributed.owned_parameter import OwnedParameter
 from ...distributed.sums import places_of_totals
-from ...formula.passes import passes
-from ...formula.program import Program
-from ...formula.trace import formula_of
-from ...state.convert import in_line
-from ...state.keeping import formats
+from ...formula.tracing.passes import passes
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import formula_of
+from ...state.formats.convert import in_line
+from ...state.formats.keeping import formats
 from ..decisions.choice import program_for
 from ..decisions.gradients import ready_to
 from ..decisions.rules import is_measured, measuring_rule_for, rule_for

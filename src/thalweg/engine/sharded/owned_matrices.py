@@ -17,11 +17,11 @@ from ...distributed.exchange import Exchange
 from ...distributed.owners import Loads, cost, is_whole_here
 from ...distributed.shards import LocalShard
 from ...distributed.waiting import Transfer
-from ...formula.expr import MatrixFunction
-from ...formula.matrix import work_dtype
-from ...formula.passes import passes
-from ...formula.program import Program
-from ...formula.trace import evaluate
+from ...formula.graph.expr import MatrixFunction
+from ...formula.matrices.matrix import work_dtype
+from ...formula.tracing.passes import passes
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import evaluate
 from ..commit import Change
 from ..matrices import products
 from ..matrices.between_passes import Matrices

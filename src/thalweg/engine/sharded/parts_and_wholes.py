@@ -8,10 +8,10 @@ import torch
 
 from ...distributed.local_parameter import LocalParameter, local_parameter
 from ...distributed.shards import is_sharded
-from ...formula.expr import Reduction, walk
-from ...formula.trace import Formula, formula_of
-from ...state.keeping import draws
-from ...state.parts import goes_by_part, multiplies_wholes
+from ...formula.graph.expr import Reduction, walk
+from ...formula.tracing.trace import Formula, formula_of
+from ...state.checkpoints.parts import goes_by_part, multiplies_wholes
+from ...state.formats.keeping import draws
 from ..decisions.gradients import ready_to
 from ..decisions.rules import counting_rule, is_measured
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...formula.trace import formula_of
+from ...formula.tracing.trace import formula_of
+from ...state.formats.keeping import formats
 from ...state.initial import complete
-from ...state.keeping import formats
 from ...state.noted import GATHERED
 from ..decisions.gradients import Ready, ready
 from ..decisions.rules import accumulates, counting_rule

@@ -10,11 +10,11 @@ from torch import Tensor
 from ...distributed.local_parameter import LocalParameter
 from ...distributed.owned_parameter import OwnedParameter
 from ...distributed.shards import is_sharded
+from ...state.checkpoints.parts import taken
+from ...state.checkpoints.sharded import faults, local_states, whole_states
 from ...state.entries import States
 from ...state.layout import whole
 from ...state.names import name_in
-from ...state.parts import taken
-from ...state.sharded import faults, local_states, whole_states
 from ..decisions.gradients import numbered
 
 

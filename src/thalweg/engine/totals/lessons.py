@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...formula.alike import are_alike
-from ...formula.expr import Expr, Symbol, as_expr, as_number
-from ...formula.on_host import NumbersOnHost
-from ...formula.rule import Group
-from ...formula.trace import evaluate, is_number, shape_of, symbolic
+from ...formula.graph.alike import are_alike
+from ...formula.graph.expr import Expr, Symbol, as_expr, as_number
+from ...formula.graph.on_host import NumbersOnHost
+from ...formula.rule.rule import Group
+from ...formula.tracing.trace import evaluate, is_number, shape_of, symbolic
 
 MOST = 8
 """Graphs of one class, for options that choose other words of its text; with still others, the text is called."""

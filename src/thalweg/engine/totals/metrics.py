@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...formula.around import MEASURED
-from ...formula.number import exact_sum
+from ...formula.around.training_loop import MEASURED
+from ...formula.graph.number import exact_sum
 
 
 class Metrics:

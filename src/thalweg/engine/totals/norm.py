@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.number import exact_sum
+from ...formula.graph.number import exact_sum
 from ..decisions.gradients import Ready
 from ..decisions.rules import accumulates, drop_sums, is_gathering
 from ..eager import reference

@@ -10,7 +10,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from .render import render
 from .settings import ROWS, SUMMED, Setting, contracts_nothing, setting_of
 from .source import imported

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from ..launches.launch import Row
 from .function import Bound
 from .given import GivenNumbers, is_given

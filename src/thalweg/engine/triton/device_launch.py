@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from ..commit import Change
 from ..launches.launch import Row, place_gradient, shared_numbers
 from . import device as devices

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...formula.trace import as_float
+from ...formula.tracing.trace import as_float
 from ..launches.options import Options
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ...state.formats import PACKED
+from ...state.formats.format import PACKED
 
 
 @dataclass(frozen=True)

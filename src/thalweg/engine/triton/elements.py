@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.expr import BLOCK, Expr, symbols
-from ...formula.program import Program
-from ...formula.random import ELEMENT
+from ...formula.graph.expr import BLOCK, Expr, symbols
+from ...formula.tracing.program import Program
+from ...formula.words.random import ELEMENT
 from ..pieces.row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given

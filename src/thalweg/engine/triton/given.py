@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...formula.facts import FACTS, SHAPE
-from ...formula.program import Program
-from ...formula.trace import evaluate
+from ...formula.rule.facts import FACTS, SHAPE
+from ...formula.tracing.program import Program
+from ...formula.tracing.trace import evaluate
 from ..launches.launch import Row
 
 

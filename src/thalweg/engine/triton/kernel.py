@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from ..pieces.row_layout import row_layout
 from .function import Function
 from .render import render

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ...formula.matrix import as_matrices, threes
+from ...formula.matrices.matrix import as_matrices, threes
 from .symmetric import symmetric_product
 
 Three: TypeAlias = tuple[float, float, float]

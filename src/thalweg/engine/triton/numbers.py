@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from ..pieces.row_layout import RowLayout
 from .dtypes import FORMATS
 from .given import is_given

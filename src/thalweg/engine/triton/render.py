@@ -6,7 +6,7 @@ from textwrap import fill
 
 import torch
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from ..pieces.row_layout import row_layout
 from .elements import Pass, finish
 from .numbers import prepare

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from ...formula.expr import BLOCK, symbols
-from ...formula.program import Program
-from ...formula.random import ELEMENT
+from ...formula.graph.expr import BLOCK, symbols
+from ...formula.tracing.program import Program
+from ...formula.words.random import ELEMENT
 
 WORD = 16
 """Bytes that one thread reads at once of the widest tensor, where all tensors start at a multiple of them."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...formula.program import Program
+from ...formula.tracing.program import Program
 from .settings import WORD
 
 if TYPE_CHECKING:

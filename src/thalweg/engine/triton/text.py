@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from textwrap import indent
 
-from ...formula.expr import Constant, Expr, Operation, Reduction, Symbol, walk
-from ...formula.program import Slot
+from ...formula.graph.expr import Constant, Expr, Operation, Reduction, Symbol, walk
+from ...formula.tracing.program import Slot
 
 FUNCTIONS = (
     *("bfloat16", "bits", "divide", "float16", "from_bfloat16", "from_bits", "from_scaled_bits", "integer"),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...hyper import NonNegative
 from ...optimizer import Optimizer, check_closure, uncompiled_step
-from ...state import checkpoint
+from ...state.checkpoints import checkpoint
 from ...state.interrupts import keeping_grad_mode
 from ...state.names import refuse_lazy
 from .function.bounds import Box, bounds_of, box_of

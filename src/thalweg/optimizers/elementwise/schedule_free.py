@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
+from ...beyond_gradients.two_points import TwoPoints
 from ...formula import Copy, Scalar, Unsigned, lerp, maximum, minimum, sqrt, where
 from ...hyper import SMALLEST, Fraction, NonNegative, Number, Range, Several
-from ...two_points import TwoPoints
 from .parts import l2
 
 __all__ = ["GPAAdamW", "ScheduleFreeAdamW", "ScheduleFreeRAdam", "ScheduleFreeSGD"]

@@ -1,8 +1,8 @@
 """Rates from how far the loss is from its minimum, over the size of all gradients: Polyak's."""
 
+from ...beyond_gradients.with_loss import WithLoss
 from ...formula import maximum, minimum, where
 from ...hyper import AnyNumber, Decay, NonNegative, Positive
-from ...with_loss import WithLoss
 
 __all__ = ["AliG", "PolyakSGD"]
 

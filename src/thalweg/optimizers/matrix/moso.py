@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from ...formula import (
-    Left,
-    Right,
-    Unsigned,
-    lerp,
-    sqrt,
-)
+from ...formula import Left, Right, Unsigned, lerp, sqrt
 from ...hyper import Betas, Count, Decay, NonNegative
 from .bases import BasesOptimizer
 

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from ...formula import (
-    column_total,
-    lerp,
-    matmul,
-    maximum,
-    over_upper,
-    row_total,
-    sqrt,
-    transpose,
-    upper,
-)
+from ...formula import column_total, lerp, matmul, maximum, over_upper, row_total, sqrt, transpose, upper
 from ...hyper import Count, Decay, NonNegative
 from .blockwise import Blockwise
 

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ...formula import (
-    COEFFICIENTS,
-    column_total,
-    lerp,
-    orthogonalize,
-    row_total,
-    sign,
-    sqrt,
-    total_square,
-)
+from ...formula import COEFFICIENTS, column_total, lerp, orthogonalize, row_total, sign, sqrt, total_square
 from ...hyper import Count, Decay, NonNegative, OneOf, Positive, Threes, Whole
 from .real import RealOptimizer
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from ...formula import (
-    Left,
-    Right,
-    Sides,
-    Unsigned,
-    lerp,
-    sqrt,
-    total_square,
-)
+from ...formula import Left, Right, Sides, Unsigned, lerp, sqrt, total_square
 from ...hyper import Betas, Count, Decay, NonNegative
 from .bases import BasesOptimizer
 

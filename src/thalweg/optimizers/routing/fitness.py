@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...formula.matrix import matrix_shape
+from ...formula.matrices.matrix import matrix_shape
 
 FEWEST, LONGEST = 4, 128
 """Rows and columns at least, and how many times as many of the ones as of the others at most: timm's rule."""

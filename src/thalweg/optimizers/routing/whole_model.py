@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from ...formula.around import lent
-from ...formula.rule import Rule
+from ...formula.around.training_loop import lent
+from ...formula.rule.rule import Rule
 from ...hyper import Betas, Count, NonNegative, Patterns, Whole
 from ...optimizer import Optimizer
 from ..elementwise.adam import AdamW

@@ -5,7 +5,7 @@ from math import inf
 from typing import Annotated, Literal
 
 from ...formula import Columns, Rows, Unsigned, column_mean, lerp, maximum, minimum, row_mean, sqrt, total_square
-from ...formula.sides import largest_two, last_two, leading_two
+from ...formula.matrices.sides import largest_two, last_two, leading_two
 from ...hyper import Count, Decay, Epsilons, Fraction, NonNegative, NonPositive, OneOf, Range
 from ...optimizer import Optimizer
 

@@ -4,7 +4,7 @@ from math import inf
 from typing import Annotated
 
 from ...formula import Columns, Rows, Unsigned, column_mean, lerp, maximum, row_mean, sqrt, total_square
-from ...formula.sides import last_two
+from ...formula.matrices.sides import last_two
 from ...hyper import NonNegative, Range, ThreeBetas, TwoEpsilons
 from ...optimizer import Optimizer
 

@@ -1,6 +1,6 @@
 """Rules that need both rows and columns: vectors have none to be scaled."""
 
-from ...formula.sides import last_two
+from ...formula.matrices.sides import last_two
 from ...optimizer import Optimizer
 
 __all__: list[str] = []

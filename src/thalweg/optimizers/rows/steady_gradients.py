@@ -1,7 +1,7 @@
 """Gradients whose spikes are cut, and whose norm is steadied, before Adam sees them."""
 
 from ...formula import Rows, Unsigned, floor, row_max, row_total, sqrt, where
-from ...formula.sides import Sides
+from ...formula.matrices.sides import Sides
 from ...hyper import Betas, Count, Decay, NonNegative
 from ...optimizer import Optimizer
 

@@ -3,9 +3,9 @@
 from dataclasses import KW_ONLY
 from typing import Annotated, Literal
 
+from ...beyond_gradients.with_hessian import WithHessian
 from ...formula import Sides, Unsigned, exp, log, row_mean, sqrt
 from ...hyper import SMALLEST, Betas, NonNegative, Number, Range
-from ...with_hessian import WithHessian
 
 __all__ = ["AdaHessian"]
 

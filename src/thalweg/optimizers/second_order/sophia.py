@@ -3,9 +3,9 @@
 from dataclasses import KW_ONLY
 from typing import Literal
 
+from ...beyond_gradients.with_hessian import WithHessian
 from ...formula import Unsigned, clamp, maximum, minimum, sign
 from ...hyper import Betas, NonNegative, Positive
-from ...with_hessian import WithHessian
 
 __all__ = ["SophiaG", "SophiaH"]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...described import kind_of
-from ...formula.around import EDGE
+from ...formula.around.training_loop import EDGE
 from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
 from ...state.names import refuse_lazy

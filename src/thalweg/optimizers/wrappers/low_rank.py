@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...described import described, shown
-from ...formula.spectra import failures
+from ...formula.matrices.spectra import failures
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters, check_closure
 from ...state.interrupts import InterruptsWaiting

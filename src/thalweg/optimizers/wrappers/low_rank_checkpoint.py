@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ...described import described
-from ...state.loaded import CannotCopyError, copied
-from ...state.matching import Match, match
-from ...state.structure import faults
+from ...state.checkpoints.loaded import CannotCopyError, copied
+from ...state.checkpoints.matching import Match, match
+from ...state.checkpoints.structure import faults
 from .low_rank_refusals import refuse_rank, refuse_whole
 
 KEPT = ("params", "param_names")

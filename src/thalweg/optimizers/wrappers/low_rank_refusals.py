@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...distributed.shards import is_sharded
-from ...formula.facts import known
-from ...formula.trace import formula_of
+from ...formula.rule.facts import known
+from ...formula.tracing.trace import formula_of
 from ...state.layout import why_not_by_torch, why_not_here
 from .steps_alone import reads_param
 

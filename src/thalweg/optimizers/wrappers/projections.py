@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...formula import normal
-from ...formula.spectra import decomposed, failures
+from ...formula.matrices.spectra import decomposed, failures
 
 
 def singular_vectors(grad: Tensor, rank: int, last: Tensor | None) -> Tensor:

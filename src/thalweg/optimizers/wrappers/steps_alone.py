@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...formula.expr import Expr, Operation, Symbol, walk
-from ...formula.trace import Formula
+from ...formula.graph.expr import Expr, Operation, Symbol, walk
+from ...formula.tracing.trace import Formula
 
 CARRIES = ("add", "subtract", "multiply", "divide")
 """What a parameter may pass through on its way to the new one: steps are added to it, and numbers scale it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..picture import COLORS, INK
+from ..colors import COLORS, INK
 from .trials import Curve
 
 

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ....engine.llvm.normal_equations import PARAMETER
 from ....engine.llvm.whole_fits import OPTION, STATE, SUM, Iteration, WholeFits
-from ....formula.expr import Constant, Expr, Symbol, apply
+from ....formula.graph.expr import Constant, Expr, Symbol, apply
 from .elimination import eliminated
 from .marquardt import Fit, Limits, Triangle, ends, free_step, judged, scaled
 from .members import Members

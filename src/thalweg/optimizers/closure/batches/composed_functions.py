@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from ....engine.llvm.model_functions import FUNCTIONS
-from ....formula.elementary import atan2
-from ....formula.expr import Constant, Expr, Operation, apply
-from ....formula.ops import Op
+from ....formula.graph.expr import Constant, Expr, Operation, apply
+from ....formula.graph.ops import Op
+from ....formula.words.elementary import atan2
 
 
 def function(name: str) -> Callable[..., Expr]:
@@ -24,7 +24,7 @@ def function(name: str) -> Callable[..., Expr]:
 exp, expm1, log, sin, cos, erf, erfc, raised = map(
     function, ("exp", "expm1", "log", "sin", "cos", "erf", "erfc", "pow")
 )
-"""Formulas of optimizers have the exact ones of `formula/elementary.py` instead."""
+"""Formulas of optimizers have the exact ones of `formula/words/elementary.py` instead."""
 
 
 def raised_by_logarithm(*numbers: Expr) -> Expr:

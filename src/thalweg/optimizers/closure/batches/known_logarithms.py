@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ....engine.llvm.normal_equations import POINT
-from ....formula.expr import Expr, Operation, Symbol, walk
-from ....formula.power import ON_HOST, logarithm
+from ....formula.graph.expr import Expr, Operation, Symbol, walk
+from ....formula.graph.power import ON_HOST, logarithm
 from .composed_functions import raised_by_logarithm
 
 

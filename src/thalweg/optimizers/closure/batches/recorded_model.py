@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ....engine.llvm.normal_equations import DATUM, PARAMETER, POINT
-from ....formula.expr import Constant, Expr, Symbol
+from ....formula.graph.expr import Constant, Expr, Symbol
 from .known_logarithms import with_known_logarithms
 from .linearize import Model, derivatives
 from .members import Members

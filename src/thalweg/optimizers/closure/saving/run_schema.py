@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....state.schema import (
+from ....state.checkpoints.schema import (
     SMALLEST,
     Kind,
     MisfitError,

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ....described import described
-from ....state import structure
-from ....state.checkpoint import Fitting
-from ....state.matching import Match
-from ....state.schema import MisfitError
+from ....state.checkpoints import structure
+from ....state.checkpoints.checkpoint import Fitting
+from ....state.checkpoints.matching import Match
+from ....state.checkpoints.schema import MisfitError
 from ..directions.limited_memory import LimitedMemory
 from ..function.objective import point_of, point_state
 from ..function.units import Units

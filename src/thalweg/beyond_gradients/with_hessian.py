@@ -1,0 +1,178 @@
+"""Optimizers that take in the Hessian's diagonal besides gradients: `update_hessian`, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from .. import engine
+from ..engine.closures import check_closure
+from ..optimizer import Closure, Optimizer
+from ..state.interrupts import keeping_grad_mode
+from ..state.names import name_in
+
+Estimates = Sequence[Tensor | None] | Mapping[Tensor, Tensor]
+"""One tensor for each parameter, in the order of the groups, None where there is none; or by the parameter."""
+
+
+class WithHessian(Optimizer):
+    """An optimizer that has a second formula, of estimates of the Hessian's diagonal.
+
+    A subclass has `observe(self, param, seen, *states)` beside `update`: it gives the new values of those states that
+    it names. These are kept as precisely as is computed, whatever `state_dtype` says of others.
+    """
+
+    observe: ClassVar[Callable[..., Any]]
+    """Gives the states in which estimates are remembered."""
+    needs_hessian: ClassVar[bool] = False
+    """True for a rule that can take no step before the first estimate."""
+
+    def step(self, closure: Closure | None = None, hessian: Estimates | None = None) -> Any:
+        """Take a step, as every optimizer does, once estimates of the Hessian are taken in where they are given.
+
+        Raises RuntimeError where the rule needs an estimate and has had none, and whatever `update_hessian` raises.
+        """
+        if hessian is not None:
+            self.update_hessian(hessian)
+        elif self.needs_hessian:
+            if closure is None:
+                self._refuse_unseen()
+            else:
+                closure = self._seen_after(closure)
+        return super().step(closure)
+
+    # As in Optimizer: hooks and profiler ranges are its own.
+    step.hooked = True  # type: ignore[attr-defined]
+
+    @keeping_grad_mode
+    def update_hessian(self, estimates: Estimates | None = None) -> None:
+        """Take in estimates of the Hessian's diagonal, one tensor for each parameter, with its shape, dtype and device.
+
+        Without any, they are made of the gradients that lie in `.grad`, as the class says. No parameter moves, no step
+        is counted, and `.grad` stays as it is.
+
+        Raises ValueError for another number of tensors, or one that does not fit its parameter, and RuntimeError where
+        there are no gradients to make them of.
+        """
+        with torch.no_grad():
+            found = self._by_parameter(self.estimates() if estimates is None else estimates)
+            with self._in_place_of_gradients(found):
+                engine.step(self)
+
+    def estimates(self) -> Estimates:
+        """Make estimates of the gradients in `.grad`."""
+        return hutchinson(self._params())
+
+    def _params(self) -> list[Tensor]:
+        return [param for group in self.param_groups for param in group["params"]]
+
+    def _by_parameter(self, given: Estimates) -> dict[Tensor, Tensor | None]:
+        """Give each parameter its estimate, once all are seen to fit."""
+        params, name = self._params(), type(self).__name__
+        listed = [given.get(param) for param in params] if isinstance(given, Mapping) else list(given)
+        if len(listed) != len(params):
+            raise ValueError(
+                f"{name} has {len(params)} parameters, but got {len(listed)} estimates of the Hessian: pass one for "
+                "each, and None where there is none"
+            )
+        for param, estimate in zip(params, listed, strict=True):
+            if estimate is not None and _kind(estimate) != _kind(param):
+                raise ValueError(
+                    f"{name} needs an estimate of the Hessian like {name_in(self.param_groups, param)}, which has "
+                    f"shape, dtype and device {_kind(param)}, but got {_kind(estimate)}"
+                )
+        return dict(zip(params, listed, strict=True))
+
+    @contextmanager
+    def _in_place_of_gradients(self, estimates: Mapping[Tensor, Tensor | None]) -> Iterator[None]:
+        kept = {param: param.grad for param in estimates}
+        self.__dict__["_observes"] = True
+        try:
+            for param, estimate in estimates.items():
+                param.grad = None if estimate is None else estimate.detach()
+            yield
+        finally:
+            del self.__dict__["_observes"]
+            for param, grad in kept.items():
+                param.grad = grad
+
+    def _seen_after(self, closure: Closure) -> Closure:
+        """Let a closure be followed by the look for estimates, which it may have passed to `update_hessian` itself."""
+        check_closure(type(self).__name__, closure)
+
+        def followed() -> Any:
+            loss = closure()
+            self._refuse_unseen()
+            return loss
+
+        return followed
+
+    def _refuse_unseen(self) -> None:
+        for param in self._params():
+            if param.grad is not None and not self.state.get(param):
+                raise RuntimeError(
+                    f"{type(self).__name__} cannot step {name_in(self.param_groups, param)} before it has seen its "
+                    "Hessian: pass step(hessian=thalweg.hutchinson(model.parameters(), loss)), say"
+                )
+
+
+def hutchinson(
+    params: Iterable[Tensor], loss: Tensor | None = None, samples: int = 1, generator: torch.Generator | None = None
+) -> list[Tensor | None]:
+    """Estimate the Hessian's diagonal: z * (H z), with a random sign for each number of z.
+
+    Hutchinson 1990, "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
+    https://doi.org/10.1080/03610919008812866, as Yao et al. 2021 take it in each place, https://arxiv.org/abs/2006.00719
+    Call it before `loss.backward()`, with that loss. Without a loss, the gradients in `.grad` must have their graph, as
+    after `loss.backward(create_graph=True)`; they keep themselves alive until `zero_grad()`. The mean of `samples`
+    estimates is taken; signs are drawn on the generator's device, the CPU by default. Gives one tensor for each
+    parameter, None for those that the loss does not depend on.
+
+    Raises RuntimeError where gradients have no graph.
+    """
+    listed = list(params)
+    grads = _gradients(listed, loss)
+    known = [(param, grad) for param, grad in zip(listed, grads, strict=True) if grad is not None]
+    if not any(grad.requires_grad for _, grad in known):
+        raise RuntimeError(
+            "Hutchinson's estimate needs gradients with their graph, but got "
+            f"{'none that has one' if known else 'no gradients'}: pass hutchinson(params, loss) before loss.backward()"
+        )
+    sums = {param: torch.zeros_like(param) for param, _ in known}
+    for sample in range(samples):
+        signs = {param: _signs(param, generator) for param, _ in known}
+        followed = [(grad, signs[param]) for param, grad in known if grad.requires_grad]
+        # The loss's own graph is still to be gone through by backward().
+        keeps = loss is not None or sample < samples - 1
+        products = torch.autograd.grad(
+            [grad for grad, _ in followed],
+            list(sums),
+            [sign for _, sign in followed],
+            retain_graph=keeps,
+            allow_unused=True,
+        )
+        for param, product in zip(sums, products, strict=True):
+            if product is not None:
+                sums[param].add_(signs[param] * product, alpha=1 / samples)
+    return [sums.get(param) for param in listed]
+
+
+def _gradients(params: Sequence[Tensor], loss: Tensor | None) -> Sequence[Tensor | None]:
+    """Take gradients with their graph, of a loss or as they lie there."""
+    if loss is None:
+        return [param.grad for param in params]
+    return torch.autograd.grad(loss, params, create_graph=True, allow_unused=True)
+
+
+def _signs(param: Tensor, generator: torch.Generator | None) -> Tensor:
+    device = "cpu" if generator is None else generator.device
+    drawn = torch.randint(0, 2, param.shape, generator=generator, dtype=torch.int64, device=device)
+    return (2 * drawn - 1).to(param.device, param.dtype)
+
+
+def _kind(tensor: Tensor) -> tuple[tuple[int, ...], torch.dtype, torch.device]:
+    return tuple(tensor.shape), tensor.dtype, tensor.device

@@ -1,0 +1,265 @@
+"""A mistake in a formula, in one sentence: its line, what is wrong, and the word that there is for it."""
+
+from __future__ import annotations
+
+import difflib
+import linecache
+import operator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ...described import described
+from .ops import WORDS
+
+INSTEAD = {
+    "abs": "abs(x)",
+    "absolute": "abs(x)",
+    "add": "a + b",
+    "addcdiv": "x + a / b",
+    "addcmul": "x + a * b",
+    "clip": "clamp(x, low, high)",
+    "div": "a / b",
+    "divide": "a / b",
+    "dot": "total(a * b)",
+    "fmax": "maximum(a, b)",
+    "fmin": "minimum(a, b)",
+    "logical_and": "a & b",
+    "logical_not": "~a",
+    "logical_or": "a | b",
+    "max": "maximum(a, b)",
+    "mean": "total(x) / self.numel",
+    "min": "minimum(a, b)",
+    "mul": "a * b",
+    "multiply": "a * b",
+    "neg": "-x",
+    "negative": "-x",
+    "norm": "sqrt(total_square(x))",
+    "numel": "self.numel",
+    "ones_like": "0 * x + 1",
+    "pow": "x * x",
+    "power": "x * x",
+    "reciprocal": "1 / x",
+    "rsqrt": "1 / sqrt(x)",
+    "sgn": "sign(x)",
+    "shape": "self.rows and self.columns",
+    "size": "self.rows and self.columns",
+    "square": "x * x",
+    "sub": "a - b",
+    "subtract": "a - b",
+    "sum": "total(x)",
+    "true_divide": "a / b",
+    "vector_norm": "sqrt(total_square(x))",
+    "vdot": "total(a * b)",
+    "zeros_like": "0 * x",
+}
+"""What formulas have for what torch and NumPy call so."""
+
+CALLS = {"clamp": "clamp(x, low, high)", "lerp": "lerp(start, end, weight)", "where": "where(condition, a, b)"}
+
+
+def no_word(name: str) -> str:
+    """Say that something is not among the words of formulas, and what is there for it."""
+    stem = name.rpartition(".")[2].strip("_")
+    if stem in WORDS:
+        return f"{name} cannot see into a formula: write {CALLS.get(stem, f'{stem}(x)')}, from thalweg.formula"
+    if stem in INSTEAD:
+        return f"{name} cannot see into a formula: write {INSTEAD[stem]}"
+    near = difflib.get_close_matches(stem, [*WORDS, *INSTEAD], n=1)
+    told = f"did you mean {INSTEAD.get(near[0], near[0])}?" if near else f"there are + - * /, {', '.join(WORDS)}"
+    return f"formulas have no {name}, whose last bits would depend on the machine: {told}"
+
+
+def no_number(value: Any) -> str:
+    """Say that something is no number, and none of what a formula is given."""
+    got = described(value)
+    return f"a formula takes numbers and its own arguments, but got {got}: keep it in a state, or declare an option"
+
+
+def misused(name: str) -> str:
+    """Say why conditions cannot meet an operation."""
+    if name.startswith("shift_"):
+        return "<< and >> are for bits, but got numbers: write a * 2**n for a << n, and floor(a / 2**n) for a >> n"
+    if name.startswith("bit_"):
+        return "& and | are for conditions on both sides: write (a > 0) & (b > 0), with parentheses"
+    if name == "invert":
+        return "~ negates conditions of elements, but got one of numbers: write the opposite, as a <= 0 for ~(a > 0)"
+    return f"{name} is for numbers, but got a condition: write where(condition, x, 0 * x), with numbers in it"
+
+
+PYTHONS = {
+    "__len__": ("len(x)", "self.numel"),
+    "__getitem__": ("x[i]", "total(x), which sums over all elements, as a formula is of one"),
+    "__round__": ("round(x)", "floor(x + 0.5)"),
+    "__floordiv__": ("a // b", "floor(a / b)"),
+    "__rfloordiv__": ("a // b", "floor(a / b)"),
+    "__mod__": ("a % b", "a - b * floor(a / b)"),
+    "__rmod__": ("a % b", "a - b * floor(a / b)"),
+    "__matmul__": ("a @ b", "a * b, or a function of whole matrices of thalweg.formula"),
+    "__rmatmul__": ("a @ b", "a * b, or a function of whole matrices of thalweg.formula"),
+    "__pos__": ("+x", "x"),
+    "__rshift__": ("a >> n", "floor(a / 2**n)"),
+    "__rrshift__": ("n >> a", "floor(n / a), or what is meant"),
+    "__rlshift__": ("n << a", "n * a, or what is meant"),
+    "__divmod__": ("divmod(a, b)", "floor(a / b) and a - b * floor(a / b)"),
+    "__rdivmod__": ("divmod(a, b)", "floor(a / b) and a - b * floor(a / b)"),
+    "__setitem__": ("x[i] = a", "x = where(condition, a, x)"),
+    "__delitem__": ("del x[i]", "where(condition, a, b) for what is to differ between elements"),
+    "__call__": ("x(a)", "x * a"),
+}
+"""What Python says of numbers and arrays, and formulas otherwise."""
+
+
+OPERATORS = {
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "power": "pow",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+}
+"""What NumPy makes of an operator whose left side is a number of its own."""
+
+
+class Opaque:
+    """What Python, torch and NumPy do to numbers and arrays, and cannot do to what formulas are made of."""
+
+    if not TYPE_CHECKING:  # for type checkers, what is not there is not there
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(name if name.startswith("__") else no_word(f".{name}"))
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        """Refuse what torch would do to tensors."""
+        raise TypeError(_foreign("torch", function.__name__, arguments))
+
+    def __array_ufunc__(self, function: Any, method: str, *arguments: Any, **keywords: Any) -> Any:
+        """Compute with a single number of NumPy's as with Python's; refuse what NumPy would do to arrays."""
+        operate = getattr(operator, OPERATORS.get(function.__name__, ""), None)
+        if operate is None or not any(map(_is_single, arguments)):
+            raise TypeError(_foreign("np", function.__name__, arguments))
+        return operate(*(argument.item() if _is_single(argument) else argument for argument in arguments))
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
+        """Refuse what NumPy would do to arrays, beside the operations of single numbers."""
+        raise TypeError(_foreign("np", function.__name__, arguments))
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("an array cannot see into a formula, which is of one element: leave np.array out")
+
+    def __format__(self, form: str) -> str:
+        if form:
+            raise TypeError(_unknown_yet("a number", "formatting"))
+        return str(self)
+
+    def __float__(self) -> float:
+        raise TypeError(_unknown_yet("a number"))
+
+    def __index__(self) -> int:
+        raise TypeError(_unknown_yet("a whole number"))
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("a formula is of one element, which has no parts to take: total(x) sums over all of them")
+
+
+def _refusing(shown: str, instead: str) -> Callable[..., Any]:
+    """Make the method that refuses what Python would do."""
+
+    def refuse(*_: Any) -> Any:
+        raise TypeError(f"formulas have no {shown}: write {instead}")
+
+    return refuse
+
+
+for _name, _words in PYTHONS.items():
+    setattr(Opaque, _name, _refusing(*_words))
+
+
+def _foreign(module: str, name: str, arguments: Iterable[Any]) -> str:
+    """Say that a function of torch's or NumPy's met what a formula is made of."""
+    if any(type(argument).__module__ == "torch" for argument in arguments):
+        return "a formula takes numbers and its own arguments, but got a tensor: keep it in a state, or take its item()"
+    if any(type(argument).__name__ == "ndarray" for argument in arguments):
+        return "a formula takes numbers and its own arguments, but got an array: keep it in a state, or take its item()"
+    return no_word(f"{module}.{name}")
+
+
+def _is_single(value: Any) -> bool:
+    """Tell if a value is one number of NumPy's."""
+    return type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+
+
+def _unknown_yet(what: str, who: str = "range() and math's functions") -> str:
+    """Say that a number is asked for that may be another one in each step."""
+    verb = "needs" if who == "formatting" else "need"
+    return (
+        f"{who} {verb} {what}, but what a formula is given is not known while it is traced: "
+        "use the words of thalweg.formula, and declare what never changes as name: ClassVar[int] = 3"
+    )
+
+
+IN_A_FORMULA = "is_in_a_formula"
+"""What tells a mistake in a formula, which is the user's, from one of the library's own, whatever its type."""
+
+
+@contextmanager
+def in_one_sentence(owner: Any, text: Callable[..., Any]) -> Iterator[None]:
+    """Let what goes wrong in a formula be told with its line; the error keeps its type where it can."""
+    try:
+        yield
+    except Exception as error:
+        place = _place(error.__traceback__)
+        if place is None:
+            raise
+        sentence = f"{owner.__name__}.update, {place}: {_reason(error)}"
+        kind = type(error) if type(error).__module__ == "builtins" else TypeError
+        made = _made(kind, sentence)
+        vars(made)[IN_A_FORMULA] = True
+        raise made from None
+
+
+def _made(kind: type[Exception], sentence: str) -> Exception:
+    # A KeyError would show the sentence in quotes, and some errors want more than that.
+    is_odd = kind in (KeyError, StopIteration, UnicodeDecodeError, UnicodeEncodeError)
+    return TypeError(sentence) if is_odd else kind(sentence)
+
+
+def _place(traceback: TracebackType | None) -> str | None:
+    """Find the innermost line that is the formula's own, or of what it calls, and no library's."""
+    found = None
+    while traceback is not None:
+        if _is_own(traceback.tb_frame.f_globals.get("__name__", "")):
+            found = traceback
+        traceback = traceback.tb_next
+    if found is None:
+        return None
+    source = linecache.getline(found.tb_frame.f_code.co_filename, found.tb_lineno, found.tb_frame.f_globals).strip()
+    return f"line {found.tb_lineno}" + (f", `{source}`" if source else "")
+
+
+def _is_own(module: str) -> bool:
+    first, _, rest = module.partition(".")
+    if first == "thalweg":
+        return rest.startswith("optimizers.")
+    return first not in ("torch", "numpy") and first not in sys.stdlib_module_names
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, NameError) and error.name in WORDS:
+        return f"{error.name!r} is not defined: from thalweg.formula import {error.name}"
+    if isinstance(error, NameError) and error.name in INSTEAD:
+        return f"{error.name!r} is not defined: write {INSTEAD[error.name]}"
+    if isinstance(error, NameError) and error.name:
+        return f"{error.name!r} is not defined{_nearest(error.name, WORDS)}"
+    return str(error) or type(error).__name__
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f": did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,1 @@
+"""What is done to whole matrices, on torch's tensors."""

@@ -1,0 +1,37 @@
+"""Ranges as types: what a hyper-parameter may be."""
+
+from typing import Annotated, TypeAlias
+
+from torch import Tensor
+
+from .lists import Patterns as Patterns
+from .lists import Threes as Threes
+from .option import REQUIRED as REQUIRED
+from .option import Option as Option
+from .option import checked_number as checked_number
+from .option import declared as declared
+from .option import is_among as is_among
+from .option import nearest as nearest
+from .ranges import SMALLEST as SMALLEST
+from .ranges import Fixed as Fixed
+from .ranges import OneOf as OneOf
+from .ranges import Range as Range
+from .ranges import Several as Several
+from .ranges import Whole as Whole
+
+Number: TypeAlias = float | Tensor
+
+AnyNumber: TypeAlias = Annotated[Number, Range()]
+NonNegative: TypeAlias = Annotated[Number, Range(0)]
+NonPositive: TypeAlias = Annotated[Number, Range(high=0)]
+Fraction: TypeAlias = Annotated[Number, Range(0, 1)]
+Decay: TypeAlias = Annotated[Number, Range(0, 1, below=True)]
+Betas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(0, 1, below=True)))]
+ThreeBetas: TypeAlias = Annotated[tuple[Number, Number, Number], Several((Range(0, 1, below=True),) * 3)]
+Epsilons: TypeAlias = Annotated[tuple[Number | None, Number], Several((Range(0, or_none=True), Range(0)))]
+TwoEpsilons: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)))]
+Etas: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0, 1, below=True), Range(1)))]
+StepSizes: TypeAlias = Annotated[tuple[Number, Number], Several((Range(0), Range(0)), ordered=True)]
+Positive: TypeAlias = Annotated[Number, Range(SMALLEST)]
+Count: TypeAlias = Annotated[int, Whole(1)]
+Seed: TypeAlias = Annotated[int, Whole(0, 2**31 - 1)]

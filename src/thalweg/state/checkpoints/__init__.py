@@ -1,0 +1,1 @@
+"""What is saved and loaded: checked whole before anything changes."""

@@ -1,0 +1,1 @@
+"""Optimizers beside each other: runs, tables, pictures, and a page."""

@@ -1,0 +1,1 @@
+"""An optimizer, shown: its formula and kernel, what its options mean, and what others call it."""

@@ -1,0 +1,79 @@
+"""What is learned in a comparison: a net, its data and its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, SupportsFloat
+
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from ...described import kind_of
+from ..range_test.twin import checked
+
+Data = tuple[Dataset[Any], Dataset[Any]]
+"""Examples to train with, and others to test with."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to learn."""
+
+    name: str
+    """What one types to get it: "digits", "text", or my_module:task."""
+    title: str
+    net: Callable[[], nn.Module]
+    """Makes a fresh net, after the seed was set."""
+    data: Callable[[], Data]
+    loss: Callable[[nn.Module, Any], Tensor]
+    """Gives the mean loss of a batch, as a tensor of one number."""
+    accuracy: Callable[[nn.Module, Any], Tensor] | None = None
+    """Gives the share of a batch that is right, if that is a question."""
+    epochs: int = 20
+    batch_size: int = 32
+
+
+def check_task(task: Task) -> None:
+    """Try a task before anything is trained; raises ValueError, in one sentence, for one that cannot be trained."""
+    try:
+        net = task.net()
+        if not list(net.parameters()):
+            raise ValueError("its net has no parameters, so there is nothing to train")
+        train, test = _pair(task.data())
+        batch, other = _first_batch(train, task), _first_batch(test, task)
+        if batch is None:
+            raise ValueError("its data is empty")
+        loss = float(checked(task.loss(net, batch)).detach())
+        if not isfinite(loss):
+            raise ValueError(f"the loss of its first batch is {loss} before any step, so there is nothing to lower")
+        if other is not None:
+            _check_measures(task, net, other)
+    except Exception as error:
+        raise ValueError(f"the task {task.name} cannot be trained: {first_line(error)}") from error
+
+
+def _pair(data: Any) -> Data:
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise ValueError(f"data() must return two data sets, to train and to test with, but returned {kind_of(data)}")
+    train, test = data
+    return train, test
+
+
+def _first_batch(data: Dataset[Any], task: Task) -> Any:
+    """Draw a batch, or None where nothing is in the data."""
+    return next(iter(DataLoader(data, task.batch_size)), None)
+
+
+def _check_measures(task: Task, net: nn.Module, batch: Any) -> None:
+    """Measure on data to test with: before training, and not after the first epoch of it."""
+    checked(task.loss(net, batch))
+    share = 0.0 if task.accuracy is None else task.accuracy(net, batch)
+    if not isinstance(share, SupportsFloat):
+        raise ValueError(f"accuracy(net, batch) must return a number, but returned {kind_of(share)}")
+
+
+def first_line(error: Exception) -> str:
+    """Give what an error says first; what kind it is, if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
