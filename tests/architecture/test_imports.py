@@ -20,64 +20,55 @@ MAY_IMPORT = {
     "distributed": {"formula"},
     "state": {"described", "formula", "distributed", "uncompiled"},
     "engine": {"described", "formula", "distributed", "state"},
-    "lists": {"described"},
-    "ranges": set(),
-    "hyper": {"annotations", "described", "lists", "ranges"},
-    "traits": {"formula", "hyper"},
-    "arguments": {"hyper", "traits"},
-    "groups": {"described", "state", "hyper", "arguments", "traits"},
-    "definition": {"formula", "state", "hyper", "arguments", "groups", "traits"},
-    "inside_update": set(),
-    "written_for_torch": set(),
-    "presentation": {"described", "formula", "hyper"},
-    "optimizer": {
-        "formula",
-        "distributed",
-        "state",
-        "engine",
-        "hyper",
-        "arguments",
-        "inside_update",
-        "traits",
-        "presentation",
-        "groups",
-        "definition",
-        "uncompiled",
-        "written_for_torch",
-    },
-    "two_points": {"state", "optimizer"},
-    "with_hessian": {"state", "engine", "optimizer"},
-    "with_loss": {"hyper", "optimizer", "state"},
-    "optimizers": {"formula", "hyper", "optimizer", "two_points", "with_hessian", "with_loss"},
+    "hyper": {"annotations", "described"},
+    "definition": {"described", "formula", "state", "hyper"},
+    "optimizer": {"formula", "distributed", "state", "engine", "hyper", "definition", "uncompiled"},
+    "beyond_gradients": {"state", "engine", "hyper", "optimizer"},
+    "optimizers": {"formula", "hyper", "optimizer", "beyond_gradients"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
     "takeover": {"described", "optimizer", "optimizers"},
-    "names": {"arguments", "described", "optimizer", "optimizers", "wrappers", "closure"},
-    "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "with_hessian"},
+    "names": {"definition", "described", "optimizer", "optimizers", "wrappers", "closure"},
+    "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "beyond_gradients"},
     "tools": {
-        "__init__",
-        "described",
-        "formula",
-        "state",
-        "engine",
-        "hyper",
-        "groups",
-        "names",
-        "optimizer",
-        "optimizers",
-        "with_hessian",
+        *("__init__", "described", "formula", "state", "engine", "hyper", "names", "optimizer", "optimizers"),
+        *("definition", "beyond_gradients"),
     },
     "__main__": {"tools"},
 }
-"""Each part, and the other parts that it may know of. Beside `optimizer`: `described` says what was got, `hyper` what a
-number may be, `lists` what a list; `groups` what a group may hold, `inside_update` what a formula has besides, `traits`
-what a class says of itself, `presentation` how an optimizer prints, `definition` what becomes of what a class defines,
-`written_for_torch` what classes keep that were written for torch.optim, and `uncompiled` what torch.compile leaves
-alone. A rule knows no state and no engine; a closure method is none: it says itself what a saved run must be like, and
-multiplies vectors by the engine's compiled rows. A wrapper is none either: it puts other numbers into parameters for a
-while, as `state` does."""
+"""Each part, and the other parts that it may know of. `described` says what was got, `annotations` what one stands for
+that is text, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no engine; a closure method is
+none: it says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows. A wrapper is
+none either: it puts other numbers into parameters for a while, as `state` does."""
 
-ROOMS = {
+FORMULA_ROOMS = {
+    "graph": set(),
+    "matrices": set(),
+    "rule": {"graph", "matrices"},
+    "words": {"graph", "matrices"},
+    "around": {"graph", "rule", "words"},
+    "tracing": {"graph", "rule", "words", "around"},
+    "__init__": {"matrices", "rule", "words"},
+}
+"""The same for the rooms of formulas: a word knows no rule, and a rule does not know what is put around it."""
+
+STATE_ROOMS = {
+    "layout": set(),
+    "names": set(),
+    "noted": set(),
+    "interrupts": set(),
+    "entries": set(),
+    "averaged": {"interrupts", "layout"},
+    "formats": {"layout"},
+    "initial": {"formats"},
+    "misfit": {"formats", "layout"},
+    "memory": {"formats", "names"},
+    "checkpoints": {"averaged", "entries", "formats", "initial", "interrupts", "layout", "misfit", "names", "noted"},
+    "__init__": set(),
+}
+"""And for those of states: a format knows nothing of what is saved."""
+
+ENGINE_ROOMS = {
     "commit": set(),
     "operands": set(),
     "closures": set(),
@@ -101,7 +92,7 @@ ROOMS = {
     "explain": {"operands", "triton", "matrices", "decisions", "sharded", "plans"},
     "__init__": {"closures", "before_steps", "decisions", "eager", "sharded", "totals", "plans", "explain"},
 }
-"""The same for the rooms of the engine: a kernel knows no plan, and the reference knows no kernel."""
+"""And for the rooms of the engine: a kernel knows no plan, and the reference knows no kernel."""
 
 CLOSURE_ROOMS = {
     "options": set(),
@@ -121,7 +112,27 @@ CLOSURE_ROOMS = {
 }
 """And for those of closure methods: a direction knows no search, and a run knows neither."""
 
-HOUSES = {"engine": ROOMS, "optimizers/closure": CLOSURE_ROOMS}
+TOOLS_ROOMS = {
+    "colors": set(),
+    "imported": set(),
+    "mistyped": set(),
+    "splitting": set(),
+    "range_test": {"colors"},
+    "tasks": {"imported", "range_test"},
+    "comparison": {"colors", "imported", "tasks"},
+    "showing": {"comparison"},
+    "commands": {"imported", "mistyped", "tasks", "comparison", "showing"},
+    "__init__": set(),
+}
+"""And for those of tools: what is learned knows nothing of who is compared by it."""
+
+HOUSES = {
+    "formula": FORMULA_ROOMS,
+    "state": STATE_ROOMS,
+    "engine": ENGINE_ROOMS,
+    "optimizers/closure": CLOSURE_ROOMS,
+    "tools": TOOLS_ROOMS,
+}
 
 ONLY_IN = {
     "torch.distributed": "distributed",

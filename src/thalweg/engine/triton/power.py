@@ -1,7 +1,7 @@
 """Powers in float64 on a device, from additions, products and quotients alone: the same bits on every device.
 
-The operations are those of `formula/graph/power.py`, for what Triton takes: the logarithm and the exponential are computed
-with twice float64's digits, so what is rounded in the end is right but for ties that no digits decide.
+The operations are those of `formula/graph/power.py`, for what Triton takes: the logarithm and the exponential are
+computed with twice float64's digits, so what is rounded in the end is right but for ties that no digits decide.
 
 Dekker 1971, "A floating-point technique for extending the available precision", https://doi.org/10.1007/BF01397083.
 """
