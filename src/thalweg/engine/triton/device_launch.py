@@ -21,15 +21,13 @@ from .device_call import DeviceCall
 from .device_options import DeviceOptions
 from .given import GivenNumbers
 from .kernel import Kernel
+from .readers import Readers
 from .repetition import Repetition
 from .settings import WORD
 from .transfer import Mirror
 
 if TYPE_CHECKING:
     from ..matrices.between_passes import Matrices
-
-_captured: list[Any] = []
-"""Tables that a CUDA graph may read whenever it is replayed: kept for as long as the process lives."""
 
 
 class DeviceLaunch:
@@ -69,7 +67,7 @@ class DeviceLaunch:
         """For each row, whether its gradient starts at a multiple of a word; None before anything is bound."""
         self.places = b""
         """Where the gradients were when that was last looked at."""
-        self.is_captured = False
+        self.readers = Readers(self.device)
         self.repetition = Repetition(self.device)
         self.find_gradients(grads)
         self._bind()
@@ -135,8 +133,7 @@ class DeviceLaunch:
         """Prepare all launches for where the gradients are now."""
         self.is_aligned = self.gradients % WORD == 0
         self.repetition.forget()
-        self.streams = {devices.stream_of(self.device)}
-        """Those that know all tables: the new ones are of this stream's memory."""
+        self.readers.begin_anew()
         gradients, options, *tables = self.on_device
         given = iter(tables)
         for call in self._all_calls:
@@ -207,8 +204,7 @@ class DeviceLaunch:
 
     def _run(self, calls: Sequence[DeviceCall], flag: Tensor) -> None:
         with devices.current(self.device), quiet():
-            self._keep_for_this_stream()
-            self._keep_for_graphs()
+            self.readers.keep(self._tables, self.mirror)
             for place, grad in self.relaid:
                 place.copy_(grad)
             self._bind_anew()
@@ -245,30 +241,11 @@ class DeviceLaunch:
             self.filled = options
         return False
 
-    @property
     def _tables(self) -> list[Tensor]:
-        """All memory of the launch's own that kernels read."""
-        tables = [
-            self.mirror.table,
-            self.never,
-            *self.shared.values(),
-            *(t for c in self._all_calls for t in c.tables.all),
-        ]
-        return [*tables, *(self.matrices.stacks.values() if self.matrices else ())]
-
-    def _keep_for_graphs(self) -> None:
-        """Keep the tables for graphs that are captured now, whatever becomes of this launch."""
-        if devices.is_capturing() and not self.is_captured:
-            self.is_captured = True
-            _captured.append((self._tables, self.mirror))
-
-    def _keep_for_this_stream(self) -> None:
-        """Have the tables' memory wait for the work of every stream that they were used on."""
-        stream = devices.stream_of(self.device)
-        if stream not in self.streams:
-            self.streams.add(stream)
-            for table in self._tables:
-                table.record_stream(stream)
+        """List all memory of the launch's own that kernels read."""
+        of_calls = [table for call in self._all_calls for table in call.tables.all]
+        stacks = self.matrices.stacks.values() if self.matrices else ()
+        return [self.mirror.table, self.never, *self.shared.values(), *of_calls, *stacks]
 
 
 def move_numbers(state: dict[str, Any], names: set[str], device: torch.device) -> None:
