@@ -21,6 +21,7 @@ SUMS = {
     "AdaGC": {"mean_norm"},
     "AdaGO": {"square_sum"},
     "AdaNorm": {"exp_grad_norm"},
+    "AdaTAM": {"alignment"},
     "LDoG": {"square_sum"},
     "NovoGrad": {"exp_avg_sq"},
     "SGDSaI": {"gsnr"},

@@ -102,7 +102,7 @@ def table(found: Sequence[Piece]) -> tuple[np.ndarray, int]:
 
 def room(sums: int, count: int) -> np.ndarray:
     """Make room for sums of columns: where a line of the cache begins, as across two lines they take twice as long."""
-    return torch.zeros((sums, count), dtype=torch.float64).numpy()
+    return torch.zeros((sums, count), dtype=torch.float64, device="cpu").numpy()
 
 
 class Vectors:
