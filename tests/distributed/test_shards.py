@@ -38,6 +38,8 @@ def four():
         "directions_are_of_whole_gradients",
         "heads_are_clipped_where_they_are",
         "a_shared_loss_is_whole",
+        "one_rate_is_found_for_all",
+        "signs_are_of_whole_tensors",
     ],
 )
 def test_it_is_so_on_each_process(two, case):
@@ -75,10 +77,20 @@ def test_a_process_without_gradients_takes_part(two):
         ),
         ("least_squares_needs_whole_parameters", "takes the derivative of each residual by whole parameters"),
         ("meshes_that_differ_are_refused", "use an optimizer for each mesh"),
+        ("rates_are_not_tried_on_what_cannot_be_copied", "cannot be copied (FSDP does not support deepcopy."),
     ],
 )
 def test_one_sentence_on_every_process(two, case, sentence):
     assert all(sentence in told for told in two[case]), two[case]
+
+
+def test_fully_shard_has_no_second_derivatives(two):
+    """Where torch has freed whole parameters, their second derivatives would have ended the process."""
+    for stays, parts in two["fully_shard_has_no_second_derivatives"]:
+        assert "but got none that has one" in stays
+        assert "but got no" in parts
+        assert "a model under fully_shard, which has no second derivatives in torch" in stays
+        assert "a model under fully_shard, which has no second derivatives in torch" in parts
 
 
 def test_who_cannot_step_tells_the_others(two):
