@@ -167,8 +167,8 @@ def _refuse_without_graph(params: Sequence[Tensor], known: Sequence[tuple[Tensor
     what_to_do = "pass hutchinson(params, loss) before loss.backward()"
     if not are_there or any(map(is_sharded, params)):
         what_to_do += (
-            ", or, for a model under fully_shard, which has no second derivatives in torch, use an optimizer that takes "
-            "gradients alone"
+            ", or, for a model under fully_shard, which has no second derivatives in torch, use an optimizer that "
+            "takes gradients alone"
         )
     raise RuntimeError(
         "Hutchinson's estimate needs gradients with their graph, but got "
