@@ -149,6 +149,20 @@ def a_process_without_gradients_takes_part():
     return optimizer.metrics["grad_norm"]
 
 
+def a_process_without_gradients_sends_sums_and_sizes():
+    """Trust ratios, and sizes of blocks that lie on both; its own part does not move."""
+    mesh, moved = init_device_mesh("cpu", (2,)), []
+    for cls, options in ((thalweg.LAMB, {}), (thalweg.AdamW, {"state_dtype": "8bit"})):
+        part = torch.nn.Parameter(divided(drawn((100, 50), 1), mesh, LINES))
+        optimizer = cls([part], **options)
+        for step in range(2):
+            before = part.to_local().clone()
+            part.grad = divided(drawn((100, 50), 2), mesh, LINES) if dist.get_rank() == 0 or step == 0 else None
+            optimizer.step()
+        moved.append(not torch.equal(part.to_local(), before))
+    return moved
+
+
 def an_infinite_gradient_counts_once():
     """On a mesh where the same part is on both processes, what does not count is left out, and not made NaN."""
     mesh = init_device_mesh("cpu", (2,))
@@ -235,41 +249,7 @@ def directions_are_of_whole_gradients():
         return "parameter 'weight' is sharded" in str(error)
 
 
-def one_rate_is_found_for_all():
-    """Processes under DistributedDataParallel have other batches, which alone would have led to other rates."""
-    torch.manual_seed(0)
-    model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(5, 1))
-    batches = [drawn((4, 5), 10 * dist.get_rank() + seed) * (1 + 3 * dist.get_rank()) for seed in range(3)]
-    found = thalweg.find_lr(model, thalweg.SGD(model.parameters(), lr=1.0), batches, squared_sum)
-    seen = [found.lr, *found.curve.losses, *found.tried.values()]
-    told = [None, None]
-    dist.all_gather_object(told, seen)
-    return told[0] == told[1] and found.lr is not None
-
-
-def squared_sum(model, batch):
-    return (model(batch) - batch.sum(1, keepdim=True)).square().mean()
-
-
-def signs_are_of_whole_tensors():
-    """Estimates of the Hessian's diagonal, and a step with them, of divided tensors as of whole ones."""
-    mesh = init_device_mesh("cpu", (2,))
-    found = []
-    for is_whole in (True, False):
-        values = [(drawn((7, 3), 1), LINES), (drawn((3, 6), 2), COLUMNS), (drawn((3,), 3), [Replicate()])]
-        params = [torch.nn.Parameter(value if is_whole else divided(value, mesh, how)) for value, how in values]
-        loss = (params[0].pow(3) * 2).sin().sum() + params[1].pow(4).sum() + params[2].exp().sum()
-        # What whole tensors draw on this process, the divided ones draw on the first.
-        torch.manual_seed(5 if is_whole else dist.get_rank() + 5)
-        found.append([*thalweg.hutchinson(params, loss if is_whole else loss.full_tensor(), samples=2), *params])
-        (loss if is_whole else loss.full_tensor()).backward()
-        thalweg.AdaHessian(params).step(hessian=found[-1][:3])
-    return all(torch.equal(one, all_.full_tensor()) for one, all_ in zip(*found, strict=True))
-
-
 ON_TWO = [
-    one_rate_is_found_for_all,
-    signs_are_of_whole_tensors,
     wrappers_measure_what_all_processes_have,
     directions_are_of_whole_gradients,
     heads_are_clipped_where_they_are,
@@ -282,6 +262,7 @@ ON_TWO = [
     gradients_that_are_terms_are_added_up,
     a_gradient_is_let_go,
     a_process_without_gradients_takes_part,
+    a_process_without_gradients_sends_sums_and_sizes,
     closure_methods_go_the_way_of_one_process,
     an_infinite_gradient_counts_once,
 ]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from .estimate_cases import ESTIMATED_ON_TWO
 from .processes import outcomes
 from .shard_cases import ON_FOUR, ON_TWO
 from .trouble_cases import WRONG_ON_TWO
@@ -9,7 +10,7 @@ from .trouble_cases import WRONG_ON_TWO
 
 @pytest.fixture(scope="module")
 def two():
-    return outcomes([*ON_TWO, *WRONG_ON_TWO], 2)
+    return outcomes([*ON_TWO, *ESTIMATED_ON_TWO, *WRONG_ON_TWO], 2)
 
 
 @pytest.mark.parametrize("case", ["rows", "columns"])
@@ -56,6 +57,7 @@ def test_closure_methods_go_the_way_of_one_process(two):
 
 def test_a_process_without_gradients_takes_part(two):
     assert two["a_process_without_gradients_takes_part"] == [2**0.5, 2**0.5]
+    assert two["a_process_without_gradients_sends_sums_and_sizes"] == [[True, True], [False, False]]
 
 
 @pytest.mark.parametrize(
