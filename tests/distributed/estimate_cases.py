@@ -1,4 +1,4 @@
-"""What is estimated besides steps, on 2 processes: a learning rate, and the Hessian's diagonal."""
+"""What is estimated besides steps, on 2 processes: a learning rate, the Hessian's diagonal, and memory."""
 
 import torch
 import torch.distributed as dist
@@ -41,4 +41,15 @@ def signs_are_of_whole_tensors():
     return all(torch.equal(one, all_.full_tensor()) for one, all_ in zip(*found, strict=True))
 
 
-ESTIMATED_ON_TWO = [one_rate_is_found_for_all, signs_are_of_whole_tensors]
+def memory_is_that_of_all_processes():
+    """Codes and scales of blocks that lie on two processes are kept as the parts of each."""
+    part = torch.nn.Parameter(divided(drawn((100, 50), 1), init_device_mesh("cpu", (2,)), LINES))
+    part.grad = divided(drawn((100, 50), 2), part.device_mesh, LINES)
+    optimizer = thalweg.AdamW([part], state_dtype="4bit")
+    whole = thalweg.AdamW([torch.nn.Parameter(drawn((100, 50), 1))], state_dtype="4bit")
+    before = optimizer.memory()
+    optimizer.step()
+    return optimizer.memory() == before == whole.memory()
+
+
+ESTIMATED_ON_TWO = [one_rate_is_found_for_all, signs_are_of_whole_tensors, memory_is_that_of_all_processes]

@@ -32,6 +32,7 @@ RUNS = {
     "learned": (optim.Prodigy, torch.float32, {}),
     "matrices": (optim.Muon, torch.float32, {}),
     "bases": (optim.SOAP, torch.float32, {"precondition_frequency": 2}),
+    "factors": (optim.Adafactor, torch.float32, {}),
 }
 
 KINDS = {

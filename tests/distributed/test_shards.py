@@ -41,6 +41,7 @@ def four():
         "a_shared_loss_is_whole",
         "one_rate_is_found_for_all",
         "signs_are_of_whole_tensors",
+        "memory_is_that_of_all_processes",
     ],
 )
 def test_it_is_so_on_each_process(two, case):
