@@ -191,7 +191,8 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
     def memory(self) -> Memory:
         """Count the bytes of parameters, gradients, states and compensation, in each group and in all.
 
-        Before the first step it tells what will be there after it. `print(optimizer.memory())` shows a table.
+        Before the first step it tells what will be there after it. `print(optimizer.memory())` shows a table. Of what
+        is divided among processes, it counts what all of them have together, without copies.
         """
         return memory_of(self)
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "hyper": {"annotations", "described"},
     "definition": {"described", "formula", "state", "hyper"},
     "optimizer": {"formula", "distributed", "state", "engine", "hyper", "definition", "uncompiled"},
-    "beyond_gradients": {"state", "engine", "hyper", "optimizer"},
+    "beyond_gradients": {"distributed", "state", "engine", "hyper", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "beyond_gradients"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "beyond_gradients"},
     "tools": {
         *("__init__", "described", "formula", "state", "engine", "hyper", "names", "optimizer", "optimizers"),
-        *("definition", "beyond_gradients"),
+        *("definition", "beyond_gradients", "distributed"),
     },
     "__main__": {"tools"},
 }

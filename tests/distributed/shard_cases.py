@@ -149,6 +149,20 @@ def a_process_without_gradients_takes_part():
     return optimizer.metrics["grad_norm"]
 
 
+def a_process_without_gradients_sends_sums_and_sizes():
+    """Trust ratios, and sizes of blocks that lie on both; its own part does not move."""
+    mesh, moved = init_device_mesh("cpu", (2,)), []
+    for cls, options in ((thalweg.LAMB, {}), (thalweg.AdamW, {"state_dtype": "8bit"})):
+        part = torch.nn.Parameter(divided(drawn((100, 50), 1), mesh, LINES))
+        optimizer = cls([part], **options)
+        for step in range(2):
+            before = part.to_local().clone()
+            part.grad = divided(drawn((100, 50), 2), mesh, LINES) if dist.get_rank() == 0 or step == 0 else None
+            optimizer.step()
+        moved.append(not torch.equal(part.to_local(), before))
+    return moved
+
+
 def an_infinite_gradient_counts_once():
     """On a mesh where the same part is on both processes, what does not count is left out, and not made NaN."""
     mesh = init_device_mesh("cpu", (2,))
@@ -248,6 +262,7 @@ ON_TWO = [
     gradients_that_are_terms_are_added_up,
     a_gradient_is_let_go,
     a_process_without_gradients_takes_part,
+    a_process_without_gradients_sends_sums_and_sizes,
     closure_methods_go_the_way_of_one_process,
     an_infinite_gradient_counts_once,
 ]

@@ -32,6 +32,7 @@ RUNS = {
     "learned": (optim.Prodigy, torch.float32, {}),
     "matrices": (optim.Muon, torch.float32, {}),
     "bases": (optim.SOAP, torch.float32, {"precondition_frequency": 2}),
+    "factors": (optim.Adafactor, torch.float32, {}),
 }
 
 KINDS = {
@@ -197,3 +198,17 @@ def test_a_process_that_is_killed_loses_nothing_that_was_complete(tmp_path):
     set_optimizer_state_dict(twin, fresh, content["states"])
     found, wanted = (each.state_dict()["state"] for each in (fresh, optimizer))
     torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+def test_saved_before_the_first_step(tmp_path):
+    """While the first gradients are gathered there are no other states; those of a new optimizer stay as they are."""
+    (net, optimizer), (twin, fresh) = prepared("gathered", None), prepared("gathered", None)
+    train(net, optimizer, range(1))
+    dcp.save({"states": get_optimizer_state_dict(net, optimizer)}, checkpoint_id=str(tmp_path))
+    content = {"states": get_optimizer_state_dict(twin, fresh)}
+    dcp.load(content, checkpoint_id=str(tmp_path), planner=dcp.DefaultLoadPlanner(allow_partial_load=True))
+    set_optimizer_state_dict(twin, fresh, content["states"])
+    for each in ((net, optimizer), (twin, fresh)):
+        train(*each, range(1, 4))
+    assert not list(_differences(dict(net.named_parameters()), optimizer.state_dict()["state"], twin, fresh))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from .estimate_cases import ESTIMATED_ON_TWO
 from .processes import outcomes
 from .shard_cases import ON_FOUR, ON_TWO
 from .trouble_cases import WRONG_ON_TWO
@@ -9,7 +10,7 @@ from .trouble_cases import WRONG_ON_TWO
 
 @pytest.fixture(scope="module")
 def two():
-    return outcomes([*ON_TWO, *WRONG_ON_TWO], 2)
+    return outcomes([*ON_TWO, *ESTIMATED_ON_TWO, *WRONG_ON_TWO], 2)
 
 
 @pytest.mark.parametrize("case", ["rows", "columns"])
@@ -38,6 +39,9 @@ def four():
         "directions_are_of_whole_gradients",
         "heads_are_clipped_where_they_are",
         "a_shared_loss_is_whole",
+        "one_rate_is_found_for_all",
+        "signs_are_of_whole_tensors",
+        "memory_is_that_of_all_processes",
     ],
 )
 def test_it_is_so_on_each_process(two, case):
@@ -54,6 +58,7 @@ def test_closure_methods_go_the_way_of_one_process(two):
 
 def test_a_process_without_gradients_takes_part(two):
     assert two["a_process_without_gradients_takes_part"] == [2**0.5, 2**0.5]
+    assert two["a_process_without_gradients_sends_sums_and_sizes"] == [[True, True], [False, False]]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +80,20 @@ def test_a_process_without_gradients_takes_part(two):
         ),
         ("least_squares_needs_whole_parameters", "takes the derivative of each residual by whole parameters"),
         ("meshes_that_differ_are_refused", "use an optimizer for each mesh"),
+        ("rates_are_not_tried_on_what_cannot_be_copied", "cannot be copied (FSDP does not support deepcopy."),
     ],
 )
 def test_one_sentence_on_every_process(two, case, sentence):
     assert all(sentence in told for told in two[case]), two[case]
+
+
+def test_fully_shard_has_no_second_derivatives(two):
+    """Where torch has freed whole parameters, their second derivatives would have ended the process."""
+    for stays, parts in two["fully_shard_has_no_second_derivatives"]:
+        assert "but got none that has one" in stays
+        assert "but got no" in parts
+        assert "a model under fully_shard, which has no second derivatives in torch" in stays
+        assert "a model under fully_shard, which has no second derivatives in torch" in parts
 
 
 def test_who_cannot_step_tells_the_others(two):

@@ -2,6 +2,7 @@
 
 import torch
 import torch.distributed as dist
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import init_device_mesh
 
 import thalweg
@@ -147,7 +148,25 @@ def least_squares_needs_whole_parameters():
     return said(lambda: thalweg.LevenbergMarquardt([part]).step(lambda: part.full_tensor().reshape(-1)))
 
 
+def rates_are_not_tried_on_what_cannot_be_copied():
+    model = fully_shard(torch.nn.Linear(4, 2))
+    optimizer = thalweg.SGD(model.parameters(), lr=0.1)
+    return said(lambda: thalweg.find_lr(model, optimizer, [drawn((3, 4), 1)], lambda net, batch: net(batch).sum()))
+
+
+def fully_shard_has_no_second_derivatives():
+    """Neither of a module that stays whole until its backward pass, nor of one that does not."""
+    told = []
+    for stays in (True, False):
+        model = fully_shard(torch.nn.Sequential(torch.nn.Linear(4, 2)), reshard_after_forward=not stays)
+        loss = model(drawn((3, 4), 1)).square().sum()
+        told.append(said(lambda model=model, loss=loss: thalweg.hutchinson(model.parameters(), loss)))
+    return told
+
+
 WRONG_ON_TWO = [
+    rates_are_not_tried_on_what_cannot_be_copied,
+    fully_shard_has_no_second_derivatives,
     a_gradient_that_is_divided_otherwise_is_refused,
     a_plain_state_is_refused,
     one_process_has_fewer_parameters,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import engine
+from ..distributed.shards import is_sharded, scattered
 from ..engine.closures import check_closure
 from ..optimizer import Closure, Optimizer
 from ..state.interrupts import keeping_grad_mode
@@ -130,18 +131,15 @@ def hutchinson(
     Call it before `loss.backward()`, with that loss. Without a loss, the gradients in `.grad` must have their graph, as
     after `loss.backward(create_graph=True)`; they keep themselves alive until `zero_grad()`. The mean of `samples`
     estimates is taken; signs are drawn on the generator's device, the CPU by default. Gives one tensor for each
-    parameter, None for those that the loss does not depend on.
+    parameter, None for those that the loss does not depend on. Signs of a DTensor are drawn for the whole tensor, so
+    that estimates do not depend on the number of processes; all of them must call this at the same time.
 
-    Raises RuntimeError where gradients have no graph.
+    Raises RuntimeError where gradients have no graph, as under torch's `fully_shard`, which makes none.
     """
     listed = list(params)
     grads = _gradients(listed, loss)
     known = [(param, grad) for param, grad in zip(listed, grads, strict=True) if grad is not None]
-    if not any(grad.requires_grad for _, grad in known):
-        raise RuntimeError(
-            "Hutchinson's estimate needs gradients with their graph, but got "
-            f"{'none that has one' if known else 'no gradients'}: pass hutchinson(params, loss) before loss.backward()"
-        )
+    _refuse_without_graph(listed, known)
     sums = {param: torch.zeros_like(param) for param, _ in known}
     for sample in range(samples):
         signs = {param: _signs(param, generator) for param, _ in known}
@@ -161,17 +159,40 @@ def hutchinson(
     return [sums.get(param) for param in listed]
 
 
-def _gradients(params: Sequence[Tensor], loss: Tensor | None) -> Sequence[Tensor | None]:
-    """Take gradients with their graph, of a loss or as they lie there."""
+def _refuse_without_graph(params: Sequence[Tensor], known: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Refuse gradients that cannot be differentiated; after its backward pass, FSDP frees what was whole meanwhile."""
+    are_there = all(param.untyped_storage().nbytes() or not param.numel() for param in params if not is_sharded(param))
+    if are_there and any(grad.requires_grad for _, grad in known):
+        return
+    what_to_do = "pass hutchinson(params, loss) before loss.backward()"
+    if not are_there or any(map(is_sharded, params)):
+        what_to_do += (
+            ", or, for a model under fully_shard, which has no second derivatives in torch, use an optimizer that "
+            "takes gradients alone"
+        )
+    raise RuntimeError(
+        "Hutchinson's estimate needs gradients with their graph, but got "
+        f"{'none that has one' if known else 'no gradients'}: {what_to_do}"
+    )
+
+
+def _gradients(params: Sequence[Any], loss: Tensor | None) -> Sequence[Any]:
+    """Take gradients with their graph, of a loss or as they lie there; those of DTensors are divided as these are."""
     if loss is None:
-        return [param.grad for param in params]
-    return torch.autograd.grad(loss, params, create_graph=True, allow_unused=True)
+        grads = [param.grad for param in params]
+    else:
+        grads = list(torch.autograd.grad(loss, params, create_graph=True, allow_unused=True))
+    return [
+        grad.redistribute(param.device_mesh, param.placements) if grad is not None and is_sharded(param) else grad
+        for param, grad in zip(params, grads, strict=True)
+    ]
 
 
 def _signs(param: Tensor, generator: torch.Generator | None) -> Tensor:
     device = "cpu" if generator is None else generator.device
     drawn = torch.randint(0, 2, param.shape, generator=generator, dtype=torch.int64, device=device)
-    return (2 * drawn - 1).to(param.device, param.dtype)
+    signs = (2 * drawn - 1).to(param.device, param.dtype)
+    return scattered(signs, param) if is_sharded(param) else signs
 
 
 def _kind(tensor: Tensor) -> tuple[tuple[int, ...], torch.dtype, torch.device]:

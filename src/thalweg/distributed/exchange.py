@@ -1,4 +1,4 @@
-"""The ways of like matrices to their owners, and back: each is one all-to-all."""
+"""How matrices of one shape travel to the processes that own them, and back: each way is one all-to-all message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .waiting import Transfer
 
 
 class Exchange:
-    """What each process has, sends and receives of some matrices; those of one owner stand together.
+    """What each process has, sends and receives of some matrices, which are sorted by their owners.
 
     `parts` is a tensor of one dimension with what is here of all matrices, one after the other, in the order of memory.
     At an owner, there is a stack of its matrices, of shape (matrices, *shape of the whole).
@@ -83,7 +83,7 @@ class Exchange:
         return stack
 
     def back(self, stack: Tensor, parts: Tensor) -> Transfer:
-        """Send each process what is its own of each matrix; it arrives where `parts` are."""
+        """Send each process its own part of each matrix; what arrives here replaces `parts`."""
         sent = torch.cat([self.flat(stack[_places(part)]) for part in self.indices])
         outgoing = [self.own * size for size in self.sizes]
         incoming = [count * self.sizes[self.here] for count in self.counts]

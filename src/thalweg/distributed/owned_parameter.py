@@ -13,7 +13,7 @@ class OwnedParameter(torch.nn.Parameter):
     """The whole parameter at its owner; on other processes its shape alone, on the meta device."""
 
     sharding: LocalShard
-    """What this process has of the one that the user has."""
+    """What this process has of the user's own parameter."""
     owner: int
     """The process that steps it, by its rank in the group of the mesh's processes."""
     is_due: bool = False

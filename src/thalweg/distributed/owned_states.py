@@ -1,4 +1,4 @@
-"""States that one process has for all, told to all of them: where they are saved, or averages stand in."""
+"""States that only the owner of a parameter has, told to all processes: when they are saved, or averages are used."""
 
 from __future__ import annotations
 

@@ -140,6 +140,13 @@ def everywhere(value: Tensor, mesh: Any) -> Any:
     return DTensor.from_local(value, mesh, [Replicate()] * mesh.ndim, run_check=False)
 
 
+def scattered(value: Tensor, like: Any) -> Any:
+    """Divide a tensor that all processes of a mesh have as a DTensor is divided: what the first of them has counts."""
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(value, like.device_mesh, like.placements)
+
+
 def shard_of(tensor: Any, coordinate: Sequence[int] | None = None) -> LocalShard:
     """Say which elements of a DTensor this process has, or the one at another coordinate of its mesh."""
     mesh = tensor.device_mesh

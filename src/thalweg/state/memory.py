@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..distributed.shards import is_sharded
 from ..formula.rule.facts import known
 from ..formula.tracing.trace import formula_of
 from .formats.format import Part
@@ -67,8 +68,9 @@ def _shares(optimizer: Any, group: Mapping[str, Any]) -> Iterator[Share]:
         state = optimizer.state.get(param, {})
         formula = formula_of(optimizer.rule_in(group), known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, state))
+        is_divided = is_sharded(param) or optimizer._division is not None
         sizes = {
-            part.of(name): _size(part, param, state.get(part.of(name)))
+            part.of(name): _size(part, param, state.get(part.of(name)), is_divided)
             for name, form in kept.items()
             for part in form.parts
         }
@@ -78,9 +80,12 @@ def _shares(optimizer: Any, group: Mapping[str, Any]) -> Iterator[Share]:
         yield Share(own, own if has_grad else 0, sum(sizes.values()), beside)
 
 
-def _size(part: Part, param: Tensor, there: Any) -> int:
-    """Count the bytes of a tensor, or of the one that will be made."""
-    if isinstance(there, Tensor):
+def _size(part: Part, param: Tensor, there: Any, is_divided: bool) -> int:
+    """Count the bytes of a tensor, or of the one that will be made.
+
+    Where processes have parts of a parameter, a tensor that is no DTensor may be the part of this process alone.
+    """
+    if isinstance(there, Tensor) and (is_sharded(there) or not is_divided):
         return int(there.nbytes)
     return prod(part.shape(param)) * part.dtype.itemsize
 

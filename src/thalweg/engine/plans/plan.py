@@ -127,11 +127,12 @@ class Plan:
         """Update all of them on whatever engine; return how often states were put in."""
         first, *later = batches(optimizer, items) if items else [[]]
         updates = reference.computed(optimizer, first)
-        prepared = self._prepared(optimizer._sharing)
+        waits = self._waits(optimizer._sharing)
+        prepared = [launch for launch in self.launches if waits and any(map(is_local, launch.params))]
         changes = [*self._changes(optimizer, updates, prepared, is_left_out)]
         puts_in = entries(optimizer, [*self.made, *reference.states(updates)])
         conclusion = [] if later else [partial(self._conclude, optimizer, updates)]
-        needs_python = self.needs_python or bool(prepared or optimizer.learned)
+        needs_python = self.needs_python or bool(waits or optimizer.learned)
         commit([*changes, *puts_in, self.made.clear, *conclusion], needs_python)
         count = int(bool(puts_in)) + (self._step_later(optimizer, updates, later) if later else 0)
         if optimizer.learned:
@@ -143,7 +144,8 @@ class Plan:
         self, optimizer: Any, updates: Sequence[Update], prepared: Sequence[Any], is_left_out: Any
     ) -> Iterator[Change]:
         """List what changes parameters and states, in the order in which nobody waits idly."""
-        if prepared:
+        # Without gradients here there is nothing to prepare, but others wait for this process, too.
+        if self._waits(optimizer._sharing):
             yield partial(self._prepare, optimizer._sharing, prepared)
         yield from in_turn([launch.stages(is_left_out, launch in prepared) for launch in self.launches])
         yield from (change for update in updates for change in update.changes)
@@ -174,11 +176,10 @@ class Plan:
             learn(optimizer)
         return 0
 
-    def _prepared(self, sharing: Sharing | None) -> list[Any]:
-        """Find the launches of whose passes some wait for what all processes find."""
-        if not sharing or not any(map(sharing.at, (SEAMS, *range(FIRST_PASS, len(self.layout))))):
-            return []
-        return [launch for launch in self.launches if any(map(is_local, launch.params))]
+    def _waits(self, sharing: Sharing | None) -> bool:
+        """Tell if passes wait for what all processes find."""
+        moments = SEAMS, *range(FIRST_PASS, len(self.layout))
+        return sharing is not None and any(map(sharing.at, moments))
 
     def _prepare(self, sharing: Sharing, launches: Sequence[Any]) -> None:
         """Run the passes that all processes wait for, and share what they find."""

@@ -127,7 +127,7 @@ class LocalOptimizer:
         return bool(watch.step_again(one))
 
     def step(self, optimizer: Any, take: Callable[[Any], None]) -> None:
-        """Take a step, of what is here; whatever is new is shown outside before an interrupt is answered."""
+        """Take a step with what is here; new states are in the user's optimizer before an interrupt is answered."""
         one = self.optimizer
         self.follow(optimizer)
         if one._sharing:
@@ -152,7 +152,7 @@ class LocalOptimizer:
         self._note_versions()
 
     def _note_versions(self) -> None:
-        """Let residues here belong to what parameters are now."""
+        """Note that the low bits that are kept beside parameters belong to these as they are now."""
         versions = self.optimizer._versions
         if versions:
             versions.update({id(own): version(own) for own in self.own if id(own) in versions})
@@ -203,7 +203,7 @@ class LocalOptimizer:
             self.optimizer._sharing.fail(error)
 
     def explain(self) -> Iterator[str]:
-        """Say what is sharded how, what is stepped as a whole and why, and what processes tell each other in a step."""
+        """Say how parameters are sharded, which are stepped as a whole and why, and what processes send in a step."""
         kinds = Counter(own.shard.words for own in self.own)
         for words, count in kinds.items():
             yield f"{count} of them sharded ({words}): each process steps what it has, by its place in the whole"

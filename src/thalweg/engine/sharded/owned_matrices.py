@@ -1,4 +1,4 @@
-"""Functions of whole matrices where each process has a part: every matrix goes to its owner, is made there, and back.
+"""Functions of whole matrices of which each process has a part: parts go to the owner, and results come back.
 
 While the matrices of one launch are under way, those of another are made: what waits for a message is a stage of its
 own, and stages of launches take turns.

@@ -1,4 +1,4 @@
-"""Parameters whose formula needs their whole: each is stepped by one process, for all of them.
+"""Parameters whose formula needs all of their elements: each is stepped by one process, its owner, for all others.
 
 Where they are sharded, gradients go to the owners, and parameters come back, in messages of many: so a step moves twice
 the bytes of the parameters, less what owners have themselves. Where all processes have all of them, only parameters
@@ -68,7 +68,7 @@ class OwnedWholes:
 
     @torch.no_grad()
     def put(self) -> None:
-        """Give all processes what is theirs of the parameters that were stepped."""
+        """Send all processes their parts of the parameters that were stepped here."""
         under_way = [(bucket, bucket.due, bucket.back(bucket.due)) for bucket in self.buckets if bucket.due]
         for bucket, places, transfer in under_way:
             known = bucket.spread(places, transfer)
@@ -132,7 +132,7 @@ class Bucket:
         return self.exchange(self.every).elements_sent * self.pairs[0][1].element_size()
 
     def exchange(self, places: Due) -> Exchange:
-        """Find the ways of some of them."""
+        """Say how some of them travel."""
         if places not in self.known:
             sharding = self.pairs[0][1].sharding
             counts = [0] * sharding.mesh.size()

@@ -1,4 +1,4 @@
-"""What is known of parameters that processes share: whose they are, and if there are gradients here."""
+"""What is known of parameters that processes share: who has which elements, and if there are gradients here."""
 
 from __future__ import annotations
 

@@ -92,6 +92,8 @@ def find_lr(
     of one that is as good, and all within 7 (benchmarks/find_lr.py): try half and twice as much where it matters.
     They are taken on copies: parameters, states, buffers, gradients, random generators and the order of the data are
     afterwards what they were, bit for bit.
+    Under DistributedDataParallel all processes must search at the same time; the means of their losses decide, so that
+    all find the same rate. A model under `fully_shard` cannot be copied: search before it is sharded.
     Prodigy and the D-Adaptation rules find their rate themselves, and closure methods search along each step: there is
     nothing to find for them.
 
@@ -147,10 +149,11 @@ def copied(model: nn.Module, optimizer: Optimizer, group: int | None) -> Twin:
     """Copy model and optimizer; raises TypeError for a model that cannot be copied."""
     try:
         return Twin(model, optimizer, group)
-    except (RuntimeError, TypeError, AttributeError) as error:
+    except (RuntimeError, TypeError, AttributeError, AssertionError) as error:
         raise TypeError(
             f"find_lr tries rates on a copy, but this {type(model).__name__} cannot be copied "
-            f"({str(error).splitlines()[0]}): pass the model without what is wrapped around it"
+            f"({str(error).splitlines()[0]}): pass the model without what is wrapped around it, or as it was before "
+            "fully_shard"
         ) from error
 
 

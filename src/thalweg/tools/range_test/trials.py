@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...distributed.replicas import mean_over_processes
 from .twin import Loss, Twin
 
 RAMP, WARM, TRIALS, LENGTH, HELD = 16, 4, 3, 25, 32
@@ -86,7 +87,7 @@ def trained(twin: Twin, loss: Loss, batches: Sequence[Any], factor: float, falli
 def held_out(twin: Twin, loss: Loss, batches: Sequence[Any]) -> float:
     """Give the mean loss of batches; infinite if it is no number."""
     values = [float(loss(twin.model, batch)) for batch in batches]
-    mean = float(np.mean(values))
+    mean = mean_over_processes(twin.model, float(np.mean(values)))
     return mean if np.isfinite(mean) else inf
 
 

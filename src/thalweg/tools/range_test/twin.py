@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ...distributed.replicas import mean_over_processes
 from ...optimizer import Optimizer as Ours
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -68,7 +69,7 @@ class Twin:
         with torch.enable_grad():
             self.optimizer.step(closure)  # type: ignore[arg-type]
         self.taken += 1
-        value = float(losses[0].detach())
+        value = mean_over_processes(self.model, float(losses[0].detach()))
         return value if isfinite(value) else inf
 
 
