@@ -147,18 +147,6 @@ def test_a_closure_may_leave_the_gradients_to_others():
     torch.testing.assert_close(snapshot(other)[0], snapshot(plain)[0], rtol=0, atol=0)
 
 
-def test_autocast_around_a_step_rounds_nothing():
-    """Lightning's manual optimization steps within it."""
-    params = [nn.Parameter(torch.ones(6, 4)) for _ in range(2)]
-    for param, enabled in zip(params, (False, True), strict=True):
-        optimizer = optim.SOAP([param], precondition_frequency=1)
-        for step in range(3):
-            param.grad = torch.arange(24.0).reshape(6, 4).sin() + step
-            with torch.autocast("cpu", enabled=enabled):
-                optimizer.step()
-    assert torch.equal(*params)
-
-
 @pytest.mark.parametrize(
     ("closure", "error", "sentence"),
     [

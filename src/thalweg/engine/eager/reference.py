@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...formula.matrices.spectra import failures
+from ...formula.matrices.unrounded import unrounded
 from ...formula.tracing.trace import Formula, formula_of
 from ...state.formats.convert import in_line
 from ...state.layout import whole, why_not_by_torch
@@ -89,9 +90,7 @@ def grad_square(optimizer: Any, item: Ready) -> Any:
 def evaluate_all(updates: Sequence[Update]) -> None:
     """Call a formula for one parameter, or once for several that are alike, as a stack of matrices."""
     first = updates[0]
-    # A trainer may step within autocast, which would round products.
-    unrounded = torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False)
-    with unrounded[0], unrounded[1], torch.set_grad_enabled(bool(first.item.group["differentiable"])):
+    with unrounded(), torch.set_grad_enabled(bool(first.item.group["differentiable"])):
         values = [update.values() for update in updates]
         if len(updates) == 1:
             first.take(_made(first, values[0], first.numbers(), is_alone=True))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...formula.graph.expr import MatrixFunction
 from ...formula.matrices.matrix import MATRIX_FUNCTIONS, matrix_shape, work_dtype
+from ...formula.matrices.unrounded import unrounded
 from ...formula.tracing.passes import passes
 from ...formula.tracing.program import Program
 from ...formula.tracing.trace import evaluate
@@ -53,9 +54,9 @@ def all_made(program: Program, like: Tensor, group: Mapping[str, Any], compiler:
 
 def make(stack: Tensor, made: Made) -> None:
     """Make a function of all matrices of a stack, in place."""
-    if why_torch(made) is None and _is_made_by_kernel(stack, made):
-        return
-    stack.copy_(MATRIX_FUNCTIONS[made.how](stack, *made.numbers))
+    with unrounded():
+        if why_torch(made) is not None or not _is_made_by_kernel(stack, made):
+            stack.copy_(MATRIX_FUNCTIONS[made.how](stack, *made.numbers))
 
 
 def why_torch(made: Made) -> str | None:

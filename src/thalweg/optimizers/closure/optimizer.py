@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, cast
 import torch
 from torch import Tensor
 
+from ...formula.matrices.unrounded import as_around, is_rounding, unrounded
 from ...hyper import NonNegative
 from ...optimizer import Optimizer, check_closure, uncompiled_step
 from ...state.checkpoints import checkpoint
@@ -21,7 +22,7 @@ from .function.closure_function import Closure, ClosureFunction, TwiceDifferenti
 from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
-from .function.vector import Vector
+from .function.vector import Vector, alike
 from .options import check_choice, check_counts
 from .run.descend import Callback, Descent, Method
 from .run.result import Result
@@ -134,6 +135,10 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
     @keeping_grad_mode
     def descend(self, closure: Closure, callback: Callback | None = None) -> Tensor:
         """Make one step, tell `callback` of each iteration, return the loss at the start."""
+        if is_rounding():
+            theirs = as_around(closure), callback and as_around(callback)
+            with unrounded():
+                return self.descend(*theirs)
         vector = self.vector()
         if vector is None:
             return torch.as_tensor(torch.enable_grad()(closure)())
@@ -285,13 +290,6 @@ def at_the_point(vector: Vector, objective: Objective, callback: Callback) -> Ca
         return callback(here, result)
 
     return told
-
-
-def alike(one: Tensor | None, two: Tensor | None) -> bool:
-    """Return whether two scales, None for all ones, are the same."""
-    if one is None or two is None:
-        return one is two
-    return torch.equal(one, two)
 
 
 def fits(x: Tensor, vector: Vector) -> bool:

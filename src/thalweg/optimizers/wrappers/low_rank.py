@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...described import described, shown
 from ...formula.matrices.spectra import failures
+from ...formula.matrices.unrounded import unrounded
 from ...hyper import Option, declared
 from ...optimizer import Optimizer, Parameters, check_closure
 from ...state.interrupts import InterruptsWaiting
@@ -140,13 +141,14 @@ class LowRank(torch.optim.Optimizer):
             inner.update({name: value for name, value in wanted.items() if inner[name] is not value})
         failed = failures.count
         try:
-            found = list(self._found())
-            with InterruptsWaiting():
-                is_taken = self._step_rule()
-                self.inner._metrics.undecomposed += failures.count - failed
-                for group, param, new in found if is_taken else ():
-                    self.move(group, param, self.stand_ins[param], new)
-                    self.state[param] = new
+            with unrounded():
+                found = list(self._found())
+                with InterruptsWaiting():
+                    is_taken = self._step_rule()
+                    self.inner._metrics.undecomposed += failures.count - failed
+                    for group, param, new in found if is_taken else ():
+                        self.move(group, param, self.stand_ins[param], new)
+                        self.state[param] = new
         finally:
             self._forget_step()
 

@@ -177,6 +177,8 @@ class GSAM(SAM):
 
 
 def _run(closure: Callable[[], Any]) -> Any:
+    # Parameters that autocast has rounded and remembers are those of another point.
+    torch.clear_autocast_cache()
     with torch.enable_grad():
         return closure()
 

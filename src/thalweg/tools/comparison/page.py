@@ -27,7 +27,7 @@ th[aria-sort=ascending] button::after { content: " \\25B2"; }
 th[aria-sort=descending] button::after { content: " \\25BC"; }
 tr.trouble { color: #b3261e; }
 .best { font-weight: 700; color: #1a7f37; }
-img { max-width: 100%; background: white; }
+img { width: 100%; min-width: 44rem; background: white; }
 @media (prefers-color-scheme: dark) { tr.trouble { color: #ff8a80; } .best { color: #6fdc8c; } }
 """
 
@@ -53,7 +53,9 @@ def write_page(
     """Write the page: what was done, a table that is sorted by a click, what is remarkable, and pictures."""
     groups = repeated(runs)
     told = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
-    images = "".join(f'<p><img src="{_inside(picture)}" alt="{_words(picture)}"></p>' for picture in pictures)
+    images = "".join(
+        f'<p class="wide"><img src="{_inside(picture)}" alt="{_words(picture)}"></p>' for picture in pictures
+    )
     versions = f"thalweg {__version__}, torch {torch.__version__}"
     path.write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'

@@ -8,7 +8,7 @@ import re
 SHARED = {
     # Of nearly every rule.
     "lr": "the learning rate: how long steps are",
-    "betas": "the share of the old running means that stays in each step: of gradients first, of their squares second",
+    "betas": "how much of the old running means stays in each step: of gradients first, of squares or the like second",
     "eps": "a small number that keeps a step from being divided by zero",
     "weight_decay": "by how much weights are pulled towards zero in each step",
     "momentum": "the share of the old running sum, or mean, of gradients that stays in each step",
@@ -148,6 +148,7 @@ OF_A_RULE = {
     "AdaShift.keep_num": "how many gradients are kept, from 1 to 10: the oldest makes the mean square",
     "ObliqueSGD.normalized": 'which lines keep a length of 1: "columns" or "rows"',
     "ObliqueAdam.normalized": 'which lines keep a length of 1: "columns" or "rows"',
+    "AdaSmooth.betas": "which share of old squares stays: the root of the new share is 1 - betas[0] to 1 - betas[1]",
     "AdaMax.betas": "the share that stays of the running mean of gradients, and of the largest size",
     "Lion.betas": "the share of the momentum in the step, and the share of it that stays",
     "DAdaptLion.betas": "the share of the momentum in the step, and the share of it that stays",

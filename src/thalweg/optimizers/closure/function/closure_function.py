@@ -34,6 +34,7 @@ class ClosureFunction:
         return (-loss, gradient.neg_()) if self.maximize else (loss, gradient)
 
     def _evaluate(self) -> Tensor:
+        torch.clear_autocast_cache()  # parameters that autocast has rounded and remembers are of another point
         is_on = torch.is_grad_enabled()
         torch._C._set_grad_enabled(True)  # a block would take three times as long, at every evaluation
         try:

@@ -63,6 +63,7 @@ class ResidualFunction:
         return self.robust.cost(raw), self._pull(raw * self.weights.slope)
 
     def _evaluate(self) -> Tensor:
+        torch.clear_autocast_cache()
         residuals = joined(self.closure())
         if not isinstance(residuals, Tensor) or not residuals.is_floating_point():
             raise TypeError(

@@ -185,3 +185,10 @@ def widest(dtypes: Iterable[torch.dtype]) -> torch.dtype:
         result = dtype if result is None else torch.promote_types(result, dtype)
     assert result is not None
     return result
+
+
+def alike(one: Tensor | None, two: Tensor | None) -> bool:
+    """Return whether two scales, None for all ones, are the same."""
+    if one is None or two is None:
+        return one is two
+    return torch.equal(one, two)
