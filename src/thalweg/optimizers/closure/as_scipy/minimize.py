@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ....state.interrupts import keeping_grad_mode
+from ....warned import warn
 from ..batches.bfgs import minimize_batch
 from ..batches.lbfgs import minimize_batch_lbfgs
 from ..batches.members import check_options, refuse, rows_of, starts_of, walls_of
@@ -178,11 +178,9 @@ def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[s
 def check_hessian(method: str, problem: Problem, used: bool) -> None:
     """Warn of a Hessian given to a method that has no use for it, as SciPy does."""
     if problem.has_hessian and not used:
-        warnings.warn(
+        warn(
             f"minimize(method={method!r}) never multiplies by the Hessian, which hess_inv alone will use: take "
-            "'newton-cg' or 'trust-region'",
-            RuntimeWarning,
-            4,
+            "'newton-cg' or 'trust-region'"
         )
 
 
