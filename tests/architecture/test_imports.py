@@ -109,7 +109,7 @@ CLOSURE_ROOMS = {
     "optimizer": {"options", "without_formula", "function", "search", "run", "saving"},
     "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
     "scipy_names": {"options", "function", "run", "proposals", "optimizer"},
-    "batches": {"function", "scipy_names"},
+    "batches": {"function", "run", "scipy_names"},
     "as_scipy": {"options", "function", "run", "directions", "optimizer", "methods", "scipy_names", "batches"},
     "__init__": {"optimizer", "methods", "as_scipy"},
 }
