@@ -53,6 +53,7 @@ def test_loss_of_many_numbers(task, make):
         (LBFGS, {"max_eval": 2.5}, TypeError, "max_eval to be a whole number"),
         (LBFGS, {"history_size": -1}, ValueError, "history_size"),
         (LBFGS, {"tolerance_grad": -1.0}, ValueError, "tolerance_grad"),
+        (LBFGS, {"tolerance_grad": 2.0}, ValueError, r"tolerance_grad in \[0, 1\)"),
     ],
 )
 def test_options(task, make, options, error, words):

@@ -130,6 +130,12 @@ def test_bad_bounds_are_named(bounds, words):
         minimize(chain, random(3, 2), batched=True, bounds=bounds)
 
 
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_a_tolerance_is_a_share(method):
+    with pytest.raises(ValueError, match=r"tolerance_grad, a share of the loss, to be in \[0, 1\)"):
+        minimize(chain, random(2, 6), method, batched=True, tolerance_grad=3.0)
+
+
 def banana(x):
     return 100 * (x[:, 1] - x[:, 0].square()).square() + (1 - x[:, 0]).square()
 

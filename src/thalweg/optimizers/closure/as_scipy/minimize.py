@@ -17,7 +17,7 @@ from ..batches.members import check_options, refuse, rows_of, starts_of, walls_o
 from ..batches.row_losses import RowLosses
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
-from ..options import check_choice, check_counts, check_function
+from ..options import check_choice, check_counts, check_function, check_share
 from ..run.result import Result
 from ..scipy_names.fields import Later
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
@@ -194,6 +194,7 @@ def minimize_rows(fun: Callable[..., Tensor], x0: Any, method: str, args: Any, b
     options.pop("tolerance_change", None)
     check_options("minimize", options, OF_ROWS[method])
     check_counts("minimize", options, "")
+    check_share("minimize", "tolerance_grad", options.get("tolerance_grad", 0))
     starts = starts_of("minimize", x0)
     walls = walls_of("minimize", bounds, starts)
     data = rows_of("minimize", args if isinstance(args, tuple) else (args,), len(starts))
