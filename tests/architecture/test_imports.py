@@ -16,17 +16,20 @@ MAY_IMPORT = {
     "uncompiled": set(),
     "annotations": set(),
     "described": set(),
+    "warned": set(),
     "formula": {"annotations", "described"},
     "distributed": {"formula"},
     "state": {"described", "formula", "distributed", "uncompiled"},
-    "engine": {"described", "formula", "distributed", "state"},
+    "engine": {"described", "warned", "formula", "distributed", "state"},
     "hyper": {"annotations", "described"},
     "definition": {"described", "formula", "state", "hyper"},
     "optimizer": {"formula", "distributed", "state", "engine", "hyper", "definition", "uncompiled"},
     "beyond_gradients": {"distributed", "state", "engine", "hyper", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "beyond_gradients"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
-    "closure": {"described", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"},
+    "closure": {
+        *("described", "warned", "formula", "distributed", "state", "engine", "hyper", "optimizer", "optimizers"),
+    },
     "takeover": {"described", "optimizer", "optimizers"},
     "names": {"definition", "described", "optimizer", "optimizers", "wrappers", "closure"},
     "__init__": {"formula", "hyper", "names", "optimizer", "optimizers", "takeover", "beyond_gradients"},
@@ -37,9 +40,9 @@ MAY_IMPORT = {
     "__main__": {"tools"},
 }
 """Each part, and the other parts that it may know of. `described` says what was got, `annotations` what one stands for
-that is text, and `uncompiled` what torch.compile leaves alone. A rule knows no state and no engine; a closure method is
-none: it says itself what a saved run must be like, and multiplies vectors by the engine's compiled rows. A wrapper is
-none either: it puts other numbers into parameters for a while, as `state` does."""
+that is text, `uncompiled` what torch.compile leaves alone, and `warned` where a warning points. A rule knows no state
+and no engine; a closure method is none: it says itself what a saved run must be like, and multiplies vectors by the
+engine's compiled rows. A wrapper is none either: it puts other numbers into parameters for a while, as `state` does."""
 
 FORMULA_ROOMS = {
     "graph": set(),
@@ -106,7 +109,7 @@ CLOSURE_ROOMS = {
     "optimizer": {"options", "without_formula", "function", "search", "run", "saving"},
     "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
     "scipy_names": {"options", "function", "run", "proposals", "optimizer"},
-    "batches": {"function", "scipy_names"},
+    "batches": {"function", "run", "scipy_names"},
     "as_scipy": {"options", "function", "run", "directions", "optimizer", "methods", "scipy_names", "batches"},
     "__init__": {"optimizer", "methods", "as_scipy"},
 }

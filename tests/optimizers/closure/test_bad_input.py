@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
+from thalweg.optimizers.closure import (
+    BFGS,
+    CG,
+    LBFGS,
+    NewtonCG,
+    SSBroyden,
+    TrustRegion,
+    least_squares,
+    minimize,
+)
 
 every_method = pytest.mark.parametrize("make", [LBFGS, CG, BFGS, SSBroyden, NewtonCG, TrustRegion])
 
@@ -44,6 +53,7 @@ def test_loss_of_many_numbers(task, make):
         (LBFGS, {"max_eval": 2.5}, TypeError, "max_eval to be a whole number"),
         (LBFGS, {"history_size": -1}, ValueError, "history_size"),
         (LBFGS, {"tolerance_grad": -1.0}, ValueError, "tolerance_grad"),
+        (LBFGS, {"tolerance_grad": 2.0}, ValueError, r"tolerance_grad in \[0, 1\)"),
     ],
 )
 def test_options(task, make, options, error, words):
@@ -64,3 +74,25 @@ def test_a_failed_first_evaluation_changes_nothing(task):
         run.optimizer.step(lambda: torch.tensor(1.0))
     assert torch.equal(run.x, start)
     assert run.optimizer.state_dict()["state"] == {}
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "trust-region"])
+@pytest.mark.parametrize("jac", [None, torch.ones_like], ids=["autograd", "given"])
+@pytest.mark.parametrize("returned", [None, "1", (), torch.ones(2), torch.tensor(1j)], ids=repr)
+def test_errors_about_fun_speak_of_it(method, jac, returned):
+    """They said 'LBFGS.step got a closure', which nobody who calls `minimize` has written."""
+    with pytest.raises((TypeError, ValueError), match=r"^(minimize needs fun to|the loss that minimize's fun)"):
+        minimize(lambda x: returned, [1.0, 2.0], method, jac=jac)
+
+
+@pytest.mark.parametrize("returned", [None, 1.0, torch.ones(2, dtype=torch.int64), torch.zeros(0)], ids=repr)
+def test_and_errors_about_residuals(returned):
+    with pytest.raises((TypeError, ValueError), match=r"^least_squares needs residuals to return"):
+        least_squares(lambda x: returned, [1.0, 2.0])
+
+
+def test_no_gradient_reaches_x_or_a_complex_one():
+    with pytest.raises(RuntimeError, match=r"^minimize got losses through which no parameter has a gradient"):
+        minimize(lambda x: torch.ones(2, requires_grad=True).sum(), [1.0, 2.0])
+    with pytest.raises(TypeError, match="jac must return real numbers"):
+        minimize(lambda x: x.sum(), [1.0, 2.0], jac=lambda x: 1j * x)

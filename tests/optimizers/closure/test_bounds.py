@@ -1,10 +1,12 @@
 """Bounds: never crossed, reached where the minimum lies on them, refused where they make no sense."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden
+from thalweg.optimizers.closure import BFGS, CG, LBFGS, NewtonCG, SSBroyden, least_squares, minimize
 from thalweg.optimizers.closure.directions.face import Face
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.directions.restricted import newton_on_face
@@ -230,3 +232,20 @@ def test_bounds_of_named_parameters_that_do_not_fit_are_refused_by_name():
     x = torch.nn.Parameter(torch.zeros(3))
     with pytest.raises(ValueError, match="low bound of parameter weight to have its shape"):
         LBFGS([("weight", x)], bounds=(torch.zeros(2), None))
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "cg", "bfgs", "ssbroyden"])
+def test_a_fixed_number_needs_no_gradient(method):
+    """The root's slope at zero is infinite, which ended the run at its start, though zero is all that it may be."""
+    start = torch.tensor([0.0, 5.0], dtype=torch.float64)
+    bounds = [(0.0, 0.0), (None, None)]
+    found = minimize(lambda x: x[0].sqrt() + (x[1] - 2).square(), start, method, bounds=bounds)
+    assert found.success
+    assert found.x.tolist() == pytest.approx([0, 2])
+
+
+def test_nor_does_one_of_a_fit():
+    start, sides = torch.tensor([0.0, 5.0], dtype=torch.float64), (torch.tensor([0.0, -9.0]), torch.tensor([0.0, 9.0]))
+    found = least_squares(lambda x: torch.stack((x[0].sqrt() + x[1] - 2, x[1].exp() - math.e**2)), start, bounds=sides)
+    assert found.success
+    assert found.x.tolist() == pytest.approx([0, 2])

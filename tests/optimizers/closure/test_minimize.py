@@ -151,9 +151,13 @@ def test_levenberg_marquardt_goes_on_from_a_checkpoint():
 @pytest.mark.parametrize(
     ("closure", "error", "words"),
     [
-        (lambda p: 3.0, TypeError, "residuals as a real tensor, but got float"),
+        (
+            lambda p: 3.0,
+            TypeError,
+            "least_squares needs residuals to return a real tensor, or a list of them, but got 3.0",
+        ),
         (lambda p: torch.ones(3), RuntimeError, "no parameter has a gradient"),
-        (lambda p: p[:0], ValueError, "at least one residual, but got none"),
+        (lambda p: p[:0], ValueError, "at least one number, but got none"),
     ],
 )
 def test_bad_residuals_are_named(closure, error, words):

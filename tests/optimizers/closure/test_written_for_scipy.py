@@ -113,8 +113,11 @@ REFUSED = {
     "nothing": (lambda: minimize(rosen, None), "x0 must be numbers, but got None"),
     "a sparse start": (lambda: minimize(rosen, torch.eye(3).to_sparse()), r"x0 must be dense.*to_dense\(\)"),
     "arguments by place": (lambda: minimize(rosen, START, (3.0,)), "takes SciPy's args by name"),
-    "a word for a loss": (lambda: minimize(lambda x: "a", START), "must be numbers, but got 'a'"),
-    "a complex loss": (lambda: minimize(lambda x: rosen(x) * 1j, START), "returns one real number"),
+    "a word for a loss": (
+        lambda: minimize(lambda x: "a", START),
+        "fun to return the loss, one real number, but got 'a'",
+    ),
+    "a complex loss": (lambda: minimize(lambda x: rosen(x) * 1j, START), "needs fun to return one real number"),
     "a callback": (lambda: minimize(rosen, START, callback=3), "callback must be a function of x, but got 3"),
     "an operator for a Jacobian": (
         lambda: least_squares(lambda p: p, START, jac=lambda p: aslinearoperator(np.eye(3))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from ...formula.matrices.unrounded import unrounded
 from ...formula.tracing.passes import passes
 from ...formula.tracing.program import Program
 from ...formula.tracing.trace import evaluate
+from ...warned import warn
 from ..triton import available
 from ..triton.device import current
 
@@ -104,6 +104,6 @@ def _is_made_by_kernel(stack: Tensor, made: Made) -> bool:
     except Exception as error:
         reason = f"no kernel for symmetric ones could be built: {error}"
         _failures[made.like.device] = reason
-        warnings.warn(f"torch multiplies matrices in a kernel's place, as {reason}", RuntimeWarning, stacklevel=2)
+        warn(f"torch multiplies matrices in a kernel's place, as {reason}")
         return False
     return True

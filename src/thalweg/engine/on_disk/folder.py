@@ -6,11 +6,12 @@ import os
 import secrets
 import stat
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from ...warned import warn
 
 LARGEST = 1 << 24
 """Bytes that a file may have; what is kept has a hundredth of them."""
@@ -158,11 +159,9 @@ def _tell(path: Path, why: str) -> None:
     if path in _told:
         return
     _told.add(path)
-    warnings.warn(
+    warn(
         f"compiled code is not kept in {path} itself, as {why}: set THALWEG_CACHE to a directory of your own, which "
         "nobody else can write to (chmod go-w)",
-        RuntimeWarning,
-        stacklevel=2,
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ...formula.tracing.program import Program
+from ...warned import warn
 from ..decisions.choice import Choice, Dtypes, Key
 from ..decisions.reasons import COMPILERS, WANTED, why_not_device
 from ..triton import available
@@ -42,7 +42,7 @@ def _tell(optimizer: Any, choice: Choice) -> None:
     is_on_gpu = param.device.type in available.DEVICES and reason not in WANTED
     if reason and (is_about_device or is_on_gpu) and reason not in _told:
         _told.add(reason)
-        warnings.warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}", RuntimeWarning, stacklevel=2)
+        warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}")
 
 
 def _try(optimizer: Any, key: Key) -> None:
@@ -53,7 +53,7 @@ def _try(optimizer: Any, key: Key) -> None:
     except Exception as error:
         _failures[key] = f"no kernel could be built: {error}"
         name = type(optimizer).__name__
-        warnings.warn(f"{name} runs on the eager engine, as {_failures[key]}", RuntimeWarning, stacklevel=2)
+        warn(f"{name} runs on the eager engine, as {_failures[key]}")
 
 
 def kernel_for(program: Program, dtypes: Dtypes, compiler: str, device: torch.device) -> Any:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...formula.matrices.unrounded import as_around, is_rounding, unrounded
-from ...hyper import NonNegative
+from ...hyper import NonNegative, Share
 from ...optimizer import Optimizer, check_closure, uncompiled_step
 from ...state.checkpoints import checkpoint
 from ...state.interrupts import keeping_grad_mode
@@ -52,7 +52,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
     lr: NonNegative = 1.0
     max_iter: int = 20
     max_eval: int | None = None
-    tolerance_grad: NonNegative = 1e-8
+    tolerance_grad: Share = 1e-8
     tolerance_change: NonNegative = 1e-9
     _: KW_ONLY
     deterministic: bool = True

@@ -26,6 +26,12 @@ def check_counts(owner: str, options: Mapping[str, Any], where: str) -> None:
             raise ValueError(f"{owner} needs {name} to be at least {least}{where}, but got {value}")
 
 
+def check_share(owner: str, name: str, value: Any) -> None:
+    """Raise ValueError for a tolerance that is no share of the loss."""
+    if not isinstance(value, float | int) or not 0 <= value < 1:
+        raise ValueError(f"{owner} needs {name}, a share of the loss, to be in [0, 1), but got {described(value)}")
+
+
 def check_function(owner: str, name: str, given: Any) -> None:
     """Raise TypeError for what is to be a function and cannot be called, RuntimeError inside torch.func."""
     if not callable(given):

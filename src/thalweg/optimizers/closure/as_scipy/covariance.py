@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor
+
+from ....warned import warn
 
 
 def fit_covariance(jacobian: Tensor, squares: Tensor, absolute_sigma: bool = False) -> Tensor:
@@ -49,7 +49,7 @@ def undetermined(jacobian: Tensor, why: str) -> Tensor:
 
 def say(why: str) -> None:
     """Warn that there is no covariance."""
-    warnings.warn(f"There is no covariance of the parameters, so all its entries are inf: {why}", RuntimeWarning, 4)
+    warn(f"There is no covariance of the parameters, so all its entries are inf: {why}")
 
 
 def count(singular: Tensor) -> str:

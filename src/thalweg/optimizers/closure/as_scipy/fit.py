@@ -23,6 +23,7 @@ from .given_jacobian import with_jacobian
 from .implicit import warn_of_failure
 from .outside_torch import has_left_torch, no_gradient
 from .problem import with_arguments
+from .returned import residuals_read
 from .unknowns import Unknowns
 
 
@@ -55,7 +56,7 @@ class Fit:
 
     def _by_autograd(self, x: Any) -> Tensor:
         try:
-            return self.function(x, *self.args)
+            return residuals_read(self.function(x, *self.args))
         except (RuntimeError, TypeError) as error:
             if has_left_torch(error):
                 raise no_gradient("least_squares", "residuals") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
 
+from ....warned import warn
 from ..directions import krylov
 from ..function.hessian import Factor
 from ..function.vector import real_view
@@ -110,7 +110,7 @@ def warn_of_failure(success: bool, message: str) -> None:
     """Warn where there is no minimum whose derivative could be taken."""
     if not success:
         why = "so its derivative is that of a minimum only as far as it lies at one"
-        warnings.warn(f"The answer was found without success, {why}: {message}", RuntimeWarning, 5)
+        warn(f"The answer was found without success, {why}: {message}")
 
 
 def differentiable_answer(gradient: Gradient, leaves: Sequence[Tensor], free: Tensor | None) -> list[Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,13 +10,14 @@ from typing import Any
 from torch import Tensor
 
 from ....state.interrupts import keeping_grad_mode
+from ....warned import warn
 from ..batches.bfgs import minimize_batch
 from ..batches.lbfgs import minimize_batch_lbfgs
 from ..batches.members import check_options, refuse, rows_of, starts_of, walls_of
 from ..batches.row_losses import RowLosses
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
-from ..options import check_choice, check_counts, check_function
+from ..options import check_choice, check_counts, check_function, check_share
 from ..run.result import Result
 from ..scipy_names.fields import Later
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
@@ -178,11 +178,9 @@ def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[s
 def check_hessian(method: str, problem: Problem, used: bool) -> None:
     """Warn of a Hessian given to a method that has no use for it, as SciPy does."""
     if problem.has_hessian and not used:
-        warnings.warn(
+        warn(
             f"minimize(method={method!r}) never multiplies by the Hessian, which hess_inv alone will use: take "
-            "'newton-cg' or 'trust-region'",
-            RuntimeWarning,
-            4,
+            "'newton-cg' or 'trust-region'"
         )
 
 
@@ -196,6 +194,7 @@ def minimize_rows(fun: Callable[..., Tensor], x0: Any, method: str, args: Any, b
     options.pop("tolerance_change", None)
     check_options("minimize", options, OF_ROWS[method])
     check_counts("minimize", options, "")
+    check_share("minimize", "tolerance_grad", options.get("tolerance_grad", 0))
     starts = starts_of("minimize", x0)
     walls = walls_of("minimize", bounds, starts)
     data = rows_of("minimize", args if isinstance(args, tuple) else (args,), len(starts))

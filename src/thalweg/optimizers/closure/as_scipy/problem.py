@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from ..function.closure_function import Closure
-from ..function.given_numbers import described, like, numbers_of
+from ..function.given_numbers import described, like
 from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
 from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
 from .implicit import warn_of_failure
 from .outside_torch import has_left_torch, no_gradient
+from .returned import loss_read, with_graph
 from .unknowns import Unknowns, parts_of
 
 
@@ -66,24 +67,24 @@ class Problem:
         warn_of_failure(optimizer.result.success, optimizer.result.message)
         return self.unknowns.differentiable(lambda: self.fun(self.unknowns.structure), optimizer.free)
 
-    def _graph(self) -> Tensor:
+    def _graph(self) -> Any:
         for tensor in self.unknowns.leaves:
             tensor.grad = None
         try:
-            value: Tensor = self.fun(self.unknowns.structure)
+            value = self.fun(self.unknowns.structure)
         except (RuntimeError, TypeError) as error:
             if has_left_torch(error):
                 raise no_gradient("minimize", "losses") from error
             raise
-        if isinstance(value, float | int | Tensor) and not has_graph(value):
-            check_domain(value)
-        return value
+        return with_graph(loss_read(value))
 
-    def _differentiated(self) -> Tensor:
+    def _differentiated(self) -> Any:
         value = self._graph()
-        if isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad and not value.is_complex():
+        if isinstance(value, Tensor) and value.requires_grad:
             # What else the loss depends on must get no gradient, and keep its graph.
             value.backward(inputs=self.unknowns.leaves)  # type: ignore[no-untyped-call]
+            if all(tensor.grad is None for tensor in self.unknowns.leaves):
+                raise no_gradient("minimize", "losses")
         return value
 
     @torch.no_grad()
@@ -93,7 +94,7 @@ class Problem:
         parts = [gradient] if isinstance(self.unknowns.structure, Tensor) else parts_of(gradient)
         for tensor, part in zip(self.unknowns.leaves, parts, strict=True):
             tensor.grad = like("jac", part, tensor)
-        return value
+        return loss_read(value)
 
     def _hessian(self) -> Any:
         assert self.hess is not None
@@ -103,17 +104,6 @@ class Problem:
         assert self.hessp is not None
         product = self.hessp(self.unknowns.answer(), self.unknowns.filled(parts))
         return [product] if isinstance(self.unknowns.structure, Tensor) else parts_of(product)
-
-
-def has_graph(value: Any) -> bool:
-    """Return whether autograd can differentiate a value."""
-    return isinstance(value, Tensor) and value.requires_grad
-
-
-def check_domain(value: Any) -> None:
-    """Raise RuntimeError for a loss that is a number and has no gradient; one that is none needs no gradient."""
-    if bool(numbers_of("the loss", value).isfinite().all()):
-        raise no_gradient("minimize", "losses")
 
 
 def loss_and_gradient(returned: Any) -> tuple[Any, Any]:

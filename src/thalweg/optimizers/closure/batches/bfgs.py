@@ -9,60 +9,60 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
+from .arrival import has_arrived, succeeded
 from .row_losses import RowLosses
 from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow
 
 
 @dataclass(slots=True)
 class Rows(Searching):
-    """Rows with an inverse Hessian each, shape (b, n, n), and the gradient at which they have arrived."""
+    """Rows with an inverse Hessian each, shape (b, n, n)."""
 
     memory: ClassVar[tuple[str, ...]] = ("inverse",)
 
     inverse: Tensor
-    target: Tensor
 
 
 @torch.no_grad()
 def minimize_batch(losses: RowLosses, x0: Tensor, *, max_iter: int = 1000, tolerance_grad: float = 1e-8) -> Outcome:
     """Minimize the loss of every row of `x0`, shape (batch, n).
 
-    A row stops when its largest gradient is down to `tolerance_grad` of its first, or when its search finds nothing
-    lower. Rows that have stopped leave the batch. Fields of the outcome are tensors of shape (batch,); nfev counts
-    calls of the user's function.
+    A row stops where moving any one number by its size would change the loss by less than `tolerance_grad` of itself,
+    or of what it has fallen, or where its search finds nothing lower: then it has arrived if rounding hides the rest.
+    Rows that have stopped leave the batch. Fields of the outcome are tensors of shape (batch,); nfev counts calls of
+    the user's function.
 
     Raises what `losses` raise.
     """
     if not len(x0):
         return empty_outcome(x0)
-    rows = started(losses, x0.detach().clone(), tolerance_grad)
+    rows = started(losses, x0.detach().clone())
     answers = rows.kept(rows.index)
     calls = 1
-    active = going(rows)
+    active = going(rows, tolerance_grad)
     while bool(active.any()) and calls < 2 * max_iter:
         rows = rows.settled(answers, active)
         try_step(losses, rows)
         calls += 1
-        active = going(rows) & (rows.iterations < max_iter)
+        active = going(rows, tolerance_grad) & (rows.iterations < max_iter)
     rows.settled(answers, active)
-    return outcome(answers, calls)
+    return outcome(losses, answers, calls, tolerance_grad)
 
 
-def started(losses: RowLosses, x: Tensor, tolerance: float) -> Rows:
+def started(losses: RowLosses, x: Tensor) -> Rows:
     """Return every row at its start, looking along its steepest descent."""
     batch, n = x.shape
     begun = at_start(losses, x)
     steep, size = begun["gradient"].abs().amax(1), x.abs().amax(1)
-    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n), target=tolerance * steep)
+    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n))
     first = torch.where(size > 0, 0.1 * size, 0.1) / steep.clamp_min(1e-300)
     rows.set_out(torch.ones_like(steep, dtype=torch.bool), -rows.gradient, -rows.gradient.square().sum(1), first)
     return rows
 
 
-def going(rows: Rows) -> Tensor:
+def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    arrived = rows.gradient.abs().amax(1) <= rows.target
-    return ~arrived & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
+    return ~has_arrived(rows, rows.gradient, tolerance) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
@@ -81,12 +81,13 @@ def try_step(losses: RowLosses, rows: Rows) -> None:
 
 def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
     """Move the accepted rows, bend their inverse Hessians, and set out along their new directions."""
+    level = torch.where(value < rows.value, 0, rows.trials + 3)  # as for L-BFGS: there may be any number of them
     s, y = x - rows.x, gradient - rows.gradient
     rows.inverse = torch.where(accepted[:, None, None], bent(rows, s, y), rows.inverse)
     rows.move(accepted, x, value, gradient)
     newton = -(rows.inverse @ rows.gradient[:, :, None])[:, :, 0]
     rows.set_out(accepted, newton, (rows.gradient * newton).sum(1), torch.ones_like(value))
-    rows.trials = torch.where(accepted, 0, rows.trials)
+    rows.trials = torch.where(accepted, level, rows.trials)
 
 
 def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
@@ -100,11 +101,13 @@ def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
     return left @ inverse @ left.mT + rho * s[:, :, None] * s[:, None, :]
 
 
-def outcome(answers: Rows, calls: int) -> Outcome:
+def outcome(losses: RowLosses, answers: Rows, calls: int, tolerance: float) -> Outcome:
     """Return SciPy's fields, one entry per row."""
-    success = answers.value.isfinite() & (answers.gradient.abs().amax(1) <= answers.target.clamp_min(0))
+    success, looks = succeeded(losses, answers, lambda rows: rows.gradient, tolerance)
     fields = {"x": answers.x, "fun": answers.value * answers.unit, "jac": answers.gradient * answers.unit[:, None]}
-    return rows_outcome("problems reached their gradient tolerance", success, answers.iterations, calls, **fields)
+    return rows_outcome(
+        "problems reached their gradient tolerance", success, answers.iterations, calls + looks, **fields
+    )
 
 
 def empty_outcome(x0: Tensor) -> Outcome:

@@ -9,25 +9,28 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
+from .arrival import has_arrived, succeeded
 from .row_losses import RowLosses
 from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow
 
 
 @dataclass(slots=True)
 class Rows(Searching):
-    """Rows with their last steps `s` and `y`, shape (b, k, n), the newest last; their first gradient and loss; walls.
+    """Rows with their last steps `s` and `y`, shape (b, k, n), the newest last, and their walls.
 
     A pair that is missing is zero.
     """
 
     memory: ClassVar[tuple[str, ...]] = ("s", "y")
 
-    first: Tensor
-    highest: Tensor
     s: Tensor
     y: Tensor
     lower: Tensor
     upper: Tensor
+
+    def inside(self, x: Tensor) -> Tensor:
+        """Return the nearest points within the walls."""
+        return torch.minimum(torch.maximum(x, self.lower), self.upper)
 
 
 @torch.no_grad()
@@ -42,14 +45,13 @@ def minimize_batch_lbfgs(
 ) -> Outcome:
     """Minimize the loss of every row of `x0`, shape (batch, n).
 
-    A row has arrived where the largest gradient that no bound stops is down to `tolerance_grad` of its first, or to 64
-    units in the last place. Where its search finds nothing lower, it has arrived if moving each number by its size
-    would change the loss by no more than rounding hides. Rows that have stopped leave the batch.
+    A row has arrived where moving any one number by its size would change the loss by less than `tolerance_grad` of
+    itself, or of what it has fallen, or, where its search finds nothing lower, if rounding hides what is left to win.
+    Rows that have stopped leave the batch.
 
     Schmidt, Kim & Sra 2011, "Projected Newton-type methods in machine learning", has the way along the walls: pairs are
     restricted to the numbers that no bound stops. Raises what `losses` raise.
     """
-    tolerance_grad = max(tolerance_grad, 64 * torch.finfo(x0.dtype).eps)
     rows = started(losses, x0, walls, history_size)
     answers = rows.kept(rows.index)
     calls = 1 if len(x0) else 0
@@ -60,7 +62,7 @@ def minimize_batch_lbfgs(
         calls += 1
         active = going(rows, tolerance_grad) & (rows.iterations < max_iter)
     rows.settled(answers, active)
-    return outcome(answers, calls, tolerance_grad)
+    return outcome(losses, answers, calls, tolerance_grad)
 
 
 def started(losses: RowLosses, x0: Tensor, walls: tuple[Tensor, Tensor] | None, history_size: int) -> Rows:
@@ -71,14 +73,11 @@ def started(losses: RowLosses, x0: Tensor, walls: tuple[Tensor, Tensor] | None, 
     value, pairs = begun["value"], torch.zeros(2, batch, history_size, n, dtype=x0.dtype, device=x0.device)
     rows = Rows(
         **begun,
-        first=torch.zeros_like(value),
-        highest=value.clone(),
         s=pairs[0],
         y=pairs[1],
         lower=lower,
         upper=upper,
     )
-    rows.first = largest(rows)
     set_out(rows, torch.ones_like(value, dtype=torch.bool))
     return rows
 
@@ -89,20 +88,20 @@ def free(rows: Rows) -> Tensor:
     return (~stopped).to(rows.x)
 
 
-def largest(rows: Rows) -> Tensor:
-    """Return the largest gradient of each row that no bound stops."""
-    return (rows.gradient * free(rows)).abs().amax(1) if rows.x.numel() else rows.value.clone()
+def acting(rows: Rows) -> Tensor:
+    """Return the gradient that no bound stops."""
+    return rows.gradient * free(rows)
 
 
 def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    return (largest(rows) > tolerance * rows.first) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
+    return ~has_arrived(rows, acting(rows), tolerance) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
     """Evaluate one trial of every row on its path, bent along the walls; accept it or move the row's bracket."""
     straight = rows.x + rows.alpha[:, None] * rows.direction
-    x = torch.minimum(torch.maximum(straight, rows.lower), rows.upper)
+    x = rows.inside(straight)
     value, gradient = rows.at(losses, x)
     cut = x != straight
     slope = (gradient * rows.direction).masked_fill(cut, 0.0).sum(1)
@@ -176,12 +175,8 @@ def newest_scale(s_y: Tensor, y: Tensor, bends: Tensor) -> Tensor:
     return scales.gather(1, places.argmax(1, keepdim=True))[:, 0]
 
 
-def outcome(answers: Rows, calls: int, tolerance: float) -> Outcome:
+def outcome(losses: RowLosses, answers: Rows, calls: int, tolerance: float) -> Outcome:
     """Return SciPy's fields, one entry per row."""
-    steep = largest(answers)
-    size = answers.x.abs().amax(1) if answers.x.numel() else answers.value
-    scale = answers.value.abs() + (answers.highest - answers.value).abs()
-    hidden = (answers.trials >= MOST_TRIALS) & (size > 0) & (steep * size <= torch.finfo(size.dtype).eps ** 0.5 * scale)
-    success = answers.value.isfinite() & ((steep <= tolerance * answers.first) | hidden)
+    success, looks = succeeded(losses, answers, acting, tolerance)
     fields = {"x": answers.x, "fun": answers.value * answers.unit, "jac": answers.gradient * answers.unit[:, None]}
-    return rows_outcome("problems arrived at a minimum", success, answers.iterations, calls, **fields)
+    return rows_outcome("problems arrived at a minimum", success, answers.iterations, calls + looks, **fields)

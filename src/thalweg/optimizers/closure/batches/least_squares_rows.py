@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from torch import Tensor
 from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.normal_equations import NormalEquations
 from ....state.interrupts import keeping_grad_mode
+from ....warned import warn
 from ..function.robust import Rho, robust_loss
 from ..scipy_names.outcome import FitOutcome, fit_rows_outcome
 from .compiled_fits import CompiledFits
@@ -155,7 +155,7 @@ def warn_of_unknown(covariance: Tensor | None) -> None:
     count = 0 if covariance is None else int(covariance.isinf().flatten(1).all(1).sum())
     if covariance is not None and count:
         why = f"{count} of {len(covariance)} fits have no covariance of the parameters, so all its entries are inf"
-        warnings.warn(f"{why}: give more points, fewer parameters or other starts", RuntimeWarning, 4)
+        warn(f"{why}: give more points, fewer parameters or other starts")
 
 
 def outcome(pieces: Sequence[Solved], members: Members, calls: int, residuals: Residuals) -> FitOutcome:

@@ -21,6 +21,7 @@ MOST_TRIALS = 30
 class Searching:
     """The rows still at work, b of them: where each is, its direction, and the bracket that its search has so far.
 
+    `highest` is the loss at the start, `fall` what the last step has won.
     Each row measures its loss in a power of two, `unit`, so that its size decides nothing.
 
     Fields have b rows each; those of `memory` hold what has been learned, which no answer needs.
@@ -31,6 +32,8 @@ class Searching:
     index: Tensor
     x: Tensor
     value: Tensor
+    highest: Tensor
+    fall: Tensor
     gradient: Tensor
     unit: Tensor
     iterations: Tensor
@@ -45,6 +48,10 @@ class Searching:
         """Return value and gradient of every row at its trial, in its unit."""
         value, gradient = losses.differentiated(x, self.index)
         return value / self.unit, gradient / self.unit[:, None]
+
+    def inside(self, x: Tensor) -> Tensor:
+        """Return the nearest points at which a row may be evaluated: here, all are."""
+        return x
 
     def kept(self, rows: Tensor) -> Self:
         """Return some of the rows."""
@@ -65,6 +72,7 @@ class Searching:
         """Take the accepted rows to their trials."""
         column = accepted[:, None]
         self.x = torch.where(column, x, self.x)
+        self.fall = torch.where(accepted, self.value - value, self.fall)
         self.value = torch.where(accepted, value, self.value)
         self.gradient = torch.where(column, gradient, self.gradient)
         self.iterations += accepted
@@ -89,6 +97,8 @@ def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
         "index": index,
         "x": x,
         "value": value / unit,
+        "highest": value / unit,
+        "fall": torch.full_like(value, torch.inf),
         "gradient": gradient / unit[:, None],
         "unit": unit,
         "iterations": count,

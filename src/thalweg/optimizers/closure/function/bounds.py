@@ -17,10 +17,16 @@ class Box:
     def __init__(self, lower: Tensor, upper: Tensor) -> None:
         self.lower = lower
         self.upper = upper
+        fixed = lower == upper
+        self.fixed = fixed if bool(fixed.any()) else None
 
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest vector inside."""
         return torch.clamp(x, self.lower, self.upper)
+
+    def told(self, gradient: Tensor) -> Tensor:
+        """Return a gradient with zeros where it is no number and equal bounds fix the parameter, which needs none."""
+        return gradient if self.fixed is None else gradient.masked_fill(self.fixed & ~gradient.isfinite(), 0.0)
 
     def free(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return one where a number may move against its gradient, zero where a limit stops it."""

@@ -28,9 +28,11 @@ def numbers_of(what: str, given: Any) -> Tensor:
 def like(what: str, given: Any, tensor: Tensor) -> Tensor:
     """Return numbers with the shape, dtype and device of a tensor.
 
-    Raises TypeError, which says `what`, for what has no numbers, ValueError for another count of them.
+    Raises TypeError, which says `what`, for what has no numbers or complex ones for real, ValueError for another count.
     """
     numbers = numbers_of(what, given).detach()
+    if numbers.is_complex() and not tensor.is_complex():
+        raise TypeError(f"{what} must return real numbers, as x is real, but their dtype is {numbers.dtype}")
     if numbers.numel() != tensor.numel():
         raise ValueError(
             f"{what} must return one number for each of the {tensor.numel()} of x, but its shape is "

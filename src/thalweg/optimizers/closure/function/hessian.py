@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ....warned import warn
 from .closure_function import Closure, ClosureFunction, TwiceDifferentiable
 from .given_numbers import like, numbers_of
 from .vector import Vector
@@ -88,7 +88,7 @@ def inverse_hessian(hessian: Tensor, free: Tensor) -> Tensor:
     if factor.positive:
         return factor.solve(torch.diag(free))
     why = "the Hessian is not positive definite there"
-    warnings.warn(f"There is no inverse Hessian at the answer, so all its entries are inf: {why}", RuntimeWarning, 3)
+    warn(f"There is no inverse Hessian at the answer, so all its entries are inf: {why}")
     return torch.full_like(hessian, torch.inf)
 
 

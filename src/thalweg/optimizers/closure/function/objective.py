@@ -171,6 +171,8 @@ class Objective:
         self.evaluations += 1
         self.last = x
         value, gradient = self.function(x)
+        if self.box is not None:
+            gradient = self.box.told(gradient)
         return value, self.units.inward(gradient)
 
     def hessian_times(self, here: Point, vector: Tensor) -> Tensor:

@@ -169,7 +169,7 @@ class DenseLevenbergMarquardt:
         if objective.last is not here.x:
             objective.at(here.x)
         function = residual_function(objective)
-        jacobian = function.jacobian()
+        jacobian = function.jacobian() if self.box is None else self.box.told(function.jacobian())
         self.jacobians += 1
         self.scaling = self._rescaled(jacobian)
         if math.isnan(self.radius):

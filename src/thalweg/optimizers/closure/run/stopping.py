@@ -51,7 +51,7 @@ class Stopping:
         """Return why not to start at all, if so."""
         if not here.finite:
             return Reason.NOT_FINITE
-        return Reason.GRADIENT if here.steepness == 0 or self.tolerance_grad == math.inf else None
+        return Reason.GRADIENT if here.steepness == 0 else None
 
     def after(self, before: Point, here: Point, highest: float) -> Reason | None:
         """Return why to stop after the step between two points, if so; STALLED where that may be no minimum.

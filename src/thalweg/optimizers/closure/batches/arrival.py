@@ -1,0 +1,71 @@
+"""Which rows of a batch are at a minimum: the tests and the verdict of a single run (`run/`), row by row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ..run.stopping import BELOW_ROUNDING, FINEST, gentle
+from ..run.verdict import HIDDEN, NEAREST
+from .row_losses import RowLosses
+from .row_search import MOST_TRIALS, Searching
+
+S = TypeVar("S", bound=Searching)
+
+
+def has_arrived(rows: Searching, acting: Tensor, tolerance: float) -> Tensor:
+    """Return whether moving any one number by its size would change the loss by less than `tolerance` of itself.
+
+    The share is of the loss or of what it has fallen, whichever is less, and a step must have hardly lowered the loss;
+    `acting` is what no bound stops of the slopes.
+    """
+    share = max(tolerance, min(64 * torch.finfo(acting.dtype).eps, FINEST))
+    size, fallen = rows.value.abs(), rows.highest - rows.value
+    is_small = pull(rows, acting) <= share * torch.minimum(size, fallen)
+    return (largest(acting) == 0) | ((rows.fall <= share * size) & is_small)
+
+
+def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float) -> tuple[Tensor, int]:
+    """Return which rows are at a minimum, and the calls made: where searches found nothing lower, one look more."""
+    slopes = acting(answers)
+    success = has_arrived(answers, slopes, tolerance)
+    stuck = answers.value.isfinite() & (answers.trials >= MOST_TRIALS) & ~success
+    if bool(stuck.any()):
+        rows, slopes = answers.kept(stuck), slopes[stuck]
+        success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
+    return success & answers.value.isfinite(), int(stuck.any())
+
+
+def is_hidden_in_loss(rows: Searching, acting: Tensor) -> Tensor:
+    """Return whether the rounding of the loss hides what is left to win."""
+    rounding, size, pulled = torch.finfo(acting.dtype).eps, rows.value.abs(), pull(rows, acting)
+    hidden = BELOW_ROUNDING * rounding * size * (rows.highest - rows.value)
+    return (pulled <= gentle(rounding) * size) & (pulled.square() <= hidden)
+
+
+def is_next_to_minimum(losses: RowLosses, rows: Searching, acting: Tensor) -> Tensor:
+    """Return whether the parabola along the steepest descent is lowest within the rounding of the numbers; one call."""
+    rounding = torch.finfo(acting.dtype).eps
+    sizes = torch.where(rows.x == 0, largest(rows.x)[:, None], rows.x.abs())
+    direction = -acting * sizes
+    move = math.sqrt(rounding) * direction / largest(direction)[:, None] * sizes
+    x = rows.inside(rows.x + move)
+    move = x - rows.x
+    _, gradient = rows.at(losses, x)
+    here, there = (rows.gradient * move).sum(1), (gradient * move).sum(1)
+    lowest = math.sqrt(rounding) * here / (here - there)
+    return (there > here) & (lowest <= min(HIDDEN * rounding, NEAREST))
+
+
+def pull(rows: Searching, acting: Tensor) -> Tensor:
+    """Return the most that the loss of each row would change if one number moved by its size, by one if all are 0."""
+    return torch.where(largest(rows.x) > 0, largest(acting * rows.x), largest(acting))
+
+
+def largest(numbers: Tensor) -> Tensor:
+    """Return the largest magnitude of each row, zero where a row has no numbers."""
+    return numbers.abs().amax(1) if numbers.numel() else numbers.new_zeros(len(numbers))
