@@ -286,8 +286,8 @@ OF_A_RULE = {
 def meaning(cls: type, option: str) -> str | None:
     """Say what an option of a class means; None if nobody has said it.
 
-    What is said of the class, or of one that it inherits from, comes first; then what its docstring says of
-    `option`; then what the option means everywhere.
+    What is said of the class, or of one that it inherits from, comes first; then what the option means everywhere;
+    then what the class's docstring says of it.
     """
     of_rule = (OF_A_RULE.get(f"{parent.__name__}.{option}") for parent in cls.__mro__)
     return next(filter(None, of_rule), None) or SHARED.get(option) or _told(cls, option)
