@@ -91,8 +91,16 @@ def test_and_errors_about_residuals(returned):
         least_squares(lambda x: returned, [1.0, 2.0])
 
 
-def test_no_gradient_reaches_x_or_a_complex_one():
+@pytest.mark.parametrize("method", ["lbfgs", "trust-region", "newton-cg"])
+def test_what_does_not_depend_on_x_is_no_minimum(method):
+    """Though it has a graph, as a network's parameters give it."""
+    other = torch.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError, match=r"^minimize got losses through which no parameter has a gradient"):
-        minimize(lambda x: torch.ones(2, requires_grad=True).sum(), [1.0, 2.0])
+        minimize(lambda x: other.sum(), [1.0, 2.0], method)
+    with pytest.raises(RuntimeError, match=r"^least_squares got residuals through which no parameter has a gradient"):
+        least_squares(lambda x: other * 2, [1.0, 2.0])
+
+
+def test_a_complex_gradient_is_refused():
     with pytest.raises(TypeError, match="jac must return real numbers"):
         minimize(lambda x: x.sum(), [1.0, 2.0], jac=lambda x: 1j * x)

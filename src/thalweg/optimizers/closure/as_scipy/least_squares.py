@@ -19,6 +19,7 @@ from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
 from ..scipy_names.scipy_words import function_given, plain
 from .fit import Fit
+from .outside_torch import speaking_of
 from .unknowns import Unknowns
 
 OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "model")
@@ -93,7 +94,8 @@ def least_squares(
         return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))
     settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
     optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
-    optimizer.descend(fit.residuals, fit.unknowns.told(callback, fit.intermediate))
+    with speaking_of("least_squares", "residuals"):
+        optimizer.descend(fit.residuals, fit.unknowns.told(callback, fit.intermediate))
     outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
     if differentiable:
         outcome = replace(outcome, x=fit.differentiable_answer(optimizer))

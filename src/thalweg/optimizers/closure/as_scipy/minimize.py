@@ -30,6 +30,7 @@ from ..scipy_names.scipy_words import (
     refuse_constraints,
 )
 from .implicit import DENSE
+from .outside_torch import speaking_of
 from .problem import Problem, with_arguments
 from .unknowns import Unknowns
 
@@ -162,7 +163,8 @@ def descended(
     def intermediate(x: Any, result: Result) -> Intermediate:
         return Intermediate(x, sign * result.value, result.iterations, result.evaluations)
 
-    optimizer.descend(closure, problem.unknowns.told(callback, intermediate))
+    with speaking_of("minimize", "losses"):
+        optimizer.descend(closure, problem.unknowns.told(callback, intermediate))
     return outcome_of(optimizer, problem.unknowns.answer(), later)
 
 

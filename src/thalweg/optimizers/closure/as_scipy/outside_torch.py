@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..function.no_gradient import NoGradientError
+
 SIGNS = ("Can't call numpy() on Tensor that requires grad", "only integer tensors of a single element")
 """What torch says where NumPy is given a tensor that wants a gradient."""
 
@@ -17,3 +22,12 @@ def no_gradient(owner: str, what: str) -> RuntimeError:
         f"{owner} got {what} through which no parameter has a gradient: compute them from x with torch's functions, "
         "without NumPy, math, .item() or detach(), or give their derivative as jac"
     )
+
+
+@contextmanager
+def speaking_of(owner: str, what: str) -> Iterator[None]:
+    """Let the error for a function that does not depend on x speak of what was called, and not of a closure."""
+    try:
+        yield
+    except NoGradientError as error:
+        raise no_gradient(owner, what) from error

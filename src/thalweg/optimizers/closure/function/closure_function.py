@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .given_numbers import numbers_of
+from .no_gradient import NoGradientError, slopes_of
 from .vector import Vector
 
 Closure = Callable[[], Any]
@@ -97,10 +98,11 @@ class TwiceDifferentiable(ClosureFunction):
             loss.backward()  # type: ignore[no-untyped-call]
             return super()._gradient(loss)
         with torch.enable_grad():
-            self.slopes = torch.autograd.grad(
-                loss, self.vector.tensors, create_graph=True, allow_unused=True, materialize_grads=True
-            )
-        return self.vector.flatten(self.slopes)
+            slopes = slopes_of(loss, self.vector.tensors)
+        if slopes is None:
+            return self._outside(loss)
+        self.slopes = slopes
+        return self.vector.flatten(slopes)
 
     def _given(self) -> Tensor | None:
         """Return the gradient that the closure left, if any, and keep its graph (`create_graph=True`)."""
@@ -146,9 +148,9 @@ def scalar(loss: Tensor) -> Tensor:
         return loss.reshape(())
 
 
-def no_gradient(owner: str) -> RuntimeError:
+def no_gradient(owner: str) -> NoGradientError:
     """Return the error for a closure that leaves no gradient."""
-    return RuntimeError(
+    return NoGradientError(
         f"{owner}.step got a closure after which no parameter has a gradient: call loss.backward() in it, on a loss "
         "that depends on the optimizer's parameters"
     )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ....distributed.shards import is_sharded
 from .closure_function import Closure
+from .no_gradient import NoGradientError
 from .robust import Robust, Weights
 from .vector import Vector, accurate, real_view
 
@@ -72,10 +73,7 @@ class ResidualFunction:
                 "torch.stack or torch.cat, and complex ones by torch.view_as_real"
             )
         if not residuals.requires_grad:
-            raise RuntimeError(
-                f"{self.owner}.step got residuals through which no parameter has a gradient: compute them from the "
-                "parameters with torch's functions, without detach(), .item() or NumPy"
-            )
+            raise self._no_gradient()
         if not residuals.numel():
             raise ValueError(f"{self.owner}.step needs a closure that returns at least one residual, but got none")
         return residuals.reshape(-1)
@@ -104,9 +102,16 @@ class ResidualFunction:
         """Return J' times `weights`."""
         return self.vector.flatten(self._gradients(self.graph, weights.to(self.graph)))
 
-    def _gradients(self, outputs: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        return torch.autograd.grad(
-            outputs, self.vector.tensors, weights, retain_graph=True, allow_unused=True, materialize_grads=True
+    def _gradients(self, outputs: Tensor, weights: Tensor) -> tuple[Tensor | None, ...]:
+        found = torch.autograd.grad(outputs, self.vector.tensors, weights, retain_graph=True, allow_unused=True)
+        if all(gradient is None for gradient in found):
+            raise self._no_gradient()
+        return found
+
+    def _no_gradient(self) -> NoGradientError:
+        return NoGradientError(
+            f"{self.owner}.step got residuals through which no parameter has a gradient: compute them from the "
+            "parameters with torch's functions, without detach(), .item() or NumPy"
         )
 
     def _push(self, vector: Tensor) -> Tensor:
