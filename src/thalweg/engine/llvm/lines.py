@@ -80,6 +80,24 @@ line:
 {block(clear(name, it) for name in along)}
   br label %piece
 
+{_walk_pieces(program, it, across)}
+
+line.end:
+{block(line for name in along for line in _close(name, it))}
+  %l.next = add i64 %l, 1
+  %line.done = icmp uge i64 %l.next, %last
+  br i1 %line.done, label %exit, label %line
+
+exit:
+{block(line for place, name in enumerate(program.totals) for line in _total(place, name))}
+  ret void
+}}
+"""
+
+
+def _walk_pieces(program: Program, it: Loop, across: list[str]) -> str:
+    """Write the walk over the blocks of one line, for the later ones of which memory is asked for."""
+    return f"""
 piece:
   %p = phi i64 [ 0, %line ], [ %p.next, %here ]
   %left = sub i64 %width, %p
@@ -99,18 +117,7 @@ here:
   %p.next = add i64 %p, {BLOCK}
   %piece.done = icmp uge i64 %p.next, %width
   br i1 %piece.done, label %line.end, label %piece
-
-line.end:
-{block(line for name in along for line in _close(name, it))}
-  %l.next = add i64 %l, 1
-  %line.done = icmp uge i64 %l.next, %last
-  br i1 %line.done, label %exit, label %line
-
-exit:
-{block(line for place, name in enumerate(program.totals) for line in _total(place, name))}
-  ret void
-}}
-"""
+""".strip()
 
 
 def _line_start(name: str, program: Program, it: Loop) -> Iterator[str]:

@@ -271,10 +271,14 @@ class DAdaptAdan(Optimizer):
 
     def learn(self, square, distance, gradients):
         """Estimate the distance anew, and never smaller."""
-        rest = 1 - self.betas[2]
-        gradients = self.betas[2] * self.gsq_weighted + rest * gradients
-        d = grown(self, (square / rest - gradients) / distance)
-        return where_known(self, distance, {"d": d, "gsq_weighted": gradients})
+        return by_all_steps(self, self.betas[2], square, distance, gradients)
+
+
+def by_all_steps(self, beta, square, distance, gradients):
+    """Bound the distance by the sum of all steps, less what each gradient has cost; `beta` is what they keep."""
+    gradients = beta * self.gsq_weighted + (1 - beta) * gradients
+    d = grown(self, (square / (1 - beta) - gradients) / distance)
+    return where_known(self, distance, {"d": d, "gsq_weighted": gradients})
 
 
 def grown(self, d_hat):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from ...formula import Unsigned, sqrt, total, where
 from ...hyper import Betas, NonNegative, Positive, ThreeBetas
 from ...optimizer import Optimizer
-from .d_adaptation import OTHERWISE, DAdaptAdam, Growth, grown, where_known
+from .d_adaptation import OTHERWISE, DAdaptAdam, DAdaptAdan, Growth, by_all_steps, grown, where_known
 
 __all__ = ["DAdaptAdamPreprint", "DAdaptAdanIP"]
 
@@ -35,6 +35,7 @@ class DAdaptAdamPreprint(Optimizer):
     measures = ("square", "distance", "gradients")
     learned = ("d", "gsq_weighted")
     refuses = OTHERWISE
+    start = DAdaptAdan.start
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, s):
         if not self.lr:
@@ -53,17 +54,9 @@ class DAdaptAdamPreprint(Optimizer):
         sums = total(s * s / root), total(abs(s)), total(rate * grad * rate * grad / root)
         return param - exp_avg / root, exp_avg, exp_avg_sq, s, *sums
 
-    @classmethod
-    def start(cls, options):
-        """Begin with the smallest estimate."""
-        return {"d": options["d0"], "gsq_weighted": 0.0}
-
     def learn(self, square, distance, gradients):
         """Estimate the distance anew, and never smaller."""
-        rest = 1 - self.betas[1]
-        gradients = self.betas[1] * self.gsq_weighted + rest * gradients
-        d = grown(self, (square / rest - gradients) / distance)
-        return where_known(self, distance, {"d": d, "gsq_weighted": gradients})
+        return by_all_steps(self, self.betas[1], square, distance, gradients)
 
 
 class DAdaptAdanIP(Optimizer):
