@@ -4,14 +4,14 @@ from typing import Annotated, TypeAlias
 
 from torch import Tensor
 
+from .declaration import REQUIRED as REQUIRED
+from .declaration import Option as Option
+from .declaration import checked_number as checked_number
+from .declaration import declared as declared
+from .declaration import is_among as is_among
+from .declaration import nearest as nearest
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes
-from .option import REQUIRED as REQUIRED
-from .option import Option as Option
-from .option import checked_number as checked_number
-from .option import declared as declared
-from .option import is_among as is_among
-from .option import nearest as nearest
 from .ranges import SMALLEST as SMALLEST
 from .ranges import Fixed as Fixed
 from .ranges import OneOf as OneOf

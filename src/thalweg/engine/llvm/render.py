@@ -9,7 +9,6 @@ from ...formula.tracing.program import Program
 from ..pieces.line_pieces import Piece
 from ..pieces.row_layout import RowLayout, row_layout
 from . import columns, lines
-from .blocks import definitions, walk_blocks
 from .context import CHUNK, CONTEXT, ROW
 from .dtypes import COMPUTE, FORMATS, place_of
 from .elements import loop
@@ -17,6 +16,7 @@ from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
 from .stages import stages
+from .strides import definitions, walk_blocks
 from .text import DEFINITIONS, NARROW, ONCE, SUFFIX, block, name_of, word
 
 STEP = f"""
