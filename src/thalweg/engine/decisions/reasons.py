@@ -22,7 +22,6 @@ EAGER = "engine='eager' was asked for"
 DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
 MATRICES = "its formula multiplies whole matrices, which is torch's work"
-NO_LINES = "Triton kernels do not go along rows and columns yet"
 MOST_OPERATIONS = 3000
 """Operations of a pass that are compiled: LLVM takes some two seconds for them, and four times that for twice as many.
 """
@@ -61,16 +60,14 @@ def why_not_program(engine: str, item: Ready, program: Program) -> str | None:
     count = max(each.operation_count for each in passes(program))
     if count > MOST_OPERATIONS:
         return f"its formula has {count:,} operations, and compiling more than {MOST_OPERATIONS:,} takes too long"
-    return why_not_lines(engine, item, program)
+    return why_not_lines(item, program)
 
 
-def why_not_lines(engine: str, item: Ready, program: Program) -> str | None:
+def why_not_lines(item: Ready, program: Program) -> str | None:
     """Say what keeps kernels from going along a parameter's rows and columns, where its formula does."""
     sides = item.options.sides
     if not program.has_lines or sides is None:
         return None
-    if compiler_for(engine, item.param) == "triton":
-        return NO_LINES
     if not (sides.is_in_order and item.param.is_contiguous()):
         return "its rows do not lie one after another in memory"
     if program.blocks or any(each.domain == "matrix" for each in passes(program)):

@@ -101,7 +101,7 @@ class Call:
         self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
         self.chunks, partial = tables["chunks"], 0
         if program.has_lines:
-            self.chunks, partial = table(pieces([row.counts for row in rows if row.counts], program.domain))
+            self.chunks, partial = table(pieces([row.counts for row in rows if row.counts], program))
         self.partials = room(len(program.along), partial)
         self.sums = np.zeros((len(self.chunks), max(len(program.totals), 1)))
         self.totals = np.zeros((len(rows), max(len(program.totals), 1)))

@@ -69,11 +69,6 @@ def kind_of(node: Reduction) -> str:
     return "max" if node.how.endswith("max") else "total"
 
 
-def is_across(name: str, program: Program) -> bool:
-    """Tell if a sum goes from line to line, and not along one."""
-    return name in program.along and program.domain == "element" and program.along[name].side == "column"
-
-
 def definitions(it: Loop) -> str:
     """Write what the walk calls."""
     kinds = sorted({kind_of(node) for node in it.sums.values()})
@@ -134,7 +129,7 @@ def partial(place: int, name: str, where: str) -> Iterator[str]:
 
 def finish_columns(program: Program, it: Loop, layout: RowLayout) -> str:
     """Write what is left of sums across lines when all pieces are done: piece after piece they are added up."""
-    across = [name for name in it.sums if is_across(name, program)]
+    across = list(program.across)
     if not across:
         return f"define internal void @finish_columns(ptr %context) {ONCE} {{\n  ret void\n}}\n"
     closings = "\n".join(_close_columns(name, it) for name in across)

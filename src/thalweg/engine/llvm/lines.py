@@ -15,7 +15,7 @@ from ...formula.graph.rewrite import replaced
 from ...formula.tracing.domains import ALONG_LINES
 from ...formula.tracing.program import Program
 from ..pieces.row_layout import RowLayout
-from .columns import base, clear, fill, is_across, kind_of, partial, piece_words, rounded
+from .columns import base, clear, fill, kind_of, partial, piece_words, rounded
 from .context import CONTEXT
 from .dtypes import FORMATS
 from .elements import Loop
@@ -45,8 +45,8 @@ def line_loop(program: Program, dtypes: Mapping[str, torch.dtype]) -> Loop:
 
 def walk_lines(program: Program, it: Loop) -> str:
     """Write the walk over the lines of a piece, and over each line in blocks of 256."""
-    within = [name for name in it.sums if not is_across(name, program)]
-    across = [name for name in it.sums if is_across(name, program)]
+    across = list(program.across)
+    within = [name for name in it.sums if name not in across]
     along = [name for name in within if name in program.along]
     given = [f"ptr {name_of(name)}.base" for name in (*it.tensors, *program.along)]
     given += [f"ptr {name_of(name)}.partial" for name in across]
@@ -162,7 +162,7 @@ def _total(place: int, name: str) -> Iterator[str]:
 def work_on_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Loop) -> str:
     """Write what each thread does: take the next piece until there is none."""
     tables = ("rows", "gradients", "chunks", "sums", "partials")
-    across = [name for name in it.sums if is_across(name, program)]
+    across = list(program.across)
     passed = [f"ptr {name_of(name)}.base" for name in (*it.tensors, *program.along)]
     passed += [f"ptr {name_of(name)}.partial" for name in across]
     passed += ["ptr %slots", "ptr %chunk.sums", *(f"i64 %piece.{word}" for word in SIZES)]

@@ -5,6 +5,7 @@ A piece is some whole matrices, or some rows of one: which ones depends on sizes
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -62,12 +63,13 @@ def lines(counts: Counts, domain: Scope) -> Counts:
     return counts if domain == "element" else (matrices, 1, rows if domain == "row" else columns)
 
 
-def pieces(parameters: Sequence[Counts], domain: Scope) -> list[Piece]:
-    """Cut the work of a pass into pieces."""
+def pieces(parameters: Sequence[Counts], program: Program) -> list[Piece]:
+    """Cut the work of a pass into pieces: into any number of them, where they keep no sums of columns."""
+    most = MOST if program.across else sys.maxsize
     found: list[Piece] = []
     partial = 0
     for row, counts in enumerate(parameters):
-        for piece in _pieces(row, *lines(counts, domain), partial):
+        for piece in _pieces(row, *lines(counts, program.domain), partial, most):
             found.append(piece)
             partial = piece.partial + _matrices(piece) * piece.width
     return found
@@ -77,9 +79,9 @@ def _matrices(piece: Piece) -> int:
     return -(-piece.length // piece.height)
 
 
-def _pieces(row: int, matrices: int, height: int, width: int, partial: int) -> Iterator[Piece]:
+def _pieces(row: int, matrices: int, height: int, width: int, partial: int, most: int) -> Iterator[Piece]:
     together = max(LEAST // max(height * width, 1), 1)
-    length = height if height * width <= LEAST else max(-(-height // MOST), -(-LEAST // width))
+    length = height if height * width <= LEAST else max(-(-height // most), -(-LEAST // width))
     for first in range(0, matrices, together):
         count = min(together, matrices - first)
         if length == height:

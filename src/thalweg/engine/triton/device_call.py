@@ -29,9 +29,14 @@ class DeviceCall:
     ) -> None:
         self.program, self.kernel, self.rows = program, kernel, rows
         words = [[*self._words(index, row, shared), options[index]] for index, row in enumerate(rows)]
-        self.tables = Tables(program, kernel, words, [row.elements for row in rows], rows[0].param.device)
+        self._place(words)
         self.given = GivenNumbers(program, rows, options) if is_given(program) else None
         """The numbers that the host computes, if it can."""
+
+    def _place(self, words: Sequence[Sequence[int]]) -> None:
+        """Place the tables on the device; a row of words for each parameter says what the kernel's layout begins with."""
+        lengths = [row.elements for row in self.rows]
+        self.tables = Tables(self.program, self.kernel, words, lengths, self.rows[0].param.device)
 
     @property
     def states(self) -> Iterator[Tensor]:
@@ -45,19 +50,19 @@ class DeviceCall:
         """Prepare the launches for gradients of which some start at a multiple of a word."""
         self.tables.cut(is_aligned)
         tables, kernel = self.tables, self.kernel
-        sums = [tables.sums] if kernel.sums else []
         self.prepare = kernel.prepare.bound(
             -(-tables.count // ROWS), tables.rows, options, tables.numbers, tables.count
         )
         # With the numbers of the host, and with those that the device prepares.
         self.updates = [
-            self._update([tables.rows, gradients, numbers], sums)
+            self._update([tables.rows, gradients, numbers])
             for numbers in (tables.numbers if given is None else given, tables.numbers)
         ]
         self.finish = kernel.finish and kernel.finish.bound(tables.count, tables.rows, tables.sums, tables.totals)
 
-    def _update(self, before: list[Tensor], sums: list[Tensor]) -> list[Bound]:
+    def _update(self, before: list[Tensor]) -> list[Bound]:
         """Bind the update of all chunks; that of chunks that are not aligned is compiled if there are any."""
+        sums = [self.tables.sums] if self.kernel.sums else []
         whole, rest = self.tables.whole, self.tables.rest
         parts = [(self.kernel.update, whole)] if len(whole) else []
         parts += [(self.kernel.update_rest, rest)] if len(rest) else []

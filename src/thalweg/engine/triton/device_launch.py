@@ -21,6 +21,7 @@ from .device_call import DeviceCall
 from .device_options import DeviceOptions
 from .given import GivenNumbers
 from .kernel import Kernel
+from .lines.call import LineCall
 from .readers import Readers
 from .repetition import Repetition
 from .settings import WORD
@@ -55,7 +56,8 @@ class DeviceLaunch:
         self.calls: list[DeviceCall] = []
         for (program, kernel), offset in zip(updates, offsets, strict=False):
             own = [place + offset for place in places]
-            self.calls.append(DeviceCall(program, kernel, rows, self.shared, own))
+            kind = LineCall if program.has_lines else DeviceCall
+            self.calls.append(kind(program, kernel, rows, self.shared, own))
             self.shared |= self.calls[-1].measured()
         own = [place + offsets[len(updates)] for place in places]
         self.measure = measure and DeviceCall(*measure, rows, self.shared, own)

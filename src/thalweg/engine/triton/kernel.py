@@ -12,6 +12,7 @@ import torch
 from ...formula.tracing.program import Program
 from ..pieces.row_layout import row_layout
 from .function import Function
+from .lines.kernel import LineKernel
 from .render import render
 from .settings import ROW, ROWS, SUMMED, granule, setting_of
 from .source import imported
@@ -60,14 +61,15 @@ class Kernel:
         return Function(getattr(self.module, name), [FLAG, *arguments], constants, warps, self.device)
 
 
-_kernels: dict[tuple[Any, ...], Kernel] = {}
+_kernels: dict[tuple[Any, ...], Kernel | LineKernel] = {}
 
 
-def kernel_of(program: Program, dtypes: tuple[tuple[str, torch.dtype], ...], device: torch.device) -> Kernel:
+def kernel_of(program: Program, dtypes: tuple[tuple[str, torch.dtype], ...], device: torch.device) -> Kernel | LineKernel:
     """Find the kernel of a program, building it if it is new."""
     key = (program, dtypes, device)
     if key not in _kernels:
-        _kernels[key] = Kernel(program, dict(dtypes), device)
+        kind = LineKernel if program.has_lines else Kernel
+        _kernels[key] = kind(program, dict(dtypes), device)
     return _kernels[key]
 
 

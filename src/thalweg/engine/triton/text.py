@@ -26,7 +26,9 @@ RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
     *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "piece", "overflowed", "gradients", "group"),
     *("at", "first", "length", "place", "inside", "start", "index", "sums", "totals", "kept", "step_at"),
-    *("BLOCKS", "LENGTH", "ALIGNED"),
+    *("BLOCKS", "LENGTH", "ALIGNED", "LINES", "COLUMNS", "eight_added", "folded_max", "folded_total", "larger"),
+    *("walk", "across", "close", "total", "items", "line", "width", "height", "is_line", "at_element", "at_column"),
+    *("count", "stop", "begin", "step", "tile", "tiles", "sum", "partial", "partials", "partial_count", "pieces", "out"),
 }
 """What the text of kernels itself has names for."""
 

@@ -122,6 +122,12 @@ class Program:
         return sum(isinstance(node, Operation) for node in walk(*roots))
 
     @cached_property
+    def across(self) -> dict[str, Reduction]:
+        """Those sums that go from line to line, and not along one."""
+        is_of_elements = self.domain == "element"
+        return {name: node for name, node in self.along.items() if is_of_elements and node.side == "column"}
+
+    @cached_property
     def sums(self) -> dict[str, Reduction]:
         """All that is summed on the way, over the parameter or along lines."""
         return self.totals | self.along

@@ -1,0 +1,1 @@
+"""Passes that speak of rows and columns, as kernels for GPUs."""
