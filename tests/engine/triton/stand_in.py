@@ -160,7 +160,7 @@ def fault(name, form):
     """Step twice, and say what is wrong."""
     import torch
 
-    from thalweg.engine.decisions.reasons import MATRICES, NO_LINES
+    from thalweg.engine.decisions.reasons import MATRICES
     from thalweg.optimizer import registry
 
     cls, (dtype, options) = registry[name], FORMATS[form]
@@ -175,11 +175,11 @@ def fault(name, form):
         second, third = launched_by(optimizer), launched_by(optimizer)
     if told := [str(item.message) for item in said if item.category is RuntimeWarning]:
         return told[0]
-    if NO_LINES in optimizer.explain() or MATRICES in optimizer.explain():
+    if MATRICES in optimizer.explain():
         return None
     if "Triton" not in optimizer.explain() or "eager" in optimizer.explain():
         return optimizer.explain()
-    if names(first) != names(second) or names(second) != names(third) or "update" not in names(first):
+    if names(first) != names(second) or names(second) != names(third) or not {"update", "walk"} & {*names(first)}:
         return f"launched {first}, then {second}, then {third}"
     # Only where launches are all there is to do have they the same tables; there the driver must have taken them.
     plan = optimizer._watch.plan
