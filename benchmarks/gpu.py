@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import date
+from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,7 +26,7 @@ from typing import Any
 import torch
 from gpu_bits import check, jobs
 from measuring.gpu_clock import Clock
-from measuring.traffic import FORMATS, bytes_of_step, catalogue, options_of
+from measuring.traffic import FORMATS, ROW_FORMATS, ROWS, bytes_of_step, catalogue, has_rows, options_of
 from tasks.workloads import gpt
 from torch import Tensor
 
@@ -163,10 +164,11 @@ def step_of(session: Session, name: str, form: str, params: list[Tensor]) -> Cal
 
 def speed(session: Session, name: str, form: str) -> None:
     """Measure one rule in one format on 1 GiB of parameters."""
-    shapes: list[tuple[int, ...]] = [(4_000,)] * 2 if session.is_trial else [(64 << 20,)] * 4
-    params = made(session, shapes, FORMATS[form][0])
+    shape: tuple[int, ...] = (64, 64) if session.is_trial else (8_192, 8_192)
+    shape = shape if has_rows(registry[name]) else (prod(shape),)
+    params = made(session, [shape] * 4, FORMATS[form][0])
     step = step_of(session, name, form, params)
-    moved = bytes_of_step(registry[name], form)
+    moved = bytes_of_step(registry[name], form, (64, 128) if has_rows(registry[name]) else (8_192,))
     taken = session.clock.device(step)
     share = moved * sum(param.numel() for param in params) / taken * 1e6 / max(session.copy, 1)
     row: dict[str, Any] = {"optimizer": name, "format": form, "us": taken, "of a copy": share, "bytes": moved}
@@ -203,7 +205,7 @@ def most_used(session: Session) -> Iterator[Callable[[], None]]:
 def everything(session: Session) -> Iterator[Callable[[], None]]:
     """Measure every other rule, format by format."""
     for form in FORMATS:
-        for cls in catalogue():
+        for cls in [*catalogue(), *(catalogue(ROWS) if form in ROW_FORMATS else ())]:
             if (cls.__name__, form) not in MOST_USED:
                 yield lambda name=cls.__name__, form=form: speed(session, name, form)  # type: ignore[misc]
 

@@ -11,17 +11,20 @@ import argparse
 import json
 import traceback
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
-from measuring.traffic import FORMATS, catalogue, options_of
+from measuring.traffic import FORMATS, ROW_FORMATS, ROWS, catalogue, has_rows, options_of
 from torch import Tensor
 
 from thalweg.optimizer import Optimizer, registry
 
 SHAPES = [(7,), (33, 65), (1,), (4099,), (300, 500), (70_001,)]
+MATRICES = [(33, 65), (7, 1), (64, 9), (300, 500), (1_030, 1_024)]
 TINY = [(7,), (1025,)]
+TINY_MATRICES = [(7, 5), (40, 33)]
 ODD = ("AdamW", "SGD", "LAMB")
 """Rules that are also tried on tensors that start where no wide word does."""
 
@@ -30,7 +33,16 @@ def jobs() -> list[tuple[str, str, bool]]:
     """List what is to be tried, the most used first: the rule, the format, whether tensors start anywhere."""
     first = [("AdamW", form) for form in FORMATS]
     others = [(cls.__name__, form) for form in FORMATS for cls in catalogue() if cls.__name__ != "AdamW"]
+    rows = [(cls.__name__, form) for form in ROW_FORMATS for cls in catalogue(ROWS)]
+    others = [pair for pairs in zip_longest(others, rows) for pair in pairs if pair]
     return [(name, form, odd) for name, form in first + others for odd in ((False, True) if name in ODD else (False,))]
+
+
+def shapes_for(cls: type[Optimizer], is_trial: bool) -> list[tuple[int, ...]]:
+    """Choose parameters of all sizes; in a trial, few small ones."""
+    if has_rows(cls):
+        return TINY_MATRICES if is_trial else MATRICES
+    return TINY if is_trial else SHAPES
 
 
 def params(shapes: list[tuple[int, ...]], device: str, dtype: torch.dtype, starts_anywhere: bool) -> Iterator[Tensor]:
@@ -60,7 +72,9 @@ def stepped(
 
 def check(name: str, form: str, odd: bool, device: str) -> dict[str, Any]:
     """Compare parameters and states of a device's kernels with those of the CPU's, bit for bit."""
-    shapes, engine = (TINY, "triton") if device == "cpu" else (SHAPES, "auto")
+    is_trial = device == "cpu"
+    engine = "triton" if is_trial else "auto"
+    shapes = shapes_for(registry[name], is_trial)
     optimizer, found = stepped(registry[name], form, shapes, device, engine, odd)
     other, wanted = stepped(registry[name], form, shapes, "cpu", "llvm", odd)
     said = optimizer.explain()

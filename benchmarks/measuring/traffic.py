@@ -30,6 +30,18 @@ FORMATS: dict[str, tuple[torch.dtype, dict[str, Any]]] = {
 KINDS = tuple(f"thalweg.optimizers.{kind}." for kind in ("elementwise", "layerwise", "modelwise"))
 
 
+ROWS = ("thalweg.optimizers.rows.",)
+"""The rules that speak of rows and columns, whose states have no codes of 8 or 4 bits in kernels."""
+
+ROW_FORMATS = ("float32", "bf16 stochastic", "clip and average")
+"""Formats that they are measured in."""
+
+
+def has_rows(cls: type[Optimizer]) -> bool:
+    """Tell if a rule speaks of rows and columns: it is tried on matrices alone."""
+    return cls.__module__.startswith(ROWS)
+
+
 def catalogue(kinds: tuple[str, ...] = KINDS) -> list[type[Optimizer]]:
     """List the rules of some kinds, AdamW first: without a word, those that have no need of whole matrices."""
     found = [cls for cls in registry.values() if cls.__module__.startswith(kinds) and torch.strided in cls.layouts]

@@ -15,7 +15,7 @@ from ....formula.tracing.program import Program
 from ....formula.words.random import ELEMENT
 from ...pieces.row_layout import RowLayout, row_layout
 from ..dtypes import COMPUTE, FORMATS, loaded, stored
-from ..elements import finish
+from ..elements import finish, in_order
 from ..given import is_given
 from ..numbers import prepare
 from ..render import head
@@ -178,7 +178,7 @@ def {name}(
         return f"{name_of(name)} = {loaded(self.dtypes[name], text, self.compute)}"
 
     def _stores(self, stores: Mapping[str, Expr], values: Values) -> Iterator[str]:
-        for name, value in sorted(stores.items(), key=lambda item: item[0] == "param"):
+        for name, value in in_order(stores):
             yield from values.lines(value)
             place, inside = self._place(name)
             text = stored(self.dtypes[name], values[value], self.compute)
