@@ -12,16 +12,16 @@ from triton.compiler import ASTSource
 
 from ...formula.tracing.program import Program
 from .render import render
-from .settings import ROWS, SUMMED, Setting, contracts_nothing, setting_of
+from .settings import ROWS, Setting, contracts_nothing, setting_of
 from .source import imported
 
 TARGETS = {"ptx": GPUTarget("cuda", 80, 32), "amdgcn": GPUTarget("hip", "gfx942", 64)}
 """What is compiled for: an A100 or newer, and an MI300."""
 
-WORDS, NUMBERS, CHUNKS, FLAG = "*i64", "*fp64", "*i32", "*fp32"
+WORDS, NUMBERS, FLAG = "*i64", "*fp64", "*fp32"
 
 PREPARE = {"overflowed": FLAG, "rows": WORDS, "given": NUMBERS, "numbers": NUMBERS, "row_count": "i32"}
-UPDATE = {"overflowed": FLAG, "rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS}
+UPDATE = {"overflowed": FLAG, "rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": WORDS}
 SUMMING = UPDATE | {"sums": NUMBERS}
 FINISH = {"overflowed": FLAG, "rows": WORDS, "sums": NUMBERS, "totals": NUMBERS}
 
@@ -40,7 +40,7 @@ def functions(program: Program, setting: Setting) -> Iterator[Entry]:
     yield Entry("prepare", PREPARE, {"ROWS": ROWS}, 1)
     yield Entry("update", SUMMING if program.totals else UPDATE, setting.constants | {"ALIGNED": True}, setting.warps)
     if program.totals:
-        yield Entry("finish", FINISH, {"LENGTH": SUMMED}, 1)
+        yield Entry("finish", FINISH, {}, 1)
 
 
 def compiled(

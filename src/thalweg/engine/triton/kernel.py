@@ -13,10 +13,10 @@ from ...formula.tracing.program import Program
 from ..pieces.row_layout import row_layout
 from .function import Function
 from .render import render
-from .settings import ROW, ROWS, SUMMED, granule, setting_of
+from .settings import ROW, ROWS, chunk_words, granule, setting_of
 from .source import imported
 
-WORDS, NUMBERS, CHUNKS, FLAG = torch.int64, torch.float64, torch.int32, torch.float32
+WORDS, NUMBERS, FLAG = torch.int64, torch.float64, torch.float32
 """The dtypes of tables."""
 
 
@@ -29,10 +29,11 @@ class Kernel:
         self.layout, self.setting = row_layout(program, ROW), setting_of(program, dtypes)
         self.granule = granule(program)
         """Of how many elements chunks of aligned tensors are multiples."""
+        self.chunk_words = chunk_words(program)
         self.module: Any = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())
         self.prepare = self._function("prepare", [WORDS, NUMBERS, NUMBERS, 0], {"ROWS": ROWS}, 1)
         self.update = self._update(True)
-        self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {"LENGTH": SUMMED}, 1) if self.sums else None
+        self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {}, 1) if self.sums else None
         self.seconds = perf_counter() - start
         """How long it took to have the kernel, from Triton's cache on disk or anew."""
 
@@ -52,7 +53,7 @@ class Kernel:
         return self._update(False)
 
     def _update(self, is_aligned: bool) -> Function:
-        arguments = [WORDS, WORDS, NUMBERS, CHUNKS, *([NUMBERS] if self.sums else [])]
+        arguments = [WORDS, WORDS, NUMBERS, WORDS, *([NUMBERS] if self.sums else [])]
         constants = self.setting.constants | {"ALIGNED": is_aligned}
         return self._function("update", arguments, constants, self.setting.warps)
 

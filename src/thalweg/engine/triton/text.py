@@ -18,14 +18,27 @@ FUNCTIONS = (
 
 TILE = (
     *("added_in_order", "block_peak", "load_halves", "load_packed", "pairwise"),
-    *("places", "places_of_blocks", "store_packed", "sum_of_pieces", "there"),
+    *("blocks_there", "places", "places_of_blocks", "store_packed", "sum_of_pieces", "there", "within"),
 )
 """Those of `tile`."""
 
 RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
-    *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "piece", "overflowed", "gradients", "group"),
-    *("at", "first", "length", "place", "inside", "start", "index", "sums", "totals", "kept", "step_at"),
+    *(
+        "rows",
+        "row_count",
+        "row",
+        "given",
+        "numbers",
+        "chunks",
+        "chunk",
+        "block",
+        "number",
+        "overflowed",
+        "gradients",
+        "group",
+    ),
+    *("at", "first", "length", "place", "offset", "begin", "inside", "start", "sums", "totals", "kept", "step_at"),
     *("BLOCKS", "LENGTH", "ALIGNED"),
 }
 """What the text of kernels itself has names for."""
