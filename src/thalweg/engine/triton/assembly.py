@@ -18,10 +18,10 @@ from .source import imported
 TARGETS = {"ptx": GPUTarget("cuda", 80, 32), "amdgcn": GPUTarget("hip", "gfx942", 64)}
 """What is compiled for: an A100 or newer, and an MI300."""
 
-WORDS, NUMBERS, FLAG = "*i64", "*fp64", "*fp32"
+WORDS, NUMBERS, CHUNKS, FLAG = "*i64", "*fp64", "*i32", "*fp32"
 
 PREPARE = {"overflowed": FLAG, "rows": WORDS, "given": NUMBERS, "numbers": NUMBERS, "row_count": "i32"}
-UPDATE = {"overflowed": FLAG, "rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": WORDS}
+UPDATE = {"overflowed": FLAG, "rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "chunks": CHUNKS}
 SUMMING = UPDATE | {"sums": NUMBERS}
 FINISH = {"overflowed": FLAG, "rows": WORDS, "sums": NUMBERS, "totals": NUMBERS}
 

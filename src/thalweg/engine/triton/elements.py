@@ -10,7 +10,7 @@ from ...formula.words.random import ELEMENT
 from ..pieces.row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given
-from .settings import WORD, chunk_words, goes_by_blocks, goes_by_places, granule
+from .settings import UNIT, WORD, chunk_words, goes_by_blocks, goes_by_places, granule
 from .text import Values, block, is_condition, name_of
 
 
@@ -128,10 +128,10 @@ def elements(
             yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind})) + {self._first(name)}"
 
     def _first(self, name: str) -> str:
-        """Say where a chunk starts in a tensor: where blocks, or pairs of codes, are kept, by the blocks that are here."""
+        """Say where a chunk starts in a tensor: by the blocks that are here, where one has a place of its own."""
         if name in self.program.blocks:
             return "block"
-        return f"{BLOCK // 2} * block" if self._is_packed(name) else "first"
+        return f"{BLOCK // 2} * block.to(tl.int64)" if self._is_packed(name) else "first"
 
     def _read_numbers(self) -> Iterator[str]:
         """Read the numbers, and round them to what the pass computes in."""
@@ -175,12 +175,15 @@ def elements(
         return f"""
     chunk = chunks + tl.program_id(0).to(tl.int64) * {len(self.words)}
 {block(f"{name} = tl.load(chunk + {place})" for place, name in enumerate(self.words))}
-    at = rows + row * {self.layout.width}
+    first = unit.to(tl.int64) * {UNIT}
+    if not ALIGNED:
+        first += rest
+    at = rows + row.to(tl.int64) * {self.layout.width}
 {block(self._count(), self._place())}
 {block(self.start())}
     numbers += row * {width}
     # A scaler's step that found an overflow has nothing to do.
-    length = tl.where(tl.load(overflowed) == 0, length, 0).to(tl.int32)
+    length = tl.where(tl.load(overflowed) == 0, length, 0)
     if ALIGNED:
 {block(block(self.aligned()))}
 {block(self._read_numbers())}
@@ -189,8 +192,8 @@ def elements(
     def _place(self) -> Iterator[str]:
         """Find the block in which a chunk begins: that of a shard may have begun before."""
         if goes_by_places(self.program):
-            yield f"offset = place.to(tl.int32) & -{BLOCK}"
-            yield f"begin = place.to(tl.int32) & {BLOCK - 1}"
+            yield f"offset = place & -{BLOCK}"
+            yield f"begin = place & {BLOCK - 1}"
             yield "if not ALIGNED:"
             yield "    first -= begin"
             yield "    length += begin"

@@ -16,7 +16,7 @@ from .render import render
 from .settings import ROW, ROWS, chunk_words, granule, setting_of
 from .source import imported
 
-WORDS, NUMBERS, FLAG = torch.int64, torch.float64, torch.float32
+WORDS, NUMBERS, CHUNKS, FLAG = torch.int64, torch.float64, torch.int32, torch.float32
 """The dtypes of tables."""
 
 
@@ -53,7 +53,7 @@ class Kernel:
         return self._update(False)
 
     def _update(self, is_aligned: bool) -> Function:
-        arguments = [WORDS, WORDS, NUMBERS, WORDS, *([NUMBERS] if self.sums else [])]
+        arguments = [WORDS, WORDS, NUMBERS, CHUNKS, *([NUMBERS] if self.sums else [])]
         constants = self.setting.constants | {"ALIGNED": is_aligned}
         return self._function("update", arguments, constants, self.setting.warps)
 

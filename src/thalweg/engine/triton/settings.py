@@ -18,6 +18,9 @@ WORD = 16
 ROW = ("options", "chunk", "chunks")
 """The last words of a parameter's row: where its group's options are, its first chunk, and how many it has."""
 
+UNIT = 16
+"""Elements that chunks count by where they begin: so 32 bits are enough for any tensor."""
+
 ROWS = 32
 """Rows whose numbers are computed together, a row to a thread."""
 
@@ -76,9 +79,13 @@ def goes_by_places(program: Program) -> bool:
 
 
 def chunk_words(program: Program) -> list[str]:
-    """Name what kernels are told of a chunk: whose it is, where it begins and how long it is here, and what more."""
+    """Name what kernels are told of a chunk, in 32 bits each.
+
+    Whose it is; its first element here, in units of so many and a rest; its length; what is needed of where it stands
+    in the whole tensor, and of which of the blocks that are here it begins with; and the place of its sums.
+    """
     more = {"place": goes_by_places(program), "block": bool(program.blocks), "number": bool(program.totals)}
-    return ["row", "first", "length", *(name for name, is_needed in more.items() if is_needed)]
+    return ["row", "unit", "rest", "length", *(name for name, is_needed in more.items() if is_needed)]
 
 
 def granule(program: Program) -> int:

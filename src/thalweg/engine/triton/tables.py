@@ -12,7 +12,7 @@ from torch import Tensor
 from ...formula.graph.places import BLOCK
 from ...formula.tracing.program import Program
 from ..pieces.chunks import Chunk
-from .settings import WORD
+from .settings import UNIT, WORD
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -37,21 +37,23 @@ class Tables:
         self.numbers = empty(self.count, len(program.numbers), device)
         self.sums = empty(len(chunks), len(program.totals), device)
         self.totals = empty(self.count, len(program.totals), device)
-        self.whole, self.rest = (placed(np.zeros((0, 2), np.int64), device) for _ in range(2))
+        self.whole, self.rest = (placed(np.zeros((0, 2), np.int32), device) for _ in range(2))
         """The chunks that are aligned, and those that are not."""
 
     def cut(self, is_aligned: Any) -> None:
         """Part the chunks: those that start at words and are multiples of them, in whole blocks, and the rest."""
         row, first, length, place, _ = self.chunks.T
-        begins_well = (first % WORD == 0) & (place % BLOCK == 0)
+        begins_well = (first % UNIT == 0) & (place % BLOCK == 0)
         is_whole = (self.is_aligned & is_aligned)[row] & begins_well & (length % self.kernel.granule == 0)
         words = self._words()
         self.whole, self.rest = placed(words[is_whole], self.device), placed(words[~is_whole], self.device)
 
     def _words(self) -> Any:
         """Give of each chunk what the kernel is told, and the place of its sums, if it takes any."""
-        columns = dict(zip(Chunk._fields, self.chunks.T, strict=True)) | {"number": np.arange(len(self.chunks))}
-        return np.stack([columns[name] for name in self.kernel.chunk_words], axis=1)
+        columns = dict(zip(Chunk._fields, self.chunks.T, strict=True))
+        columns |= {"unit": columns["first"] // UNIT, "rest": columns["first"] % UNIT}
+        columns["number"] = np.arange(len(self.chunks))
+        return np.stack([columns[name] for name in self.kernel.chunk_words], axis=1).astype(np.int32)
 
     @property
     def all(self) -> Iterator[Tensor]:

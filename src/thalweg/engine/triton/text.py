@@ -24,21 +24,9 @@ TILE = (
 
 RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
-    *(
-        "rows",
-        "row_count",
-        "row",
-        "given",
-        "numbers",
-        "chunks",
-        "chunk",
-        "block",
-        "number",
-        "overflowed",
-        "gradients",
-        "group",
-    ),
-    *("at", "first", "length", "place", "offset", "begin", "inside", "start", "sums", "totals", "kept", "step_at"),
+    *("rows", "row_count", "row", "given", "numbers", "number", "chunks", "chunk", "unit", "rest", "block"),
+    *("overflowed", "gradients", "group", "at", "first", "length", "place", "offset", "begin", "inside", "start"),
+    *("sums", "totals", "kept", "step_at"),
     *("BLOCKS", "LENGTH", "ALIGNED"),
 }
 """What the text of kernels itself has names for."""
