@@ -207,13 +207,13 @@ class Oracle:
 
     def _in_lines(self, program, value):
         """Give every number that a pass goes over, in float64."""
-        return np.broadcast_to(value, shape_of(self.counts, program.domain)).astype(np.float64)
+        return np.broadcast_to(value, shape_of(self.counts, program)).astype(np.float64)
 
     def _summed(self, program, value, how):
         if not self.counts:
             return summed(value, how)
         wide = self._in_lines(program, value)
-        return total_of_lines(wide * wide if how == "total_square" else wide, self.counts, program.domain)
+        return total_of_lines(wide * wide if how == "total_square" else wide, self.counts, program)
 
     def _of_matrices(self, bits, node):
         """Call the function of whole matrices itself, on the tensor that a pass has left."""

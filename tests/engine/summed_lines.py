@@ -33,11 +33,11 @@ def added(terms):
     return folded(in_columns(terms, np.zeros(256), np.add), np.add)
 
 
-def total_of_lines(wide, counts, domain):
+def total_of_lines(wide, counts, program):
     """The sum over a parameter: the lines of each piece one after the other, and pieces as elements are."""
-    width = lines(counts, domain)[2]
+    width = lines(counts, program.domain)[2]
     found, totals = wide.reshape(-1, width), []
-    for piece in pieces([counts], domain):
+    for piece in pieces([counts], program):
         columns = np.zeros(256)
         for line in found[piece.first : piece.first + piece.length]:
             in_columns(line, columns, np.add)
@@ -51,18 +51,18 @@ def along(wide, node, counts, program):
     both, start = (np.maximum, -np.inf) if is_max else (np.add, 0.0)
     _, height, width = lines(counts, program.domain)
     found = wide.reshape(-1, width)
-    if program.domain == "element" and node.side == "column":
-        result, count = across(found, counts, both, start), height
+    if node in program.across.values():
+        result, count = across(found, counts, both, start, program), height
     else:
         result, count = folded(in_columns(found, np.full((len(found), 256), start), both), both), width
     return result / count if node.how.endswith("mean") else result
 
 
-def across(found, counts, both, start):
+def across(found, counts, both, start, program):
     """Line after line within a piece, and then piece after piece."""
     matrices, _, width = counts
     result = np.full((matrices, width), start)
-    for piece in pieces([counts], "element"):
+    for piece in pieces([counts], program):
         own = np.full((matrices, width), start)
         for line in range(piece.first, piece.first + piece.length):
             own[line // piece.height] = both(own[line // piece.height], found[line])

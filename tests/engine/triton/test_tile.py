@@ -34,7 +34,7 @@ def peak_kernel(x, results, count, ALIGNED: tl.constexpr, BLOCKS: tl.constexpr):
 @triton.jit
 def packed_kernel(codes, packed, unpacked, count, ALIGNED: tl.constexpr, BLOCKS: tl.constexpr):
     place = places(BLOCKS)
-    store_packed(packed, tl.load(codes + place), count, BLOCKS, ALIGNED)
+    store_packed(packed, tl.load(codes + place), 0, count, BLOCKS, ALIGNED)
     tl.debug_barrier()
     tl.store(unpacked + place, load_packed(packed, count, BLOCKS, ALIGNED))
 

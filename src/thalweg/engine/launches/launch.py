@@ -174,7 +174,7 @@ class Launch:
         self.gradients = np.zeros(len(rows), np.int64)
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)
-        found = chunks.table(chunks.chunks([row.runs for row in rows], in_blocks))
+        found = chunks.chunks([row.runs for row in rows], in_blocks)
         tables = {"gradients": self.gradients, "chunks": found}
         # Apart from tables: a rule may call what it measures as it likes.
         self.shared: dict[str, Any] = {

@@ -39,20 +39,26 @@ def table(found: Iterator[Chunk]) -> Any:
     return np.array([*found], np.int64).reshape(-1, len(Chunk._fields))
 
 
-def chunks(rows: Sequence[Sequence[Run]], in_blocks: bool) -> Iterator[Chunk]:
-    """Cut all tensors into pieces.
+def chunks(rows: Sequence[Sequence[Run]], in_blocks: bool) -> Any:
+    """Cut all tensors into pieces for threads; what has no elements has none.
 
     Where blocks are looked at, pieces are whole blocks, and always as long: sums are taken in an order of their own.
     """
     least, most = CHUNK_LENGTHS
     total = sum(run.length for runs in rows for run in runs)
     size = min(max(total // PIECES // least * least, least), most)
-    size = -(-least // BLOCK) * BLOCK if in_blocks else size
-    for row, runs in enumerate(rows):
-        block = 0
-        for run in runs:
-            yield from _pieces(row, run, block, size)
-            block += (run.place + run.length - 1) // BLOCK - run.place // BLOCK + 1
+    found = cut(rows, -(-least // BLOCK) * BLOCK if in_blocks else size)
+    return found[found[:, Chunk._fields.index("length")] > 0]
+
+
+def cut(rows: Sequence[Sequence[Run]], size: int) -> Any:
+    """Cut all runs where pieces of the whole tensor begin, and give a table of chunks; an empty run is one, too."""
+    runs = np.array([(row, *run) for row, own in enumerate(rows) for run in own], np.int64).reshape(-1, 4)
+    counts = np.maximum(_touched(runs, size), 1)
+    row, place, first, length, block = (np.repeat(column, counts) for column in (*runs.T, _first_blocks(runs)))
+    piece = place // size + np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start, end = np.maximum(piece * size, place), np.minimum((piece + 1) * size, place + length)
+    return np.stack([row, first + start - place, end - start, start, block + start // BLOCK - place // BLOCK], axis=1)
 
 
 def chunks_of_seams(params: Sequence[Tensor]) -> Iterator[Chunk]:
@@ -61,11 +67,14 @@ def chunks_of_seams(params: Sequence[Tensor]) -> Iterator[Chunk]:
         yield Chunk(row, run.first, run.length, run.place, index)
 
 
-def _pieces(row: int, run: Run, block: int, size: int) -> Iterator[Chunk]:
-    """Cut a run where pieces of the whole tensor begin; its first block is one that its row has."""
-    done = 0
-    while done < run.length:
-        place = run.place + done
-        length = min(size - place % size, run.length - done)
-        yield Chunk(row, run.first + done, length, place, block + place // BLOCK - run.place // BLOCK)
-        done += length
+def _touched(runs: Any, size: int) -> Any:
+    """Count the pieces of the whole tensor, of some size, of which each run has a part."""
+    _, place, _, length = runs.T
+    return (place + length - 1) // size - place // size + 1
+
+
+def _first_blocks(runs: Any) -> Any:
+    """Number the first block of each run among those of its row; each run has blocks of its own."""
+    counts = _touched(runs, BLOCK)
+    before = np.cumsum(counts) - counts
+    return before - before[np.searchsorted(runs[:, 0], runs[:, 0])]

@@ -11,7 +11,6 @@ from ...distributed.shards import is_sharded
 from ...formula.graph.expr import Reduction, walk
 from ...formula.tracing.trace import Formula, formula_of
 from ...state.checkpoints.parts import goes_by_part, multiplies_wholes
-from ...state.formats.keeping import draws
 from ..decisions.gradients import ready_to
 from ..decisions.rules import counting_rule, is_measured
 
@@ -35,8 +34,6 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
         return "differentiable=True leaves every operation to autograd"
     if torch.strided not in optimizer.rule_in(group).owner.layouts:
         return "its rule is for sparse gradients"
-    if draws(group) and (optimizer.engine == "triton" or (param.device.type != "cpu" and optimizer.engine != "eager")):
-        return "kernels for GPUs are not told where an element stands in the whole tensor"
     formula = _of_step(optimizer, group, param)
     if formula.has_lines:
         return "its formula speaks of rows and columns, or multiplies whole matrices"

@@ -12,7 +12,7 @@ from triton.compiler import ASTSource
 
 from ...formula.tracing.program import Program
 from .render import render
-from .settings import ROWS, SUMMED, Setting, contracts_nothing, setting_of
+from .settings import ROWS, Setting, contracts_nothing, setting_of
 from .source import imported
 
 TARGETS = {"ptx": GPUTarget("cuda", 80, 32), "amdgcn": GPUTarget("hip", "gfx942", 64)}
@@ -40,7 +40,7 @@ def functions(program: Program, setting: Setting) -> Iterator[Entry]:
     yield Entry("prepare", PREPARE, {"ROWS": ROWS}, 1)
     yield Entry("update", SUMMING if program.totals else UPDATE, setting.constants | {"ALIGNED": True}, setting.warps)
     if program.totals:
-        yield Entry("finish", FINISH, {"LENGTH": SUMMED}, 1)
+        yield Entry("finish", FINISH, {}, 1)
 
 
 def compiled(

@@ -7,12 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
+from ...distributed.shards import Run
 from ...formula.tracing.program import Program
 from ..launches.launch import Row
+from ..pieces import chunks
 from .function import Bound
 from .given import GivenNumbers, is_given
 from .kernel import Kernel
-from .settings import ROWS
+from .settings import ROWS, goes_by_places
 from .tables import Tables
 
 
@@ -35,8 +37,7 @@ class DeviceCall:
 
     def _place(self, words: Sequence[Sequence[int]]) -> None:
         """Place the tables on the device; a row of words for each parameter says what the kernel's layout begins with."""
-        lengths = [row.elements for row in self.rows]
-        self.tables = Tables(self.program, self.kernel, words, lengths, self.rows[0].param.device)
+        self.tables = Tables(self.program, self.kernel, words, self._chunks(), self.rows[0].param.device)
 
     @property
     def states(self) -> Iterator[Tensor]:
@@ -66,7 +67,7 @@ class DeviceCall:
         whole, rest = self.tables.whole, self.tables.rest
         parts = [(self.kernel.update, whole)] if len(whole) else []
         parts += [(self.kernel.update_rest, rest)] if len(rest) else []
-        return [function.bound(len(chunks), *before, chunks, *sums) for function, chunks in parts]
+        return [function.bound(len(table), *before, table, *sums) for function, table in parts]
 
     def launches(self, is_prepared: bool) -> list[Bound]:
         """List all of it, in order; `is_prepared` says that the device computes the numbers."""
@@ -87,6 +88,13 @@ class DeviceCall:
     def measured(self) -> dict[str, Tensor]:
         """Give each sum that was taken, for each row."""
         return {name: self.tables.totals[:, place] for place, name in enumerate(self.program.totals)}
+
+    def _chunks(self) -> Any:
+        """Cut the work into chunks; what counts the steps of a parameter is its first, if it has no elements, too."""
+        if self.program.finds_seams:
+            return chunks.table(chunks.chunks_of_seams([row.param for row in self.rows]))
+        runs = [row.runs if goes_by_places(self.program) else [Run(0, 0, row.elements)] for row in self.rows]
+        return chunks.cut([own or [Run(0, 0, 0)] for own in runs], self.kernel.piece)
 
     def _words(self, index: int, row: Row, shared: Mapping[str, Tensor]) -> Iterator[int]:
         """List the addresses of a parameter's tensors and numbers, as the kernel's layout has them."""

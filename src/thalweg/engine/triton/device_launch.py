@@ -29,6 +29,7 @@ from .transfer import Mirror
 
 if TYPE_CHECKING:
     from ..matrices.between_passes import Matrices
+    from ..pieces.seams import Seams
 
 
 class DeviceLaunch:
@@ -62,6 +63,8 @@ class DeviceLaunch:
         own = [place + offsets[len(updates)] for place in places]
         self.measure = measure and DeviceCall(*measure, rows, self.shared, own)
         self._share_with_the_device()
+        self.seams: Seams | None = None
+        """What is shared of blocks that lie on several processes."""
         self.relaid: list[tuple[Tensor, Tensor]] = []
         self.is_sent = False
         """True between two runs of one step."""
@@ -90,8 +93,8 @@ class DeviceLaunch:
 
     @property
     def sums_before(self) -> int:
-        """Count the passes before the last one."""
-        return len(self.calls) - 1
+        """Count the passes before the last one that take sums, or have nothing to do with blocks on other processes."""
+        return sum(not call.program.finds_seams for call in self.calls) - 1
 
     @property
     def states(self) -> list[Tensor]:

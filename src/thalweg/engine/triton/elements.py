@@ -10,7 +10,7 @@ from ...formula.words.random import ELEMENT
 from ..pieces.row_layout import RowLayout
 from .dtypes import COMPUTE, FORMATS, loaded, stored
 from .given import is_given
-from .settings import WORD, goes_by_blocks, granule
+from .settings import UNIT, WORD, chunk_words, goes_by_blocks, goes_by_places, granule
 from .text import Values, block, is_condition, name_of
 
 
@@ -22,6 +22,7 @@ class Pass:
         self.compute = COMPUTE[dtypes["compute"]]
         self.addresses = [f"{name_of(name)}_at" for name in program.tensors]
         self.numbers = [f"number_{index}" for index in range(len(program.numbers))]
+        self.words = chunk_words(program)
 
     def elements(self) -> str:
         """Write what is done to one tile of elements: where its tensors start, how many of its elements there are."""
@@ -33,21 +34,30 @@ class Pass:
         return f"""
 @triton.jit
 def elements(
-    {", ".join([*self.addresses, *self.numbers])}, first, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr
+    {", ".join([*self.addresses, *self.numbers, *self._standing()])}, length,
+    BLOCKS: tl.constexpr, ALIGNED: tl.constexpr,
 ):
     place = places(BLOCKS)
     inside = {self._is_there()}
 {block(self._element(), self._loads(), self._stores(values), self._terms(values))}
 """
 
-    def _is_there(self, place: str = "place") -> str:
+    def _is_there(self) -> str:
         """Say how it is found which elements there are."""
-        return f"there({place}, length, BLOCKS, ALIGNED)" if goes_by_blocks(self.program) else f"{place} < length"
+        if goes_by_blocks(self.program):
+            return "there(place, begin, length, BLOCKS, ALIGNED)"
+        return "within(place, begin, length, ALIGNED)" if goes_by_places(self.program) else "place < length"
+
+    def _standing(self, start: str = "") -> list[str]:
+        """Say where a tile's first block begins in the whole tensor, and with which element it begins here."""
+        if not goes_by_places(self.program):
+            return []
+        return [f"offset + {start}", f"begin - {start}"] if start else ["offset", "begin"]
 
     def _element(self) -> Iterator[str]:
         """Number the elements, where random bits are drawn."""
         if any(symbol.name == ELEMENT.name for symbol in symbols(*self.program.results)):
-            yield f"{ELEMENT.name} = first.to(tl.int32) + place"
+            yield f"{ELEMENT.name} = offset + place"
 
     def _loads(self) -> Iterator[str]:
         """Read the elements, widened to the format that is computed in."""
@@ -59,7 +69,7 @@ def elements(
             return f"load_packed({name_of(name)}_at, length, BLOCKS, ALIGNED)"
         text = f"tl.load({name_of(name)}_at + {self._part('place', name)}, {self._inside(name)}, 0)"
         if self._is_half_a_word(name):
-            text = f"load_halves({name_of(name)}_at, length, BLOCKS, ALIGNED)"
+            text = f"load_halves({name_of(name)}_at, begin, length, BLOCKS, ALIGNED)"
         return loaded(self.dtypes[name], text, self.compute)
 
     def _stores(self, values: Values) -> Iterator[str]:
@@ -70,7 +80,7 @@ def elements(
 
     def _store(self, name: str, value: str) -> str:
         if self._is_packed(name):
-            return f"store_packed({name_of(name)}_at, {value}, length, BLOCKS, ALIGNED)"
+            return f"store_packed({name_of(name)}_at, {value}, begin, length, BLOCKS, ALIGNED)"
         text = stored(self.dtypes[name], value, self.compute)
         return f"tl.store({name_of(name)}_at + {self._part('place', name)}, {text}, {self._inside(name)})"
 
@@ -101,7 +111,7 @@ def elements(
 
     def _inside(self, name: str) -> str:
         """Say which of a tensor's elements are there."""
-        return self._is_there("places_of_blocks(BLOCKS)") if name in self.program.blocks else "inside"
+        return "blocks_there(length, BLOCKS, ALIGNED)" if name in self.program.blocks else "inside"
 
     def _part(self, elements: str, name: str) -> str:
         """Say what a number of elements is in a tensor where several of them share a place."""
@@ -115,7 +125,13 @@ def elements(
         for name in self.program.tensors:
             word = "gradients + row" if name == "grad" else f"at + {self.layout.tensor(name)}"
             kind = FORMATS[self.dtypes[name]].type
-            yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind})) + {self._part('first', name)}"
+            yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind})) + {self._first(name)}"
+
+    def _first(self, name: str) -> str:
+        """Say where a chunk starts in a tensor: by the blocks that are here, where one has a place of its own."""
+        if name in self.program.blocks:
+            return "block"
+        return f"{BLOCK // 2} * block.to(tl.int64)" if self._is_packed(name) else "first"
 
     def _read_numbers(self) -> Iterator[str]:
         """Read the numbers, and round them to what the pass computes in."""
@@ -130,7 +146,7 @@ def elements(
         if self.program.is_last and is_given(self.program) and "step" in self.layout.scalars:
             kind = FORMATS[self.dtypes["step"]].type
             yield f"step_at = tl.load(at + {self.layout.scalar('step')}).to(tl.pointer_type({kind}))"
-            yield "tl.store(step_at, tl.load(step_at) + 1, (piece == 0) & (tl.load(overflowed) == 0))"
+            yield "tl.store(step_at, tl.load(step_at) + 1, (first == 0) & (tl.load(overflowed) == 0))"
 
     def aligned(self) -> Iterator[str]:
         """Say what is known of addresses where all tensors start at a multiple of 16 bytes.
@@ -157,20 +173,30 @@ def elements(
     def _head(self) -> str:
         width = max(len(self.program.numbers), 1)
         return f"""
-    index = tl.program_id(0).to(tl.int64)
-    row = tl.load(chunks + 2 * index).to(tl.int64)
-    piece = tl.load(chunks + 2 * index + 1).to(tl.int64)
-    first = piece * LENGTH
-    at = rows + row * {self.layout.width}
+    chunk = chunks + tl.program_id(0).to(tl.int64) * {len(self.words)}
+{block(f"{name} = tl.load(chunk + {place})" for place, name in enumerate(self.words))}
+    first = unit.to(tl.int64) * {UNIT}
+    if not ALIGNED:
+        first += rest
+    at = rows + row.to(tl.int64) * {self.layout.width}
+{block(self._count(), self._place())}
 {block(self.start())}
     numbers += row * {width}
     # A scaler's step that found an overflow has nothing to do.
-    left = tl.minimum(tl.load(at + {self.layout.word("length")}) - first, LENGTH)
-    length = tl.where(tl.load(overflowed) == 0, left, 0).to(tl.int32)
+    length = tl.where(tl.load(overflowed) == 0, length, 0)
     if ALIGNED:
 {block(block(self.aligned()))}
-{block(self._read_numbers(), self._count())}
+{block(self._read_numbers())}
 """.strip("\n")
+
+    def _place(self) -> Iterator[str]:
+        """Find the block in which a chunk begins: that of a shard may have begun before."""
+        if goes_by_places(self.program):
+            yield f"offset = place & -{BLOCK}"
+            yield f"begin = place & {BLOCK - 1}"
+            yield "if not ALIGNED:"
+            yield "    first -= begin"
+            yield "    length += begin"
 
     def _plain(self) -> str:
         return f"""
@@ -180,16 +206,17 @@ def update(
 ):
 {self._head()}
     if LENGTH == BLOCKS * 256 and BLOCKS > 1:
-        elements({", ".join([*self.addresses, *self.numbers])}, first, length, BLOCKS, ALIGNED)
+        elements({", ".join([*self.addresses, *self.numbers, *self._standing()])}, length, BLOCKS, ALIGNED)
     else:
         for start in range(0, length, BLOCKS * 256):
-            elements({self._moved()}, first + start, length - start, BLOCKS, ALIGNED)
+            elements({self._moved()}, length - start, BLOCKS, ALIGNED)
 """
 
     def _moved(self) -> str:
         """Say where a later tile of a chunk starts in each tensor."""
         names = zip(self.program.tensors, self.addresses, strict=True)
-        return ", ".join([*(f"{address} + {self._part('start', name)}" for name, address in names), *self.numbers])
+        addresses = (f"{address} + {self._part('start', name)}" for name, address in names)
+        return ", ".join([*addresses, *self.numbers, *self._standing("start")])
 
     def _summing(self) -> str:
         """Write the kernel that takes sums: in columns, one for each place in a block, and those added pairwise."""
@@ -204,10 +231,10 @@ def update(
 {block(f"{name} = tl.zeros((2, 128), tl.float64)" for name in columns)}
     for start in range(0, length, BLOCKS * 256):
         {"".join(f"{name}_more, " for name in columns).rstrip(", ")} = elements(
-            {self._moved()}, first + start, length - start, BLOCKS, ALIGNED
+            {self._moved()}, length - start, BLOCKS, ALIGNED
         )
 {block(block(f"{name} = added_in_order({name}, {name}_more, BLOCKS)" for name in columns))}
-    sums += (tl.load(at + {self.layout.word("chunk")}) + piece) * {len(columns)}
+    sums += number * {len(columns)}
 {block(f"tl.store(sums + {place}, pairwise({name}))" for place, name in enumerate(columns))}
 """
 
@@ -229,12 +256,11 @@ def finish(count: int, layout: RowLayout) -> str:
     """Write the kernel that adds the sums of each row's chunks."""
     return f"""
 @triton.jit
-def finish(overflowed, rows, sums, totals, LENGTH: tl.constexpr):
+def finish(overflowed, rows, sums, totals):
     row = tl.program_id(0).to(tl.int64)
     at = rows + row * {layout.width}
     sums += tl.load(at + {layout.word("chunk")}) * {count}
-    # A parameter without elements has a chunk, too.
-    pieces = tl.maximum(tl.cdiv(tl.load(at + {layout.word("length")}), LENGTH), 1)
+    pieces = tl.load(at + {layout.word("chunks")})
 {block(_finished(count))}
 """
 

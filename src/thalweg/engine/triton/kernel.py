@@ -14,7 +14,7 @@ from ..pieces.row_layout import row_layout
 from .function import Function
 from .lines.kernel import LineKernel
 from .render import render
-from .settings import ROW, ROWS, SUMMED, granule, setting_of
+from .settings import ROW, ROWS, chunk_words, granule, setting_of
 from .source import imported
 
 WORDS, NUMBERS, CHUNKS, FLAG = torch.int64, torch.float64, torch.int32, torch.float32
@@ -30,10 +30,11 @@ class Kernel:
         self.layout, self.setting = row_layout(program, ROW), setting_of(program, dtypes)
         self.granule = granule(program)
         """Of how many elements chunks of aligned tensors are multiples."""
+        self.chunk_words = chunk_words(program)
         self.module: Any = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())
         self.prepare = self._function("prepare", [WORDS, NUMBERS, NUMBERS, 0], {"ROWS": ROWS}, 1)
         self.update = self._update(True)
-        self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {"LENGTH": SUMMED}, 1) if self.sums else None
+        self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {}, 1) if self.sums else None
         self.seconds = perf_counter() - start
         """How long it took to have the kernel, from Triton's cache on disk or anew."""
 

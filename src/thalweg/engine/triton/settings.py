@@ -15,8 +15,11 @@ from ...formula.words.random import ELEMENT
 WORD = 16
 """Bytes that one thread reads at once of the widest tensor, where all tensors start at a multiple of them."""
 
-ROW = ("options", "chunk", "length")
-"""The last words of a parameter's row: where its group's options are, its first chunk, and how many elements it has."""
+ROW = ("options", "chunk", "chunks")
+"""The last words of a parameter's row: where its group's options are, its first chunk, and how many it has."""
+
+UNIT = 16
+"""Elements that chunks count by where they begin: so 32 bits are enough for any tensor."""
 
 ROWS = 32
 """Rows whose numbers are computed together, a row to a thread."""
@@ -68,6 +71,21 @@ def setting_of(program: Program, dtypes: Mapping[str, torch.dtype]) -> Setting:
 def goes_by_blocks(program: Program) -> bool:
     """Tell if whole blocks are worked on: where numbers are kept in codes, or rounded with random bits."""
     return bool(program.blocks) or any(symbol.name == ELEMENT.name for symbol in symbols(*program.results))
+
+
+def goes_by_places(program: Program) -> bool:
+    """Tell if it matters where an element stands in the whole tensor: to blocks, random bits, and the order of sums."""
+    return goes_by_blocks(program) or bool(program.totals)
+
+
+def chunk_words(program: Program) -> list[str]:
+    """Name what kernels are told of a chunk, in 32 bits each.
+
+    Whose it is; its first element here, in units of so many and a rest; its length; what is needed of where it stands
+    in the whole tensor, and of which of the blocks that are here it begins with; and the place of its sums.
+    """
+    more = {"place": goes_by_places(program), "block": bool(program.blocks), "number": bool(program.totals)}
+    return ["row", "unit", "rest", "length", *(name for name, is_needed in more.items() if is_needed)]
 
 
 def granule(program: Program) -> int:

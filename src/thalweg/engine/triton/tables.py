@@ -1,4 +1,4 @@
-"""The tables of one call, in the device's memory: which tensors, where, how long, and in which pieces."""
+"""The tables of one call, in the device's memory: which tensors, where, how long, and in which chunks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...formula.graph.places import BLOCK
 from ...formula.tracing.program import Program
-from .settings import WORD
+from ..pieces.chunks import Chunk
+from .settings import UNIT, WORD
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -20,50 +22,43 @@ class Tables:
     """Everything that a program's functions are called with, but for what changes from step to step."""
 
     def __init__(
-        self,
-        program: Program,
-        kernel: Kernel,
-        rows: Sequence[Sequence[int]],
-        lengths: Sequence[int],
-        device: torch.device,
+        self, program: Program, kernel: Kernel, rows: Sequence[Sequence[int]], chunks: Any, device: torch.device
     ) -> None:
-        """Each row has all words but the last two, which follow from the lengths."""
-        self.kernel, self.device = kernel, device
-        self.lengths = np.array(lengths, np.int64)
-        # What counts the steps of a parameter is its first chunk, if it has no elements, too.
-        self.counts = np.maximum(-(-self.lengths // kernel.piece), 1)
-        starts = np.cumsum(self.counts) - self.counts
-        words = [[*row, start, length] for row, start, length in zip(rows, starts, lengths, strict=True)]
+        """Each row has all words but the last two, which follow from the chunks: these come in the order of rows."""
+        self.kernel, self.device, self.chunks = kernel, device, chunks
+        counts = np.bincount(chunks[:, 0], minlength=len(rows))
+        starts = np.cumsum(counts) - counts
+        words = [[*row, start, count] for row, start, count in zip(rows, starts, counts, strict=True)]
         table = np.array(words, np.int64).reshape(-1, kernel.layout.width)
         self.is_aligned = (table[:, : len(kernel.layout.tensors)] % WORD == 0).all(axis=1)
         """For each row, whether all its tensors but the gradient start at a multiple of a word."""
         self.count = len(rows)
         self.rows = placed(table, device)
         self.numbers = empty(self.count, len(program.numbers), device)
-        self.sums = empty(int(self.counts.sum()), len(program.totals), device)
+        self.sums = empty(len(chunks), len(program.totals), device)
         self.totals = empty(self.count, len(program.totals), device)
         self.whole, self.rest = (placed(np.zeros((0, 2), np.int32), device) for _ in range(2))
         """The chunks that are aligned, and those that are not."""
 
     def cut(self, is_aligned: Any) -> None:
-        """Cut all tensors into pieces: those that start at words and are multiples of them, and the rest."""
-        pieces = chunks(self.counts)
-        row, first = pieces[:, 0], pieces[:, 1].astype(np.int64) * self.kernel.piece
-        length = np.minimum(self.lengths[row] - first, self.kernel.piece)
-        is_whole = (self.is_aligned & is_aligned)[row] & (length % self.kernel.granule == 0)
-        self.whole, self.rest = placed(pieces[is_whole], self.device), placed(pieces[~is_whole], self.device)
+        """Part the chunks: those that start at words and are multiples of them, in whole blocks, and the rest."""
+        row, first, length, place, _ = self.chunks.T
+        begins_well = (first % UNIT == 0) & (place % BLOCK == 0)
+        is_whole = (self.is_aligned & is_aligned)[row] & begins_well & (length % self.kernel.granule == 0)
+        words = self._words()
+        self.whole, self.rest = placed(words[is_whole], self.device), placed(words[~is_whole], self.device)
+
+    def _words(self) -> Any:
+        """Give of each chunk what the kernel is told, and the place of its sums, if it takes any."""
+        columns = dict(zip(Chunk._fields, self.chunks.T, strict=True))
+        columns |= {"unit": columns["first"] // UNIT, "rest": columns["first"] % UNIT}
+        columns["number"] = np.arange(len(self.chunks))
+        return np.stack([columns[name] for name in self.kernel.chunk_words], axis=1).astype(np.int32)
 
     @property
     def all(self) -> Iterator[Tensor]:
         """Yield the tensors."""
         yield from (self.rows, self.whole, self.rest, self.numbers, self.sums, self.totals)
-
-
-def chunks(counts: Any) -> Any:
-    """Number the pieces: row, and the how manieth of the row."""
-    rows = np.repeat(np.arange(len(counts)), counts)
-    starts = np.cumsum(counts) - counts
-    return np.stack([rows, np.arange(len(rows)) - starts[rows]], axis=1).astype(np.int32)
 
 
 def placed(values: Any, device: torch.device) -> Tensor:

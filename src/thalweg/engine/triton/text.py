@@ -18,17 +18,18 @@ FUNCTIONS = (
 
 TILE = (
     *("added_in_order", "block_peak", "load_halves", "load_packed", "pairwise"),
-    *("places", "places_of_blocks", "store_packed", "sum_of_pieces", "there"),
+    *("blocks_there", "places", "places_of_blocks", "store_packed", "sum_of_pieces", "there", "within"),
 )
 """Those of `tile`."""
 
 RESERVED = {
     *("triton", "tl", "elements", "update", "prepare", "finish", "power", *FUNCTIONS, *TILE),
-    *("rows", "row_count", "row", "given", "numbers", "chunks", "chunk", "piece", "overflowed", "gradients", "group"),
-    *("at", "first", "length", "place", "inside", "start", "index", "sums", "totals", "kept", "step_at"),
-    *("BLOCKS", "LENGTH", "ALIGNED", "LINES", "COLUMNS", "eight_added", "folded_max", "folded_total", "larger"),
+    *("rows", "row_count", "row", "given", "numbers", "number", "chunks", "chunk", "unit", "rest", "block"),
+    *("overflowed", "gradients", "group", "at", "first", "length", "place", "offset", "begin", "inside", "start"),
+    *("sums", "totals", "kept", "step_at", "BLOCKS", "LENGTH", "ALIGNED"),
     *("walk", "across", "close", "total", "items", "line", "width", "height", "is_line", "at_element", "at_column"),
-    *("count", "stop", "begin", "step", "tile", "tiles", "sum", "partial", "partials", "partial_count", "pieces", "out"),
+    *("count", "stop", "step", "tile", "tiles", "sum", "partial", "partials", "partial_count", "piece", "pieces", "out"),
+    *("LINES", "COLUMNS", "eight_added", "folded_max", "folded_total", "larger"),
 }
 """What the text of kernels itself has names for."""
 

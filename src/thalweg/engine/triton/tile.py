@@ -27,11 +27,23 @@ def places_of_blocks(BLOCKS: tl.constexpr):
 
 
 @triton.jit
-def there(place, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
-    """Tell which elements there are, where blocks are whole in aligned chunks: one block is only asked for if it is."""
+def there(place, begin, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
+    """Tell which elements there are; blocks are whole in aligned chunks."""
+    return blocks_there(length, BLOCKS, ALIGNED) if ALIGNED else within(place, begin, length, ALIGNED)
+
+
+@triton.jit
+def within(place, begin, length, ALIGNED: tl.constexpr):
+    """Tell which elements there are; aligned chunks begin where blocks of the whole tensor do."""
+    return place < length if ALIGNED else (place >= begin) & (place < length)
+
+
+@triton.jit
+def blocks_there(length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
+    """Tell which blocks there are, in whole or in part: in aligned chunks, one block is only asked for if it is."""
     if ALIGNED and BLOCKS == 1:
         return tl.full((1, 1, 1), True, tl.int1)
-    return (places_of_blocks(BLOCKS) if ALIGNED else place) < length
+    return places_of_blocks(BLOCKS) < length
 
 
 @triton.jit
@@ -62,7 +74,7 @@ def larger_of_two(sizes):
 
 
 @triton.jit
-def load_halves(at, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
+def load_halves(at, begin, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
     """Read numbers of 16 bits: of whole blocks as words of two, which are taken apart with fewer instructions."""
     if ALIGNED and BLOCKS == 1:
         pairs = 128 * tl.arange(0, 2)[:, None, None] + 2 * tl.arange(0, 64)[None, None, :]
@@ -71,26 +83,24 @@ def load_halves(at, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
         words = tl.load(tl.max_contiguous(tl.multiple_of(places_of_words, (1, 1, 16)), (1, 1, 4)))
         halves = tl.reshape(tl.join((words << 16) >> 16, words >> 16), (2, 1, 128))
     else:
-        halves = tl.load(at + places(BLOCKS), there(places(BLOCKS), length, BLOCKS, ALIGNED), 0).to(tl.int32)
+        halves = tl.load(at + places(BLOCKS), there(places(BLOCKS), begin, length, BLOCKS, ALIGNED), 0).to(tl.int32)
     return halves
 
 
 @triton.jit
 def load_packed(at, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
     """Read codes of 4 bits: a byte has that of an element of the first half in its low bits, and of the second half."""
-    inside = there(places_of_halves(BLOCKS), length, BLOCKS, ALIGNED)
-    byte = tl.load(at + places_of_bytes(BLOCKS), inside).to(tl.int32)
+    byte = tl.load(at + places_of_bytes(BLOCKS), blocks_there(length, BLOCKS, ALIGNED)).to(tl.int32)
     return (byte >> (4 * tl.arange(0, 2)[:, None, None])) & 15
 
 
 @triton.jit
-def store_packed(at, codes, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
+def store_packed(at, codes, begin, length, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr):
     """Write codes of 4 bits; that of an element that is not there is zero."""
     if not ALIGNED:
-        codes = tl.where(places(BLOCKS) < length, codes, 0)
+        codes = tl.where(there(places(BLOCKS), begin, length, BLOCKS, ALIGNED), codes, 0)
     byte = tl.sum(codes << (4 * tl.arange(0, 2)[:, None, None]), 0, keep_dims=True)
-    inside = there(places_of_halves(BLOCKS), length, BLOCKS, ALIGNED)
-    tl.store(at + places_of_bytes(BLOCKS), byte.to(tl.uint8), inside)
+    tl.store(at + places_of_bytes(BLOCKS), byte.to(tl.uint8), blocks_there(length, BLOCKS, ALIGNED))
 
 
 @triton.jit

@@ -30,7 +30,7 @@ class LineKernel:
         self.layout = row_layout(program, ROW)
         self.module: Any = imported(render_lines(program, dtypes), program.formula.rule.owner.__name__.lower())
         self.prepare = self._function("prepare", [WORDS, NUMBERS, NUMBERS, 0], {"ROWS": ROWS}, 1)
-        self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {"LENGTH": 1}, 1) if self.sums else None
+        self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {}, 1) if self.sums else None
         self.of = cache(self._of)
         self.seconds = perf_counter() - start
         """How long it took to have what every parameter needs, from Triton's cache on disk or anew."""

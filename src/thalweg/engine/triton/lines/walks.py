@@ -22,8 +22,8 @@ from ..render import head
 from ..text import Values, block, is_condition, name_of
 from .items import ACROSS, CLOSE, TOTAL, WALK
 
-ROW = ("options", "chunk", "length", "width", "height")
-"""The last words of a parameter's row: of its pieces, which are counted as elements, and of its lines."""
+ROW = ("options", "chunk", "chunks", "width", "height")
+"""The last words of a parameter's row: those of all kernels, the elements of a line, and the lines of a matrix."""
 
 PLACES = ("line", "place", "width", "height", "is_line", "inside")
 """What is said of a tile: its lines, the places along them, the shape of a matrix, and what of the tile there is."""
