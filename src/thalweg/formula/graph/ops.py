@@ -151,6 +151,58 @@ def from_scaled_bits(bits: Tensor, factor: float) -> Tensor:
     return (value.view(torch.int32) | (bits ^ size)).view(torch.float32)
 
 
+def in_float32(operation: Column) -> Column:
+    """Let an operation on the bits of float32 and float64 take narrower numbers, too."""
+
+    def taken(x: Tensor, *others: Any) -> Tensor:
+        is_narrow = x.dtype not in REACH
+        wide = x.float() if is_narrow else x
+        return operation(wide, *(torch.as_tensor(other).to(wide) for other in others)).to(x.dtype)
+
+    return taken
+
+
+REACH = {torch.float32: (127, 23, torch.int32), torch.float64: (1023, 52, torch.int64)}
+"""The largest exponent, the digits behind the first, and the whole numbers of as many bits."""
+
+
+def exponent(x: Tensor) -> Tensor:
+    """Take the whole part of the logarithm to base 2 of positive numbers."""
+    return (torch.frexp(x).exponent - 1).to(x.dtype)
+
+
+def mantissa(x: Tensor) -> Tensor:
+    """Divide positive numbers by powers of two, so that they are between 1 and 2."""
+    return 2 * torch.frexp(x).mantissa
+
+
+def times_power_of_two(x: Tensor, exponent: Tensor) -> Tensor:
+    """Multiply by two powers of two, neither of which overflows: where x is about 1, only the second product rounds."""
+    largest, digits, whole = REACH[x.dtype]
+    bounded = torch.clamp(exponent.nan_to_num(), 2 - 2 * largest, 2 * largest).to(whole)
+    half = bounded >> 1
+    first, second = (((part + largest) << digits).view(x.dtype) for part in (half, bounded - half))
+    return x * first * second
+
+
+def host_exponent(x: float) -> float:
+    """Take the exponent of a positive float."""
+    return float(math.frexp(x)[1] - 1)
+
+
+def host_mantissa(x: float) -> float:
+    """Take the digits of a positive float, as a number between 1 and 2."""
+    return 2 * math.frexp(x)[0]
+
+
+def host_times_power_of_two(x: float, exponent: float) -> float:
+    """Multiply a float that is about 1."""
+    try:
+        return math.ldexp(x, int(min(2046.0, max(-2044.0, exponent))))
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
 def rounding_to(dtype: torch.dtype) -> Column:
     """Round a tensor to what a narrow format can hold, to nearest even, and keep it as it was kept."""
     return lambda a: a.to(dtype).to(a.dtype)
@@ -172,6 +224,9 @@ ROWS = [
     Op("sqrt",          torch.sqrt,       square_root,      "call {type} @llvm.sqrt.{suffix}({type} {0})",                                  "square_root({0})",         "{round}(Math.sqrt({0}))",      r"\sqrt{{{0}}}"),
     Op("sign",          torch.sign,       sign,             "call {type} @sign.{suffix}({type} {0})",                                       "sign({0})",                "sign({0})",                    r"\operatorname{{sign}}\left({0}\right)"),
     Op("floor",         torch.floor,      floor,            "call {type} @llvm.floor.{suffix}({type} {0})",                                 "tl.floor({0})",            "Math.floor({0})",              r"\left\lfloor {0} \right\rfloor"),
+    Op("exponent",      in_float32(exponent), host_exponent, "call {type} @exponent.{suffix}({type} {0})",                                   "exponent({0})",            "exponent({0})",                r"\left\lfloor \log_2 {0} \right\rfloor"),
+    Op("mantissa",      in_float32(mantissa), host_mantissa, "call {type} @mantissa.{suffix}({type} {0})",                                   "mantissa({0})",            "mantissa({0})",                r"\operatorname{{mantissa}}\left({0}\right)"),
+    Op("times_power_of_two", in_float32(times_power_of_two), host_times_power_of_two, "call {type} @times_power_of_two.{suffix}({type} {0}, {type} {1})", "times_power_of_two({0}, {1})", "{round}(scaled({0}, {1}))", r"{0} \, 2^{{{1}}}", 2),
     Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",                        "maximum({0}, {1})",        "maximum({0}, {1})",            r"\max\left({0}, {1}\right)"),
     Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",                        "minimum({0}, {1})",        "minimum({0}, {1})",            r"\min\left({0}, {1}\right)"),
     Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",                                        "tl.where({0}, {1}, {2})",  "({0} ? {1} : {2})",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
