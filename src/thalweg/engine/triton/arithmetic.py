@@ -40,7 +40,7 @@ def exponent(x):
     if x.dtype == tl.float64:
         is_small = x < 2.2250738585072014e-308
         above = (tl.where(is_small, x * 18014398509481984.0, x).to(tl.int64, bitcast=True) >> 52) | (1075 << 52)
-        found = above.to(tl.float64, bitcast=True) - tl.where(is_small, 4503599627371573.0, 4503599627371519.0)
+        found = above.to(tl.float64, bitcast=True) - 4503599627371519.0 - tl.where(is_small, 54.0, 0.0)
     else:
         is_small = x < 1.1754943508222875e-38
         above = (tl.where(is_small, x * 16777216.0, x).to(tl.int32, bitcast=True) >> 23) | (150 << 23)

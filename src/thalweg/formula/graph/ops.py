@@ -155,9 +155,9 @@ def in_float32(operation: Column) -> Column:
     """Let an operation on the bits of float32 and float64 take narrower numbers, too."""
 
     def taken(x: Tensor, *others: Any) -> Tensor:
-        is_narrow = x.dtype not in REACH
-        wide = x.float() if is_narrow else x
-        return operation(wide, *(torch.as_tensor(other).to(wide) for other in others)).to(x.dtype)
+        wide = x if x.dtype in REACH else x.float()
+        result: Tensor = operation(wide, *(torch.as_tensor(other).to(wide) for other in others))
+        return result.to(x.dtype)
 
     return taken
 
