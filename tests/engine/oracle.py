@@ -233,13 +233,7 @@ class Oracle:
         return narrowed(np.ascontiguousarray(value[::256] if name in self.blocks else value), self.dtypes[name])
 
     def _rounded(self, number):
-        return (
-            np.bool_(number)
-            if isinstance(number, bool)
-            else np.int32(number)
-            if isinstance(number, int)
-            else self.compute(number)
-        )
+        return {bool: np.bool_, int: np.int32}.get(type(number), self.compute)(number)
 
     def scalars(self):
         """Evaluate the states that are one number a parameter."""

@@ -17,6 +17,15 @@ import torch
 from torch import Tensor
 
 from .power import power
+from .powers_of_two import (
+    exponent,
+    host_exponent,
+    host_mantissa,
+    host_times_power_of_two,
+    in_float32,
+    mantissa,
+    times_power_of_two,
+)
 
 Column = Callable[..., Any]
 Kind: TypeAlias = Literal["number", "condition", "bits"]
@@ -149,58 +158,6 @@ def from_scaled_bits(bits: Tensor, factor: float) -> Tensor:
     small = (size + (ones + (1 << 23))).view(torch.float32) - edge
     value = torch.where(size < 1 << 23, small, (size + ones).view(torch.float32))
     return (value.view(torch.int32) | (bits ^ size)).view(torch.float32)
-
-
-def in_float32(operation: Column) -> Column:
-    """Let an operation on the bits of float32 and float64 take narrower numbers, too."""
-
-    def taken(x: Tensor, *others: Any) -> Tensor:
-        wide = x if x.dtype in REACH else x.float()
-        result: Tensor = operation(wide, *(torch.as_tensor(other).to(wide) for other in others))
-        return result.to(x.dtype)
-
-    return taken
-
-
-REACH = {torch.float32: (127, 23, torch.int32), torch.float64: (1023, 52, torch.int64)}
-"""The largest exponent, the digits behind the first, and the whole numbers of as many bits."""
-
-
-def exponent(x: Tensor) -> Tensor:
-    """Take the whole part of the logarithm to base 2 of positive numbers."""
-    return (torch.frexp(x).exponent - 1).to(x.dtype)
-
-
-def mantissa(x: Tensor) -> Tensor:
-    """Divide positive numbers by powers of two, so that they are between 1 and 2."""
-    return 2 * torch.frexp(x).mantissa
-
-
-def times_power_of_two(x: Tensor, exponent: Tensor) -> Tensor:
-    """Multiply by two powers of two, neither of which overflows: where x is about 1, only the second product rounds."""
-    largest, digits, whole = REACH[x.dtype]
-    bounded = torch.clamp(exponent.nan_to_num(), 2 - 2 * largest, 2 * largest).to(whole)
-    half = bounded >> 1
-    first, second = (((part + largest) << digits).view(x.dtype) for part in (half, bounded - half))
-    return x * first * second
-
-
-def host_exponent(x: float) -> float:
-    """Take the exponent of a positive float."""
-    return float(math.frexp(x)[1] - 1)
-
-
-def host_mantissa(x: float) -> float:
-    """Take the digits of a positive float, as a number between 1 and 2."""
-    return 2 * math.frexp(x)[0]
-
-
-def host_times_power_of_two(x: float, exponent: float) -> float:
-    """Multiply a float that is about 1."""
-    try:
-        return math.ldexp(x, int(min(2046.0, max(-2044.0, exponent))))
-    except OverflowError:
-        return math.copysign(math.inf, x)
 
 
 def rounding_to(dtype: torch.dtype) -> Column:
