@@ -32,6 +32,9 @@ NUMPY = {
     "sqrt": np.sqrt,
     "floor": np.floor,
     "sign": lambda x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype),
+    "exponent": lambda x: (np.frexp(x)[1] - 1).astype(x.dtype),
+    "mantissa": lambda x: 2 * np.frexp(x)[0],
+    "times_power_of_two": lambda x, n: np.ldexp(x, np.nan_to_num(n, posinf=3000, neginf=-3000).astype(np.int32)),
     "maximum": lambda a, b: np.where((a > b) | np.isnan(a), a, b),
     "minimum": lambda a, b: np.where((a < b) | np.isnan(a), a, b),
     "where": np.where,
@@ -230,13 +233,7 @@ class Oracle:
         return narrowed(np.ascontiguousarray(value[::256] if name in self.blocks else value), self.dtypes[name])
 
     def _rounded(self, number):
-        return (
-            np.bool_(number)
-            if isinstance(number, bool)
-            else np.int32(number)
-            if isinstance(number, int)
-            else self.compute(number)
-        )
+        return {bool: np.bool_, int: np.int32}.get(type(number), self.compute)(number)
 
     def scalars(self):
         """Evaluate the states that are one number a parameter."""

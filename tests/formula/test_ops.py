@@ -20,6 +20,9 @@ NUMPY = {
     "sqrt": np.sqrt,
     "floor": np.floor,
     "sign": lambda x: np.where(np.isnan(x), 0.0, np.sign(x)),
+    "exponent": lambda x: np.floor(np.log2(x)),
+    "mantissa": lambda x: np.ldexp(x, -np.floor(np.log2(x)).astype(int)),
+    "times_power_of_two": lambda x, n: np.ldexp(x, n.astype(int)),
     "maximum": np.maximum,
     "minimum": np.minimum,
     "where": np.where,
@@ -80,6 +83,10 @@ EITHER_ZERO = {"maximum", "minimum"}
 """IEEE 754 leaves open which zero is the larger one."""
 
 
+POSITIVE = [0.1, 1.0, 1.5, 3.0, 2.0**-1022, 5e-324, 1.7e308, *np.exp(RNG.uniform(-700, 700, 20)).tolist()]
+WHOLE_EXPONENTS = [-3000.0, -1075.0, -1074.0, -1073.0, -1030.0, -7.0, 0.0, 1.0, 900.0, 1023.0, 1024.0, 3000.0]
+
+
 def operands(row):
     """All combinations of the numbers, as one array for each operand."""
     count = len({field for _, field, _, _ in string.Formatter().parse(row.latex) if field})
@@ -88,6 +95,11 @@ def operands(row):
         numbers = np.array([0.0, 1.0, 1.75, 2.0**-14, 3.1e-5, 7e-6, 2.0**-17, 1.2345e-9], np.float32).astype(np.float64)
         codes = np.array([code << 20 | sign for code in range(128) for sign in (0, -(2**31))], np.int32)
         return [numbers, 2.0**-112] if row.name == "scaled_bits" else [codes, 2.0**112]
+    if row.name in ("exponent", "mantissa"):
+        return [np.array(POSITIVE)]
+    if row.name == "times_power_of_two":
+        about_one = [0.7, -1.0, 1.3, 1.999, 0.0, math.inf, math.nan]
+        return list(map(np.array, zip(*itertools.product(about_one, WHOLE_EXPONENTS), strict=True)))
     if row.takes == "condition":
         return [np.array(column) for column in zip(*itertools.product(*[[False, True]] * count), strict=True)]
     if row.takes == "bits":

@@ -56,7 +56,7 @@ def test_bias_corrections_are_the_c_librarys_in_float32():
 
 
 def test_regular_powers_are_correctly_rounded():
-    """All of them, above the denormal numbers: an error is below 2^-90, so one of 10^11 would not be."""
+    """All of them, above the denormal numbers: an error is below 2^-74, so one of a million might not be."""
     pairs = [pair for pair in regular(400) if truth(*pair) > 1e-307]
     assert [pair for pair in pairs if power(*pair) != truth(*pair)] == []
 

@@ -8,7 +8,7 @@ import numpy as np
 from thalweg.formula.graph.ops import ROWS
 from thalweg.formula.graph.power import power
 
-from ...formula.test_ops import NUMBERS, SCALED, SHIFTS, SINGLE, WHOLE
+from ...formula.test_ops import NUMBERS, SCALED, SHIFTS, SINGLE, WHOLE, operands
 from .node import needs_node, packed, run, unpacked
 
 RESULTS = """
@@ -32,6 +32,8 @@ def operands_of(row):
         return [(bits, 2.0**12) for bits in WHOLE if abs(bits) < 2**30]
     if row.name == "scaled_bits":
         return [(single(abs(x)), 2.0**-12) for x in NUMBERS if x == x]
+    if row.name in ("exponent", "mantissa", "times_power_of_two"):
+        return list(zip(*(array.tolist() for array in operands(row)), strict=True))
     if row.name == "power":
         return list(itertools.product(NUMBERS, repeat=2))
     if row.takes == "condition":

@@ -10,10 +10,12 @@ from thalweg.engine.triton.arithmetic import (
     bfloat16,
     bits,
     divide,
+    exponent,
     float16,
     from_bits,
     from_scaled_bits,
     integer,
+    mantissa,
     maximum,
     minimum,
     negate,
@@ -21,6 +23,7 @@ from thalweg.engine.triton.arithmetic import (
     shift_right,
     sign,
     square_root,
+    times_power_of_two,
 )
 from thalweg.engine.triton.settings import exact
 
@@ -78,6 +81,25 @@ def test_of_two(function, dtype):
     results = torch.empty_like(x)
     two_kernel[(1,)](x, y, results, FUNCTION=function, SIZE=SIZE, **EXACT)
     assert_same(results, NUMPY[function.__name__](x.cpu().numpy(), y.cpu().numpy()))
+
+
+@pytest.mark.parametrize(("dtype", "reach"), [(torch.float32, 300.0), (torch.float64, 2500.0)])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_powers_of_two(dtype, reach):
+    """Of positive numbers, denormal ones too, and of products that overflow or are denormal."""
+    x = numbers(dtype=dtype).abs()
+    x = torch.where((x > 0) & (x < np.inf), x, torch.finfo(dtype).smallest_normal / 8)
+    found, parts, products = (torch.empty_like(x) for _ in range(3))
+    one_kernel[(1,)](x, found, FUNCTION=exponent, SIZE=SIZE, **EXACT)
+    one_kernel[(1,)](x, parts, FUNCTION=mantissa, SIZE=SIZE, **EXACT)
+    digits, exponents = np.frexp(x.cpu().numpy())
+    assert_same(found, (exponents - 1).astype(digits.dtype))
+    assert_same(parts, 2 * digits)
+    whole = torch.linspace(-reach, reach, SIZE, dtype=dtype, device=DEVICE).round()
+    whole[0] = np.nan
+    parts[0] = np.nan
+    two_kernel[(1,)](parts, whole, products, FUNCTION=times_power_of_two, SIZE=SIZE, **EXACT)
+    assert_same(products, np.ldexp(parts.cpu().numpy(), whole.nan_to_num().int().cpu().numpy()))
 
 
 @pytest.mark.parametrize("function", [bfloat16, float16], ids=lambda function: function.__name__)

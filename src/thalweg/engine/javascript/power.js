@@ -1,12 +1,12 @@
 // Powers in float64 from additions, products and quotients alone: the library's own, as Math.pow has other last digits.
 // The logarithm and the exponential are computed with twice float64's digits: a pair is a number, and what rounding
-// took from it. Operation for operation this is `power` of thalweg/formula/power.py, which has the source.
+// took from it. Operation for operation this is `power` of thalweg/formula/graph/power.py, which has the source.
 
 const wide = new Float64Array(1)
 const halves = new Uint32Array(wide.buffer)
 const high = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0
 
-const LOG_2 = [0.6931471805599453, 2.3190468138462996e-17]
+const LOG_2 = [0.693147180559663, 2.8235290563031577e-13]
 const FIRST = [
   [0.1111111111111111, 6.1679056923619804e-18],
   [0.14285714285714285, 7.93016446160826e-18],
@@ -40,8 +40,8 @@ function addSmallerExactly(a, b) {
   return [total, b - (total - a)]
 }
 
-function addPairs(a, b) {
-  const [total, rest] = addExactly(a[0], b[0])
+function addSmallerPair(a, b) {
+  const [total, rest] = addSmallerExactly(a[0], b[0])
   return addSmallerExactly(total, rest + (a[1] + b[1]))
 }
 
@@ -58,11 +58,6 @@ function multiplyPair(a, b) {
 function squarePair(a) {
   const product = a[0] * a[0]
   return addSmallerExactly(product, restOfProduct(a[0], a[0], product) + 2 * a[0] * a[1])
-}
-
-function multiplyByLog2(x) {
-  const product = x * LOG_2[0]
-  return addSmallerExactly(product, restOfProduct(x, LOG_2[0], product) + x * LOG_2[1])
 }
 
 function series(factors, x) {
@@ -92,24 +87,23 @@ function timesPowerOfTwo(x, exponent) {
 
 function logarithm(x) {
   const [mantissa, exponent] = takenApart(x)
-  const below = addExactly(mantissa, 1), inverse = 1 / below[0], ratio = (mantissa - 1) * inverse
+  const below = addSmallerExactly(1, mantissa), inverse = 1 / below[0], ratio = (mantissa - 1) * inverse
   const [product, rest] = multiplyPair(below, ratio)
   const ratioRest = ((mantissa - 1 - product) - rest) * inverse
   const square = squarePair([ratio, ratioRest])
   const [first, ...others] = FIRST
-  let total = addExactly(series(LATER, square[0]) * square[0] + first[1], first[0])
-  for (const other of others) total = addPairs(multiplyPairs(total, square), other)
-  return addPairs(multiplyByLog2(exponent), multiplyPairs(total, [2 * ratio, 2 * ratioRest]))
+  let total = addSmallerExactly(first[0], series(LATER, square[0]) * square[0] + first[1])
+  for (const other of others) total = addSmallerPair(other, multiplyPairs(total, square))
+  return addSmallerPair([exponent * LOG_2[0], exponent * LOG_2[1]], multiplyPairs(total, [2 * ratio, 2 * ratioRest]))
 }
 
 function exponential(x) {
   const whole = Math.floor(x[0] * 1.4426950408889634 + 0.5)
-  const away = multiplyByLog2(whole)
-  let [left, leftRest] = addPairs(x, [-away[0], -away[1]])
+  let [left, leftRest] = addExactly(x[0] - whole * LOG_2[0], x[1] - whole * LOG_2[1])
   left *= 0.00390625
   leftRest *= 0.00390625
   const square = squarePair([left, leftRest]), half = 0.5 * square[0], halfRest = 0.5 * square[1]
-  const total = addPairs([left, leftRest], [half, halfRest + series(FACTORIALS, left) * half * left])
+  const total = addSmallerPair([left, leftRest], [half, halfRest + series(FACTORIALS, left) * half * left])
   const [one, rest] = addSmallerExactly(1, total[0])
   let grown = [one, rest + total[1]]
   for (let time = 0; time < 8; time++) grown = squarePair(grown)

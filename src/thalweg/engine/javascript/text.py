@@ -20,6 +20,7 @@ LONGEST = 90
 
 RESERVED = {
     *("f32", "bits", "number", "sign", "maximum", "minimum", "bfloat16", "float16", "power", "Sum", "Math", "Infinity"),
+    *("exponent", "mantissa", "scaled"),
     *(
         "self",
         "state",

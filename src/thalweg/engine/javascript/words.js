@@ -21,6 +21,23 @@ function sign(x) {
   return x > 0 ? 1 : x < 0 ? -1 : 0
 }
 
+// Of a positive number: the logarithm to base 2, rounded down, and what is left of the number.
+function exponent(x) {
+  const [m, e] = takenApart(x)
+  return m < 1 ? e - 1 : e
+}
+
+function mantissa(x) {
+  const [m] = takenApart(x)
+  return m < 1 ? 2 * m : m
+}
+
+// Of a number that is about 1, times 2 to a whole number.
+function scaled(x, exponent) {
+  const bounded = Math.min(Math.max(exponent, -2044), 2046)
+  return bounded === bounded ? timesPowerOfTwo(x, bounded) : NaN
+}
+
 // NaN if either is, and the second of two zeros: Math.max would choose by their signs.
 function maximum(a, b) {
   return a > b || a !== a ? a : b

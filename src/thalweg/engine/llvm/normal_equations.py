@@ -16,7 +16,7 @@ from ...formula.graph.expr import Expr
 from ..operands import address
 from .grams import lines, summed
 from .model_functions import functions
-from .text import ATTRIBUTES, DEFINITIONS, SUFFIX, Values, word
+from .text import ATTRIBUTES, Values, operations, word
 
 PARAMETER, DATUM, POINT = "p", "d", "t"
 """What a symbol of a model is called: a number of a fit, of a point of a fit, or of a point of all fits."""
@@ -81,7 +81,7 @@ def text(columns: Sequence[Expr], data: int, points: int) -> str:
         )
     )
     bases = ["x", "index", *(f"data.{i}" for i in rows), *(f"points.{i}" for i in shared)]
-    return f"""{DEFINITIONS.format(type="double", suffix=SUFFIX["double"])}{functions(columns)}
+    return f"""{operations("double")}{functions(columns)}
 define dso_local void @equations(ptr %table, i64 %b, i64 %m, ptr %out) {ATTRIBUTES} {{
 entry:
 {lines(line for place, name in enumerate(bases) for line in word(f"%{name}", "table", place))}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...formula.graph import power as powers
 from .effort import SELDOM
-from .text import DEFINITIONS, SMALL
+from .text import SMALL, operations
 from .written_values import Value, Writer
 
 
@@ -100,6 +100,6 @@ def text() -> str:
     result = raised(InText(writer), Value(writer, "%x"), Value(writer, "%y"))
     body = "\n".join(f"  {line}" for line in writer.lines)
     return (
-        f"{DEFINITIONS.format(type='double', suffix='f64')}\ndeclare double @llvm.fma.f64(double, double, double)\n"
+        f"{operations('double')}\ndeclare double @llvm.fma.f64(double, double, double)\n"
         f"define dso_local double @power(double %x, double %y) {SMALL} {{\n{body}\n  ret double {result.name}\n}}\n"
     )

@@ -17,7 +17,7 @@ from .lines import line_loop
 from .numbers import prepare
 from .stages import stages
 from .strides import definitions, walk_blocks
-from .text import DEFINITIONS, NARROW, ONCE, SUFFIX, block, name_of, word
+from .text import NARROW, ONCE, block, name_of, operations, word
 
 STEP = f"""
 define dso_local void @step(ptr %context, i32 %threads) {ONCE} {{
@@ -64,7 +64,7 @@ def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     layout = row_layout(program, ROW)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
-        *(DEFINITIONS.format(type=kind, suffix=SUFFIX[kind]) for kind in kinds),
+        *map(operations, kinds),
         NARROW,
         *(over_lines if program.has_lines else over_elements)(program, dtypes, layout),
         prepare(program, dtypes, layout),

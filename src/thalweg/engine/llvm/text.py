@@ -55,12 +55,77 @@ define internal {type} @minimum.{suffix}({type} %a, {type} %b) alwaysinline {{
   ret {type} %result
 }}
 
+; A whole number of few bits, written over the last of those of {tag}, makes a number of that and itself.
+define internal {type} @exponent.{suffix}({type} %x) alwaysinline {{
+  %is_small = fcmp olt {type} %x, {smallest}
+  %raised = fmul {type} %x, {raise}
+  %normal = select i1 %is_small, {type} %raised, {type} %x
+  %bits = bitcast {type} %normal to {whole}
+  %biased = lshr {whole} %bits, {digits}
+  %tagged = or {whole} %biased, {tag}
+  %number = bitcast {whole} %tagged to {type}
+  %away = select i1 %is_small, {type} {away_of_small}, {type} {away}
+  %result = fsub {type} %number, %away
+  ret {type} %result
+}}
+
+define internal {type} @mantissa.{suffix}({type} %x) alwaysinline {{
+  %is_small = fcmp olt {type} %x, {smallest}
+  %raised = fmul {type} %x, {raise}
+  %normal = select i1 %is_small, {type} %raised, {type} %x
+  %bits = bitcast {type} %normal to {whole}
+  %last = and {whole} %bits, {mask}
+  %digits = or {whole} %last, {one}
+  %result = bitcast {whole} %digits to {type}
+  ret {type} %result
+}}
+
+; By two powers of two, neither of which overflows: where x is about 1, only the second product is rounded.
+define internal {type} @times_power_of_two.{suffix}({type} %x, {type} %exponent) alwaysinline {{
+  %is_above = fcmp ogt {type} %exponent, {lowest}
+  %raised = select i1 %is_above, {type} %exponent, {type} {lowest}
+  %is_below = fcmp olt {type} %raised, {highest}
+  %bounded = select i1 %is_below, {type} %raised, {type} {highest}
+  %tagged = fadd {type} %bounded, {twice_biased}
+  %twice = bitcast {type} %tagged to {whole}
+  %half = lshr {whole} %twice, 1
+  %rest = sub {whole} %twice, %half
+  %first.bits = shl {whole} %half, {digits}
+  %second.bits = shl {whole} %rest, {digits}
+  %first = bitcast {whole} %first.bits to {type}
+  %second = bitcast {whole} %second.bits to {type}
+  %once = fmul {type} %x, %first
+  %result = fmul {type} %once, %second
+  ret {type} %result
+}}
+
 define internal i32 @integer.{suffix}({type} %x) alwaysinline {{
   %whole = fptosi {type} %x to i64
   %result = trunc i64 %whole to i32
   ret i32 %result
 }}
 """
+
+
+def operations(kind: str) -> str:
+    """Write the operations that are no single instruction for a type: by its digits and its exponents."""
+    digits, bias = {"float": (23, 127), "double": (52, 1023)}[kind]
+    places = {
+        "smallest": literal(2.0 ** (1 - bias), kind),
+        "raise": literal(2.0 ** (digits + 2), kind),
+        "whole": "i32" if kind == "float" else "i64",
+        "digits": digits,
+        "tag": (bias + digits) << digits,
+        "away": literal(2.0**digits + bias, kind),
+        "away_of_small": literal(2.0**digits + bias + digits + 2, kind),
+        "mask": (1 << digits) - 1,
+        "one": bias << digits,
+        "lowest": literal(2.0 - 2 * bias, kind),
+        "highest": literal(2.0 * bias, kind),
+        "twice_biased": literal(2.0**digits + 2 * bias, kind),
+    }
+    return DEFINITIONS.format(type=kind, suffix=SUFFIX[kind], **places)
+
 
 # Rounding to narrow formats, and back.
 NARROW = """

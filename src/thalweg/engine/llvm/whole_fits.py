@@ -17,7 +17,7 @@ from ..operands import address
 from .grams import lines, product
 from .model_functions import functions
 from .normal_equations import DATUM, PARAMETER, POINT, read
-from .text import ATTRIBUTES, DEFINITIONS, SUFFIX, Values, word
+from .text import ATTRIBUTES, Values, operations, word
 
 STATE, SUM, OPTION = "s", "g", "o"
 """What a symbol of an iteration is called: a number that a fit keeps, a product of columns, an option of all fits."""
@@ -87,7 +87,7 @@ def text(columns: Sequence[Expr], data: int, points: int, iteration: Iteration) 
     at_start, at_point, at_end = names(k, data, points, iteration)
     start, derivatives = list(at_start.arithmetic(iteration.start)), list(at_point.arithmetic(columns))
     following = list(at_end.arithmetic([*iteration.next, iteration.ended, *iteration.answer]))
-    return f"""{DEFINITIONS.format(type="double", suffix=SUFFIX["double"])}{functions(columns)}
+    return f"""{operations("double")}{functions(columns)}
 define dso_local void @fits(ptr %table, i64 %b, i64 %m) {ATTRIBUTES} {{
 entry:
 {lines(line for place, name in enumerate(bases) for line in word(f"%{name}", "table", place))}

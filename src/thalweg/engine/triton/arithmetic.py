@@ -32,6 +32,52 @@ def sign(x):
 
 
 @triton.jit
+def exponent(x):
+    """Round the logarithm of a positive number to base 2 down.
+
+    A whole number of few bits, written over the last of those of 2^23 or 2^52, makes a number of that and itself.
+    """
+    if x.dtype == tl.float64:
+        is_small = x < 2.2250738585072014e-308
+        above = (tl.where(is_small, x * 18014398509481984.0, x).to(tl.int64, bitcast=True) >> 52) | (1075 << 52)
+        found = above.to(tl.float64, bitcast=True) - 4503599627371519.0 - tl.where(is_small, 54.0, 0.0)
+    else:
+        is_small = x < 1.1754943508222875e-38
+        above = (tl.where(is_small, x * 16777216.0, x).to(tl.int32, bitcast=True) >> 23) | (150 << 23)
+        found = above.to(tl.float32, bitcast=True) - tl.where(is_small, 8388759.0, 8388735.0)
+    return found
+
+
+@triton.jit
+def mantissa(x):
+    """Divide a positive number by 2 to its exponent."""
+    if x.dtype == tl.float64:
+        bits = tl.where(x < 2.2250738585072014e-308, x * 18014398509481984.0, x).to(tl.int64, bitcast=True)
+        found = ((bits & 0xFFFFFFFFFFFFF) | (1023 << 52)).to(tl.float64, bitcast=True)
+    else:
+        bits = tl.where(x < 1.1754943508222875e-38, x * 16777216.0, x).to(tl.int32, bitcast=True)
+        found = ((bits & 0x7FFFFF) | (127 << 23)).to(tl.float32, bitcast=True)
+    return found
+
+
+@triton.jit
+def times_power_of_two(x, exponent):
+    """Multiply a number that is about 1 by two powers of two, so that only the second product is rounded."""
+    x, exponent = tl.broadcast(x, exponent)
+    if x.dtype == tl.float64:
+        bounded = tl.minimum(tl.maximum(exponent, -2044.0), 2046.0)
+        twice = (bounded + 4503599627372542.0).to(tl.int64, bitcast=True)
+        half = twice >> 1
+        first, second = half << 52, (twice - half) << 52
+    else:
+        bounded = tl.minimum(tl.maximum(exponent, -252.0), 254.0)
+        twice = (bounded + 8388862.0).to(tl.int32, bitcast=True)
+        half = twice >> 1
+        first, second = half << 23, (twice - half) << 23
+    return x * first.to(x.dtype, bitcast=True) * second.to(x.dtype, bitcast=True)
+
+
+@triton.jit
 def maximum(a, b):
     """Take the larger of two; NaN if either is."""
     a, b = tl.broadcast(a, b)

@@ -137,6 +137,7 @@ class DeviceLaunch:
     def _bind(self) -> None:
         """Prepare all launches for where the gradients are now."""
         self.is_aligned = self.gradients % WORD == 0
+        self.are_all_aligned = bool(self.is_aligned.all())
         self.repetition.forget()
         self.readers.begin_anew()
         gradients, options, *tables = self.on_device
@@ -227,7 +228,9 @@ class DeviceLaunch:
         """Prepare all launches again where other gradients start at multiples of a word than before."""
         places = self.gradients.tobytes()
         if places != self.places:
-            if not np.array_equal(self.gradients % WORD == 0, self.is_aligned):
+            # One number tells of all that none starts elsewhere: most models have no other gradients.
+            is_alike = self.are_all_aligned and not np.bitwise_or.reduce(self.gradients) % WORD
+            if not (is_alike or np.array_equal(self.gradients % WORD == 0, self.is_aligned)):
                 self._bind()
             self.places = places
 

@@ -14,6 +14,8 @@ from .available import interprets
 FUSES = tl.constexpr(not interprets())
 """True where a product and a sum can be rounded once together; the interpreter has no such operation."""
 
+LOG_2, LOG_2_REST = tl.constexpr(0.693147180559663), tl.constexpr(2.8235290563031577e-13)
+
 
 @triton.jit
 def add_exactly(a, b):
@@ -55,6 +57,13 @@ def add_pairs(a, a_rest, b, b_rest):
 
 
 @triton.jit
+def add_smaller_pair(a, a_rest, b, b_rest):
+    """Add a number of twice the digits that is not larger."""
+    total, rest = add_smaller_exactly(a, b)
+    return add_smaller_exactly(total, rest + (a_rest + b_rest))
+
+
+@triton.jit
 def multiply_pairs(a, a_rest, b, b_rest):
     """Multiply two numbers of twice the digits."""
     product, rest = multiply_exactly(a, b)
@@ -79,13 +88,6 @@ def square_pair(a, a_rest):
 def power_of_two(exponent):
     """Make 2 to a whole number between -1022 and 1023."""
     return ((exponent + 1023).to(tl.int64) << 52).to(tl.float64, bitcast=True)
-
-
-@triton.jit
-def multiply_by_log_2(x):
-    """Multiply by ln 2, to twice the digits."""
-    product, rest = multiply_exactly(x, tl.zeros_like(x) + 0.6931471805599453)
-    return add_smaller_exactly(product, rest + x * 2.3190468138462996e-17)
 
 
 @triton.jit
@@ -114,15 +116,15 @@ def series_of_logarithm(x, x_rest):
     tail = tail * x + 0.06666666666666667
     tail = tail * x + 0.07692307692307693
     tail = tail * x + 0.09090909090909091
-    total, rest = add_exactly(zero + 0.1111111111111111, zero + 6.1679056923619804e-18 + tail * x)
+    total, rest = add_smaller_exactly(zero + 0.1111111111111111, zero + 6.1679056923619804e-18 + tail * x)
     total, rest = multiply_pairs(total, rest, x, x_rest)
-    total, rest = add_pairs(total, rest, zero + 0.14285714285714285, zero + 7.93016446160826e-18)
+    total, rest = add_smaller_pair(zero + 0.14285714285714285, zero + 7.93016446160826e-18, total, rest)
     total, rest = multiply_pairs(total, rest, x, x_rest)
-    total, rest = add_pairs(total, rest, zero + 0.2, zero - 1.1102230246251566e-17)
+    total, rest = add_smaller_pair(zero + 0.2, zero - 1.1102230246251566e-17, total, rest)
     total, rest = multiply_pairs(total, rest, x, x_rest)
-    total, rest = add_pairs(total, rest, zero + 0.3333333333333333, zero + 1.850371707708594e-17)
+    total, rest = add_smaller_pair(zero + 0.3333333333333333, zero + 1.850371707708594e-17, total, rest)
     total, rest = multiply_pairs(total, rest, x, x_rest)
-    return add_pairs(total, rest, zero + 1.0, zero)
+    return add_smaller_pair(zero + 1.0, zero, total, rest)
 
 
 @triton.jit
@@ -130,7 +132,7 @@ def logarithm(x):
     """Take the natural logarithm of a positive number, to twice the digits: 2 artanh((m - 1) / (m + 1)) + e ln 2."""
     mantissa, exponent = taken_apart(x)
     zero = tl.zeros_like(mantissa)
-    below, below_rest = add_exactly(mantissa, zero + 1.0)
+    below, below_rest = add_smaller_exactly(zero + 1.0, mantissa)
     inverse = 1.0 / below
     ratio = (mantissa - 1.0) * inverse
     product, product_rest = multiply_pair(below, below_rest, ratio)
@@ -138,16 +140,14 @@ def logarithm(x):
     square, square_rest = square_pair(ratio, ratio_rest)
     series, series_rest = series_of_logarithm(square, square_rest)
     series, series_rest = multiply_pairs(series, series_rest, 2.0 * ratio, 2.0 * ratio_rest)
-    whole, whole_rest = multiply_by_log_2(exponent)
-    return add_pairs(whole, whole_rest, series, series_rest)
+    return add_smaller_pair(exponent * LOG_2, exponent * LOG_2_REST, series, series_rest)
 
 
 @triton.jit
 def exponential(x, x_rest):
     """Take the exponential of a number of twice the digits, between -1500 and 1500: exp(r / 256)^256 2^k."""
     whole = tl.floor(x * 1.4426950408889634 + 0.5)
-    away, away_rest = multiply_by_log_2(whole)
-    left, left_rest = add_pairs(x, x_rest, -away, -away_rest)
+    left, left_rest = add_exactly(x - whole * LOG_2, x_rest - whole * LOG_2_REST)
     left, left_rest = left * 0.00390625, left_rest * 0.00390625
     # exp(x) = 1 + x + x^2 / 2 (1 + x / 3 + x^2 / 12 + ...)
     tail = left * 4.96031746031746e-05 + 0.0003968253968253968
@@ -157,7 +157,7 @@ def exponential(x, x_rest):
     tail = tail * left + 0.3333333333333333
     half, half_rest = square_pair(left, left_rest)
     half, half_rest = 0.5 * half, 0.5 * half_rest
-    total, rest = add_pairs(left, left_rest, half, half_rest + tail * half * left)
+    total, rest = add_smaller_pair(left, left_rest, half, half_rest + tail * half * left)
     total, more = add_smaller_exactly(tl.zeros_like(left) + 1.0, total)
     rest += more
     for _ in range(8):

@@ -17,6 +17,15 @@ import torch
 from torch import Tensor
 
 from .power import power
+from .powers_of_two import (
+    exponent,
+    host_exponent,
+    host_mantissa,
+    host_times_power_of_two,
+    in_float32,
+    mantissa,
+    times_power_of_two,
+)
 
 Column = Callable[..., Any]
 Kind: TypeAlias = Literal["number", "condition", "bits"]
@@ -172,6 +181,9 @@ ROWS = [
     Op("sqrt",          torch.sqrt,       square_root,      "call {type} @llvm.sqrt.{suffix}({type} {0})",                                  "square_root({0})",         "{round}(Math.sqrt({0}))",      r"\sqrt{{{0}}}"),
     Op("sign",          torch.sign,       sign,             "call {type} @sign.{suffix}({type} {0})",                                       "sign({0})",                "sign({0})",                    r"\operatorname{{sign}}\left({0}\right)"),
     Op("floor",         torch.floor,      floor,            "call {type} @llvm.floor.{suffix}({type} {0})",                                 "tl.floor({0})",            "Math.floor({0})",              r"\left\lfloor {0} \right\rfloor"),
+    Op("exponent",      in_float32(exponent), host_exponent, "call {type} @exponent.{suffix}({type} {0})",                                   "exponent({0})",            "exponent({0})",                r"\left\lfloor \log_2 {0} \right\rfloor"),
+    Op("mantissa",      in_float32(mantissa), host_mantissa, "call {type} @mantissa.{suffix}({type} {0})",                                   "mantissa({0})",            "mantissa({0})",                r"\operatorname{{mantissa}}\left({0}\right)"),
+    Op("times_power_of_two", in_float32(times_power_of_two), host_times_power_of_two, "call {type} @times_power_of_two.{suffix}({type} {0}, {type} {1})", "times_power_of_two({0}, {1})", "{round}(scaled({0}, {1}))", r"{0} \, 2^{{{1}}}", 2),
     Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",                        "maximum({0}, {1})",        "maximum({0}, {1})",            r"\max\left({0}, {1}\right)"),
     Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",                        "minimum({0}, {1})",        "minimum({0}, {1})",            r"\min\left({0}, {1}\right)"),
     Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",                                        "tl.where({0}, {1}, {2})",  "({0} ? {1} : {2})",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),

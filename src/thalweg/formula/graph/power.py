@@ -20,7 +20,9 @@ Pair: TypeAlias = tuple[Any, Any]
 """A number of twice the digits: a number, and what rounding took from it."""
 
 ROOT_OF_2 = 1.4142135623730951
-LOG_2 = (0.6931471805599453, 2.3190468138462996e-17)
+LOG_2 = (0.693147180559663, 2.8235290563031577e-13)
+"""Of 41 digits the first, so that its product with a whole number of up to 12 is exact."""
+
 FIRST = (
     (0.1111111111111111, 6.1679056923619804e-18),
     (0.14285714285714285, 7.93016446160826e-18),
@@ -78,9 +80,9 @@ def add_smaller_exactly(a: Any, b: Any) -> Pair:
     return total, b - (total - a)
 
 
-def add_pairs(a: Pair, b: Pair) -> Pair:
-    """Add two numbers of twice the digits."""
-    total, rest = add_exactly(a[0], b[0])
+def add_smaller_pair(a: Pair, b: Pair) -> Pair:
+    """Add a number of twice the digits that is not larger."""
+    total, rest = add_smaller_exactly(a[0], b[0])
     return add_smaller_exactly(total, rest + (a[1] + b[1]))
 
 
@@ -103,12 +105,6 @@ def square_pair(do: Arithmetic, a: Pair) -> Pair:
     return add_smaller_exactly(product, do.rest_of_product(a[0], a[0], product) + 2.0 * a[0] * a[1])
 
 
-def multiply_by_log_2(do: Arithmetic, x: Any) -> Pair:
-    """Multiply by ln 2, to twice the digits."""
-    product = x * LOG_2[0]
-    return add_smaller_exactly(product, do.rest_of_product(x, LOG_2[0], product) + x * LOG_2[1])
-
-
 def series(factors: tuple[float, ...], x: Any) -> Any:
     """Sum factors[-1] + factors[-2] x + ...; the first factor is that of the highest power."""
     total = factors[0]
@@ -120,34 +116,34 @@ def series(factors: tuple[float, ...], x: Any) -> Any:
 def series_of_logarithm(do: Arithmetic, x: Pair) -> Pair:
     """Sum 1 + x / 3 + x^2 / 5 + ..., the later terms to fewer digits."""
     first, *others = FIRST
-    total = add_exactly(series(LATER, x[0]) * x[0] + first[1], first[0])
+    total = add_smaller_exactly(first[0], series(LATER, x[0]) * x[0] + first[1])
     for other in others:
-        total = add_pairs(multiply_pairs(do, total, x), other)
+        total = add_smaller_pair(other, multiply_pairs(do, total, x))
     return total
 
 
 def logarithm(do: Arithmetic, x: Any) -> Pair:
     """Take the natural logarithm of a positive number, to twice the digits: 2 artanh((m - 1) / (m + 1)) + e ln 2."""
     mantissa, exponent = do.taken_apart(x)
-    below = add_exactly(mantissa, 1.0)
+    below = add_smaller_exactly(1.0, mantissa)
     inverse = 1.0 / below[0]
     ratio = (mantissa - 1.0) * inverse
     product, rest = multiply_pair(do, below, ratio)
     ratio_rest = ((mantissa - 1.0 - product) - rest) * inverse
     found = series_of_logarithm(do, square_pair(do, (ratio, ratio_rest)))
     found = multiply_pairs(do, found, (2.0 * ratio, 2.0 * ratio_rest))
-    return add_pairs(multiply_by_log_2(do, exponent), found)
+    return add_smaller_pair((exponent * LOG_2[0], exponent * LOG_2[1]), found)
 
 
 def exponential(do: Arithmetic, x: Pair) -> Any:
     """Take the exponential of a number of twice the digits, between -1500 and 1500: exp(r / 256)^256 2^k."""
     whole = do.floor(x[0] * 1.4426950408889634 + 0.5)
-    away, away_rest = multiply_by_log_2(do, whole)
-    left, left_rest = add_pairs(x, (away * -1.0, away_rest * -1.0))
+    # The first difference is exact, and may be smaller than the second.
+    left, left_rest = add_exactly(x[0] - whole * LOG_2[0], x[1] - whole * LOG_2[1])
     left, left_rest = left * 0.00390625, left_rest * 0.00390625
     square = square_pair(do, (left, left_rest))
     half, half_rest = 0.5 * square[0], 0.5 * square[1]
-    total = add_pairs((left, left_rest), (half, half_rest + series(FACTORIALS, left) * half * left))
+    total = add_smaller_pair((left, left_rest), (half, half_rest + series(FACTORIALS, left) * half * left))
     one, rest = add_smaller_exactly(1.0, total[0])
     grown = one, rest + total[1]
     for _ in range(8):

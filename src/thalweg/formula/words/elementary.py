@@ -4,10 +4,11 @@ So they have the same bits on every engine: no machine's own library has a part 
 what it is given, and is off by no more units in the last place than it says, where the result is a normal number.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..graph.number import Number
-from .elements import floor, maximum, minimum, sign, sqrt, varies, where
+from .elements import exponent, floor, mantissa, maximum, minimum, sign, times_power_of_two, where
 
 LOG_2_HIGH, LOG_2_LOW = 355 / 512, -0.00021219444005469057
 """The logarithm of 2 in two parts: whole multiples of the first are exact, in float32 too."""
@@ -17,11 +18,29 @@ HALF_PI_HIGH, HALF_PI_LOW = 0x1921F / 0x10000, 1.0804333959119231e-05
 
 HALF_PI = HALF_PI_HIGH + HALF_PI_LOW
 
-OCTAVES = (64,) * 17 + (32, 16, 8, 4, 2, 1)
-"""The steps in which powers of two are taken off and put on: they reach all exponents, and each is a float32."""
+# Polynomials at Chebyshev's points, the constant first: as near as float64 tells, with fewest terms.
+EXPONENTIAL = (
+    *(0.5000000000000001, 0.16666666666666669, 0.04166666666662404, 0.008333333333330055, 0.0013888888917258759),
+    *(0.00019841269863088255, 2.4801521225986432e-05, 2.7557268406190795e-06, 2.7620121717381933e-07),
+    2.51004110820149e-08,
+)
+"""(e**x - 1 - x) / x**2, for sizes of x up to half of log 2."""
 
-OCTAVES_OF_NUMBERS = (512, 256, 128, 64, 64, 32, 16, 8, 4, 2, 1)
-"""The same for what is one number a parameter: that is a float64."""
+LOGARITHM = (
+    *(0.3333333333333335, 0.19999999999949744, 0.14285714312991274, 0.11111105566821042, 0.09091444604633298),
+    *(0.07665859404140035, 0.07308242099183301),
+)
+"""(artanh(x) / x - 1) / x**2 by x**2, for x up to that of 2 * artanh(x) = log(2) / 2."""
+
+ANGLE = (
+    *(-0.3333333333333333, 0.19999999999995519, -0.14285714284666184, 0.11111111015227572, -0.09090904576954117),
+    *(0.07692183163650894, -0.06664511064599371, 0.05858145587628202, -0.050854323376990765, 0.0392311556198723),
+    -0.01917627151752634,
+)
+"""(arctan(x) / x - 1) / x**2 by x**2, for x up to the tangent of pi / 8."""
+
+ROOT = (0.7167346418604423, 0.3288364544631474, -0.03402605365290486, 0.0016274953380330931)
+"""The cube root between 1 and 8, to two digits."""
 
 
 def exp(x: Any) -> Any:
@@ -31,18 +50,21 @@ def exp(x: Any) -> Any:
     bounded = minimum(maximum(x, -1100.0), 1100.0)
     octaves = floor(bounded * 1.4426950408889634 + 0.5)
     rest = (bounded - octaves * LOG_2_HIGH) - octaves * LOG_2_LOW
-    return _times_power_of_two(1 + _exp_less_one(rest), octaves)
+    return times_power_of_two(1 + _exp_less_one(rest), octaves)
 
 
 def log(x: Any) -> Any:
     """Take the natural logarithm, NaN below zero; off by at most 2 units in the last place."""
     x = _number(x)
-    mantissa, octaves = _taken_apart(x)
-    low = mantissa - 1
+    part = mantissa(x)
+    # Between the roots of 1/2 and 2.
+    is_above = part > 1.4142135623730951
+    octaves = exponent(x)
+    octaves = where(is_above, octaves + 1, octaves)
+    low = where(is_above, 0.5 * part, part) - 1
     ratio = low / (2 + low)
     square = ratio * ratio
-    series = 2 * square * _polynomial(square, [1 / (2 * k + 3) for k in range(11)])
-    near_one = low - ratio * (low - series)
+    near_one = low - ratio * (low - 2 * square * _polynomial(square, LOGARITHM))
     value = octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + near_one)
     ends = where(x == 0, _infinity(x, -1), where(x > 0, _infinity(x, 1), 0 * _infinity(x, 1)))
     is_between = (x > 0) & (x < float("inf"))
@@ -74,15 +96,15 @@ def cbrt(x: Any) -> Any:
     """Take the cube root, of negative numbers too; off by at most 1 unit in the last place."""
     x = _number(x)
     size = abs(x)
-    # 1/3 is 1/4 + 1/16 + 1/64 + 1/256 + ..., and roots of roots neither overflow nor underflow.
-    part = sqrt(sqrt(size))
-    root = part
-    for _ in range(4):
-        part = sqrt(sqrt(part))
-        root = root * part
-    for _ in range(3):
-        ratio = size / (root * root)
-        root = root + root * ((ratio - root) / (2 * root + ratio))
+    octaves, part = exponent(size), mantissa(size)
+    third = floor((octaves + 0.5) * (1 / 3))
+    left = octaves - 3 * third
+    part = where(left > 1, 4 * part, where(left > 0, 2 * part, part))
+    root = _polynomial(part, ROOT)
+    for _ in range(2):
+        cube = root * root * root
+        root = root - root * ((cube - part) / (2 * cube + part))
+    root = times_power_of_two(root, third)
     is_between = (size > 0) & (size < float("inf"))
     return where(is_between, where(x < 0, -root, root), x)
 
@@ -95,15 +117,17 @@ def atan2(y: Any, x: Any) -> Any:
     y, x = _number(y), _number(x)
     up, across = abs(y), abs(x)
     long, short = maximum(up, across), minimum(up, across)
-    slope = where(short == long, sign(long), short / long)
-    # Angles above pi / 8 are seen from pi / 4, and then halved: the series is short.
-    is_steep = slope > 0.41421356237309503
-    slope = where(is_steep, (slope - 1) / (slope + 1), slope)
-    half = slope / (1 + sqrt(1 + slope * slope))
-    square = half * half
-    series = _polynomial(square, [(-1) ** k / (2 * k + 3) for k in range(12)])
-    angle = 2 * half - 2 * half * square * series
+    # Their sum shall not overflow.
+    is_large = long > 1
+    long, short = where(is_large, 0.25 * long, long), where(is_large, 0.25 * short, short)
+    # Angles above pi / 8 are seen from pi / 4: the series is short.
+    is_steep = short > 0.41421356237309503 * long
+    slope = where(is_steep, short - long, short) / where(is_steep, short + long, long)
+    square = slope * slope
+    angle = slope + slope * square * _polynomial(square, ANGLE)
     angle = where(is_steep, HALF_PI_HIGH / 2 + (HALF_PI_LOW / 2 + angle), angle)
+    # Where there is nothing to divide, or infinity by itself.
+    angle = where(short == long, HALF_PI / 2 * sign(long), angle)
     angle = where(up > across, HALF_PI_HIGH - (angle - HALF_PI_LOW), angle)
     angle = where(x < 0, 2 * HALF_PI_HIGH - (angle - 2 * HALF_PI_LOW), angle)
     return where(y < 0, -angle, angle)
@@ -126,40 +150,15 @@ def cos(x: Any) -> Any:
 
 def _exp_less_one(x: Any) -> Any:
     """Give e**x - 1 by its series, for sizes up to half of log 2."""
-    factor, coefficients = 1.0, []
-    for k in range(2, 15):
-        factor /= k
-        coefficients.append(factor)
-    return x + x * x * _polynomial(x, coefficients)
+    return x + x * x * _polynomial(x, EXPONENTIAL)
 
 
-def _polynomial(x: Any, coefficients: list[float]) -> Any:
+def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
     """Evaluate by Horner's rule, the constant first."""
     *rest, value = coefficients
     for coefficient in reversed(rest):
         value = value * x + coefficient
     return value
-
-
-def _times_power_of_two(x: Any, octaves: Any) -> Any:
-    if not varies(x):
-        half = floor(octaves / 2)
-        return x * 2.0**half * 2.0 ** (octaves - half)
-    for step in OCTAVES:
-        x = where(octaves >= step, x * 2.0**step, where(octaves <= -step, x * 2.0**-step, x))
-        octaves = where(octaves >= step, octaves - step, where(octaves <= -step, octaves + step, octaves))
-    return x
-
-
-def _taken_apart(x: Any) -> tuple[Any, Any]:
-    """Write a positive number as one around 1, between the roots of 1/2 and 2, times a power of two."""
-    octaves = 0 * sign(x)
-    for step in OCTAVES if varies(x) else OCTAVES_OF_NUMBERS:
-        is_large, is_small = x >= 2.0**step, x < 2.0 ** (1 - step)
-        x = where(is_large, x * 2.0**-step, where(is_small, x * 2.0**step, x))
-        octaves = where(is_large, octaves + step, where(is_small, octaves - step, octaves))
-    is_above = x > 1.4142135623730951
-    return where(is_above, 0.5 * x, x), where(is_above, octaves + 1, octaves)
 
 
 def _infinity(x: Any, side: int) -> Any:

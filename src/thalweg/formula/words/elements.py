@@ -28,6 +28,21 @@ def floor(x: Any) -> Any:
     return _say("floor", x)
 
 
+def exponent(x: Any) -> Any:
+    """Round the logarithm to base 2 down; x is positive and no infinity."""
+    return _say("exponent", x)
+
+
+def mantissa(x: Any) -> Any:
+    """Divide by 2 to the exponent: between 1 and 2; x is positive and no infinity."""
+    return _say("mantissa", x)
+
+
+def times_power_of_two(x: Any, exponent: Any) -> Any:
+    """Multiply by 2 to a whole number, and round once: x is about 1, and the result may overflow or be denormal."""
+    return _say("times_power_of_two", x, exponent)
+
+
 def maximum(a: Any, b: Any) -> Any:
     """Take the larger of two; NaN if either is."""
     return _say("maximum", a, b)

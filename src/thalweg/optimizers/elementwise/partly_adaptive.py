@@ -101,12 +101,19 @@ class SAdam(Optimizer):
         return param - size * exp_avg / softplus(sqrt(largest), self.smooth), exp_avg, exp_avg_sq, max_exp_avg_sq
 
 
+SOFTENED = (
+    *(1.0, 0.33333333333333076, 0.20000000000092874, 0.14285714272727057, 0.11111112040373837, 0.09090870416252403),
+    *(0.07693307021152004, 0.06650187016337313, 0.06055084364034609, 0.0416225325593041, 0.08522081781390699),
+)
+"""Of artanh(ratio) / ratio by the ratio's square, for log(1 + e**-y) = 2 * artanh(ratio): a third at most."""
+
+
 def softplus(x, sharpness):
     """Give log(1 + e**(sharpness * x)) / sharpness, where x is not negative: nearly x, and never zero."""
     small = sigmoid(-sharpness * x)
     ratio = small / (2 - small)
     square = ratio * ratio
     series = 0
-    for k in range(15, -1, -1):  # of log(1 + e**-y) = 2 * artanh(ratio), where the ratio is a third at most
-        series = series * square + 1 / (2 * k + 1)
+    for factor in reversed(SOFTENED):
+        series = series * square + factor
     return x + 2 * ratio * series / sharpness
