@@ -59,7 +59,9 @@ class DeviceCall:
             self._update([tables.rows, gradients, numbers])
             for numbers in (tables.numbers if given is None else given, tables.numbers)
         ]
-        self.finish = kernel.finish and kernel.finish.bound(tables.count, tables.rows, tables.sums, tables.totals)
+        self.finish = None
+        if kernel.finish and not tables.are_whole:
+            self.finish = kernel.finish.bound(tables.count, tables.rows, tables.sums, tables.totals)
 
     def _update(self, before: list[Tensor]) -> list[Bound]:
         """Bind the update of all chunks; that of chunks that are not aligned is compiled if there are any."""

@@ -36,7 +36,9 @@ class Tables:
         self.rows = placed(table, device)
         self.numbers = empty(self.count, len(program.numbers), device)
         self.sums = empty(len(chunks), len(program.totals), device)
-        self.totals = empty(self.count, len(program.totals), device)
+        self.are_whole = bool((counts == 1).all())
+        """True if no tensor is cut: the sums of pieces are those of tensors."""
+        self.totals = self.sums if self.are_whole else empty(self.count, len(program.totals), device)
         self.whole, self.rest = (placed(np.zeros((0, 2), np.int32), device) for _ in range(2))
         """The chunks that are aligned, and those that are not."""
 

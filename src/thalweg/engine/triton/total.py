@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .available import quiet
 from .device import current
-from .function import Function
+from .function import Bound, Function
 from .power import add_exactly, add_pairs
 
 LANES = 32
@@ -82,12 +82,21 @@ class CommonNorm:
         """1 if the step is to be left out."""
         self.counts = torch.zeros(2, dtype=torch.float64, device=device)
         """The steps whose gradients were shortened, and those that were left out."""
+        self.last: tuple[tuple[int, ...], Bound] | None = None
+        """What the last launch was for, and the launch."""
 
     def take(self, squares: Tensor, limit: float, skips: bool) -> None:
         """Take the norm from sums of squares; what is longer than the limit is counted."""
         if limit != self.limit:
             self.limit_there.fill_(limit)
             self.limit = limit
-        more = self.norm, self.limit_there, self.counts, int(skips)
         with current(self.device), quiet():
-            _norm_taker(self.device).bound(1, squares, squares.stride(0), len(squares), *more)(self.left_out)
+            self._bound(squares, skips)(self.left_out)
+
+    def _bound(self, squares: Tensor, skips: bool) -> Bound:
+        """Prepare the launch, unless the last one was for the same memory."""
+        of = squares.data_ptr(), squares.stride(0), len(squares), int(skips)
+        if self.last is None or self.last[0] != of:
+            places = self.norm, self.limit_there, self.counts
+            self.last = of, _norm_taker(self.device).bound(1, squares, *of[1:3], *places, of[3])
+        return self.last[1]

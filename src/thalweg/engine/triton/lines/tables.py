@@ -37,7 +37,9 @@ class LineTables:
         """For each row, whether its lines start at a multiple of a word, but for those of the gradient."""
         self.numbers = empty(self.count, len(program.numbers), device)
         self.sums = empty(int(pieces.sum()), len(program.totals), device)
-        self.totals = empty(self.count, len(program.totals), device)
+        self.are_whole = bool((pieces == 1).all())
+        """True if no parameter is cut: the sums of pieces are those of parameters."""
+        self.totals = self.sums if self.are_whole else empty(self.count, len(program.totals), device)
         self.partial_count = table(self.work.pieces)[1] if program.across else 0
         self.partials = empty(len(program.across), self.partial_count, device)
         self.items: dict[str, dict[Shape, Tensor]] = {}
