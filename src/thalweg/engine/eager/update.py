@@ -13,7 +13,7 @@ from torch import Tensor
 from ...formula.graph.number import Number
 from ...formula.rule.rule import Group
 from ...formula.tracing.trace import Formula, evaluate
-from ...formula.words.random import Draws, word_key
+from ...formula.words.random import ELEMENT, Draws, word_key
 from ...state.formats.format import Format
 from ...state.formats.keeping import formats
 from ...state.initial import complete, is_fresh
@@ -92,7 +92,10 @@ class Update:
 
     def group(self, numbers: Mapping[str, Any]) -> Group:
         """Give what the formula calls `self`."""
-        return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **numbers)
+        given = dict(numbers, is_first_step=self.count <= 1)
+        if self.formula.draws:
+            given |= self._seen({ELEMENT.name: self.access.places(self.param)})
+        return Group(self.formula.rule.owner, self.read, **given)
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the parameter and of the step."""

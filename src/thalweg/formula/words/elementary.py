@@ -20,6 +20,9 @@ HALF_PI = HALF_PI_HIGH + HALF_PI_LOW
 OCTAVES = (64,) * 17 + (32, 16, 8, 4, 2, 1)
 """The steps in which powers of two are taken off and put on: they reach all exponents, and each is a float32."""
 
+OCTAVES_OF_FRACTIONS = (16, 8, 4, 2, 1)
+"""The same for numbers that are no smaller than 2^-24, and no larger than 1."""
+
 OCTAVES_OF_NUMBERS = (512, 256, 128, 64, 64, 32, 16, 8, 4, 2, 1)
 """The same for what is one number a parameter: that is a float64."""
 
@@ -37,16 +40,15 @@ def exp(x: Any) -> Any:
 def log(x: Any) -> Any:
     """Take the natural logarithm, NaN below zero; off by at most 2 units in the last place."""
     x = _number(x)
-    mantissa, octaves = _taken_apart(x)
-    low = mantissa - 1
-    ratio = low / (2 + low)
-    square = ratio * ratio
-    series = 2 * square * _polynomial(square, [1 / (2 * k + 3) for k in range(11)])
-    near_one = low - ratio * (low - series)
-    value = octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + near_one)
+    value = _log_of_parts(*_taken_apart(x, OCTAVES if varies(x) else OCTAVES_OF_NUMBERS))
     ends = where(x == 0, _infinity(x, -1), where(x > 0, _infinity(x, 1), 0 * _infinity(x, 1)))
     is_between = (x > 0) & (x < float("inf"))
     return where(is_between, value, ends)
+
+
+def log_of_fraction(x: Any) -> Any:
+    """Take the natural logarithm of a number between 2^-24 and 1, by fewer operations, and as well."""
+    return _log_of_parts(*_taken_apart(x, OCTAVES_OF_FRACTIONS))
 
 
 def tanh(x: Any) -> Any:
@@ -151,10 +153,20 @@ def _times_power_of_two(x: Any, octaves: Any) -> Any:
     return x
 
 
-def _taken_apart(x: Any) -> tuple[Any, Any]:
+def _log_of_parts(mantissa: Any, octaves: Any) -> Any:
+    """Take the logarithm of a number around 1 times a power of two."""
+    low = mantissa - 1
+    ratio = low / (2 + low)
+    square = ratio * ratio
+    series = 2 * square * _polynomial(square, [1 / (2 * k + 3) for k in range(11)])
+    near_one = low - ratio * (low - series)
+    return octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + near_one)
+
+
+def _taken_apart(x: Any, steps: tuple[int, ...]) -> tuple[Any, Any]:
     """Write a positive number as one around 1, between the roots of 1/2 and 2, times a power of two."""
     octaves = 0 * sign(x)
-    for step in OCTAVES if varies(x) else OCTAVES_OF_NUMBERS:
+    for step in steps:
         is_large, is_small = x >= 2.0**step, x < 2.0 ** (1 - step)
         x = where(is_large, x * 2.0**-step, where(is_small, x * 2.0**step, x))
         octaves = where(is_large, octaves + step, where(is_small, octaves - step, octaves))
