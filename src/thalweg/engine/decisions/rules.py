@@ -75,7 +75,7 @@ def is_measured(optimizer: Any) -> bool:
     if is_gathering(optimizer):
         return any(group["skip_nonfinite"] for group in groups)
     asked = any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in groups)
-    return asked or type(optimizer).needs_grad_norm
+    return asked or type(optimizer).needs_grad_norm or bool(type(optimizer).surveys)
 
 
 GATHERS, OBSERVES, STEPS = -1, 0, 1

@@ -94,7 +94,7 @@ class Update:
         """Give what the formula calls `self`."""
         given = dict(numbers, is_first_step=self.count <= 1)
         if self.formula.draws:
-            given |= self._seen({ELEMENT.name: self.access.places(self.param)})
+            given |= self._seen({ELEMENT.name: self._places()})
         return Group(self.formula.rule.owner, self.read, **given)
 
     def numbers(self) -> dict[str, Any]:
@@ -172,6 +172,11 @@ class Update:
 
     def _draws(self) -> Draws:
         return Draws(self.access.places(self.param), self._key)
+
+    def _places(self) -> Tensor:
+        """Number what a formula calls elements: of complex numbers, each part."""
+        places = self.access.places(self.param)
+        return torch.stack([2 * places, 2 * places + 1], -1) if self.param.is_complex() else places
 
     def _key(self) -> int:
         return int(evaluate(word_key(), self.item.group, step_count=self.count, **self.item.numbers))

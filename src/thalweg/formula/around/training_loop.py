@@ -12,7 +12,7 @@ from functools import cache, reduce
 from typing import Any
 
 from ..graph.move import Move, parts, plain
-from ..rule.rule import Rule, Update, Values, rule_of
+from ..rule.rule import Rule, Update, Values, rule_of, surveyed
 from ..words.elements import clamp, floor, lerp, maximum, minimum, sqrt, total, total_square, where
 from .centralized import centralized
 from .decay import decayed
@@ -277,10 +277,14 @@ def ending(rule: Rule, count: int) -> Rule:
 
 @cache
 def measuring(rule: Rule, is_gathering: bool = False) -> Rule:
-    """Only measure the gradients that are to be shortened, or, where they are only gathered, looked at."""
+    """Only measure the gradients that are to be shortened, or, where they are only gathered, looked at.
+
+    With them go the sums that the class wants to know before its step.
+    """
 
     def measure(self: Any, now: Values) -> Values:
-        return {"grad_square": total_square(now["grad"])}
+        own = {} if is_gathering else surveyed(rule.owner, self, now)
+        return {"grad_square": total_square(now["grad"])} | own
 
     def wrap(inner: Update) -> Update:
         wrappers = () if is_gathering else BEFORE

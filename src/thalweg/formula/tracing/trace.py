@@ -152,7 +152,8 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         return symbolic(name, options[name], decide)
 
     facts = {name: Symbol(name, "parameter", None, decide) for name in FACTS}
-    given = {"is_first_step": first_step(rule), ELEMENT.name: ELEMENT, **GIVEN}
+    surveys = {name: Symbol(name, "group") for name in rule.owner.surveys}
+    given = {"is_first_step": first_step(rule), ELEMENT.name: ELEMENT, **GIVEN, **surveys}
     group = Group(rule.owner, read, **given, **facts)
     inputs = {name: Symbol(name, rule.scope(name)) for name in arguments(rule)}
     with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
