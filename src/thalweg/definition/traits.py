@@ -20,8 +20,7 @@ class Traits(torch.optim.Optimizer):
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
     learn: ClassVar[Callable[..., dict[str, Any]]]
-    """Gives what is learned from a step: `self` is as in `update`; sums over all parameters are those of `measures`, and
-    then of `surveys`."""
+    """Gives what is learned from a step: `self` is as in `update`; it is given all sums of `measures` and `surveys`."""
     spellings: ClassVar[Mapping[str, str]] = {}
     """Other names under which an option is accepted."""
     counts_steps: ClassVar[bool] = True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...formula.around.training_loop import ACCUMULATED, counting, ending, gathering, measuring, unscaling
+from ...formula.around.kinds_of_step import counting, ending, gathering, measuring, unscaling
+from ...formula.around.training_loop import ACCUMULATED
 from ...formula.rule.observing import observing
 from ...formula.rule.rule import Rule
 from ...state.formats.keeping import draws

@@ -18,8 +18,8 @@ from ..eager import reference
 from ..launches.launch import Launch
 from ..sharded.moments import BEFORE
 from ..sharded.sharing import Sharing
-from .metrics import Metrics
 from .learning import total_of
+from .metrics import Metrics
 from .on_device import common_norm
 
 NORM = "grad_norm"

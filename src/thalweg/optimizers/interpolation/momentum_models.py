@@ -17,10 +17,14 @@ class MomentumModel(WithLoss):
     three sums over all parameters: of gradients and of momenta times parameters, and of momenta squared.
     """
 
+    lr: NonNegative = 1.0
     weight_decay: NonNegative = 0
     lb: AnyNumber = 0.0
     use_fstar: bool = False
 
+    slope: ClassVar[Any]
+    way: ClassVar[Any]
+    square: ClassVar[Any]
     loss_avg: ClassVar[Any]
     slope_avg: ClassVar[Any]
     bound: ClassVar[Any]
@@ -34,6 +38,14 @@ class MomentumModel(WithLoss):
         "clip_value": "losses are those of gradients as they are, and not of shorter ones",
         "decoupled_weight_decay": "its weights decay apart from the gradient already, after the step",
     }
+
+    def share(self):
+        """Give the share of old means that stays in this step."""
+        raise NotImplementedError
+
+    def known(self):
+        """Give the sum of all weights in a mean."""
+        raise NotImplementedError
 
     def mean(self, old, new):
         """Take a number into its running mean; where the start is not corrected for, the first one is the mean."""
