@@ -32,7 +32,8 @@ def is_own(cls, name):
 
 def knows_its_place(cls):
     """Tell if a rule asks which of an optimizer's parameters it updates: alone, a parameter has another place."""
-    return "self.param_index" in inspect.getsource(cls.update)
+    text = inspect.getsource(cls.update)
+    return "self.param_index" in text or "noise(self" in text
 
 
 def one_of_each(classes, besides=lambda cls: None):

@@ -40,7 +40,7 @@ def _row(cls: type[Optimizer], option: Option) -> tuple[str, ...]:
     if said is None:
         raise ValueError(
             f"{cls.__name__}.{option.name} has no meaning: add a row to OF_A_RULE in "
-            f"src/thalweg/tools/showing/meanings.py, or "
+            f"src/thalweg/tools/showing/own_meanings.py, or "
             f"a clause that starts with `{option.name}` to the docstring of {cls.__name__}"
         )
     return code(option.name), default(option), _of_closures(cls, option) or allowed(option), prose(said)

@@ -8,7 +8,7 @@ from typing import Any
 
 import thalweg
 from thalweg import Optimizer, formula, hyper
-from thalweg.tools.showing.meanings import SHARED
+from thalweg.tools.showing.shared_meanings import SHARED
 
 from .markdown import code, prose, table
 from .options import allowed, options_table

@@ -11,7 +11,9 @@ from docs.book.options import options_table, own_options
 from docs.book.sizes import sizes_table, states
 from thalweg import Optimizer
 from thalweg.hyper import NonNegative
-from thalweg.tools.showing.meanings import OF_A_RULE, SHARED, meaning
+from thalweg.tools.showing.meanings import meaning
+from thalweg.tools.showing.own_meanings import OF_A_RULE
+from thalweg.tools.showing.shared_meanings import SHARED
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_every_option_has_a_meaning():
     missing = [
         (cls.__name__, name) for cls in optimizer_page.catalogue() for name in cls.options if not meaning(cls, name)
     ]
-    assert not missing, "add rows to OF_A_RULE of thalweg/tools/showing/meanings.py"
+    assert not missing, "add rows to OF_A_RULE of thalweg/tools/showing/own_meanings.py"
 
 
 def test_a_meaning_is_that_of_an_option_of_the_rule():

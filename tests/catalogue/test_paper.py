@@ -81,7 +81,8 @@ def test_agrees_with_the_paper(cls, seed):
     path = walked(cls, options, start, gradients, in_turn(("eager", "auto"), seed))
     for weight in range(WEIGHTS):
         theirs = []
-        reference = reference_of(cls)(float(start[weight]), gradients[:, weight].tolist(), **options)
+        own = {"place": weight} if "place" in signature(reference_of(cls)).parameters else {}
+        reference = reference_of(cls)(float(start[weight]), gradients[:, weight].tolist(), **own, **options)
         try:
             theirs.extend(reference)
         except ZeroDivisionError:  # 0 / 0, which is NaN for tensors

@@ -52,6 +52,7 @@ NUMPY = {
     "from_bits": lambda x: x.astype(np.int32).view(np.float32),
     "scaled_bits": lambda x, factor: (x * factor).view(np.int32),
     "from_scaled_bits": lambda x, factor: x.view(np.float32) * factor,
+    "from_integer": lambda x: x.astype(np.float32),
     "bit_and": np.bitwise_and,
     "bit_or": np.bitwise_or,
     "bit_xor": np.bitwise_xor,

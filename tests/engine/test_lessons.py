@@ -16,7 +16,7 @@ from thalweg.formula.rule.rule import Group
 from thalweg.hyper import NonNegative
 from thalweg.optimizer import Optimizer, registry
 
-LEARNING = [cls for cls in registry.values() if cls.measures and cls.__module__.startswith("thalweg.")]
+LEARNING = [cls for cls in registry.values() if cls.learned and cls.__module__.startswith("thalweg.")]
 SUMS = [0.0, 1e-300, 3.7, -2.5e9, 1e308, math.inf, math.nan]
 
 
@@ -40,7 +40,7 @@ def bits(numbers):
 def test_every_class_learns_the_same_by_its_graph(owner):
     chance, options = random.Random(0), owner([torch.ones(2)]).param_groups[0]
     for _ in range(40):
-        sums = {name: Number(chance.choice([chance.gauss(0, 1), *SUMS])) for name in owner.measures}
+        sums = {name: Number(chance.choice([chance.gauss(0, 1), *SUMS])) for name in (*owner.measures, *owner.surveys)}
         found = lesson(owner, options, sums)
         assert found is not None
         assert bits(found) == bits(by_calling(owner, options, sums))

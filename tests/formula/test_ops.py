@@ -44,6 +44,7 @@ NUMPY = {
     "scaled_bits": lambda x, factor: (x * factor).astype(np.float32).view(np.int32),
     "from_scaled_bits": lambda x, factor: x.view(np.float32).astype(np.float64) * factor,
     "integer": lambda x: x.astype(np.int64).astype(np.int32),
+    "from_integer": lambda x: x.astype(np.float64),
     "bit_and": np.bitwise_and,
     "bit_or": np.bitwise_or,
     "bit_xor": np.bitwise_xor,

@@ -37,7 +37,7 @@ WRITTEN_OUT = """for (const [name, one] of Object.entries(OPTIMIZERS))
 """Gives each optimizer what is not said again and again: its name, the plane, and controls by their place among all."""
 
 MOST_OPERATIONS = 120
-"""Of one formula: every page loads all of them, and a power of elements alone is as long as fifteen other rules."""
+"""Of one formula: every page loads all of them, and a power of elements, or noise, is alone as long as ten others."""
 
 MOST, LONGEST = 8, {PLANE: 2800, MATRIX: 2400}
 """Formulas of one optimizer, and letters of them, at most: options beyond stay as they are, and have no control."""
@@ -61,14 +61,14 @@ def _listed(texts: Iterable[str]) -> str:
 @cache
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
-    shown = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts]
+    shown = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts and not cls.surveys]
     return [cls for cls in shown if _operations(cls) <= MOST_OPERATIONS]
 
 
 def _operations(cls: type[Optimizer]) -> int:
-    """Count what a formula computes."""
+    """Count what a formula computes, in its longest phase."""
     [first, *_] = _found(cls, MATRIX, {})
-    return sum(1 for _ in walk(*first.choice.program.stores.values()))
+    return max(sum(1 for _ in walk(*each.program.stores.values())) for each in in_phases(first).values())
 
 
 @cache

@@ -29,7 +29,13 @@ WORDS = {
 PHRASES = {"for(let i=0;i<T.param.length;i++)": "for(let i of ALL(T))", "++P.step_count": "NEXT(P)"}
 """Short forms of what nearly every rule says."""
 
-SHORT_WORDS = "const F = f32, ALL = T => T.param.keys(), NEXT = P => ++P.step_count, " + ", ".join(
+ZEROS = re.compile(r"start\(S,P\)\{return\{tensors:\{((?:\w+:0,?)+)\}\}\}")
+"""What a rule says whose states all start at zero, and have an element for each of the parameter's."""
+
+OF_ZEROS = 'ZEROS = names => () => ({ tensors: Object.fromEntries(names.split(" ").map(name => [name, 0])) })'
+"""What it says in fewer letters."""
+
+SHORT_WORDS = f"const {OF_ZEROS}, F = f32, ALL = T => T.param.keys(), NEXT = P => ++P.step_count, " + ", ".join(
     f"{short} = {word}" for word, short in WORDS.items()
 )
 """What gives functions these names, and says what the phrases mean."""
@@ -42,7 +48,11 @@ def shortened(text: str) -> str:
     packed = re.sub(r" *([-+*/<>=?:;|&!,{}()]) *", r"\1", "\n".join(lines))
     for phrase, short in PHRASES.items():
         packed = packed.replace(phrase, short)
-    return without_double_brackets(re.sub(r"(?<=[{,])\n|\n(?=\})", "", packed))
+    return _of_zeros(without_double_brackets(re.sub(r"(?<=[{,])\n|\n(?=\})", "", packed)))
+
+
+def _of_zeros(text: str) -> str:
+    return ZEROS.sub(lambda found: f'start:ZEROS("{found[1].replace(":0", "").replace(",", " ")}")', text)
 
 
 def without_double_brackets(text: str) -> str:

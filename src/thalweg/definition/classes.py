@@ -87,6 +87,7 @@ def check_rule(cls: Any, rule: Rule) -> None:
         "a state": rule.states,
         "a measure": cls.measures,
         "a learned number": cls.learned,
+        "a surveyed sum": cls.surveys,
     }.items():
         for name in names:
             if taken := next(_taken(cls, rule, what, name), None):

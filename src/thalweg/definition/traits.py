@@ -20,7 +20,7 @@ class Traits(torch.optim.Optimizer):
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
     learn: ClassVar[Callable[..., dict[str, Any]]]
-    """Gives what is learned from a step: `self` is as in `update`, and each of `measures` a sum over all parameters."""
+    """Gives what is learned from a step: `self` is as in `update`; it is given all sums of `measures` and `surveys`."""
     spellings: ClassVar[Mapping[str, str]] = {}
     """Other names under which an option is accepted."""
     counts_steps: ClassVar[bool] = True
@@ -33,6 +33,9 @@ class Traits(torch.optim.Optimizer):
     """The states of one number that torch.optim's counterpart has: in torch's default dtype, others in float64."""
     needs_grad_norm: ClassVar[bool] = False
     """True if the formula asks for `self.grad_norm`, the common norm of all gradients, in each step."""
+    surveys: ClassVar[tuple[str, ...]] = ()
+    """What `survey(self, param, grad, *states)` returns: sums over the parameter, which are taken of all parameters
+    before a step; in the step, `self` has them by these names."""
     precise: ClassVar[frozenset[str]] = frozenset()
     """The states that are kept as precisely as is computed, whatever `state_dtype` says of others."""
     refuses: ClassVar[Mapping[str, str]] = {}

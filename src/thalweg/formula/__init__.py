@@ -60,6 +60,7 @@ from .words.linear import (
     upper_by_upper,
     upper_matmul,
 )
+from .words.random import noise
 
 __all__ = [
     "COEFFICIENTS",
@@ -102,6 +103,7 @@ __all__ = [
     "maximum",
     "minimum",
     "nearer_basis",
+    "noise",
     "normal",
     "orthogonalize",
     "orthonormal",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...formula.around.training_loop import ACCUMULATED, counting, ending, gathering, measuring, unscaling
+from ...formula.around.kinds_of_step import counting, ending, gathering, measuring, unscaling
+from ...formula.around.training_loop import ACCUMULATED
 from ...formula.rule.observing import observing
 from ...formula.rule.rule import Rule
 from ...state.formats.keeping import draws
@@ -75,7 +76,7 @@ def is_measured(optimizer: Any) -> bool:
     if is_gathering(optimizer):
         return any(group["skip_nonfinite"] for group in groups)
     asked = any(group["max_grad_norm"] is not None or group["skip_nonfinite"] for group in groups)
-    return asked or type(optimizer).needs_grad_norm
+    return asked or type(optimizer).needs_grad_norm or bool(type(optimizer).surveys)
 
 
 GATHERS, OBSERVES, STEPS = -1, 0, 1

@@ -79,12 +79,12 @@ def note(optimizer: Any, updates: Sequence[Update]) -> None:
             optimizer._metrics.add(name, whole(update.outputs[name]), update.param)
 
 
-def grad_square(optimizer: Any, item: Ready) -> Any:
-    """Sum the squares of a gradient, as it will be used."""
+def looked_at(optimizer: Any, item: Ready) -> dict[str, Any]:
+    """Sum the squares of a gradient, as it will be used, and take what else is wanted before a step, by name."""
     formula = formula_of(measuring_rule_for(optimizer, item.group), item.options)
     update = _begun(optimizer, item, formula)
     evaluate_all([update])
-    return whole(update.outputs["grad_square"])
+    return {name: whole(update.outputs[name]) for name in formula.measured}
 
 
 def evaluate_all(updates: Sequence[Update]) -> None:

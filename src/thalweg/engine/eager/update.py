@@ -13,7 +13,7 @@ from torch import Tensor
 from ...formula.graph.number import Number
 from ...formula.rule.rule import Group
 from ...formula.tracing.trace import Formula, evaluate
-from ...formula.words.random import Draws, word_key
+from ...formula.words.random import ELEMENT, Draws, word_key
 from ...state.formats.format import Format
 from ...state.formats.keeping import formats
 from ...state.initial import complete, is_fresh
@@ -92,7 +92,10 @@ class Update:
 
     def group(self, numbers: Mapping[str, Any]) -> Group:
         """Give what the formula calls `self`."""
-        return Group(self.formula.rule.owner, self.read, is_first_step=self.count <= 1, **numbers)
+        given = dict(numbers, is_first_step=self.count <= 1)
+        if self.formula.draws:
+            given |= self._seen({ELEMENT.name: self._places()})
+        return Group(self.formula.rule.owner, self.read, **given)
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the parameter and of the step."""
@@ -169,6 +172,11 @@ class Update:
 
     def _draws(self) -> Draws:
         return Draws(self.access.places(self.param), self._key)
+
+    def _places(self) -> Tensor:
+        """Number what a formula calls elements: of complex numbers, each part."""
+        places = self.access.places(self.param)
+        return torch.stack([2 * places, 2 * places + 1], -1) if self.param.is_complex() else places
 
     def _key(self) -> int:
         return int(evaluate(word_key(), self.item.group, step_count=self.count, **self.item.numbers))

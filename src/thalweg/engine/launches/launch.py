@@ -230,11 +230,11 @@ class Launch:
             self.gradients[index] = place_gradient(param, grad, self.relaid)
 
     def look_at_gradients(self) -> Any:
-        """Take the sum of the squares of each gradient."""
+        """Take the sum of the squares of each gradient, and what the class wants to know besides, by name."""
         assert self.measure is not None
         self._lay_out()
         self.measure.change(self.is_small)()
-        return self.measure.measured()["grad_square"]
+        return self.measure.measured()
 
     def measured(self) -> dict[str, Any]:
         """Give what the last call has measured on its way, for each row."""

@@ -25,7 +25,7 @@ def learn(optimizer: Any) -> None:
     owner, sums, first = type(optimizer), optimizer._metrics.sums, optimizer.param_groups[0]
     if not all(name in sums for name in owner.measures):
         return
-    totals = {name: _total(sums[name]) for name in owner.measures}
+    totals = {name: total_of(sums[name]) for name in owner.measures} | _surveyed(optimizer)
     is_at_hand = not any(isinstance(total, Tensor) for total in totals.values())
     if is_at_hand and (new := lesson(owner, first, totals)) is not None:
         for group in optimizer.param_groups:
@@ -40,6 +40,12 @@ def learn(optimizer: Any) -> None:
                 _put(other, name, value)
 
 
+def _surveyed(optimizer: Any) -> dict[str, Any]:
+    """Give the sums that were known before the step."""
+    found = {name: optimizer._step_numbers[name] for name in type(optimizer).surveys}
+    return {name: value if isinstance(value, Tensor) else Number(value) for name, value in found.items()}
+
+
 def _number(value: Any) -> Any:
     """Turn an option into what formulas compute with; tensors that would be waited for stay."""
     if isinstance(value, tuple | list):
@@ -51,7 +57,7 @@ def _number(value: Any) -> Any:
     return Number(value) if is_number(value) else value
 
 
-def _total(sums: Sequence[Any]) -> Any:
+def total_of(sums: Sequence[Any]) -> Any:
     """Add up the sums of all parameters: exactly, or on their device, or in their graph."""
     tensors = [item for item in sums if isinstance(item, Tensor) and not _is_at_hand(item)]
     if not tensors:

@@ -111,7 +111,7 @@ def _traced(owner: Any, options: Mapping[str, Any]) -> tuple[dict[str, Expr], di
             chosen[name] = shape_of(value)
         return symbolic(name, value, decide)
 
-    sums = {name: Symbol(name, "group") for name in owner.measures}
+    sums = {name: Symbol(name, "group") for name in (*owner.measures, *owner.surveys)}
     outputs = owner.learn(Group(owner, read), **sums)
     # A lesson is kept for ever, and its symbols know who decides: not so the group, with its parameters.
     asked.clear()

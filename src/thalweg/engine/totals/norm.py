@@ -18,6 +18,7 @@ from ..eager import reference
 from ..launches.launch import Launch
 from ..sharded.moments import BEFORE
 from ..sharded.sharing import Sharing
+from .learning import total_of
 from .metrics import Metrics
 from .on_device import common_norm
 
@@ -30,12 +31,16 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
 
     Where a device has taken it, nobody waits: the answer is a tensor, too.
     """
-    squares = [launch.look_at_gradients() for launch in launches]
+    found: list[dict[str, Any]] = [launch.look_at_gradients() for launch in launches]
     if items:
-        squares += _by_eager(optimizer, items)
-    if optimizer._sharing:
-        params = chain((launch.params for launch in launches), ([item.param] for item in items))
-        squares = _of_all(optimizer._sharing, params, squares)
+        found += _by_eager(optimizer, items)
+    params = [*(launch.params for launch in launches), *([item.param] for item in items)]
+
+    def of_all(name: str) -> list[Any]:
+        own = [each[name] for each in found]
+        return _of_all(optimizer._sharing, params, own) if optimizer._sharing else own
+
+    squares = of_all("grad_square")
     is_only_gathered, groups = is_gathering(optimizer), optimizer.param_groups
     limits = [float(group["max_grad_norm"]) for group in groups if group["max_grad_norm"] is not None]
     # A gradient that is only gathered is seen to be finite, and not shortened.
@@ -46,6 +51,8 @@ def take(optimizer: Any, launches: Sequence[Launch], items: Sequence[Ready]) -> 
     if is_left_out is True or is_only_gathered:
         return is_left_out
     optimizer._metrics.norm = optimizer._step_numbers[NORM] = norm
+    for name in type(optimizer).surveys:
+        optimizer._step_numbers[name] = total_of(of_all(name))
     for launch in launches:
         launch.options.fill_in_numbers_of_the_step()
     return is_left_out
@@ -70,9 +77,9 @@ def _is_of_the_host(square: Any) -> bool:
 
 
 @torch.no_grad()
-def _by_eager(optimizer: Any, items: Sequence[Ready]) -> list[Any]:
-    """Give the squares of gradients that no launch has."""
-    return [reference.grad_square(optimizer, item) for item in items]
+def _by_eager(optimizer: Any, items: Sequence[Ready]) -> list[dict[str, Any]]:
+    """Look at gradients that no launch has."""
+    return [reference.looked_at(optimizer, item) for item in items]
 
 
 def _of_all(sharing: Sharing, params: Iterable[Sequence[Tensor]], squares: list[Any]) -> list[Any]:

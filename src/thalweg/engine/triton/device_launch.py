@@ -151,13 +151,13 @@ class DeviceLaunch:
         for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
             self.gradients[index] = place_gradient(param, grad, self.relaid)
 
-    def look_at_gradients(self) -> Tensor:
-        """Take the sum of the squares of each gradient; it is not waited for."""
+    def look_at_gradients(self) -> dict[str, Tensor]:
+        """Take the sum of the squares of each gradient, and what else is wanted; it is not waited for."""
         assert self.measure is not None
         self.is_sent = False
         self._run([self.measure], self.never)
         self.is_sent = True
-        return self.measure.measured()["grad_square"]
+        return self.measure.measured()
 
     def measured(self) -> dict[str, Tensor]:
         """Give what the last call has measured on its way, for each row; the next step measures anew."""

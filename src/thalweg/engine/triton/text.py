@@ -82,7 +82,7 @@ class Values:
 
     def _operation(self, node: Expr) -> str:
         operands = (self._text(operand, is_call(node)) for operand in node.operands)
-        return template(node).format(*operands)
+        return template(node).format(*operands, type=self.kind)
 
     def _free(self, stem: str) -> str:
         name, tries = stem, 1

@@ -191,6 +191,15 @@ def observed(owner: Any) -> tuple[str, ...]:
     return () if formula is None else tuple(inspect.signature(formula).parameters)[3:]
 
 
+def surveyed(owner: Any, group: Any, now: Values) -> Values:
+    """Take the sums that a class wants to know of all parameters before it steps, by name; most want none."""
+    if not owner.surveys:
+        return {}
+    states = tuple(inspect.signature(owner.survey).parameters)[3:]
+    found = owner.survey(group, now["param"], now["grad"], *(now[name] for name in states))
+    return dict(zip(owner.surveys, found if isinstance(found, tuple) else (found,), strict=True))
+
+
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:
     """Find the marks of an argument; one that is known to type checkers alone is known by its name."""
     try:

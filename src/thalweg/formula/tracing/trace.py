@@ -26,6 +26,7 @@ from ..graph.scopes import joined, scope_of
 from ..rule.facts import FACTS, SHAPE, size_name
 from ..rule.phases import PHASE, Usual, phase_in, usual
 from ..rule.rule import Group, Rule
+from ..words.random import ELEMENT
 from .local_names import local_names
 
 NUMBER = object()
@@ -75,6 +76,11 @@ class Formula:
         """True if a stack of matrices is to it as many times one: it multiplies, and neither sums nor counts them."""
         is_apart = any(map(_is_apart, walk(*self.outputs.values())))
         return self.multiplies and not (is_apart or self.rebinds or self.rule.scalars & set(self.states))
+
+    @cached_property
+    def draws(self) -> bool:
+        """True if it asks for noise: random numbers that depend on an element's place."""
+        return any(symbol.name == ELEMENT.name for symbol in symbols(*self.outputs.values()))
 
     @cached_property
     def facts(self) -> frozenset[str]:
@@ -146,7 +152,9 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         return symbolic(name, options[name], decide)
 
     facts = {name: Symbol(name, "parameter", None, decide) for name in FACTS}
-    group = Group(rule.owner, read, is_first_step=first_step(rule), **GIVEN, **facts)
+    surveys = {name: Symbol(name, "group") for name in rule.owner.surveys}
+    given = {"is_first_step": first_step(rule), ELEMENT.name: ELEMENT, **GIVEN, **surveys}
+    group = Group(rule.owner, read, **given, **facts)
     inputs = {name: Symbol(name, rule.scope(name)) for name in arguments(rule)}
     with in_one_sentence(rule.owner, rule.text), local_names(rule.text, formula.names):
         outputs = rule(group, dict(inputs))

@@ -56,6 +56,13 @@ def exp(x: Any) -> Any:
 def log(x: Any) -> Any:
     """Take the natural logarithm, NaN below zero; off by at most 2 units in the last place."""
     x = _number(x)
+    ends = where(x == 0, _infinity(x, -1), where(x > 0, _infinity(x, 1), 0 * _infinity(x, 1)))
+    is_between = (x > 0) & (x < float("inf"))
+    return where(is_between, log_of_positive(x), ends)
+
+
+def log_of_positive(x: Any) -> Any:
+    """Take the natural logarithm of a number that is known to be above zero and finite."""
     part = mantissa(x)
     # Between the roots of 1/2 and 2.
     is_above = part > 1.4142135623730951
@@ -65,10 +72,7 @@ def log(x: Any) -> Any:
     ratio = low / (2 + low)
     square = ratio * ratio
     near_one = low - ratio * (low - 2 * square * _polynomial(square, LOGARITHM))
-    value = octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + near_one)
-    ends = where(x == 0, _infinity(x, -1), where(x > 0, _infinity(x, 1), 0 * _infinity(x, 1)))
-    is_between = (x > 0) & (x < float("inf"))
-    return where(is_between, value, ends)
+    return octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + near_one)
 
 
 def tanh(x: Any) -> Any:

@@ -101,6 +101,11 @@ def integer(x: Any) -> Any:
     return _say("integer", x)
 
 
+def from_integer(x: Any) -> Any:
+    """Turn bits into the whole number that they are: it must have 24 of them at most, as float32 has."""
+    return _say("from_integer", x)
+
+
 def shift_right(x: Any, places: int) -> Any:
     """Shift bits to the right, zeros coming in."""
     return _say("shift_right", x, places)

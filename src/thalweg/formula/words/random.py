@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph.expr import Expr, Symbol
-from .elements import integer, shift_right
+from ..graph.move import plain
+from ..graph.ops import wrapped
+from .elementary import HALF_PI, cos, log_of_positive
+from .elements import from_integer, integer, shift_right, sign, sqrt
 
 MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
 """Those of Wellons 2018, "Prospecting for hash functions", lowbias32. https://nullprogram.com/blog/2018/07/31/"""
@@ -31,14 +34,47 @@ ELEMENT = Symbol("element_index", "element", kind="bits")
 
 def mixed(x: Any) -> Any:
     """Let each bit of 32 depend on all others."""
-    x = (x ^ shift_right(x, 16)) * MULTIPLIERS[0]
-    x = (x ^ shift_right(x, 15)) * MULTIPLIERS[1]
+    x = _in_32_bits((x ^ shift_right(x, 16)) * MULTIPLIERS[0])
+    x = _in_32_bits((x ^ shift_right(x, 15)) * MULTIPLIERS[1])
     return x ^ shift_right(x, 16)
 
 
-def word_key() -> Expr:
+def _in_32_bits(x: Any) -> Any:
+    """Let a number of Python's wrap around, as bits do by themselves."""
+    return wrapped(x) if isinstance(x, int) else x
+
+
+def key_of(seed: Any, parameter: Any, step: Any) -> Any:
     """Say the key of a step: one number for all elements of a parameter."""
-    return mixed(mixed(mixed(integer(SEED)) ^ integer(PARAMETER)) ^ integer(STEP))  # type: ignore[no-any-return]
+    return mixed(mixed(mixed(integer(seed)) ^ integer(parameter)) ^ integer(step))
+
+
+def word_key() -> Expr:
+    """Say the key of a step in symbols."""
+    return key_of(SEED, PARAMETER, STEP)  # type: ignore[no-any-return]
+
+
+NOISE = 0x1B873593, 0x2545F491, 0x27D4EB2F
+"""What sets the keys of noise apart from each other, and from the one that rounding draws by."""
+
+
+def noise(rule: Any, like: Any) -> Any:
+    """Draw a standard normal number for each element of a parameter, in the precision of a tensor of its shape.
+
+    Written `noise(self, grad)`. It depends on `seed`, the parameter, the step, and the element's place in the whole
+    tensor, and is the same on every engine. Box & Muller 1958, "A note on the generation of random normal deviates",
+    https://doi.org/10.1214/aoms/1177706645, from two numbers of 24 bits each: none is beyond 5.77.
+    """
+    key = key_of(rule.seed, rule.param_index, rule.step_count)
+    first, second, third = (mixed(key ^ apart) for apart in NOISE)
+    word = mixed(mixed(rule.element_index ^ first) ^ second)
+    size = sqrt(-2 * log_of_positive((_fraction(word, like) + 1) * 2.0**-24))
+    return size * cos(_fraction(mixed(word ^ third), like) * (4 * HALF_PI * 2.0**-24))
+
+
+def _fraction(word: Any, like: Any) -> Any:
+    """Give the first 24 bits of a word as a whole number, in the precision of a tensor."""
+    return from_integer(shift_right(word, 8)) + 0 * sign(plain(like))
 
 
 @dataclass(frozen=True)

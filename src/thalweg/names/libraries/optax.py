@@ -25,7 +25,7 @@ ROWS = [
     Row(LIBRARY, "lars", "LARS", {"weight_decay": 0.0}, "the trust ratio is of two norms, of the gradient and of the decay, where optax takes the norm of their sum"),
     Row(LIBRARY, "lbfgs", "LBFGS"),
     Row(LIBRARY, "lion", "Lion", {"weight_decay": 1e-3}),
-    Row(LIBRARY, "noisy_sgd", instead="it adds noise to gradients: add torch.randn_like of a falling size to each gradient before a step of SGD"),
+    Row(LIBRARY, "noisy_sgd", "NoisySGD", {}, "noise is drawn from other random numbers"),
     Row(LIBRARY, "novograd", "NovoGrad", {"betas": (0.9, 0.25), "eps": 1e-6}),
     Row(LIBRARY, "optimistic_adam", "OptimisticAdam", {}, "Adam is without Nesterov's momentum, as with nesterov=False"),
     Row(LIBRARY, "optimistic_adam_v2", "OptimisticAdam", {}, "Adam is without Nesterov's momentum, as with nesterov=False"),

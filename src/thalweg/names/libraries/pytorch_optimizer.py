@@ -82,7 +82,7 @@ ROWS = [
     Row(LIBRARY, "ftrl", "FTRL", {"lr": 1e-3}, "gradients count by the rate that they came with, where the original multiplies all of them by the newest"),
     Row(LIBRARY, "galore", "AdamW", {"eps": 1e-6, "weight_decay": 0.0, "rank": 128, "gap": 200, "scale": 0.25}, UNCORRECTED, RANK, around="GaLore"),
     Row(LIBRARY, "grams", "Grams"),
-    Row(LIBRARY, "gravity", instead="its momentum starts as noise, and its gradients are divided by the largest of them: take SGD with momentum, or AdaMax"),
+    Row(LIBRARY, "gravity", "Gravity", {"lr": 1e-2}, "velocities start from other random numbers, and steps are counted from 0, as in the authors' code"),
     Row(LIBRARY, "grokfastadamw", "AdamW", {"lr": 1e-4 / 3, "betas": (0.9, 0.99), "weight_decay": 0.0, "grokfast": 2.0}, "a rate that is given is the rate, where the original divides it by 1 + grokfast_lamb unless normalize_lr=False"),
     Row(LIBRARY, "kate", "Kate", DECOUPLED, "eps is added to the sum of squares once, and not in each step"),
     Row(LIBRARY, "kron", "PSGDKron", {**DECOUPLED, "max_size_triangular": 8192}, "probes are drawn from other random numbers"),

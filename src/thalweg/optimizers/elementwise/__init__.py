@@ -17,6 +17,7 @@ from .golden_step import *
 from .madgrad import *
 from .majorized import *
 from .momenta import *
+from .noisy import *
 from .normalized import *
 from .optimistic import *
 from .partly_adaptive import *

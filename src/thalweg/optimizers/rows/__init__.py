@@ -3,6 +3,7 @@
 from .adafactor import *
 from .adam_mini import *
 from .came import *
+from .kinematic import *
 from .model_scale import *
 from .neurons import *
 from .oblique import *
