@@ -1,7 +1,8 @@
 """A formula that multiplies matrices, calculated by its graph: in fewer calls of torch than its text makes.
 
 A moving average of products is one call, and so is any other moving average, or a step; where these take in products,
-they are written in place, at the end. What nothing reads any more gives its memory to what comes next. Each number is the text's within a few roundings.
+they are written in place, at the end. What nothing reads any more gives its memory to what comes next. Each number is
+the text's within a few roundings.
 """
 
 from __future__ import annotations
