@@ -47,6 +47,10 @@ RANKS = {MODEL.name: 60, SMALL.name: 8}
 NOT_MEASURED = {"AdaHessian"}
 """What takes no step before it has seen a Hessian."""
 OTHERS_CALL_IT = {"psgdkron": "kron"}
+THEIR_OPTIONS = {"PID": {"momentum": 0.9}}
+"""What makes others' rules do the work of ours: by default, theirs of this name is gradient descent."""
+FIRST_STEPS = 11
+"""Steps before others are measured: their AdaShift changes no parameter until it has ten gradients."""
 
 Step = Callable[[], object]
 
@@ -78,10 +82,11 @@ def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
     steps: dict[str, Step] = {}
     for library, kind in theirs(cls):
         try:
-            optimizer = kind(params, **options_of(cls) | {"lr": 1e-3})
+            optimizer = kind(params, **options_of(cls) | {"lr": 1e-3} | THEIR_OPTIONS.get(cls.__name__, {}))
             if hasattr(optimizer, "train"):
                 optimizer.train()
-            optimizer.step()
+            for _ in range(FIRST_STEPS):
+                optimizer.step()
         except Exception as error:
             print(f"{library}'s {kind.__name__}: {error!r}"[:160], file=sys.stderr)
         else:

@@ -1,14 +1,15 @@
 """A formula that multiplies matrices, calculated by its graph: in fewer calls of torch than its text makes.
 
-A moving average of products is one call, and so is any other moving average, or a step; what nothing reads any more
-gives its memory to what comes next. Each number is the text's within a few roundings.
+A moving average of products is one call, and so is any other moving average, or a step; where these take in products,
+they are written in place, at the end. What nothing reads any more gives its memory to what comes next. Each number is
+the text's within a few roundings.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -41,12 +42,14 @@ STACKED = 3
 
 @dataclass(frozen=True)
 class Later:
-    """A moving average of products that is written where the state is, once everything else is known."""
+    """What a product is added to: written where it is kept, once everything else is known."""
 
     old: Tensor
     factors: tuple[Tensor, Tensor]
     shares: tuple[float, float]
     is_symmetric: bool
+    number: float = 1.0
+    """What the sum is multiplied by, as weights that decay are."""
 
     def new(self) -> Tensor:
         """Calculate it as a tensor of its own."""
@@ -55,7 +58,8 @@ class Later:
     def into(self, out: Tensor) -> Tensor:
         """Calculate it in a tensor, which may be the old one."""
         add = add_symmetric if self.is_symmetric else add_product
-        return add(out if out.data_ptr() == self.old.data_ptr() else self.old, *self.factors, *self.shares, out)
+        made = add(out if out.data_ptr() == self.old.data_ptr() else self.old, *self.factors, *self.shares, out)
+        return made if _is_one(self.number) else made.mul_(self.number)
 
 
 @cache
@@ -101,13 +105,22 @@ class Calculation:
         return list(found)
 
     @cached_property
-    def averages(self) -> frozenset[str]:
-        """Name the outputs that take products in, and that nothing else reads."""
-        return frozenset(
-            name
-            for name, node in self.outputs.items()
+    def with_products(self) -> dict[str, Expr]:
+        """Find the outputs that take products in, and that nothing else reads: the sum, which a number may multiply."""
+        found = {name: self._without_number(node) for name, node in self.outputs.items() if self.uses[node] == 1}
+        return {
+            name: node
+            for name, node in found.items()
             if self.uses[node] == 1 and node in self.sums and self.sums[node].adds_product_to(name)
-        )
+        }
+
+    @staticmethod
+    def _without_number(node: Expr) -> Expr:
+        """Give what a number multiplies, or the node itself."""
+        if not (isinstance(node, Operation) and node.op.name == "multiply"):
+            return node
+        number, other = sorted(node.operands, key=lambda operand: operand.varies)
+        return node if number.varies else other
 
     def __call__(
         self,
@@ -117,7 +130,7 @@ class Calculation:
         later: Collection[str],
     ) -> dict[str, Any]:
         """Calculate all outputs; of those among `later` that can wait, say how."""
-        waiting = {self.outputs[name] for name in self.averages.intersection(later)}
+        waiting = {node for name, node in self.with_products.items() if name in later}
         return _Run(self, tensors, options, numbers, waiting).outputs()
 
 
@@ -178,6 +191,9 @@ class _Run:
     def operation(self, node: Any, given: list[Any]) -> Any:
         """Calculate with numbers, or with tensors, where one of these is if it can be."""
         name, operands = node.op.name, node.operands
+        if any(isinstance(each, Later) for each in given):
+            number, waits = sorted(given, key=lambda each: isinstance(each, Later))
+            return replace(waits, number=number)
         if not node.varies or (name == "where" and not isinstance(given[0], Tensor)):
             return node.op.host(*given)
         if name in ("add", "multiply") and not isinstance(given[0], Tensor):

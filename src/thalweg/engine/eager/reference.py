@@ -40,13 +40,23 @@ def step(optimizer: Any, items: Sequence[Ready]) -> tuple[int, list[Told]]:
 def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     """Compute what a step makes of parameters, and write nothing."""
     # Every formula is found first: what cannot be traced costs no computing.
-    formulas = [formula_of(rule_for(optimizer, item.group), item.options) for item in items]
+    formulas = formulas_of(optimizer, items)
     updates = [_begun(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
     failed = failures.count
     for alike in together(updates):
         evaluate_all(alike)
     optimizer._metrics.undecomposed += failures.count - failed
     return updates
+
+
+def formulas_of(optimizer: Any, items: Sequence[Ready]) -> list[Formula]:
+    """Find the formula of each parameter; those of a group that are alike in all that is asked of them have one."""
+    alike = [(id(item.group), *item.options.items()) for item in items]
+    found = {
+        key: formula_of(rule_for(optimizer, item.group), item.options)
+        for key, item in dict(zip(alike, items, strict=True)).items()
+    }
+    return [found[key] for key in alike]
 
 
 def _begun(optimizer: Any, item: Ready, formula: Formula) -> Update:

@@ -52,7 +52,9 @@ class Update:
 
     def take(self, results: Mapping[str, Any]) -> None:
         """Take what the formula has made, and find out what there is to write."""
-        written = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
+        stays = {id(part) for name in self.kept if not self._is_new(name) for part in self._parts(name)}
+        tensors = [self.param, *(value for value in self.full.values() if isinstance(value, Tensor))]
+        written = [tensor for tensor in tensors if id(tensor) not in stays]
         outputs = self._as_kept({name: plain(value) for name, value in results.items()})
         # What stays as it is needs no copy of its own: nothing is written there.
         self.outputs = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -14,10 +14,13 @@ from ...formula.tracing.program import Program
 from ...formula.words.random import ELEMENT
 from .dtypes import FORMATS
 from .elements import Loop
-from .text import ATTRIBUTES, STREAMING
+from .text import ATTRIBUTES
 
 STRIDE = 64
 """Elements between two requests for memory: with more, they come in bursts, and small tensors ask for too much."""
+
+MANY = 50
+"""Operations an element, beyond which vectors of full width are faster: AdamG takes 9.5 us instead of 11.4."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,14 @@ def _loop(
     blocks = [tensor for tensor in tensors if tensor in program.blocks]
     counts = {name: total.operands[0].operands[0] for name, total in sums.items() if is_count(total)}
     sums = {name: total for name, total in sums.items() if name not in counts}
-    attributes = ATTRIBUTES if sums or any(tensor.startswith("buffer.") for tensor in tensors) else STREAMING
-    return Loop(name, tensors, blocks, peaks, stores, program.formula.names, dtypes, sums, counts, attributes)
+    loop = Loop(name, tensors, blocks, peaks, stores, program.formula.names, dtypes, sums, counts)
+    has_buffers = any(tensor.startswith("buffer.") for tensor in tensors)
+    return replace(loop, attributes=ATTRIBUTES) if sums or has_buffers or _computes_long(loop) else loop
+
+
+def _computes_long(loop: Loop) -> bool:
+    """Tell if a loop does not wait for memory, as those with angles, cube roots and the like."""
+    return sum(isinstance(node, Operation) and node.varies for node in walk(*loop.roots)) > MANY
 
 
 def is_count(total: Reduction) -> bool:
