@@ -149,8 +149,8 @@ def recorded(model: Model, members: Members) -> Recorded:
     with Recorder({**symbols, **{Symbol(DATUM, "element", i): rows for i, rows in enumerate(data)}}) as recorder:
         values, columns = derivatives(model, copies, data)
     written = [recorder.node(column) for column in (*columns, values)]
-    columns = with_shared_reciprocals(with_known_logarithms(written, recorder.points))
-    return Recorded(columns, len(data), recorder.points)
+    divided = with_shared_reciprocals(with_known_logarithms(written, recorder.points))
+    return Recorded(divided, len(data), recorder.points)
 
 
 def is_right(found: Callable[[Members], Tensor], model: Model, members: Members) -> bool:
