@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from thalweg.engine.llvm.normal_equations import PARAMETER, POINT, NormalEquations
-from thalweg.formula.graph.expr import Constant, Symbol
+from thalweg.formula.graph.expr import Constant, Symbol, walk
+from thalweg.formula.graph.ops import OPS
 from thalweg.optimizers.closure import curve_fit
 from thalweg.optimizers.closure.as_scipy.curve_fit import DataSets
 from thalweg.optimizers.closure.batches import least_squares_rows, model_words
@@ -88,6 +89,33 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_no_kernel_computes_is_left_to_torch(name):
     assert recorded_model(*members(REFUSED[name])) is None
+
+
+@pytest.mark.parametrize("points", [1, 64, 150])
+def test_any_number_of_points_and_fits(points):
+    """Points are summed in blocks of 64; there are more fits than a vector has lanes, or fewer."""
+    t = torch.linspace(0.2, 3, points, dtype=torch.float64)
+    starts = 0.7 + torch.rand(21, 2, dtype=torch.float64, generator=GENERATOR)
+    y = torch.rand(21, points, dtype=torch.float64, generator=GENERATOR)
+    data = DataSets(lambda t, a, b: a * torch.exp(-b * t), t, y, None)
+    fits = least_squares_rows.CompiledFits(
+        recorded_model(data.residuals, Members(starts, list(data.rows), None)), 1e-9, 9
+    )
+    for rows in (slice(0, 21), slice(20, 21)):
+        a, b = starts[rows, :1], starts[rows, 1:]
+        slope = torch.exp(-b * t)
+        columns = torch.stack([slope, -a * t * slope, a * slope - y[rows]], 1)
+        assert_close(fits.grams(Members(starts[rows], [y[rows]], None)), columns @ columns.mT, rtol=1e-12, atol=1e-12)
+
+
+def test_derivatives_divide_once_by_each_number():
+    """The residual of a Lorentzian keeps its two quotients; derivatives have a reciprocal of each denominator."""
+    model, given = members(lambda t, a, b, c: a / (1 + ((t - b) / c) ** 2))
+    quotients = [
+        node for node in walk(*recorded_model(model, given).columns) if getattr(node, "op", None) is OPS["divide"]
+    ]
+    assert [(node.operands[0].value) for node in quotients if isinstance(node.operands[0], Constant)] == [1.0, 1.0]
+    assert len(quotients) == 4
 
 
 def test_a_wrong_word_is_not_believed(monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from thalweg.optimizers.closure import curve_fit, least_squares
 from thalweg.optimizers.closure.batches import least_squares_rows
 from thalweg.optimizers.closure.batches import pooled_levenberg_marquardt as pooled
-from thalweg.optimizers.closure.batches.pieces import side_by_side, slices
+from thalweg.optimizers.closure.batches.pieces import equal_slices, side_by_side, slices
 
 T = torch.linspace(-2, 3, 23, dtype=torch.float64)
 GENERATOR = torch.Generator().manual_seed(3)
@@ -64,6 +64,12 @@ def test_curve_fit_has_the_same_bits_alone():
         alone, spread = curve_fit(model, T, Y[i : i + 1], [1.0, 1.0, 1.0], batched=True)
         assert torch.equal(alone[0], popt[i])
         assert torch.equal(spread[0], pcov[i])
+
+
+def test_threads_have_as_much_to_do_as_others(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    sizes = {count: [part.stop - part.start for part in equal_slices(count, 10, 40)] for count in (0, 7, 15, 50, 100)}
+    assert sizes == {0: [0], 7: [7], 15: [10, 5], 50: [25, 25], 100: [25] * 4}
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
+from ....engine.llvm.fits_in_lanes import OPTION, STATE, SUM, Iteration
 from ....engine.llvm.normal_equations import PARAMETER
-from ....engine.llvm.whole_fits import OPTION, STATE, SUM, Iteration, WholeFits
+from ....engine.llvm.whole_fits import WholeFits
 from ....formula.graph.expr import Constant, Expr, Symbol, apply
 from .elimination import eliminated
-from .marquardt import Fit, Limits, Triangle, ends, free_step, judged, scaled
+from .marquardt import Fit, Limits, Scaled, Triangle, ends, free_step, inverted, judged, scaled
 from .members import Members
 from .pooled_levenberg_marquardt import Answers
 from .recorded_model import Recorded
@@ -30,15 +31,17 @@ class CompiledFits:
         n = len(model.columns) - 1
         self.tolerance, self.max_iter = tolerance, max_iter
         self.kernel = WholeFits(model.columns, model.data, model.points, iteration(n))
-        self.shape = tree_flatten(answer(beginning(symbols(PARAMETER, n)), True))[1]
+        start = beginning(symbols(PARAMETER, n))
+        self.shape = tree_flatten(answer(start, scaled(start.gram), True))[1]
 
     def run(self, members: Members, max_iter: int | None = None) -> Answers:
         """Solve every row from its start."""
         limits = self.tolerance, float(self.max_iter if max_iter is None else max_iter)
         numbers = self.kernel(members.starts, [arg.contiguous() for arg in members.args], limits)
-        x, cost, gram, iterations, arrived = tree_unflatten(numbers.unbind(), self.shape)
+        x, cost, gram, inverse, iterations, arrived = tree_unflatten(numbers.unbind(), self.shape)
         calls = 1 + int(iterations.max())
-        return Answers(torch.stack(x, 1), cost, symmetric(gram), arrived > 0, iterations.long(), calls)
+        found = torch.stack(x, 1), cost, symmetric(gram), arrived > 0, iterations.long()
+        return Answers(*found, calls, symmetric(inverse))
 
     def grams(self, members: Members) -> Tensor:
         """Return the products of the columns of J and of the residuals at the starts."""
@@ -52,8 +55,9 @@ def iteration(n: int) -> Iteration:
     leaves, spec = tree_flatten(start)
     before: Fit = tree_unflatten(symbols(STATE, len(leaves)), spec)
     places: Fit = tree_unflatten(range(len(leaves)), spec)
-    after, arrived, ended = iterated(before, sums(n + 1))
-    return Iteration(leaves, list(places.trial), tree_leaves(after), ended, tree_leaves(answer(after, arrived)))
+    after, model, arrived, ended = iterated(before, sums(n + 1))
+    told = tree_leaves(answer(after, model, arrived))
+    return Iteration(leaves, list(places.trial), tree_leaves(after), ended, told, options=2)
 
 
 def beginning(x: Sequence[Expr]) -> Fit:
@@ -63,8 +67,8 @@ def beginning(x: Sequence[Expr]) -> Fit:
     return Fit(x, cost, gram, x, promised, damping, growth, iterations)
 
 
-def iterated(fit: Fit, gram: Triangle) -> tuple[Fit, Expr, Expr]:
-    """Return a fit after its trial, with its next one, whether it has arrived, and whether it ends."""
+def iterated(fit: Fit, gram: Triangle) -> tuple[Fit, Scaled, Expr, Expr]:
+    """Return a fit after its trial, with its next one, its model, whether it has arrived, and whether it ends."""
     tolerance, max_iter = symbols(OPTION, 2)
     limits = Limits(tolerance, max_iter, ROUNDING)
     fit = judged(fit, 0.5 * gram[-1][-1], gram, ROUNDING)
@@ -72,12 +76,13 @@ def iterated(fit: Fit, gram: Triangle) -> tuple[Fit, Expr, Expr]:
     step = free_step(model, fit.damping, partial(eliminated, rounding=ROUNDING))
     trial = [x + p * unit for x, p, unit in zip(fit.x, step.step, model.units, strict=True)]
     fit = fit._replace(trial=trial, promised=step.promised)
-    return fit, *ends(fit, model, step, limits)
+    return fit, model, *ends(fit, model, step, limits)
 
 
-def answer(fit: Fit, arrived: Any) -> Any:
+def answer(fit: Fit, model: Scaled, arrived: Any) -> Any:
     """Return the numbers of a fit that are told at its end."""
-    return fit.x, fit.cost, fit.gram, fit.iterations, apply("where", arrived, 1.0, 0.0)
+    inverse = inverted(model, partial(eliminated, damping=None, rounding=ROUNDING))
+    return fit.x, fit.cost, fit.gram, inverse, fit.iterations, apply("where", arrived, 1.0, 0.0)
 
 
 def sums(k: int) -> Triangle:

@@ -19,13 +19,16 @@ from ..scipy_names.outcome import FitOutcome, fit_rows_outcome
 from .compiled_fits import CompiledFits
 from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .members import Members, rows_of, starts_of, walls_of
-from .pieces import side_by_side, slices
+from .pieces import equal_slices, side_by_side
 from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
 from .recorded_model import is_right, recorded_model
 from .systems import solve
 
 POOLS_IN_PIECE = 4
 """So many rooms full of rows are solved by one thread: the last of them leave part of the room empty."""
+
+FEWEST_COMPILED = 512
+"""Rows of a compiled model that are worth a thread of their own."""
 
 
 Run: TypeAlias = Callable[[Members], Answers]
@@ -76,7 +79,8 @@ def least_squares_batch(
     method = BatchedLevenbergMarquardt(linearized, count, robust, tolerance, max_iter)
     run = method.run if model is None else compiled_run(method, model, members)
     solved = partial(solved_members, run, method, covariance, absolute_sigma)
-    parts = [members.part(rows) for rows in slices(len(members), POOLS_IN_PIECE * method.room)]
+    fewest = method.room if run == method.run else FEWEST_COMPILED
+    parts = [members.part(rows) for rows in equal_slices(len(members), fewest, POOLS_IN_PIECE * method.room)]
     pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
     answers = outcome(pieces, members, sum(calls) + min(1, len(members)), residuals)
     warn_of_unknown(answers.get("covariance"))
@@ -132,17 +136,27 @@ def solved_members(
 def covariances(method: BatchedLevenbergMarquardt, answers: Answers, members: Members, absolute_sigma: bool) -> Tensor:
     """Return (J'J)^-1 of each answer, times the variance of a residual unless that is one; inf where it is unknown."""
     n = answers.x.shape[1]
-    gram = answers.gram if method.robust is None else scipys_grams(method, answers.x, members)
-    diagonal = gram.diagonal(dim1=1, dim2=2)[:, :n]
-    units = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
-    matrix = gram[:, :n, :n] * units[:, :, None] * units[:, None, :]
-    unit = torch.eye(n, dtype=matrix.dtype, device=matrix.device)[:, None].expand(n, *units.shape)
-    columns = solve(matrix, unit).movedim(0, -1)
+    inverse = answers.inverse
+    if inverse is None:
+        gram = answers.gram if method.robust is None else scipys_grams(method, answers.x, members)
+        inverse = inverses(gram[:, :n, :n])
     degrees = max(method.residuals - n, 0)
     variance = torch.ones_like(answers.cost) if absolute_sigma else 2 * answers.cost / degrees
-    known = (columns.diagonal(dim1=1, dim2=2) > 0).all(1) & answers.success & variance.isfinite()
-    covariance = 0.5 * (columns + columns.mT) * units[:, :, None] * units[:, None, :] * variance[:, None, None]
+    known = inverse[:, 0, 0].isfinite() & answers.success & variance.isfinite()
+    covariance = inverse * variance[:, None, None]
     return torch.where(known[:, None, None], covariance, torch.inf).to(answers.x).contiguous()
+
+
+def inverses(gram: Tensor) -> Tensor:
+    """Return (J'J)^-1 of each row, all of it infinite where J'J has none."""
+    diagonal = gram.diagonal(dim1=1, dim2=2)
+    units = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
+    matrix = gram * units[:, :, None] * units[:, None, :]
+    unit = torch.eye(len(units.mT), dtype=matrix.dtype, device=matrix.device)[:, None].expand(-1, *units.shape)
+    columns = solve(matrix, unit).movedim(0, -1)
+    known = (columns.diagonal(dim1=1, dim2=2) > 0).all(1)
+    inverse = 0.5 * (columns + columns.mT) * units[:, :, None] * units[:, None, :]
+    return torch.where(known[:, None, None], inverse, torch.inf)
 
 
 def scipys_grams(method: BatchedLevenbergMarquardt, x: Tensor, members: Members) -> Tensor:
@@ -173,7 +187,13 @@ def outcome(pieces: Sequence[Solved], members: Members, calls: int, residuals: R
 
 def at_walls(x: Tensor, grad: Tensor, members: Members) -> dict[str, Tensor]:
     """Return which numbers lie on a bound, and the largest slope of each row that none stops."""
-    low, high = members.walls or (torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf))
+    if members.walls is None:
+        return {"active_mask": torch.zeros_like(x, dtype=torch.long), "optimality": largest(grad)}
+    low, high = members.walls
     mask = (x >= high).long() - (x <= low).long()
-    slopes = grad.masked_fill(mask * grad < 0, 0.0).abs()
-    return {"active_mask": mask, "optimality": slopes.amax(1) if x.shape[1] else x.new_zeros(len(x))}
+    return {"active_mask": mask, "optimality": largest(grad.masked_fill(mask * grad < 0, 0.0))}
+
+
+def largest(slopes: Tensor) -> Tensor:
+    """Return the largest slope of each row."""
+    return slopes.abs().amax(1) if slopes.shape[1] else slopes.new_zeros(len(slopes))

@@ -97,6 +97,22 @@ def scaled(gram: Triangle) -> Scaled:
     return Scaled(units, matrix, [number * unit for number, unit in zip(gram[n], units, strict=False)])
 
 
+def inverted(model: Scaled, solve: Callable[..., Sequence[Number]]) -> Triangle:
+    """Return (J'J)^-1, all of it infinite where J'J has none."""
+    n = len(model.slope)
+    columns = [solve(model.matrix, [float(i == j) for j in range(n)]) for i in range(n)]
+    known = columns[0][0] > 0
+    for i in range(1, n):
+        known = known & (columns[i][i] > 0)
+    return [[inverse_number(model, columns, known, i, j) for j in range(i + 1)] for i in range(n)]
+
+
+def inverse_number(model: Scaled, columns: Sequence[Sequence[Number]], known: Number, i: int, j: int) -> Number:
+    """Return a number of (J'J)^-1, whose columns are those in the model's units."""
+    mean = 0.5 * (columns[i][j] + columns[j][i])
+    return where(known, mean * model.units[i] * model.units[j], INFINITY)
+
+
 def free_step(model: Scaled, damping: Number, solve: Callable[..., Sequence[Number]]) -> Step:
     """Return the step where nothing is bounded: (S + lambda) p = -s, so what S does to p needs no product."""
     step, newton = ([-number for number in solve(model.matrix, model.slope, much)] for much in (damping, None))

@@ -19,6 +19,13 @@ def slices(count: int, size: int) -> list[slice]:
     return [slice(first, min(first + size, count)) for first in range(0, max(count, 1), size)]
 
 
+def equal_slices(count: int, fewest: int, most: int) -> list[slice]:
+    """Return rows in pieces of one size, as many for each thread; all pieces but the last have at least `fewest`."""
+    threads = torch.get_num_threads()
+    rounds = max(1, -(-count // (threads * most)))
+    return slices(count, min(most, max(fewest, -(-count // (threads * rounds)))))
+
+
 def side_by_side(work: Callable[[Piece], Answer], pieces: Sequence[Piece], device: torch.device) -> list[Answer]:
     """Return what `work` makes of each piece, in their order.
 

@@ -55,7 +55,10 @@ class Pool(NamedTuple):
 
 @dataclass(slots=True)
 class Answers:
-    """What the rows have come to: x of shape (b, n), `gram` the products of the columns of J and of the residuals."""
+    """What the rows have come to: x of shape (b, n), `gram` the products of the columns of J and of the residuals.
+
+    `inverse`, where it is known already, is (J'J)^-1, infinite where there is none.
+    """
 
     x: Tensor
     cost: Tensor
@@ -63,6 +66,7 @@ class Answers:
     success: Tensor
     iterations: Tensor
     calls: int = 0
+    inverse: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

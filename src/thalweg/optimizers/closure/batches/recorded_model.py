@@ -17,6 +17,7 @@ from .known_logarithms import with_known_logarithms
 from .linearize import Model, derivatives
 from .members import Members
 from .model_words import FILLED, THE_SAME, WORDS, UnknownOperationError
+from .shared_reciprocals import with_shared_reciprocals
 from .systems import grams
 
 PLAIN = 16
@@ -148,7 +149,8 @@ def recorded(model: Model, members: Members) -> Recorded:
     with Recorder({**symbols, **{Symbol(DATUM, "element", i): rows for i, rows in enumerate(data)}}) as recorder:
         values, columns = derivatives(model, copies, data)
     written = [recorder.node(column) for column in (*columns, values)]
-    return Recorded(with_known_logarithms(written, recorder.points), len(data), recorder.points)
+    divided = with_shared_reciprocals(with_known_logarithms(written, recorder.points))
+    return Recorded(divided, len(data), recorder.points)
 
 
 def is_right(found: Callable[[Members], Tensor], model: Model, members: Members) -> bool:
