@@ -11,6 +11,7 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
+from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
 from .verdict import judged, runs_away, strides_on
@@ -220,6 +221,16 @@ class Descent:
         self.measure()
 
     def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
+        """Take a success back where losses beside it are lower, as far as the budget allows to look."""
+        reason = self._promised(objective, before, reason)
+        if not reason.success or not objective.given:
+            return reason
+        try:
+            return refuted(objective, self.point) or reason
+        except BudgetError:
+            return reason
+
+    def _promised(self, objective: Objective, before: Point, reason: Reason) -> Reason:
         """Take a success back where the numbers only run away along a valley, or where the model promises much."""
         if not reason.success or objective.spent:
             return reason
