@@ -125,3 +125,18 @@ def test_what_a_probe_costs():
     optimizer.step(closure)
     assert optimizer.result.evaluations == 3
     assert x.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+@pytest.mark.parametrize("bounds", [None, (-5.0, 5.0)])
+def test_rows_whose_gradient_does_not_match(method, bounds):
+    """Every other row leaves out a part of its gradient; the others keep their success."""
+    spoiled = torch.arange(6) % 2 == 0
+    starts = torch.tensor([START] * 6, dtype=D)
+
+    def losses(x, spoiled):
+        return (x - 1).square().sum(1) + torch.where(spoiled[:, None], x.detach(), 1.0).square().sum(1)
+
+    walls = None if method == "bfgs" else bounds
+    found = minimize(losses, starts, method, batched=True, args=(spoiled,), bounds=walls)
+    assert found.success.tolist() == (~spoiled).tolist()

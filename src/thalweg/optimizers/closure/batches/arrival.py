@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..run.stopping import BELOW_ROUNDING, FINEST, gentle
 from ..run.verdict import HIDDEN, NEAREST
+from .probe import refuted
 from .row_losses import RowLosses
 from .row_search import MOST_TRIALS, Searching
 
@@ -30,14 +31,20 @@ def has_arrived(rows: Searching, acting: Tensor, tolerance: float) -> Tensor:
 
 
 def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float) -> tuple[Tensor, int]:
-    """Return which rows are at a minimum, and the calls made: where searches found nothing lower, one look more."""
+    """Return which rows are at a minimum, and the calls made: to look once where nothing lower was found, to probe."""
     slopes = acting(answers)
     success = has_arrived(answers, slopes, tolerance)
     stuck = answers.value.isfinite() & (answers.trials >= MOST_TRIALS) & ~success
     if bool(stuck.any()):
         rows, slopes = answers.kept(stuck), slopes[stuck]
         success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
-    return success & answers.value.isfinite(), int(stuck.any())
+    success &= answers.value.isfinite()
+    calls = int(stuck.any())
+    if bool(success.any()) and answers.x.numel():
+        is_false, probes = refuted(losses, answers.kept(success))
+        success[success.clone()] = ~is_false
+        calls += probes
+    return success, calls
 
 
 def is_hidden_in_loss(rows: Searching, acting: Tensor) -> Tensor:

@@ -251,11 +251,18 @@ class Descent:
             reason, note = judged(objective, self.point, self.highest)
             if reason is Reason.STALLED and self.method.sees_nothing(objective, self.point):
                 return Reason.ROUNDING
+            if reason is Reason.STALLED and objective.given:
+                reason = self._blamed(objective)
         except BudgetError:
             return Reason.EVALUATIONS
         if note:
             self._note(note)
         return reason
+
+    def _blamed(self, objective: Objective) -> Reason:
+        """Return WRONG_GRADIENT where the gradient is why nothing falls, else STALLED."""
+        found = refuted(objective, self.point)
+        return Reason.WRONG_GRADIENT if found is Reason.WRONG_GRADIENT else Reason.STALLED
 
     def _note(self, note: str) -> None:
         if note not in self.result.notes:

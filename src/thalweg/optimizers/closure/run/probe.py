@@ -143,6 +143,7 @@ def is_parabola(falls: list[float]) -> bool:
 
 def reason_of(line: Line, share: float, fall: float) -> Reason:
     """Return whether the slope itself is another than promised, or the loss bends down or has a kink."""
-    slope = (fall - line.change(-share)) / 2 if line.two_sided else fall
-    is_wrong = abs(slope) > abs(fall) / 2 and abs(slope - share * line.slope) > abs(slope) / 2
-    return Reason.WRONG_GRADIENT if is_wrong else Reason.SADDLE
+    back = line.change(-share) if line.two_sided else -fall
+    slope, is_smooth = (fall - back) / 2, abs(fall + back) <= abs(fall) / 2
+    is_other = abs(slope - share * line.slope) > abs(slope) / 2
+    return Reason.WRONG_GRADIENT if is_smooth and is_other else Reason.SADDLE
