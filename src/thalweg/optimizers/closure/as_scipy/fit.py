@@ -94,7 +94,9 @@ class Fit:
         value, _ = function(function.vector.read())
         jacobian = function.raw_jacobian()
         if self.robust is not None:
-            jacobian = self.robust.weights(function.raw, torch.finfo(torch.float64).eps).jacobian(jacobian)
+            weights = self.robust.weights(function.raw, 0.0)
+            least = torch.finfo(torch.float64).eps  # SciPy's, whatever the slope is
+            jacobian = weights._replace(bend=weights.bend.clamp_min(least)).jacobian(jacobian)
         return value, jacobian
 
     def later(self, covariance: bool, absolute_sigma: bool) -> Later:
