@@ -164,4 +164,4 @@ def test_the_derivative_is_that_of_the_answer_by_any_method(method):
     for slope, step in zip(slopes, steps, strict=True):
         ahead, back = answer(theta.detach() + step), answer(theta.detach() - step)
         assert float(slope) == pytest.approx(float(ahead[0] - back[0]) / 2e-5, abs=1e-6)
-    assert not bounded or float(x[1]) == -0.05
+    assert not bounded or float(x[1].detach()) == -0.05

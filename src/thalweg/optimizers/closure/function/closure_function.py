@@ -145,7 +145,8 @@ class TwiceDifferentiable(ClosureFunction):
 def check_unmoved(owner: str, vector: Vector, x: Tensor) -> None:
     """Raise ValueError for a closure that has moved the parameters from x, and bring them back."""
     # Parameters are not written where they are right: that would spoil the graph for products with the Hessian.
-    if not vector.has_leaves or torch.equal(vector.read().nan_to_num(), x.nan_to_num()):
+    left = vector.read() if vector.has_leaves else x
+    if torch.equal(left, x) or torch.equal(left.nan_to_num(), x.nan_to_num()):
         return
     vector.write(x)
     raise ValueError(
