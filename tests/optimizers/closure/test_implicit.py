@@ -145,3 +145,23 @@ def test_a_fit_that_was_cut_short_warns():
 def test_torchs_transforms_are_refused():
     with pytest.raises(RuntimeError, match=r"cannot run inside torch\.func's grad, jacrev or vmap"):
         torch.func.jacrev(lambda y: fitted(y).x)(data())
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "cg", "newton-cg", "trust-region"])
+def test_the_derivative_is_that_of_the_answer_by_any_method(method):
+    """One number lies on its bound where there are bounds; then the other moves alone."""
+    bounded = method in ("ssbroyden", "newton-cg")
+    theta = torch.tensor([0.3, -1.2], dtype=torch.float64, requires_grad=True)
+
+    def answer(theta, **options):
+        limits = {"bounds": (-9.0, torch.tensor([9.0, -0.05], dtype=torch.float64))} if bounded else {}
+        start = -torch.ones(2, dtype=torch.float64)
+        return minimize(lambda x: coupled(x, theta), start, method, **limits, **EXACT, max_iter=100, **options).x
+
+    x = answer(theta, differentiable=True)
+    slopes = torch.autograd.grad(x[0], theta)[0]
+    steps = 1e-5 * torch.eye(2, dtype=torch.float64)
+    for slope, step in zip(slopes, steps, strict=True):
+        ahead, back = answer(theta.detach() + step), answer(theta.detach() - step)
+        assert float(slope) == pytest.approx(float(ahead[0] - back[0]) / 2e-5, abs=1e-6)
+    assert not bounded or float(x[1].detach()) == -0.05

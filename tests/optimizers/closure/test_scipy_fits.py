@@ -165,3 +165,17 @@ def test_data_of_one_number_hold_for_all_points():
     theirs = curve_fit(lambda t, a, b: a * t + b, T, Y)
     for one, other in zip(ours, theirs, strict=True):
         assert_close(one, other)
+
+
+@pytest.mark.parametrize("loss", ["huber", "soft_l1", "cauchy", "arctan"])
+def test_the_jacobian_of_a_robust_fit_is_scipys(loss):
+    """Also far out, where SciPy keeps the weight of a residual above the rounding of one."""
+    x = np.linspace(0, 4, 40)
+    y = 2.5 * np.exp(-1.3 * x) + 0.5 + 3 * (np.arange(40) % 7 == 0)
+    options = {"loss": loss, "f_scale": 0.1}
+    theirs = scipy.least_squares(
+        lambda p: p[0] * np.exp(-p[1] * x) + p[2] - y, [1, 1, 0], gtol=1e-15, xtol=1e-15, ftol=1e-15, **options
+    )
+    times, data = torch.tensor(x), torch.tensor(y)
+    ours = least_squares(lambda p: p[0] * torch.exp(-p[1] * times) + p[2] - data, [1.0, 1.0, 0.0], **options)
+    np.testing.assert_allclose(ours.jac.numpy(), theirs.jac, rtol=1e-5, atol=1e-12)

@@ -174,3 +174,13 @@ def test_another_dtype_starts_anew(task):
     run.x.grad = None
     assert run.step(20).success
     assert_close(run.x.detach(), torch.ones(10, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("method", ["L-BFGS-B", "BFGS", "CG", "Newton-CG", "trust-ncg"])
+def test_all_points_of_the_run(method):
+    """SciPy's CG and Newton-CG have such a list; it begins at x0 and ends at x."""
+    found = minimize(lambda x: (x - 1).square().sum() + x[0] ** 4, [3.0, 2.0], method, options={"return_all": True})
+    assert len(found.allvecs) == found.nit + 1
+    assert found["allvecs"][0].tolist() == [3, 2]
+    assert torch.equal(found.allvecs[-1], found.x)
+    assert "allvecs" not in minimize(lambda x: (x - 1).square().sum(), [3.0, 2.0], method)

@@ -275,7 +275,7 @@ def test_dtypes_of_few_digits_claim_no_more(rosenbrock, dtype, start):
 
 AT_ZERO = {
     "falls right up to where it is not finite": (lambda x: float("nan") if x.any() else 5.0, torch.ones_like),
-    "does not fall along the gradient": (lambda x: float((x * x - x).sum()), torch.ones_like),
+    "does not match the loss": (lambda x: float((x * x - x).sum()), torch.ones_like),
     "kink": (lambda x: float(x.abs().sum()), lambda x: torch.where(x < 0, -1.0, 1.0)),
 }
 

@@ -16,7 +16,7 @@ from .directions.newton import TruncatedNewton
 from .function.bounds import Box, bounds_of, check_bound
 from .function.closure_function import Closure
 from .function.objective import Objective
-from .function.residual_function import ResidualFunction
+from .function.residual_function import GivenJacobian, ResidualFunction
 from .function.robust import robust_loss
 from .function.sizes import check_sizes, units_of
 from .function.vector import Vector
@@ -244,4 +244,4 @@ class LevenbergMarquardt(ClosureOptimizer):
         """Return the loss of the residuals as a function of one vector."""
         robust = robust_loss(type(self).__name__, self.loss, float(self.f_scale))
         function = ResidualFunction(type(self).__name__, vector, closure, robust)
-        return Objective(function, budget, function.times, box)
+        return Objective(function, budget, function.times, box, given=isinstance(closure, GivenJacobian))

@@ -18,7 +18,7 @@ from ...state.checkpoints import checkpoint
 from ...state.interrupts import keeping_grad_mode
 from ...state.names import refuse_lazy
 from .function.bounds import Box, bounds_of, box_of
-from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable
+from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable, check_unmoved
 from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
@@ -200,6 +200,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
             return here
         there = objective.at(x)
         if here is None:
+            check_unmoved(type(self).__name__, vector, x)
             return run.begin(objective, there)
         run.method.displaced()
         if there.value != here.value:

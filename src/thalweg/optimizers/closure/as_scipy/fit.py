@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.closure_function import Closure
 from ..function.given_numbers import numbers_of
-from ..function.residual_function import ResidualFunction, joined
+from ..function.residual_function import GivenJacobian, ResidualFunction, joined
 from ..function.robust import Rho, robust_loss
 from ..function.vector import Vector
 from ..optimizer import ClosureOptimizer
@@ -46,6 +47,11 @@ class Fit:
         self.robust = robust_loss("least_squares", loss, f_scale)
         if jac is not None and not isinstance(unknowns.structure, Tensor):
             raise ValueError("least_squares takes jac for an x0 of one tensor: leave it out, autograd differentiates")
+
+    @property
+    def closure(self) -> Closure:
+        """What evaluates the residuals."""
+        return self.residuals if self.jac is None else GivenJacobian(self.residuals)
 
     def residuals(self) -> Tensor:
         """Return the residuals as the user's function gives them, differentiable by the user's Jacobian if given."""
@@ -88,7 +94,9 @@ class Fit:
         value, _ = function(function.vector.read())
         jacobian = function.raw_jacobian()
         if self.robust is not None:
-            jacobian = self.robust.weights(function.raw, torch.finfo(torch.float64).eps).jacobian(jacobian)
+            weights = self.robust.weights(function.raw, 0.0)
+            least = torch.finfo(torch.float64).eps  # SciPy's, whatever the slope is
+            jacobian = weights._replace(bend=weights.bend.clamp_min(least)).jacobian(jacobian)
         return value, jacobian
 
     def later(self, covariance: bool, absolute_sigma: bool) -> Later:

@@ -95,7 +95,7 @@ def least_squares(
     settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
     optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
     with speaking_of("least_squares", "residuals"):
-        optimizer.descend(fit.residuals, fit.unknowns.told(callback, fit.intermediate))
+        optimizer.descend(fit.closure, fit.unknowns.told(callback, fit.intermediate))
     outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
     if differentiable:
         outcome = replace(outcome, x=fit.differentiable_answer(optimizer))

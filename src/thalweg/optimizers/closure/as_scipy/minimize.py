@@ -15,9 +15,11 @@ from ..batches.bfgs import minimize_batch
 from ..batches.lbfgs import minimize_batch_lbfgs
 from ..batches.members import check_options, refuse, rows_of, starts_of, walls_of
 from ..batches.row_losses import RowLosses
+from ..function.objective import Point
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer
 from ..options import check_choice, check_counts, check_function, check_share
+from ..run.descend import Callback
 from ..run.result import Result
 from ..scipy_names.fields import Later
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
@@ -88,7 +90,8 @@ def minimize(
     - `bounds` (methods that search along lines) are a pair (low, high) of numbers, tensors or None, one per tensor in
       a list or dict, one pair for each number of a single tensor, an array of shape (n, 2), or SciPy's `Bounds`.
     - `tol` stands for `tolerance_grad` and `tolerance_change`; `options` are a dict of SciPy's options or ours. Here
-      tolerances are shares of the loss. Ours may as well be given by name.
+      tolerances are shares of the loss. Ours may as well be given by name. `options={"return_all": True}` adds
+      `allvecs`, the list of all points from x0 to x.
 
     - `hess(x)` is the Hessian, shape (n, n) over the n real numbers of x in their order, or `hessp(x, p)` its product
       with p, which has x's structure, for the methods that multiply by it; else they differentiate twice.
@@ -117,7 +120,8 @@ def minimize(
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
     optimizer = optimizer_of(problem, method, limits, settings)
-    outcome = descended(problem, optimizer, callback, derivatives_on_request(problem, optimizer, hess_inv))
+    path = [problem.unknowns.answer()] if asks_for_path(options, named) else None
+    outcome = descended(problem, optimizer, callback, derivatives_on_request(problem, optimizer, hess_inv), path)
     if differentiable:
         outcome = replace(outcome, x=problem.differentiable_answer(optimizer))
     return outcome.computed("hess_inv") if hess_inv else outcome
@@ -153,19 +157,40 @@ def derivatives_on_request(problem: Problem, optimizer: ClosureOptimizer, hess_i
     return {"hess": problem.hessian, "hess_inv": partial(problem.inverse_hessian, optimizer)}
 
 
+def asks_for_path(options: Mapping[str, Any] | None, named: Mapping[str, Any]) -> bool:
+    """Return whether all points of the run are wanted, by SciPy's option for that."""
+    return bool({**(options or {}), **named}.get("return_all"))
+
+
+def recorded(path: list[Any], unknowns: Unknowns, told: Callback | None) -> Callback:
+    """Return a callback that adds each point to a path, and then tells the user's."""
+
+    def both(point: Point, result: Result) -> object:
+        path.append(unknowns.answer())
+        return told is not None and told(point, result)
+
+    return both
+
+
 def descended(
-    problem: Problem, optimizer: ClosureOptimizer, callback: Callable[[Any], object] | None, later: Later
+    problem: Problem,
+    optimizer: ClosureOptimizer,
+    callback: Callable[[Any], object] | None,
+    later: Later,
+    path: list[Any] | None = None,
 ) -> Outcome:
-    """Run an optimizer to its end; `later` is what its outcome computes when asked."""
+    """Run an optimizer to its end; `later` is what its outcome computes when asked, `path` is given all points."""
     closure = problem.closure(with_graph=optimizer.second_order and not problem.has_hessian)
     sign = -1.0 if optimizer.maximize else 1.0
 
     def intermediate(x: Any, result: Result) -> Intermediate:
         return Intermediate(x, sign * result.value, result.iterations, result.evaluations)
 
+    told = problem.unknowns.told(callback, intermediate)
     with speaking_of("minimize", "losses"):
-        optimizer.descend(closure, problem.unknowns.told(callback, intermediate))
-    return outcome_of(optimizer, problem.unknowns.answer(), later)
+        optimizer.descend(closure, told if path is None else recorded(path, problem.unknowns, told))
+    found = outcome_of(optimizer, problem.unknowns.answer(), later)
+    return found if path is None else replace(found, later={**later, "allvecs": lambda: path}).computed("allvecs")
 
 
 def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[str, Any]) -> ClosureOptimizer:

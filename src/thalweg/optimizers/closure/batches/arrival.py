@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..run.stopping import BELOW_ROUNDING, FINEST, gentle
 from ..run.verdict import HIDDEN, NEAREST
+from .probe import refuted
 from .row_losses import RowLosses
 from .row_search import MOST_TRIALS, Searching
 
@@ -29,22 +30,43 @@ def has_arrived(rows: Searching, acting: Tensor, tolerance: float) -> Tensor:
     return (largest(acting) == 0) | ((rows.fall <= share * size) & is_small)
 
 
+def is_finite(rows: Searching) -> Tensor:
+    """Return which rows have a loss and slopes that are numbers."""
+    return rows.value.isfinite() & rows.gradient.isfinite().all(1)
+
+
 def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float) -> tuple[Tensor, int]:
-    """Return which rows are at a minimum, and the calls made: where searches found nothing lower, one look more."""
+    """Return which rows are at a minimum, and the calls made: to look once where nothing lower was found, to probe."""
     slopes = acting(answers)
     success = has_arrived(answers, slopes, tolerance)
     stuck = answers.value.isfinite() & (answers.trials >= MOST_TRIALS) & ~success
     if bool(stuck.any()):
         rows, slopes = answers.kept(stuck), slopes[stuck]
         success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
-    return success & answers.value.isfinite(), int(stuck.any())
+    success &= answers.value.isfinite()
+    calls = int(stuck.any())
+    if bool(success.any()) and answers.x.numel():
+        is_false, probes = refuted(losses, answers.kept(success))
+        success[success.clone()] = ~is_false
+        calls += probes
+    return success, calls
 
 
 def is_hidden_in_loss(rows: Searching, acting: Tensor) -> Tensor:
     """Return whether the rounding of the loss hides what is left to win."""
     rounding, size, pulled = torch.finfo(acting.dtype).eps, rows.value.abs(), pull(rows, acting)
     hidden = BELOW_ROUNDING * rounding * size * (rows.highest - rows.value)
-    return (pulled <= gentle(rounding) * size) & (pulled.square() <= hidden)
+    return ((pulled <= gentle(rounding) * size) & (pulled.square() <= hidden)) | is_nothing(rows, acting)
+
+
+def is_nothing(rows: Searching, acting: Tensor) -> Tensor:
+    """Return whether what a row pulls is lost beside what it has won, whatever is left of its loss."""
+    return pull(rows, acting) <= torch.finfo(acting.dtype).eps ** 2 * (rows.highest - rows.value)
+
+
+def may_start_anew(rows: Searching, acting: Tensor) -> Tensor:
+    """Return which rows find nothing lower, and may try by steepest descent."""
+    return rows.stuck() & ~is_nothing(rows, acting)
 
 
 def is_next_to_minimum(losses: RowLosses, rows: Searching, acting: Tensor) -> Tensor:

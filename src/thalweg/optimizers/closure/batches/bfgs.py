@@ -9,18 +9,19 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .arrival import has_arrived, succeeded
+from .arrival import has_arrived, is_finite, may_start_anew, succeeded
 from .row_losses import RowLosses
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow, tried
 
 
 @dataclass(slots=True)
 class Rows(Searching):
-    """Rows with an inverse Hessian each, shape (b, n, n)."""
+    """Rows with an inverse Hessian each, shape (b, n, n), which is not known yet where the row is `fresh`."""
 
     memory: ClassVar[tuple[str, ...]] = ("inverse",)
 
     inverse: Tensor
+    fresh: Tensor
 
 
 @torch.no_grad()
@@ -53,16 +54,22 @@ def started(losses: RowLosses, x: Tensor) -> Rows:
     """Return every row at its start, looking along its steepest descent."""
     batch, n = x.shape
     begun = at_start(losses, x)
-    steep, size = begun["gradient"].abs().amax(1), x.abs().amax(1)
-    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n))
-    first = torch.where(size > 0, 0.1 * size, 0.1) / steep.clamp_min(1e-300)
-    rows.set_out(torch.ones_like(steep, dtype=torch.bool), -rows.gradient, -rows.gradient.square().sum(1), first)
+    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n), fresh=torch.zeros_like(begun["trials"], dtype=torch.bool))
+    descend(rows, ~rows.fresh)
     return rows
+
+
+def descend(rows: Rows, chosen: Tensor) -> None:
+    """Let some rows look along their steepest descent, and forget what they have learned."""
+    steep, size = rows.gradient.abs().amax(1), rows.x.abs().amax(1)
+    first = torch.where(size > 0, 0.1 * size, 0.1) / steep.clamp_min(torch.finfo(steep.dtype).tiny)
+    rows.set_out(chosen, -rows.gradient, -rows.gradient.square().sum(1), first)
+    rows.fresh = rows.fresh | chosen
 
 
 def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    return ~has_arrived(rows, rows.gradient, tolerance) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
+    return ~has_arrived(rows, rows.gradient, tolerance) & (rows.trials < MOST_TRIALS) & is_finite(rows)
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
@@ -81,22 +88,27 @@ def try_step(losses: RowLosses, rows: Rows) -> None:
 
 def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
     """Move the accepted rows, bend their inverse Hessians, and set out along their new directions."""
-    level = torch.where(value < rows.value, 0, rows.trials + 3)  # as for L-BFGS: there may be any number of them
+    trials = tried(rows, accepted, value)
     s, y = x - rows.x, gradient - rows.gradient
     rows.inverse = torch.where(accepted[:, None, None], bent(rows, s, y), rows.inverse)
+    rows.fresh = rows.fresh & ~accepted
     rows.move(accepted, x, value, gradient)
     newton = -(rows.inverse @ rows.gradient[:, :, None])[:, :, 0]
     rows.set_out(accepted, newton, (rows.gradient * newton).sum(1), torch.ones_like(value))
-    rows.trials = torch.where(accepted, level, rows.trials)
+    rows.trials = trials
+    stuck = may_start_anew(rows, rows.gradient)
+    rows.renew(stuck)
+    descend(rows, stuck)
 
 
 def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
     """Return the BFGS update of each inverse: Nocedal & Wright 2006, equation 6.17, first scaled by 6.20."""
     s_y, y_y = (s * y).sum(1), y.square().sum(1)
-    rho = (1 / s_y).where(s_y > 0, 0.0)[:, None, None]
-    gamma = (s_y / y_y).where(s_y > 0, 1.0)
+    bends = s_y > torch.finfo(s.dtype).eps * torch.linalg.vector_norm(s, dim=1) * y_y.sqrt()
+    rho = (1 / s_y).where(bends, 0.0)[:, None, None]
+    gamma = (s_y / y_y).where(bends, 1.0)
     unit = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) * gamma[:, None, None]
-    inverse = torch.where((rows.iterations == 0)[:, None, None], unit, rows.inverse)
+    inverse = torch.where(rows.fresh[:, None, None], unit, rows.inverse)
     left = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) - rho * s[:, :, None] * y[:, None, :]
     return left @ inverse @ left.mT + rho * s[:, :, None] * s[:, None, :]
 

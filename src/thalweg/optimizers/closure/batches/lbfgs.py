@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .arrival import has_arrived, succeeded
+from .arrival import has_arrived, is_finite, may_start_anew, succeeded
 from .row_losses import RowLosses
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow, tried
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ def acting(rows: Rows) -> Tensor:
 
 def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    return ~has_arrived(rows, acting(rows), tolerance) & (rows.trials < MOST_TRIALS) & rows.value.isfinite()
+    return ~has_arrived(rows, acting(rows), tolerance) & (rows.trials < MOST_TRIALS) & is_finite(rows)
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
@@ -116,14 +116,14 @@ def try_step(losses: RowLosses, rows: Rows) -> None:
 
 
 def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
-    """Move the accepted rows, remember their steps, and set out along their new directions.
-
-    A step that only looks lower by its slopes counts as three trials: in narrow dtypes there may be any number of them.
-    """
+    """Move the accepted rows, remember their steps, and set out along their new directions."""
     remember(rows, accepted, x - rows.x, gradient - rows.gradient)
-    rows.trials = torch.where(accepted, torch.where(value < rows.value, 0, rows.trials + 3), rows.trials)
+    rows.trials = tried(rows, accepted, value)
     rows.move(accepted, x, value, gradient)
-    set_out(rows, accepted)
+    stuck = may_start_anew(rows, acting(rows))
+    rows.renew(stuck)
+    rows.s, rows.y = (pairs.masked_fill(stuck[:, None, None], 0.0) for pairs in (rows.s, rows.y))
+    set_out(rows, accepted | stuck)
 
 
 def remember(rows: Rows, accepted: Tensor, s: Tensor, y: Tensor) -> None:

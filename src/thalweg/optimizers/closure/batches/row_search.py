@@ -16,12 +16,19 @@ DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 
 MOST_TRIALS = 30
 
+MOST_RENEWALS = 2
+"""How often a row starts anew, by steepest descent, where it finds nothing lower."""
+
+CREEP = 1e-6
+"""The share of the loss by which a step must lower it, to count as more than creeping."""
+
 
 @dataclass(slots=True)
 class Searching:
     """The rows still at work, b of them: where each is, its direction, and the bracket that its search has so far.
 
-    `highest` is the loss at the start, `fall` what the last step has won.
+    `highest` is the loss at the start, `fall` what the last step has won; `renewals` counts how often the
+    memory was dropped, the last time after `moved` iterations.
     Each row measures its loss in a power of two, `unit`, so that its size decides nothing.
 
     Fields have b rows each; those of `memory` hold what has been learned, which no answer needs.
@@ -43,6 +50,8 @@ class Searching:
     low: Tensor
     high: Tensor
     trials: Tensor
+    moved: Tensor
+    renewals: Tensor
 
     def at(self, losses: RowLosses, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return value and gradient of every row at its trial, in its unit."""
@@ -77,6 +86,16 @@ class Searching:
         self.gradient = torch.where(column, gradient, self.gradient)
         self.iterations += accepted
 
+    def stuck(self) -> Tensor:
+        """Return which rows have found nothing lower, and may start anew, since they have moved since they last did."""
+        return (self.trials >= MOST_TRIALS) & (self.iterations > self.moved) & (self.renewals < MOST_RENEWALS)
+
+    def renew(self, rows: Tensor) -> None:
+        """Count from here: the rows start anew."""
+        self.moved = torch.where(rows, self.iterations, self.moved)
+        self.renewals += rows
+        self.trials = torch.where(rows, 0, self.trials)
+
     def set_out(self, moved: Tensor, direction: Tensor, slope: Tensor, first: Tensor) -> None:
         """Give the rows that have moved a direction, and a search that has not begun."""
         self.direction = torch.where(moved[:, None], direction, self.direction)
@@ -106,6 +125,8 @@ def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
         **zeros,
         "high": torch.full_like(value, torch.inf),
         "trials": count.clone(),
+        "moved": count.clone(),
+        "renewals": count.clone(),
     }
 
 
@@ -115,6 +136,17 @@ def units_of(gradient: Tensor) -> Tensor:
     exponent = torch.frexp(steep).exponent
     ordinary = (exponent.abs() <= SAFE.get(gradient.dtype, 0)) | ~steep.isfinite() | (steep == 0)
     return torch.ldexp(torch.ones_like(steep), torch.where(ordinary, 0, exponent))
+
+
+def tried(rows: Searching, accepted: Tensor, value: Tensor) -> Tensor:
+    """Return the trials of each row since its loss last fell, where accepted steps to `value` are counted, too.
+
+    A step that creeps counts as one, and one that only looks lower by its slopes as three: in narrow dtypes, and where
+    the loss falls to zero, there may be any number of them.
+    """
+    fall = rows.value - value
+    count = torch.where(fall > CREEP * value.abs(), 0, rows.trials + torch.where(fall > 0, 1, 3))
+    return torch.where(accepted, count, rows.trials)
 
 
 def narrow(rows: Searching, rejected: Tensor, short: Tensor, value: Tensor) -> None:

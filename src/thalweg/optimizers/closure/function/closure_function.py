@@ -142,6 +142,19 @@ class TwiceDifferentiable(ClosureFunction):
         return (shifted - flat).div_(step)
 
 
+def check_unmoved(owner: str, vector: Vector, x: Tensor) -> None:
+    """Raise ValueError for a closure that has moved the parameters from x, and bring them back."""
+    # Parameters are not written where they are right: that would spoil the graph for products with the Hessian.
+    left = vector.read() if vector.has_leaves else x
+    if torch.equal(left, x) or torch.equal(left.nan_to_num(), x.nan_to_num()):
+        return
+    vector.write(x)
+    raise ValueError(
+        f"{owner}.step got a closure that changes the parameters, which are the method's to move: compute the loss "
+        "where they are, and clamp or normalize a copy of them"
+    )
+
+
 def scalar(loss: Tensor) -> Tensor:
     """Return a loss of one element without its dimensions, still differentiable."""
     with torch.enable_grad():

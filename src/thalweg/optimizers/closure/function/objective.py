@@ -125,7 +125,8 @@ class BudgetError(Exception):
 class Objective:
     """f and its gradient by `function(x)`; a product of the Hessian at the last point by `curvature(v)`.
 
-    A product of the Hessian with a vector costs about as much as a gradient, so it counts as an evaluation.
+    A product of the Hessian with a vector costs about as much as a gradient, so it counts as an evaluation. Where a
+    gradient is `given`, it may be another than the loss's, and a minimum is not believed by it alone.
     """
 
     def __init__(
@@ -135,8 +136,10 @@ class Objective:
         curvature: Curvature | None = None,
         box: Box | None = None,
         units: Units | None = None,
+        given: bool = True,
     ) -> None:
         self.function = function
+        self.given = given
         self.box = box
         self.units = units or Units()
         self.curvature = curvature

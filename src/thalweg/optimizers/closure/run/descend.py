@@ -11,6 +11,7 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
+from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
 from .verdict import judged, runs_away, strides_on
@@ -220,6 +221,16 @@ class Descent:
         self.measure()
 
     def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
+        """Take a success back where losses beside it are lower, as far as the budget allows to look."""
+        reason = self._promised(objective, before, reason)
+        if not reason.success or not objective.given:
+            return reason
+        try:
+            return refuted(objective, self.point) or reason
+        except BudgetError:
+            return reason
+
+    def _promised(self, objective: Objective, before: Point, reason: Reason) -> Reason:
         """Take a success back where the numbers only run away along a valley, or where the model promises much."""
         if not reason.success or objective.spent:
             return reason
@@ -240,11 +251,18 @@ class Descent:
             reason, note = judged(objective, self.point, self.highest)
             if reason is Reason.STALLED and self.method.sees_nothing(objective, self.point):
                 return Reason.ROUNDING
+            if reason is Reason.STALLED and objective.given:
+                reason = self._blamed(objective)
         except BudgetError:
             return Reason.EVALUATIONS
         if note:
             self._note(note)
         return reason
+
+    def _blamed(self, objective: Objective) -> Reason:
+        """Return WRONG_GRADIENT where the gradient is why nothing falls, else STALLED."""
+        found = refuted(objective, self.point)
+        return Reason.WRONG_GRADIENT if found is Reason.WRONG_GRADIENT else Reason.STALLED
 
     def _note(self, note: str) -> None:
         if note not in self.result.notes:

@@ -22,8 +22,9 @@ class Reason(Enum):
     RUNNING = "The run has not stopped."
     ROUNDING = "No lower loss was found, and the gradient promises none beyond rounding: the loss is minimal within it."
     UNBOUNDED = "The loss or the parameters go on without end: it is unbounded below, or has its minimum at infinity."
-    WRONG_GRADIENT = "The loss does not fall along the gradient given: compare them with check_grad(closure, params)."
+    WRONG_GRADIENT = "The gradient does not match the loss: compare them with check_grad(closure, params)."
     DOMAIN = "The loss falls right up to where it is not finite: it has no minimum inside its domain."
+    SADDLE = "The gradient is small, but the loss falls beside the point: it is a saddle, a maximum or a kink."
 
     @property
     def success(self) -> bool:
