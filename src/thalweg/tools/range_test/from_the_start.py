@@ -29,7 +29,7 @@ STEPS = MOST * LENGTH
 def try_nearby(
     twin: Twin, loss: Loss, batches: Sequence[Any], found: float, unit: float, within: tuple[float, float]
 ) -> tuple[float, dict[float, float]]:
-    """Train with the rate found, half and twice as much, then beyond whichever end is best; give losses as in trials."""
+    """Train with the rate found, half and twice as much, then beyond the best end; give the losses."""
     tried: dict[float, float] = {}
     for _ in range(MOST):
         rate = _next(found, tried, within)
