@@ -1,6 +1,7 @@
 """How near the rate that `thalweg.find_lr` finds is to the best one of a sweep, on ten small trainings.
 
     python benchmarks/find_lr.py [--tuned-on] [--task NAME] [--same-sweeps]
+    python benchmarks/find_lr.py --same-sweeps --thorough
     python benchmarks/find_lr.py --sweep-of 45
 
 The sweep trains with rates a factor of two apart, 150 steps each, falling along a cosine to zero, from three seeds; the
@@ -8,7 +9,8 @@ best rate has the lowest mean loss on a thousand examples afterwards. As good as
 is higher by no more than one standard deviation of the best rate's losses between seeds. The finder starts from other
 seeds. `--tuned-on` measures on the tasks by which the finder's numbers were chosen. Writes
 benchmarks/results/find_lr.json, and the table of docs/groups-and-rate.md; with `--same-sweeps`, which the finder has no
-part in, the sweeps are those of the last time. `--sweep-of` asks how near whole sweeps of shorter trainings come, from
+part in, the sweeps are those of the last time. `--thorough` lets the finder train from the start as well, and writes
+nothing. `--sweep-of` asks how near whole sweeps of shorter trainings come, from
 other seeds, and writes nothing.
 """
 
@@ -57,11 +59,11 @@ def evaluated(task: Task, net: nn.Module) -> float:
     return sum(losses) / len(losses)
 
 
-def found(task: Task, seed: int) -> thalweg.tools.range_test.find_lr.Found:
+def found(task: Task, seed: int, thorough: bool = False) -> thalweg.tools.range_test.find_lr.Found:
     """Search from another seed than the sweep's."""
     torch.manual_seed(50 + seed)
     net = task.net()
-    return thalweg.find_lr(net, task.built(net, 1e-3), task.batches(50 + seed), task.loss)
+    return thalweg.find_lr(net, task.built(net, 1e-3), task.batches(50 + seed), task.loss, thorough=thorough)
 
 
 def swept(task: Task, seed: int = 0, steps: int = STEPS) -> dict[float, float]:
@@ -103,10 +105,10 @@ def as_good_as_the_best(sweeps: dict[str, list[float | None]]) -> tuple[float, l
     return best, [rate for rate in means if means[rate] <= means[best] + stdev(losses[best])]
 
 
-def row(task: Task, sweeps: dict[str, list[float | None]] | None) -> dict[str, Any]:
+def row(task: Task, sweeps: dict[str, list[float | None]] | None, thorough: bool) -> dict[str, Any]:
     sweeps = sweeps or sweeps_of(task)
     best, as_good = as_good_as_the_best(sweeps)
-    searches = [found(task, seed) for seed in range(SEEDS)]
+    searches = [found(task, seed, thorough) for seed in range(SEEDS)]
     return {
         "task": task.name,
         "best of the sweep": best,
@@ -122,6 +124,7 @@ def main() -> None:
     parser.add_argument("--tuned-on", action="store_true")
     parser.add_argument("--task")
     parser.add_argument("--same-sweeps", action="store_true", help="take the sweeps of the last time")
+    parser.add_argument("--thorough", action="store_true", help="search by find_lr(..., thorough=True)")
     parser.add_argument("--sweep-of", type=int, metavar="STEPS")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -131,14 +134,15 @@ def main() -> None:
     else:
         known = json.loads(RESULTS.read_text())["rows"] if arguments.same_sweeps else []
         sweeps = {row["task"]: row["sweep"] for row in known}
-        compare_finds(tasks, sweeps, writes=arguments.task is None and not arguments.tuned_on)
+        writes = arguments.task is None and not arguments.tuned_on and not arguments.thorough
+        compare_finds(tasks, sweeps, writes, arguments.thorough)
 
 
-def compare_finds(tasks: list[Task], sweeps: dict[str, Any], writes: bool) -> None:
+def compare_finds(tasks: list[Task], sweeps: dict[str, Any], writes: bool, thorough: bool) -> None:
     """Say how near what is found comes to the best rate of a sweep."""
     rows = []
     for task in tasks:
-        rows.append(row(task, sweeps.get(task.name)))
+        rows.append(row(task, sweeps.get(task.name), thorough))
         print(*(rows[-1][name] for name in ("task", "best of the sweep", "found over best", "steps")), flush=True)
     print(*sentences(rows), sep="\n")
     if writes:

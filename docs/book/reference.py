@@ -10,6 +10,7 @@ import thalweg
 from thalweg import Optimizer, formula, hyper
 from thalweg.tools.showing.shared_meanings import SHARED
 
+from .docstring import said
 from .markdown import code, prose, table
 from .options import allowed, options_table
 
@@ -48,18 +49,30 @@ def _is_optimizer(value: Any) -> bool:
 
 
 def functions_page() -> str:
-    """Write a section for each public function, and name modules, and what is torch's."""
+    """Write a section for each public function and wrapper, and name modules, and what is torch's."""
     own = [f"- `thalweg.{name}`: {prose(_first_line(module))}" for name, module in modules().items()]
     theirs = [f"- `thalweg.{name}`: {what}, unchanged." for name, what in TORCHS.items()]
     end = "## Modules\n\n" + "\n".join([*own, *theirs])
-    return _page("Functions", "What `import thalweg` has beside optimizers.", functions(), end)
+    intro = (
+        "What `import thalweg` has besides the optimizers that have pages of their own: first wrappers, which change "
+        "what any optimizer does, and whose names have capital letters; then functions."
+    )
+    return _page("Wrappers and functions", intro, functions(), end)
 
 
 def optimizer_page() -> str:
     """Write what every optimizer has, beside its options."""
     own = {name: value for name, value in vars(Optimizer).items() if _is_public(name, value)}
     text = "An optimizer is a `torch.optim.Optimizer`; this is what it has besides, or does in a way of its own.\n\n"
-    return _page("What every optimizer has", text + _said(Optimizer), own)
+    return _page("What every optimizer has", text + _said(Optimizer), dict(sorted(own.items(), key=_called_last)))
+
+
+def _called_last(member: tuple[str, Any]) -> bool:
+    return member[0] in CALLED_BY_THE_LIBRARY
+
+
+CALLED_BY_THE_LIBRARY = ("that_take", "check", "only")
+"""Methods of every optimizer that its users seldom call: they come last."""
 
 
 def words_page() -> str:
@@ -164,7 +177,8 @@ def _doc(member: Any) -> str:
 
 
 def _said(member: Any) -> str:
-    return prose(_doc(member))
+    options = inspect.signature(member).parameters if inspect.isclass(member) or inspect.isfunction(member) else ()
+    return said(_doc(member), options)
 
 
 def _first_line(member: Any) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 import thalweg
 from docs.book import optimizer_page, reference, site
-from docs.book.docstring import parts
+from docs.book.docstring import parts, said
 from docs.book.options import options_table, own_options
 from docs.book.sizes import sizes_table, states
 from thalweg import Optimizer
@@ -122,10 +122,20 @@ def test_links_of_pages_in_the_root_lead_to_where_they_are_on_the_site():
 
 
 def test_advice_on_tuning_is_a_sentence_whose_options_are_code():
-    assert parts(thalweg.Adam).tuning.startswith("`lr` between 1e-4 and 1e-2, larger for larger batches")
+    assert parts(thalweg.Adam).tuning.startswith("Take `lr` between 1e-4 and 1e-2, larger for larger batches")
     assert "with decay, set `decoupled_weight_decay=True`, since" in parts(thalweg.SignSGD).tuning
-    assert parts(thalweg.Yogi).tuning == "Tune it as Adam, `lr` about 10 times larger and `eps` 1e-3."
+    assert parts(thalweg.Yogi).tuning == "Tune it like Adam, `lr` about 10 times larger and `eps` 1e-3."
     assert parts(thalweg.NewtonCG).tuning == "There is nothing to tune."
+    assert parts(thalweg.Adagrad).tuning.startswith("Take an `lr` about 10 times Adam's")
+    assert parts(thalweg.LAMB).tuning.startswith("`lr` grows with the root")
+
+
+def test_a_docstring_becomes_paragraphs_in_which_code_stays_as_it_is():
+    """An address, `Tune:` and `Raises` part paragraphs; a mark of Markdown within code is no mark."""
+    written = said(thalweg.find_lr.__doc__)
+    assert "```py\nfound = thalweg.find_lr(model, optimizer, batches" in written
+    assert "(https://arxiv.org/abs/2102.11600)\n\nThe half axes" in said(thalweg.ASAM.__doc__)
+    assert "\n\nTake `rho` 0.5 to 2, some ten times SAM's." in said(thalweg.ASAM.__doc__, ("rho",))
 
 
 def test_methods_without_a_formula_have_no_options_around_it(pages):

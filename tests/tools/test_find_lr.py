@@ -5,6 +5,7 @@ import copy
 import random
 import re
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -116,6 +117,26 @@ def test_a_rate_is_found_for_a_line():
     )
     found.apply(optimizer)
     assert optimizer.param_groups[0]["lr"] == found.lr
+
+
+def test_a_thorough_search_compares_what_it_has_found_with_half_and_twice_as_much():
+    """A start far off is walked away from; the model, and the rates that the search is told from, stay as they were."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 1))
+    before = copy.deepcopy(model.state_dict())
+    groups = [{"params": model[0].weight, "lr": 0.0}, {"params": model[0].bias, "lr": 0.0}]
+    for group, rates in ((None, (0.3, 0.03)), (0, (0.3, 0.0))):
+        optimizer = thalweg.SGD([one | {"lr": rate} for one, rate in zip(groups, rates, strict=True)], lr=1)
+        quick = find_lr(model, optimizer, line(), loss, group=group)
+        found = find_lr(model, optimizer, line(), loss, group=group, thorough=True)
+        tried = sorted(found.tried)
+        assert 3 <= len(tried) <= 5
+        assert quick.steps + 50 * len(tried) - 50 < found.steps <= quick.steps + 50 * len(tried)
+        assert [high / low for low, high in pairwise(tried)] == [2.0] * (len(tried) - 1)
+        assert quick.lr in tried
+        assert min(found.tried, key=found.tried.get) not in (tried[0], tried[-1])
+        assert found.rates[1] == pytest.approx(rates[1] * found.lr / rates[0] if group is None else rates[1])
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
 def test_rates_are_given_to_all_groups_or_to_none():

@@ -1,12 +1,15 @@
 """The tables fit, and say what they should."""
 
+import copy
 import io
 
 import pytest
 from rich.console import Console
 
 from thalweg.optimizer import registry
-from thalweg.tools.comparison.tables import comparison
+from thalweg.tools.comparison.choose import Choice
+from thalweg.tools.comparison.repeated import repeated
+from thalweg.tools.comparison.tables import MEASURES, comparison
 from thalweg.tools.showing.catalogue import catalogue
 
 GREEN, RED = "\x1b[1;32m", "\x1b[31m"
@@ -57,3 +60,14 @@ def test_the_catalogue_lists_every_optimizer():
     assert all(f" {name} " in text for name in registry)
     assert "lr (required)" in text
     assert "betas=0.9/0.999" in text
+
+
+def test_who_learns_nothing_is_best_in_nothing(runs):
+    """A run that ends above its first loss may be the fastest of all."""
+    slow, fast = copy.copy(runs[0]), copy.copy(runs[0])
+    fast.choice = Choice("Fast", slow.choice.kind)
+    fast.steps = [step._replace(seconds=0.0, seconds_in_step=0.0) for step in slow.steps]
+    fast.train_loss = 2 * fast.steps[0].loss
+    groups = repeated([slow, fast])
+    assert not groups[1].trouble
+    assert all(measure.of_best(groups) is groups[0] for measure in MEASURES)

@@ -14,12 +14,12 @@ from ..graph.scopes import ALONG, scope_of
 
 
 def sqrt(x: Any) -> Any:
-    """Square root, correctly rounded; NaN below zero."""
+    """Take the square root, correctly rounded; NaN below zero."""
     return _say("sqrt", x)
 
 
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; 0 for NaN."""
+    """Give -1, 0 or 1, by the sign of a number; 0 for NaN."""
     return _say("sign", x)
 
 
@@ -54,7 +54,7 @@ def minimum(a: Any, b: Any) -> Any:
 
 
 def clamp(x: Any, low: Any, high: Any) -> Any:
-    """X, but no less than low and no more than high."""
+    """Limit a number to between low and high."""
     return minimum(maximum(x, low), high)
 
 
@@ -64,7 +64,7 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """A where the condition holds, else b: the `if` of formulas."""
+    """Choose a where the condition holds, else b: the `if` of formulas."""
     if varies(condition) and not (varies(a) or varies(b)):
         raise TypeError(
             "where(condition, a, b) with two numbers has no dtype: let a tensor take part, as in "

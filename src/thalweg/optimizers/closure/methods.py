@@ -113,7 +113,7 @@ class BFGS(Bounded):
     Broyden, Fletcher, Goldfarb & Shanno 1970; Nocedal & Wright 2006, "Numerical Optimization", section 6.1. With
     `self_scaled=True` the matrix is divided by min(1, s'y / s'Bs) first: Al-Baali 1998, "Numerical experience with a
     class of self-scaling quasi-Newton algorithms". For up to some 2,000 parameters: the matrix has their dtype.
-    Tune: `self_scaled=True` for physics-informed networks.
+    Tune: take `self_scaled=True` for physics-informed networks.
     """
 
     line_search_fn: str | None = "hager_zhang"
@@ -131,7 +131,7 @@ class SSBroyden(Bounded):
 
     Urbán, Stefanou & Pons 2024, "Unveiling the optimization process of physics informed neural networks: How accurate
     and competitive can PINNs be?", equations 15 to 22. https://arxiv.org/abs/2405.04230
-    Tune: float64, every point in one batch, `max_iter` in the thousands; n^2 numbers for n parameters.
+    Tune: use float64, every point in one batch, and `max_iter` in the thousands; n parameters take n^2 numbers.
     """
 
     line_search_fn: str | None = "hager_zhang"

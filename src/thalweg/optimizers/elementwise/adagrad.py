@@ -15,7 +15,7 @@ class Adagrad(Optimizer):
 
     Duchi, Hazan & Singer 2011, "Adaptive subgradient methods for online learning and stochastic optimization",
     figure 1 with diagonal matrices. https://jmlr.org/papers/v12/duchi11a.html
-    Tune: lr is the size of the first step; coming from Adam, about 10 times larger, without a schedule.
+    Tune: an lr about 10 times Adam's, without a schedule; it is the size of the first step.
     """
 
     lr: NonNegative = 1e-2
@@ -148,7 +148,7 @@ class Kate(Optimizer):
     Choudhury et al. 2024, "Remove that square root: A new efficient scale-invariant version of AdaGrad", algorithm 1,
     with eps beside the sum of squares, as in the authors' code. https://arxiv.org/abs/2403.02648
     `eta` is the share of the squared gradients in the numerator: with 0, scale does not matter at all.
-    Tune: lr 1e-3 or less; eta 0, or up to 0.1.
+    Tune: lr 1e-3 or less, and eta 0, or up to 0.1.
     """
 
     lr: NonNegative = 1e-3

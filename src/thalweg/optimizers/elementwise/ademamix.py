@@ -15,7 +15,7 @@ class AdEMAMix(Optimizer):
     decay apart from the gradient. https://arxiv.org/abs/2409.03137
     `alpha` is the weight of the slow mean; over `t_alpha` steps it grows from 0, and over `t_beta3` steps the slow
     mean's half-life grows from that of betas[0] to that of betas[2]; None leaves a warm-up out.
-    Tune: as AdamW; t_alpha and t_beta3 the number of all steps, alpha from 4 to 10.
+    Tune: as AdamW, with t_alpha and t_beta3 the number of all steps, and alpha from 4 to 10.
     """
 
     lr: NonNegative = 1e-3

@@ -17,7 +17,7 @@ class AdamG(Optimizer):
     https://arxiv.org/abs/2405.04376
     A running mean is taken of the power, with betas[2]. `q` is the power to which the mean square is raised; `p` is
     a factor of that. The rate is at most one over the root of the number of steps.
-    Tune: nothing; lr 1, or below it for a schedule.
+    Tune: nothing; lr stays at 1, or falls from there by a schedule.
     """
 
     lr: NonNegative = 1.0

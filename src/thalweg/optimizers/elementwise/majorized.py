@@ -17,7 +17,7 @@ class SRMM(Optimizer):
     The newest point and gradient weigh n**-beta in their means, n being the number of the step. `memory_length` is
     after how many steps the means are begun anew, or None for never. `beta` is between 1/2, where new gradients count
     for much, and 1, where all gradients count alike; 0 is gradient descent.
-    Tune: lr as for SGD without momentum; beta 0.5.
+    Tune: lr as for SGD without momentum, and beta 0.5.
     """
 
     lr: NonNegative = 1e-2

@@ -70,7 +70,7 @@ class AccSGD(Optimizer):
     `kappa` is how many times longer the long steps are, but for the factor `small_const`; `xi` is the statistical
     advantage, from 1 to sqrt(kappa), which shortens the memory of the mean; `small_const` is the factor that keeps the
     long steps stable.
-    Tune: lr as for SGD without momentum; kappa 100 to 10,000; xi 2 to 10.
+    Tune: lr as for SGD without momentum, kappa from 100 to 10,000, and xi from 2 to 10.
     """
 
     lr: NonNegative = 1e-3

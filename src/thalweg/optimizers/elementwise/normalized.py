@@ -39,7 +39,7 @@ class LaProp(Optimizer):
 
     Ziyin, Wang & Ueda 2020, "LaProp: Separating momentum and adaptivity in Adam", algorithm 1, where the learning rate
     is part of what the momentum remembers. https://arxiv.org/abs/2002.04839
-    Tune: as Adam; lr 4e-4 for most networks.
+    Tune: as Adam, with lr 4e-4 for most networks.
     """
 
     lr: NonNegative = 4e-4

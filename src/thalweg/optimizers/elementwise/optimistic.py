@@ -36,7 +36,7 @@ class OptimisticAdam(Optimizer):
 
     Daskalakis et al. 2018, "Training GANs with optimism", algorithm 1. https://arxiv.org/abs/1711.00141
     `optimism` is how many times the change counts; the first direction has not changed.
-    Tune: lr as for Adam; betas (0.5, 0.9) for GANs.
+    Tune: lr as for Adam, and betas (0.5, 0.9) for GANs.
     """
 
     lr: NonNegative = 1e-3

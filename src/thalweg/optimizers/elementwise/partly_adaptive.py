@@ -18,7 +18,7 @@ class Padam(Optimizer):
     https://arxiv.org/abs/1806.06763
     `partial` is the power, one of those that the paper tries: roots of roots. `amsgrad`, which the algorithm has,
     divides by the largest mean square so far; other libraries leave it out.
-    Tune: lr 0.1 as for SGD, with its schedule; partial 1/8.
+    Tune: lr 0.1 as for SGD, with its schedule, and partial 1/8.
     """
 
     lr: NonNegative = 1e-1
@@ -50,7 +50,7 @@ class DualAdam(Optimizer):
     Shi et al. 2026, "Combining Adam and its inverse counterpart to enhance generalization of deep learning optimizers",
     algorithm 2. https://arxiv.org/abs/2603.07122
     `switch_rate` is the share of the inverse that goes in each step; after 1 / switch_rate steps it is Adam.
-    Tune: as Adam; switch_rate about 1 over the number of all steps.
+    Tune: as Adam, with a switch_rate of about 1 over the number of all steps.
     """
 
     lr: NonNegative = 1e-3
@@ -79,7 +79,7 @@ class SAdam(Optimizer):
     https://arxiv.org/abs/1908.00700
     There is no eps. `smooth` is the sharpness of the softplus: a mean square of zero is divided by as by log(2) /
     smooth, and larger ones nearly by their root.
-    Tune: as Adam; smooth 50.
+    Tune: as Adam, with smooth 50.
     """
 
     lr: NonNegative = 1e-3

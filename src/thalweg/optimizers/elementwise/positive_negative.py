@@ -15,7 +15,7 @@ class PNM(Optimizer):
     algorithm 1. https://arxiv.org/abs/2103.17182
     `beta0` is the share of the negative momentum: 0 leaves the positive one, of every second gradient. Steps are
     divided by what keeps the size of the noise.
-    Tune: lr as for SGD with momentum 0.9; beta0 1.
+    Tune: lr as for SGD with momentum 0.9, and beta0 1.
     """
 
     lr: NonNegative = 1e-3
@@ -38,7 +38,7 @@ class AdaPNM(Optimizer):
     algorithm 2. https://arxiv.org/abs/2103.17182
     `beta0` is the share of the negative momentum. The algorithm has `amsgrad`; the momenta are corrected for starting
     at zero as one mean of all gradients would be.
-    Tune: lr as for Adam; beta0 1.
+    Tune: lr as for Adam, and beta0 1.
     """
 
     lr: NonNegative = 1e-3

@@ -20,7 +20,7 @@ class AdaBound(Optimizer):
     `final_lr` is the rate at the end, and `gamma` says how fast the bounds close in on it: the upper one is
     final_lr * (1 + 1 / (gamma * step)). A gamma of 0 has no bounds. A schedule of lr scales final_lr too, which belongs
     to the rate `base_lr`; None takes the largest lr so far. `amsgrad` divides by the largest mean square so far.
-    Tune: lr as for Adam; final_lr 0.1, or what SGD would have.
+    Tune: lr as for Adam, and final_lr 0.1, or the rate that SGD would have.
     """
 
     lr: NonNegative = 1e-3
@@ -73,7 +73,7 @@ class AdaMod(Optimizer):
     Ding et al. 2019, "An adaptive and momental bound method for stochastic learning", algorithm 1.
     https://arxiv.org/abs/1910.12249
     `betas[2]` is the share of the old mean rate that stays in each step; the mean starts at zero, which is a warm-up.
-    Tune: lr as for Adam, without a warm-up; betas[2] 0.999 or 0.9999.
+    Tune: lr as for Adam, without a warm-up, and betas[2] 0.999 or 0.9999.
     """
 
     lr: NonNegative = 1e-3

@@ -50,7 +50,7 @@ class VSGD(Optimizer):
     It estimates how much the true gradient changes, and how far seen gradients are from it. `ghattg` is the ratio of
     the second to the first that is assumed at first, and `ps` how strongly; of the two estimates, the shares
     step**-`tau1` and step**-`tau2` are new in each step.
-    Tune: lr as for Adam or larger, 0.01 to 0.1; leave the others.
+    Tune: lr as for Adam or larger, from 0.01 to 0.1, and leave the other options as they are.
     """
 
     lr: NonNegative = 1e-1

@@ -13,7 +13,7 @@ class RProp(Optimizer):
     Riedmiller & Braun 1993, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm",
     https://doi.org/10.1109/ICNN.1993.298623; where the sign turns, the weight rests: iRprop- of Igel & Hüsken 2003,
     "Empirical evaluation of the improved Rprop learning algorithms", algorithm 4, https://doi.org/10.1016/S0925-2312(01)00700-7
-    Tune: for full batches; lr is only the first step size; mini-batch noise turns signs and stops it.
+    Tune: use full batches, as the noise of mini-batches turns signs and stops it; lr is only the first step size.
     """
 
     lr: NonNegative = 1e-2

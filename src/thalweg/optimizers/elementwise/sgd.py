@@ -16,8 +16,7 @@ class SGD(Optimizer):
     Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", equations 1 to 4, with
     the learning rate outside of the momentum, as torch.optim has it. https://proceedings.mlr.press/v28/sutskever13.html
     The first step takes the gradient whole, whatever the dampening.
-    Tune: coming from Adam, lr about 100 times larger, momentum 0.9; momentum multiplies the effective lr by 1 / (1 -
-    momentum).
+    Tune: an lr about 100 times Adam's, and momentum 0.9, which multiplies the effective lr by 1 / (1 - momentum).
     """
 
     lr: NonNegative

@@ -17,7 +17,7 @@ class Lion(Optimizer):
     Chen et al. 2023, "Symbolic discovery of optimization algorithms", program 1. https://arxiv.org/abs/2302.06675
     `betas[0]` is the share of the momentum in the step, `betas[1]` its share in the next momentum; weights decay apart
     from the gradient. One state for each weight.
-    Tune: coming from AdamW, lr 3 to 10 times smaller and weight_decay as much larger.
+    Tune: an lr 3 to 10 times smaller than AdamW's, and a weight_decay larger by the same factor.
     """
 
     lr: NonNegative = 1e-4
@@ -92,7 +92,7 @@ class FOCUS(Optimizer):
     https://arxiv.org/abs/2501.12243
     `betas[0]` is the momentum's decay, `betas[1]` that of the mean of weights; `gamma` is the size of the steps towards
     that mean, where 1 is the size of the others. It is the mean that decays, so weights decay by a share of it.
-    Tune: as Signum; gamma 0.1 to 0.4, more for noisier gradients.
+    Tune: as Signum, with gamma from 0.1 to 0.4, more for noisier gradients.
     """
 
     lr: NonNegative = 1e-2

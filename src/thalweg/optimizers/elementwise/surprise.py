@@ -15,7 +15,7 @@ class AdaBelief(Optimizer):
     Zhuang et al. 2020, "AdaBelief optimizer: Adapting stepsizes by the belief in observed gradients", algorithm 2, with
     eps added to the mean square in each step, too. https://arxiv.org/abs/2010.07468
     `rectify` waits with the division until the mean square is known well, as RAdam does.
-    Tune: as Adam; eps matters here: 1e-16 for float32, 1e-8 where training is unstable.
+    Tune: as Adam, except for eps, which matters here: 1e-16 for float32, 1e-8 where training is unstable.
     """
 
     lr: NonNegative = 1e-3

@@ -48,7 +48,7 @@ class AliG(WithLoss):
     Call `step(loss=loss)`, or `step(closure)`. `lr` is the largest rate, the paper's eta, and needs no schedule. All
     groups share the loss and the norm of all gradients. Penalties of the weights belong in no loss that is to fall to
     zero: the authors keep weights in a ball, by a projection after each step.
-    Tune: lr 0.1 to 10, by factors of 10; momentum 0.9.
+    Tune: lr from 0.1 to 10, by factors of 10, and momentum 0.9.
     """
 
     lr: NonNegative = 0.1

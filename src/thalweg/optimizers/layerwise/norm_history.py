@@ -18,7 +18,7 @@ class AdaNorm(Optimizer):
     (AdamNorm). https://arxiv.org/abs/2210.06364
     `r` is the share of the old mean norm that stays in each step; the mean starts at zero. The mean square is of the
     gradients as they are.
-    Tune: as Adam; r from 0.9 to 0.99.
+    Tune: as Adam, with r from 0.9 to 0.99.
     """
 
     lr: NonNegative = 1e-3

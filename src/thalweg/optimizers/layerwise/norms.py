@@ -14,7 +14,7 @@ class Fromage(Optimizer):
     Bernstein et al. 2020, "On the distance between two neural networks and the stability of learning", algorithm 1.
     https://arxiv.org/abs/2002.03432
     If the parameter or its gradient is zero, the step is that of gradient descent.
-    Tune: 0.01 fits most networks; less later on.
+    Tune: lr 0.01, which fits most networks, and less later on.
     """
 
     lr: NonNegative = 1e-2
@@ -33,7 +33,7 @@ class NovoGrad(Optimizer):
     algorithm 1. https://arxiv.org/abs/1905.11286
     Decay goes into the momentum. `grad_averaging` takes the mean in place of the sum, from the first
     gradient on.
-    Tune: lr 10 times Adam's; less sensitive to a warm-up.
+    Tune: lr 10 times Adam's; a warm-up matters less.
     """
 
     lr: NonNegative = 1e-3

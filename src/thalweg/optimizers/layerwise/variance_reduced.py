@@ -17,7 +17,7 @@ class MARS(Optimizer):
     Yuan et al. 2024, "MARS: Unleashing the power of variance reduction for training large models", algorithm 2 with the
     gradient of the last batch, as in the authors' code. https://arxiv.org/abs/2411.10438
     `gamma` is the share of the correction; a corrected gradient is shortened to a norm of 1.
-    Tune: lr 3e-3 to 6e-3 for matrices; the authors leave vectors to AdamW.
+    Tune: lr from 3e-3 to 6e-3 for matrices; the authors leave vectors to AdamW.
     """
 
     lr: NonNegative = 3e-3

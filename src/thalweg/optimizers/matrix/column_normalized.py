@@ -17,7 +17,7 @@ class Conda(DecomposedOptimizer):
     The singular vectors are found in the first step, and every `precondition_frequency` steps from then on; the mean
     square stays in its place. Weights decay after the step. Sides longer than `max_precondition_dim`, and vectors, have
     no basis: they are Adam's. Of a tensor with more dimensions the first one is the rows, all others are columns.
-    Tune: AdamW's lr and weight_decay; precondition_frequency 500 to 2000.
+    Tune: AdamW's lr and weight_decay, and precondition_frequency from 500 to 2000.
     """
 
     lr: NonNegative = 1e-3

@@ -85,7 +85,7 @@ class Dion2(Orthogonalized):
     A share `fraction` of the lines of the smaller side, rounded up, is chosen: those with the largest sums of absolute
     values. Of what was stepped along, the share `momentum` stays. It takes a whole model as Muon does, and all other
     options are Muon's.
-    Tune: lr and weight_decay as Muon's; fraction 1/4.
+    Tune: Muon's lr and weight_decay, and fraction 1/4.
     """
 
     lr: NonNegative = 1e-2
@@ -116,7 +116,7 @@ class NorDion2(Orthogonalized):
     et al. 2025, "NorMuon", as their code joins the two. https://github.com/microsoft/dion
     Rows are chosen, also where columns are the smaller side. A row that waits keeps its mean square. All else is as for
     Dion2.
-    Tune: lr and weight_decay as Muon's; fraction 1/4.
+    Tune: Muon's lr and weight_decay, and fraction 1/4.
     """
 
     lr: NonNegative = 1e-2

@@ -96,7 +96,7 @@ class KLShampoo(KullbackLeibler):
     longer than `max_precondition_dim` has no basis; vectors are Adam's, without correction for bias. Of a tensor with
     more dimensions the first one is the rows, all others together are columns. `shampoo_beta` is the share of old
     products and eigenvalues, betas[1] if None.
-    Tune: lr and weight_decay as SOAP's; precondition_frequency 10.
+    Tune: SOAP's lr and weight_decay, and precondition_frequency 10.
     """
 
     def update(
@@ -133,7 +133,7 @@ class KLSOAP(KullbackLeibler):
     authors' code. https://arxiv.org/abs/2509.03378
     There is no correction for bias, and the second moment stays in its order when bases come nearer. All else is as for
     KLShampoo.
-    Tune: lr and weight_decay as SOAP's; precondition_frequency 10.
+    Tune: SOAP's lr and weight_decay, and precondition_frequency 10.
     """
 
     def update(

@@ -17,7 +17,7 @@ class MUD(Blockwise):
     Rows (columns, if there are fewer of them) are brought to a length of 1, divided by the triangle of their products,
     and brought to a length of 1 again, `passes` times. Updates have the size of AdamW's. It takes a whole model as Muon
     does.
-    Tune: AdamW's lr and weight_decay; passes 1.
+    Tune: AdamW's lr and weight_decay, and passes 1.
     """
 
     lr: NonNegative = 1e-3

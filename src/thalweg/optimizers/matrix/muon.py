@@ -97,7 +97,7 @@ class AdaGO(Orthogonalized):
     that is summed before the first. Weights decay by lr * weight_decay. Steps are orthogonal as they are, unless
     `adjust_lr_fn` gives them a size that depends on the shape, as Muon's have: lr is multiplied by it. Everything else
     is as for Muon.
-    Tune: lr 0.05, the length of the first step; least_step a hundredth of it.
+    Tune: lr 0.05, the length of the first step, and least_step a hundredth of it.
     """
 
     lr: NonNegative = 5e-2

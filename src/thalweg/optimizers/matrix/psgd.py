@@ -64,7 +64,7 @@ class PSGDKron(RealOptimizer):
     gradients with `momentum_into_precond_update=False`, and balanced at every hundredth move. The root mean square of a
     step is at most 1.1. weight_decay is added to the step; with decoupled_weight_decay=True weights decay apart from
     it.
-    Tune: lr a third of AdamW's; weight_decay as much greater.
+    Tune: a third of AdamW's lr, and a weight_decay three times AdamW's.
     """
 
     lr: NonNegative = 1e-3

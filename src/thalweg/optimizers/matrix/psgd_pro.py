@@ -32,7 +32,7 @@ class PSGDPro(RealOptimizer):
     share `beta_lip` smooths. The rate falls with the root of the steps over `warmup_steps`, to `min_precond_lr`. They
     are fitted to the momentum with noise of size `damping_noise_scale`, from `seed`, the parameter and the step, and
     brought to one size. It is for matrices, whose first dimension is the rows.
-    Tune: AdamW's weight_decay, lr three times smaller.
+    Tune: AdamW's weight_decay, and a third of its lr.
     """
 
     lr: NonNegative = 3e-3

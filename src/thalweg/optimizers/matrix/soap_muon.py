@@ -18,7 +18,7 @@ class SOAPMuon(SOAP):
     https://github.com/nikhilvyas/SOAP_MUON
     The iteration is Muon's, as are `ns_coefficients` and `ns_steps`; updates have the size of AdamW's. Vectors, and all
     options but these and `normalize_grads`, are as for SOAP.
-    Tune: SOAP's lr and weight_decay; betas[1] 0.9.
+    Tune: SOAP's lr and weight_decay, and betas[1] 0.9.
     """
 
     ns_coefficients: Annotated[object, Threes(tuple(COEFFICIENTS))] = (3.4445, -4.7750, 2.0315)

@@ -37,8 +37,8 @@ class Adafactor(Optimizer):
     parameter's size.
     `factored` says which dimensions of a tensor are rows and columns: its "last" two, the two "leading" ones of those
     of more than two, or the two "largest"; where one of them is below `min_dim`, all squares are kept.
-    Tune: with the defaults, lr 1e-2; as a replacement for Adam, `relative_step=False, scale_parameter=False` and Adam's
-    lr.
+    Tune: with the defaults, take lr 1e-2; in place of Adam, take its lr, and `relative_step=False,
+    scale_parameter=False`.
     """
 
     lr: NonNegative = 1e-2

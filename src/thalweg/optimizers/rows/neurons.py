@@ -19,7 +19,7 @@ class Nero(Optimizer):
     norm of 1, before the first step and after each one; `beta` is the share of the old mean square of a neuron's
     gradients that stays in each step. In vectors, as biases, each element is a neuron's. Steps are in units of the mean
     norm that a parameter's neurons had at the start.
-    Tune: lr 0.01 fits most networks.
+    Tune: lr 0.01, which fits most networks.
     """
 
     lr: NonNegative = 1e-2

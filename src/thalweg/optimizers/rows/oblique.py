@@ -48,7 +48,7 @@ class ObliqueSGD(Oblique):
     manifolds", sections 4.3 and 7.2, with the options of NVIDIA's Emerging-Optimizers. https://www.nicolasboumal.net/book/
     `normalized` says which lines have a length of 1: the first dimension is the rows. The first step brings others
     there.
-    Tune: for embeddings, normalized="rows", lr 1e-3.
+    Tune: for embeddings, take normalized="rows" and lr 1e-3.
     """
 
     momentum: Decay = 0.9
@@ -67,7 +67,7 @@ class ObliqueAdam(Oblique):
     its root, as Adam does; see Bécigneul & Ganea 2019, "Riemannian adaptive optimization methods".
     https://arxiv.org/abs/1810.00760
     `normalized` says which lines have a length of 1: the first dimension is the rows.
-    Tune: for embeddings, normalized="rows", Adam's lr.
+    Tune: for embeddings, take normalized="rows" and Adam's lr.
     """
 
     betas: Betas = (0.9, 0.99)

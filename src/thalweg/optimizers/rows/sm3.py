@@ -15,7 +15,7 @@ class SM3(Optimizer):
     are the columns. A vector keeps all its sums, and its steps are Adagrad's.
     `beta` above 0 turns the sums into running means, whose bounds never shrink, as in the code that others use;
     `momentum` is a running mean of steps; `eps` is added below the root.
-    Tune: lr about 0.1 after a warm-up; momentum 0.9.
+    Tune: lr about 0.1 after a warm-up, and momentum 0.9.
     """
 
     lr: NonNegative = 0.1

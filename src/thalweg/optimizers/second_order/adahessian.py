@@ -21,7 +21,7 @@ class AdaHessian(WithHessian):
     estimate is used in between. `hessian_power` of 1 is Newton's, and less is nearer to momentum. `avg_conv_kernel`
     averages the sizes of the estimates over each kernel of a convolution, that is, over all dimensions but the first
     two: the spatial averaging of the paper.
-    Tune: lr 0.1 to 0.15, whatever Adam's is; everything else as for Adam.
+    Tune: lr 0.1 to 0.15, whatever Adam's is, and everything else as for Adam.
     """
 
     lr: NonNegative = 1e-1

@@ -26,7 +26,7 @@ class Mechanic(LearnedScale):
     `state_dict()` goes beside the optimizer's. Parameters without a gradient stay where they are.
     Tune: nothing; give the optimizer an lr of 1 times its schedule, or the lr that it usually has.
 
-    Raises TypeError and ValueError for numbers that are none or out of range.
+    Raises TypeError for options that are no numbers, and ValueError for numbers out of range.
     """
 
     first = {"scales": 0.0, "largest": FIRST, "squares": 0.0, "rewards": 0.0}

@@ -40,7 +40,7 @@ class SAM(Hooked):
     `in_backward`, which leaves no gradients.
     Tune: rho 0.05, between 0.02 and 0.2; the optimizer's own options stay.
 
-    Raises TypeError where the optimizer is none or evaluates its closure itself, and in a step without a closure;
+    Raises TypeError for what is no optimizer, or evaluates its closure itself, and in a step without a closure;
     ValueError for a negative number, and in a step whose gradients are used up in backward.
     """
 

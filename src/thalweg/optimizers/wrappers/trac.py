@@ -28,7 +28,7 @@ class TRAC(LearnedScale):
     the optimizer's. Parameters without a gradient stay where they are.
     Tune: nothing; give the optimizer the lr that it usually has.
 
-    Raises TypeError and ValueError for numbers that are none or out of range.
+    Raises TypeError for options that are no numbers, and ValueError for numbers out of range.
     """
 
     first = {"sums": FIRST, "squares": 0.0}

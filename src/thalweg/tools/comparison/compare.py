@@ -43,6 +43,11 @@ class Run:
         return self.optimizer.param_groups[0].get("lr")
 
     @property
+    def has_learned(self) -> bool:
+        """Whether the loss is lower than at the first step."""
+        return bool(self.steps) and self.train_loss < self.steps[0].loss
+
+    @property
     def trouble(self) -> str:
         """Why it did not finish well, or nothing."""
         finite = isfinite(self.last.loss) and isfinite(self.train_loss)

@@ -28,8 +28,9 @@ class Measure(NamedTuple):
         return self.form.format(mean) + (f" ±{self.form.format(spread)}" if spread is not None else "")
 
     def of_best(self, groups: Iterable[Repeated]) -> Repeated | None:
-        """Find the best of those without trouble."""
-        sound = [group for group in groups if not group.trouble and isfinite(group.mean(self.value))]
+        """Find the best of those that have learned something, without trouble: who learns nothing may well be fast."""
+        learned = [group for group in groups if not group.trouble and all(run.has_learned for run in group.runs)]
+        sound = [group for group in learned if isfinite(group.mean(self.value))]
         return self.best(sound, key=lambda group: group.mean(self.value), default=None)
 
 

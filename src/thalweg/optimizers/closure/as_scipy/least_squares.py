@@ -76,7 +76,7 @@ def least_squares(
     SciPy's names of options are read as ours: `ftol` and `xtol` as `tolerance_change`, `gtol` as `tolerance_grad`,
     `max_nfev` as `max_eval`; `method` may be one of SciPy's, `verbose` and the like are left out.
 
-    Raises ValueError for a loss, bounds or scales that are none or do not fit, and what LevenbergMarquardt raises.
+    Raises ValueError for a loss, bounds or scales that are invalid or do not fit, and what LevenbergMarquardt raises.
     """
     check_function("least_squares", "residuals", residuals)
     options = fit_options("least_squares", {"method": method, **options}, batched)
