@@ -6,8 +6,9 @@ sends the message that the others are waiting for, and all of them raise an erro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from torch import Tensor
 from ..formula.graph.number import exact_sum_in_two
 from .meshes import groups_of, ranks_of
 from .shards import LocalShard
+from .short_messages import LARGEST, SUM, Reduction, is_short, meet, no_sockets, reduced
+from .sockets import Sockets
 from .waiting import waited_for
 
 
@@ -34,16 +37,18 @@ class Sums:
         self.place = self.ranks.index(dist.get_rank())
         self.groups = groups_of(first)
         self.device = torch.device(first.device_type)
+        self.sockets: Callable[[], Sockets | None] = no_sockets
+        """How processes of one machine reach each other, once they have met."""
         self.count, self.bytes = 0, 0
         """The collectives that were made, and the bytes of their messages."""
 
     def add(self, numbers: Tensor, what: str, trouble: bool = False) -> Tensor:
         """Add each number of all processes; raises StoppedError if one of them has something to tell."""
-        return self._reduced(numbers, dist.ReduceOp.SUM, what, trouble)
+        return self._reduced(numbers, SUM, what, trouble)
 
     def largest(self, numbers: Tensor, what: str, trouble: bool = False) -> Tensor:
         """Take the largest of each number of all processes; raises StoppedError if one has something to tell."""
-        return self._reduced(numbers, dist.ReduceOp.MAX, what, trouble)
+        return self._reduced(numbers, LARGEST, what, trouble)
 
     def total(self, numbers: Iterable[float], what: str) -> list[float]:
         """Give few numbers whose exact sum is that of all numbers of all processes.
@@ -54,37 +59,57 @@ class Sums:
         # Of so few numbers, NumPy is told in a third of the time: torch's code has left the caches while a pass ran.
         message = np.zeros(1 + places_of_totals(len(self.ranks)))
         message[1 + 2 * self.place : 3 + 2 * self.place] = exact_sum_in_two(numbers)
-        told, *found = self._sent(torch.from_numpy(message), dist.ReduceOp.SUM, what).tolist()
+        told: float
+        found: list[float]
+        told, *found = self._sent(message, SUM, what).tolist()
         if told:
             raise StoppedError
         return found
 
     def told(self, mine: Any, what: str = "what each is about to do") -> list[Any]:
-        """Let each process hear what all of them tell, in their order; `what` says for an error what that is."""
-        found = [mine]
+        """Let each process hear what all of them tell, in their order; `what` says for an error what that is.
+
+        From then on, those of one machine have a short way to tell each other a few numbers.
+        """
+        found = self._gathered(mine, what)
+        if self.device.type == "cpu":
+            self.sockets = meet(self.ranks, partial(self._gathered, what="where processes are reached"))
+        return found
+
+    def _gathered(self, mine: Any, what: str) -> list[Any]:
+        """Give what each process has, in the order of their ranks."""
+        found = [(dist.get_rank(), mine)]
         for group in self.groups:
             parts: list[Any] = [None] * dist.get_world_size(group)
             self._wait(partial(dist.all_gather_object, parts, found, group), f"the all_gather of {what}")
             found = [item for part in parts for item in part]
-        return found
+        return [item for _, item in sorted(found, key=itemgetter(0))]
 
-    def _reduced(self, numbers: Tensor, how: Any, what: str, trouble: bool) -> Tensor:
-        message = self._sent(torch.cat([numbers.new_full((1,), trouble), numbers]), how, what)
+    def _reduced(self, numbers: Tensor, how: Reduction, what: str, trouble: bool) -> Tensor:
+        own = numbers.numpy()
+        message = self._sent(np.concatenate([np.array([trouble], own.dtype), own]), how, what)
         if message[0]:
             raise StoppedError
-        return message[1:].to(numbers.device)
+        return torch.from_numpy(message[1:])
 
-    def _sent(self, message: Tensor, how: Any, what: str) -> Tensor:
-        """Reduce a message of all processes, whose first number tells if one of them has something to tell."""
-        message = message.to(self.device)
+    def _sent(self, message: Any, how: Reduction, what: str) -> Any:
+        """Reduce an array of all processes, whose first number tells if one of them has something to tell."""
+        what, sockets = f"the all_reduce of {what}", self.sockets()
+        if sockets and is_short(message):
+            self._note(message.nbytes)
+            return self._wait(partial(reduced, message, how, sockets), what)
+        tensor = torch.from_numpy(message).to(self.device)
         for group in self.groups:
-            self._wait(partial(dist.all_reduce, message, how, group), f"the all_reduce of {what}")
-            self.count += 1
-            self.bytes += message.nbytes
-        return message
+            self._note(message.nbytes)
+            self._wait(partial(dist.all_reduce, tensor, how.collective, group), what)
+        return tensor.cpu().numpy()
 
-    def _wait(self, call: Any, what: str) -> None:
-        waited_for(f"{what} of processes {self.ranks}", call, self.owner)
+    def _note(self, size: int) -> None:
+        self.count += 1
+        self.bytes += size
+
+    def _wait(self, call: Any, what: str) -> Any:
+        return waited_for(f"{what} of processes {self.ranks}", call, self.owner)
 
 
 def places_of_totals(processes: int) -> int:

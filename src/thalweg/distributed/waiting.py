@@ -22,7 +22,7 @@ def waited_for(what: str, call: Callable[[], T], who: str = "this process") -> T
     """
     try:
         return call()
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise LeftError(
             f"{who} waited for {what}, but one of them left, or did not take part within the timeout of "
             "init_process_group: start all processes anew, from the last checkpoint and with the same options"
