@@ -43,8 +43,8 @@ def connections():
 
 def test_each_hears_all_in_their_order(connections):
     """Message after message, also where one process is ahead by one."""
-    for round in range(20):
-        messages = [bytes([round, place]) * (sockets.MOST_BYTES // 2) for place in range(COUNT)]
+    for turn in range(20):
+        messages = [bytes([turn, place]) * (sockets.MOST_BYTES // 2) for place in range(COUNT)]
         found = of_all(lambda place, sent=messages: connections[place].exchange(sent[place]))
         assert found == [messages] * COUNT
 
