@@ -72,7 +72,11 @@ def test_a_process_without_gradients_takes_part(two):
         ("one_process_has_fewer_parameters", "process 0 has 2 parameters in groups of [2]"),
         ("one_process_has_an_empty_group", "process 1 has 1 parameters in groups of [1, 0]"),
         ("one_process_gets_an_empty_group_later", "process 0 has 1 parameters in groups of [1, 0]"),
-        ("one_process_clips_no_more", "with 1 shared numbers and process 1 has"),
+        ("one_process_clips_no_more", "max_grad_norm of group 0 is 1.0 on process 0 and None on process 1"),
+        (
+            "one_process_has_a_wrong_gradient_at_first",
+            "cannot step parameter 'weight': its gradient is (Shard(dim=1),)",
+        ),
         ("one_process_knows_another_mesh", "parameter 'alone' by [0]: use an optimizer for each mesh"),
         (
             "one_process_fails_where_only_blocks_are_shared",
@@ -87,13 +91,22 @@ def test_one_sentence_on_every_process(two, case, sentence):
     assert all(sentence in told for told in two[case]), two[case]
 
 
+def test_options_must_be_the_same_on_all(two):
+    for told in two["one_process_has_other_options"]:
+        assert "max_grad_norm of group 0 is None on process 0 and 1.0 on process 1" in told[0]
+        assert "lr of group 0 is 0.001 on process 0 and 0.5 on process 1" in told[3]
+        assert "betas of group 0 is (0.9, 0.999) on process 0 and (0.5, 0.9) on process 1" in told[6]
+        assert [told[1:3], told[4:6], told[7:9]] == [["nothing", False]] * 3
+
+
 def test_fully_shard_has_no_second_derivatives(two):
     """Where torch has freed whole parameters, their second derivatives would have ended the process."""
-    for stays, parts in two["fully_shard_has_no_second_derivatives"]:
+    for stays, parts, step in two["fully_shard_has_no_second_derivatives"]:
         assert "but got none that has one" in stays
         assert "but got no" in parts
-        assert "a model under fully_shard, which has no second derivatives in torch" in stays
-        assert "a model under fully_shard, which has no second derivatives in torch" in parts
+        assert "before it has seen its Hessian" in step
+        for sentence in (stays, parts, step):
+            assert "or, for a model under fully_shard, which has no second derivatives in torch, use" in sentence
 
 
 def test_who_cannot_step_tells_the_others(two):

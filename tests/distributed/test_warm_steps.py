@@ -209,6 +209,19 @@ def test_autograd_is_told_that_parameters_change(mesh):
     assert all(part._version > known for part, known in zip(twins.parts, before, strict=True))
 
 
+@pytest.mark.parametrize(("cls", "has_states"), [(thalweg.AdamW, True), (thalweg.SGD, False)])
+def test_a_checkpoint_before_the_first_step_warns(mesh, recwarn, cls, has_states):
+    """Of gradients that are only gathered; a rule without states has nothing else, later either."""
+    twins = Twins(mesh, cls, accumulate=2)
+    for _ in range(2):
+        twins.step()
+        twins.optimizers[1].state_dict()
+    found = [str(warning.message) for warning in recwarn]
+    assert [("save after the first step" in told, "parameter 0 of group 0" in told) for told in found] == [
+        (True, True)
+    ] * has_states
+
+
 def test_no_gradient_is_kept_alive(mesh):
     twins = Twins(mesh).warm()
     gone = []

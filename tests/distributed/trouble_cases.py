@@ -94,6 +94,28 @@ def one_process_clips_no_more():
     return said(optimizer.step)
 
 
+def one_process_has_other_options():
+    """Also where a step without them would need no message; then all take the same ones, and step."""
+    told = []
+    for name, value in (("max_grad_norm", 1.0), ("lr", torch.tensor(0.5)), ("betas", (0.5, 0.9))):
+        mesh, options = init_device_mesh("cpu", (2,)), {name: value} if dist.get_rank() else {}
+        part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+        part.grad = divided(drawn((8, 8), 2), mesh, LINES)
+        optimizer = thalweg.AdamW([("weight", part)], **options)
+        told.append(said(optimizer.step))
+        optimizer.param_groups[0][name] = value
+        told += [said(optimizer.step), torch.equal(part.full_tensor(), drawn((8, 8), 1))]
+    return told
+
+
+def one_process_has_a_wrong_gradient_at_first():
+    """The others would need nothing of it, and hear of it."""
+    mesh = init_device_mesh("cpu", (2,))
+    part = torch.nn.Parameter(divided(drawn((8, 8), 1), mesh, LINES))
+    part.grad = divided(drawn((8, 8), 2), mesh, COLUMNS if dist.get_rank() else LINES)
+    return said(thalweg.AdamW([("weight", part)]).step)
+
+
 def one_process_knows_another_mesh():
     """The other one, which knows of no other mesh, is told."""
     optimizer, _ = begun(max_grad_norm=1.0)
@@ -161,7 +183,8 @@ def fully_shard_has_no_second_derivatives():
         model = fully_shard(torch.nn.Sequential(torch.nn.Linear(4, 2)), reshard_after_forward=not stays)
         loss = model(drawn((3, 4), 1)).square().sum()
         told.append(said(lambda model=model, loss=loss: thalweg.hutchinson(model.parameters(), loss)))
-    return told
+    loss.backward()
+    return [*told, said(thalweg.AdaHessian(model.parameters()).step)]
 
 
 WRONG_ON_TWO = [
@@ -174,6 +197,8 @@ WRONG_ON_TWO = [
     one_process_fails_in_a_later_step,
     one_process_gets_an_empty_group_later,
     one_process_clips_no_more,
+    one_process_has_other_options,
+    one_process_has_a_wrong_gradient_at_first,
     one_process_knows_another_mesh,
     one_process_fails_where_only_blocks_are_shared,
     one_process_cannot_load,

@@ -115,9 +115,10 @@ class WithHessian(Optimizer):
     def _refuse_unseen(self) -> None:
         for param in self._params():
             if param.grad is not None and not self.state.get(param):
+                what_to_do = "pass step(hessian=thalweg.hutchinson(model.parameters(), loss))"
                 raise RuntimeError(
                     f"{type(self).__name__} cannot step {name_in(self.param_groups, param)} before it has seen its "
-                    "Hessian: pass step(hessian=thalweg.hutchinson(model.parameters(), loss)), say"
+                    f"Hessian: {_or_another(what_to_do) if is_sharded(param) else f'{what_to_do}, say'}"
                 )
 
 
@@ -166,13 +167,18 @@ def _refuse_without_graph(params: Sequence[Tensor], known: Sequence[tuple[Tensor
         return
     what_to_do = "pass hutchinson(params, loss) before loss.backward()"
     if not are_there or any(map(is_sharded, params)):
-        what_to_do += (
-            ", or, for a model under fully_shard, which has no second derivatives in torch, use an optimizer that "
-            "takes gradients alone"
-        )
+        what_to_do = _or_another(what_to_do)
     raise RuntimeError(
         "Hutchinson's estimate needs gradients with their graph, but got "
         f"{'none that has one' if known else 'no gradients'}: {what_to_do}"
+    )
+
+
+def _or_another(what_to_do: str) -> str:
+    """Say what to do for sharded parameters: of torch's sharded models, only some have second derivatives."""
+    return (
+        f"{what_to_do}, or, for a model under fully_shard, which has no second derivatives in torch, use an optimizer "
+        "that takes gradients alone"
     )
 
 

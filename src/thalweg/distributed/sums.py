@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -60,13 +61,13 @@ class Sums:
         return found
 
     def told(self, mine: Any, what: str = "what each is about to do") -> list[Any]:
-        """Let each process hear what all of them tell, in their order; `what` says for an error what that is."""
-        found = [mine]
+        """Let each process hear what all tell, in the order of ranks; `what` says for an error what that is."""
+        found = [(dist.get_rank(), mine)]
         for group in self.groups:
             parts: list[Any] = [None] * dist.get_world_size(group)
             self._wait(partial(dist.all_gather_object, parts, found, group), f"the all_gather of {what}")
             found = [item for part in parts for item in part]
-        return found
+        return [item for _, item in sorted(found, key=itemgetter(0))]
 
     def _reduced(self, numbers: Tensor, how: Any, what: str, trouble: bool) -> Tensor:
         message = self._sent(torch.cat([numbers.new_full((1,), trouble), numbers]), how, what)

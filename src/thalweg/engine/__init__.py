@@ -69,7 +69,9 @@ def _step_locally(
     except WholeNeededError as error:
         return _step_locally(optimizer, LocalOptimizer(optimizer, {**local.whole, **error.whole}), take)
     except Exception as error:
-        local.fail(error)
+        # Of a step that is none, nobody else need know.
+        if take is not make_states:
+            local.fail(error)
         raise
     return local
 

@@ -1,6 +1,7 @@
 """Whether all processes that share parameters take the same step; where one of them cannot, all hear why.
 
-Most steps need no message for that: they are as the last one was. A process that is about to take another kind of step,
+All hear before the first step whether they have the same options. Later steps mostly need no message: they are as the
+last one was. A process that is about to take another kind of step,
 or none, sends a message of the length that the others wait for, and says in it that there is something to tell.
 """
 
@@ -17,6 +18,7 @@ from ...distributed.sums import StoppedError, Sums
 from ...distributed.waiting import LeftError
 from ...state.names import name_in
 from .moments import DUE, SEAMS, Layout, in_order, lengths, words
+from .same_options import difference, options_of
 from .shared_parameters import sharding
 
 
@@ -40,6 +42,8 @@ class Agreement:
         """What other processes wait for if they do what they did last time, and which of them."""
         self.is_silent = True
         """True until this step's first message."""
+        self.is_first = True
+        """True until all processes have said that they can take a first step, even one that needs no message."""
 
     @property
     def processes(self) -> int:
@@ -50,7 +54,7 @@ class Agreement:
         """Go on where another one was left: processes that have not made a new one know the old one."""
         if other is None:
             return
-        self.awaited, self.awaited_by = other.awaited, other.awaited_by
+        self.awaited, self.awaited_by, self.is_first = other.awaited, other.awaited_by, other.is_first
         if list(other.meshes) == list(self.meshes):
             self.sums, self.agreed = other.sums, other.agreed
 
@@ -67,22 +71,27 @@ class Agreement:
         self.awaited, self.awaited_by = layout, self.sums
 
     def reach(self, layout: Layout) -> None:
-        """Make sure that all processes are about to take the same step, if they tell each other anything in it.
+        """Make sure that all processes are about to take the same step, if it is the first, or needs any message.
 
         Raises ToldError where they are not.
         """
         described = self._described(layout)
-        if described not in self.agreed and (any(self.lengths(layout)) or self._is_awaited):
+        if described not in self.agreed and self._is_told(layout):
             self._tell(None, layout)
             self.agreed.add(described)
             self.await_me(layout)
+        self.is_first = False
 
     def tell(self, error: Exception, layout: Layout) -> bool:
         """Tell the others that this process cannot take the step; False if they do not wait for it."""
-        if any(self.lengths(layout)) or self._is_awaited:
+        if self._is_told(layout):
             self._tell(f"{type(error).__name__}: {error}", layout)
             return True
         return False
+
+    def _is_told(self, layout: Layout) -> bool:
+        """Tell if the others wait for what this process is about to do."""
+        return self.is_first or any(self.lengths(layout)) or self._is_awaited
 
     def message(self, call: Callable[[], Any]) -> Any:
         """Add up numbers of all processes; raises ToldError on each of them if one has something to tell."""
@@ -122,37 +131,50 @@ class Agreement:
         """Hear what all are about to do; raises ToldError if one cannot, or is about to do another thing."""
         if self._is_awaited and self.is_silent:
             self._interrupt()
-        sums = self._met()
-        told = sums.told((fault, self._described(layout)), _what_is_told(layout))
+        mine = fault, self._described(layout), options_of(self.optimizer)
+        heard = [(sums.ranks, sums.told(mine, _what_is_told(layout))) for sums in self._met(layout)]
         self.is_silent = True
-        if fault:
-            return
-        for rank, (other, _) in zip(sums.ranks, told, strict=True):
+        if not fault:
+            for ranks, told in heard:
+                self._compare(ranks, told)
+
+    def _compare(self, ranks: Sequence[int], told: Sequence[Any]) -> None:
+        """Look at what each process is about to do."""
+        for rank, (other, *_) in zip(ranks, told, strict=True):
             if other:
                 raise ToldError(f"{self.name} cannot step, as process {rank} cannot: {other}")
-        for rank, (_, other) in zip(sums.ranks, told, strict=True):
-            if other != told[0][1]:
+        if found := difference(ranks, [options for *_, options in told]):
+            raise ToldError(
+                f"{self.name} steps parameters that processes share, which must have the same options on all of them, "
+                f"but {found}: give each process the same options"
+            )
+        (_, first, _), *_ = told
+        for rank, (_, other, _) in zip(ranks, told, strict=True):
+            # Of several meshes, processes may have other parameters.
+            if other != first and not self.is_of_several_meshes:
                 raise ToldError(
                     f"{self.name} steps parameters that processes share, which must be the same on all of them, but "
-                    f"process {sums.ranks[0]} has {told[0][1][0]} and process {rank} has {other[0]}: "
+                    f"process {ranks[0]} has {first[0]} and process {rank} has {other[0]}: "
                     "give each process the same parameters, groups and options"
                 )
 
-    def _met(self) -> Sums:
-        """Find the processes of which all must be of one mind; those of several meshes cannot be."""
+    def _met(self, layout: Layout) -> Sequence[Sums]:
+        """Find the processes of which all must be of one mind; those of several meshes are where all take sums."""
+        if self.is_of_several_meshes and not any(self.lengths(layout)) and not self._is_awaited:
+            return [Sums(shards, self.name) for shards in self.meshes.values()]
         if self.is_of_several_meshes:
             error = self.of_several_meshes("takes sums over parameters")
             self._tell_each_mesh(str(error))
             raise error
         if self.sums is None:
             self.sums = Sums(self.shards, self.name)
-        return self.sums
+        return [self.sums]
 
     def _tell_each_mesh(self, fault: str) -> None:
         """Tell processes that know one mesh alone why they wait in vain."""
         for shards in self.meshes.values():
             with suppress(LeftError):
-                Sums(shards, self.name).told((fault, None))
+                Sums(shards, self.name).told((fault, None, []))
 
     def _interrupt(self) -> None:
         """Let those who wait for the first message of a step know that there is something to tell."""

@@ -18,9 +18,11 @@ from torch.autograd.graph import increment_version
 from ...distributed import owned_states
 from ...distributed.local_parameter import local_parameter
 from ...distributed.shards import is_sharded
+from ...formula.around.training_loop import ACCUMULATED
 from ...state.interrupts import InterruptsWaiting
 from ...state.names import name_in
 from ...state.noted import GATHERED, Log, SeenGroup
+from ...warned import warn
 from ..before_steps import without_plans
 from ..decisions.gradients import numbered
 from ..decisions.residues import version
@@ -29,7 +31,7 @@ from ..known_objects import KnownObjects
 from .local_gradients import LocalGradients, gradient, part_of_gradient
 from .owned_matrices import OwnedMatrices
 from .owned_wholes import OwnedWholes
-from .parts_and_wholes import has_owner, local_of, why_whole
+from .parts_and_wholes import has_owner, keeps_states, local_of, why_whole
 from .priming import make_states
 from .shared_parameters import sharding
 from .sharing import ChangedError, Sharing
@@ -234,6 +236,18 @@ class LocalOptimizer:
         """Give all processes the states of a parameter that one of them steps: all must ask at the same time."""
         own = self.wholes.own.get(id(param))
         return dict(state) if own is None else owned_states.everywhere(own, state)
+
+    def warn_before_first_step(self, optimizer: Any) -> None:
+        """Warn of a checkpoint with sums of gradients alone: torch refuses to load less than what is asked for."""
+        for group, param in numbered(self.groups):
+            own = self._local(param)
+            if optimizer.state.get(param, {}).keys() == {ACCUMULATED} and keeps_states(self.optimizer, group, own):
+                warn(
+                    f"{type(optimizer).__name__} has gathered gradients, but taken no step, so that "
+                    f"{name_in(self.groups, param)} has no other states yet: save after the first step, or load what "
+                    "torch.distributed.checkpoint saves now with DefaultLoadPlanner(allow_partial_load=True)"
+                )
+                return
 
     def _take_numbers(self, optimizer: Any) -> None:
         """Take over what a scaler and the user may have set on the optimizer."""

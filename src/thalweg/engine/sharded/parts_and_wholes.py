@@ -8,6 +8,7 @@ import torch
 
 from ...distributed.local_parameter import LocalParameter, local_parameter
 from ...distributed.shards import is_sharded
+from ...formula.around.training_loop import AROUND
 from ...formula.graph.expr import Reduction, walk
 from ...formula.tracing.trace import Formula, formula_of
 from ...state.checkpoints.parts import goes_by_part, multiplies_wholes
@@ -66,6 +67,11 @@ def has_owner(optimizer: Any, group: Any, param: Any) -> bool:
         return not is_partial and _of_step(optimizer, group, param).has_lines
     is_divided = optimizer._division is not None and param.layout == torch.strided
     return is_divided and not goes_by_part(_of_step(optimizer, group, param), is_sharded=False)
+
+
+def keeps_states(optimizer: Any, group: Any, param: Any) -> bool:
+    """Tell if a true step leaves states, beside what training loops put around it."""
+    return not set(_of_step(optimizer, group, param).states) <= set(AROUND)
 
 
 def _of_step(optimizer: Any, group: Any, param: Any) -> Formula:

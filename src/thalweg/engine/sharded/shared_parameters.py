@@ -22,6 +22,11 @@ def counts_here(param: Any) -> bool:
     return isinstance(param, OwnedParameter) or param.shard.is_first_copy
 
 
+def is_shared(param: Any) -> bool:
+    """Tell if processes share a parameter: each has a part of it, or one steps it for all."""
+    return isinstance(param, LocalParameter | OwnedParameter)
+
+
 def is_local(param: Tensor) -> bool:
     """Tell if a parameter is what this process has of a sharded one."""
     return isinstance(param, LocalParameter)

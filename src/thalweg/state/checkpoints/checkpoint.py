@@ -64,6 +64,8 @@ def load(
 def saved(optimizer: Any, packed: dict[str, Any], state_dtype: Any) -> dict[str, Any]:
     """Complete what torch.optim has packed: with states as plain dicts, of one dtype if one is asked for."""
     states = plain(packed["state"])
+    if optimizer._local:
+        optimizer._local.warn_before_first_step(optimizer)
     for group, numbers in zip(optimizer.param_groups, packed["param_groups"], strict=True):
         for param, key in zip(group["params"], numbers["params"], strict=True):
             if isinstance(states.get(key), dict):
