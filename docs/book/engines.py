@@ -3,7 +3,6 @@
 import torch
 
 from thalweg import Optimizer
-from thalweg.engine.decisions.reasons import NO_LINES
 
 from .traced import traced
 
@@ -17,10 +16,9 @@ def engines(cls: type[Optimizer]) -> str:
         return f"The eager engine, on every device: {choice.why_eager}."
     passes = _passes(choice.program)
     on_cpu = f"A compiled kernel on the CPU, in {passes}"
-    if choice.program.has_lines:
-        return f"{on_cpu}. On a GPU, and with states in 8 or 4 bits, the eager engine: {NO_LINES}."
     matrices = "; the products of whole matrices between them are torch's" if choice.program.work else ""
-    return f"{on_cpu}, and the same bits from a Triton kernel on a GPU{matrices}."
+    found = f"{on_cpu}, and the same bits from a Triton kernel on a GPU{matrices}."
+    return f"{found} With states in 8 or 4 bits, the eager engine." if choice.program.has_lines else found
 
 
 def _passes(program: object) -> str:

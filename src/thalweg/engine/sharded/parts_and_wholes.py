@@ -36,9 +36,6 @@ def why_whole(optimizer: Any, group: Any, param: LocalParameter) -> str | None:
     if torch.strided not in optimizer.rule_in(group).owner.layouts:
         return "its rule is for sparse gradients"
     formula = _of_step(optimizer, group, param)
-    is_for_gpu = optimizer.engine == "triton" or (param.device.type != "cpu" and optimizer.engine != "eager")
-    if is_for_gpu and (draws(group) or formula.draws):
-        return "kernels for GPUs are not told where an element stands in the whole tensor"
     if formula.has_lines:
         return "its formula speaks of rows and columns, or multiplies whole matrices"
     if multiplies_wholes(formula):

@@ -10,7 +10,9 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from ...formula.graph.expr import BLOCK
 from ...formula.tracing.program import Program
+from .lines.items import TILE
 from .render import render
 from .settings import ROWS, Setting, contracts_nothing, setting_of
 from .source import imported
@@ -26,6 +28,11 @@ SUMMING = UPDATE | {"sums": NUMBERS}
 FINISH = {"overflowed": FLAG, "rows": WORDS, "sums": NUMBERS, "totals": NUMBERS}
 
 
+ITEMS = {"overflowed": FLAG, "rows": WORDS, "gradients": WORDS, "numbers": NUMBERS, "items": WORDS}
+PARTIALS = {"partials": NUMBERS, "partial_count": "i32"}
+CLOSE = {"overflowed": FLAG, "rows": WORDS, "items": WORDS, **PARTIALS}
+
+
 class Entry(NamedTuple):
     """A function of a kernel's module, its arguments' types, its constants and its warps."""
 
@@ -38,16 +45,35 @@ class Entry(NamedTuple):
 def functions(program: Program, setting: Setting) -> Iterator[Entry]:
     """List the functions of a program: those for aligned tensors alone."""
     yield Entry("prepare", PREPARE, {"ROWS": ROWS}, 1)
+    if program.has_lines:
+        yield from line_functions(program)
+        return
     yield Entry("update", SUMMING if program.totals else UPDATE, setting.constants | {"ALIGNED": True}, setting.warps)
     if program.totals:
         yield Entry("finish", FINISH, {}, 1)
+
+
+def line_functions(program: Program) -> Iterator[Entry]:
+    """List those of a pass along lines: for long lines alone."""
+    long: dict[str, Any] = {"COLUMNS": BLOCK}
+    if program.across:
+        yield Entry("across", ITEMS | PARTIALS, long | {"ALIGNED": True}, 1)
+        yield Entry("close", CLOSE, long, 1)
+    if program.totals:
+        yield Entry("total", ITEMS | {"sums": NUMBERS}, long | {"ALIGNED": True}, 1)
+        yield Entry("finish", FINISH, {}, 1)
+    yield Entry("walk", ITEMS, {"LINES": TILE // BLOCK} | long | {"ALIGNED": True}, 4)
+
+
+NAMES = ("prepare", "update", "finish", "walk", "across", "close", "total")
+"""All functions of kernels."""
 
 
 def compiled(
     program: Program,
     dtypes: Mapping[str, torch.dtype],
     target: GPUTarget,
-    names: Sequence[str] = ("prepare", "update", "finish"),
+    names: Sequence[str] = NAMES,
 ) -> Iterator[tuple[str, Any]]:
     """Compile functions for a kind of device."""
     module = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())

@@ -36,7 +36,7 @@ class DeviceCall:
         """The numbers that the host computes, if it can."""
 
     def _place(self, words: Sequence[Sequence[int]]) -> None:
-        """Place the tables on the device; a row of words for each parameter says what the kernel's layout begins with."""
+        """Place the tables on the device; the words of each parameter's row are those that its layout begins with."""
         self.tables = Tables(self.program, self.kernel, words, self._chunks(), self.rows[0].param.device)
 
     @property

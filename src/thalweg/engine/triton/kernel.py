@@ -65,7 +65,9 @@ class Kernel:
 _kernels: dict[tuple[Any, ...], Kernel | LineKernel] = {}
 
 
-def kernel_of(program: Program, dtypes: tuple[tuple[str, torch.dtype], ...], device: torch.device) -> Kernel | LineKernel:
+def kernel_of(
+    program: Program, dtypes: tuple[tuple[str, torch.dtype], ...], device: torch.device
+) -> Kernel | LineKernel:
     """Find the kernel of a program, building it if it is new."""
     key = (program, dtypes, device)
     if key not in _kernels:

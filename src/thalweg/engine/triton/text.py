@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from textwrap import indent
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import fill, indent
 
 from ...formula.graph.expr import Constant, Expr, Operation, Reduction, Symbol, walk
 from ...formula.tracing.program import Slot
@@ -29,7 +29,20 @@ RESERVED = {
     *("overflowed", "gradients", "group", "at", "first", "length", "place", "offset", "begin", "inside", "start"),
     *("sums", "totals", "kept", "step_at", "BLOCKS", "LENGTH", "ALIGNED"),
     *("walk", "across", "close", "total", "items", "line", "width", "height", "is_line", "at_element", "at_column"),
-    *("count", "stop", "step", "tile", "tiles", "sum", "partial", "partials", "partial_count", "piece", "pieces", "out"),
+    *(
+        "count",
+        "stop",
+        "step",
+        "tile",
+        "tiles",
+        "sum",
+        "partial",
+        "partials",
+        "partial_count",
+        "piece",
+        "pieces",
+        "out",
+    ),
     *("LINES", "COLUMNS", "eight_added", "folded_max", "folded_total", "larger"),
 }
 """What the text of kernels itself has names for."""
@@ -137,3 +150,24 @@ def name_of(label: str) -> str:
 def is_condition(number: Expr) -> bool:
     """Tell if a number is a truth value."""
     return isinstance(number, Operation) and number.op.is_condition
+
+
+def head() -> str:
+    """Write what the module imports."""
+    return f"""
+import triton
+import triton.language as tl
+
+from {__package__}.arithmetic import (
+{names(FUNCTIONS)},
+)
+from {__package__}.power import power
+from {__package__}.tile import (
+{names(TILE)},
+)
+"""
+
+
+def names(functions: Sequence[str]) -> str:
+    """List what is imported."""
+    return fill(", ".join(functions), 100, initial_indent="    ", subsequent_indent="    ")

@@ -12,10 +12,11 @@ import torch
 from ....formula.tracing.program import Program
 from ...pieces.row_layout import row_layout
 from ..function import Function
+from ..render import render
 from ..settings import ROWS
 from ..source import imported
-from .items import NARROW, TILE, Shape
-from .walks import ROW, render_lines
+from .items import TILE, Shape
+from .walks import ROW
 
 WORDS, NUMBERS, FLAG = torch.int64, torch.float64, torch.float32
 """The dtypes of tables."""
@@ -28,7 +29,7 @@ class LineKernel:
         start = perf_counter()
         self.program, self.dtypes, self.device = program, dtypes, device
         self.layout = row_layout(program, ROW)
-        self.module: Any = imported(render_lines(program, dtypes), program.formula.rule.owner.__name__.lower())
+        self.module: Any = imported(render(program, dtypes), program.formula.rule.owner.__name__.lower())
         self.prepare = self._function("prepare", [WORDS, NUMBERS, NUMBERS, 0], {"ROWS": ROWS}, 1)
         self.finish = self._function("finish", [WORDS, NUMBERS, NUMBERS], {}, 1) if self.sums else None
         self.of = cache(self._of)
@@ -43,7 +44,7 @@ class LineKernel:
     def _of(self, name: str, shape: Shape) -> Function:
         """Give one of the functions for a shape of tiles: it is compiled when it is first asked for."""
         start = perf_counter()
-        tables = {
+        tables: dict[str, list[Any]] = {
             "walk": [WORDS, WORDS, NUMBERS, WORDS],
             "across": [WORDS, WORDS, NUMBERS, WORDS, NUMBERS, 0],
             "close": [WORDS, WORDS, NUMBERS, 0],

@@ -18,8 +18,7 @@ from ..dtypes import COMPUTE, FORMATS, loaded, stored
 from ..elements import finish, in_order
 from ..given import is_given
 from ..numbers import prepare
-from ..render import head
-from ..text import Values, block, is_condition, name_of
+from ..text import Values, block, head, is_condition, name_of
 from .items import ACROSS, CLOSE, TOTAL, WALK
 
 ROW = ("options", "chunk", "chunks", "width", "height")
@@ -139,9 +138,7 @@ def total(
 {block(f"tl.store(sums + {place}, folded_total({name}))" for place, name in enumerate(columns))}
 """
 
-    def _elements(
-        self, name: str, stores: Mapping[str, Expr], sums: Mapping[str, Reduction]
-    ) -> tuple[list[str], str]:
+    def _elements(self, name: str, stores: Mapping[str, Expr], sums: Mapping[str, Reduction]) -> tuple[list[str], str]:
         """Write what is done to one tile of elements; give also the tensors that it needs."""
         program = self.program
         roots = [*stores.values(), *(node.operands[0] for node in sums.values())]
