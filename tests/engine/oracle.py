@@ -211,7 +211,7 @@ class Oracle:
 
     def _in_lines(self, program, value):
         """Give every number that a pass goes over, in float64."""
-        return np.broadcast_to(value, shape_of(self.counts, program)).astype(np.float64)
+        return np.broadcast_to(value, shape_of(self.counts, program.domain)).astype(np.float64)
 
     def _summed(self, program, value, how):
         if not self.counts:

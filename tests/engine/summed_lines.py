@@ -51,7 +51,7 @@ def along(wide, node, counts, program):
     both, start = (np.maximum, -np.inf) if is_max else (np.add, 0.0)
     _, height, width = lines(counts, program.domain)
     found = wide.reshape(-1, width)
-    if node in program.across.values():
+    if program.domain == "element" and node.side == "column":
         result, count = across(found, counts, both, start, program), height
     else:
         result, count = folded(in_columns(found, np.full((len(found), 256), start), both), both), width
