@@ -34,7 +34,14 @@ def registry_as_it_was():
 
 
 def toy(update):
-    names = {"update": update, "counts_steps": True, "measures": (), "learned": (), "options": {"maximize"}}
+    names = {
+        "update": update,
+        "counts_steps": True,
+        "measures": (),
+        "surveys": (),
+        "learned": (),
+        "options": {"maximize"},
+    }
     return rule_of(type("Toy", (), names))
 
 

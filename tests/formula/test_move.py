@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from thalweg import AdamW, Optimizer
+from thalweg.beyond_gradients.with_loss import WithLoss
 from thalweg.formula import sqrt, total_square
 from thalweg.formula.graph.expr import Symbol
 from thalweg.formula.graph.move import Move, plain
@@ -23,7 +24,7 @@ def stepped(cls, grad, engine="auto", **options):
     param = nn.Parameter(torch.linspace(-2, 2, 12).view(3, 4))
     optimizer = cls([param], engine=engine, **needed, weight_decay=1.0, **options)
     param.grad = grad.clone()
-    optimizer.step()
+    optimizer.step(**({"loss": torch.tensor(1.0)} if isinstance(optimizer, WithLoss) else {}))
     return param.detach()
 
 

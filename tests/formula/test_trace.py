@@ -19,7 +19,14 @@ def toy(update, *options):
         type(
             "Toy",
             (),
-            {"update": update, "counts_steps": True, "measures": (), "learned": (), "options": {"maximize", *options}},
+            {
+                "update": update,
+                "counts_steps": True,
+                "measures": (),
+                "surveys": (),
+                "learned": (),
+                "options": {"maximize", *options},
+            },
         )
     )
 

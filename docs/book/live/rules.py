@@ -62,7 +62,13 @@ def _listed(texts: Iterable[str]) -> str:
 def live() -> list[type[Optimizer]]:
     """List the optimizers whose formula can be shown at work."""
     shown = [cls for cls in catalogue() if hasattr(cls, "update") and torch.strided in cls.layouts and not cls.surveys]
-    return [cls for cls in shown if _operations(cls) <= MOST_OPERATIONS]
+    return [cls for cls in shown if _operations(cls) <= MOST_OPERATIONS and not _draws(cls)]
+
+
+def _draws(cls: type[Optimizer]) -> bool:
+    """Tell if a formula asks for random numbers: a page has none."""
+    [first, *_] = _found(cls, MATRIX, {})
+    return bool(first.choice.program.formula.draws)
 
 
 def _operations(cls: type[Optimizer]) -> int:

@@ -94,8 +94,9 @@ def _before(choice: Choice) -> str:
     """Say what else is read, and why."""
     looks = ["the gradients once before, for their common norm"] if choice.measure else []
     sums = sum(bool(program.sums) and program.domain == "element" for program in choice.program.before)
-    looks += [f"everything {sums} times before, for sums"] if sums else []
-    return f"; reads {' and '.join(looks)}".replace("1 times", "once") if looks else ""
+    times = "once" if sums == 1 else f"{sums} times"
+    looks += [f"everything {times} before, for sums"] if sums else []
+    return f"; reads {' and '.join(looks)}" if looks else ""
 
 
 def _how(choice: Choice) -> str:

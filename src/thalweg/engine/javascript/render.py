@@ -29,6 +29,10 @@ def why_not(program: Program, dtypes: Mapping[str, torch.dtype]) -> str | None:
         return "its formula multiplies whole matrices, which torch does in an order of its own"
     if any(each.work for each in passes(program)):
         return "its formula calls a function of whole matrices, which torch computes in bfloat16"
+    if program.formula.rule.owner.surveys:
+        return "its step waits for sums over all parameters"
+    if program.formula.draws:
+        return "its formula draws random numbers"
     if program.has_lines:
         return "its formula goes along rows and columns"
     if program.kept or any(dtypes[name] is not torch.float32 for name in program.tensors):

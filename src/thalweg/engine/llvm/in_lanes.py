@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from .target import target
-
 TYPES = ("double", "i64", "i32", "i1")
 
 WORD = re.compile(r"[%@][\w.$-]+|\b(?:double|i64|i32|i1)\b|\btrue\b|(?<![\w.])-?(?:0x[0-9A-F]{16}|\d+(?:\.\d+)?)\b")
@@ -15,6 +13,8 @@ WORD = re.compile(r"[%@][\w.$-]+|\b(?:double|i64|i32|i1)\b|\btrue\b|(?<![\w.])-?
 
 def widest() -> int:
     """Return how many numbers in float64 a vector of this processor has; four where it has narrow ones."""
+    from .target import target  # only now is LLVM needed
+
     return 8 if " avx512f " in f" {target()} " else 4
 
 

@@ -13,7 +13,9 @@ def in_float32(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def taken(x: Tensor, *others: Any) -> Tensor:
         wide = x if x.dtype in REACH else x.float()
-        result: Tensor = operation(wide, *(torch.as_tensor(other).to(wide) for other in others))
+        result: Tensor = operation(
+            wide, *(torch.as_tensor(other, dtype=wide.dtype, device=wide.device) for other in others)
+        )
         return result.to(x.dtype)
 
     return taken
