@@ -107,7 +107,11 @@ def test_sizes_are_those_that_the_optimizer_counts():
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("SparseAdam", "The eager engine, which looks"), ("Adafactor", "With states in 8 or 4 bits, the eager engine"), ("Muon", "torch's")],
+    [
+        ("SparseAdam", "The eager engine, which looks"),
+        ("Adafactor", "With states in 8 or 4 bits, the eager engine"),
+        ("Muon", "torch's"),
+    ],
 )
 def test_engines_are_told_as_they_are(pages, name, said):
     assert said in pages[f"optimizers/{optimizer_page.file_name(getattr(thalweg, name))}.md"]

@@ -178,6 +178,20 @@ def test_a_kink_is_no_noise(name, dtype):
     assert found.success == (found.fun < 1e-6)
 
 
+@pytest.mark.parametrize("method", ["bfgs", "lbfgs"])
+def test_a_flat_minimum_at_zero_is_not_at_infinity(method):
+    """Powell's singular function, from a start where the last step made the numbers larger, though still small."""
+
+    def singular(x):
+        a, b, c, d = x
+        return (a + 10 * b) ** 2 + 5 * (c - d) ** 2 + (b - 2 * c) ** 4 + 10 * (a - d) ** 4
+
+    start = [2.5120377901726214, -0.6443814142772948, -0.37911322798393804, 0.6782084724295209]
+    found = minimize(singular, torch.tensor(start, dtype=torch.float64), method)
+    assert found.success, found.message
+    assert found.fun < 1e-20
+
+
 def test_what_is_flat_at_infinity_has_no_minimum_there():
     """Twice as large is as good: that is no minimum where the first size is lost in rounding, and one elsewhere."""
     flat = Objective(lambda x: (torch.ones(()).double(), torch.zeros(2).double()))

@@ -168,7 +168,12 @@ class Descent:
         return Reason.GRADIENT if is_lost and is_nothing(seen.pull, here, self.highest) else None
 
     def _strides_on(self, objective: Objective, before: Point, here: Point) -> bool:
-        """Return whether more of the last step would lead to infinity; False where no evaluation is left."""
+        """Return whether more of the last step would lead to infinity; False where no evaluation is left.
+
+        Numbers that are smaller than they began do not lead there: a flat minimum at zero has such steps, too.
+        """
+        if here.size < self.first_size < math.inf:
+            return False
         try:
             return strides_on(objective, before, here)
         except BudgetError:
