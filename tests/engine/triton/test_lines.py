@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import thalweg
+from thalweg.formula import row_mean, total
+from thalweg.optimizer import registry
 
 from ..llvm.test_lines import mixed as mixed  # the rule that says everything there is to say of rows and columns
 from ..oracle import step_and_check
@@ -15,11 +17,29 @@ SHAPES = [(3, 7), (4, 3, 5, 6), (5, 300), (35, 1_000)]
 """Lines longer and shorter than those of a tile, matrices of several pieces, and pieces of several matrices."""
 
 
+@pytest.fixture(scope="module")
+def summed():
+    """A rule whose state is a sum of all gradients, with all its digits."""
+    before = dict(registry)
+
+    class Summed(thalweg.Optimizer):
+        lr: float = 0.1
+
+        def update(self, param, grad, seen):
+            return param - self.lr * (grad - row_mean(grad)), 0 * seen + total(grad)
+
+    yield Summed
+    registry.clear()
+    registry.update(before)
+
+
 def check(cls, dtype, shapes=SHAPES, offset=0, **options):
     generator = torch.Generator().manual_seed(0)
 
     def memory(shape):
-        values = torch.randn(shape, generator=generator).to(dtype)
+        # Of so many sizes that another order of adding gives another sum.
+        sizes = 2.0 ** torch.randint(-16, 16, shape, generator=generator)
+        values = (torch.randn(shape, generator=generator) * sizes).to(dtype)
         room = torch.zeros(values.numel() + offset, dtype=dtype, device=DEVICE)[offset:].view(shape)
         return room.copy_(values)
 
@@ -42,6 +62,10 @@ def test_what_starts_nowhere_in_particular(mixed):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
 def test_every_width_of_numbers(mixed, dtype):
     check(mixed, dtype, [(6, 48), (2, 3, 40)])
+
+
+def test_sums_of_all_go_line_by_line(summed):
+    check(summed, torch.float64, [(40, 48), (20, 7), (5, 300)])
 
 
 def test_random_bits_go_by_places():
