@@ -89,8 +89,8 @@ def by_workload(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def span(ratios: list[float]) -> str:
     """Say from where to where ratios go."""
-    ends = [f"{end:.1f}" for end in (min(ratios, default=0.0), max(ratios, default=0.0))]
-    if ends == ["1.0", "1.0"]:
+    ends = dict.fromkeys(f"{end:.1f}" for end in (min(ratios, default=0.0), max(ratios, default=0.0)))
+    if [*ends] == ["1.0"]:
         return "as fast"
     return f"{' to '.join(ends)} times faster" if ratios else ""
 
