@@ -1,0 +1,73 @@
+"""Losses that fall for ever have no minimum, nor have those whose minimum is at infinity; what is flat at zero has."""
+
+import pytest
+import torch
+
+from thalweg.optimizers.closure import minimize
+from thalweg.optimizers.closure.as_scipy.minimize import METHODS
+from thalweg.optimizers.closure.function.objective import Objective
+from thalweg.optimizers.closure.run.verdict import runs_away
+
+UNBOUNDED = {
+    "linear": lambda x: x.sum(),
+    "logarithm": lambda x: -x.log().sum(),
+    "concave": lambda x: -x.square().sum(),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_unbounded_losses(method, name):
+    found = minimize(UNBOUNDED[name], torch.tensor([1.0, 2.0]), method, max_eval=1000)
+    assert not found.success
+    assert "unbounded below" in found.message
+    assert bool(found.x.isfinite().all())
+    assert found.nfev < 500
+
+
+def test_a_valley_to_infinity_is_no_minimum():
+    """1 / (1 + x^2) + exp(-y): both numbers grow for ever, ever more slowly."""
+    found = minimize(lambda x: 1 + 1e-3 / (1 + x.abs()).sum(), torch.tensor([1.0, 2.0], dtype=torch.float64))
+    assert not found.success
+    assert "infinity" in found.message
+
+
+SEPARABLE = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.5, 3.0]], dtype=torch.float64)
+AT_INFINITY = {
+    "exponential": lambda x: (-x).exp().sum(),
+    "above one": lambda x: (-x).exp().sum() + 1,
+    "arc": lambda x: torch.tanh(x).sum(),
+    "one number of two": lambda x: (-x[0]).exp() + (x[1] - 5).square(),
+    "separable classes": lambda x: torch.nn.functional.softplus(-SEPARABLE @ x).mean(),
+}
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "newton-cg", "trust-region"])
+@pytest.mark.parametrize("name", AT_INFINITY)
+def test_a_minimum_at_infinity_is_none(method, name):
+    """Numbers that still grow by a thousandth in the last step are followed: nothing rises, up to twice their size."""
+    found = minimize(AT_INFINITY[name], torch.tensor([1.0, 2.0], dtype=torch.float64), method)
+    assert not found.success
+    assert "infinity" in found.message
+    assert found.nfev < 120 or name == "one number of two"  # there L-BFGS takes many trials for each step
+
+
+@pytest.mark.parametrize("method", ["bfgs", "lbfgs"])
+def test_a_flat_minimum_at_zero_is_not_at_infinity(method):
+    """Powell's singular function, from a start where the last step made the numbers larger, though still small."""
+
+    def singular(x):
+        a, b, c, d = x
+        return (a + 10 * b) ** 2 + 5 * (c - d) ** 2 + (b - 2 * c) ** 4 + 10 * (a - d) ** 4
+
+    start = [2.5120377901726214, -0.6443814142772948, -0.37911322798393804, 0.6782084724295209]
+    found = minimize(singular, torch.tensor(start, dtype=torch.float64), method)
+    assert found.success, found.message
+    assert found.fun < 1e-20
+
+
+def test_what_is_flat_at_infinity_has_no_minimum_there():
+    """Twice as large is as good: that is no minimum where the first size is lost in rounding, and one elsewhere."""
+    flat = Objective(lambda x: (torch.ones(()).double(), torch.zeros(2).double()))
+    assert runs_away(flat, flat.at(torch.full((2,), 1e17).double()), 1.0)
+    assert not runs_away(flat, flat.at(torch.full((2,), 1e15).double()), 1.0)
