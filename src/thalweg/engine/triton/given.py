@@ -26,6 +26,11 @@ def is_given(program: Program) -> bool:
     )
 
 
+def counts_by_itself(program: Program) -> bool:
+    """Tell if the pass over elements counts the step: no number waits for the count."""
+    return program.is_last and is_given(program) and "step" in program.scalars
+
+
 class GivenNumbers:
     """A row of numbers for each parameter, in memory that is sent to the device."""
 

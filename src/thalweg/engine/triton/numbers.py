@@ -10,8 +10,8 @@ import torch
 from ...formula.tracing.program import Program
 from ..pieces.row_layout import RowLayout
 from .dtypes import FORMATS
-from .given import is_given
-from .text import Values, block, name_of
+from .given import counts_by_itself, is_given
+from .text import Values, block, is_condition, name_of
 
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
@@ -59,6 +59,23 @@ def keep(program: Program, values: Values) -> Iterator[str]:
     yield f"kept = numbers + row * {max(len(program.numbers), 1)}"
     for index, number in enumerate(program.numbers):
         yield f"tl.store(kept + {index}, {values[number]}.to(tl.float64), inside)"
+
+
+def received(program: Program, compute: str) -> Iterator[str]:
+    """Read the numbers in a pass, and round them to what it computes in."""
+    for index, number in enumerate(program.numbers):
+        read, kind = f"tl.load(numbers + {index})", "tl.int32" if number.kind == "bits" else compute
+        # Triton's interpreter spreads a truth value over elements as what it was made of: whole numbers have logic.
+        text = f"{read}.to(tl.int32) != 0" if is_condition(number) else f"{read}.to({kind})"
+        yield f"number_{index} = {text}"
+
+
+def counted(program: Program, layout: RowLayout, dtypes: Mapping[str, torch.dtype], begin: str) -> Iterator[str]:
+    """Count the step in a pass, where no number waits for it: the program does that begins at zero."""
+    if counts_by_itself(program):
+        kind = FORMATS[dtypes["step"]].type
+        yield f"step_at = tl.load(at + {layout.scalar('step')}).to(tl.pointer_type({kind}))"
+        yield f"tl.store(step_at, tl.load(step_at) + 1, ({begin} == 0) & (tl.load(overflowed) == 0))"
 
 
 def write(program: Program, layout: RowLayout, dtypes: Mapping[str, torch.dtype], values: Values) -> Iterator[str]:

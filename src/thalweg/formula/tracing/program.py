@@ -128,6 +128,11 @@ class Program:
         return {name: node for name, node in self.along.items() if is_of_elements and node.side == "column"}
 
     @cached_property
+    def within(self) -> dict[str, Reduction]:
+        """Those of them that stay within a line."""
+        return {name: node for name, node in self.along.items() if name not in self.across}
+
+    @cached_property
     def sums(self) -> dict[str, Reduction]:
         """All that is summed on the way, over the parameter or along lines."""
         return self.totals | self.along

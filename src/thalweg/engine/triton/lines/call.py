@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ....formula.tracing.program import Program
 from ..device_call import DeviceCall
 from ..function import Bound
-from ..given import is_given
+from .items import parts
 from .kernel import LineKernel
 from .tables import LineTables
 
@@ -26,8 +25,8 @@ class LineCall(DeviceCall):
         self.tables = LineTables(self.kernel, words, counts, self.rows[0].param.device)
 
     def _update(self, before: list[Tensor]) -> list[Bound]:
-        """Bind the sums, and then the walk: nothing is stored before what is summed has been read."""
-        return [launch for part in _parts(self.program) for launch in self._bound(part, before)]
+        """Bind all kernels that the pass needs, in their order."""
+        return [launch for part in parts(self.program) for launch in self._bound(part, before)]
 
     def _bound(self, part: str, before: list[Any]) -> Iterator[Bound]:
         """Bind a kernel for each shape of tiles that some parameters have."""
@@ -36,14 +35,3 @@ class LineCall(DeviceCall):
         for shape, items in tables.items[part].items():
             given = [before[0], items] if part == "close" else [*before, items]
             yield self.kernel.of(part, shape).bound(len(items), *given, *more)
-
-
-def _parts(program: Program) -> Iterator[str]:
-    """Name the kernels that a pass needs, in their order."""
-    if program.across:
-        yield from ("across", "close")
-    if program.totals:
-        yield "total"
-    counts = program.is_last and is_given(program) and "step" in program.scalars
-    if program.stores or program.along.keys() - program.across.keys() or counts:
-        yield "walk"

@@ -13,6 +13,7 @@ import numpy as np
 from ....formula.graph.expr import BLOCK
 from ....formula.tracing.program import Program
 from ...pieces.line_pieces import Counts, Piece, lines, pieces
+from ..given import counts_by_itself
 
 NARROW = 32
 """Columns of a tile whose lines are no longer; those of all others are the 256 of a block."""
@@ -49,8 +50,18 @@ def columns_of(width: int) -> int:
     return NARROW if width <= NARROW else BLOCK
 
 
-PARTS = {"walk": WALK, "total": TOTAL, "across": ACROSS, "close": CLOSE}
-"""The kernels of a pass, and the words of their items."""
+WORDS = {"walk": WALK, "total": TOTAL, "across": ACROSS, "close": CLOSE}
+"""The words of an item of each kernel."""
+
+
+def parts(program: Program) -> Iterator[str]:
+    """Name the kernels that a pass needs, in their order: nothing is stored before what is summed has been read."""
+    if program.across:
+        yield from ("across", "close")
+    if program.totals:
+        yield "total"
+    if program.stores or program.within or counts_by_itself(program):
+        yield "walk"
 
 
 class Work:
@@ -65,14 +76,14 @@ class Work:
     def items(self, part: str, rows: Iterable[int]) -> np.ndarray:
         """Give what a kernel goes over of some parameters, as a table."""
         found = [*getattr(self, part)(rows)]
-        return np.array(found, np.int64).reshape(-1, len(PARTS[part]))
+        return np.array(found, np.int64).reshape(-1, len(WORDS[part]))
 
     def walk(self, rows: Iterable[int]) -> Iterator[tuple[int, ...]]:
         """Cut what needs no order among lines; nor among elements, where nothing is summed along a line."""
         for row in rows:
             matrices, height, width = self.counts[row]
             together = TILE // columns_of(width)
-            span = width if self.program.along.keys() - self.program.across.keys() else SPAN
+            span = width if self.program.within else SPAN
             for first in range(0, matrices * height, together):
                 count = min(together, matrices * height - first)
                 for start in range(0, width, span):
@@ -107,10 +118,6 @@ class Work:
                 into = piece.into + own * piece.width
                 for start in range(0, piece.width, columns_of(piece.width)):
                     yield piece.row, start, into, parts, (matrix + own) * piece.width
-
-    def pieces_of(self, row: int) -> int:
-        """Count the pieces of a parameter."""
-        return sum(piece.row == row for piece in self.pieces)
 
 
 def _matrices(piece: Piece) -> Iterator[tuple[int, int, int]]:

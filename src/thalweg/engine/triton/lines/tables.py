@@ -13,7 +13,7 @@ from ....formula.tracing.domains import ALONG_LINES
 from ...pieces.line_pieces import Counts, table
 from ..settings import WORD
 from ..tables import empty, placed
-from .items import PARTS, Shape, Work, columns_of
+from .items import Shape, Work, columns_of, parts
 
 if TYPE_CHECKING:
     from .kernel import LineKernel
@@ -26,9 +26,9 @@ class LineTables:
         self, kernel: LineKernel, rows: Sequence[Sequence[int]], counts: Sequence[Counts], device: device
     ) -> None:
         """Each row has all words but the last four, which follow from the counts."""
-        program = kernel.program
+        program = self.program = kernel.program
         self.device, self.work, self.count = device, Work(program, counts), len(rows)
-        pieces = np.array([self.work.pieces_of(row) for row in range(self.count)], np.int64)
+        pieces = np.bincount([piece.row for piece in self.work.pieces], minlength=self.count)
         self.sizes = np.array([[width, height] for _, height, width in self.work.counts], np.int64)
         words = np.array(rows, np.int64)
         self.rows = placed(np.column_stack([words, np.cumsum(pieces) - pieces, pieces, self.sizes]), device)
@@ -52,7 +52,7 @@ class LineTables:
             shapes[Shape(columns_of(width), bool(self.is_aligned[row] & is_aligned[row]))].append(row)
         self.items = {
             part: {shape: placed(self.work.items(part, members), self.device) for shape, members in shapes.items()}
-            for part in PARTS
+            for part in parts(self.program)
         }
 
     @property

@@ -16,10 +16,10 @@ from ....formula.words.random import ELEMENT
 from ...pieces.row_layout import RowLayout, row_layout
 from ..dtypes import COMPUTE, FORMATS, loaded, stored
 from ..elements import finish, in_order
-from ..given import is_given
-from ..numbers import prepare
-from ..text import Values, block, head, is_condition, name_of
-from .items import ACROSS, CLOSE, TOTAL, WALK
+from ..numbers import counted, prepare, received
+from ..settings import WORD
+from ..text import Values, block, head, name_of
+from .items import ACROSS, CLOSE, NARROW, TOTAL, WALK
 
 ROW = ("options", "chunk", "chunks", "width", "height")
 """The last words of a parameter's row: those of all kernels, the elements of a line, and the lines of a matrix."""
@@ -57,24 +57,24 @@ class LinePass:
     def walk(self) -> str:
         """Write the kernel that stores elements, and sums along lines."""
         program = self.program
-        along = {name: node for name, node in program.along.items() if name not in program.across}
-        columns = _columns(along)
-        used, function = self._elements("walk_elements", program.stores, along)
+        columns = _columns(program.within)
+        used, function = self._elements("walk_elements", program.stores, program.within)
+        count = counted(program, self.layout, self.dtypes, "first + start")
         return f"""{function}
 
 @triton.jit
 def walk(
     overflowed, rows, gradients, numbers, items, LINES: tl.constexpr, COLUMNS: tl.constexpr, ALIGNED: tl.constexpr
 ):
-{block(self._head(WALK, {*used, *along}), self._count())}
+{block(self._head(WALK, {*used, *program.within}), count)}
     line = first + tl.arange(0, LINES)[:, None]
     is_line = line < first + tl.where(tl.load(overflowed) == 0, count, 0)
 {block(f"{name} = {_start(node, '(LINES, COLUMNS)')}" for name, node in columns.items())}
     for begin in range(start, stop, COLUMNS):
-        place = tl.multiple_of(begin, 32) + tl.arange(0, COLUMNS)[None, :]
+        place = tl.multiple_of(begin, {NARROW}) + tl.arange(0, COLUMNS)[None, :]
         inside = is_line & (place < stop)
 {block(block(self._call("walk_elements", used, columns)))}
-{block(line for name, node in along.items() for line in self._folded(name, node))}
+{block(line for name, node in program.within.items() for line in self._folded(name, node))}
 """
 
     def across(self) -> str:
@@ -89,7 +89,7 @@ def across(
     COLUMNS: tl.constexpr, ALIGNED: tl.constexpr,
 ):
 {block(self._head(ACROSS, used))}
-    place = tl.multiple_of(start, 32) + tl.arange(0, COLUMNS)[None, :]
+    place = tl.multiple_of(start, {NARROW}) + tl.arange(0, COLUMNS)[None, :]
     is_line = tl.full((1, 1), True, tl.int1)
     inside = place < width
 {block(f"{name} = {_start(node, '(1, COLUMNS)')}" for name, node in columns.items())}
@@ -187,13 +187,11 @@ def {name}(
         yield from self._starts(set(used))
         yield f"numbers += row * {max(len(self.numbers), 1)}"
         yield "if ALIGNED:"
-        yield "    width = tl.multiple_of(width, 16)"
+        yield f"    width = tl.multiple_of(width, {WORD})"
         for name in self.program.tensors:
             if name in used and self.program.scope(name) != self.at_line:
-                yield f"    {name_of(name)}_at = tl.multiple_of({name_of(name)}_at, 16)"
-        for name, (index, number) in zip(self.numbers, enumerate(self.program.numbers), strict=True):
-            read, kind = f"tl.load(numbers + {index})", "tl.int32" if number.kind == "bits" else self.compute
-            yield f"{name} = {read}.to(tl.int32) != 0" if is_condition(number) else f"{name} = {read}.to({kind})"
+                yield f"    {name_of(name)}_at = tl.multiple_of({name_of(name)}_at, {WORD})"
+        yield from received(self.program, self.compute)
 
     def _item(self, words: Sequence[str]) -> Iterator[str]:
         yield f"items += tl.program_id(0).to(tl.int64) * {len(words)}"
@@ -209,13 +207,6 @@ def {name}(
             word = "gradients + row" if name == "grad" else f"at + {self.layout.tensor(name)}"
             kind = FORMATS[self.dtypes[name]].type
             yield f"{name_of(name)}_at = tl.load({word}).to(tl.pointer_type({kind}))"
-
-    def _count(self) -> Iterator[str]:
-        """Count the step, where no number waits for it: the first item of each row does."""
-        if self.program.is_last and is_given(self.program) and "step" in self.layout.scalars:
-            kind = FORMATS[self.dtypes["step"]].type
-            yield f"step_at = tl.load(at + {self.layout.scalar('step')}).to(tl.pointer_type({kind}))"
-            yield "tl.store(step_at, tl.load(step_at) + 1, (first + start == 0) & (tl.load(overflowed) == 0))"
 
     def _called(self, function: str, used: Sequence[str], columns: Mapping[str, Reduction]) -> Iterator[str]:
         """Call what is done to a tile, which gives the terms of each sum."""
