@@ -44,6 +44,8 @@ class Traits(torch.optim.Optimizer):
     """What `update` returns after the states: sums over the parameter, to learn from."""
     learned: ClassVar[tuple[str, ...]] = ()
     """The numbers of a group that are no options: `start` gives the first ones, and `learn` those after a step."""
+    for_complex: ClassVar[str] = ""
+    """The optimizer to pass complex parameters to, where the rule is for real numbers alone."""
     keeps_state_from_start: ClassVar[bool] = False
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
     routes: ClassVar[Mapping[str, Any]] = {}
@@ -57,6 +59,9 @@ class Traits(torch.optim.Optimizer):
     @classmethod
     def unfit(cls, param: Tensor, options: Mapping[str, Any]) -> tuple[str, str] | None:
         """Say what rule a parameter breaks and what it is; None for those that this optimizer is for."""
+        if cls.for_complex and param.is_complex():
+            away = f"is {param.dtype}: pass it to {cls.for_complex}"
+            return f"{cls.__name__} does not support complex parameters", away
         return None
 
     @classmethod

@@ -57,6 +57,8 @@ class Adafactor(Optimizer):
     min_dim: Count = 1
     factored: Annotated[str, OneOf(("last", "leading", "largest"))] = "last"
 
+    for_complex = "AdamW"
+
     def update(self, param, grad, variance: Unsigned, row_var: Rows, col_var: Columns, exp_avg):
         square = grad * grad + self.least() if self.added_eps else grad * grad
         share = maximum(self.step_count**self.beta2_decay, 1 - self.beta2_cap)
@@ -99,13 +101,6 @@ class Adafactor(Optimizer):
         """Take the dimensions that `factored` names, where both are large enough."""
         find = {"last": last_two, "leading": leading_two, "largest": largest_two}[options["factored"]]
         return find(shape, options["min_dim"])
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Squares of complex numbers are no sizes."""
-        if param.is_complex():
-            return "Adafactor does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        return None
 
 
 class AdaLOMO(Adafactor):

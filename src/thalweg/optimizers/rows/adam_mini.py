@@ -27,6 +27,8 @@ class AdamMini(Optimizer):
     weight_decay: NonNegative = 0.0
     blocks: Annotated[str, OneOf(("rows", "tensor", "elements"))] = "rows"
 
+    for_complex = "Adam"
+
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, row_sq: Rows, tensor_sq: Scalar):
         beta1, beta2 = self.betas
         exp_avg = lerp(exp_avg, grad, 1 - beta1)
@@ -40,10 +42,3 @@ class AdamMini(Optimizer):
         step = exp_avg / (1 - beta1**self.step_count) / size
         param = param * (1 - self.lr * self.weight_decay) - self.lr * step
         return param, exp_avg, exp_avg_sq, row_sq, tensor_sq
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Squares of complex numbers are no sizes."""
-        if param.is_complex():
-            return "AdamMini does not support complex parameters", f"is {param.dtype}: pass it to Adam"
-        return None

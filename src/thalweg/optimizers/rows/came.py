@@ -29,6 +29,7 @@ class CAME(Optimizer):
     weight_decay: NonNegative = 0.0
 
     counts_steps = False
+    for_complex = "AdamW"
 
     def update(
         self, param, grad, exp_avg, variance: Unsigned, row_var: Rows, col_var: Columns, row_res: Rows, col_res: Columns
@@ -58,13 +59,6 @@ class CAME(Optimizer):
     def sides(cls, shape, options):
         """Take the last two dimensions."""
         return last_two(shape)
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Squares of complex numbers are no sizes."""
-        if param.is_complex():
-            return "CAME does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        return None
 
 
 def inverse_root(rows, columns):

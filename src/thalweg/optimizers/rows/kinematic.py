@@ -24,6 +24,7 @@ class Gravity(Optimizer):
 
     phases = ("first", "later")
     refuses = {"gradient_centralization": "a whole parameter is one row for it, and vectors would lose their mean"}
+    for_complex = "SGD"
 
     def update(self, param, grad, velocity):
         if self.phase == "first":
@@ -43,10 +44,3 @@ class Gravity(Optimizer):
     def phase_of(cls, options, step):
         """The first step finds no velocity yet."""
         return "first" if step == 1 else "later"
-
-    @classmethod
-    def unfit(cls, param, options):
-        """A largest element is needed."""
-        if param.is_complex():
-            return "Gravity does not support complex parameters", f"is {param.dtype}: pass it to SGD"
-        return None

@@ -29,6 +29,8 @@ class Amos(Optimizer):
     eps: Positive = 2.0**-125
     blocks: Annotated[str, OneOf(("rows", "tensor"))] = "rows"
 
+    for_complex = "AdamW"
+
     def update(self, param, grad, exp_avg, tensor_sq: Scalar, tensor_decay: Scalar, row_sq: Rows, row_decay: Rows):
         has_rows = self.is_matrix and self.blocks == "rows"
         square = row_mean(grad * grad) if has_rows else total_square(grad) / self.numel
@@ -52,10 +54,3 @@ class Amos(Optimizer):
         if self.eta is not None:
             return self.eta
         return 1 / sqrt(self.columns) if self.is_matrix else 0.5
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Squares of complex numbers are no sizes."""
-        if param.is_complex():
-            return "Amos does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        return None

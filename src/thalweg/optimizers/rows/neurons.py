@@ -28,6 +28,7 @@ class Nero(Optimizer):
 
     phases = ("first", "usual")
     refuses = {"hyperball": "its neurons have a norm already"}
+    for_complex = "AdamW"
 
     def update(self, param, grad, scale: Scalar, exp_avg_sq: Unsigned, row_sq: Rows):
         if self.phase == "first":
@@ -56,10 +57,3 @@ class Nero(Optimizer):
     def phase_of(cls, options, step):
         """Only the first step looks at where the weights begin."""
         return "first" if step == 1 else "usual"
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Norms of real numbers are needed."""
-        if param.is_complex():
-            return "Nero does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        return None

@@ -19,6 +19,7 @@ class Oblique(Optimizer):
     normalized: Sides = "columns"
     eps: NonNegative = 1e-8
 
+    for_complex = "AdamW"
     refuses = {"hyperball": "its lines have a length already"}
 
     def along(self, param, step):
@@ -34,11 +35,10 @@ class Oblique(Optimizer):
     @classmethod
     def unfit(cls, param, options):
         """Lines of real numbers are needed."""
-        if param.is_complex():
-            return f"{cls.__name__} does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        if param.dim() < 2:
+        fault = super().unfit(param, options)
+        if fault is None and param.dim() < 2:
             return f"{cls.__name__} is for matrices", f"has shape {tuple(param.shape)}: pass it to AdamW"
-        return None
+        return fault
 
 
 class ObliqueSGD(Oblique):

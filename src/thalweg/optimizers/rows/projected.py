@@ -32,6 +32,7 @@ class SGDP(Optimizer):
     wd_ratio: Fraction = 0.1
     cautious_on_sphere: bool = False
 
+    for_complex = "AdamW"
     spellings = {"caution": "cautious_on_sphere"}
     counts_steps = False
     refuses = UNMASKED
@@ -42,11 +43,6 @@ class SGDP(Optimizer):
         step, decaying = projected(self, param, grad, step)
         param = param - self.lr * self.weight_decay / (1 - self.momentum) * decaying
         return param - self.lr * step, momentum_buffer
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Angles are between real vectors."""
-        return _unfit(cls, param)
 
 
 class AdamP(Optimizer):
@@ -72,6 +68,7 @@ class AdamP(Optimizer):
     nesterov: bool = False
     cautious_on_sphere: bool = False
 
+    for_complex = "AdamW"
     spellings = {"caution": "cautious_on_sphere"}
     refuses = UNMASKED
 
@@ -84,11 +81,6 @@ class AdamP(Optimizer):
         step, decaying = projected(self, param, grad, step)
         param = param - self.lr * self.weight_decay * decaying
         return param - self.lr / (1 - beta1**self.step_count) * step, exp_avg, exp_avg_sq
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Angles are between real vectors."""
-        return _unfit(cls, param)
 
 
 def projected(self, param, grad, step):
@@ -126,9 +118,3 @@ def masked(self, grad, step):
         return step
     agrees = where(step * grad > 0, 1, 0 * step)
     return step * agrees / maximum(total(agrees) / self.numel, SMALLEST_SHARE)
-
-
-def _unfit(cls, param):
-    if param.is_complex():
-        return f"{cls.__name__} does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-    return None

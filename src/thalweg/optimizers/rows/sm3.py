@@ -24,6 +24,7 @@ class SM3(Optimizer):
     eps: NonNegative = 1e-30
 
     counts_steps = False
+    for_complex = "Adagrad"
 
     def update(self, param, grad, row_cover: Rows, column_cover: Columns, cover: Unsigned, momentum_buffer):
         if self.is_matrix:
@@ -42,10 +43,3 @@ class SM3(Optimizer):
     def added(self, old, square):
         """Add a square to what is known, or take it into a mean that forgets."""
         return self.beta * old + (1 - self.beta) * square if self.beta else old + square
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Squares of complex numbers are no sizes."""
-        if param.is_complex():
-            return "SM3 does not support complex parameters", f"is {param.dtype}: pass it to Adagrad"
-        return None

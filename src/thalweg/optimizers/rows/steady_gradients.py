@@ -29,6 +29,7 @@ class StableSPAM(Optimizer):
 
     spellings = {"update_proj_gap": "interval"}
     refuses = {"gradient_centralization": "a whole parameter is one row for it, and vectors would lose their mean"}
+    for_complex = "AdamW"
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, peak: Rows, norm_avg: Rows, norm_sq: Rows):
         (beta1, beta2), (gamma1, gamma2) = self.betas, self.gammas
@@ -55,10 +56,3 @@ class StableSPAM(Optimizer):
     def sides(cls, shape, options):
         """Take the whole parameter as one row."""
         return Sides((), tuple(range(len(shape))), len(shape))
-
-    @classmethod
-    def unfit(cls, param, options):
-        """A largest element is needed."""
-        if param.is_complex():
-            return "StableSPAM does not support complex parameters", f"is {param.dtype}: pass it to AdamW"
-        return None

@@ -23,6 +23,7 @@ class AdamSN(Optimizer):
     weight_decay: NonNegative = 0.0
 
     refuses = {"decoupled_weight_decay": "its weights decay apart from the gradient already, after the step"}
+    for_complex = "Adam"
 
     def update(self, param, grad, exp_avg, exp_avg_sq: Unsigned, row_sq: Rows, column_sq: Columns):
         beta1, beta2 = self.betas
@@ -36,10 +37,3 @@ class AdamSN(Optimizer):
         rate = self.lr * sqrt(1 - beta2**self.step_count) / (1 - beta1**self.step_count)
         param = (param - rate * exp_avg / (sqrt(square) + self.eps)) * (1 - self.lr * self.weight_decay)
         return param, exp_avg, exp_avg_sq, row_sq, column_sq
-
-    @classmethod
-    def unfit(cls, param, options):
-        """Squares of complex numbers are no sizes."""
-        if param.is_complex():
-            return "AdamSN does not support complex parameters", f"is {param.dtype}: pass it to Adam"
-        return None
