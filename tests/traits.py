@@ -23,6 +23,9 @@ def traits(cls):
     rule = rule_of(cls)
     states = bool(set(rule.states) - rule.scalars), bool(rule.scalars), bool(rule.copies)
     written = frozenset(name for name in METHODS if getattr(cls, name, None) and is_own(cls, name))
+    if cls.for_complex:
+        # It says in one word which parameters it is not for.
+        written |= {"unfit"}
     return kind(cls), states, written, cls.keeps_state_from_start
 
 
