@@ -1,12 +1,15 @@
 """Torch's modes around a step: default devices and dtypes, inference, torch.func; nothing of them stays."""
 
 import ast
+import copy
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._device import _device_constructors
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import thalweg as optim
 
@@ -133,6 +136,65 @@ def test_an_empty_parameter_of_a_closure_method_has_a_gradient():
         return loss
 
     assert optimizer.step(closure).item() == 0
+
+
+class Seen(TorchDispatchMode):
+    """Notes every operation of torch, and what it changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.changed = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func._schema.is_mutable:
+            self.changed.add(args[0].data_ptr())
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["Lion", "AdamW", "Adafactor", "LAMB"])
+def test_a_mode_is_shown_what_a_step_does_and_the_next_step_is_the_kernels_again(kind):
+    """Silently, a graph would be traced without the step."""
+    param = weights()
+    optimizer = getattr(optim, kind)([param])
+    param.grad = torch.ones(4, 3)
+    optimizer.step()
+    before = optimizer._watch
+    for _ in range(2):
+        with Seen() as seen:
+            optimizer.step()
+        assert {param.data_ptr(), *(state.data_ptr() for state in optimizer.state[param].values())} == seen.changed
+        optimizer.step()
+        assert optimizer._watch is before
+    assert not before.plan.eager
+
+
+@pytest.mark.skipif(not hasattr(optim, "swap_in_optimizer_params_and_state"), reason="this torch cannot swap")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}), ("Lion", {}), ("PNM", {}), ("Muon", {"lr": 0.1})],
+)
+def test_a_graph_that_is_traced_has_the_step(kind, options):
+    param = weights()
+    optimizer = getattr(optim, kind)([param], **options)
+    param.grad = torch.ones(4, 3)
+    optimizer.step()
+    held = optimizer.state[param]
+
+    def step(param, states, grad):
+        param.grad = grad
+        with optim.swap_in_optimizer_params_and_state(optimizer, {"weight": param}, states):
+            optimizer.step()
+
+    other, states = param.detach().clone(), copy.deepcopy(optimizer.state_dict())
+    graph = make_fx(step)(other.clone(), copy.deepcopy(states), torch.ones(4, 3))
+    for factor in (1.0, 2.0, 3.0):
+        param.grad = weights().detach() * factor
+        optimizer.step()
+        graph(other, states, weights().detach() * factor)
+    # The eager engine agrees with kernels within a few units in the last place.
+    assert torch.allclose(other, param, rtol=1e-6, atol=1e-7)
+    saved = states["state"][0]
+    assert all(torch.allclose(saved[name], value, rtol=1e-6, atol=1e-7) for name, value in held.items())
 
 
 def makers(path):

@@ -12,6 +12,7 @@ from ..state.interrupts import keeping_grad_mode
 from .before_steps import without_plans
 from .closures import evaluate
 from .decisions.gradients import phases, ready
+from .decisions.modes import modes_around
 from .decisions.rules import OVERFLOWED, accumulates, goes_ahead, has_overflowed, phase
 from .eager.access import InGraph, InPlace
 from .explain import explain
@@ -100,7 +101,7 @@ def _step_otherwise(optimizer: Any) -> Watch:
         forget_states(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
-    key = has_grad, phase(optimizer), accumulates(optimizer), phases(optimizer)
+    key = has_grad, phase(optimizer), accumulates(optimizer), phases(optimizer), modes_around(optimizer)()
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
         items = ready(optimizer)

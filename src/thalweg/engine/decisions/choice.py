@@ -27,6 +27,7 @@ from ...state.layout import overlapping
 from ...state.misfit import misfits
 from ..pieces.line_pieces import Counts
 from .gradients import Ready
+from .modes import why_shown
 from .reasons import compiler_for, has_memory, why_eager, why_not_program
 from .rules import is_measured, measuring_rule_for, rule_for
 
@@ -126,6 +127,7 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
         looking = formula_of(measuring_rule_for(optimizer, group), item.options)
         measure = program_for(looking, _kept(looking, item, state), param)
     reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_program(optimizer.engine, item, program)
+    reason = reason or why_shown(optimizer)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
     return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
 

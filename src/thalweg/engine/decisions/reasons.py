@@ -14,6 +14,7 @@ from ...state.formats.format import Format
 from ..operands import PLAIN, why_not_states, why_not_tensors
 from ..triton import available
 from .gradients import Ready
+from .modes import SHOWN
 
 ENGINES = ("auto", "eager", "llvm", "triton")
 COMPILERS = ("llvm", "triton")
@@ -25,7 +26,7 @@ MATRICES = "its formula multiplies whole matrices, which is torch's work"
 MOST_OPERATIONS = 3000
 """Operations of a pass that are compiled: LLVM takes some two seconds for them, and four times that for twice as many.
 """
-WANTED = (EAGER, DIFFERENTIABLE, SPARSE)
+WANTED = (EAGER, DIFFERENTIABLE, SPARSE, SHOWN)
 """The reasons for the eager engine that are what the user wanted."""
 
 

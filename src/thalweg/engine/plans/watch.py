@@ -16,6 +16,7 @@ from ...distributed.local_parameter import bearer
 from ...state.entries import States
 from ...state.layout import extent, spans
 from ..decisions.gradients import Ready
+from ..decisions.modes import modes_around
 from ..decisions.residues import drop, note, residues
 from ..decisions.rules import SCALE, phase
 from ..known_objects import KnownObjects
@@ -37,6 +38,8 @@ class Watch:
             optimizer.state = States(optimizer.state)
         self.plan = plan(optimizer, items)
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
+        self.count_modes = modes_around(optimizer)
+        self.modes = self.count_modes()
         self.phase, self.phases = phase(optimizer), phases_of(optimizer, items, self.plan.launches)
         self.follower: Any = None
         """Under what key the plan is that was next the last time that this one did not fit."""
@@ -142,6 +145,7 @@ class Watch:
             own["state"] is not state
             or (state.changes.count != self.changes and not self._knows_states())
             or own["engine"] != self.engine
+            or self.count_modes() != self.modes
             or (SCALE in own["_step_numbers"]) != self.is_scaled
             or not _same(groups, self.groups)
             or not self.known_params.are(_params(groups))
