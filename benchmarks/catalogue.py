@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +93,15 @@ def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
         else:
             steps[library] = optimizer.step
     return steps
+
+
+def refuse_too_much_memory() -> None:
+    """Let a request for more than half of the machine's memory fail, as the system would end the whole run.
+
+    pytorch_optimizer's Kron asks for 15 GB for the model of 10M parameters.
+    """
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def warm(cls: type[Optimizer], params: list[Tensor], **options: Any) -> Step:
@@ -209,6 +219,7 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(arguments.threads)
+    refuse_too_much_memory()
     only = arguments.only and arguments.only.split(",")
     written(pair for pair in measurements(arguments.rounds) if not only or pair[0].__name__ in only)
 

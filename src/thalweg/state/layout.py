@@ -1,8 +1,10 @@
 """How a tensor's elements lie in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
@@ -24,23 +26,31 @@ def is_dense(tensor: Tensor) -> bool:
 
 def lie_alike(a: Tensor, b: Tensor) -> bool:
     """Tell if two tensors have their elements in the same order."""
+    if a.shape != b.shape:
+        return False
     strides = zip(a.shape, a.stride(), b.stride(), strict=True)
-    return a.shape == b.shape and all(size <= 1 or here == there for size, here, there in strides)
+    return a.stride() == b.stride() or all(size <= 1 or here == there for size, here, there in strides)
 
 
 def extent(tensor: Tensor) -> tuple[int, int]:
     """Return the addresses of a tensor's first element and of what follows its last; it must not be empty."""
-    steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
-    return tensor.data_ptr(), tensor.data_ptr() + (steps + 1) * tensor.element_size()
+    start = tensor.data_ptr()
+    return start, start + _reach(tensor) * tensor.element_size()
+
+
+def _reach(tensor: Tensor) -> int:
+    """Count the places from a tensor's first element to its last; asked of each tensor, most of which have no gaps."""
+    if tensor.is_contiguous():
+        return tensor.numel()
+    return 1 + sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def is_there(tensor: Tensor) -> bool:
     """Tell if a tensor's elements have memory: its storage may have been given back, or cut, meanwhile."""
     if not tensor.numel() or tensor.is_meta:
         return True
-    steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
-    storage = tensor.untyped_storage()
-    return storage.nbytes() >= (tensor.storage_offset() + steps + 1) * tensor.element_size() and storage.data_ptr() != 0
+    storage, stop = tensor.untyped_storage(), tensor.storage_offset() + _reach(tensor)
+    return storage.nbytes() >= stop * tensor.element_size() and storage.data_ptr() != 0
 
 
 def why_not_read(tensor: Tensor) -> str | None:
@@ -86,13 +96,32 @@ def is_expanded(tensor: Tensor) -> bool:
 
 def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Tensor]] = ()) -> set[int]:
     """Find the owners with a tensor that may share memory with another one, of which at least one is written."""
-    pieces = sorted(
+    found = (
         (*extent(tensor), is_written, owner)
         for is_written, owners in ((True, written), (False, read))
         for owner, tensors in enumerate(owners)
         for tensor in tensors
         if tensor.numel()
     )
+    pieces = _in_order(found, 4)
+    return _overlapping(pieces.tolist()) if _overlap(pieces) else set()
+
+
+def _in_order(found: Iterable[tuple[int, ...]], words: int) -> Any:
+    """Sort rows; they are numbers of a table from the first, as thousands of tuples keep Python's collector busy."""
+    rows = np.fromiter(chain.from_iterable(found), np.int64).reshape(-1, words)
+    return rows[np.lexsort(rows.T[::-1])]
+
+
+def _overlap(pieces: Any) -> bool:
+    """Tell if any piece begins before one ends that came before it, of which at least one is written."""
+    start, stop, is_written = pieces.T[:3]
+    ends = np.maximum.accumulate([stop * is_written, stop], axis=1)[:, :-1]
+    return bool((start[1:] < np.where(is_written[1:], ends[1], ends[0])).any())
+
+
+def _overlapping(pieces: Sequence[Sequence[int]]) -> set[int]:
+    """Find the owners of pieces that overlap."""
     found: set[int] = set()
     # The furthest end so far, and whose it is: of what is written, and of all.
     ends = {True: (0, -1), False: (0, -1)}
@@ -106,15 +135,13 @@ def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Ten
     return found
 
 
-def spans(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """Give the pieces of memory that tensors fill, from the first to the last; those that touch are one."""
-    joined: list[tuple[int, int]] = []
-    for start, stop in sorted(extent(tensor) for tensor in tensors if tensor.numel()):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
-        else:
-            joined.append((start, stop))
-    return joined
+def spans(tensors: Sequence[Tensor]) -> Any:
+    """Give the pieces of memory that tensors fill, a row each, from the first to the last; those that touch are one."""
+    pieces = _in_order((extent(tensor) for tensor in tensors if tensor.numel()), 2)
+    ends = np.maximum.accumulate(pieces[:, 1])
+    is_first = np.append(True, pieces[1:, 0] > ends[:-1])[: len(pieces)]
+    is_last = np.append(is_first[1:], True)[: len(pieces)]
+    return np.stack([pieces[is_first, 0], ends[is_last]], axis=1)
 
 
 def whole(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ from ...state.initial import count_dtype, scalar_dtype
 from ...state.layout import overlapping
 from ...state.misfit import misfits
 from ..pieces.line_pieces import Counts
+from .alike import likeness
 from .gradients import Ready
 from .modes import why_shown
 from .reasons import compiler_for, has_memory, why_eager, why_not_program
@@ -63,16 +64,16 @@ class Choice:
     why_eager: str | None
     fault: str | None
     """What no engine can do with it, in words that follow its name."""
-
-    @property
-    def kernels(self) -> list[Key]:
-        """All kernels that it needs."""
-        measure = [] if self.measure is None else [self.measure]
-        return [self.kernel(program) for program in [*measure, *passes(self.program)]]
+    kernels: tuple[Key, ...]
+    """All kernels that it needs; parameters that are alike have the very same tuple."""
 
     def kernel(self, program: Program) -> Key:
         """Say what its kernel for a pass is."""
         return program, self.dtypes, self.compiler, self.item.param.device
+
+    def of(self, item: Ready, held: Mapping[str, Any], state: Mapping[str, Any]) -> Choice:
+        """Choose the same for another parameter, which is like this one."""
+        return Choice(**vars(self) | {"item": item, "held": held, "state": state})
 
     @property
     def counts(self) -> Counts:
@@ -107,8 +108,7 @@ class Choice:
 
 def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
     """Decide for each parameter what updates it; those that share memory are updated one after the other."""
-    measures = is_measured(optimizer)
-    choices = [_choice(optimizer, item, measures) for item in items]
+    choices = list(_choices(optimizer, items))
     shared = overlapping([choice.written for choice in choices], [choice.read for choice in choices])
     return [
         replace(choice, why_eager=choice.why_eager or SHARED) if index in shared else choice
@@ -116,9 +116,31 @@ def choose(optimizer: Any, items: Sequence[Ready]) -> list[Choice]:
     ]
 
 
-def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
+def _choices(optimizer: Any, items: Sequence[Ready]) -> Iterator[Choice]:
+    """Decide once for all that are alike, as thousands of parameters may be."""
+    first: dict[Hashable, Choice] = {}
+    measures = is_measured(optimizer)
+    for item in items:
+        held = optimizer.state.get(item.param, {})
+        like = likeness(item, held)
+        if like not in first:
+            first[like] = _choice(optimizer, item, held, measures)
+            yield first[like]
+        else:
+            yield _alike(first[like], item, held)
+
+
+def _alike(first: Choice, item: Ready, held: Mapping[str, Any]) -> Choice:
+    """Choose for a parameter what was chosen for one that is like it."""
+    item.take_over(first.item.options)
+    is_as_held = first.fault is not None or first.state is first.held
+    rule = first.program.formula.rule
+    return first.of(item, held, held if is_as_held else in_line(rule, held, item.param, item.group))
+
+
+def _choice(optimizer: Any, item: Ready, held: Mapping[str, Any], measures: bool) -> Choice:
     rule, param, group = rule_for(optimizer, item.group), item.param, item.group
-    formula, held = formula_of(rule, item.options), optimizer.state.get(param, {})
+    formula = formula_of(rule, item.options)
     fault = state_fault(formula, item, held)
     state = held if fault else in_line(rule, held, param, group)
     kept = _kept(formula, item, state)
@@ -129,7 +151,9 @@ def _choice(optimizer: Any, item: Ready, measures: bool) -> Choice:
     reason = why_eager(optimizer.engine, item, formula, kept, state) or why_not_program(optimizer.engine, item, program)
     reason = reason or why_shown(optimizer)
     dtypes, compiler = _dtypes(program, kept, item, state), compiler_for(optimizer.engine, param)
-    return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault)
+    needed = [*([] if measure is None else [measure]), *passes(program)]
+    keys = tuple((each, dtypes, compiler, param.device) for each in needed)
+    return Choice(item, held, state, kept, program, measure, dtypes, compiler, reason, fault, keys)
 
 
 def program_for(formula: Formula, kept: Mapping[str, Format], param: Tensor) -> Program:

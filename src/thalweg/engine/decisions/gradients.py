@@ -40,6 +40,10 @@ class Ready:
         found = known(self.owner, self.param, self.group)
         return found if self.phase is None else found.at(self.phase)
 
+    def take_over(self, options: Known) -> None:
+        """Take over what formulas may ask from a parameter that is like this one."""
+        object.__setattr__(self, "options", options)
+
     @property
     def numbers(self) -> dict[str, float]:
         """What formulas may ask of a parameter, as numbers: its place, and what is known of it."""

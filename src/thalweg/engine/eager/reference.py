@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -14,6 +14,7 @@ from ...formula.tracing.trace import Formula, formula_of
 from ...state.formats.convert import in_line
 from ...state.layout import whole, why_not_by_torch
 from ..commit import commit, entries
+from ..decisions.alike import likeness
 from ..decisions.choice import state_fault
 from ..decisions.gradients import Ready, refuse
 from ..decisions.reasons import has_memory
@@ -41,7 +42,8 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     """Compute what a step makes of parameters, and write nothing."""
     # Every formula is found first: what cannot be traced costs no computing.
     formulas = formulas_of(optimizer, items)
-    updates = [_begun(optimizer, item, formula) for item, formula in zip(items, formulas, strict=True)]
+    seen: dict[Hashable, Update] = {}
+    updates = [_begun(optimizer, item, formula, seen) for item, formula in zip(items, formulas, strict=True)]
     failed = failures.count
     for alike in together(updates):
         evaluate_all(alike)
@@ -59,12 +61,17 @@ def formulas_of(optimizer: Any, items: Sequence[Ready]) -> list[Formula]:
     return [found[key] for key in alike]
 
 
-def _begun(optimizer: Any, item: Ready, formula: Formula) -> Update:
+def _begun(optimizer: Any, item: Ready, formula: Formula, seen: dict[Hashable, Update]) -> Update:
+    """Begin with a parameter; of those that are alike, one is examined."""
     held = optimizer.state.get(item.param, {})
-    refuse(optimizer, item, why_not_by_torch(item.param) or state_fault(formula, item, held))
+    kind = formula, likeness(item, held)
+    like = seen.get(kind)
+    refuse(optimizer, item, why_not_by_torch(item.param) or (None if like else state_fault(formula, item, held)))
     drop(optimizer, residues([(item.param, held)]))
+    state = in_line(formula.rule, held, item.param, item.group)
     with torch.set_grad_enabled(bool(item.group["differentiable"])):
-        return Update(formula, item, in_line(formula.rule, held, item.param, item.group), optimizer._step_numbers)
+        update = seen[kind] = Update(formula, item, state, optimizer._step_numbers, like)
+    return update
 
 
 def states(updates: Sequence[Update]) -> Iterator[tuple[Tensor, Mapping[str, Any]]]:
@@ -92,7 +99,7 @@ def note(optimizer: Any, updates: Sequence[Update]) -> None:
 def looked_at(optimizer: Any, item: Ready) -> dict[str, Any]:
     """Sum the squares of a gradient, as it will be used, and take what else is wanted before a step, by name."""
     formula = formula_of(measuring_rule_for(optimizer, item.group), item.options)
-    update = _begun(optimizer, item, formula)
+    update = _begun(optimizer, item, formula, {})
     evaluate_all([update])
     return {name: whole(update.outputs[name]) for name in formula.measured}
 

@@ -27,11 +27,19 @@ from .rebinding import plain, rebinding
 class Update:
     """One step of one parameter: all is computed, and nothing is written before the changes are made."""
 
-    def __init__(self, formula: Formula, item: Ready, state: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        formula: Formula,
+        item: Ready,
+        state: Mapping[str, Any],
+        given: Mapping[str, Any],
+        like: Update | None = None,
+    ) -> None:
         self.formula, self.item, self.param, self.given = formula, item, item.param, given
         self.access = access_to(formula, item)
         self.read = self.access.reader(item.options)
-        self.kept: dict[str, Format] = dict(formats(formula.rule, formula.states, self.param, item.group, state))
+        found = like.kept if like else formats(formula.rule, formula.states, self.param, item.group, state)
+        self.kept: dict[str, Format] = dict(found)
         self.full = dict(state)
         """What will be kept of the parameter."""
         complete(self.full, formula, self.param, self.kept, self.read)

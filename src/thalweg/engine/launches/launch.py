@@ -65,7 +65,7 @@ class Row:
         """Where its numbers stand in the whole tensor: all in one piece, or those of a shard in several."""
         whole = [Run(0, 0, self.param.numel())]
         found = self.param.runs if isinstance(self.param, LocalParameter) else whole
-        return [Run(*(self._parts * word for word in run)) for run in found]
+        return [Run(*(2 * word for word in run)) for run in found] if self._parts == 2 else found
 
     @property
     def tensors(self) -> dict[str, Any]:

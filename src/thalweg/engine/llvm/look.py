@@ -7,20 +7,20 @@ that takes 0.2 us a tensor, many times the update of a small one; read from memo
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ...distributed.local_parameter import bearer
-from ...state.layout import spans
 from .effort import AS_WRITTEN
 from .inside_tensors import OBJECT as BEFORE
 from .inside_tensors import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
 from .load import load
-from .look_tables import OBJECT, PART, ROW, START, TABLES
+from .look_tables import OBJECT, PART, ROW, START, STATE, TABLES
 from .sameness import TEXT
 
 # Holding Python's lock: nobody may free a tensor while it is looked at.
@@ -44,17 +44,18 @@ class Look:
         states: Sequence[Tensor],
         others: Sequence[tuple[Tensor, bool]],
         launches: Sequence[tuple[int, int]],
+        written: Any,
     ) -> None:
         shapes = Shapes()
         parts = [_part(*each) for each in zip(params, grads, strict=True)]
         self.parts = [part for part in parts if part]
         rows = zip(params, grads, targets, parts, strict=True)
         tables: dict[str, Any] = {
-            "params": [_row(*each, shapes) for each in rows],
-            "states": [_memory(state, shapes) for state in states],
+            "params": _table((_row(*each, shapes) for each in rows), len(ROW)),
+            "states": _table((_memory(state, shapes) for state in states), len(STATE)),
             "others": [[id(param), has_grad, no_gradient()] for param, has_grad in others],
             "launches": launches,
-            "written": spans([*params, *states]),
+            "written": written,
         }
         self.shapes = shapes.table()
         self.tables = [np.array(tables[name], np.int64) for name in TABLES]
@@ -143,6 +144,11 @@ def _row(param: Tensor, grad: Tensor, target: int, part: Part | None, shapes: Sh
         *words,
         grad._cdata,
     ]
+
+
+def _table(rows: Iterable[Sequence[int]], words: int) -> Any:
+    """Put rows into a table one by one, as thousands of lists keep Python's collector busy."""
+    return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, words)
 
 
 def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,19 +21,22 @@ _told: set[str] = set()
 """Why kernels were not used: told once."""
 
 
-def with_kernels(optimizer: Any, choice: Choice) -> Choice:
+def with_kernels(optimizer: Any, choices: Sequence[Choice]) -> list[Choice]:
     """See that the kernels are there, before anything changes; whatever goes wrong in a compiler, training goes on."""
-    _tell(optimizer, choice)
-    if choice.why_eager is None:
-        for key in choice.kernels:
-            _try(optimizer, key)
-    return as_far_as_known(choice)
+    for choice in {(id(choice.kernels), choice.why_eager): choice for choice in choices}.values():
+        _tell(optimizer, choice)
+        if choice.why_eager is None:
+            for key in choice.kernels:
+                _try(optimizer, key)
+    return list(map(as_far_as_known, choices))
 
 
 def as_far_as_known(choice: Choice) -> Choice:
     """Leave to the eager engine what kernels were tried for, and could not be built."""
+    if choice.why_eager or not _failures:
+        return choice
     failures = (_failures.get(key) for key in choice.kernels)
-    return replace(choice, why_eager=choice.why_eager or next(filter(None, failures), None))
+    return replace(choice, why_eager=next(filter(None, failures), None))
 
 
 def _tell(optimizer: Any, choice: Choice) -> None:

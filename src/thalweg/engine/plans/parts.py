@@ -20,7 +20,7 @@ def parts(choices: Sequence[Choice]) -> list[list[Choice]]:
     sets: dict[Any, list[Choice]] = {}
     for choice in choices:
         if not choice.why_eager:
-            sets.setdefault((choice.measure is None, *choice.kernels, *choice.matrices), []).append(choice)
+            sets.setdefault((choice.measure is None, choice.kernels, choice.matrices), []).append(choice)
     found = (part for alike in sets.values() for part in _parts(alike))
     return sorted(found, key=lambda part: -len(part) * part[0].whole_numel if part[0].matrices else 0)
 

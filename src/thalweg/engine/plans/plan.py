@@ -14,8 +14,6 @@ from torch import Tensor
 
 from ...distributed.owners import Loads
 from ...formula.tracing.passes import passes
-from ...state.formats.keeping import keeps_anything
-from ...state.initial import complete
 from ...state.interrupts import InterruptsWaiting
 from ..commit import Change, commit, entries, given_to_driver
 from ..decisions import capture
@@ -24,7 +22,6 @@ from ..decisions.choice import Choice, choose
 from ..decisions.gradients import Left, Ready, again, refuse
 from ..decisions.rules import OVERFLOWED, accumulates, gathered, is_measured
 from ..eager import reference
-from ..eager.access import InPlace
 from ..eager.reference import Told
 from ..eager.update import Update
 from ..launches.edits import check_groups
@@ -38,6 +35,7 @@ from ..sharded.sharing import Sharing
 from ..totals import norm
 from ..totals.learning import learn
 from .build import with_kernels
+from .completed import completed
 from .launch_of import launch_of
 from .parts import parts
 
@@ -250,10 +248,10 @@ def plan(optimizer: Any, items: Sequence[Ready]) -> Plan:
         refuse(optimizer, choice.item, choice.fault)
     if any(choice.compiler == "triton" for choice in choices):
         capture.refuse_first_step(optimizer)
-    choices = [with_kernels(optimizer, choice) for choice in choices]
+    choices = with_kernels(optimizer, choices)
     refuse_sums(choices)
     space = Workspace()
-    states = {id(choice): _completed(choice) for choice in choices if not choice.why_eager}
+    states = completed([choice for choice in choices if not choice.why_eager])
     loads: dict[Any, Loads] = {}
     launches = [launch_of(optimizer, found, states, space, loads) for found in parts(choices)]
     made = [(choice.item.param, states[id(choice)]) for choice in choices if _is_changed(choice, states)]
@@ -279,14 +277,6 @@ def refuse_sums(choices: Sequence[Choice]) -> None:
 def _left(choice: Choice) -> Left:
     item = choice.item
     return Left(item.group, item.param, item.index, choice.why_eager or "")
-
-
-def _completed(choice: Choice) -> dict[str, Any]:
-    """Give all that will be kept of a parameter; what is there already is the very same."""
-    item, formula, state = choice.item, choice.program.formula, dict(choice.state)
-    if keeps_anything(formula, choice.kept):
-        complete(state, formula, item.param, choice.kept, InPlace.reader(item.group))
-    return state
 
 
 def _is_changed(choice: Choice, states: Mapping[int, Mapping[str, Any]]) -> bool:

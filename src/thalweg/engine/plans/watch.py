@@ -51,7 +51,7 @@ class Watch:
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
         self.written = self.compiled + self.kept
         self.residues = residues((row.param, row.state) for launch in self.plan.launches for row in launch.rows)
-        self.addresses, self.facts = list(map(ADDRESS, self.written)), list(map(facts, self.written))
+        self.addresses, self.facts = list(map(ADDRESS, self.written)), facts_of(self.written)
         self.room = Room(self.written)
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
         is_small = all(launch.is_small for launch in self.plan.launches)
@@ -69,7 +69,7 @@ class Watch:
         self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
         grads = {id(item.param): item.grad for item in items}
         self.has_grad = [id(param) in grads for param in self.params]
-        self.grad_facts = [facts(grads[id(param)]) for param in self.params if id(param) in grads]
+        self.grad_facts = facts_of([grads[id(param)] for param in self.params if id(param) in grads])
         self.look = self._look([grads[id(param)] for param in self.compiled])
 
     def run(self, optimizer: Any) -> None:
@@ -206,7 +206,7 @@ class Watch:
         targets = list(chain.from_iterable(map(_targets, launches)))
         small = [function for launch in launches for function in launch.functions] if self.runs_at_once else []
         try:
-            return look.Look(self.compiled, grads, targets, self.kept, others, small).glance()
+            return look.Look(self.compiled, grads, targets, self.kept, others, small, self.room.pieces).glance()
         except Exception:
             # It is a short cut; whatever goes wrong with it, Python does the looking.
             self.runs_at_once = False
@@ -220,8 +220,8 @@ class Room:
     """The memory between what is written, where gradients may lie."""
 
     def __init__(self, written: Sequence[Tensor]) -> None:
-        pieces = spans(written)
-        self.starts, self.stops = [start for start, _ in pieces], [stop for _, stop in pieces]
+        self.pieces = spans(written)
+        self.starts, self.stops = self.pieces.T.tolist()
 
     def has(self, grad: Tensor) -> bool:
         """Tell if a gradient lies there."""
@@ -230,6 +230,12 @@ class Room:
         start, stop = extent(grad)
         after = bisect_right(self.stops, start)
         return after == len(self.starts) or stop <= self.starts[after]
+
+
+def facts_of(tensors: Sequence[Tensor]) -> list[tuple[Any, ...]]:
+    """Give the facts of each; those that are equal are kept once."""
+    known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    return [known.setdefault(found, found) for found in map(facts, tensors)]
 
 
 def gradients_of(params: Sequence[Tensor]) -> list[Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ class Blocks(Format):
         """Say it in words."""
         return f"in blocks of {self.bits} bits"
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """Codes and scales."""
         return Part("", self.dtype, is_packed=self.bits == 4), Part(SCALE, torch.float32, "block")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -123,7 +124,7 @@ class Format:
     sizes: tuple[int, ...] = field(default=(), kw_only=True, compare=False)
     """The shape of square matrices, and of thin ones."""
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The tensors, the one with the quantity's own name first."""
         return (Part("", self.dtype, self.scope, single=self.single, sizes=self.sizes),)

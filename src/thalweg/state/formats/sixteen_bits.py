@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ class Rounded(Format):
         """True where cutting off bits is all there is to do."""
         return self.is_stochastic and self.dtype is torch.bfloat16
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """One tensor."""
         return (Part("", self.dtype, is_raw=self.is_raw),)
@@ -77,7 +78,7 @@ class Compensated(Format):
         """Say it in words."""
         return f"{super().words} with a compensation"
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The compensation stands beside the parameter."""
         return Part("", self.dtype), Part(COMPENSATION, self.dtype)
@@ -105,7 +106,7 @@ class Split(Format):
         """Say it in words."""
         return f"{super().words} with 16 bits more"
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The low bits are a whole number with a sign."""
         return Part("", self.dtype, is_raw=True), Part(LOW_BITS, torch.int16)
