@@ -127,7 +127,7 @@ class Sharing:
     def _differ(self, param: Any, count: int, processes: int) -> str:
         """Say that not all processes have a gradient of a matrix."""
         return (
-            f"{self.name} multiplies whole matrices, for which all processes must have gradients of the same ones, but "
+            f"{self.name} needs whole matrices, for which all processes must have gradients of the same ones, but "
             f"{name_in(self.optimizer.param_groups, param)} has a gradient on {count} of {processes} processes, and "
             f"{'one' if is_due(param) else 'none'} here: run backward() on all of them, or on none"
         )

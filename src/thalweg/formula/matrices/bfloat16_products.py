@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor
 
 from .matrix_products import add_product, add_symmetric
+from .row_products import RowProduct, are_large, is_plain, made_alone
 
 Threes = Iterable[tuple[float, float, float]]
 
@@ -33,8 +34,9 @@ def iterated(x: Tensor, coefficients: Threes) -> Tensor:
 
     Shape: (count, rows, columns) in bfloat16, to the same.
     """
-    is_plain = type(x) is Tensor and x.device.type == "cpu" and not (torch.is_grad_enabled() and x.requires_grad)
-    return _in_float32(x, list(coefficients)) if is_plain and not has_own() else _in_bfloat16(x, coefficients)
+    make = _in_float32 if is_plain(x) and not has_own() else _in_bfloat16
+    rows, columns = x.shape[1:]
+    return made_alone(partial(make, coefficients=list(coefficients)), x, rows * rows * columns)
 
 
 @cache
@@ -57,19 +59,29 @@ def _in_bfloat16(x: Tensor, coefficients: Threes) -> Tensor:
     for a, b, c in coefficients:
         gram = _product(x, x.mT)
         # A cubic step has one product less.
-        polynomial = _add_product(gram, gram, gram, b, c) if c else b * gram
+        polynomial = _add_product(gram, gram, gram, b, c, True) if c else b * gram
         x = _add_product(x, polynomial, x, a, 1)
     return x
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
-    return (left.float() @ right.float()).bfloat16() if _are_small(left, right) else left @ right
+    """Multiply a matrix by its own transpose."""
+    if _are_small(left, right):
+        return (left.float() @ right.float()).bfloat16()
+    if are_large(left, right):
+        out = left.new_empty(*left.shape[:2], right.shape[2])
+        return RowProduct(out, left, right, 0, 1, out, is_symmetric=True).make()
+    return left @ right
 
 
-def _add_product(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float) -> Tensor:
-    if not _are_small(left, right):
-        return torch.baddbmm(added, left, right, beta=beta, alpha=alpha)
-    return torch.baddbmm(added.float(), left.float(), right.float(), beta=beta, alpha=alpha).bfloat16()
+def _add_product(
+    added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, is_symmetric: bool = False
+) -> Tensor:
+    if _are_small(left, right):
+        return torch.baddbmm(added.float(), left.float(), right.float(), beta=beta, alpha=alpha).bfloat16()
+    if are_large(left, right):
+        return RowProduct(added, left, right, beta, alpha, torch.empty_like(added), is_symmetric).make()
+    return torch.baddbmm(added, left, right, beta=beta, alpha=alpha)
 
 
 def _are_small(left: Tensor, right: Tensor) -> bool:
@@ -92,17 +104,26 @@ def _take_steps(x: Tensor, made: Tensor, coefficients: Threes) -> None:
     wide, next_wide = torch.empty(2, *x.shape, dtype=torch.float32, device=x.device).copy_(x).unbind()
     gram, polynomial = torch.empty(2, count, rows, rows, dtype=torch.float32, device=x.device).unbind()
     narrow = torch.empty(count, rows, rows, dtype=torch.bfloat16, device=x.device)
+    add, symmetric = (_add_rows, _add_symmetric_rows) if are_large(x, x.mT) else (add_product, add_symmetric)
     for a, b, c in coefficients:
-        add_symmetric(gram, wide, wide.mT, 0, 1, gram)
+        symmetric(gram, wide, wide.mT, 0, 1, gram)
         _round(gram, narrow)
         if c:
-            add_symmetric(gram, gram, gram, b, c, polynomial)
+            symmetric(gram, gram, gram, b, c, polynomial)
         else:
             torch.mul(gram, b, out=polynomial)
         _round(polynomial, narrow)
-        add_product(wide, polynomial, wide, a, 1, next_wide)
+        add(wide, polynomial, wide, a, 1, next_wide)
         wide, next_wide = next_wide, wide
         _round(wide, made)
+
+
+def _add_rows(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
+    return RowProduct(added, left, right, beta, alpha, out).make()
+
+
+def _add_symmetric_rows(added: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor) -> Tensor:
+    return RowProduct(added, left, right, beta, alpha, out, is_symmetric=True).make()
 
 
 def _round(wide: Tensor, narrow: Tensor) -> None:

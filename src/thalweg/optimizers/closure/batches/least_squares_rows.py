@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ....engine.llvm.grams import COLUMNS
 from ....engine.llvm.normal_equations import NormalEquations
+from ....formula.matrices.side_by_side import side_by_side
 from ....state.interrupts import keeping_grad_mode
 from ....warned import warn
 from ..function.robust import Rho, robust_loss
@@ -19,7 +20,7 @@ from ..scipy_names.outcome import FitOutcome, fit_rows_outcome
 from .compiled_fits import CompiledFits
 from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .members import Members, rows_of, starts_of, walls_of
-from .pieces import equal_slices, side_by_side
+from .pieces import equal_slices
 from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
 from .recorded_model import is_right, recorded_model
 from .systems import solve
