@@ -16,11 +16,14 @@ from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start,
 
 @dataclass(slots=True)
 class Rows(Searching):
-    """Rows with an inverse Hessian each, shape (b, n, n), which is not known yet where the row is `fresh`."""
+    """Rows with a factor of the inverse Hessian each, shape (b, n, n), not known yet where the row is `fresh`.
 
-    memory: ClassVar[tuple[str, ...]] = ("inverse",)
+    The inverse H = J J' cannot lose its positive eigenvalues by rounding, however singular the Hessian becomes.
+    """
 
-    inverse: Tensor
+    memory: ClassVar[tuple[str, ...]] = ("factor",)
+
+    factor: Tensor
     fresh: Tensor
 
 
@@ -54,7 +57,7 @@ def started(losses: RowLosses, x: Tensor) -> Rows:
     """Return every row at its start, looking along its steepest descent."""
     batch, n = x.shape
     begun = at_start(losses, x)
-    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n), fresh=torch.zeros_like(begun["trials"], dtype=torch.bool))
+    rows = Rows(**begun, factor=x.new_zeros(batch, n, n), fresh=torch.zeros_like(begun["trials"], dtype=torch.bool))
     descend(rows, ~rows.fresh)
     return rows
 
@@ -90,10 +93,10 @@ def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Te
     """Move the accepted rows, bend their inverse Hessians, and set out along their new directions."""
     trials = tried(rows, accepted, value)
     s, y = x - rows.x, gradient - rows.gradient
-    rows.inverse = torch.where(accepted[:, None, None], bent(rows, s, y), rows.inverse)
+    rows.factor = torch.where(accepted[:, None, None], bent(rows, s, y), rows.factor)
     rows.fresh = rows.fresh & ~accepted
     rows.move(accepted, x, value, gradient)
-    newton = -(rows.inverse @ rows.gradient[:, :, None])[:, :, 0]
+    newton = -(rows.factor @ (rows.factor.mT @ rows.gradient[:, :, None]))[:, :, 0]
     rows.set_out(accepted, newton, (rows.gradient * newton).sum(1), torch.ones_like(value))
     rows.trials = trials
     stuck = may_start_anew(rows, rows.gradient)
@@ -102,15 +105,22 @@ def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Te
 
 
 def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
-    """Return the BFGS update of each inverse: Nocedal & Wright 2006, equation 6.17, first scaled by 6.20."""
+    """Return the factors of the BFGS updates of H = J J': J - s v' J, with v = rho y - sqrt(rho / s'Bs) Bs.
+
+    Brodlie, Gourlay & Greenstadt 1973, "Rank-one and rank-two corrections to positive definite matrices expressed in
+    product form", https://doi.org/10.1093/imamat/11.1.73; the first H is scaled by Nocedal & Wright 2006, equation
+    6.20. A direction is -H g, so that Bs = -alpha g.
+    """
     s_y, y_y = (s * y).sum(1), y.square().sum(1)
-    bends = s_y > torch.finfo(s.dtype).eps * torch.linalg.vector_norm(s, dim=1) * y_y.sqrt()
-    rho = (1 / s_y).where(bends, 0.0)[:, None, None]
-    gamma = (s_y / y_y).where(bends, 1.0)
-    unit = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) * gamma[:, None, None]
-    inverse = torch.where(rows.fresh[:, None, None], unit, rows.inverse)
-    left = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) - rho * s[:, :, None] * y[:, None, :]
-    return left @ inverse @ left.mT + rho * s[:, :, None] * s[:, None, :]
+    gamma = s_y / y_y
+    b_s = torch.where(rows.fresh[:, None], s / gamma[:, None], -rows.alpha[:, None] * rows.gradient)
+    s_b_s = (s * b_s).sum(1)
+    bends = (s_y > torch.finfo(s.dtype).eps * torch.linalg.vector_norm(s, dim=1) * y_y.sqrt()) & (s_b_s > 0)
+    unit = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) * gamma.where(bends, 1.0).sqrt()[:, None, None]
+    factor = torch.where(rows.fresh[:, None, None], unit, rows.factor)
+    v = y / s_y[:, None] - b_s / (s_y.sqrt() * s_b_s.sqrt())[:, None]
+    change = s[:, :, None] * (v[:, None, :] @ factor)
+    return factor - change.where(bends[:, None, None], 0.0)
 
 
 def outcome(losses: RowLosses, answers: Rows, calls: int, tolerance: float) -> Outcome:

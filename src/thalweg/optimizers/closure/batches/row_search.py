@@ -161,3 +161,10 @@ def narrow(rows: Searching, rejected: Tensor, short: Tensor, value: Tensor) -> N
     inner = torch.minimum(torch.maximum(inner, rows.low + 0.1 * width), rows.low + 0.5 * width)
     chosen = torch.where(rows.high.isfinite(), inner, 4 * rows.alpha)
     rows.alpha = torch.where(rejected, chosen, rows.alpha)
+    rows.trials = torch.where(rejected & is_closed(rows), MOST_TRIALS, rows.trials)
+
+
+def is_closed(rows: Searching) -> Tensor:
+    """Return whether rounding leaves no point between the ends of the bracket."""
+    width = (rows.high - rows.low)[:, None] * rows.direction.abs()
+    return (width <= torch.finfo(width.dtype).eps * rows.x.abs()).all(1)
