@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .arrival import has_arrived, is_finite, may_start_anew, succeeded
+from .arrival import has_arrived, may_start_anew, succeeded
 from .row_losses import RowLosses
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow, tried
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, tried
 
 
 @dataclass(slots=True)
@@ -72,7 +72,11 @@ def descend(rows: Rows, chosen: Tensor) -> None:
 
 def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    return ~has_arrived(rows, rows.gradient, tolerance) & (rows.trials < MOST_TRIALS) & is_finite(rows)
+    return (
+        ~has_arrived(rows, rows.gradient, tolerance)
+        & (rows.trials < MOST_TRIALS)
+        & are_numbers(rows.x, rows.value, rows.gradient)
+    )
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
@@ -80,7 +84,7 @@ def try_step(losses: RowLosses, rows: Rows) -> None:
     x = rows.x + rows.alpha[:, None] * rows.direction
     value, gradient = rows.at(losses, x)
     slope = (gradient * rows.direction).sum(1)
-    finite = value.isfinite() & gradient.isfinite().all(1)
+    finite = are_numbers(x, value, gradient)
     enough = value <= rows.value + DELTA * rows.alpha * rows.slope
     level = (value <= rows.value + EPSILON * rows.value.abs()) & (slope <= (2 * DELTA - 1) * rows.slope)
     falls = enough | level
