@@ -52,6 +52,21 @@ def test_a_minimum_at_infinity_is_none(method, name):
     assert found.nfev < 120 or name == "one number of two"  # there L-BFGS takes many trials for each step
 
 
+OF_ROWS = AT_INFINITY | {"a reciprocal": lambda x: (1 / x.abs()).sum(), "a sum": lambda x: x.sum()}
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_rows_have_no_minimum_at_infinity_either(name, method):
+    """All of these rows were called a success; those of 1 / |x| ended at infinite numbers in float32."""
+    starts = torch.tensor([[1.0, 2.0], [0.5, 1.5], [3.0, 0.2]], dtype=torch.float64)
+    starts = starts.float() if name == "a reciprocal" else starts
+    found = minimize(lambda x: torch.stack([OF_ROWS[name](row) for row in x]), starts, method, batched=True)
+    assert not found.success.any()
+    assert found.nfev < 300
+    assert found.x.isfinite().all()
+
+
 @pytest.mark.parametrize("method", ["bfgs", "lbfgs"])
 def test_a_flat_minimum_at_zero_is_not_at_infinity(method):
     """Powell's singular function, from a start where the last step made the numbers larger, though still small."""

@@ -162,6 +162,7 @@ def test_numpys_numbers_are_numbers():
 
 def test_options_that_are_none_are_left_out():
     assert minimize(rosen, START, options={"maxiter": None, "barrier_tol": 1e-8, "initial_tr_radius": 2}).success
+    assert minimize(rosen, START, "TNC", options={"ftol": -1, "xtol": -1.0, "gtol": np.float64(-1)}).success
 
 
 def scipys_cauchy(z):

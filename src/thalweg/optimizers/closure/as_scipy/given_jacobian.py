@@ -56,4 +56,5 @@ def matrix_of(given: Any) -> Tensor:
         return numbers_of("jac", given)
     entries = given.tocoo()
     places = np.stack([entries.row, entries.col])
-    return torch.sparse_coo_tensor(torch.from_numpy(places), numbers_of("jac", entries.data), entries.shape).coalesce()
+    data = numbers_of("jac", entries.data)
+    return torch.sparse_coo_tensor(torch.from_numpy(places), data, entries.shape, check_invariants=True).coalesce()

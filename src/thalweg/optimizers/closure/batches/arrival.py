@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ..run.stopping import BELOW_ROUNDING, FINEST, gentle
 from ..run.verdict import HIDDEN, NEAREST
+from .infinity import go_on, strides
 from .probe import refuted
 from .row_losses import RowLosses
-from .row_search import MOST_TRIALS, Searching
+from .row_search import MOST_TRIALS, Searching, largest
 
 S = TypeVar("S", bound=Searching)
 
@@ -27,12 +28,18 @@ def has_arrived(rows: Searching, acting: Tensor, tolerance: float) -> Tensor:
     share = max(tolerance, min(64 * torch.finfo(acting.dtype).eps, FINEST))
     size, fallen = rows.value.abs(), rows.highest - rows.value
     is_small = pull(rows, acting) <= share * torch.minimum(size, fallen)
-    return (largest(acting) == 0) | ((rows.fall <= share * size) & is_small)
+    return (largest(acting) == 0) | ((rows.fall <= share * size) & is_small) | has_vanished(rows, acting)
 
 
-def is_finite(rows: Searching) -> Tensor:
-    """Return which rows have a loss and slopes that are numbers."""
-    return rows.value.isfinite() & rows.gradient.isfinite().all(1)
+def has_vanished(rows: Searching, acting: Tensor) -> Tensor:
+    """Return whether the loss is lost beside what it was, and the numbers are, too, or still grow: as in single runs.
+
+    At a kink at zero, and where numbers run to infinity, every step wins its share for as long as there are numbers.
+    """
+    lost = torch.finfo(acting.dtype).eps ** 2 * (rows.highest - rows.value)
+    is_lost = torch.maximum(rows.value.abs(), (rows.value + rows.fall).abs()) <= lost
+    has_shrunk = largest(rows.x) < torch.finfo(acting.dtype).eps * rows.first_size
+    return is_lost & ((has_shrunk & rows.first_size.isfinite()) | strides(rows)) & is_nothing(rows, acting)
 
 
 def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float) -> tuple[Tensor, int]:
@@ -45,10 +52,11 @@ def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tole
         success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
     success &= answers.value.isfinite()
     calls = int(stuck.any())
-    if bool(success.any()) and answers.x.numel():
-        is_false, probes = refuted(losses, answers.kept(success))
-        success[success.clone()] = ~is_false
-        calls += probes
+    for doubted in (go_on, refuted):
+        if bool(success.any()) and answers.x.numel():
+            is_false, looks = doubted(losses, answers.kept(success))
+            success[success.clone()] = ~is_false
+            calls += looks
     return success, calls
 
 
@@ -86,8 +94,3 @@ def is_next_to_minimum(losses: RowLosses, rows: Searching, acting: Tensor) -> Te
 def pull(rows: Searching, acting: Tensor) -> Tensor:
     """Return the most that the loss of each row would change if one number moved by its size, by one if all are 0."""
     return torch.where(largest(rows.x) > 0, largest(acting * rows.x), largest(acting))
-
-
-def largest(numbers: Tensor) -> Tensor:
-    """Return the largest magnitude of each row, zero where a row has no numbers."""
-    return numbers.abs().amax(1) if numbers.numel() else numbers.new_zeros(len(numbers))

@@ -9,18 +9,21 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .arrival import has_arrived, is_finite, may_start_anew, succeeded
+from .arrival import has_arrived, may_start_anew, succeeded
 from .row_losses import RowLosses
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow, tried
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, tried
 
 
 @dataclass(slots=True)
 class Rows(Searching):
-    """Rows with an inverse Hessian each, shape (b, n, n), which is not known yet where the row is `fresh`."""
+    """Rows with a factor of the inverse Hessian each, shape (b, n, n), not known yet where the row is `fresh`.
 
-    memory: ClassVar[tuple[str, ...]] = ("inverse",)
+    The inverse H = J J' cannot lose its positive eigenvalues by rounding, however singular the Hessian becomes.
+    """
 
-    inverse: Tensor
+    memory: ClassVar[tuple[str, ...]] = ("factor",)
+
+    factor: Tensor
     fresh: Tensor
 
 
@@ -54,7 +57,7 @@ def started(losses: RowLosses, x: Tensor) -> Rows:
     """Return every row at its start, looking along its steepest descent."""
     batch, n = x.shape
     begun = at_start(losses, x)
-    rows = Rows(**begun, inverse=x.new_zeros(batch, n, n), fresh=torch.zeros_like(begun["trials"], dtype=torch.bool))
+    rows = Rows(**begun, factor=x.new_zeros(batch, n, n), fresh=torch.zeros_like(begun["trials"], dtype=torch.bool))
     descend(rows, ~rows.fresh)
     return rows
 
@@ -69,7 +72,11 @@ def descend(rows: Rows, chosen: Tensor) -> None:
 
 def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    return ~has_arrived(rows, rows.gradient, tolerance) & (rows.trials < MOST_TRIALS) & is_finite(rows)
+    return (
+        ~has_arrived(rows, rows.gradient, tolerance)
+        & (rows.trials < MOST_TRIALS)
+        & are_numbers(rows.x, rows.value, rows.gradient)
+    )
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
@@ -77,7 +84,7 @@ def try_step(losses: RowLosses, rows: Rows) -> None:
     x = rows.x + rows.alpha[:, None] * rows.direction
     value, gradient = rows.at(losses, x)
     slope = (gradient * rows.direction).sum(1)
-    finite = value.isfinite() & gradient.isfinite().all(1)
+    finite = are_numbers(x, value, gradient)
     enough = value <= rows.value + DELTA * rows.alpha * rows.slope
     level = (value <= rows.value + EPSILON * rows.value.abs()) & (slope <= (2 * DELTA - 1) * rows.slope)
     falls = enough | level
@@ -90,10 +97,10 @@ def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Te
     """Move the accepted rows, bend their inverse Hessians, and set out along their new directions."""
     trials = tried(rows, accepted, value)
     s, y = x - rows.x, gradient - rows.gradient
-    rows.inverse = torch.where(accepted[:, None, None], bent(rows, s, y), rows.inverse)
+    rows.factor = torch.where(accepted[:, None, None], bent(rows, s, y), rows.factor)
     rows.fresh = rows.fresh & ~accepted
     rows.move(accepted, x, value, gradient)
-    newton = -(rows.inverse @ rows.gradient[:, :, None])[:, :, 0]
+    newton = -(rows.factor @ (rows.factor.mT @ rows.gradient[:, :, None]))[:, :, 0]
     rows.set_out(accepted, newton, (rows.gradient * newton).sum(1), torch.ones_like(value))
     rows.trials = trials
     stuck = may_start_anew(rows, rows.gradient)
@@ -102,15 +109,22 @@ def advance(rows: Rows, accepted: Tensor, x: Tensor, value: Tensor, gradient: Te
 
 
 def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
-    """Return the BFGS update of each inverse: Nocedal & Wright 2006, equation 6.17, first scaled by 6.20."""
+    """Return the factors of the BFGS updates of H = J J': J - s v' J, with v = rho y - sqrt(rho / s'Bs) Bs.
+
+    Brodlie, Gourlay & Greenstadt 1973, "Rank-one and rank-two corrections to positive definite matrices expressed in
+    product form", https://doi.org/10.1093/imamat/11.1.73; the first H is scaled by Nocedal & Wright 2006, equation
+    6.20. A direction is -H g, so that Bs = -alpha g.
+    """
     s_y, y_y = (s * y).sum(1), y.square().sum(1)
-    bends = s_y > torch.finfo(s.dtype).eps * torch.linalg.vector_norm(s, dim=1) * y_y.sqrt()
-    rho = (1 / s_y).where(bends, 0.0)[:, None, None]
-    gamma = (s_y / y_y).where(bends, 1.0)
-    unit = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) * gamma[:, None, None]
-    inverse = torch.where(rows.fresh[:, None, None], unit, rows.inverse)
-    left = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) - rho * s[:, :, None] * y[:, None, :]
-    return left @ inverse @ left.mT + rho * s[:, :, None] * s[:, None, :]
+    gamma = s_y / y_y
+    b_s = torch.where(rows.fresh[:, None], s / gamma[:, None], -rows.alpha[:, None] * rows.gradient)
+    s_b_s = (s * b_s).sum(1)
+    bends = (s_y > torch.finfo(s.dtype).eps * torch.linalg.vector_norm(s, dim=1) * y_y.sqrt()) & (s_b_s > 0)
+    unit = torch.eye(s.shape[1], dtype=s.dtype, device=s.device) * gamma.where(bends, 1.0).sqrt()[:, None, None]
+    factor = torch.where(rows.fresh[:, None, None], unit, rows.factor)
+    v = y / s_y[:, None] - b_s / (s_y.sqrt() * s_b_s.sqrt())[:, None]
+    change = s[:, :, None] * (v[:, None, :] @ factor)
+    return factor - change.where(bends[:, None, None], 0.0)
 
 
 def outcome(losses: RowLosses, answers: Rows, calls: int, tolerance: float) -> Outcome:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..scipy_names.outcome import Outcome, rows_outcome
-from .arrival import has_arrived, is_finite, may_start_anew, succeeded
+from .arrival import has_arrived, may_start_anew, succeeded
 from .row_losses import RowLosses
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, at_start, narrow, tried
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, tried
 
 
 @dataclass(slots=True)
@@ -95,7 +95,11 @@ def acting(rows: Rows) -> Tensor:
 
 def going(rows: Rows, tolerance: float) -> Tensor:
     """Return which rows have neither arrived nor run out of trials."""
-    return ~has_arrived(rows, acting(rows), tolerance) & (rows.trials < MOST_TRIALS) & is_finite(rows)
+    return (
+        ~has_arrived(rows, acting(rows), tolerance)
+        & (rows.trials < MOST_TRIALS)
+        & are_numbers(rows.x, rows.value, rows.gradient)
+    )
 
 
 def try_step(losses: RowLosses, rows: Rows) -> None:
@@ -106,7 +110,7 @@ def try_step(losses: RowLosses, rows: Rows) -> None:
     cut = x != straight
     slope = (gradient * rows.direction).masked_fill(cut, 0.0).sum(1)
     promised = (rows.gradient * (x - rows.x)).sum(1)
-    finite = value.isfinite() & gradient.isfinite().all(1)
+    finite = are_numbers(x, value, gradient)
     enough = value <= rows.value + DELTA * promised
     level = (value <= rows.value + EPSILON * rows.value.abs()) & (slope <= (2 * DELTA - 1) * rows.slope)
     falls = (enough | level) & (promised < 0)

@@ -27,8 +27,9 @@ CREEP = 1e-6
 class Searching:
     """The rows still at work, b of them: where each is, its direction, and the bracket that its search has so far.
 
-    `highest` is the loss at the start, `fall` what the last step has won; `renewals` counts how often the
-    memory was dropped, the last time after `moved` iterations.
+    `highest` is the loss at the start, `first_size` the largest number there, infinite where all are zero; `step` is
+    the last step, `fall` what it has won; `renewals` counts how often the memory was dropped, the last time after
+    `moved` iterations.
     Each row measures its loss in a power of two, `unit`, so that its size decides nothing.
 
     Fields have b rows each; those of `memory` hold what has been learned, which no answer needs.
@@ -40,6 +41,8 @@ class Searching:
     x: Tensor
     value: Tensor
     highest: Tensor
+    first_size: Tensor
+    step: Tensor
     fall: Tensor
     gradient: Tensor
     unit: Tensor
@@ -80,6 +83,7 @@ class Searching:
     def move(self, accepted: Tensor, x: Tensor, value: Tensor, gradient: Tensor) -> None:
         """Take the accepted rows to their trials."""
         column = accepted[:, None]
+        self.step = torch.where(column, x - self.x, self.step)
         self.x = torch.where(column, x, self.x)
         self.fall = torch.where(accepted, self.value - value, self.fall)
         self.value = torch.where(accepted, value, self.value)
@@ -109,7 +113,7 @@ def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
     """Return the fields of rows that have no direction yet."""
     index = torch.arange(len(x), device=x.device)
     value, gradient = losses.differentiated(x, index)
-    unit = units_of(gradient)
+    unit, size = units_of(gradient), largest(x)
     count = torch.zeros(len(x), dtype=torch.long, device=x.device)
     zeros = {name: torch.zeros_like(value) for name in ("slope", "alpha", "low")}
     return {
@@ -117,6 +121,8 @@ def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
         "x": x,
         "value": value / unit,
         "highest": value / unit,
+        "first_size": torch.where(size > 0, size, torch.inf),
+        "step": torch.zeros_like(x),
         "fall": torch.full_like(value, torch.inf),
         "gradient": gradient / unit[:, None],
         "unit": unit,
@@ -136,6 +142,11 @@ def units_of(gradient: Tensor) -> Tensor:
     exponent = torch.frexp(steep).exponent
     ordinary = (exponent.abs() <= SAFE.get(gradient.dtype, 0)) | ~steep.isfinite() | (steep == 0)
     return torch.ldexp(torch.ones_like(steep), torch.where(ordinary, 0, exponent))
+
+
+def are_numbers(x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+    """Return for which rows the numbers, the loss and its slopes are all finite."""
+    return x.isfinite().all(1) & value.isfinite() & gradient.isfinite().all(1)
 
 
 def tried(rows: Searching, accepted: Tensor, value: Tensor) -> Tensor:
@@ -161,3 +172,15 @@ def narrow(rows: Searching, rejected: Tensor, short: Tensor, value: Tensor) -> N
     inner = torch.minimum(torch.maximum(inner, rows.low + 0.1 * width), rows.low + 0.5 * width)
     chosen = torch.where(rows.high.isfinite(), inner, 4 * rows.alpha)
     rows.alpha = torch.where(rejected, chosen, rows.alpha)
+    rows.trials = torch.where(rejected & is_closed(rows), MOST_TRIALS, rows.trials)
+
+
+def is_closed(rows: Searching) -> Tensor:
+    """Return whether rounding leaves no point between the ends of the bracket."""
+    width = (rows.high - rows.low)[:, None] * rows.direction.abs()
+    return (width <= torch.finfo(width.dtype).eps * rows.x.abs()).all(1)
+
+
+def largest(numbers: Tensor) -> Tensor:
+    """Return the largest magnitude of each row, zero where a row has no numbers."""
+    return numbers.abs().amax(1) if numbers.numel() else numbers.new_zeros(len(numbers))

@@ -45,6 +45,8 @@ OPTIONS = {
 }
 """SciPy's options, and ours for them; None where nothing here answers to one. An option that is None is left out."""
 
+TOLERANCES = ("gtol", "ftol", "xtol")
+"""Options of which -1 stands for the default: the word of SciPy's TNC."""
 
 WITHOUT_GRADIENTS = ("nelder-mead", "powell", "cobyla", "cobyqa")
 """SciPy's methods that see the loss alone."""
@@ -72,13 +74,18 @@ def options_read(
     read: dict[str, Any] = {} if tol is None else dict.fromkeys(("tolerance_grad", "tolerance_change"), plain(tol))
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
-        if name is not None and not (value is None and word in OPTIONS):
+        if name is not None and not (word in OPTIONS and is_default(word, value)):
             read[name if name in known else word] = plain(value)
     for name, value in named.items():
         if name in read and tol is None:
             raise TypeError(f"minimize got {name} twice, by name and in options: leave one out")
         read[name] = value
     return read
+
+
+def is_default(word: str, value: Any) -> bool:
+    """Return whether the value of one of SciPy's options says that it is to be as if it were not given."""
+    return value is None or (word in TOLERANCES and plain(value) == -1)
 
 
 def plain(value: Any) -> Any:
