@@ -60,7 +60,7 @@ def test_steps_that_differ_cannot(capture):
     (param,) = optimizer.param_groups[0]["params"]
     before = param.detach().clone()
     capture(True)
-    with pytest.raises(RuntimeError, match="AdaShift cannot be captured .* depends on the step's number"):
+    with pytest.raises(RuntimeError, match=r"AdaShift cannot be captured .* depends on the step's number"):
         optimizer.step()
     assert torch.equal(param, before)
     assert optimizer.state[param]["step"] == 3
