@@ -20,8 +20,8 @@ from thalweg.engine.sharded import agreement
 from .conftest import DEVICE
 
 RANKS = 2
-SHAPES = [(30, 47), (7, 7), (1, 1)]
-"""Blocks that lie on both ranks, and a rank that has nothing."""
+SHAPES = [(100, 47), (7, 7), (1, 1)]
+"""A block of codes that lies on both ranks, and a rank that has nothing."""
 
 KEPT = {
     "8bit": (torch.float32, {"state_dtype": "8bit"}),
