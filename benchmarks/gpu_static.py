@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from measuring.sass import Code
-from measuring.traffic import FORMATS, bytes_of, catalogue, choice_of, programs_of
+from measuring.traffic import (
+    FORMATS,
+    ROWS,
+    bytes_of,
+    bytes_of_part,
+    catalogue,
+    choice_of,
+    has_rows,
+    programs_of,
+)
 from triton.backends.compiler import GPUTarget
 
 from thalweg.engine.triton.assembly import compiled
@@ -31,6 +40,15 @@ RESULTS = Path(__file__).parent / "results" / "gpu_static.json"
 HOPPER = GPUTarget("cuda", 90, 32)
 USED = ("AdamW", "SGD", "RMSProp", "LAMB", "Prodigy")
 """Rules that are counted in all formats; the others in float32."""
+
+PARTS = ("update", "walk", "across", "total")
+"""What goes over elements: one kernel, or up to three along rows and columns."""
+
+TOGETHER = {"walk": 8, "across": 4 * 8, "total": 8 * 8}
+"""Elements that a thread has in what is counted of a kernel along lines: a tile, four lines, eight of them."""
+
+MATRIX = (1024, 1024)
+"""The parameter of rules that speak of rows and columns."""
 
 OTHERS = {
     "sm_80": GPUTarget("cuda", 80, 32),
@@ -48,26 +66,31 @@ ISSUED = 132 * 4 * 32 * 1.755e9
 
 def kernels(name: str, form: str) -> list[dict[str, Any]]:
     """Compile all passes of one optimizer in one format, and count."""
-    choice = choice_of(registry[name], form)
+    choice = choice_of(registry[name], form, MATRIX if has_rows(registry[name]) else (8192,))
+    if choice.why_eager:
+        return []
     rows = []
-    functions = ("prepare", "update") if (name, form) == ("AdamW", "float32") else ("update",)
+    functions = ("prepare", *PARTS) if (name, form) == ("AdamW", "float32") else PARTS
     for index, program in enumerate(programs_of(choice)):
         for function, kernel in compiled(program, dict(choice.dtypes), HOPPER, functions):
             code = Code(kernel.asm["cubin"])
-            if function == "update":
-                rows.append(counted(program, dict(choice.dtypes), code) | {"pass": index})
-            else:
+            if function == "prepare":
                 rows.append({"what": function, "instructions": len(code.path)})
+            else:
+                rows.append(counted(function, program, dict(choice.dtypes), code) | {"pass": index})
     return [{"optimizer": name, "format": form} | row for row in rows]
 
 
-def counted(program: Program, dtypes: dict[str, Any], code: Code) -> dict[str, Any]:
+def counted(function: str, program: Program, dtypes: dict[str, Any], code: Code) -> dict[str, Any]:
     """Sum up one kernel."""
-    setting, size = setting_of(program, dtypes), bytes_of(program, dtypes)
-    elements = setting.blocks * BLOCK / (32 * setting.warps)
+    if function == "update":
+        setting, size = setting_of(program, dtypes), bytes_of(program, dtypes)
+        elements = setting.blocks * BLOCK / (32 * setting.warps)
+    else:
+        size, elements = bytes_of_part(program, dtypes, function), TOGETHER[function]
     instructions = len(code.path) / elements
     return {
-        "what": "sums" if program.totals else "update",
+        "what": "sums" if function == "update" and program.totals else function,
         "bytes": size,
         "instructions": instructions,
         "registers": code.registers,
@@ -102,7 +125,7 @@ def elsewhere() -> Iterator[str]:
 
 def chosen(is_quick: bool) -> Iterator[tuple[str, str]]:
     """List which rules are counted in which formats."""
-    names = ["AdamW"] if is_quick else [cls.__name__ for cls in catalogue()]
+    names = ["AdamW"] if is_quick else [cls.__name__ for cls in (*catalogue(), *catalogue(ROWS))]
     for name in names:
         for form in FORMATS if name in USED else ("float32",):
             yield name, form

@@ -1,5 +1,6 @@
 import gc
 import os
+from importlib.util import find_spec
 
 # Without a GPU, Triton's kernels run in its interpreter; it must know before anybody imports it, as torch may do.
 if os.environ.get("THALWEG_TEST_DEVICE", "cpu") == "cpu":
@@ -8,25 +9,26 @@ if os.environ.get("THALWEG_TEST_DEVICE", "cpu") == "cpu":
 # OpenMP's threads wait asleep: awake, those of one process keep the cores from the tests of another.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import hypothesis
 import pytest
 import torch
 from _pytest.runner import runtestprotocol
 
 from thalweg.optimizer import registry
 
-hypothesis.settings.register_profile(
-    "thalweg",
-    deadline=None,  # the machine is shared
-    derandomize=True,  # a red run is red again
-    database=None,
-    max_examples=30,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],  # ours only set seeds
-)
-hypothesis.settings.register_profile(
-    "fuzz", hypothesis.settings.get_profile("thalweg"), derandomize=False, max_examples=1000
-)
-hypothesis.settings.load_profile("thalweg")
+# `make test-gpu` installs nothing, and needs no more than pytest.
+if find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "thalweg",
+        deadline=None,  # the machine is shared
+        derandomize=True,  # a red run is red again
+        database=None,
+        max_examples=30,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],  # ours only set seeds
+    )
+    settings.register_profile("fuzz", settings.get_profile("thalweg"), derandomize=False, max_examples=1000)
+    settings.load_profile("thalweg")
 
 # Told so, torch checks sparse tensors; untold, some versions warn that they do not.
 torch.sparse.check_sparse_tensor_invariants.enable()

@@ -9,7 +9,7 @@ import torch
 
 from thalweg.engine.decisions.choice import Choice, choose
 from thalweg.engine.decisions.gradients import ready
-from thalweg.formula.graph.expr import BLOCK
+from thalweg.formula.graph.expr import BLOCK, symbols
 from thalweg.formula.tracing.passes import passes
 from thalweg.formula.tracing.program import Program
 from thalweg.hyper import REQUIRED
@@ -73,6 +73,15 @@ def programs_of(choice: Choice) -> Iterator[Program]:
 def bytes_of(program: Program, dtypes: dict[str, torch.dtype]) -> float:
     """Count the bytes of one pass, for each element."""
     return sum(_size(name, program, dtypes) for name in (*program.loads, *program.stores))
+
+
+def bytes_of_part(program: Program, dtypes: dict[str, torch.dtype], part: str) -> float:
+    """Count the bytes of one kernel of a pass along lines: it reads what it needs, and only the walk stores."""
+    sums = {"across": program.across, "total": program.totals, "walk": program.within}[part]
+    stores = program.stores if part == "walk" else {}
+    read = symbols(*stores.values(), *(node.operands[0] for node in sums.values()))
+    names = {symbol.name for symbol in read} & {*program.loads}
+    return sum(_size(name, program, dtypes) for name in (*names, *stores))
 
 
 def bytes_of_step(cls: type[Optimizer], form: str, shape: tuple[int, ...] = (8192,)) -> float:

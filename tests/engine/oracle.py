@@ -250,7 +250,7 @@ class Oracle:
                 continue  # what only waits between two passes
             assert_same_bits(memory(now[name]), wanted, self.dtypes[name], f"{name} of {tuple(self.param.shape)}")
         for name, wanted in self.scalars().items():
-            kept = now[name].numpy()
+            kept = now[name].cpu().numpy()
             assert np.array_equal(kept, np.asarray(wanted, kept.dtype), equal_nan=True), name
 
 

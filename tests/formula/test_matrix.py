@@ -1,6 +1,5 @@
 """Orthogonal matrices by products: the iteration in NumPy's float64, and what it is for."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,19 +8,7 @@ from hypothesis import strategies as st
 from thalweg.formula import orthogonalize
 from thalweg.formula.matrices.matrix import matrix_shape, newton_schulz
 
-JORDAN = (3.4445, -4.7750, 2.0315)
-CONVERGING = (1.875, -1.25, 0.375)
-"""The Taylor coefficients, of the classical iteration, which goes to 1."""
-
-
-def by_numpy(matrix, coefficients, steps, eps):
-    """The iteration of Jordan et al. 2024, as written: X <- a X + b (X X^T) X + c (X X^T)^2 X."""
-    a, b, c = coefficients
-    x = matrix / max(np.linalg.norm(matrix), eps)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + b * gram @ x + c * gram @ gram @ x
-    return x
+from .orthogonal_by_numpy import CONVERGING, JORDAN, by_numpy
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 8), (8, 5), (33, 33), (64, 100)])

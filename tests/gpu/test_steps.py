@@ -41,7 +41,8 @@ def test_the_cpus_bits(cls, dtype):
     torch.testing.assert_close(found, wanted, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
+# Which phase a step is depends on its count, and the host asks the device for that.
+@pytest.mark.parametrize("cls", [cls for cls in CATALOGUE if not cls.phases], ids=lambda cls: cls.__name__)
 def test_a_warm_step_waits_for_nothing(cls, never_waits):
     tensors = params("cuda")
     optimizer = cls(tensors, lr=0.1)
@@ -95,8 +96,9 @@ def test_two_devices_in_one_optimizer():
     torch.testing.assert_close([p.cpu() for p in one], [p.cpu() for p in other], rtol=0, atol=0)
 
 
-# torch.compile uses parts of torch that torch itself warns of.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# torch.compile uses parts of torch that torch itself warns of, and says which products could be faster; whoever
+# multiplies first on a thread of its own is told that a context is made.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:TensorFloat32", "ignore:Attempting to run cuBLAS")
 def test_a_compiled_training_step():
     net = torch.nn.Linear(8, 8, device="cuda")
     optimizer = thalweg.Adam(net.parameters(), lr=0.1)

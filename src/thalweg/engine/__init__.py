@@ -11,6 +11,7 @@ from ..state.initial import complete
 from ..state.interrupts import keeping_grad_mode
 from .before_steps import without_plans
 from .closures import evaluate
+from .decisions.capture import refuse_phases
 from .decisions.gradients import phases, ready
 from .decisions.modes import modes_around
 from .decisions.rules import OVERFLOWED, accumulates, goes_ahead, has_overflowed, phase
@@ -99,6 +100,7 @@ def _step_otherwise(optimizer: Any) -> Watch:
     """Take the step by the plan for the parameters that have gradients now; make it if there is none that fits."""
     if optimizer._primed is not None:
         forget_states(optimizer)
+    refuse_phases(optimizer)
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
     key = has_grad, phase(optimizer), accumulates(optimizer), phases(optimizer), modes_around(optimizer)()

@@ -6,7 +6,7 @@ A step that is "captured" here runs at once; tests/gpu captures and replays.
 import pytest
 import torch
 
-from thalweg import RMSProp
+from thalweg import AdaShift, RMSProp
 from thalweg.engine.triton import device, transfer
 
 from .conftest import DEVICE
@@ -50,6 +50,20 @@ def test_other_options_need_a_step_of_their_own(optimizer, capture):
     optimizer.param_groups[0]["weight_decay"] = 0.5
     with pytest.raises(RuntimeError, match="with these parameters and options"):
         optimizer.step()
+
+
+def test_steps_that_differ_cannot(capture):
+    optimizer = AdaShift(params((4,)), engine="triton")
+    for _ in range(3):
+        backward(optimizer)
+        optimizer.step()
+    (param,) = optimizer.param_groups[0]["params"]
+    before = param.detach().clone()
+    capture(True)
+    with pytest.raises(RuntimeError, match=r"AdaShift cannot be captured .* depends on the step's number"):
+        optimizer.step()
+    assert torch.equal(param, before)
+    assert optimizer.state[param]["step"] == 3
 
 
 def test_the_eager_engine_cannot_be_captured(optimizer, capture):

@@ -30,13 +30,13 @@ KERNELS = [
 ]
 
 
-def compiled(name, dtype, options, language, folder):
+def compiled(name, dtype, options, language, folder, shape=(5000,)):
     """Compile in this process; give the text of each pass."""
     os.environ.pop("TRITON_INTERPRET", None)
     os.environ["TRITON_CACHE_DIR"] = os.environ["THALWEG_CACHE"] = folder
     from thalweg.engine.triton.assembly import assembly
 
-    param = torch.zeros(5000, dtype=dtype)
+    param = torch.zeros(shape, dtype=dtype)
     param.grad = param.clone()
     optimizer = getattr(thalweg, name)([param], lr=0.1, **options)
     (choice,) = choose(optimizer, ready(optimizer))
@@ -64,6 +64,13 @@ def check_ptx(folder):
                 assert f".reqntid {32 * warps}" in update, name
 
 
+def check_lines(folder):
+    *_, (text, _, _) = compiled("SM3", torch.float32, {}, "ptx", folder, (64, 512))
+    _, walk = re.split(r"\.visible \.entry walk", text)
+    assert re.search(r"ld\.global\.v4", walk)
+    assert re.search(r"st\.global\.v4", walk)
+
+
 def check_amd(folder):
     ((text, _, _),) = compiled("RMSProp", torch.float32, {}, "amdgcn", folder)
     assert re.search(r"(global|buffer)_load_dwordx4", text)
@@ -71,6 +78,6 @@ def check_amd(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("check", [check_ptx, check_amd])
+@pytest.mark.parametrize("check", [check_ptx, check_lines, check_amd])
 def test_compiled_for(check, apart, tmp_path):
     apart(check, str(tmp_path))

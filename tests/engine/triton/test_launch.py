@@ -118,6 +118,7 @@ def test_a_schedule_compiles_nothing_and_builds_no_table(counted):
     assert built == [[], []]
 
 
+@pytest.mark.filterwarnings("ignore:.*runs on the eager engine, as it shares memory")
 def test_a_shared_step_count_is_counted_by_one_after_the_other(on_device):
     pair = on_device(lambda engine: Adam(params((3,), (3,)), engine=engine))
     pair.step()

@@ -15,7 +15,7 @@ from thalweg.engine.triton.newton_schulz import is_gathered, lengths, newton_sch
 from thalweg.engine.triton.symmetric import Tile
 from thalweg.formula.matrices.matrix import newton_schulz
 
-from ...formula.test_matrix import CONVERGING, JORDAN, by_numpy
+from ...formula.orthogonal_by_numpy import CONVERGING, JORDAN, by_numpy
 from .conftest import DEVICE
 
 ROWS = 64 if DEVICE.type == "cpu" else 512
@@ -72,7 +72,8 @@ def test_it_is_as_near_to_the_truth_as_torchs_products_in_bfloat16(shape):
     ours = errors(stack, truth)
     # theirs is from .01 to .2; the interpreter rounds to bfloat16 towards zero, by up to 1/256 each of the five times
     assert (ours <= 1.1 * theirs + (0.02 if DEVICE.type == "cpu" else 0)).all(), (ours, theirs)
-    values, bound = torch.linalg.svdvals(stack.double()), torch.linalg.svdvals(truth).max()
+    # a device's own decomposition may warn that it takes another way
+    values, bound = torch.linalg.svdvals(stack.double().cpu()), torch.linalg.svdvals(truth).max()
     assert values.max() < 1.05 * bound
 
 
@@ -81,7 +82,7 @@ def test_all_steps_at_once_would_be_far_from_it(monkeypatch):
     monkeypatch.setattr(iteration, "lengths", lambda steps, gathers: [steps])
     stack = matrices(ROWS, 4 * ROWS)[2:3]
     newton_schulz_(stack, 5, 1e-7, 0, 1, *JORDAN)
-    assert torch.linalg.svdvals(stack.double()).max() > 1.5
+    assert torch.linalg.svdvals(stack.double().cpu()).max() > 1.5
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 4, 7])

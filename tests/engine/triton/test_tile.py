@@ -76,12 +76,12 @@ def test_two_codes_share_a_byte(count):
     assert torch.equal(packed.view(BLOCKS, 128).int(), there[:, 0] | there[:, 1] << 4)
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 4, 8])
-def test_blocks_are_added_in_order_and_columns_pairwise(blocks):
+@pytest.mark.parametrize(("blocks", "warps"), [(1, 2), (2, 2), (4, 2), (8, 1)])
+def test_blocks_are_added_in_order_and_columns_pairwise(blocks, warps):
     sizes = 10.0 ** torch.randint(-8, 8, (blocks * 256,), device=DEVICE)
     x = torch.randn(blocks * 256, dtype=torch.float64, device=DEVICE) * sizes
     result = torch.empty(1, dtype=torch.float64, device=DEVICE)
-    sum_kernel[(1,)](x, result, BLOCKS=blocks, num_warps=1, **EXACT)
+    sum_kernel[(1,)](x, result, BLOCKS=blocks, num_warps=warps, **EXACT)
     assert result.item() == added(x.cpu().numpy())
 
 

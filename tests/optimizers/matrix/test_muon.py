@@ -10,7 +10,7 @@ from torch import nn
 import thalweg
 from thalweg.formula.matrices.matrix import COEFFICIENTS, threes
 
-from ...formula.test_matrix import JORDAN, by_numpy
+from ...formula.orthogonal_by_numpy import JORDAN, by_numpy
 
 SHAPES = [(8, 16), (16, 8), (8, 16), (5, 5), (1, 7)]
 OPTIONS = [

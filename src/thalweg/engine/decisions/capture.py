@@ -17,6 +17,15 @@ def refuse_first_step(optimizer: Any) -> None:
         )
 
 
+def refuse_phases(optimizer: Any) -> None:
+    """Raise RuntimeError where the device would have to be asked within a capture which phase a step is."""
+    if type(optimizer).phases and device.is_capturing():
+        raise RuntimeError(
+            f"{type(optimizer).__name__} cannot be captured into a CUDA graph, as what its step does depends on the "
+            "step's number, and a graph always repeats the same: call step outside of the graph"
+        )
+
+
 def refuse_eager(optimizer: Any, items: Sequence[Ready]) -> None:
     """Raise RuntimeError where the eager engine would have to wait for the device within a capture."""
     if items and device.is_capturing():

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..decisions.capture import refuse_phases
 from ..decisions.gradients import Ready, phases
 from ..launches.launch import Launch
 
@@ -22,6 +23,7 @@ class Phases:
 
     def hold(self, optimizer: Any) -> bool:
         """Tell if the next step of each parameter is of the phase that it had."""
+        refuse_phases(optimizer)
         return phases(optimizer) == self.known
 
 

@@ -67,11 +67,15 @@ def walk(
     overflowed, rows, gradients, numbers, items, LINES: tl.constexpr, COLUMNS: tl.constexpr, ALIGNED: tl.constexpr
 ):
 {block(self._head(WALK, {*used, *program.within}), count)}
+    # Only of what a loop begins with can it be said, and only so are neighbours read together, in wide words.
+    start = tl.multiple_of(start, {NARROW})
+    if ALIGNED:
+        stop = tl.multiple_of(stop, {WORD})
     line = first + tl.arange(0, LINES)[:, None]
     is_line = line < first + tl.where(tl.load(overflowed) == 0, count, 0)
 {block(f"{name} = {_start(node, '(LINES, COLUMNS)')}" for name, node in columns.items())}
     for begin in range(start, stop, COLUMNS):
-        place = tl.multiple_of(begin, {NARROW}) + tl.arange(0, COLUMNS)[None, :]
+        place = begin + tl.arange(0, COLUMNS)[None, :]
         inside = is_line & (place < stop)
 {block(block(self._call("walk_elements", used, columns)))}
 {block(line for name, node in program.within.items() for line in self._folded(name, node))}
