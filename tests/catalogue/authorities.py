@@ -172,6 +172,8 @@ OTHERWISE = [
     Authority("SRMM",       PO,             "SRMM",             why="its weights are one step ahead, so that the first step takes three tenths off each parameter", differs=4.0e-1),
     Authority("Ranger21",   PO,             "Ranger21",         {"lr": 1e-2}, {}, {"num_iterations": 100, "disable_lr_scheduler": True}, why="it follows the authors' later code: gradients are divided by their standard deviation, denominators go through a softplus, and the norm loss is separate from the decay", differs=8.3e-3),
     Authority("SAdam",      "pytorch_ranger", "RangerVA",       {"lr": 1e-2}, {"betas": (0.95, 0.999), "amsgrad": True, "lookahead": 6}, why="each gradient is taken into the mean square twice", differs=7.9e-3),
+    Authority("A2Grad",     "torch_optimizer", "A2GradUni",     why="all elements of a parameter have one sum of squares, where the paper has a number for each", differs=1.7e-1),
+    Authority("A2Grad",     PO,             "A2Grad",           why="all elements of a parameter have one sum of squares, and it counts one step ahead", differs=1.6e-1),
     Authority("Ranger",     PO,             "Ranger",           {"lr": 1e-2}, why="it takes no step until the variance can be estimated, where the author's code takes steps of momentum", differs=2.7e-2),
 ]  # fmt: skip
 """Where others do something else, as their defaults are: `differs` is by how much, of the largest number."""

@@ -21,7 +21,7 @@ from thalweg.formula.graph.expr import walk
 from ..catalogue import catalogue
 from ..traced import required
 from .controls import controls, settings
-from .shortened import SHORT_WORDS, shortened, without_double_brackets
+from .shortened import SHORT_WORDS, shortened, with_plain_flags, without_double_brackets
 
 PLANE, MATRIX = (2,), (4, 3)
 """The shapes of what is optimized on pages: a point in the plane, and a small matrix."""
@@ -103,7 +103,7 @@ def _entry(cls: type[Optimizer], rules: dict[str, int], shared: dict[str, int]) 
         **({"toy": '"matrix"'} if is_for_matrices(cls) else {}),
         "controls": _json([shared.setdefault(_json(control), len(shared)) for control in own]),
         "defaults": _json(_defaults(cls)),
-        "remembers": _json(remembers(cls)),
+        "remembers": _json({kind: name for kind, name in remembers(cls).items() if name}),
         **({"keepsRate": "true"} if cls.learned else {}),
         **_of_curvature(cls),
         **(_of_phases(cls) if cls.phases else {}),
@@ -137,7 +137,8 @@ def _of_matrices(cls: type[Optimizer]) -> dict[str, str]:
 def _variant(variant: Variant, moved: Container[str], optional: Container[str], rules: dict[str, int]) -> str:
     """Write which of all rules a formula is, and when options select it."""
     fits = conditions(variant.choice.program.formula, moved, optional).replace("self.", "S.").replace("state.", "P.")
-    test = without_double_brackets(f"(S,P)=>{fits}") if fits != "true" else "()=>true"
+    arguments = "(S,P)" if "P." in fits else "S"
+    test = without_double_brackets(f"{arguments}=>{with_plain_flags(fits)}") if fits != "true" else "()=>true"
     return f"[{rules.setdefault(_rule(variant), len(rules))},{test}]"
 
 

@@ -55,6 +55,11 @@ def _of_zeros(text: str) -> str:
     return ZEROS.sub(lambda found: f'start:ZEROS("{found[1].replace(":0", "").replace(",", " ")}")', text)
 
 
+def with_plain_flags(text: str) -> str:
+    """Ask for a flag itself: an option that may be true or false is nothing else."""
+    return re.sub(r"(S\.\w+)===(true|false)", lambda found: found[1] if found[2] == "true" else f"!{found[1]}", text)
+
+
 def without_double_brackets(text: str) -> str:
     """Leave out brackets around what has brackets, and around a single option or fact."""
     text = re.sub(r"\((\([^()]*(?:\([^()]*\)[^()]*)*\))\)", r"\1", text)

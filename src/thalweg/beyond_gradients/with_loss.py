@@ -29,29 +29,30 @@ class WithLoss(Optimizer):
     def step(self, closure: Closure | None = None, loss: float | Tensor | None = None) -> Any:
         """Take a step, as every optimizer does, with the loss that is given, or that the closure returns.
 
-        A loss on a device stays there, and is not waited for. Raises TypeError where there is no loss, or both a
-        closure and a loss, and ValueError for a loss that is not one number; then nothing changes.
+        A loss on a device stays there, and is not waited for. A closure that returns none may come with a loss, as
+        Lightning passes one of its own in manual optimization. Raises TypeError where there is no loss, or where there
+        are two, and ValueError for a loss that is not one number; then nothing changes.
         """
         if closure is None:
             self._tell(loss)
             return super().step()
-        if loss is not None:
-            raise TypeError(f"{type(self).__name__}.step got a closure and a loss: leave the loss out, it returns one")
-        return super().step(self._told_by(closure))
+        return super().step(self._told_by(closure, loss))
 
     # As in Optimizer: hooks and profiler ranges are its own.
     step.hooked = True  # type: ignore[attr-defined]
 
-    def _told_by(self, closure: Closure) -> Callable[[], Any]:
-        """Let a closure say its loss; one that returns none is refused."""
+    def _told_by(self, closure: Closure, given: float | Tensor | None) -> Callable[[], Any]:
+        """Let a closure say its loss; one that returns none is refused, unless a loss is given."""
         name = type(self).__name__
         check_closure(name, closure)
 
         def told() -> Any:
             loss = closure()
-            if loss is None:
+            if loss is None and given is None:
                 raise TypeError(f"{name}.step got a closure that returned None: end it with `return loss`")
-            self._tell(loss)
+            if loss is not None and given is not None:
+                raise TypeError(f"{name}.step got a loss, and a closure that returns one: leave the loss out")
+            self._tell(given if loss is None else loss)
             return loss
 
         return told

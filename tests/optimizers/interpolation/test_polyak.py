@@ -116,7 +116,11 @@ def test_without_a_loss_nothing_changes(cls):
     closure()
     for step, kind, said in (
         (optimizer.step, TypeError, f"{name}.step needs the loss: call step(loss=loss), or step(closure)"),
-        (lambda: optimizer.step(closure, loss=1.0), TypeError, f"{name}.step got a closure and a loss"),
+        (
+            lambda: optimizer.step(closure, loss=1.0),
+            TypeError,
+            f"{name}.step got a loss, and a closure that returns one",
+        ),
         (lambda: optimizer.step(loss=torch.ones(2)), ValueError, "needs a loss of one number, but got shape (2,)"),
         (lambda: optimizer.step(loss=math.nan), ValueError, f"Invalid loss value: nan, but {name} needs loss a number"),
         (lambda: optimizer.step(lambda: None), TypeError, f"{name}.step got a closure that returned None"),
@@ -127,6 +131,20 @@ def test_without_a_loss_nothing_changes(cls):
     for refused in ({"maximize": True}, {"accumulate": 2}):
         with pytest.raises(ValueError, match=next(iter(refused))):
             cls(params, **refused)
+
+
+@pytest.mark.parametrize("cls", [optim.PolyakSGD, optim.AliG])
+def test_a_closure_that_returns_nothing_may_come_with_a_loss(cls):
+    """As Lightning passes one in manual optimization, whatever the user passes to step."""
+    paths = []
+    for closure in (None, lambda: None):
+        params = parameters()
+        for param in params:
+            param.grad = torch.ones_like(param)
+        cls(params).step(closure, loss=0.5)
+        paths.append(params)
+    assert all(map(torch.equal, *paths))
+    assert not any(map(torch.equal, paths[0], parameters()))
 
 
 @pytest.mark.parametrize("cls", [optim.PolyakSGD, optim.AliG])

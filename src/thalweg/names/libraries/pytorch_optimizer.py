@@ -15,7 +15,7 @@ UNCORRECTED = "eps is added to the root after it is corrected for bias, and not 
 WAITS = "it steps along the momentum until the mean square is known well, where the original waits"
 
 ROWS = [
-    Row(LIBRARY, "a2grad", instead="it needs to know how smooth the loss is, by its options lips and beta: take Adagrad, or DoG, which finds its rate"),
+    Row(LIBRARY, "a2grad", "A2Grad", {}, "each element has its own sum of squares, as in the paper, and not all elements of a parameter one sum, and the original counts one step ahead"),
     Row(LIBRARY, "accsgd", "AccSGD", {"lr": 1e-3}),
     Row(LIBRARY, "adabelief", "AdaBelief", DECOUPLED),
     Row(LIBRARY, "adabound", "AdaBound", DECOUPLED, ROOT),

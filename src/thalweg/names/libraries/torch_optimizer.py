@@ -9,12 +9,13 @@ LIBRARY = "torch_optimizer"
 DECOUPLED: dict[str, Any] = {"decoupled_weight_decay": True}
 LATE_RATE = "the momentum remembers the rates of its steps, where the original multiplies by the newest rate last"
 SHARE = "a rate that is given is the largest share of itself that a parameter moves by, where the original heeds it with relative_step=False alone"
+A_SUM = "each element has its own sum of squares, as in the paper, and not all elements of a parameter one sum"
 SINGLE = "the original computes in float32"
 
 ROWS = [
-    Row(LIBRARY, "A2GradExp", instead="it needs to know how smooth the loss is, by its options lips and beta: take Adagrad, or DoG, which finds its rate"),
-    Row(LIBRARY, "A2GradInc", instead="it needs to know how smooth the loss is, by its options lips and beta: take Adagrad, or DoG, which finds its rate"),
-    Row(LIBRARY, "A2GradUni", instead="it needs to know how smooth the loss is, by its options lips and beta: take Adagrad, or DoG, which finds its rate"),
+    Row(LIBRARY, "A2GradExp", "A2GradExp", {}, A_SUM),
+    Row(LIBRARY, "A2GradInc", "A2Grad", {"incremental": True}, A_SUM),
+    Row(LIBRARY, "A2GradUni", "A2Grad", {}, A_SUM),
     Row(LIBRARY, "accsgd", "AccSGD"),
     Row(LIBRARY, "adabelief", "AdaBelief", {"eps": 1e-8}),
     Row(LIBRARY, "adabound", "AdaBound"),

@@ -1,5 +1,6 @@
 """Rules that need only an element's own parameter, gradient and states: one family a file."""
 
+from .accelerated import *
 from .adagrad import *
 from .adam import *
 from .adamax import *

@@ -2,6 +2,10 @@
 
 OF_A_RULE = {
     "AdamC.peak_lr": "the largest learning rate of the schedule; None takes the largest so far",
+    "A2GradRule.lr": "multiplies all steps, for schedules; 1 in the paper",
+    "A2GradRule.lips": "how fast the gradient can change: its Lipschitz constant",
+    "A2GradRule.beta": "the weight of gradients' deviation from their mean, by which steps are shorter",
+    "A2GradExp.rho": "the share of the old mean of squared deviations that stays in each step",
     "AggMo.betas": "the shares of three sums of gradients that stay in each step",
     "PID.derivative": "the weight of the running mean of changes of the gradient",
     "PID.integral": "the weight of the momentum beside the gradient",
