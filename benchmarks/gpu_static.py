@@ -30,8 +30,8 @@ from measuring.traffic import (
 )
 from triton.backends.compiler import GPUTarget
 
-from thalweg.engine.triton.assembly import compiled
-from thalweg.engine.triton.settings import setting_of
+from thalweg.engine.triton.kernels.assembly import compiled
+from thalweg.engine.triton.kernels.settings import setting_of
 from thalweg.formula.graph.expr import BLOCK
 from thalweg.formula.tracing.program import Program
 from thalweg.optimizer import registry

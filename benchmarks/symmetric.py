@@ -25,9 +25,9 @@ from torch import Tensor
 
 import thalweg
 from thalweg.engine.matrices import products
-from thalweg.engine.triton import newton_schulz as iteration
-from thalweg.engine.triton import symmetric
-from thalweg.engine.triton.symmetric import Tile, symmetric_product
+from thalweg.engine.triton.products import newton_schulz as iteration
+from thalweg.engine.triton.products import symmetric
+from thalweg.engine.triton.products.symmetric import Tile, symmetric_product
 from thalweg.formula.matrices.matrix import newton_schulz
 
 RESULTS = Path(__file__).parent / "results" / "symmetric.json"

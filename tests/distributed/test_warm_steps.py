@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 import thalweg
 from thalweg.engine.launches import launch
-from thalweg.engine.llvm import inside_tensors
+from thalweg.engine.llvm.looking import inside_tensors
 from thalweg.engine.plans.watch import Watch
 from thalweg.engine.sharded.local_gradients import LocalGradients
 

@@ -12,7 +12,7 @@ import torch
 import thalweg
 from thalweg.engine.eager import reference
 from thalweg.engine.launches import launch
-from thalweg.engine.llvm import inside_tensors
+from thalweg.engine.llvm.looking import inside_tensors
 from thalweg.formula.graph.expr import walk
 from thalweg.formula.rule.facts import known
 from thalweg.formula.tracing.trace import formula_of

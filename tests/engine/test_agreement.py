@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine.llvm import kernel
+from thalweg.engine.llvm.kernels import kernel
 from thalweg.engine.plans import build
 from thalweg.optimizer import Optimizer
 

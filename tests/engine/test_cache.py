@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam, RProp
-from thalweg.engine.llvm import compile as compiler
-from thalweg.engine.llvm import kernel, load
+from thalweg.engine.llvm.kernels import kernel
+from thalweg.engine.llvm.machine_code import compile as compiler
+from thalweg.engine.llvm.machine_code import load
 from thalweg.engine.on_disk import cache
 from thalweg.engine.plans import build
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from thalweg import SGD, Adam
-from thalweg.engine.llvm import compile as compiler
-from thalweg.engine.llvm import image, kernel, load
+from thalweg.engine.llvm.kernels import kernel
+from thalweg.engine.llvm.machine_code import compile as compiler
+from thalweg.engine.llvm.machine_code import image, load
 from thalweg.engine.plans import build
 
 
@@ -68,7 +69,7 @@ def test_kernels_that_can_be_built_run(lockstep, monkeypatch):
 
 @pytest.mark.usefixtures("_no_kernels")
 def test_llvm_is_missing(lockstep, monkeypatch):
-    monkeypatch.setitem(sys.modules, "thalweg.engine.llvm.kernel", None)
+    monkeypatch.setitem(sys.modules, "thalweg.engine.llvm.kernels.kernel", None)
     pair = lockstep(lambda engine: SGD([torch.ones(3)], lr=0.1, engine=engine))
     with pytest.warns(RuntimeWarning, match="SGD runs on the eager engine"):
         pair.step()

@@ -9,8 +9,8 @@ import torch
 from thalweg import Optimizer
 from thalweg.engine.decisions.choice import choose
 from thalweg.engine.decisions.gradients import Ready
-from thalweg.engine.llvm import render as llvm
-from thalweg.engine.triton import render as triton
+from thalweg.engine.llvm.kernels import render as llvm
+from thalweg.engine.triton.kernels import render as triton
 from thalweg.formula import Scalar, Unsigned, sqrt, total
 from thalweg.formula.graph.ops import ROWS, WORDS
 from thalweg.formula.tracing.passes import passes

@@ -5,7 +5,8 @@ import torch
 
 from thalweg import SGD, Adam
 from thalweg.engine.launches import launch
-from thalweg.engine.llvm import kernel, load
+from thalweg.engine.llvm.kernels import kernel
+from thalweg.engine.llvm.machine_code import load
 from thalweg.engine.plans import watch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler")

@@ -14,7 +14,7 @@ import torch
 
 from thalweg import SGD, Adam
 from thalweg.engine.launches import launch
-from thalweg.engine.llvm import threads
+from thalweg.engine.llvm.machine_code import threads
 from thalweg.engine.pieces import chunks
 
 from ..traits import one_of_each

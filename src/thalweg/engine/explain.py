@@ -110,7 +110,7 @@ def _how(choice: Choice) -> str:
 
 def _compiled(choice: Choice) -> str:
     """Say how long compiling took, once it is done."""
-    from .triton.kernel import seconds_of
+    from .triton.kernels.kernel import seconds_of
 
     seconds = seconds_of((program, dtypes, device) for program, dtypes, _, device in choice.kernels)
     return f", ready in {seconds:.2f} s" if seconds else ""

@@ -7,7 +7,7 @@ from ctypes import string_at
 from operator import is_
 from typing import Any
 
-from .llvm import inside_tensors
+from .llvm.looking import inside_tensors
 
 FEW = 64
 """Objects that are compared one by one in less time than it takes to ask for all their addresses."""

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from thalweg import Adam
-from thalweg.engine.llvm import image, kernel, load
-from thalweg.engine.llvm.render import render
+from thalweg.engine.llvm.kernels import kernel
+from thalweg.engine.llvm.kernels.render import render
+from thalweg.engine.llvm.machine_code import image, load
 
 WARM = """
 import sys, torch, thalweg
@@ -53,7 +54,7 @@ def test_what_is_no_object_of_this_kind_is_refused(code):
 
 
 def test_code_that_needs_something_from_outside_is_refused():
-    from thalweg.engine.llvm.compile import compiled
+    from thalweg.engine.llvm.machine_code.compile import compiled
 
     text = "declare void @outside()\ndefine void @step() {\n  call void @outside()\n  ret void\n}\n"
     with pytest.raises(ValueError, match="the code refers to outside"):

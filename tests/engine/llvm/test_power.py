@@ -6,7 +6,7 @@ import torch
 
 from tests.formula.test_power import PAIRS_OF_SPECIAL, regular, same
 from thalweg import NAdam
-from thalweg.engine.llvm.power import address
+from thalweg.engine.llvm.functions.power import address
 from thalweg.formula.graph.power import power
 
 

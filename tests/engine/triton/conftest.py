@@ -22,7 +22,7 @@ def _large_tiles(monkeypatch):
     What is interpreted takes as long for many elements as for few.
     """
     if DEVICE.type == "cpu":
-        from thalweg.engine.triton import kernel, settings
+        from thalweg.engine.triton.kernels import kernel, settings
 
         large = settings.Setting(16, 4), settings.Setting(8, 1, settings.SUMMED)
         monkeypatch.setattr(kernel, "setting_of", lambda program, dtypes: large[bool(program.totals)])

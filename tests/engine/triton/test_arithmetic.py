@@ -6,7 +6,8 @@ import torch
 import triton
 import triton.language as tl
 
-from thalweg.engine.triton.arithmetic import (
+from thalweg.engine.triton.device.rounding import exact
+from thalweg.engine.triton.language.arithmetic import (
     bfloat16,
     bits,
     divide,
@@ -25,7 +26,6 @@ from thalweg.engine.triton.arithmetic import (
     square_root,
     times_power_of_two,
 )
-from thalweg.engine.triton.settings import exact
 
 from ..llvm.test_bits import any_bits
 from ..oracle import NUMPY

@@ -34,7 +34,7 @@ def compiled(name, dtype, options, language, folder, shape=(5000,)):
     """Compile in this process; give the text of each pass."""
     os.environ.pop("TRITON_INTERPRET", None)
     os.environ["TRITON_CACHE_DIR"] = os.environ["THALWEG_CACHE"] = folder
-    from thalweg.engine.triton.assembly import assembly
+    from thalweg.engine.triton.kernels.assembly import assembly
 
     param = torch.zeros(shape, dtype=dtype)
     param.grad = param.clone()
@@ -45,7 +45,7 @@ def compiled(name, dtype, options, language, folder, shape=(5000,)):
 
 
 def check_ptx(folder):
-    from thalweg.engine.triton.settings import setting_of
+    from thalweg.engine.triton.kernels.settings import setting_of
 
     for name, dtype, options in KERNELS:
         for text, program, dtypes in compiled(name, dtype, options, "ptx", folder):

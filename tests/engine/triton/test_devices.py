@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from thalweg.engine.triton.device.device.function import Function
 
 from thalweg import RMSProp
-from thalweg.engine.triton import device, function
-from thalweg.engine.triton.function import Function
+from thalweg.engine.triton.device.device import device, function
 
 from .conftest import DEVICE
 from .test_launch import backward, params

@@ -8,7 +8,8 @@ import torch
 
 from thalweg import SGD, Adam
 from thalweg.engine.plans import build
-from thalweg.engine.triton import available, kernel
+from thalweg.engine.triton import available
+from thalweg.engine.triton.kernels import kernel
 
 from .conftest import DEVICE
 

@@ -9,10 +9,10 @@ import torch
 
 import thalweg
 from thalweg.engine.matrices import products
-from thalweg.engine.triton import newton_schulz as iteration
-from thalweg.engine.triton import symmetric
-from thalweg.engine.triton.newton_schulz import is_gathered, lengths, newton_schulz_
-from thalweg.engine.triton.symmetric import Tile
+from thalweg.engine.triton.products import newton_schulz as iteration
+from thalweg.engine.triton.products import symmetric
+from thalweg.engine.triton.products.newton_schulz import is_gathered, lengths, newton_schulz_
+from thalweg.engine.triton.products.symmetric import Tile
 from thalweg.formula.matrices.matrix import newton_schulz
 
 from ...formula.orthogonal_by_numpy import CONVERGING, JORDAN, by_numpy

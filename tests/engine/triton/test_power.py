@@ -6,8 +6,8 @@ import triton
 import triton.language as tl
 
 from tests.formula.test_power import PAIRS_OF_SPECIAL, regular, same, truth
-from thalweg.engine.triton.power import power as device_power
-from thalweg.engine.triton.settings import exact
+from thalweg.engine.triton.device.rounding import exact
+from thalweg.engine.triton.language.power import power as device_power
 from thalweg.formula.graph.power import power
 
 from .conftest import DEVICE

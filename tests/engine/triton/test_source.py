@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from thalweg import RMSProp
-from thalweg.engine.triton import kernel, source
-from thalweg.engine.triton.settings import USUAL, Setting
+from thalweg.engine.triton.kernels import kernel, source
+from thalweg.engine.triton.kernels.settings import USUAL, Setting
 
 from .test_launch import backward, params
 

@@ -5,8 +5,8 @@ import torch
 import triton
 import triton.language as tl
 
-from thalweg.engine.triton import symmetric
-from thalweg.engine.triton.symmetric import Tile, symmetric_product
+from thalweg.engine.triton.products import symmetric
+from thalweg.engine.triton.products.symmetric import Tile, symmetric_product
 
 from .conftest import DEVICE
 

@@ -20,7 +20,7 @@ def compiled(arch, has_long_columns, adds):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from thalweg.engine.triton.symmetric import TILES, kernel
+    from thalweg.engine.triton.products.symmetric import TILES, kernel
 
     tile = TILES[divmod(arch, 10)]
     one = "row_stride" if has_long_columns else "depth_stride"

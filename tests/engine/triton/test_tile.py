@@ -5,8 +5,8 @@ import torch
 import triton
 import triton.language as tl
 
-from thalweg.engine.triton.settings import exact
-from thalweg.engine.triton.tile import (
+from thalweg.engine.triton.device.rounding import exact
+from thalweg.engine.triton.kernels.tile import (
     added_in_order,
     block_peak,
     load_packed,

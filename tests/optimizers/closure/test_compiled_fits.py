@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from thalweg.engine.llvm.normal_equations import PARAMETER, POINT, NormalEquations
+from thalweg.engine.llvm.closure_methods.normal_equations import PARAMETER, POINT, NormalEquations
 from thalweg.formula.graph.expr import Constant, Symbol, walk
 from thalweg.formula.graph.ops import OPS
 from thalweg.optimizers.closure import curve_fit
@@ -145,7 +145,7 @@ def test_fits_are_those_of_torch(monkeypatch, bounds):
 
 def test_another_number_in_a_model_needs_no_other_kernel():
     """Only numbers such as 2 and 0.5 are part of a kernel."""
-    from thalweg.engine.llvm import whole_fits
+    from thalweg.engine.llvm.closure_methods import whole_fits
 
     def kernel(number):
         model, given = members(lambda t, a, b, c: a * torch.exp(-b * number * t) + c)

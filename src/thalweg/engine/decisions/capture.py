@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...state.names import name_in
-from ..triton import device
+from ..triton.device import device
 from .gradients import Ready
 
 

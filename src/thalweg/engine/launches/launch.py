@@ -26,7 +26,7 @@ from ..pieces.seams import Seams
 from .options import Options
 
 if TYPE_CHECKING:
-    from ..llvm.kernel import Kernel
+    from ..llvm.kernels.kernel import Kernel
     from ..matrices.between_passes import Matrices
     from ..sharded.owned_matrices import OwnedMatrices
 

@@ -17,7 +17,7 @@ from ...formula.tracing.program import Program
 from ...formula.tracing.trace import evaluate
 from ...warned import warn
 from ..triton import available
-from ..triton.device import current
+from ..triton.device.device import current
 
 LEAST = 256
 """Rows and columns at least: of one tile of 128 rows there is no half to leave out."""
@@ -75,7 +75,7 @@ def _why_not_device(device: torch.device) -> str | None:
         return None
     if device.type != "cuda" or torch.version.hip:
         return f"the kernel for symmetric ones is not for {device.type}"
-    from ..triton.symmetric import TILES
+    from ..triton.products.symmetric import TILES
 
     found = torch.cuda.get_device_capability(device)
     return None if found in TILES else f"the kernel for symmetric ones is not for compute capability {found}"
@@ -95,7 +95,7 @@ def _why_not_matrices(like: Tensor, batch_dims: int, blocks: int) -> str | None:
 def _is_made_by_kernel(stack: Tensor, made: Made) -> bool:
     """Let the kernel make it; whatever goes wrong in Triton, training goes on with torch's products."""
     try:
-        from ..triton.newton_schulz import newton_schulz_
+        from ..triton.products.newton_schulz import newton_schulz_
 
         with current(stack.device):
             newton_schulz_(stack, *made.numbers)

@@ -63,9 +63,9 @@ def _try(optimizer: Any, key: Key) -> None:
 def kernel_for(program: Program, dtypes: Dtypes, compiler: str, device: torch.device) -> Any:
     """Find the kernel of a program, or build it: only now is LLVM or Triton needed, and imported."""
     if compiler == "triton":
-        from ..triton import kernel
+        from ..triton.kernels import kernel
 
         return kernel.kernel_of(program, dtypes, device)
-    from ..llvm.kernel import kernel_of
+    from ..llvm.kernels.kernel import kernel_of
 
     return kernel_of(program, dtypes)

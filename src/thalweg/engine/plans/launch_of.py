@@ -30,8 +30,8 @@ class Kinds(NamedTuple):
 
 def _kinds(compiler: str) -> Kinds:
     if compiler == "triton":
-        from ..triton.device_launch import DeviceLaunch
-        from ..triton.device_options import DeviceOptions
+        from ..triton.launching.device_launch import DeviceLaunch
+        from ..triton.launching.device_options import DeviceOptions
 
         return Kinds(DeviceLaunch, DeviceOptions)
     return Kinds(Launch, Options)

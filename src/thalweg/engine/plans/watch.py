@@ -191,7 +191,7 @@ class Watch:
         """Make the quick look at all tensors, where there is one."""
         launches = self.plan.launches
         # Only now is LLVM needed, and imported.
-        from ..llvm import inside_tensors, look
+        from ..llvm.looking import inside_tensors, look
 
         seen = [*self.written, *grads]
         if (

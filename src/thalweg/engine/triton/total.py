@@ -10,9 +10,9 @@ import triton.language as tl
 from torch import Tensor
 
 from .available import quiet
-from .device import current
-from .function import Bound, Function
-from .power import add_exactly, add_pairs
+from .device.device import current
+from .device.function import Bound, Function
+from .language.power import add_exactly, add_pairs
 
 LANES = 32
 """Numbers that are added at once, each to a sum of its own."""

@@ -4,8 +4,8 @@ The logarithm and the exponential are computed with twice float64's digits, so w
 for ties that no digits decide. A C library's `pow` differs by one unit in the last place here and there, and from one
 library to the next.
 
-Written once for whatever can add and multiply: floats here, and LLVM's text in `engine/llvm/power.py`. What they do
-each in their way is an `Arithmetic`. `engine/triton/power.py` has the same operations for tensors of a GPU.
+Written once for whatever can add and multiply: floats here, and LLVM's text in `engine/llvm/functions/power.py`. What
+they do each in their way is an `Arithmetic`. `engine/triton/language/power.py` has the same for tensors of a GPU.
 
 Dekker 1971, "A floating-point technique for extending the available precision", https://doi.org/10.1007/BF01397083.
 """

@@ -144,19 +144,19 @@ def _javascript(choice: Choice) -> str:
 
 # Each compiler is imported when its text is asked for.
 def _llvm(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
-    from ...engine.llvm.render import render
+    from ...engine.llvm.kernels.render import render
 
     return render(program, dtypes)
 
 
 def _asm(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
-    from ...engine.llvm.compile import assembly
+    from ...engine.llvm.machine_code.compile import assembly
 
     return assembly(_llvm(program, dtypes))
 
 
 def _triton(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
-    from ...engine.triton.render import render
+    from ...engine.triton.kernels.render import render
 
     return render(program, dtypes)
 
@@ -168,7 +168,7 @@ def _ptx(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
         raise ValueError(f"--ptx needs Triton, but {reason}")
     if interprets():
         raise ValueError("--ptx needs Triton's compiler, but TRITON_INTERPRET is set: unset it")
-    from ...engine.triton.assembly import assembly
+    from ...engine.triton.kernels.assembly import assembly
 
     return assembly(program, dtypes)
 

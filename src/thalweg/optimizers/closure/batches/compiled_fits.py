@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from ....engine.llvm.fits_in_lanes import OPTION, STATE, SUM, Iteration
-from ....engine.llvm.normal_equations import PARAMETER
-from ....engine.llvm.whole_fits import WholeFits
+from ....engine.llvm.closure_methods.fits_in_lanes import OPTION, STATE, SUM, Iteration
+from ....engine.llvm.closure_methods.normal_equations import PARAMETER
+from ....engine.llvm.closure_methods.whole_fits import WholeFits
 from ....formula.graph.expr import Constant, Expr, Symbol, apply
 from .elimination import eliminated
 from .marquardt import Fit, Limits, Scaled, Triangle, ends, free_step, inverted, judged, scaled

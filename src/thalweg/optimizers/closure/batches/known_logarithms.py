@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ....engine.llvm.normal_equations import POINT
+from ....engine.llvm.closure_methods.normal_equations import POINT
 from ....formula.graph.expr import Expr, Operation, Symbol, walk
 from ....formula.graph.power import ON_HOST, logarithm
 from .composed_functions import raised_by_logarithm

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ....engine.llvm.grams import COLUMNS
-from ....engine.llvm.normal_equations import NormalEquations
+from ....engine.llvm.closure_methods.grams import COLUMNS
+from ....engine.llvm.closure_methods.normal_equations import NormalEquations
 from ....formula.matrices.side_by_side import side_by_side
 from ....state.interrupts import keeping_grad_mode
 from ....warned import warn

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ....engine.llvm.normal_equations import DATUM, PARAMETER, POINT
+from ....engine.llvm.closure_methods.normal_equations import DATUM, PARAMETER, POINT
 from ....formula.graph.expr import Constant, Expr, Symbol
 from .known_logarithms import with_known_logarithms
 from .linearize import Model, derivatives

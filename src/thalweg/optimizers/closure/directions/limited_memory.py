@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....engine.llvm.history import History
-from ....engine.llvm.vectors import KINDS
+from ....engine.llvm.closure_methods.history import History
+from ....engine.llvm.language.vectors import KINDS
 from ..function.objective import Point
 from ..function.vector import accurate, dot
 from .curvature import gradient_change, value_correction
@@ -39,7 +39,7 @@ class LimitedMemory:
     their use in limited memory methods", theorem 2.2 factored, https://doi.org/10.1007/BF01582063. What R^-1 has above
     its diagonal of ones is kept: a new pair adds one column, and the oldest pair's row and column are overwritten, so
     the ring of rows needs no order. Rows not yet used are zero and change nothing. On the CPU a small history is
-    multiplied in one call of compiled code: `engine/llvm/history.py`.
+    multiplied in one call of compiled code: `engine/llvm/closure_methods/history.py`.
     """
 
     def __init__(self, history_size: int, damping: float = 0.0) -> None:

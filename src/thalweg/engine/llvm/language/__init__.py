@@ -1,0 +1,1 @@
+"""How LLVM is written: names, constants, dtypes, and vectors."""

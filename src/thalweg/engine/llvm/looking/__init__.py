@@ -1,0 +1,1 @@
+"""Looking at tensors where torch keeps what it knows of them: whether they are what they were, and their gradients."""

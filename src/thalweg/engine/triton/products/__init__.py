@@ -1,0 +1,1 @@
+"""Products of symmetric matrices, of which one half is computed."""
