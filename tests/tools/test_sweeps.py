@@ -59,6 +59,20 @@ alone = made(data=lambda: same)
 wide = made(data=lambda: (same, TensorDataset(torch.randn(4, 5), torch.randn(4, 1))))
 endless = made(loss=lambda net, batch: loss(net, batch) / 0)
 word = made(accuracy=lambda net, batch: "all")
+still = made(net=lambda: nn.Linear(4, 1).requires_grad_(False))
+kept = made(net=nn.Linear(4, 1))
+netless = made(net=lambda: None)
+stream = made(data=lambda: (iter(same), iter(same)))
+keyless = made(loss=lambda net, batch: batch["image"])
+unasked = made(loss=lambda net, batch: {}["image"])
+never = made(epochs=0)
+calls = []
+
+def tired(net, batch):
+    calls.append(batch)
+    return {}["image"] if len(calls) > 5 else loss(net, batch)
+
+breaking = made(loss=tired, name="of another name")
 """
 
 
@@ -149,7 +163,14 @@ def test_a_grid_has_every_combination():
             ["--task", "mine:number"],
             "mine:number must be a thalweg.tools.tasks.Task, or a function that makes one, but got",
         ),
-        (["--task", "mine:without"], "its net has no parameters, so there is nothing to train"),
+        (["--task", "mine:without"], "its net has no parameters that take gradients, so there is nothing to train"),
+        (["--task", "mine:still"], "its net has no parameters that take gradients, so there is nothing to train"),
+        (["--task", "mine:kept"], "net must be a function that makes a fresh net, as each run needs its own"),
+        (["--task", "mine:netless"], "net() must return a torch.nn.Module, but returned NoneType"),
+        (["--task", "mine:stream"], "data sets that have a length, and items by number, but one is of type"),
+        (["--task", "mine:keyless"], "the task mine:keyless cannot be trained: list indices must be"),
+        (["--task", "mine:unasked"], "the task mine:unasked cannot be trained: KeyError: 'image'"),
+        (["--task", "mine:never"], "epochs must be 1 or more, but got 0"),
         (["--task", "mine:none"], "must return a tensor of one number, but returned NoneType"),
         (["--task", "mine:many"], "but its shape is (32, 1): take its mean"),
         (["--task", "mine:unlearned"], "must depend on the parameters of the model"),
@@ -173,6 +194,14 @@ def test_bad_input_is_one_sentence_and_status_2(mine, words, sentence):
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert sentence in done.stderr
     assert not (mine / "comparison").exists()
+
+
+def test_a_task_that_raises_in_the_middle_breaks_off_its_run_alone(mine):
+    assert read_task("mine:breaking").name == "mine:breaking"  # by which another process finds it
+    done = call("--task", "mine:breaking", "--optimizers", "adam,sgd:lr=0.1", "--out", mine / "out")
+    assert done.exit_code == 1
+    assert done.stdout.count("KeyError: 'image'\n") == 2
+    assert (mine / "out" / "report.html").exists()
 
 
 def test_a_task_may_be_made_by_a_function(mine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from importlib import import_module
 
 from .task import Task, first_line
@@ -29,16 +30,19 @@ def read_task(name: str) -> Task:
 
 
 def _of_module(name: str, module: str, attribute: str) -> Task:
-    """Import a module from where one is, as ``python -m`` does, and take the task out of it."""
+    """Import a module from where one is, as ``python -m`` does, and take the task out of it.
+
+    It goes by the name that it was found by, which other processes find it by, too.
+    """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         found = getattr(import_module(module), attribute)
         task = found if isinstance(found, Task) or not callable(found) else found()
     except Exception as error:
-        raise ValueError(f"the task {name} cannot be had: {type(error).__name__}: {first_line(error)}") from error
+        raise ValueError(f"the task {name} cannot be had: {first_line(error)}") from error
     if not isinstance(task, Task):
         raise ValueError(
             f"{name} must be a thalweg.tools.tasks.Task, or a function that makes one, but got {type(task).__name__}"
         )
-    return task
+    return replace(task, name=name)
