@@ -78,8 +78,8 @@ def test_a_loss_that_rises_and_stays_finite_is_trouble_too(data):
 class Training(nn.Linear):
     """Answers otherwise while it is trained."""
 
-    def forward(self, input):
-        return super().forward(input) + 100 * self.training
+    def forward(self, points):
+        return super().forward(points) + 100 * self.training
 
 
 def test_nets_and_averages_are_evaluated_as_they_are_used():

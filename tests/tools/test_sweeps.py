@@ -55,6 +55,7 @@ many = made(loss=lambda net, batch: net(batch[0]))
 unlearned = made(loss=lambda net, batch: batch[0].sum())
 empty = made(data=lambda: (TensorDataset(torch.zeros(0, 4)),) * 2)
 broken = lambda: 1 / 0
+leaving = lambda: exit(4)
 alone = made(data=lambda: same)
 wide = made(data=lambda: (same, TensorDataset(torch.randn(4, 5), torch.randn(4, 1))))
 endless = made(loss=lambda net, batch: loss(net, batch) / 0)
@@ -159,6 +160,8 @@ def test_a_grid_has_every_combination():
         ),
         (["--task", "mine:tusk"], "the task mine:tusk cannot be had: AttributeError: module 'mine' has no attribute"),
         (["--task", "mine:broken"], "the task mine:broken cannot be had: ZeroDivisionError"),
+        (["--task", "mine:leaving"], "the task mine:leaving cannot be had: SystemExit: 4"),
+        (["--task", "mine.py:task"], "a task is named as Python imports it, and not by its file: write mine:task"),
         (
             ["--task", "mine:number"],
             "mine:number must be a thalweg.tools.tasks.Task, or a function that makes one, but got",
@@ -186,10 +189,16 @@ def test_a_grid_has_every_combination():
         (["--sweep", "lr="], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr='"),
         (["--sweep", "momentun=1,2"], "no optimizer that was chosen has an option 'momentun'"),
         (["--sweep", "lr=0.1,-1"], "Adam needs lr at least 0"),
+        (["--sweep", "lr=0.1,0.10"], "Adam:lr=0.1 is chosen twice: keep one"),
+        (["--optimizers", "adam,"], "optimizers are written as adam,sgd:lr=0.1, but a name is missing in 'adam,'"),
+        (["--optimizers", "mechanic"], "Mechanic goes around another optimizer, which is made before it"),
+        (["--optimizers", "mine:task"], "mine:task is no class of optimizers, but Task: name one that is"),
         (["--task", "mine:task", "--out", "mine.py"], "cannot write into the folder mine.py"),
+        (["--task", "mine:task", "--out", "full"], "report.html (Is a directory): name another folder with --out"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(mine, words, sentence):
+    (mine / "full" / "report.html").mkdir(parents=True)
     done = call("--optimizers", "adam", *words)
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert sentence in done.stderr

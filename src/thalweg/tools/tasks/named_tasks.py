@@ -24,6 +24,10 @@ def read_task(name: str) -> Task:
 
         return TEXT
     module, colon, attribute = name.partition(":")
+    if colon and module.endswith(".py"):
+        raise ValueError(
+            f"a task is named as Python imports it, and not by its file: write {name.replace('.py:', ':')}"
+        )
     if not (colon and module and attribute):
         raise ValueError(f"there is no task {name!r}: write digits, text, or my_module:task for one of your own")
     return _of_module(name, module, attribute)
@@ -39,7 +43,7 @@ def _of_module(name: str, module: str, attribute: str) -> Task:
     try:
         found = getattr(import_module(module), attribute)
         task = found if isinstance(found, Task) or not callable(found) else found()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that is imported may leave
         raise ValueError(f"the task {name} cannot be had: {first_line(error)}") from error
     if not isinstance(task, Task):
         raise ValueError(

@@ -91,7 +91,7 @@ def _check_measures(task: Task, net: nn.Module, batch: Any) -> None:
         raise ValueError(f"accuracy(net, batch) must return a number, but returned {kind_of(share)}")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Give what an error says first; what kind it is, if it says nothing, or if only Python would know what it says."""
     said, kind = next(iter(str(error).splitlines()), ""), type(error).__name__
     if not said:
