@@ -83,9 +83,9 @@ class APOLLO(LowRank):
     whole gradient (or row, of tall matrices) is multiplied by the length of that step there, over the length of the
     projected gradient, and by the root of `scale`. Directions are drawn anew every `gap` steps; they follow from
     `seed`, the parameter and the step. With `scale_type="tensor"` a whole matrix has one such factor: APOLLO-Mini
-    is `APOLLO(params, rank=1, scale=128, scale_type="tensor")`. From one step to the next, the length of an update grows
-    by a factor of at most 1.01. `projection="svd"` takes the directions of GaLore. Which rules can be used, how weights
-    decay and what is refused is as for GaLore.
+    is `APOLLO(params, rank=1, scale=128, scale_type="tensor")`. From one step to the next, the length of an update
+    grows by a factor of at most 1.01. `projection="svd"` takes the directions of GaLore. Which rules can be
+    used, how weights decay and what is refused is as for GaLore.
     Tune: lr 0.01 with rank 256, or a quarter of the smaller side.
     """
 
