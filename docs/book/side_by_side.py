@@ -30,13 +30,14 @@ LOSS = "loss, nats"
 
 START = """# Side by side
 
-Every rule, with what it keeps and how fast it steps. A click on a head sorts the table by that column, and another one
-turns it around; the keyboard does it, too. Cells are empty where a format is refused, or where nothing was measured.
+Every rule, with what it keeps and how fast it steps. Click on the head of a column to sort the table by it, and once
+more to reverse the order; on the keyboard, press Enter there. A cell is empty where a format is refused, or where
+nothing was measured.
 
 The columns of formats are **bytes an element** of a large matrix: the parameter, what is kept beside it, and states,
 all in all; gradients come on top. [Precision](../precision.md) says what the formats are. **Memory's speed** is the
-share of the speed of an in-place product of a large tensor. The two times are those of a step of a model of 148 tensors
-and 10 million elements, whose embeddings rules for matrices leave out, and of a small perceptron.
+share of the speed of an in-place product of a large tensor. The two times are those of a step: of a model of 148
+tensors and 10 million elements, without its embeddings where a rule is for matrices, and of a small perceptron.
 [Benchmarks](../benchmarks.md) says how they were measured, and compares with other libraries. The **loss** is that of
 [a small language model](../choose.md#what-was-measured) at the best rate: lower is better, and that page says how far
 apart losses must be to mean anything."""

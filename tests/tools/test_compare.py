@@ -5,11 +5,18 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from thalweg.optimizer import registry
 from thalweg.tools.commands import THE_EIGHT
 from thalweg.tools.comparison.choose import choose
 from thalweg.tools.comparison.compare import compare
+from thalweg.tools.tasks import Task
+
+
+def squares(net, batch):
+    return (net(batch[0]) - batch[1]).square().mean()
 
 
 def losses(run):
@@ -61,6 +68,37 @@ def test_a_loss_that_breaks_only_at_the_end_is_trouble_too(data):
     assert run.trouble == "diverged at step 1"
 
 
+def test_a_loss_that_rises_and_stays_finite_is_trouble_too(data):
+    [run] = compare(choose("sgd:lr=1,momentum=0.99"), data, epochs=1, batch_size=359)
+    assert math.isfinite(run.last.loss)
+    assert run.train_loss > 2 * run.first_loss
+    assert run.trouble == f"diverged: the loss rose to {run.train_loss:.3g}"
+
+
+class Training(nn.Linear):
+    """Answers otherwise while it is trained."""
+
+    def forward(self, points):
+        return super().forward(points) + 100 * self.training
+
+
+def test_nets_and_averages_are_evaluated_as_they_are_used():
+    points = TensorDataset(torch.ones(4, 1), torch.zeros(4, 1))
+    task = Task("mine", "points", lambda: Training(1, 1), lambda: (points, points), squares)
+    [run] = compare(choose("ScheduleFreeSGD:lr=1e-4"), task.data(), task=task, epochs=3, batch_size=4)
+    assert run.steps[0].loss > 5_000
+    assert run.first_loss < 10
+    param = run.optimizer.param_groups[0]["params"][0]
+    net = Training(1, 1).eval()
+    run.optimizer.eval()
+    with torch.no_grad():
+        for own, trained in zip(net.parameters(), run.optimizer.param_groups[0]["params"], strict=True):
+            own.copy_(trained)
+        assert run.train_loss == squares(net, next(iter(DataLoader(points, 4)))).item()
+    run.optimizer.train()
+    assert not torch.equal(param, net.weight)  # the point that is trained is another
+
+
 def test_closure_methods_can_take_part(data):
     names = "torch.LBFGS:max_iter=5,line_search_fn=strong_wolfe, lbfgs:max_iter=5, cg:max_iter=5"
     names += ",trustregion:max_iter=1, newtoncg:max_iter=1"
@@ -72,7 +110,7 @@ def test_closure_methods_can_take_part(data):
 def test_closure_methods_know_of_other_batches(data):
     """A batch of its own for every step is noise to a method that was not told."""
     [run] = compare(choose("lbfgs:max_iter=1"), data, epochs=1, batch_size=359)
-    assert run.trouble == ""
+    assert run.error == ""
     assert run.optimizer.deterministic is False
     [whole] = compare(choose("lbfgs:max_iter=1"), data, epochs=1, batch_size=1437)
     assert whole.optimizer.deterministic is True

@@ -55,10 +55,25 @@ many = made(loss=lambda net, batch: net(batch[0]))
 unlearned = made(loss=lambda net, batch: batch[0].sum())
 empty = made(data=lambda: (TensorDataset(torch.zeros(0, 4)),) * 2)
 broken = lambda: 1 / 0
+leaving = lambda: exit(4)
 alone = made(data=lambda: same)
 wide = made(data=lambda: (same, TensorDataset(torch.randn(4, 5), torch.randn(4, 1))))
 endless = made(loss=lambda net, batch: loss(net, batch) / 0)
 word = made(accuracy=lambda net, batch: "all")
+still = made(net=lambda: nn.Linear(4, 1).requires_grad_(False))
+kept = made(net=nn.Linear(4, 1))
+netless = made(net=lambda: None)
+stream = made(data=lambda: (iter(same), iter(same)))
+keyless = made(loss=lambda net, batch: batch["image"])
+unasked = made(loss=lambda net, batch: {}["image"])
+never = made(epochs=0)
+calls = []
+
+def tired(net, batch):
+    calls.append(batch)
+    return {}["image"] if len(calls) > 5 else loss(net, batch)
+
+breaking = made(loss=tired, name="of another name")
 """
 
 
@@ -145,11 +160,20 @@ def test_a_grid_has_every_combination():
         ),
         (["--task", "mine:tusk"], "the task mine:tusk cannot be had: AttributeError: module 'mine' has no attribute"),
         (["--task", "mine:broken"], "the task mine:broken cannot be had: ZeroDivisionError"),
+        (["--task", "mine:leaving"], "the task mine:leaving cannot be had: SystemExit: 4"),
+        (["--task", "mine.py:task"], "a task is named as Python imports it, and not by its file: write mine:task"),
         (
             ["--task", "mine:number"],
             "mine:number must be a thalweg.tools.tasks.Task, or a function that makes one, but got",
         ),
-        (["--task", "mine:without"], "its net has no parameters, so there is nothing to train"),
+        (["--task", "mine:without"], "its net has no parameters that take gradients, so there is nothing to train"),
+        (["--task", "mine:still"], "its net has no parameters that take gradients, so there is nothing to train"),
+        (["--task", "mine:kept"], "net must be a function that makes a fresh net, as each run needs its own"),
+        (["--task", "mine:netless"], "net() must return a torch.nn.Module, but returned NoneType"),
+        (["--task", "mine:stream"], "data sets that have a length, and items by number, but one is of type"),
+        (["--task", "mine:keyless"], "the task mine:keyless cannot be trained: list indices must be"),
+        (["--task", "mine:unasked"], "the task mine:unasked cannot be trained: KeyError: 'image'"),
+        (["--task", "mine:never"], "epochs must be 1 or more, but got 0"),
         (["--task", "mine:none"], "must return a tensor of one number, but returned NoneType"),
         (["--task", "mine:many"], "but its shape is (32, 1): take its mean"),
         (["--task", "mine:unlearned"], "must depend on the parameters of the model"),
@@ -165,14 +189,28 @@ def test_a_grid_has_every_combination():
         (["--sweep", "lr="], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr='"),
         (["--sweep", "momentun=1,2"], "no optimizer that was chosen has an option 'momentun'"),
         (["--sweep", "lr=0.1,-1"], "Adam needs lr at least 0"),
+        (["--sweep", "lr=0.1,0.10"], "Adam:lr=0.1 is chosen twice: keep one"),
+        (["--optimizers", "adam,"], "optimizers are written as adam,sgd:lr=0.1, but a name is missing in 'adam,'"),
+        (["--optimizers", "mechanic"], "Mechanic goes around another optimizer, which is made before it"),
+        (["--optimizers", "mine:task"], "mine:task is no class of optimizers, but Task: name one that is"),
         (["--task", "mine:task", "--out", "mine.py"], "cannot write into the folder mine.py"),
+        (["--task", "mine:task", "--out", "full"], "report.html (Is a directory): name another folder with --out"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(mine, words, sentence):
+    (mine / "full" / "report.html").mkdir(parents=True)
     done = call("--optimizers", "adam", *words)
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert sentence in done.stderr
     assert not (mine / "comparison").exists()
+
+
+def test_a_task_that_raises_in_the_middle_breaks_off_its_run_alone(mine):
+    assert read_task("mine:breaking").name == "mine:breaking"  # by which another process finds it
+    done = call("--task", "mine:breaking", "--optimizers", "adam,sgd:lr=0.1", "--out", mine / "out")
+    assert done.exit_code == 1
+    assert done.stdout.count("KeyError: 'image'\n") == 2
+    assert (mine / "out" / "report.html").exists()
 
 
 def test_a_task_may_be_made_by_a_function(mine):

@@ -81,7 +81,7 @@ def compare_optimizers(
     """
     # Imported here, for the other commands to start without.
     from .comparison.remarks import remarks
-    from .comparison.report import report
+    from .comparison.report import FILES, report
     from .tasks.named_tasks import read_task
     from .tasks.task import check_task
 
@@ -90,7 +90,7 @@ def compare_optimizers(
         choices = grid(choose(optimizers), sweep or ())
         check_task(chosen)
         check(choices, chosen)
-        make_folder(out)
+        make_folder(out, FILES)
     epochs, batch_size = epochs or chosen.epochs, batch_size or chosen.batch_size
     data = chosen.data()
     count = len(data[0])  # type: ignore[arg-type]
@@ -198,10 +198,14 @@ def check(choices: Iterable[Choice], task: "Task") -> None:
             raise ValueError(f"{choice} is refused: {error}" if choice.is_torch else str(error)) from error
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder, unless it is there, and see that files can be written in it."""
+def make_folder(path: Path, files: Iterable[str]) -> None:
+    """Make a folder, unless it is there, and see that files can be written in it, also over older ones."""
+    place = f"into the folder {path}"
     try:
         path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()
+        for older in filter(Path.exists, (path / name for name in files)):
+            place = str(older)
+            older.open("ab").close()
     except OSError as error:
-        raise ValueError(f"cannot write into the folder {path} ({error.strerror}): name another with --out") from error
+        raise ValueError(f"cannot write {place} ({error.strerror}): name another folder with --out") from error

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from torch.optim import Optimizer
 
+from ..described import kind_of
 from ..hyper import nearest
 
 
@@ -21,7 +22,7 @@ def imported(module: str, name: str) -> type[Optimizer]:
         raise ValueError(f"{module} has no {name!r}{nearest(name, own, own or ['no optimizers'])}")
     found = getattr(text, name)
     if not (isinstance(found, type) and issubclass(found, Optimizer)):
-        raise ValueError(f"{module}:{name} is no class of optimizers, but {found!r}: name one that is")
+        raise ValueError(f"{module}:{name} is no class of optimizers, but {kind_of(found)}: name one that is")
     return found
 
 
@@ -37,5 +38,5 @@ def _module(name: str) -> ModuleType:
             f"there is no optimizer and no module {name!r}: 'thalweg list' shows all optimizers; "
             f"{name}:Mine is the class Mine of {name}.py, in the folder that you are in or on PYTHONPATH"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that is imported may leave
         raise ValueError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error

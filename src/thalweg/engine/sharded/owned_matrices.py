@@ -61,8 +61,8 @@ class OwnedMatrices:
         """Say what travels in a step."""
         size = self.exchange.elements_sent * sum(part.element_size() for part in self.parts.values())
         return (
-            f"{sum(self.exchange.counts)} matrices of shape {self.whole_shape} are made on their owners, "
-            f"{self.exchange.own} of them here: {2 * len(self.parts)} all-to-all a step, in which this process sends "
+            f"matrices of shape {self.whole_shape} are made on their owners, {sum(self.exchange.counts)} in all and "
+            f"{self.exchange.own} here: {2 * len(self.parts)} all-to-all a step, in which this process sends "
             f"{size:,} bytes"
         )
 

@@ -53,8 +53,9 @@ class Fira(GaLore):
 
     Chen et al. 2024, "Fira: Can we achieve full-rank training of LLMs under low-rank constraint?", algorithm 1.
     https://arxiv.org/abs/2410.01623
-    Each column of the rest (or row, of tall matrices) is multiplied by what the rule's step has there, over what the
-    projected gradient had. Its length may grow by 1.01 from one step to the next. Everything else is as for GaLore.
+    Each column of the rest (or row, of tall matrices) is multiplied by the length of the rule's step there, over the
+    length of the projected gradient. From one step to the next, the length of the rest grows by a factor of at most
+    1.01. Everything else is as for GaLore.
     Tune: lr as for the rule itself.
     """
 
@@ -75,15 +76,16 @@ class Fira(GaLore):
 
 
 class APOLLO(LowRank):
-    """The gradient itself, scaled as a rule would scale it, which is estimated in a few random directions.
+    """The gradient itself, scaled as a rule would scale it; the scale is estimated in a few random directions.
 
     Zhu et al. 2024, "APOLLO: SGD-like memory, AdamW-level performance", algorithm 1. https://arxiv.org/abs/2412.05270
-    The rule steps the gradient in `rank` random directions, drawn anew every `gap` steps from `seed`, the parameter and
-    the step; each column of the gradient (or row, of tall matrices) is multiplied by what the step has there, over what
-    the projected gradient had, and by the root of `scale`. With `scale_type="tensor"` there is one such number a
-    matrix: APOLLO-Mini is `APOLLO(params, rank=1, scale=128, scale_type="tensor")`. The length of an update may grow by
-    1.01 from one step to the next. `projection="svd"` takes the directions of GaLore. Rules, decay and what is refused
-    are as for GaLore.
+    The gradient is projected onto `rank` random directions, and the rule computes its step there. Each column of the
+    whole gradient (or row, of tall matrices) is multiplied by the length of that step there, over the length of the
+    projected gradient, and by the root of `scale`. Directions are drawn anew every `gap` steps; they follow from
+    `seed`, the parameter and the step. With `scale_type="tensor"` a whole matrix has one such factor: APOLLO-Mini
+    is `APOLLO(params, rank=1, scale=128, scale_type="tensor")`. From one step to the next, the length of an update
+    grows by a factor of at most 1.01. `projection="svd"` takes the directions of GaLore. Which rules can be
+    used, how weights decay and what is refused is as for GaLore.
     Tune: lr 0.01 with rank 256, or a quarter of the smaller side.
     """
 

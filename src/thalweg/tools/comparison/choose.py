@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from ...names import find as find_meaning
 from ...names.creation import made, of_the_rule
 from ...names.lookup import elsewhere, is_elsewhere, spelled
 from ...optimizer import registry
+from ...optimizers import wrappers
 from ...optimizers.closure import closure_methods
 from ...optimizers.second_order.sophia import SophiaG
 from ...state.formats.keeping import STATE_DTYPES
@@ -36,6 +38,9 @@ TORCH: dict[str, type[Optimizer]] = {
 
 
 OURS: dict[str, type[Optimizer]] = {**registry, **closure_methods}
+
+WRAPPERS = {name: kind for name, kind in vars(wrappers).items() if isinstance(kind, type)}
+"""What goes around an optimizer, and cannot be chosen by a name alone."""
 
 
 NEEDED: dict[str, Value] = {"lr": 0.01}
@@ -117,7 +122,7 @@ def grid(choices: Iterable[Choice], sweeps: Iterable[str]) -> list[Choice]:
             raise ValueError(f"no optimizer that was chosen has an option {name!r}, so it cannot be swept")
         read = [read_value(value) for value in values.split(",") if value]
         found = [swept for choice in found for swept in _with(choice, name, read)]
-    return found
+    return _each_once(found)
 
 
 def _with(choice: Choice, name: str, values: Iterable[Value]) -> list[Choice]:
@@ -138,10 +143,18 @@ def choose(text: str) -> list[Choice]:
     if text.strip().casefold() == "all":
         return everyone()
     # A comma starts the next optimizer unless an "=" follows it before any ":".
-    choices = [read_choice(item) for item in re.split(r",(?![^,:]*=)", text)]
-    for choice in choices:
-        if choices.count(choice) > 1:
-            raise ValueError(f"{choice} is chosen twice: keep one, or give them different options")
+    items = re.split(r",(?![^,:]*=)", text)
+    if not all(map(str.strip, items)):
+        raise ValueError(f"optimizers are written as adam,sgd:lr=0.1, but a name is missing in {text!r}")
+    return _each_once([read_choice(item) for item in items])
+
+
+def _each_once(choices: list[Choice]) -> list[Choice]:
+    """Refuse what is chosen twice, which would pass for one optimizer from several seeds."""
+    counts = Counter(map(str, choices))
+    for name, count in counts.items():
+        if count > 1:
+            raise ValueError(f"{name} is chosen twice: keep one, or give them different options")
     return choices
 
 
@@ -189,6 +202,8 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
     """
     known = {**OURS, **TORCH}
     name = spelled(spelling, known)
+    if name is None and (wrapper := spelled(spelling, WRAPPERS)):
+        raise ValueError(f"{wrapper} goes around another optimizer, which is made before it: use it in Python")
     if name is None:
         raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, [*elsewhere(), *known])}")
     return name, known[name]

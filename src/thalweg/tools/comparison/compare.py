@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite, nan
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader
 from ...optimizers.closure import ClosureOptimizer
 from ..tasks import Data, Task
 from ..tasks.digits import DIGITS
+from ..tasks.task import first_line
 from .choose import Choice
 from .training import Step, evaluate, train
 
@@ -26,6 +28,8 @@ class Run:
     choice: Choice
     optimizer: Optimizer
     steps: list[Step] = field(default_factory=list)
+    first_loss: float = nan
+    """The loss before the first step, of all that it is trained with."""
     train_loss: float = nan
     test_loss: float = nan
     test_accuracy: float = nan
@@ -48,10 +52,18 @@ class Run:
         return bool(self.steps) and self.train_loss < self.steps[0].loss
 
     @property
+    def has_risen(self) -> bool:
+        """Whether the loss has risen by more than itself: what merely learns nothing stays nearer to its start."""
+        return self.train_loss > self.first_loss + abs(self.first_loss)
+
+    @property
     def trouble(self) -> str:
         """Why it did not finish well, or nothing."""
-        finite = isfinite(self.last.loss) and isfinite(self.train_loss)
-        return self.error or ("" if finite else f"diverged at step {self.last.number}")
+        if self.error:
+            return self.error
+        if not (isfinite(self.last.loss) and isfinite(self.train_loss)):
+            return f"diverged at step {self.last.number}"
+        return f"diverged: the loss rose to {self.train_loss:.3g}" if self.has_risen else ""
 
 
 def compare(
@@ -85,10 +97,14 @@ def run_once(choice: Choice, data: Data, task: Task, *, epochs: int, batch_size:
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(train_data, batch_size, shuffle=True, generator=order)
     with one_thread():
-        follow(run, train(net, run.optimizer, batches, epochs, task.loss), watch)
-        run.train_loss = evaluate(net, train_data, task.loss)
-        run.test_loss = evaluate(net, test_data, task.loss)
-        run.test_accuracy = evaluate(net, test_data, task.accuracy) if task.accuracy else nan
+        with breaking_off(run), for_evaluation(net):
+            run.first_loss = evaluate(net, train_data, task.loss)
+        with breaking_off(run):
+            follow(run, train(net, run.optimizer, batches, epochs, task.loss), watch)
+        with breaking_off(run), for_evaluation(net, run.optimizer):
+            run.train_loss = evaluate(net, train_data, task.loss)
+            run.test_loss = evaluate(net, test_data, task.loss)
+            run.test_accuracy = evaluate(net, test_data, task.accuracy) if task.accuracy else nan
     return run
 
 
@@ -109,13 +125,32 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def follow(run: Run, steps: Iterable[Step], watch: Watch) -> None:
-    """Keep each step, until the last, or the first whose loss is no number, or an error."""
+@contextmanager
+def for_evaluation(*trained: Any) -> Iterator[None]:
+    """Let a net, and an optimizer that averages its points, be evaluated as they are used after training."""
+    switched = [each for each in trained if hasattr(each, "eval")]
+    for each in switched:
+        each.eval()
     try:
-        for step in steps:
-            run.steps.append(step)
-            watch(run.choice, step)
-            if not isfinite(step.loss):
-                break
-    except (RuntimeError, TypeError, ValueError) as error:
-        run.error = str(error).splitlines()[0]
+        yield
+    finally:
+        for each in switched:
+            each.train()
+
+
+@contextmanager
+def breaking_off(run: Run) -> Iterator[None]:
+    """Keep what goes wrong in a run: the next one may go well. Of several errors, the first one counts."""
+    try:
+        yield
+    except Exception as error:
+        run.error = run.error or first_line(error)
+
+
+def follow(run: Run, steps: Iterable[Step], watch: Watch) -> None:
+    """Keep each step, until the last, or the first whose loss is no number."""
+    for step in steps:
+        run.steps.append(step)
+        watch(run.choice, step)
+        if not isfinite(step.loss):
+            break

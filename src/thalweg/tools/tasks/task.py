@@ -22,7 +22,7 @@ class Task:
     """Something to learn."""
 
     name: str
-    """What one types to get it: "digits", "text", or my_module:task."""
+    """What one types to get it: "digits", "text"; one of your own goes by my_module:task, whatever stands here."""
     title: str
     net: Callable[[], nn.Module]
     """Makes a fresh net, after the seed was set."""
@@ -38,9 +38,9 @@ class Task:
 def check_task(task: Task) -> None:
     """Try a task before anything is trained; raises ValueError, in one sentence, for one that cannot be trained."""
     try:
-        net = task.net()
-        if not list(net.parameters()):
-            raise ValueError("its net has no parameters, so there is nothing to train")
+        if task.epochs < 1:
+            raise ValueError(f"epochs must be 1 or more, but got {task.epochs}")
+        net = _net(task)
         train, test = _pair(task.data())
         batch, other = _first_batch(train, task), _first_batch(test, task)
         if batch is None:
@@ -54,10 +54,27 @@ def check_task(task: Task) -> None:
         raise ValueError(f"the task {task.name} cannot be trained: {first_line(error)}") from error
 
 
+def _net(task: Task) -> nn.Module:
+    if isinstance(task.net, nn.Module):
+        raise ValueError("net must be a function that makes a fresh net, as each run needs its own, but is a net")
+    net: Any = task.net()
+    if not isinstance(net, nn.Module):
+        raise ValueError(f"net() must return a torch.nn.Module, but returned {kind_of(net)}")
+    if not any(param.requires_grad for param in net.parameters()):
+        raise ValueError("its net has no parameters that take gradients, so there is nothing to train")
+    return net
+
+
 def _pair(data: Any) -> Data:
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise ValueError(f"data() must return two data sets, to train and to test with, but returned {kind_of(data)}")
     train, test = data
+    for each in (train, test):
+        if not (hasattr(each, "__len__") and hasattr(each, "__getitem__")):
+            raise ValueError(
+                f"data() must return data sets that have a length, and items by number, but one is of type "
+                f"{kind_of(each)}: put its examples into a list"
+            )
     return train, test
 
 
@@ -74,6 +91,9 @@ def _check_measures(task: Task, net: nn.Module, batch: Any) -> None:
         raise ValueError(f"accuracy(net, batch) must return a number, but returned {kind_of(share)}")
 
 
-def first_line(error: Exception) -> str:
-    """Give what an error says first; what kind it is, if it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def first_line(error: BaseException) -> str:
+    """Give what an error says first; what kind it is, if it says nothing, or if only Python would know what it says."""
+    said, kind = next(iter(str(error).splitlines()), ""), type(error).__name__
+    if not said:
+        return kind
+    return said if isinstance(error, RuntimeError | TypeError | ValueError) else f"{kind}: {said}"
