@@ -6,7 +6,7 @@ MAY_IMPORT = {
     "described": set(),
     "warned": set(),
     "formula": {"annotations", "described"},
-    "distributed": {"formula"},
+    "distributed": {"described", "formula"},
     "state": {"described", "formula", "distributed", "uncompiled"},
     "engine": {"described", "warned", "formula", "distributed", "state"},
     "hyper": {"annotations", "described"},

@@ -220,3 +220,12 @@ def test_processes_must_have_met():
 def test_only_optimizers_with_a_formula():
     with pytest.raises(TypeError, match="needs an optimizer of thalweg with a formula, but got LBFGS"):
         optim.shard_states(optim.LBFGS([torch.ones(2)]))
+
+
+def test_only_groups_that_this_process_is_in(monkeypatch):
+    """`new_group` gives a process that is not in it a number."""
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    with pytest.raises(
+        TypeError, match=r"needs process_group to be a .*that this process is in.*but got int: pass one"
+    ):
+        optim.shard_states(optim.AdamW([torch.ones(2)]), dist.GroupMember.NON_GROUP_MEMBER)

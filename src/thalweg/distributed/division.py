@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ..described import kind_of
 from .local_parameter import LocalParameter
 from .shards import LocalShard, shard_at
 from .waiting import Transfer
@@ -35,6 +36,11 @@ class Division:
                 "torch.distributed.init_process_group() before shard_states()"
             )
         self.group: Any = dist.group.WORLD if group is None else group
+        if not isinstance(self.group, dist.ProcessGroup):
+            raise TypeError(
+                "shard_states needs process_group to be a torch.distributed.ProcessGroup that this process is in, or "
+                f"None for all processes, but got {kind_of(self.group)}: pass one that torch.distributed.new_group made"
+            )
         self.meshes: dict[str, Any] = {}
         self.size = dist.get_world_size(self.group)
         self.key: list[Any] = []

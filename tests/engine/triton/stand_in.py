@@ -71,7 +71,7 @@ class CudaDriver:
 
     def launch(self, configuration, function, parameters, extra):
         """Note a launch, as Triton's launcher would have it."""
-        from thalweg.engine.triton.device.device.cuda_driver import Configuration
+        from thalweg.engine.triton.device.cuda_driver import Configuration
 
         how, taker = Configuration.from_address(configuration), TAKERS[function - 1]
         assert (how.grid_y, how.grid_z, how.block_y, how.block_z, how.attribute_count) == (1, 1, 1, 1, 0)
@@ -113,7 +113,7 @@ def stand_in(whole):
 
     from tests.engine.triton.lowering import Lowering
     from thalweg.engine.triton import available
-    from thalweg.engine.triton.device.device import cuda_driver, function
+    from thalweg.engine.triton.device import cuda_driver, function
     from thalweg.engine.triton.language import power
 
     class Driver:

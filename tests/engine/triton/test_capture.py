@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thalweg import AdaShift, RMSProp
-from thalweg.engine.triton.device.device import device, transfer
+from thalweg.engine.triton.device import device, transfer
 
 from .conftest import DEVICE
 from .test_launch import backward, params

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 import triton
-from thalweg.engine.triton.device.device.cuda_driver import Configuration, launch_of
-from thalweg.engine.triton.device.device.repetition import Repetition
 
 from thalweg.engine.commit import given_to_driver
-from thalweg.engine.triton.device.device import cuda_driver
+from thalweg.engine.triton.device import cuda_driver
+from thalweg.engine.triton.device.cuda_driver import Configuration, launch_of
+from thalweg.engine.triton.device.repetition import Repetition
 
 SIZES = [8, 4, 8, 8]
 """An address, a whole number, and two addresses of Triton's own."""

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from thalweg.engine.triton.device.device.function import Function
 
 from thalweg import RMSProp
-from thalweg.engine.triton.device.device import device, function
+from thalweg.engine.triton.device import device, function
+from thalweg.engine.triton.device.function import Function
 
 from .conftest import DEVICE
 from .test_launch import backward, params

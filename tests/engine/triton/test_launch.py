@@ -5,7 +5,7 @@ import torch
 
 from thalweg import SGD, Adam, RMSProp
 from thalweg.engine.plans import build
-from thalweg.engine.triton.device.device import transfer
+from thalweg.engine.triton.device import transfer
 from thalweg.engine.triton.kernels import kernel
 from thalweg.engine.triton.launching import tables
 from thalweg.engine.triton.launching.device_launch import DeviceLaunch

@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 
 from thalweg.engine.triton.device.rounding import exact
-from thalweg.engine.triton.kernels.tile import (
+from thalweg.engine.triton.language.tile import (
     added_in_order,
     block_peak,
     load_packed,

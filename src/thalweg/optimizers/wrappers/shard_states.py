@@ -24,8 +24,8 @@ def shard_states(optimizer: AnOptimizer, process_group: Any = None) -> AnOptimiz
     Where a rule speaks of rows and columns, or multiplies whole matrices, each parameter is stepped by one process, its
     owner, which alone keeps its states.
 
-    Raises TypeError for what is no optimizer with a formula, RuntimeError where no process group has been initialized,
-    ValueError for an optimizer that steps within backward.
+    Raises TypeError for what is no optimizer with a formula or no process group that this process is in, RuntimeError
+    where none has been initialized, ValueError for an optimizer that steps within backward.
     Rajbhandari et al. 2020, "ZeRO: Memory optimizations toward training trillion parameter models", section 5.1.
     https://arxiv.org/abs/1910.02054
     """

@@ -1,1 +1,1 @@
-"""How Triton is written: names, constants, dtypes, and functions that round each operation once."""
+"""How Triton is written: names, constants, dtypes, and the functions that kernels call."""
