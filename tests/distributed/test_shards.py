@@ -99,6 +99,12 @@ def test_options_must_be_the_same_on_all(two):
         assert [told[1:3], told[4:6], told[7:9]] == [["nothing", False]] * 3
 
 
+def test_an_optimizer_of_replaced_parameters_says_so(two):
+    for (sentence,) in two["an_optimizer_was_made_before_fully_shard"]:
+        assert "AdamW has nothing to step: parameter '0.weight' has no gradient" in sentence
+        assert "make AdamW after fully_shard(model)" in sentence
+
+
 def test_fully_shard_has_no_second_derivatives(two):
     """Where torch has freed whole parameters, their second derivatives would have ended the process."""
     for stays, parts, step in two["fully_shard_has_no_second_derivatives"]:

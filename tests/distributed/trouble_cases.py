@@ -1,5 +1,7 @@
 """What is tried on 2 processes where something is wrong, on one of them or on both: each says what it was told."""
 
+import warnings
+
 import torch
 import torch.distributed as dist
 from torch.distributed.fsdp import fully_shard
@@ -176,6 +178,19 @@ def rates_are_not_tried_on_what_cannot_be_copied():
     return said(lambda: thalweg.find_lr(model, optimizer, [drawn((3, 4), 1)], lambda net, batch: net(batch).sum()))
 
 
+def an_optimizer_was_made_before_fully_shard():
+    """Its parameters are nobody's any more: one is told by name, and the one made afterwards is told nothing."""
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
+    before = thalweg.AdamW(net.named_parameters())
+    fully_shard(net, mesh=init_device_mesh("cpu", (2,)))
+    net(torch.ones(2, 4)).sum().backward()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        before.step()
+        thalweg.AdamW(net.named_parameters()).step()
+    return [str(warning.message) for warning in told]
+
+
 def fully_shard_has_no_second_derivatives():
     """Neither of a module that stays whole until its backward pass, nor of one that does not."""
     told = []
@@ -189,6 +204,7 @@ def fully_shard_has_no_second_derivatives():
 
 WRONG_ON_TWO = [
     rates_are_not_tried_on_what_cannot_be_copied,
+    an_optimizer_was_made_before_fully_shard,
     fully_shard_has_no_second_derivatives,
     a_gradient_that_is_divided_otherwise_is_refused,
     a_plain_state_is_refused,

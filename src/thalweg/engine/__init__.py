@@ -20,6 +20,7 @@ from .explain import explain
 from .plans.watch import Watch
 from .sharded.local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .sharded.priming import forget_states, is_asked_for_states, make_states
+from .sharded.replaced_parameters import tell_of_replaced
 from .totals.metrics import Metrics
 
 __all__ = ["Metrics", "create_states", "evaluate", "explain", "step", "without_plans"]
@@ -107,6 +108,8 @@ def _step_otherwise(optimizer: Any) -> Watch:
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
         items = ready(optimizer)
+        if not items:
+            tell_of_replaced(optimizer)
         watch = Watch(optimizer, items)
         watch.run(optimizer)
         _forget(optimizer)
