@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from ...state.names import name_in
 from ...warned import warn
@@ -21,7 +22,7 @@ def tell_of_replaced(optimizer: Any) -> None:
     They may belong to another optimizer, so it is no error.
     """
     params = [param for group in optimizer.param_groups for param in group["params"]]
-    if params and {param.shape for param in params} <= set(shapes_with_gradients()):
+    if params and not any(map(is_lazy, params)) and {param.shape for param in params} <= set(shapes_with_gradients()):
         name = type(optimizer).__name__
         warn(
             f"{name} has nothing to step: {name_in(optimizer.param_groups, params[0])} has no gradient, nor has any "
@@ -33,4 +34,5 @@ def tell_of_replaced(optimizer: Any) -> None:
 def shapes_with_gradients() -> Iterator[torch.Size]:
     """Give the whole shapes of parameters that have gradients, of all models that are sharded."""
     known = getattr(sys.modules.get(STATES), "_module_state_mapping", {})
-    return (param.shape for module in list(known) for param in module.parameters() if param.grad is not None)
+    params = (param for module in list(known) for param in module.parameters())
+    return (param.shape for param in params if param.grad is not None)
