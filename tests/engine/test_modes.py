@@ -197,6 +197,31 @@ def test_a_graph_that_is_traced_has_the_step(kind, options):
     assert all(torch.allclose(saved[name], value, rtol=1e-6, atol=1e-7) for name, value in held.items())
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "named"),
+    [
+        ("SGD", {"lr": 0.1, "max_grad_norm": 1.0}, "max_grad_norm=1.0"),
+        ("Lion", {"skip_nonfinite": True}, "skip_nonfinite=True"),
+        ("Lion", {"accumulate": 2}, "accumulate=2"),
+        ("MoMo", {}, "a sum over all gradients"),
+    ],
+)
+def test_what_each_step_decides_anew_is_not_traced(kind, options, named):
+    """The graph would clip by the norm of the day on which it was traced."""
+    param = weights()
+    optimizer = getattr(optim, kind)([param], **options)
+    loss = {"loss": 1.0} if kind == "MoMo" else {}
+
+    def step(grad):
+        param.grad = grad
+        optimizer.step(**loss)
+
+    with pytest.raises(RuntimeError, match=f"{kind} cannot be traced into a graph with {named}, which decides in"):
+        make_fx(step)(torch.ones(4, 3))
+    assert torch.equal(param, weights())
+    assert not optimizer.state
+
+
 def makers(path):
     """The calls of a file that make tensors where, and of what, torch does by default."""
     for node in ast.walk(ast.parse(path.read_text())):

@@ -20,6 +20,7 @@ from ..decisions import capture
 from ..decisions.batches import batches
 from ..decisions.choice import Choice, choose
 from ..decisions.gradients import Left, Ready, again, refuse
+from ..decisions.modes import refuse_traced
 from ..decisions.rules import OVERFLOWED, accumulates, gathered, is_measured
 from ..eager import reference
 from ..eager.reference import Told
@@ -115,6 +116,7 @@ class Plan:
         if optimizer._sharing:
             optimizer._sharing.begin(self.layout)
         if self.eager:
+            refuse_traced(optimizer)
             check_groups(optimizer)
         items = again(optimizer, self.eager)
         capture.refuse_eager(optimizer, items)
