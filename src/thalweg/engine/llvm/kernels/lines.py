@@ -18,9 +18,9 @@ from ...pieces.row_layout import RowLayout
 from ..language.dtypes import FORMATS
 from ..language.text import ATTRIBUTES, ONCE, block, name_of, word
 from .columns import base, clear, fill, kind_of, partial, piece_words, rounded
-from .context import CONTEXT
 from .elements import Loop
 from .memory_ahead import NEAR, REQUEST, request_as_many
+from .shared_work import shared_work
 
 SIZES = ("first", "length", "width", "height")
 """What the walk is told of a piece."""
@@ -160,27 +160,13 @@ def _total(place: int, name: str) -> Iterator[str]:
 
 
 def work_on_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout, it: Loop) -> str:
-    """Write what each thread does: take the next piece until there is none."""
+    """Write what each thread does with a piece."""
     tables = ("rows", "gradients", "chunks", "sums", "partials")
     across = list(program.across)
     passed = [f"ptr {name_of(name)}.base" for name in (*it.tensors, *program.along)]
     passed += [f"ptr {name_of(name)}.partial" for name in across]
     passed += ["ptr %slots", "ptr %chunk.sums", *(f"i64 %piece.{word}" for word in SIZES)]
-    return f"""
-define dso_local void @work(ptr %context) {ONCE} {{
-entry:
-{block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in tables))}
-{block(word("%chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
-{block(word("%partial_count", "context", CONTEXT.index("partial_count"), "i64"))}
-  %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
-  br label %take
-
-take:
-  %c = atomicrmw add ptr %taken, i64 1 monotonic
-  %some = icmp slt i64 %c, %chunk_count
-  br i1 %some, label %run, label %exit
-
-run:
+    piece = f"""\
 {block(piece_words("%c"))}
   %row.start = mul i64 %piece.row, {layout.width}
   %row = getelementptr i64, ptr %rows, i64 %row.start
@@ -189,10 +175,5 @@ run:
 {block(line for name in (*it.tensors, *program.along) for line in base(name, layout))}
 {block(line for place, name in enumerate(across) for line in partial(place, name, "partial"))}
 {block(word("%slots", "row", layout.word("slots")))}
-  call void @lines({", ".join(passed)})
-  br label %take
-
-exit:
-  ret void
-}}
-"""
+  call void @lines({", ".join(passed)})"""
+    return shared_work(tables, piece, ("chunk_count", "partial_count"))

@@ -16,6 +16,7 @@ from .elements import loop
 from .finish import finish
 from .lines import line_loop
 from .numbers import prepare
+from .shared_work import shared_work
 from .stages import stages
 from .strides import definitions, walk_blocks
 
@@ -102,23 +103,10 @@ def over_lines(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowL
 
 
 def work(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
-    """Write what each thread does: take the next chunk until there is none."""
+    """Write what each thread does with a chunk."""
     tables = ("rows", "gradients", "chunks", "sums")
     passed = ", ".join(f"ptr {name_of(name)}.start" for name in program.tensors)
-    return f"""
-define dso_local void @work(ptr %context) {ONCE} {{
-entry:
-{block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in tables))}
-{block(word("%chunk_count", "context", CONTEXT.index("chunk_count"), "i64"))}
-  %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
-  br label %take
-
-take:
-  %c = atomicrmw add ptr %taken, i64 1 monotonic
-  %some = icmp slt i64 %c, %chunk_count
-  br i1 %some, label %run, label %exit
-
-run:
+    piece = f"""\
   %chunk.start = mul i64 %c, {len(CHUNK)}
   %chunk = getelementptr i64, ptr %chunks, i64 %chunk.start
 {block(*(word(f"%{name}", "chunk", place, "i64") for place, name in enumerate(CHUNK)))}
@@ -129,13 +117,8 @@ run:
   %chunk.sums = getelementptr double, ptr %sums, i64 %sums.start
 {block(*(start(name, program, dtypes, layout) for name in program.tensors))}
 {block(word("%slots", "row", layout.word("slots")))}
-  call void @blocks({passed}, ptr %slots, ptr %chunk.sums, i64 %place, i64 %length)
-  br label %take
-
-exit:
-  ret void
-}}
-"""
+  call void @blocks({passed}, ptr %slots, ptr %chunk.sums, i64 %place, i64 %length)"""
+    return shared_work(tables, piece)
 
 
 def start(name: str, program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> list[str]:
