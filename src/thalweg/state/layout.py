@@ -108,8 +108,11 @@ def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Ten
 
 
 def _in_order(found: Iterable[tuple[int, ...]], words: int) -> Any:
-    """Sort rows; they are numbers of a table from the first, as thousands of tuples keep Python's collector busy."""
-    rows = np.fromiter(chain.from_iterable(found), np.int64).reshape(-1, words)
+    """Sort rows; they are numbers of a table from the first, as thousands of tuples keep Python's collector busy.
+
+    Addresses of some devices have 64 bits.
+    """
+    rows = np.fromiter(chain.from_iterable(found), np.uint64).reshape(-1, words)
     return rows[np.lexsort(rows.T[::-1])]
 
 
