@@ -6,8 +6,8 @@ from torch import Tensor
 
 import thalweg
 from thalweg.engine.decisions import choice
-from thalweg.engine.decisions.alike import likeness
 from thalweg.engine.decisions.gradients import Ready
+from thalweg.engine.decisions.likeness import likeness
 
 
 def with_gradient(shape: tuple[int, ...], seed: int) -> Tensor:

@@ -26,8 +26,8 @@ from ...state.initial import count_dtype, scalar_dtype
 from ...state.layout import overlapping
 from ...state.misfit import misfits
 from ..pieces.line_pieces import Counts
-from .alike import likeness
 from .gradients import Ready
+from .likeness import likeness
 from .modes import why_shown
 from .reasons import compiler_for, has_memory, why_eager, why_not_program
 from .rules import is_measured, measuring_rule_for, rule_for

@@ -14,9 +14,9 @@ from ...formula.tracing.trace import Formula, formula_of
 from ...state.formats.convert import in_line
 from ...state.layout import whole, why_not_by_torch
 from ..commit import commit, entries
-from ..decisions.alike import likeness
 from ..decisions.choice import state_fault
 from ..decisions.gradients import Ready, refuse
+from ..decisions.likeness import likeness
 from ..decisions.reasons import has_memory
 from ..decisions.residues import drop, residues
 from ..decisions.residues import note as belonging

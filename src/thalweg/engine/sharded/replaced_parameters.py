@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.nn.parameter import is_lazy
+from torch import Tensor
 
 from ...state.names import name_in
 from ...warned import warn
@@ -22,7 +22,8 @@ def tell_of_replaced(optimizer: Any) -> None:
     They may belong to another optimizer, so it is no error.
     """
     params = [param for group in optimizer.param_groups for param in group["params"]]
-    if params and not any(map(is_lazy, params)) and {param.shape for param in params} <= set(shapes_with_gradients()):
+    are_plain = all(type(param) in (Tensor, torch.nn.Parameter) for param in params)
+    if params and are_plain and {param.shape for param in params} <= set(shapes_with_gradients()):
         name = type(optimizer).__name__
         warn(
             f"{name} has nothing to step: {name_in(optimizer.param_groups, params[0])} has no gradient, nor has any "

@@ -59,7 +59,7 @@ def _in_bfloat16(x: Tensor, coefficients: Threes) -> Tensor:
     for a, b, c in coefficients:
         gram = _product(x, x.mT)
         # A cubic step has one product less.
-        polynomial = _add_product(gram, gram, gram, b, c, True) if c else b * gram
+        polynomial = _add_product(gram, gram, gram, b, c, is_symmetric=True) if c else b * gram
         x = _add_product(x, polynomial, x, a, 1)
     return x
 
