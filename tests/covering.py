@@ -1,6 +1,6 @@
 """Few combinations of options, in which any two values that go together are together somewhere.
 
-Faults that need three options at once are left to the walks of tests/engine/test_torture.py.
+Faults that need three options at once are left to the walks of tests/engine/agreement/test_torture.py.
 """
 
 from itertools import combinations, product

@@ -10,7 +10,7 @@ from thalweg.engine.triton.kernels import kernel
 from thalweg.engine.triton.launching import tables
 from thalweg.engine.triton.launching.device_launch import DeviceLaunch
 
-from ..test_changes import CHANGES
+from ..around_steps.test_changes import CHANGES
 from .conftest import DEVICE
 
 

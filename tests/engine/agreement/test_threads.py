@@ -17,8 +17,8 @@ from thalweg.engine.launches import launch
 from thalweg.engine.llvm.machine_code import threads
 from thalweg.engine.pieces import chunks
 
-from ..traits import one_of_each
-from .conftest import CATALOGUE
+from ...traits import one_of_each
+from ..conftest import CATALOGUE
 
 LARGE = 4 * launch.ALONE
 

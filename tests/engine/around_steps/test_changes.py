@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 import torch
 
-from .conftest import all_params
+from ..conftest import all_params
 
 CHANGES = []
 

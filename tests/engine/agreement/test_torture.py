@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from thalweg.optimizer import registry
 
-from ..traits import one_of_each
-from .conftest import CATALOGUE, Lockstep, all_params
+from ...traits import one_of_each
+from ..conftest import CATALOGUE, Lockstep, all_params
 
 WHICH, INDEX = range(2), range(31)
 LAYOUTS = [

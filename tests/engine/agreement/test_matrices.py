@@ -6,7 +6,7 @@ import torch
 import thalweg
 from thalweg.engine.matrices import between_passes
 
-from .matrix_steps import AROUND, KEPT, check_steps
+from ..matrix_steps import AROUND, KEPT, check_steps
 
 
 @pytest.fixture(autouse=True)
