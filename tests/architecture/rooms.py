@@ -126,6 +126,17 @@ CLOSURE_ROOMS = {
 }
 """And for those of closure methods: a direction knows no search, and a run knows neither."""
 
+BATCHES_ROOMS = {
+    "members": set(),
+    "pieces": set(),
+    "losses": set(),
+    "fits": {"members", "pieces"},
+    "compiled": {"members", "fits"},
+    "least_squares_rows": {"members", "pieces", "fits", "compiled"},
+    "__init__": set(),
+}
+"""Within them, for those of batches: fits know nothing of the machine code that may take their place."""
+
 TOOLS_ROOMS = {
     "colors": set(),
     "imported": set(),
@@ -147,5 +158,6 @@ HOUSES = {
     "engine/llvm": LLVM_ROOMS,
     "engine/triton": TRITON_ROOMS,
     "optimizers/closure": CLOSURE_ROOMS,
+    "optimizers/closure/batches": BATCHES_ROOMS,
     "tools": TOOLS_ROOMS,
 }

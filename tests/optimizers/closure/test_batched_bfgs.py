@@ -5,8 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import minimize
-from thalweg.optimizers.closure.batches.bfgs import advance, started
-from thalweg.optimizers.closure.batches.row_losses import RowLosses
+from thalweg.optimizers.closure.batches.losses.bfgs import advance, started
+from thalweg.optimizers.closure.batches.losses.row_losses import RowLosses
 
 
 def chain(x):

@@ -7,9 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import least_squares
-from thalweg.optimizers.closure.batches import pooled_levenberg_marquardt as batched
-from thalweg.optimizers.closure.batches.boxed_step import boxed_step
-from thalweg.optimizers.closure.batches.systems import BY_HAND, solve
+from thalweg.optimizers.closure.batches.fits import pooled_levenberg_marquardt as batched
+from thalweg.optimizers.closure.batches.fits.boxed_step import boxed_step
+from thalweg.optimizers.closure.batches.fits.systems import BY_HAND, solve
 
 scipy = pytest.importorskip("scipy.optimize")
 

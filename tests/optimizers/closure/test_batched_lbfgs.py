@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import minimize
-from thalweg.optimizers.closure.batches.lbfgs import Rows, started, two_loops
-from thalweg.optimizers.closure.batches.row_losses import RowLosses
+from thalweg.optimizers.closure.batches.losses.lbfgs import Rows, started, two_loops
+from thalweg.optimizers.closure.batches.losses.row_losses import RowLosses
 from thalweg.optimizers.closure.directions.limited_memory import LimitedMemory
 from thalweg.optimizers.closure.function.objective import Point
 

@@ -13,12 +13,13 @@ from thalweg.formula.graph.expr import Constant, Symbol, walk
 from thalweg.formula.graph.ops import OPS
 from thalweg.optimizers.closure import curve_fit
 from thalweg.optimizers.closure.as_scipy.curve_fit import DataSets
-from thalweg.optimizers.closure.batches import least_squares_rows, model_words
-from thalweg.optimizers.closure.batches.composed_functions import exp
-from thalweg.optimizers.closure.batches.known_logarithms import with_known_logarithms
+from thalweg.optimizers.closure.batches import least_squares_rows
+from thalweg.optimizers.closure.batches.compiled import model_words
+from thalweg.optimizers.closure.batches.compiled.composed_functions import exp
+from thalweg.optimizers.closure.batches.compiled.known_logarithms import with_known_logarithms
+from thalweg.optimizers.closure.batches.compiled.model_words import WORDS
+from thalweg.optimizers.closure.batches.compiled.recorded_model import is_right, recorded_model
 from thalweg.optimizers.closure.batches.members import Members
-from thalweg.optimizers.closure.batches.model_words import WORDS
-from thalweg.optimizers.closure.batches.recorded_model import is_right, recorded_model
 
 T = torch.linspace(0.2, 3, 19, dtype=torch.float64)
 GENERATOR = torch.Generator().manual_seed(7)

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from thalweg.optimizers.closure import curve_fit
-from thalweg.optimizers.closure.batches import linearize
+from thalweg.optimizers.closure.batches.fits import linearize
 
 scipy = pytest.importorskip("scipy.optimize")
 

@@ -8,7 +8,7 @@ import torch
 from thalweg.formula.matrices.side_by_side import side_by_side
 from thalweg.optimizers.closure import curve_fit, least_squares
 from thalweg.optimizers.closure.batches import least_squares_rows
-from thalweg.optimizers.closure.batches import pooled_levenberg_marquardt as pooled
+from thalweg.optimizers.closure.batches.fits import pooled_levenberg_marquardt as pooled
 from thalweg.optimizers.closure.batches.pieces import equal_slices, slices
 
 T = torch.linspace(-2, 3, 23, dtype=torch.float64)

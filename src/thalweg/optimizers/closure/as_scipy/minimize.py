@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ....state.interrupts import keeping_grad_mode
 from ....warned import warn
-from ..batches.bfgs import minimize_batch
-from ..batches.lbfgs import minimize_batch_lbfgs
+from ..batches.losses.bfgs import minimize_batch
+from ..batches.losses.lbfgs import minimize_batch_lbfgs
+from ..batches.losses.row_losses import RowLosses
 from ..batches.members import check_options, refuse, rows_of, starts_of, walls_of
-from ..batches.row_losses import RowLosses
 from ..function.objective import Point
 from ..methods import BFGS, CG, LBFGS, NewtonCG, SSBroyden, TrustRegion
 from ..optimizer import ClosureOptimizer

@@ -17,13 +17,13 @@ from ....state.interrupts import keeping_grad_mode
 from ....warned import warn
 from ..function.robust import Rho, robust_loss
 from ..scipy_names.outcome import FitOutcome, fit_rows_outcome
-from .compiled_fits import CompiledFits
-from .linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
+from .compiled.compiled_fits import CompiledFits
+from .compiled.recorded_model import is_right, recorded_model
+from .fits.linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
+from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
+from .fits.systems import solve
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import equal_slices
-from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
-from .recorded_model import is_right, recorded_model
-from .systems import solve
 
 POOLS_IN_PIECE = 4
 """So many rooms full of rows are solved by one thread: the last of them leave part of the room empty."""

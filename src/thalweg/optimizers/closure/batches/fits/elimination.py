@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ....formula import where
+from .....formula import where
 
 
 def eliminated(matrix: Sequence[Sequence[Any]], right: Sequence[Any], damping: Any, rounding: float) -> list[Any]:

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ..function.robust import Robust
-from ..function.vector import accurate
+from ...function.robust import Robust
+from ...function.vector import accurate
+from ..members import Members
+from ..pieces import slices
 from .boxed_step import boxed_step
 from .linearize import Linearized
 from .marquardt import Fit, Limits, Scaled, Step, ends, free_step, judged, scaled
-from .members import Members
-from .pieces import slices
 from .systems import by_places, grams, solved, symmetric
 
 NUMBERS_AT_ONCE = 100_000

@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ..run.stopping import BELOW_ROUNDING, FINEST, gentle
-from ..run.verdict import HIDDEN, NEAREST
+from ...run.stopping import BELOW_ROUNDING, FINEST, gentle
+from ...run.verdict import HIDDEN, NEAREST
 from .infinity import go_on, strides
 from .probe import refuted
 from .row_losses import RowLosses

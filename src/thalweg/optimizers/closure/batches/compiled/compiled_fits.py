@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from ....engine.llvm.closure_methods.fits_in_lanes import OPTION, STATE, SUM, Iteration
-from ....engine.llvm.closure_methods.normal_equations import PARAMETER
-from ....engine.llvm.closure_methods.whole_fits import WholeFits
-from ....formula.graph.expr import Constant, Expr, Symbol, apply
-from .elimination import eliminated
-from .marquardt import Fit, Limits, Scaled, Triangle, ends, free_step, inverted, judged, scaled
-from .members import Members
-from .pooled_levenberg_marquardt import Answers
+from .....engine.llvm.closure_methods.fits_in_lanes import OPTION, STATE, SUM, Iteration
+from .....engine.llvm.closure_methods.normal_equations import PARAMETER
+from .....engine.llvm.closure_methods.whole_fits import WholeFits
+from .....formula.graph.expr import Constant, Expr, Symbol, apply
+from ..fits.elimination import eliminated
+from ..fits.marquardt import Fit, Limits, Scaled, Triangle, ends, free_step, inverted, judged, scaled
+from ..fits.pooled_levenberg_marquardt import Answers
+from ..fits.systems import symmetric
+from ..members import Members
 from .recorded_model import Recorded
-from .systems import symmetric
 
 ROUNDING = float(torch.finfo(torch.float64).eps)
 

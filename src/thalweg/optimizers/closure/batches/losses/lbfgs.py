@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..scipy_names.outcome import Outcome, rows_outcome
+from ...scipy_names.outcome import Outcome, rows_outcome
 from .arrival import has_arrived, may_start_anew, succeeded
 from .row_losses import RowLosses
 from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, tried

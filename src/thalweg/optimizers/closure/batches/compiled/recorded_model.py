@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ....engine.llvm.closure_methods.normal_equations import DATUM, PARAMETER, POINT
-from ....formula.graph.expr import Constant, Expr, Symbol
+from .....engine.llvm.closure_methods.normal_equations import DATUM, PARAMETER, POINT
+from .....formula.graph.expr import Constant, Expr, Symbol
+from ..fits.linearize import Model, derivatives
+from ..fits.systems import grams
+from ..members import Members
 from .known_logarithms import with_known_logarithms
-from .linearize import Model, derivatives
-from .members import Members
 from .model_words import FILLED, THE_SAME, WORDS, UnknownOperationError
 from .shared_reciprocals import with_shared_reciprocals
-from .systems import grams
 
 PLAIN = 16
 """Whole numbers and halves up to this size stand in a kernel's text; others are data: new ones need no new kernel."""

@@ -11,10 +11,10 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ....engine.llvm.closure_methods.grams import COLUMNS
-from ....engine.llvm.closure_methods.grams import grams as compiled_grams
-from ....engine.llvm.language.vectors import KINDS
-from ..function.vector import accurate
+from .....engine.llvm.closure_methods.grams import COLUMNS
+from .....engine.llvm.closure_methods.grams import grams as compiled_grams
+from .....engine.llvm.language.vectors import KINDS
+from ...function.vector import accurate
 from .elimination import eliminated, inner
 
 BY_HAND = 10

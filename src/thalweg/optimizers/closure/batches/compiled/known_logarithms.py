@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ....engine.llvm.closure_methods.normal_equations import POINT
-from ....formula.graph.expr import Expr, Operation, Symbol, walk
-from ....formula.graph.power import ON_HOST, logarithm
+from .....engine.llvm.closure_methods.normal_equations import POINT
+from .....formula.graph.expr import Expr, Operation, Symbol, walk
+from .....formula.graph.power import ON_HOST, logarithm
 from .composed_functions import raised_by_logarithm
 
 

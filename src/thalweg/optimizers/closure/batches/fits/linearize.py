@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..function.given_numbers import numbers_of
+from ...function.given_numbers import numbers_of
 
 Residuals = Callable[..., Tensor]
 """Maps x of shape (b, n), and each argument's b rows, to residuals of shape (b, m), row by row."""

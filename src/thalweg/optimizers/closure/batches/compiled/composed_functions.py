@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from ....engine.llvm.closure_methods.model_functions import FUNCTIONS
-from ....formula.graph.expr import Constant, Expr, Operation, apply
-from ....formula.graph.ops import Op
-from ....formula.words.elementary import atan2
+from .....engine.llvm.closure_methods.model_functions import FUNCTIONS
+from .....formula.graph.expr import Constant, Expr, Operation, apply
+from .....formula.graph.ops import Op
+from .....formula.words.elementary import atan2
 
 
 def function(name: str) -> Callable[..., Expr]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..run.stopping import BELOW_ROUNDING
-from ..run.verdict import FAR, FARTHER, STRIDE
+from ...run.stopping import BELOW_ROUNDING
+from ...run.verdict import FAR, FARTHER, STRIDE
 from .row_losses import RowLosses
 from .row_search import Searching, largest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....formula.graph.expr import Constant, Expr, Operation, apply, walk
+from .....formula.graph.expr import Constant, Expr, Operation, apply, walk
 from .known_logarithms import again
 
 

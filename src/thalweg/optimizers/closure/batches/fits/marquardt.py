@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from ....formula import maximum, minimum, sqrt, where
+from .....formula import maximum, minimum, sqrt, where
 from .elimination import inner
 
 Number: TypeAlias = Any

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ....formula.graph.expr import Constant, Expr, apply
-from ....formula.words.elementary import atan2
+from .....formula.graph.expr import Constant, Expr, apply
+from .....formula.words.elementary import atan2
 from .composed_functions import (
     arccosine,
     arcsine,

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from ..function.units import SAFE
+from ...function.units import SAFE
 from .row_losses import RowLosses
 
 DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12

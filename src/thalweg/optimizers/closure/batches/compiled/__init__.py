@@ -1,0 +1,1 @@
+"""A model of many fits as a formula, and its fits as machine code."""
