@@ -25,7 +25,7 @@ docs: $(VENV)/ready-for-docs ## the book: build/docs/html/index.html, which need
 
 fuzz: setup ## search on at random where `make test` has fixed examples; what is found becomes one
 	$(RUN)/python -m tests.state.mutations 20000
-	$(RUN)/python -m tests.optimizers.closure.mutations 10000
+	$(RUN)/python -m tests.optimizers.closure.saving.mutations 10000
 	$(RUN)/pytest -m fuzz --hypothesis-profile=fuzz
 
 test-gpu: ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed

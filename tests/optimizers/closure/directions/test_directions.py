@@ -120,7 +120,7 @@ def test_bend_is_the_published_update():
 
 def exact_run(direction, steps, n=12, condition=50.0):
     """Go down a quadratic with exact searches; keep the last pair."""
-    from .conftest import quadratic
+    from ..conftest import quadratic
 
     function, hessian, _ = quadratic(n, condition)
     x = torch.zeros(n, dtype=torch.float64)

@@ -9,7 +9,7 @@ import pytest
 from thalweg.optimizers.closure.search import NAMES, Backtracking, Fixed, HagerZhang, MoreThuente, Trial, search_named
 
 INFINITY = math.inf
-CAPTURED = sorted((Path(__file__).parents[2] / "captured").glob("*.json"))
+CAPTURED = sorted((Path(__file__).parents[3] / "captured").glob("*.json"))
 
 
 class Counted:

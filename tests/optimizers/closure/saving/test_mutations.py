@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from tests.optimizers.closure.mutations import check, everything, step, trained
+from tests.optimizers.closure.saving.mutations import check, everything, step, trained
 from thalweg.optimizers.closure import BFGS, CG, LBFGS, LevenbergMarquardt, NewtonCG, SSBroyden, TrustRegion
 
 METHODS = [LBFGS, CG, BFGS, SSBroyden, NewtonCG, TrustRegion, LevenbergMarquardt]

@@ -1,6 +1,6 @@
 """Saved runs with something wrong in them: each is gone on from, or refused in one sentence before anything changes.
 
-`python -m tests.optimizers.closure.mutations 4000 [first seed]` searches on; the suite takes a few fixed seeds.
+`python -m tests.optimizers.closure.saving.mutations 4000 [first seed]` searches on; the suite takes a few fixed seeds.
 """
 
 import random
