@@ -182,7 +182,7 @@ def test_a_grid_has_every_combination():
             ["--task", "mine:alone"],
             "data() must return two data sets, to train and to test with, but returned TensorDataset",
         ),
-        (["--task", "mine:wide"], "cannot be trained: mat1 and mat2 shapes cannot be multiplied"),
+        (["--task", "mine:wide"], "mat1 and mat2 shapes cannot be multiplied"),
         (["--task", "mine:endless"], "the loss of its first batch is inf before any step"),
         (["--task", "mine:word"], "accuracy(net, batch) must return a number, but returned str"),
         (["--sweep", "lr"], "a sweep is written as lr=0.001,0.01,0.1, but got 'lr'"),

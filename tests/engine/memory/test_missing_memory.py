@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from thalweg import SGD, Adam, Dion2, PSGDPro
+from thalweg.engine.decisions import batches
 
 ENGINES = ("auto", "eager")
 
@@ -47,6 +48,14 @@ def test_storage_that_was_given_back_is_refused(sentence, size, engine):
     optimizer, (first, param) = warm(engine)
     PIECES[sentence](optimizer, param).untyped_storage().resize_(size)
     refused(optimizer, first, f"{sentence}, since its storage was resized to {size} bytes: resize it back")
+
+
+def test_all_is_examined_before_the_first_of_several_batches_is_written(monkeypatch):
+    """What lies where memory was given back may look as if it shared it, and is then updated later than the rest."""
+    monkeypatch.setattr(batches, "MOST", 3)
+    optimizer, (first, param) = warm("eager")
+    optimizer.state[param]["exp_avg"].untyped_storage().resize_(4)
+    refused(optimizer, first, "it needs its exp_avg to be written to, but that has no memory")
 
 
 def test_a_piece_of_storage_that_was_cut_is_refused():

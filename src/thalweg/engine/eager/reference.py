@@ -51,6 +51,13 @@ def computed(optimizer: Any, items: Sequence[Ready]) -> list[Update]:
     return updates
 
 
+def check(optimizer: Any, items: Sequence[Ready]) -> None:
+    """Raise RuntimeError for what cannot be computed of parameters that are updated only after others are written."""
+    for item, formula in zip(items, formulas_of(optimizer, items), strict=True):
+        held = optimizer.state.get(item.param, {})
+        refuse(optimizer, item, why_not_by_torch(item.param) or state_fault(formula, item, held))
+
+
 def formulas_of(optimizer: Any, items: Sequence[Ready]) -> list[Formula]:
     """Find the formula of each parameter; those of a group that are alike in all that is asked of them have one."""
     alike = [(id(item.group), *item.options.items()) for item in items]

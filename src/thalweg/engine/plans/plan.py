@@ -126,6 +126,8 @@ class Plan:
     def _update(self, optimizer: Any, items: Sequence[Ready], is_left_out: Any) -> int:
         """Update all of them on whatever engine; return how often states were put in."""
         first, *later = batches(optimizer, items) if items else [[]]
+        for batch in later:
+            reference.check(optimizer, batch)
         updates = reference.computed(optimizer, first)
         waits = self._waits(optimizer._sharing)
         prepared = [launch for launch in self.launches if waits and any(map(is_local, launch.params))]
