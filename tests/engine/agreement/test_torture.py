@@ -35,9 +35,13 @@ OPTIONS = {
 }
 
 
-def is_as_long(value, optimizer, option):
-    """Tell if there are as many numbers as the optimizer's own option has."""
-    return not isinstance(value, tuple | list) or len(value) == len(optimizer.options[option].default)
+def is_allowed(value, optimizer, option):
+    """Tell if a value is in the range of the optimizer's own option."""
+    try:
+        optimizer.options[option].check(value, "")
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def at(optimizer, index):
@@ -116,7 +120,7 @@ class Training:
     def change_an_option(self, which, group, option, choice):
         def change(optimizer):
             if option in optimizer.options:
-                values = [value for value in copy.deepcopy(OPTIONS[option]) if is_as_long(value, optimizer, option)]
+                values = [value for value in copy.deepcopy(OPTIONS[option]) if is_allowed(value, optimizer, option)]
                 optimizer.param_groups[group % len(optimizer.param_groups)][option] = values[choice % len(values)]
 
         self.trainings[which].each(change)
