@@ -80,7 +80,7 @@ def _measured(name: str) -> Iterator[str]:
     if found := [*filter(None, (speed(name), quality(name)))]:
         yield "## Measured"
         yield from found
-        yield "[Benchmarks](../benchmarks.md) says how this was measured. [Side by side](side-by-side.md) compares all optimizers."
+        yield "[Benchmarks](../benchmarks.md) says how this was measured; [side by side](side-by-side.md) compares all."
 
 
 def _elsewhere(name: str) -> Iterator[str]:

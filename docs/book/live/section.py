@@ -19,8 +19,8 @@ ON_A_PLANE = (
 )
 
 ON_A_MATRIX = (
-    "Here the formula above is at work on a matrix of four rows and three columns. The text of the class was translated "
-    "to JavaScript. **The bits are not those of the library:** {reason}; here it is simply computed in float64."
+    "Here the formula above is at work on a matrix of four rows and three columns. The text of the class was "
+    "translated to JavaScript. **The bits are not those of the library:** {reason}; here it is simply done in float64."
 )
 
 OF_A_PLANE = "A plane has two weights, and a network has millions."
