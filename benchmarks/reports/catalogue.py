@@ -26,8 +26,8 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     """Write a row for each rule."""
     yield (
         "Each rule was measured with 2 threads and torch 2.13, on the processor and the day that its row says. "
-        "Times are medians of interleaved runs. Memory's speed is that at which one large tensor is multiplied in "
-        "place."
+        "Times are medians of interleaved runs. Memory's speed is the speed at which one large tensor is multiplied "
+        "in place."
     )
     yield ""
     yield "| " + " | ".join(COLUMNS) + " |"

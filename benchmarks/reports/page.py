@@ -20,8 +20,8 @@ def place(results: dict[str, Any]) -> str:
     machine = results["machine"]
     return (
         f"Measured on {machine['date']} with {machine['threads']} threads of an {machine['cpu']}, "
-        f"torch {machine['torch']}. Times are medians of interleaved runs. Memory's speed is that at which one large "
-        "tensor is multiplied in place."
+        f"torch {machine['torch']}. Times are medians of interleaved runs. Memory's speed is the speed at which one "
+        "large tensor is multiplied in place."
     )
 
 

@@ -43,7 +43,8 @@ def summary(results: dict[str, Any]) -> Iterator[str]:
         f"- Two threads are {threads['in cache']:.2f} times as fast as one on tensors that lie in the cache, "
         f"and {threads['in memory']:.2f} times on larger ones."
     )
-    yield f"- A step takes {extra:.1f} MB of memory beside parameters, gradients and states."
+    more = f"{extra:.1f} MB" if extra >= 0.05 else "less than 0.05 MB"
+    yield f"- A step takes {more} of memory beside parameters, gradients and states."
     for name, row in results["new gradients"].items():
         yield (
             f"- Adam on *{name}*, with new gradient tensors in each step, takes {time(row['thalweg'])}: "

@@ -11,7 +11,7 @@ from measuring.significance import p_below
 from reports.page import ROOT, replace
 from reports.ranks import spread
 
-COLUMNS = ("rule", "rate", "steps", "AdamW's over that", "mean loss", "p", "mean loss of the next shorter length")
+COLUMNS = ("rule", "rate", "steps", "AdamW's steps over that", "mean loss", "p", "mean loss of the next shorter length")
 
 
 @dataclass(frozen=True)

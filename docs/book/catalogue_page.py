@@ -24,7 +24,7 @@ def catalogue_page() -> str:
     menu = "\n".join(["side-by-side", *map(file_name, catalogue())])
     start = (
         "# All optimizers\n\nEach name leads to a page that is derived from its class. "
-        "[Side by side](side-by-side.md) has the memory and the speed of all."
+        "[Side by side](side-by-side.md) has the memory and the speed of all of them in one table."
     )
     return "\n\n".join([start, *_families(), f"```{{toctree}}\n:hidden:\n\n{menu}\n```"]) + "\n"
 

@@ -6,19 +6,21 @@ from thalweg import Optimizer
 
 from .traced import traced
 
+EAGER = "eager engine (torch's own operations)"
+
 
 def engines(cls: type[Optimizer]) -> str:
     """Say what runs on a CPU and on a GPU."""
     if torch.strided not in cls.layouts:
-        return "The eager engine, which looks only at the elements that have a gradient."
+        return f"The {EAGER}, which looks only at the elements that have a gradient."
     choice = traced(cls)
     if choice.why_eager:
-        return f"The eager engine, on every device: {choice.why_eager}."
+        return f"The {EAGER}, on every device: {choice.why_eager}."
     passes = _passes(choice.program)
     on_cpu = f"A compiled kernel on the CPU, in {passes}"
     matrices = "; the products of whole matrices between them are torch's" if choice.program.work else ""
     found = f"{on_cpu}, and the same bits from a Triton kernel on a GPU{matrices}."
-    return f"{found} With states in 8 or 4 bits, the eager engine." if choice.program.has_lines else found
+    return f"{found} With states in 8 or 4 bits, the {EAGER} runs it." if choice.program.has_lines else found
 
 
 def _passes(program: object) -> str:

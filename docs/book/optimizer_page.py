@@ -63,7 +63,7 @@ def _sections(cls: type[Optimizer], typeset: Callable[[type[Optimizer]], str]) -
 def _formula_as_text(cls: type[Optimizer]) -> Iterator[str]:
     tex = in_tex(cls)
     products = f" {WITH_A_DOT}" if r"\cdot" in tex else ""
-    yield f"This is what the formula becomes under the default options.{products} Its whole text is:\n\n{source(cls)}"
+    yield f"This is the formula with the default options.{products} Its whole text is:\n\n{source(cls)}"
     yield f"The formula above in TeX:\n\n{tex}"
 
 
@@ -71,21 +71,21 @@ def _kept(cls: type[Optimizer]) -> str:
     kept = ", ".join(map(code, states(cls))) or "nothing from step to step"
     unit = (
         "The table counts bytes for each element of a large matrix. *Beside it* is what `rounding` keeps in a second "
-        "tensor; gradients come on top. [Precision](../precision.md) explains these options."
+        "tensor. Gradients are not counted. [Precision and memory](../precision.md) explains these options."
     )
-    return f"States under the default options: {kept}.\n\n{unit}\n\n{sizes_table(cls)}"
+    return f"States with the default options: {kept}.\n\n{unit}\n\n{sizes_table(cls)}"
 
 
 def _measured(name: str) -> Iterator[str]:
     if found := [*filter(None, (speed(name), quality(name)))]:
         yield "## Measured"
         yield from found
-        yield "[All measurements](../benchmarks.md) say how this was done; here are [all rules](side-by-side.md)."
+        yield "[Benchmarks](../benchmarks.md) says how this was measured; [side by side](side-by-side.md) compares all."
 
 
 def _elsewhere(name: str) -> Iterator[str]:
     if found := names_elsewhere(name):
-        yield f"## Names in other libraries\n\n{found}\n\n`thalweg.create` makes it by each of these names."
+        yield f"## Names in other libraries\n\n{found}\n\n`thalweg.create` makes this optimizer by any of these names."
     if any(row.ours == name for row in TABLE):
         yield f"## The same elsewhere\n\nA test compares it with:\n\n{compared(name)}"
     if found := differences(name):

@@ -17,7 +17,7 @@ def quality(name: str) -> str:
         return ""
     said = (
         f"On [a small language model](../choose.md#what-was-measured), at the best rate of a grid, its rank among "
-        f"{len(rows)} rules was:"
+        f"{len(rows)} optimizers was:"
     )
     return f"{said}\n\n{table(COUNTED, own)}"
 

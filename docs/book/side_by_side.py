@@ -1,4 +1,4 @@
-"""The page that has the memory and the speed of all rules in one table, which is sorted by a click."""
+"""The page that has the memory and the speed of all optimizers in one table, which is sorted by a click."""
 
 import json
 from collections.abc import Iterator
@@ -30,22 +30,25 @@ LOSS = "loss, nats"
 
 START = """# Side by side
 
-Every rule, with what it keeps and how fast it steps. Click on the head of a column to sort the table by it, and once
-more to reverse the order; on the keyboard, press Enter there. A cell is empty where a format is refused, or where
-nothing was measured.
+This table has the memory and the speed of every optimizer. Click on the head of a column to sort the table by it, and
+once more to reverse the order; with the keyboard, go to the head and press Enter. A cell is empty if the optimizer
+refuses the format, or if nothing was measured.
 
-The columns of formats are **bytes an element** of a large matrix: the parameter, what is kept beside it, and states,
-all in all; gradients come on top. [Precision](../precision.md) says what the formats are. **Memory's speed** is the
-share of the speed of an in-place product of a large tensor. The two times are those of a step: of a model of 148
-tensors and 10 million elements, without its embeddings where a rule is for matrices, and of a small perceptron.
-[Benchmarks](../benchmarks.md) says how they were measured, and compares with other libraries. The **loss** is that of
-[a small language model](../choose.md#what-was-measured) at the best rate: lower is better, and that page says how far
-apart losses must be to mean anything."""
+- The columns *float32* to *bf16 stochastic 8bit* count bytes for each element of a large matrix in this format: those
+  of the parameter, of what is stored beside it, and of the states together. Gradients are not counted.
+  [Precision and memory](../precision.md) explains the formats.
+- *Memory's speed* says how fast a step moves memory, as a share of the speed at which one large tensor is multiplied in
+  place.
+- The next two columns are times of a step: of a model with 148 tensors and 10 million elements (without its embeddings
+  if the optimizer is for matrices), and of a small perceptron. [Benchmarks](../benchmarks.md) says how they were
+  measured, and compares them with other libraries.
+- *Loss* is the loss of [a small language model](../choose.md#what-was-measured) at the best learning rate. Lower is
+  better; that page says how far apart two losses must be to mean anything."""
 
 
 def side_by_side() -> str:
     """Write the page."""
-    head = ("rule", "family", *map(format_name, FORMATS), *SPEEDS, LOSS)
+    head = ("optimizer", "family", *map(format_name, FORMATS), *SPEEDS, LOSS)
     speeds = {row["optimizer"]: row for row in json.loads(RESULTS.read_text())["rules"]}
     rows = [tuple(_cells(cls, speeds.get(cls.__name__, {}))) for cls in catalogue() if not _is_closure(cls)]
     place = measured("benchmarks.md", "catalogue").above

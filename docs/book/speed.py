@@ -5,10 +5,10 @@ from .measured import measured
 
 IN_WORDS = {
     "bytes an element": "bytes that a step reads and writes for each element",
-    "memory's speed": "the speed at which it moves them, as a share of memory's own",
-    "cautious step": "a step with `cautious=True`",
-    "148 tensors": "a step of a model of 148 tensors, with 10 million elements in all",
-    "small MLP": "a step of a perceptron of six small tensors",
+    "memory's speed": "the speed at which it moves them, as a share of memory's speed",
+    "cautious step": "time of a step with `cautious=True`",
+    "148 tensors": "time of a step of a model with 148 tensors and 10 million elements",
+    "small MLP": "time of a step of a perceptron with six small tensors",
     "times faster than": "how many times faster this is than other libraries",
 }
 """What the heads of the table mean, where it has one row."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import thalweg
 from docs.book import optimizer_page
-from docs.book.code_blocks import failures, run
+from docs.book.code_blocks import failures, given, run
 from tests.traits import one_of_each
 from thalweg import LBFGS, LevenbergMarquardt
 
@@ -29,6 +30,31 @@ def test_each_piece_of_the_first_page_can_be_pasted_alone():
     assert len(pieces) >= 3
     for piece in pieces:
         exec(compile(piece, "README.md", "exec"), {"__name__": "__main__"})
+
+
+class Accelerator:
+    """Hands back what it is given, as Accelerate does up to its wrappers."""
+
+    def prepare(self, *things):
+        return things
+
+
+def trainer(model, arguments, *, train_dataset, optimizer_cls_and_kwargs):
+    """Make the optimizer from a factory and the model, as Hugging Face's Trainer does."""
+    factory, options = optimizer_cls_and_kwargs
+    return factory()(model, **options)
+
+
+def test_the_lines_for_trainers_make_optimizers(tmp_path):
+    """With stand-ins; tests/names/test_trainers.py has the trainers themselves."""
+    space = given(tmp_path) | {"thalweg": thalweg, "Trainer": trainer, "accelerator": Accelerator()}
+    space |= {"arguments": None, "data": None, "loader": None}
+    pieces = re.findall(r"^```py\n(.*?)^```", (ROOT / "docs/names.md").read_text(), re.DOTALL | re.MULTILINE)
+    for piece in pieces:
+        exec(compile(piece, "names.md", "exec"), space)
+    made = [space["trainer"], space["configure_optimizers"](space["model"]), space["optimizer"]]
+    assert len(pieces) == 4
+    assert [type(each).__name__ for each in made] == ["Muon", "Lion", "NAdamW"]
 
 
 @pytest.mark.filterwarnings("ignore:Using backward")

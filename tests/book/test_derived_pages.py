@@ -108,7 +108,7 @@ def test_sizes_are_those_that_the_optimizer_counts():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("SparseAdam", "The eager engine, which looks"),
+        ("SparseAdam", "The eager engine (torch's own operations), which looks"),
         ("Adafactor", "With states in 8 or 4 bits, the eager engine"),
         ("Muon", "torch's"),
     ],

@@ -33,7 +33,7 @@ def test_without_a_correction_steps_are_too_long():
     lengths = pictures.lengths(lambda params: pictures.Uncorrected(params, lr=1.0), 1012)
     assert f"It is {lengths[0]:.1f} times too long" in primer("bias-correction")
     assert lengths.argmax() + 1 == 12
-    assert f"the twelfth step is the longest, at {lengths.max():.1f} times" in primer("bias-correction")
+    assert f"the twelfth step is the longest, with a length of {lengths.max():.1f} times" in primer("bias-correction")
     assert lengths[1011] == pytest.approx(1.25, abs=0.01)  # "a quarter too long"
 
 
@@ -44,7 +44,7 @@ def test_decay_in_the_gradient_depends_on_noise():
     assert small < 0.05
     assert large == pytest.approx(0.95, abs=0.015)  # the noise is another one for each number of sizes
     assert alike == pytest.approx([0.5488, 0.5488], abs=0.01)  # (1 - lr * weight_decay) ** 2000
-    assert "leaves about 95% of those with noise of 10" in primer("decay")
+    assert "leaves about 95% of it if the noise has a size of 10" in primer("decay")
     assert "leaves 55% of each" in primer("decay")
 
 

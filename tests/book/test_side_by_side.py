@@ -69,7 +69,7 @@ def test_ranks_stand_on_the_pages_of_the_classes(ranks):
     text = quality.quality("Muon")
     assert "| 1 | D-Muon | 1.900 ± 0.010 | 0.001 |" in text
     assert "| 3 | Muon | 2.100 (one seed) | 0.01 |" in text
-    assert "among 4 rules" in text
+    assert "among 4 optimizers" in text
     assert quality.quality("AdEMAMix") == ""
     assert [quality.best_loss(name) for name in ("Muon", "Lion", "SGD")] == ["1.900", "", ""]
 

@@ -153,7 +153,7 @@ OTHERWISE = [
     Authority("Adan",       OPTIMI,         "Adan",             {"lr": 1e-2, "weight_decay": 0}, why="its default eps is 1e-6 and not 1e-8; its default decay of 0.02 was switched off here", differs=3e-7),
     Authority("AdaShift",   PO,             "AdaShift",         {"lr": 1e-2}, why="the largest square in a parameter's old gradient is used for all of its elements", differs=0.15),
     Authority("SM3",        PO,             "SM3",              {"lr": 1e-2}, why="each dimension has a cover of its own, where ours has only rows and columns; for matrices and vectors both are the same", differs=1.1e-3),
-    Authority("Aida",       PO,             "Aida",             {"lr": 1e-2}, why="eps is divided by the bias correction together with the root", differs=1.0e-7),
+    Authority("Aida",       PO,             "Aida",             {"lr": 1e-2}, why="eps is added to the root before the bias correction, which therefore divides eps, too", differs=1.0e-7),
     Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2}, why="by default the gradients of the model are clipped to a norm of 1, as by max_grad_norm=1 here, and parameters without decay have no trust ratio", differs=1.0e-2),
     Authority("LAMB",       TIMM + "lamb",  "Lamb",             {"lr": 1e-2, "weight_decay": 0.01}, {"cautious": True}, {"caution": True, "max_grad_norm": None}, why="with caution=True the mask is applied before the trust ratio is computed, and not to the step", differs=5.4e-2),
     Authority("MARS",       PO,             "MARS",             {"lr": 1e-2, "betas": (0.95, 0.99), "weight_decay": 0.0}, why="1e-15 is added inside the root", differs=1.7e-7, least_dims=2),

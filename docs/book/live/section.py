@@ -14,20 +14,20 @@ SCRIPTS = ("surfaces", "run", "controls", "plane", "plane-view", "matrix-view", 
 """The scripts of a page, in the order in which they need each other."""
 
 ON_A_PLANE = (
-    "This is the formula above at work. It is not a drawing of the idea: the class's own text was translated to "
+    "Here the formula above is at work. This is not a drawing of the idea: the text of the class was translated to "
     "JavaScript, and in float32 it takes **the same steps, bit for bit,** as the kernel on the CPU."
 )
 
 ON_A_MATRIX = (
-    "This is the formula above at work on a matrix of four rows and three columns. The class's own text was translated "
-    "to JavaScript. **The bits are not those of the library:** {reason}, and here it is done in float64, plainly."
+    "Here the formula above is at work on a matrix of four rows and three columns. The text of the class was "
+    "translated to JavaScript. **The bits are not those of the library:** {reason}; here it is simply done in float64."
 )
 
 OF_A_PLANE = "A plane has two weights, and a network has millions."
 
 OF_A_MATRIX = "A matrix of twelve numbers is no network."
 
-HONEST = "What wins here says nothing about networks: [Which one?](../choose.md) has what is known of them."
+HONEST = "What wins here says nothing about networks. [Which one?](../choose.md) says what is known about them."
 
 
 def section(cls: type[Optimizer]) -> str:

@@ -6,7 +6,7 @@ const ROWS = 4, COLUMNS = 3
 function matrixProblems() {
   const told = {
     Even: "All directions are equally steep.",
-    Uneven: "Some directions are a hundred times as steep as others, as in networks: the gradient shows those alone.",
+    Uneven: "Some directions are a hundred times as steep as others, as in networks. The gradient shows hardly anything else.",
     "Very uneven": "Some directions are ten thousand times as steep as others.",
   }
   return [["Uneven", 3.2], ["Even", 1], ["Very uneven", 10]].map(([name, spread]) => ({
@@ -63,7 +63,7 @@ class MatrixView {
   legend(runs, step) {
     const gradient = make("span", { class: "live-entry live-gradient" }, make("span", { class: "live-swatch" }), "gradient")
     return [gradient, ...runs.map(run => named(run, step)), make("span", { class: "live-said" },
-      "Singular values say how far a matrix reaches in each of its directions. The gradient reaches far in one; where the bars of a step are even, it goes as far in those that the gradient hardly shows.")]
+      "Singular values say how large a matrix is in each of its directions. The gradient is large in one of them. If the bars of the step are even, the step goes equally far in all directions, also where the gradient is small.")]
   }
 }
 
@@ -111,5 +111,5 @@ function tilesOf(name, values) {
 
 function othersOf(run, step) {
   const others = Object.entries(run.states[step]).filter(([, values]) => values.length !== ROWS * COLUMNS).map(([name]) => name)
-  return others.length ? [make("p", { class: "live-told" }, `Kept besides, in other shapes: ${others.join(", ")}.`)] : []
+  return others.length ? [make("p", { class: "live-told" }, `States of other shapes: ${others.join(", ")}.`)] : []
 }

@@ -33,9 +33,9 @@ class PlaneView {
   legend(runs, step) {
     const { momentum, squares } = runs[0].optimizer.remembers, kept = runs[0].states[step]
     const said = ["Drag the ring to start elsewhere; × is the lowest point."]
-    if (momentum && kept[momentum]) said.push(`The arrow points where ${momentum} pushes.`)
+    if (momentum && kept[momentum]) said.push(`The arrow shows where ${momentum} pushes the point.`)
     if (squares && kept[squares]) said.push(`The ellipse shows the roots of ${squares}: how large the gradients of each weight have been.`)
-    if (runs[0].training.rule.average) said.push("The filled dot is the average, which is the result and has the loss that is told.")
+    if (runs[0].training.rule.average) said.push("The filled dot is the average of the points, which is the result; the loss is its loss.")
     return [...runs.map(run => named(run, step)), make("span", { class: "live-said" }, said.join(" "))]
   }
 }

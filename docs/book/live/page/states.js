@@ -8,7 +8,7 @@ function statesTable(run, step) {
     return make("tr", {}, make("th", { scope: "row" }, breakable(name)), ...Array.from(values, value => barCell(value, largest)))
   })
   const numbers = Object.entries(run.numbers[step]).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, breakable(name)), make("td", { colspan: 2 }, written(value))))
-  if (!body.length && !numbers.length) return make("p", { class: "live-told" }, "This rule keeps nothing from step to step.")
+  if (!body.length && !numbers.length) return make("p", { class: "live-told" }, "This optimizer keeps nothing from step to step.")
   return make("table", { class: "live-states" }, make("thead", {}, ...(body.length ? [head] : [])), make("tbody", {}, ...body, ...numbers))
 }
 

@@ -12,7 +12,7 @@ const SURFACES = [
   },
   {
     name: "Narrow valley, turned",
-    told: "The same valley, but it does not follow the axes: rules that look at each weight by itself find it harder.",
+    told: "The same valley, but it does not follow the axes: optimizers that look at each weight by itself find it harder.",
     start: [-1.6, 0.5],
     lowest: [0, 0],
     value: (x, y) => ((x + y) ** 2 + 20 * (x - y) ** 2) / 4,
@@ -30,7 +30,7 @@ const SURFACES = [
   },
   {
     name: "Saddle",
-    told: "In the middle the slope is zero, but it is no lowest point: the two valleys lie to both sides.",
+    told: "In the middle the slope is zero, but this is not the lowest point: there is a valley on either side.",
     start: [-1.5, 0.02],
     lowest: [0, 1],
     value: (x, y) => x * x / 2 + (y * y - 1) ** 2 / 4,

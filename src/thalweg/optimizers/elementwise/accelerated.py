@@ -51,7 +51,7 @@ class A2Grad(A2GradRule):
 
 
 class A2GradExp(A2GradRule):
-    """A2Grad that goes by the largest running mean of squared deviations so far, and not by the sum of all.
+    """A2Grad with the largest running mean of squared deviations so far, in place of the sum of them all.
 
     Deng, Cheng & Lan 2018, "Optimal adaptive and accelerated stochastic gradient descent", algorithm 1 with the means
     of A2Grad-exp. https://arxiv.org/abs/1810.00553

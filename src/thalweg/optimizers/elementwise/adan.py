@@ -13,7 +13,7 @@ class Adan(Optimizer):
     Xie et al. 2022, "Adan: Adaptive Nesterov momentum algorithm for faster optimizing deep models", algorithm 1, with
     `betas` being 1 minus the paper's. https://arxiv.org/abs/2208.06677
     Decay divides the new parameter by 1 + lr * weight_decay, as in the paper; with decoupled_weight_decay=True it is
-    taken off before the step, as in AdamW.
+    subtracted before the step, as in AdamW.
     Tune: lr 5 to 10 times Adam's, with less warm-up, and weight_decay 0.02.
     """
 

@@ -42,8 +42,9 @@ class ADOPTAtan2(Optimizer):
     Taniguchi et al. 2024, "ADOPT: Modified Adam can converge with any beta2 with the optimal rate", algorithm 2,
     https://arxiv.org/abs/2411.02853, with the arc tangent of Everett et al. 2024, https://arxiv.org/abs/2407.05872, as
     OneTrainer's package adv_optm joins the two.
-    A gradient is taken to its angle with the mean square of those before it, and the mean of these angles is the step.
-    `a` of 4 / pi gives a gradient that never changes steps of lr.
+    Each gradient is replaced by the arc tangent of its ratio to the root mean square of those before it; the mean of
+    these angles is the step. `a` is a factor of the step: with 4 / pi, a gradient that never changes leads to steps of
+    lr.
     Tune: as ADOPT.
     """
 

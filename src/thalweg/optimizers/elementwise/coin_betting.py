@@ -14,7 +14,7 @@ class COCOB(Optimizer):
     Orabona & Tommasi 2017, "Training deep networks without learning rates through coin betting", algorithm 2,
     COCOB-Backprop. https://arxiv.org/abs/1705.07795
     `alpha` is the bound of the first step: no weight goes further than 1 / alpha. The scale of gradients begins at eps,
-    as in the authors' code. `lr` is the share of the way to the rule's own point that is gone.
+    as in the authors' code. `lr` is the share of the way to the point of the algorithm that a step goes.
     Tune: nothing.
     """
 

@@ -11,7 +11,7 @@ __all__ = ["BCOS"]
 
 
 class BCOS(Optimizer):
-    """Momentum divided by the root of its expected square, which the last momentum tells: one state for each weight.
+    """Momentum divided by the root of its expected square, which follows from the last momentum: one state a weight.
 
     Jiang & Xiao 2025, "Stochastic approximation with block coordinate optimal stepsizes", with the simple conditional
     estimator, as in the authors' code. https://arxiv.org/abs/2507.08963

@@ -15,7 +15,7 @@ class Ano(Optimizer):
 
     Kegreisz 2025, "Ano: Faster is better in noisy landscapes", algorithm 1, as in the author's code, with a bias
     correction of the mean square. https://arxiv.org/abs/2508.18258
-    betas[1] is at least a half: below, a mean square could become negative.
+    betas[1] is at least a half, since a mean square could become negative otherwise.
     Tune: lr as for AdamW or smaller; it is made for reinforcement learning and other noisy gradients.
     """
 

@@ -14,9 +14,9 @@ class SRMM(Optimizer):
 
     Lyu 2022, "Stochastic regularized majorization-minimization with weakly convex and multi-convex surrogates",
     double-averaged gradient descent, as in the author's code. https://arxiv.org/abs/2201.01652
-    The newest point and gradient weigh n**-beta in their means, n being the number of the step. `memory_length` is
-    after how many steps the means are begun anew, or None for never. `beta` is between 1/2, where new gradients count
-    for much, and 1, where all gradients count alike; 0 is gradient descent.
+    The newest point and gradient weigh n**-beta in their means, n being the number of the step. `memory_length` is the
+    number of steps after which the means begin anew, or None for never. `beta` is between 1/2, where new gradients
+    count for much, and 1, where all gradients count alike; 0 is gradient descent.
     Tune: lr as for SGD without momentum, and beta 0.5.
     """
 

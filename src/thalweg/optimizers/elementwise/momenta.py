@@ -67,7 +67,7 @@ class AccSGD(Optimizer):
 
     Kidambi et al. 2018, "On the insufficiency of existing momentum schemes for stochastic optimization", algorithm 1.
     https://arxiv.org/abs/1803.05591
-    `kappa` is how many times longer the long steps are, but for the factor `small_const`; `xi` is the statistical
+    `kappa` is how many times longer the long steps are, apart from the factor `small_const`; `xi` is the statistical
     advantage, from 1 to sqrt(kappa), which shortens the memory of the mean; `small_const` is the factor that keeps the
     long steps stable.
     Tune: lr as for SGD without momentum, kappa from 100 to 10,000, and xi from 2 to 10.

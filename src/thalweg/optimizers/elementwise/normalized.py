@@ -13,7 +13,8 @@ class ADOPT(Optimizer):
 
     Taniguchi et al. 2024, "ADOPT: Modified Adam can converge with any beta2 with the optimal rate", algorithm 2, with
     step t's quotients bounded by (t - 1) ** clip_exponent. https://arxiv.org/abs/2411.02853
-    The first step only measures. An infinite `clip_exponent` leaves the quotients unbounded from the third step on.
+    The first step only measures gradients, and moves nothing. An infinite `clip_exponent` leaves the quotients
+    unbounded from the third step on.
     Tune: as Adam, also in eps, which is 1e-6 here and a lower bound.
     """
 

@@ -49,7 +49,8 @@ class DualAdam(Optimizer):
 
     Shi et al. 2026, "Combining Adam and its inverse counterpart to enhance generalization of deep learning optimizers",
     algorithm 2. https://arxiv.org/abs/2603.07122
-    `switch_rate` is the share of the inverse that goes in each step; after 1 / switch_rate steps it is Adam.
+    `switch_rate` is the share of the inverse that is replaced by Adam in each step; after 1 / switch_rate steps it is
+    Adam.
     Tune: as Adam, with a switch_rate of about 1 over the number of all steps.
     """
 
@@ -77,8 +78,8 @@ class SAdam(Optimizer):
     Tong, Liang & Bi 2019, "Calibrating the adaptive learning rate to improve convergence of ADAM", algorithm Sadam, and
     with `amsgrad` SAMSGrad; the softplus is of the root before it is corrected for bias, as in the authors' code.
     https://arxiv.org/abs/1908.00700
-    There is no eps. `smooth` is the sharpness of the softplus: a mean square of zero is divided by as by log(2) /
-    smooth, and larger ones nearly by their root.
+    There is no eps. `smooth` is the sharpness of the softplus: where the mean square is zero, the divisor is log(2) /
+    smooth, and for large mean squares it is nearly their root.
     Tune: as Adam, with smooth 50.
     """
 

@@ -9,12 +9,12 @@ __all__ = ["PNM", "AdaPNM"]
 
 
 class PNM(Optimizer):
-    """Momentum of every second gradient, from which a share of the other gradients' momentum is taken off.
+    """Momentum of every second gradient, from which a share of the other gradients' momentum is subtracted.
 
     Xie et al. 2021, "Positive-negative momentum: Manipulating stochastic gradient noise to improve generalization",
     algorithm 1. https://arxiv.org/abs/2103.17182
     `beta0` is the share of the negative momentum: 0 leaves the positive one, of every second gradient. Steps are
-    divided by what keeps the size of the noise.
+    divided by a number that keeps the size of the noise.
     Tune: lr as for SGD with momentum 0.9, and beta0 1.
     """
 

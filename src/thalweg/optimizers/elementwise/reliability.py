@@ -48,8 +48,8 @@ class VSGD(Optimizer):
     Chen et al. 2025, "Variational stochastic gradient descent for deep neural networks", algorithm 1, as in the
     authors' code. https://arxiv.org/abs/2404.06549
     It estimates how much the true gradient changes, and how far seen gradients are from it. `ghattg` is the ratio of
-    the second to the first that is assumed at first, and `ps` how strongly; of the two estimates, the shares
-    step**-`tau1` and step**-`tau2` are new in each step.
+    the second to the first that is assumed at first, and `ps` how strongly; in each step, the newest values weigh
+    step**-`tau1` and step**-`tau2` in the two estimates.
     Tune: lr as for Adam or larger, from 0.01 to 0.1, and leave the other options as they are.
     """
 

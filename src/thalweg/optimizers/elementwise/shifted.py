@@ -14,7 +14,7 @@ MOST = 10
 
 
 class AdaShift(Optimizer):
-    """Adam whose mean square is of gradients that are several steps old, and whose mean is of those since then.
+    """Adam whose mean square is taken of gradients that are several steps old, and whose mean of those since then.
 
     Zhou et al. 2019, "AdaShift: Decorrelation and convergence of adaptive learning rate methods", algorithm 2, each
     element by itself. https://arxiv.org/abs/1810.00143

@@ -37,8 +37,8 @@ class Lion(Optimizer):
 class SignSGD(Optimizer):
     """The sign of the gradient, or of its running mean if `momentum` is above zero.
 
-    Bernstein et al. 2018, "signSGD: Compressed optimisation for non-convex problems", algorithms 1 and 2, with the mean
-    taken by 1 - momentum. https://arxiv.org/abs/1802.04434
+    Bernstein et al. 2018, "signSGD: Compressed optimisation for non-convex problems", algorithms 1 and 2, with a mean
+    in which the newest gradient weighs 1 - momentum. https://arxiv.org/abs/1802.04434
     Tune: lr as for Adam, or a little smaller; with decay, set decoupled_weight_decay=True, since decay in the gradient
     can only change signs.
     """
@@ -91,7 +91,7 @@ class FOCUS(Optimizer):
     Liu, Liu & Gore 2025, "FOCUS: First order concentrated updating scheme", algorithm 1, as in the authors' code.
     https://arxiv.org/abs/2501.12243
     `betas[0]` is the momentum's decay, `betas[1]` that of the mean of weights; `gamma` is the size of the steps towards
-    that mean, where 1 is the size of the others. It is the mean that decays, so weights decay by a share of it.
+    that mean, where 1 is the size of the others. Weights decay by a share of that mean, and not of themselves.
     Tune: as Signum, with gamma from 0.1 to 0.4, more for noisier gradients.
     """
 

@@ -18,9 +18,10 @@ class SPAM(Optimizer):
 
     Huang et al. 2025, "SPAM: Spike-aware Adam with momentum reset for stable LLM training", algorithm 1 with all
     momenta (density 1), in the details as in the authors' code. https://arxiv.org/abs/2501.06842
-    `threshold` is how many times the mean square a squared gradient may be, before it is cut to that; 0 cuts none.
-    `interval` is after how many steps the moments start anew, without a new bias correction; `warmup` is over how many
-    steps after that steps grow from nearly nothing, along a cosine; `patience` is for how many of them nothing is cut.
+    `threshold` is the largest ratio of a squared gradient to its mean square; larger ones are cut to it, and 0 cuts
+    none. `interval` is the number of steps after which the moments start anew, without a new bias correction; `warmup`
+    is the number of steps after that in which steps grow from nearly nothing, along a cosine; `patience` is the number
+    of those in which nothing is cut.
     Tune: as AdamW; the defaults are the paper's for pretraining.
     """
 

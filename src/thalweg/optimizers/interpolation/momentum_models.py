@@ -86,11 +86,11 @@ class MoMo(MomentumModel):
 
     Schaipp et al. 2023, "MoMo: Momentum models for adaptive learning rates", algorithm 1, and 3 with `use_fstar`.
     https://arxiv.org/abs/2305.07583
-    Call `step(loss=loss)`, or `step(closure)`. `lr` is the largest rate, and may be large. `lb` is what the loss cannot
-    be less than; `use_fstar` says that it is only the least that an estimate of that may be, which follows the model.
+    Call `step(loss=loss)`, or `step(closure)`. `lr` is the largest rate, and may be large. `lb` is a lower bound of the
+    loss; `use_fstar` says that it only bounds an estimate of the least loss, which is learned on the way.
     `bias_correction` starts all means at zero, and corrects for it. All groups share the model; its bound follows the
     first one.
-    Tune: lr 1, or what is the largest rate with a schedule; lb 0 for losses that can fall to zero.
+    Tune: lr 1, or the largest rate of a schedule; lb 0 for losses that can fall to zero.
     """
 
     lr: NonNegative = 1.0

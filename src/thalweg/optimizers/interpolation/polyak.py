@@ -46,8 +46,8 @@ class AliG(WithLoss):
     Berrada, Zisserman & Kumar 2020, "Training neural networks for and by interpolation", algorithm 1, without a
     constraint. https://arxiv.org/abs/1906.05661
     Call `step(loss=loss)`, or `step(closure)`. `lr` is the largest rate, the paper's eta, and needs no schedule. All
-    groups share the loss and the norm of all gradients. Penalties of the weights belong in no loss that is to fall to
-    zero: the authors keep weights in a ball, by a projection after each step.
+    groups share the loss and the norm of all gradients. A loss that is to fall to zero may not contain penalties of the
+    weights: the authors keep weights in a ball, by a projection after each step.
     Tune: lr from 0.1 to 10, by factors of 10, and momentum 0.9.
     """
 

@@ -13,7 +13,7 @@ class FAdam(Optimizer):
     Hwang 2024, "FAdam: Adam is a natural gradient optimizer using diagonal empirical Fisher information", algorithm 1
     with p = 1/2. https://arxiv.org/abs/2405.12807
     Gradients and weights are divided by the root of the mean square, and shortened to a root mean square of `clip`.
-    What is added to the root is `eps`, or `eps_2` times the gradient's root mean square where that is less.
+    The number that is added to the root is `eps`, or `eps_2` times the gradient's root mean square if that is less.
     Tune: as AdamW, without max_grad_norm; weight_decay 0.1 or less.
     """
 

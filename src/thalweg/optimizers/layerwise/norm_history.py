@@ -12,12 +12,12 @@ __all__ = ["AdaGC", "AdaNorm"]
 
 
 class AdaNorm(Optimizer):
-    """Adam whose mean takes no gradient that is shorter than usual: such a one is lengthened to the mean norm.
+    """Adam on gradients of which none is shorter than usual: those that are get lengthened to the mean norm.
 
     Dubey, Singh & Chaudhuri 2023, "AdaNorm: Adaptive gradient norm correction based optimizer for CNNs", algorithm 2
     (AdamNorm). https://arxiv.org/abs/2210.06364
-    `r` is the share of the old mean norm that stays in each step; the mean starts at zero. The mean square is of the
-    gradients as they are.
+    `r` is the share of the old mean norm that stays in each step; the mean starts at zero. The mean square is that of
+    the gradients as they came.
     Tune: as Adam, with r from 0.9 to 0.99.
     """
 

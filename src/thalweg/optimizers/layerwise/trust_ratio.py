@@ -28,10 +28,10 @@ class LAMB(TrustRatio):
     phi(z) = z. https://arxiv.org/abs/1904.00962
     If the parameter or the direction is zero, the step is Adam's. The authors clip the gradients' common norm at 1:
     `max_grad_norm=1`.
-    `trust_clip` makes no step longer than Adam's, which is LAMBC. With `always_adapt=False` parameters without decay,
-    as biases and norms often are, take Adam's steps, as in NVIDIA's code.
-    `max_unorm` makes it what bitsandbytes calls LAMB: AdamW, whose direction is shortened to that share of the
-    parameter's norm where it is longer; a parameter of zeros then stays zero.
+    `trust_clip` keeps steps from becoming longer than Adam's, which is LAMBC. With `always_adapt=False` parameters
+    without decay, as biases and norms often are, take Adam's steps, as in NVIDIA's code. `max_unorm` makes it what
+    bitsandbytes calls LAMB: AdamW, whose direction is shortened to that share of the parameter's norm where it is
+    longer; a parameter of zeros then stays zero.
     Tune: lr grows with the root of the batch size, from 2e-3 for batches of 512; no decay for biases and norms.
     """
 
@@ -67,10 +67,10 @@ class LARS(TrustRatio):
     You, Gitman & Ginsburg 2017, "Large batch training of convolutional networks", algorithm 1.
     https://arxiv.org/abs/1708.03888
     If the parameter or its gradient is zero, the step is that of momentum.
-    `trust_clip` takes no larger rates than lr, as LARC does; `nesterov` looks ahead along the momentum. With
-    `always_adapt=False` parameters without decay take momentum's steps.
-    `max_unorm` makes it what bitsandbytes calls LARS: SGD with momentum, whose step is shortened to lr times that share
-    of the parameter's norm where it is longer; a parameter of zeros then stays zero.
+    `trust_clip` keeps rates from becoming larger than lr, as LARC does; `nesterov` looks ahead along the momentum. With
+    `always_adapt=False` parameters without decay take momentum's steps. `max_unorm` makes it what bitsandbytes calls
+    LARS: SGD with momentum, whose step is shortened to lr times that share of the parameter's norm where it is longer;
+    a parameter of zeros then stays zero.
     Tune: lr as for SGD, times the batch size over 256, after a warm-up; trust_coefficient 1e-3; no decay for biases and
     norms.
     """

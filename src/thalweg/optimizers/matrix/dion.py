@@ -32,10 +32,10 @@ __all__ = ["Dion", "Dion2", "NorDion2"]
 
 
 class Dion(Blockwise):
-    """Momentum made orthogonal in a few directions, which follow its largest singular values by one product a step.
+    """Momentum made orthogonal in a few directions, which are kept near those of its largest singular values.
 
     Ahn et al. 2025, "Dion: Distributed orthonormalized updates", algorithm 1. https://arxiv.org/abs/2504.05295
-    What lies outside of the directions stays in the momentum, and so does a share `momentum` of what lies within. The
+    The part of the momentum outside of these directions stays, and so does a share `momentum` of the part within. The
     number of directions is `rank_fraction` times the smaller side, rounded up; they start from random numbers of `seed`
     and the parameter. It takes a whole model as Muon does: `Dion(model.named_parameters())`.
     Tune: lr 0.01 for every size, and AdamW's beside it; rank_fraction 1/4 or less where matrices are large.
@@ -83,8 +83,8 @@ class Dion2(Orthogonalized):
     Ahn, Amsel & Langford 2025, "Dion2: A simple method to shrink matrix in Muon", algorithm 1.
     https://arxiv.org/abs/2512.16928
     A share `fraction` of the lines of the smaller side, rounded up, is chosen: those with the largest sums of absolute
-    values. Of what was stepped along, the share `momentum` stays. It takes a whole model as Muon does, and all other
-    options are Muon's.
+    values. Of the rows or columns that a step has used, the share `momentum` stays. It takes a whole model as Muon
+    does, and all other options are Muon's.
     Tune: Muon's lr and weight_decay, and fraction 1/4.
     """
 
@@ -114,7 +114,7 @@ class NorDion2(Orthogonalized):
 
     Ahn, Amsel & Langford 2025, "Dion2: A simple method to shrink matrix in Muon", with the rows' second moments of Li
     et al. 2025, "NorMuon", as their code joins the two. https://github.com/microsoft/dion
-    Rows are chosen, also where columns are the smaller side. A row that waits keeps its mean square. All else is as for
+    Rows are chosen, even if columns are the smaller side. A row that waits keeps its mean square. All else is as for
     Dion2.
     Tune: Muon's lr and weight_decay, and fraction 1/4.
     """

@@ -16,8 +16,9 @@ class Muown(Orthogonalized):
 
     Lion, Hübler, Li, Orvieto & He 2026, "Muown: Row-norm control for Muon optimization", algorithm 1, and its authors'
     code. https://arxiv.org/abs/2605.10797
-    `betas` and `magnitude_eps` are Adam's. A weight decay takes lr * weight_decay of the old weights off the new ones.
-    Rows of zeros have no direction, and stay. It takes a whole model as Muon does, and everything else is as for Muon.
+    `betas` and `magnitude_eps` are Adam's. For weight decay, the share lr * weight_decay of the old weights is
+    subtracted from the new ones. Rows of zeros have no direction, and stay as they are. It takes a whole model as Muon
+    does, and everything else is as for Muon.
     Tune: AdamW's lr, as updates have the size of AdamW's.
     """
 

@@ -19,9 +19,9 @@ class MOP(Blockwise):
 
     Amsel et al. 2025, "The Polar Express", section 1, for what Muon's iteration comes near to; called MOP, momentum
     orthogonalized by polar decomposition, in NVIDIA's Emerging-Optimizers. https://arxiv.org/abs/2505.16932
-    Directions that the momentum does not have, as those of a dead neuron, get no step. Where singular values cannot be
-    found there is none either, and `metrics["failed_decompositions"]` counts it. It costs several times Muon's step.
-    `adjust_lr_fn`, and that a whole model is taken, are as for Muon.
+    There is no step in directions in which the momentum is zero, such as those of a dead neuron. There is none either
+    if singular values cannot be computed, and `metrics["failed_decompositions"]` counts that. A step costs several
+    times as much as Muon's. `adjust_lr_fn` is Muon's, and like Muon it takes a whole model.
     Tune: AdamW's lr, as updates have the size of AdamW's.
     """
 
@@ -48,7 +48,7 @@ class MOP(Blockwise):
 
 
 class PolarGrad(WholeModel):
-    """Muon's direction, as long as the momentum's singular values add up to: steps become small where gradients do.
+    """Muon's direction, as long as the sum of the momentum's singular values: steps shrink when gradients do.
 
     Lau, Long & Su 2025, "PolarGrad: A class of matrix-gradient optimizers from a unifying preconditioning perspective",
     algorithm 1, momentum first. https://arxiv.org/abs/2505.21799
@@ -91,8 +91,8 @@ class SPEL(WholeModel):
     Yang et al. 2026, "Manifold constrained steepest descent", the spectral norm on Stiefel's manifold.
     https://arxiv.org/abs/2601.21487
     The step is Muon's direction without a factor; the weights' polar factor is found by their singular values, to the
-    precision of the weights. The first step makes weights orthogonal that were not. Weight decay is another step before
-    it. `eps`, `ns_coefficients`, `ns_steps`, and that a whole model is taken, are as for Muon.
+    precision of the weights. The first step makes weights orthogonal if they were not. Weight decay is a step of its
+    own before it. `eps`, `ns_coefficients`, `ns_steps`, and that a whole model is taken, are as for Muon.
     Tune: begin with `torch.nn.init.orthogonal_`; lr is an angle, 0.01 to 0.05.
     """
 

@@ -12,7 +12,7 @@ __all__ = ["Scion"]
 
 
 class Scion(RealOptimizer):
-    """The point of a ball that lies farthest in momentum's direction, in a norm that suits the layer.
+    """Steps given by the point of a ball that lies farthest along the momentum, in a norm that suits the layer.
 
     Pethick et al. 2025, "Training deep learning models with norm-constrained LMOs", algorithms 1 and 2 (Scion and
     unconstrained Scion), with the balls of its table 2. https://arxiv.org/abs/2502.07529

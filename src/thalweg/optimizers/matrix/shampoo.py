@@ -35,14 +35,13 @@ class Shampoo(RealOptimizer):
 
     Roots are taken first in step `start_preconditioning_step` (`precondition_frequency`, if None), and every
     `precondition_frequency` steps from then on: by eigenvalues, or with `root="newton"` by an iteration of products,
-    for whole orders alone.
-    Where that fails the last root stays, and `metrics["failed_decompositions"]` counts it. The power is -`exponent`;
-    if None, one over twice the number of sides that have a root: -1/4 on both sides, or -1/2 on one.
-    A step has the length that `grafting`'s own would have: "adam", "rmsprop", "adagrad" (which adds squares up), "sgd",
-    or its own where it is None; before there are roots, it is grafting's own step. betas[0] is the share of old
+    for whole orders only. Where that fails the last root stays, and `metrics["failed_decompositions"]` counts it. The
+    power is -`exponent`; if None, one over twice the number of sides that have a root: -1/4 on both sides, or -1/2 on
+    one. A step has the length that `grafting`'s own would have: "adam", "rmsprop", "adagrad" (which adds squares up),
+    "sgd", or its own where it is None; before there are roots, it is grafting's own step. betas[0] is the share of old
     gradients in their mean, betas[1] that of old squares, `shampoo_beta` that of old products (betas[1], if None), and
-    1 adds them up. All means are corrected for their start, but for rmsprop's. `eps` is added to the roots of squares,
-    `matrix_eps` to eigenvalues. Weights decay by lr * weight_decay, apart from the gradient.
+    1 adds them up. All means are corrected for starting at zero, except rmsprop's. `eps` is added to the roots of
+    squares, `matrix_eps` to eigenvalues. Weights decay by lr * weight_decay, apart from the gradient.
 
     Of a tensor with more dimensions the first one is the rows, all others together are columns. A side longer than
     `block_size` is cut into the fewest blocks of one size that are no longer, and each has roots of its own; a side

@@ -224,7 +224,7 @@ class DAdaptAdan(Optimizer):
 
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-Adaptation", https://arxiv.org/abs/2301.07733; the rule
     for Adan is that of the authors' package.
-    Options are those of DAdaptAdam and Adan; `no_prox` takes the decay off before the step.
+    Options are those of DAdaptAdam and Adan; `no_prox` subtracts the decay before the step.
     """
 
     lr: NonNegative = 1.0

@@ -12,7 +12,7 @@ __all__ = ["DAdaptAdamPreprint", "DAdaptAdanIP"]
 
 
 class DAdaptAdamPreprint(Optimizer):
-    """Adam in units of d, by the bound of the preprint: from the sum of all steps, less what each gradient has cost.
+    """Adam in units of d, by the bound of the preprint: the sum of all steps, less what each gradient has cost.
 
     Defazio & Mishchenko 2023, "Learning-rate-free learning by D-Adaptation", first version, as in the authors' package,
     which keeps it beside DAdaptAdam because some trainings go better with it. https://arxiv.org/abs/2301.07733

@@ -68,8 +68,8 @@ class Adai(MeanSquare):
 
     Xie et al. 2022, "Adaptive inertia: Disentangling the effects of adaptive learning rate and momentum", algorithm 2,
     and with weight_decay AdaiW. https://arxiv.org/abs/2006.15815
-    betas[0] sets the momenta: a weight whose mean square is that of the model has one of 1 - betas[0]. `eps` is what a
-    momentum stays below 1.
+    betas[0] sets the momenta: a weight whose mean square equals that of the model has a momentum of 1 - betas[0]. `eps`
+    is the least distance of a momentum from 1.
     Tune: lr 10 times that of SGD with momentum 0.9, with its schedule.
     """
 
@@ -98,7 +98,7 @@ class Adai(MeanSquare):
 
 
 class AdamS(MeanSquare):
-    """Adam whose weights decay as fast, compared with its steps, while gradients become smaller.
+    """Adam whose weight decay stays in proportion to its steps while gradients become smaller.
 
     Xie et al. 2023, "On the overlooked pitfalls of weight decay and how to mitigate them: A gradient-norm perspective",
     algorithm 3. https://arxiv.org/abs/2011.11152

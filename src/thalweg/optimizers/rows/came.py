@@ -17,8 +17,8 @@ class CAME(Optimizer):
     Luo et al. 2023, "CAME: confidence-guided adaptive memory efficient optimization", algorithm 2.
     https://arxiv.org/abs/2307.02047
     The last two dimensions are rows and columns, as in the authors' code; for a vector all squares are kept, and its
-    direction is the running mean itself. `eps` is added to the squares of gradients, and of what strays; `d` is the
-    largest root mean square of a direction, inf for any.
+    direction is the running mean itself. `eps` is added to the squares of gradients, and of deviations from the mean;
+    `d` is the largest root mean square of a direction, inf for any.
     Tune: a tenth to a half of Adam's lr; the first two of `betas` as Adam's, the third above them.
     """
 

@@ -10,7 +10,7 @@ __all__ = ["Amos"]
 
 
 class Amos(Optimizer):
-    """Adam with one mean square for each row, whose rate and decay fall by how far gradients have already led.
+    """Adam with one mean square for each row, whose rate and decay fall as gradients add up.
 
     Tian & Parikh 2022, "Amos: An Adam-style optimizer with adaptive weight decay towards model-oriented scale",
     algorithm 1, with the details of the authors' code. https://arxiv.org/abs/2210.11693

@@ -46,8 +46,8 @@ class ObliqueSGD(Oblique):
 
     Riemannian gradient descent on the oblique manifold: Boumal 2023, "An introduction to optimization on smooth
     manifolds", sections 4.3 and 7.2, with the options of NVIDIA's Emerging-Optimizers. https://www.nicolasboumal.net/book/
-    `normalized` says which lines have a length of 1: the first dimension is the rows. The first step brings others
-    there.
+    `normalized` says which lines have a length of 1: the first dimension is the rows. The first step gives this length
+    to lines that have another.
     Tune: for embeddings, take normalized="rows" and lr 1e-3.
     """
 

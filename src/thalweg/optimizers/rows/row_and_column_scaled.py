@@ -10,14 +10,14 @@ __all__ = ["RACS"]
 
 
 class RACS(ForMatrices):
-    """SGD whose rows and columns are scaled: by the roots of two vectors whose product is nearest the squares.
+    """SGD whose rows and columns are scaled by the roots of two vectors, whose product comes nearest to the squares.
 
     Gong et al. 2025, "Towards efficient optimizer design for LLM via structured Fisher approximation with a low-rank
     extension", RACS. https://arxiv.org/abs/2502.07752
-    The vectors are found together. `iterations` are those of the fixed point that they are; `beta` is the share of
-    their means that stays in each step; `alpha` makes learning rates comparable with Adam's; `gamma` is by how many
-    times a step is longer than the last one, at most. It is for matrices, whose last two dimensions are rows and
-    columns; leave biases and norms to AdamW.
+    The vectors are found together. `iterations` says how often each is computed from the other, as they are a fixed
+    point; `beta` is the share of their means that stays in each step; `alpha` makes learning rates comparable with
+    Adam's; `gamma` is how many times as long as the last step a step may be. It is for matrices, whose last two
+    dimensions are rows and columns; leave biases and norms to AdamW.
     Tune: lr 0.02, as it is scaled by alpha 0.05.
     """
 

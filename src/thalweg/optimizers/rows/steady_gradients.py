@@ -15,7 +15,8 @@ class StableSPAM(Optimizer):
     https://arxiv.org/abs/2502.17055
     `theta` is the share of the old usual maximum of a parameter's gradient that stays in each step; what is above it is
     cut. `gammas` are the same shares for the means of its norm and of the squared norm, whose quotient is the length
-    that Adam is given. `interval` is after how many steps the moments start anew, with a new bias correction.
+    that Adam is given. `interval` is the number of steps after which the moments start anew, with a new bias
+    correction.
     Tune: as AdamW, without max_grad_norm.
     """
 

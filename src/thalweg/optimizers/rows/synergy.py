@@ -16,12 +16,12 @@ class Ranger21(Optimizer):
 
     Wright & Demeure 2021, "Ranger21: a synergistic deep learning optimizer", with norms by rows, and with the decay of
     the second author's code for JAX. https://arxiv.org/abs/2106.13731
-    Gradients are clipped, and then their mean is taken off. `tau` is how long the gradient of a row may be, beside its
-    weights, the first dimension being neurons; `eps_clipping` is what shorter weights count as there. `beta0` is the
-    share of the negative momentum. Rows decay towards a norm of 1, by a share that is divided by the root of the
-    parameter's mean square. `total_steps` are those of the run, in which the rate rises and falls, or None for a
-    schedule of one's own; `warmup` is the share of a run in which it rises, unless betas[1] lets it rise faster;
-    `warmdown` is the share in which it falls to zero.
+    Gradients are clipped, and then their mean is taken off. `tau` is how long the gradient of a row may be, as a share
+    of the norm of its weights (the first dimension are the rows); `eps_clipping` is the least norm that weights count
+    as there. `beta0` is the share of the negative momentum. Rows decay towards a norm of 1, by a share that is divided
+    by the root of the parameter's mean square. `total_steps` are those of the run, in which the rate rises and falls,
+    or None for a schedule of one's own; `warmup` is the share of a run in which it rises, unless betas[1] lets it rise
+    faster; `warmdown` is the share in which it falls to zero.
     Tune: as AdamW, with total_steps in place of a schedule; weight_decay 1e-4.
     """
 

@@ -17,8 +17,8 @@ class SophiaG(WithHessian):
     with the estimator of algorithm 2: Gauss, Newton and Bartlett's. https://arxiv.org/abs/2305.14342
     Every ten steps or so, sample labels from the model's own output, take the mean loss of these, call its
     `backward()`, then `optimizer.update_hessian()`, then `zero_grad()`; the squares of these gradients, times
-    `batch_size`, are the curvature. `batch_size` counts what the loss is a mean of: tokens. `eps` is added to what is
-    divided by. Until the first call, every element moves by lr.
+    `batch_size`, are the curvature. `batch_size` counts what the loss is a mean of: tokens. `eps` is added to the
+    denominator. Until the first call, every element moves by lr.
     Tune: lr 0.8 of AdamW's; rho so that a tenth to a half of the elements are not bounded; weight_decay twice AdamW's.
     """
 
@@ -61,7 +61,7 @@ class SophiaH(WithHessian):
     with the estimator of algorithm 1: Hutchinson's. https://arxiv.org/abs/2305.14342
     Every ten steps or so, pass `step(hessian=thalweg.hutchinson(model.parameters(), loss))`, computed before
     `loss.backward()`; or call `loss.backward(create_graph=True)` and `optimizer.update_hessian()`. `eps` is the least
-    that is divided by, also where a curvature is negative. Until the first estimate, every element moves by lr.
+    denominator, also where a curvature is negative. Until the first estimate, every element moves by lr.
     Tune: lr 0.8 of AdamW's; rho so that a tenth to a half of the elements are not bounded; weight_decay twice AdamW's.
     """
 
