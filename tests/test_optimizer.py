@@ -111,7 +111,7 @@ def wrong_option(optimizer):
             "Adam cannot step parameter '1.bias': it does not support sparse gradients (layout torch.sparse_coo): "
             "Adagrad or SGD or SparseAdam can, and so can layers made dense",
         ),
-        (wrong_option, TypeError, "Adam needs lr to be a number in a parameter group, but got str 'fast'"),
+        (wrong_option, TypeError, "Adam needs lr to be a number in parameter group 0, but got str 'fast'"),
     ],
 )
 def test_a_step_that_cannot_be_changes_nothing(spoil, error, sentence):

@@ -220,7 +220,8 @@ def test_short_names_change_nothing():
     assert len(found) >= 50
     for cls, (longer, shorter) in zip(on_a_plane, found, strict=True):
         assert longer == shorter, cls.__name__
-        assert longer != [0.5, -2] * 2, cls.__name__
+        # One trains weights alone that are near zero.
+        assert longer != [0.5, -2] * 2 or cls is thalweg.SaRA, cls.__name__
 
 
 PHASES = """

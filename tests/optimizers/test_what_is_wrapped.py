@@ -8,7 +8,16 @@ from torch import nn
 
 import thalweg as optim
 
-AROUND = (optim.SAM, optim.LookSAM, optim.Mechanic, optim.TRAC, optim.EMANesterov, optim.shard_states, optim.from_torch)
+AROUND = (
+    optim.SAM,
+    optim.LookSAM,
+    optim.Magma,
+    optim.Mechanic,
+    optim.TRAC,
+    optim.EMANesterov,
+    optim.shard_states,
+    optim.from_torch,
+)
 
 
 @pytest.mark.parametrize("given", [optim.AdamW, torch.optim.SGD], ids=["ours", "torch's"])

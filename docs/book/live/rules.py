@@ -32,9 +32,14 @@ DIGITS = digits + ascii_lowercase
 STEPS = 100
 """The steps of a run."""
 
-WRITTEN_OUT = """for (const [name, one] of Object.entries(OPTIMIZERS))
-  OPTIMIZERS[name] = { name, toy: "plane", ...one, controls: one.controls.map(place => CONTROLS[place]) }"""
-"""Gives each optimizer what is not said again and again: its name, the plane, and controls by their place among all."""
+ADAMS = '{momentum:"exp_avg",squares:"exp_avg_sq"}'
+"""What most rules remember, which is drawn."""
+
+WRITTEN_OUT = f"""const COMMON = {{ toy: "plane", remembers: {ADAMS} }}
+for (const [name, one] of Object.entries(OPTIMIZERS))
+  OPTIMIZERS[name] = {{ name, ...COMMON, ...one, controls: one.controls.map(place => CONTROLS[place]) }}"""
+"""Gives each optimizer what is not said again and again: its name, the plane, Adam's states, and its controls by place
+among all of them."""
 
 MOST_OPERATIONS = 120
 """Of one formula: every page loads all of them, and a power of elements, or noise, is alone as long as ten others."""
@@ -98,12 +103,13 @@ def _entry(cls: type[Optimizer], rules: dict[str, int], shared: dict[str, int]) 
     moved = _moved(cls)
     own = [control for control in controls(cls) if control["name"] in moved]
     optional = {control["name"] for control in own if control.get("none")}
+    drawn = _json({kind: name for kind, name in remembers(cls).items() if name})
     variants = ",".join(dict.fromkeys(_variant(variant, moved, optional, rules) for variant in _formulas(cls)))
     members = {
         **({"toy": '"matrix"'} if is_for_matrices(cls) else {}),
         "controls": _json([shared.setdefault(_json(control), len(shared)) for control in own]),
         "defaults": _json(_defaults(cls)),
-        "remembers": _json({kind: name for kind, name in remembers(cls).items() if name}),
+        **({"remembers": drawn} if drawn != ADAMS else {}),
         **({"keepsRate": "true"} if cls.learned else {}),
         **_of_curvature(cls),
         **(_of_phases(cls) if cls.phases else {}),

@@ -29,6 +29,7 @@ from .wrappers import Fira as Fira
 from .wrappers import FriendlySAM as FriendlySAM
 from .wrappers import GaLore as GaLore
 from .wrappers import LookSAM as LookSAM
+from .wrappers import Magma as Magma
 from .wrappers import Mechanic as Mechanic
 from .wrappers import QGaLore as QGaLore
 from .wrappers import QKClip as QKClip

@@ -51,6 +51,7 @@ AROUND = {
     "LookSAM": lambda optimizer, _: optim.LookSAM(optimizer, k=2),
     "FriendlySAM": lambda optimizer, _: optim.FriendlySAM(optimizer),
     "Mechanic": lambda optimizer, _: optim.Mechanic(optimizer),
+    "Magma": lambda optimizer, _: optim.Magma(optimizer),
     "TRAC": lambda optimizer, _: optim.TRAC(optimizer),
     "EMANesterov": lambda optimizer, _: optim.EMANesterov(optimizer),
     "QKClip": clipped,

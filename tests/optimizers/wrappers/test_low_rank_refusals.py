@@ -51,10 +51,10 @@ def test_a_step_that_failed_leaves_nothing_for_the_next_one():
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
-        ("rank", 3, "GaLore needs rank=2 in a parameter group, as its states have so many directions, but got 3"),
-        ("rank", None, "GaLore needs rank=2 in a parameter group"),
-        ("gap", 0, "Invalid gap value: 0 in a parameter group"),
-        ("max_grad_norm", 1.0, "GaLore does not take max_grad_norm=1.0 in a parameter group"),
+        ("rank", 3, "GaLore needs rank=2 in parameter group 0, as its states have so many directions, but got 3"),
+        ("rank", None, "GaLore needs rank=2 in parameter group 0"),
+        ("gap", 0, "Invalid gap value: 0 in parameter group 0"),
+        ("max_grad_norm", 1.0, "GaLore does not take max_grad_norm=1.0 in parameter group 0"),
     ],
 )
 def test_edits_of_options_are_held_to_what_the_constructor_takes(option, value, sentence):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...formula.tracing.trace import shape_of
 from ...state.checkpoints.loaded import as_meant
+from ...state.noted import OneParameter
 
 HERE = ("cpu", "meta")
 """The devices of which the host knows at once what a number is, or that there is none."""
@@ -22,7 +23,8 @@ def check_groups(optimizer: Any) -> None:
     owner = type(optimizer)
     kept = []
     for index, group in enumerate(optimizer.param_groups):
-        where = f" in parameter group {index}"
+        # What steps a single parameter in backward knows its group, and not which one that is.
+        where = "" if isinstance(group, OneParameter) else f" in parameter group {index}"
         for name, option in owner.options.items():
             value = _present(owner, name, group, where)
             checked = option.check(as_meant(value), owner.__name__, where)
@@ -41,19 +43,26 @@ def _present(owner: Any, name: str, group: Mapping[str, Any], where: str) -> Any
         raise ValueError(f"{owner.__name__} needs {name}{where}, but it was taken out: put it back") from None
 
 
-def check_values(owner: Any, name: str, values: Sequence[Any]) -> None:
-    """Hold the values that an option has in some groups to its range."""
+def are_in_range(owner: Any, name: str, values: Sequence[Any]) -> bool:
+    """Tell if the values that an option has in some groups are in its range; `check_groups` says which is not."""
     option = owner.options.get(name)
-    if option is not None:
-        for value in values:
+    try:
+        for value in values if option is not None else ():
             if not _is_waited_for(value):
-                option.check(as_meant(value), owner.__name__, " in a parameter group")
+                option.check(as_meant(value), owner.__name__)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
-def check_together(owner: Any, groups: Sequence[Mapping[str, Any]]) -> None:
-    """Hold the options of some groups to what goes together."""
-    for group in groups:
-        owner.check(group, " in a parameter group")
+def go_together(owner: Any, groups: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell if the options of each of some groups go together."""
+    try:
+        for group in groups:
+            owner.check(group)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return True
 
 
 def _is_waited_for(value: Any) -> bool:

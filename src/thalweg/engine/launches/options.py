@@ -11,7 +11,7 @@ from ...formula.rule.facts import SHAPE, Known
 from ...formula.rule.phases import PHASE
 from ...formula.tracing.trace import NUMBER, Formula, as_float, shape_of
 from ...state.noted import Log
-from .edits import check_together, check_values
+from .edits import are_in_range, go_together
 
 CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite", "differentiable", "fused")
 """The options that decide what kernels there are, or whether there are any, whatever the formula."""
@@ -89,9 +89,11 @@ class Options:
         is_mutable = any(map(_is_mutable, values))
         if not is_mutable and values == self.known.get(name):
             return True
-        check_values(self.formula.rule.owner, name, values)
-        if is_mutable and name not in self.volatile:
-            check_together(self.formula.rule.owner, self.groups)
+        owner = self.formula.rule.owner
+        if not are_in_range(owner, name, values):
+            return False
+        if is_mutable and name not in self.volatile and not go_together(owner, self.groups):
+            return False
         if not self._fits(name, values):
             return False
         self.known[name] = values

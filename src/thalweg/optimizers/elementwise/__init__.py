@@ -7,6 +7,7 @@ from .adamax import *
 from .adan import *
 from .ademamix import *
 from .bounded import *
+from .chosen import *
 from .coin_betting import *
 from .conditional import *
 from .cross_moments import *

@@ -5,6 +5,7 @@ from .galore import APOLLO as APOLLO
 from .galore import Fira as Fira
 from .galore import GaLore as GaLore
 from .in_backward import in_backward as in_backward
+from .masked_steps import Magma as Magma
 from .mechanic import Mechanic as Mechanic
 from .q_galore import QGaLore as QGaLore
 from .query_key_clip import QKClip as QKClip

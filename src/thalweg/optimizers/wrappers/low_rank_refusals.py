@@ -67,7 +67,8 @@ def refuse_edits(optimizer: Any) -> None:
     """Raise TypeError or ValueError for options that were edited to what they may not be, and for another rank."""
     owner, rule = type(optimizer).__name__, type(optimizer.inner)
     for _, group, is_small in optimizer.inner_groups:
-        where = " in a parameter group"
+        index = next((place for place, own in enumerate(optimizer.param_groups) if own is group), None)
+        where = "" if index is None else f" in parameter group {index}"
         for name, option in optimizer.options.items():
             option.check(group[name], owner, where)
         if is_small:

@@ -14,6 +14,7 @@ OF_A_RULE = {
     "COCOB.lr": "the share of the way to the rule's own point that is gone; 1 in the paper",
     "FTRL.lambda_1": "the weight of the L1 penalty, which keeps weights at exactly zero",
     "FTRL.initial_accumulator_value": "the sum of squared gradients to begin with, for smaller first steps",
+    "SaRA.threshold": "what a weight's absolute value must be below at the start, if it is to be trained, and to decay",
     "SPAM.threshold": "how many times the mean square a squared gradient may be, before it is cut to that; 0 cuts none",
     "StableSPAM.theta": "the share of the old usual maximum of gradients that stays in each step",
     "Nero.constraints": "keep each neuron's weights at a mean of 0 and a norm of 1",
