@@ -35,6 +35,29 @@ def test_in_backward_needs_a_model_and_an_optimizer():
         optim.in_backward([*model.parameters()], optim.AdamW(model.parameters()))
 
 
+IN_STEP = [optim.SAM, optim.LookSAM, optim.Magma, optim.Mechanic, optim.TRAC, optim.EMANesterov]
+
+
+@pytest.mark.parametrize("around", IN_STEP)
+def test_what_looks_at_gradients_or_weights_in_a_step_refuses_steps_in_backward(around):
+    """When `step()` is called, the gradients are gone, and the weights have moved: the wrapper would do nothing."""
+    model = nn.Linear(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    hooks = optim.in_backward(model, optimizer)
+    with pytest.raises(
+        ValueError, match=f"^SGD cannot step in backward with {around.__name__}, since .* with remove()"
+    ):
+        around(optimizer)
+    hooks.remove()
+    wrapper = around(optimizer)
+    with pytest.raises(ValueError, match=f"^SGD cannot step in backward with {around.__name__}, since"):
+        optim.in_backward(model, optimizer)
+    wrapper.remove()
+    optim.in_backward(model, optimizer)
+    model(torch.ones(1, 2)).sum().backward()
+    assert model.weight.grad is None
+
+
 def test_query_key_clip_needs_an_optimizer():
     with pytest.raises(TypeError, match="QKClip works by the hooks of an optimizer, but got NoneType"):
         optim.QKClip(None, {})

@@ -168,12 +168,3 @@ def test_means_begin_with_the_first_step_of_a_closure():
         closure_of(models[1], optimizers[1])()
         optimizers[1].step()
     assert all(map(torch.equal, models[0].parameters(), models[1].parameters()))
-
-
-def test_means_cannot_be_taken_of_what_moves_in_backward():
-    model = net()
-    optimizer = optim.SGD(model.parameters(), lr=0.1)
-    optim.EMANesterov(optimizer)
-    optim.in_backward(model, optimizer)
-    with pytest.raises(ValueError, match=r"^SGD cannot step in backward with EMANesterov"):
-        optimizer.step()

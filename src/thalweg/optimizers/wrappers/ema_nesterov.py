@@ -34,6 +34,8 @@ class EMANesterov(Hooked):
     Raises ValueError for a lookahead below 0 and a decay outside of [0, 1), and RuntimeError for a step after `eval()`.
     """
 
+    why_not_in_backward = "parameters have moved before it sees the step"
+
     def __init__(self, optimizer: torch.optim.Optimizer, lookahead: float = 0.3, decay: float = 0.99) -> None:
         self.lookahead = checked_number("EMANesterov", "lookahead", lookahead, Range(0))
         self.decay = checked_number("EMANesterov", "decay", decay, Range(0, 1, below=True))
@@ -97,11 +99,6 @@ class EMANesterov(Hooked):
         """Take where the weights are out of the means, before they move."""
         if not self.is_ahead:
             raise RuntimeError("EMANesterov cannot step from the weights themselves: call train() after eval()")
-        if getattr(optimizer, "_in_backward", False):
-            raise ValueError(
-                f"{type(optimizer).__name__} cannot step in backward with EMANesterov, since parameters have moved "
-                "before it sees the step: take one of the two off, with remove()"
-            )
         self._skipped = count_skipped(optimizer)
         # Which of them have gradients is known after the step: a closure makes them within it.
         self._moving = {param: self._without(param) for param in _params(optimizer)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from torch.optim import Optimizer
 
@@ -21,10 +21,14 @@ class Hooked:
     __slots__ = ("__dict__", "__weakref__", "_hooks", "optimizer")
 
     optimizer: Any
+    why_not_in_backward: ClassVar[str | None] = None
+    """What the wrapper would miss of an optimizer that steps in backward, if it would."""
 
     def _put_on(self, optimizer: Any) -> None:
         """Keep an optimizer, and put the hooks on it."""
         check_optimizer(type(self).__name__, optimizer)
+        if getattr(optimizer, "_in_backward", False):
+            refuse_in_backward(optimizer, self)
         self.optimizer = optimizer
         twin = object.__new__(type(self))
         twin.__dict__ = self.__dict__
@@ -52,6 +56,22 @@ class Hooked:
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _again, (type(self), self.optimizer, bool(self._hooks), dict(self.__dict__))
+
+
+def wrappers_of(optimizer: Any) -> list[Hooked]:
+    """Find the wrappers whose hooks are on an optimizer."""
+    hooks = [*optimizer._optimizer_step_pre_hooks.values(), *optimizer._optimizer_step_post_hooks.values()]
+    return [hook.__self__ for hook in hooks if isinstance(getattr(hook, "__self__", None), Hooked)]
+
+
+def refuse_in_backward(optimizer: Any, *wrappers: Hooked) -> None:
+    """Raise ValueError if one of the wrappers of an optimizer needs what is over when backward ends."""
+    for wrapper in wrappers:
+        if wrapper.why_not_in_backward:
+            raise ValueError(
+                f"{type(optimizer).__name__} cannot step in backward with {type(wrapper).__name__}, since "
+                f"{wrapper.why_not_in_backward}: take one of the two off, with remove()"
+            )
 
 
 def check_optimizer(name: str, optimizer: Any) -> None:

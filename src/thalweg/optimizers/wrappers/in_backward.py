@@ -17,7 +17,7 @@ from ...formula.around.training_loop import EDGE
 from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
 from ...state.names import refuse_lazy
-from .hooked import Hooked
+from .hooked import Hooked, refuse_in_backward, wrappers_of
 from .low_rank import LowRank
 
 Steps = Optimizer | LowRank
@@ -227,8 +227,9 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
 
     Layers that are unfrozen, and groups that are added, are stepped by `step()` the first time, and from then on as all
     others. Raises TypeError for an optimizer without a formula, such as torch's own. Raises ValueError, also later, if
-    an option needs all gradients at once; if a parameter of the optimizer is not the model's; and for parameters in
-    DistributedDataParallel, whether it is made before or after.
+    an option needs all gradients at once; if a wrapper around the optimizer, such as SAM, needs what is over when
+    backward ends; if a parameter of the optimizer is not the model's; and for parameters in DistributedDataParallel,
+    whether it is made before or after.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"in_backward needs the model, a torch.nn.Module, but got {kind_of(model)}")
@@ -240,6 +241,7 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
     name = type(optimizer).__name__
     _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
+    refuse_in_backward(optimizer, *wrappers_of(optimizer))
     if optimizer.learned:
         raise ValueError(
             f"{name} cannot step in backward, since it learns from the sums over all gradients of a step: call step() "

@@ -26,6 +26,7 @@ class LearnedScale(Hooked):
     (`_gain`), what is learned from that (`_learn_from`), and the `scale` that follows.
     """
 
+    why_not_in_backward = "gradients are gone when it learns from them"
     first: ClassVar[Mapping[str, float]]
     """What is kept of each learner, and what it is to begin with."""
 

@@ -40,6 +40,8 @@ class Magma(Hooked):
     Raises TypeError for options that are no numbers, and ValueError for numbers out of range.
     """
 
+    why_not_in_backward = "gradients are gone when it looks at them"
+
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
@@ -96,11 +98,6 @@ class Magma(Hooked):
     @torch.no_grad()
     def _look(self, optimizer: Any, *_: Any) -> None:
         """Remember where the weights are: the closure may still give them gradients."""
-        if getattr(optimizer, "_in_backward", False):
-            raise ValueError(
-                f"{type(optimizer).__name__} cannot step in backward with Magma, since gradients are gone when it "
-                "looks at them: take one of the two off, with remove()"
-            )
         self._skipped = count_skipped(optimizer)
         self._before = {param: param.detach().clone() for param in params_of(optimizer) if param not in self._exclude}
 

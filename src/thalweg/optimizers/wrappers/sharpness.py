@@ -41,8 +41,10 @@ class SAM(Hooked):
     Tune: rho 0.05, between 0.02 and 0.2; the optimizer's own options stay.
 
     Raises TypeError for what is no optimizer, or evaluates its closure itself, and in a step without a closure;
-    ValueError for a negative number, and in a step whose gradients are used up in backward.
+    ValueError for a negative number, and for an optimizer that steps in backward.
     """
+
+    why_not_in_backward = "the gradient of the first point would be stepped along at once"
 
     def __init__(self, optimizer: torch.optim.Optimizer, rho: float = 0.05, eps: float = 1e-12) -> None:
         name = type(self).__name__
@@ -72,11 +74,6 @@ class SAM(Hooked):
                 "zeroes the gradients, computes the loss, calls loss.backward() and returns the loss"
             )
         check_closure(owner, closure)
-        if getattr(optimizer, "_in_backward", False):
-            raise ValueError(
-                f"{owner} cannot step in backward with {name}, since the gradient of the first point would be stepped "
-                "along at once: take one of the two off, with remove()"
-            )
         return arguments[:1], {**keywords, "closure": partial(self._evaluate, optimizer, closure)}
 
     def _evaluate(self, optimizer: Any, closure: Callable[[], Any]) -> Any:
