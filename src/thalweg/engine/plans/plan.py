@@ -101,8 +101,7 @@ class Plan:
     @property
     def needs_python(self) -> bool:
         """True if machine code alone does not do it."""
-        more = self.eager or self.accumulates or any(launch.needs_python for launch in self.launches)
-        return bool(more)
+        return bool(self.eager or self.accumulates or any(launch.needs_python for launch in self.launches))
 
     def run(self, optimizer: Any) -> int:
         """Update all of them, unless what is seen of their gradients forbids it; return how often states were put in.
