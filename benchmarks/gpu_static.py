@@ -44,7 +44,7 @@ USED = ("AdamW", "SGD", "RMSProp", "LAMB", "Prodigy")
 PARTS = ("update", "walk", "across", "total")
 """What goes over elements: one kernel, or up to three along rows and columns."""
 
-TOGETHER = {"walk": 8, "across": 4 * 8, "total": 8 * 8}
+TOGETHER = {"walk": 8, "across": 4 * 4, "total": 8 * 2}
 """Elements that a thread has in what is counted of a kernel along lines: a tile, four lines, eight of them."""
 
 MATRIX = (1024, 1024)

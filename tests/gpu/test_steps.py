@@ -41,12 +41,12 @@ def test_the_cpus_bits(cls, dtype):
     torch.testing.assert_close(found, wanted, rtol=0, atol=0)
 
 
-# Which phase a step is depends on its count, and the host asks the device for that.
-@pytest.mark.parametrize("cls", [cls for cls in CATALOGUE if not cls.phases], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", CATALOGUE, ids=lambda cls: cls.__name__)
 def test_a_warm_step_waits_for_nothing(cls, never_waits):
     tensors = params("cuda")
     optimizer = cls(tensors, lr=0.1)
-    for step in range(3):
+    # Each phase has a plan of its own, which its first step makes.
+    for step in range(3 + len(cls.phases)):
         backward(tensors, step)
         optimizer.step()
     with never_waits:

@@ -127,8 +127,9 @@ def _forget(optimizer: Any) -> None:
     for key in [key for key, watch in plans.items() if not watch.concerns(optimizer)]:
         del plans[key]
     own = {id(param) for group in optimizer.param_groups for param in group["params"]}
-    for key in optimizer._versions.keys() - own:
-        del optimizer._versions[key]
+    for noted in (optimizer._versions, optimizer._counts):
+        for key in noted.keys() - own:
+            del noted[key]
 
 
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:

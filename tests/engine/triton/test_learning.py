@@ -4,8 +4,12 @@ import pytest
 import torch
 
 import thalweg
+from thalweg.beyond_gradients.with_loss import WithLoss
+from thalweg.optimizer import registry
 
 from .conftest import DEVICE
+
+LEARNING = [cls for cls in registry.values() if cls.learned]
 
 
 def trained(device, engine, steps=6, **options):
@@ -50,3 +54,23 @@ def test_a_step_that_the_device_leaves_out_teaches_nothing(poison):
             param.grad.fill_(poison)
     optimizer.step()
     assert {name: float(optimizer.param_groups[0][name]) for name in optimizer.learned} == before
+
+
+@pytest.mark.parametrize("rule", LEARNING, ids=lambda rule: rule.__name__)
+def test_every_rule_learns_as_on_the_cpu(rule):
+    """Where sums are tensors, a text that chooses of two numbers has no dtype: MoMo's first step failed by that."""
+    ends = []
+    for device, engine in (("cpu", "llvm"), (DEVICE, "triton")):
+        params = [torch.full(shape, 0.5).to(device).requires_grad_() for shape in ((3, 5), (7,))]
+        optimizer = rule(params, engine=engine)
+        for step in range(4):
+            for index, param in enumerate(params):
+                param.grad = torch.cos(torch.arange(param.numel()) + 3.0 * step + index).view(param.shape).to(device)
+            if issubclass(rule, WithLoss):
+                optimizer.step(loss=2.0 / (step + 1))
+            else:
+                optimizer.step()
+        learned = [float(optimizer.param_groups[0][name]) for name in rule.learned]
+        ends.append(([param.detach().cpu() for param in params], learned))
+    # as above: the last digit of a sum in float64 may be another
+    torch.testing.assert_close(ends[1], ends[0], rtol=1e-6, atol=1e-7)

@@ -15,6 +15,7 @@ from ...formula.rule.facts import FACTS, Known, known, size_name
 from ...state.formats.keeping import CODED
 from ...state.layout import why_not_here, why_not_read, why_not_written
 from ...state.names import name_in
+from .counts import taken
 
 ASKING = ("max_grad_norm", "skip_nonfinite")
 """Options under which numbers are read, and not only computed with."""
@@ -58,13 +59,15 @@ class Left:
     group: dict[str, Any]
     param: Tensor
     index: int
+    phase: str | None
     why: str
 
 
 def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
     """Look again at the gradients of parameters that had some; another thread may just have taken one away."""
     pairs = [(one, one.param.grad) for one in left]
-    items = [ready_to(optimizer, one.group, one.param, grad, one.index) for one, grad in pairs if grad is not None]
+    owner = type(optimizer)
+    items = [Ready(one.group, one.param, grad, one.index, owner, one.phase) for one, grad in pairs if grad is not None]
     for item in items:
         _refuse(optimizer, item)
     return items
@@ -95,8 +98,7 @@ def phase_of(optimizer: Any, group: Mapping[str, Any], param: Tensor) -> str | N
     owner = type(optimizer)
     if not owner.phases:
         return None
-    taken = optimizer.state[param].get("step") if param in optimizer.state else None
-    return str(owner.phase_of(group, 1 if taken is None else int(taken) + 1))
+    return str(owner.phase_of(group, taken(optimizer, param) + 1))
 
 
 def phases(optimizer: Any) -> tuple[str | None, ...]:

@@ -140,6 +140,11 @@ def _is_new(node: Expr) -> bool:
     return is_product or (isinstance(node, Operation) and node.varies and node.op.name in IN_PLACE)
 
 
+def _is_waited_for(value: Any) -> bool:
+    """Tell if a number lies on a device: to compute with it on the host, one would have to wait."""
+    return isinstance(value, Tensor) and value.device.type != "cpu"
+
+
 class _Run:
     """One calculation, with its tensors."""
 
@@ -194,7 +199,8 @@ class _Run:
         if any(isinstance(each, Later) for each in given):
             number, waits = sorted(given, key=lambda each: isinstance(each, Later))
             return replace(waits, number=number)
-        if not node.varies or (name == "where" and not isinstance(given[0], Tensor)):
+        is_number = not (node.varies or any(map(_is_waited_for, given)))
+        if is_number or (name == "where" and not isinstance(given[0], Tensor)):
             return node.op.host(*given)
         if name in ("add", "multiply") and not isinstance(given[0], Tensor):
             given, operands = given[::-1], operands[::-1]
@@ -227,7 +233,8 @@ class _Run:
         left, right = new
         scale = 1.0 if found.scale is None else self.values[found.scale]
         # Each element of a product of two vectors is one product, to which a call for sums would add a rounding.
-        if left.shape[-1] == 1 or not left.dim() == right.dim() == old.dim() <= STACKED:
+        is_alone = left.shape[-1] == 1 or not left.dim() == right.dim() == old.dim() <= STACKED
+        if is_alone or any(map(_is_waited_for, (weight, scale))):
             return self.taken_in(found, old, scale * ON_LINES["matmul"](left, right), weight)
         beta = 1 - weight if found.how == "lerp" else 1.0
         alpha = (-weight if found.how == "subtract" else weight) * scale
@@ -236,8 +243,11 @@ class _Run:
 
     def taken_in(self, found: WeightedSum, old: Any, new: Any, weight: float) -> Any:
         """Take one tensor into another."""
-        if found.how == "lerp" and old.dtype != new.dtype:
+        is_apart = _is_waited_for(weight)
+        if found.how == "lerp" and (is_apart or old.dtype != new.dtype):
             return old + weight * (new - old)
+        if is_apart:
+            return old + weight * new if found.how == "add" else old - weight * new
         out = None if found.is_product else self.free((found.old, *found.new), [old, new])
         if found.how == "lerp":
             return torch.lerp(old, new, weight, out=out)

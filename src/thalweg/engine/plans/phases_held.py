@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..decisions import counts
 from ..decisions.capture import refuse_phases
 from ..decisions.gradients import Ready, phases
 from ..launches.launch import Launch
@@ -30,9 +31,9 @@ class Phases:
 class CountedPhases:
     """The same by the counts of steps, read where they lie: those that are equal are asked about once."""
 
-    def __init__(self, items: Sequence[Ready], counts: Sequence[Tensor]) -> None:
+    def __init__(self, items: Sequence[Ready], steps: Sequence[Tensor]) -> None:
         together: dict[Any, tuple[Any, str | None, list[Any]]] = {}
-        for item, count in zip(items, counts, strict=True):
+        for item, count in zip(items, steps, strict=True):
             known = item.group, item.phase, list[Any]()
             together.setdefault((id(item.group), item.phase), known)[2].append(count.numpy())
         self.together = list(together.values())
@@ -41,8 +42,8 @@ class CountedPhases:
         """Tell if the next step of each parameter is of the phase that it had."""
         find = optimizer.phase_of
         # Loops cost half as much as all() of generators.
-        for group, phase, counts in self.together:
-            for count in set(map(ITEM, counts)):
+        for group, phase, steps in self.together:
+            for count in set(map(ITEM, steps)):
                 if find(group, int(count) + 1) != phase:
                     return False
         return True
@@ -53,6 +54,6 @@ def phases_of(optimizer: Any, items: Sequence[Ready], launches: Sequence[Launch]
     if not type(optimizer).phases:
         return None
     states = {id(row.param): row.state for launch in launches for row in launch.rows}
-    counts = [states.get(id(item.param), {}).get(STEP) for item in items]
-    are_here = [count for count in counts if isinstance(count, Tensor) and count.device.type == "cpu"]
+    found = [states.get(id(item.param), {}).get(STEP) for item in items]
+    are_here = [count for count in found if isinstance(count, Tensor) and not counts.lies_elsewhere(count)]
     return CountedPhases(items, are_here) if len(are_here) == len(items) else Phases(optimizer)

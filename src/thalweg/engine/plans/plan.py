@@ -16,7 +16,7 @@ from ...distributed.owners import Loads
 from ...formula.tracing.passes import passes
 from ...state.interrupts import InterruptsWaiting
 from ..commit import Change, commit, entries, given_to_driver
-from ..decisions import capture
+from ..decisions import capture, counts
 from ..decisions.batches import batches
 from ..decisions.choice import Choice, choose
 from ..decisions.gradients import Left, Ready, again, refuse
@@ -61,6 +61,12 @@ class Plan:
     """Tells whose sums an optimizer's metrics read, and keeps nothing alive."""
 
     @cached_property
+    def on_devices(self) -> list[Tensor]:
+        """The parameters whose steps are counted where the host does not see it."""
+        params = [*(param for launch in self.launches for param in launch.params), *(left.param for left in self.eager)]
+        return list(filter(counts.lies_elsewhere, params))
+
+    @cached_property
     def shares(self) -> bool:
         """True if processes tell each other something in a step."""
         return any(map(any, self.layout))
@@ -95,14 +101,19 @@ class Plan:
     @property
     def needs_python(self) -> bool:
         """True if machine code alone does not do it."""
-        more = self.eager or self.accumulates or any(launch.needs_python for launch in self.launches)
-        return bool(more)
+        return bool(self.eager or self.accumulates or any(launch.needs_python for launch in self.launches))
 
     def run(self, optimizer: Any) -> int:
         """Update all of them, unless what is seen of their gradients forbids it; return how often states were put in.
 
         Everything is made before anything changes: whatever fails before that leaves all as it was.
         """
+        if not (type(optimizer).phases and self.on_devices):
+            return self._run(optimizer)
+        with counts.counting_along(optimizer, self.on_devices):
+            return self._run(optimizer)
+
+    def _run(self, optimizer: Any) -> int:
         if self.only_launches and not (self.made or optimizer.learned or OVERFLOWED in optimizer.__dict__):
             return self._launch_again(optimizer)
         if self.is_of_kernels and not (self.made or optimizer._sharing):
@@ -280,7 +291,7 @@ def refuse_sums(choices: Sequence[Choice]) -> None:
 
 def _left(choice: Choice) -> Left:
     item = choice.item
-    return Left(item.group, item.param, item.index, choice.why_eager or "")
+    return Left(item.group, item.param, item.index, item.phase, choice.why_eager or "")
 
 
 def _is_changed(choice: Choice, states: Mapping[int, Mapping[str, Any]]) -> bool:

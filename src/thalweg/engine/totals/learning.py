@@ -32,9 +32,11 @@ def learn(optimizer: Any) -> None:
             for name, value in new.items():
                 group[name] = value
         return
-    group = Group(owner, lambda name: _number(first[name]))
+    totals = _alike(totals)
+    learned = _alike({name: _number(first[name]) for name in owner.learned} | totals)
+    group = Group(owner, lambda name: learned[name] if name in owner.learned else _number(first[name]))
     with torch.set_grad_enabled(bool(first["differentiable"])):
-        new = owner.learn(group, **_alike(totals))
+        new = owner.learn(group, **totals)
         for other in optimizer.param_groups:
             for name, value in new.items():
                 _put(other, name, value)

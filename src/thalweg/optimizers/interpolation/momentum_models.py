@@ -114,7 +114,7 @@ class MoMo(MomentumModel):
 
     def share(self):
         """Give the share of old means that stays in this step."""
-        return self.beta if self.bias_correction else where(self.steps > 0, self.beta, 0.0)
+        return self.beta if self.bias_correction else self.beta * minimum(self.steps, 1)
 
     def known(self):
         """Give the sum of all weights in a mean."""

@@ -13,7 +13,7 @@ from triton.compiler import ASTSource
 from ....formula.graph.expr import BLOCK
 from ....formula.tracing.program import Program
 from ..device.rounding import contracts_nothing
-from .lines.items import TILE
+from .lines.items import TILE, warps_of
 from .render import render
 from .settings import ROWS, Setting, setting_of
 from .source import imported
@@ -58,12 +58,12 @@ def line_functions(program: Program) -> Iterator[Entry]:
     """List those of a pass along lines: for long lines alone."""
     long: dict[str, Any] = {"COLUMNS": BLOCK}
     if program.across:
-        yield Entry("across", ITEMS | PARTIALS, long | {"ALIGNED": True}, 1)
-        yield Entry("close", CLOSE, long, 1)
+        yield Entry("across", ITEMS | PARTIALS, long | {"ALIGNED": True}, warps_of("across", BLOCK))
+        yield Entry("close", CLOSE, long, warps_of("close", BLOCK))
     if program.totals:
-        yield Entry("total", ITEMS | {"sums": NUMBERS}, long | {"ALIGNED": True}, 1)
+        yield Entry("total", ITEMS | {"sums": NUMBERS}, long | {"ALIGNED": True}, warps_of("total", BLOCK))
         yield Entry("finish", FINISH, {}, 1)
-    yield Entry("walk", ITEMS, {"LINES": TILE // BLOCK} | long | {"ALIGNED": True}, 4)
+    yield Entry("walk", ITEMS, {"LINES": TILE // BLOCK} | long | {"ALIGNED": True}, warps_of("walk", BLOCK))
 
 
 NAMES = ("prepare", "update", "finish", "walk", "across", "close", "total")

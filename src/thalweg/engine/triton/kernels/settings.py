@@ -10,6 +10,7 @@ import torch
 from ....formula.graph.expr import BLOCK, symbols
 from ....formula.tracing.program import Program
 from ....formula.words.random import ELEMENT
+from .order import alive_at_once
 
 WORD = 16
 """Bytes that one thread reads at once of the widest tensor, where all tensors start at a multiple of them."""
@@ -50,13 +51,13 @@ USUAL = Setting(4, 4)
 """Eight elements a thread: two wide words of float32. An H200 then reaches 99% of a copy's speed with AdamW."""
 
 SPARING = Setting(2, 4)
-"""Four elements a thread, where a formula is long: AdamG then needs 66 registers and not 109, MADGRAD 54 and not 87.
+"""Four elements a thread, where each takes many registers: AdamG then needs 66 and not 109, VSGD 66 and not 96.
 
 How much faster that is, no card has measured.
 """
 
-LONG = 57
-"""How many operations make a formula long."""
+MANY = 10
+"""How many values are many, of those that an element needs at once."""
 
 CODED = Setting(1, 1, 2048)
 """A block a warp, several one after the other, where much is computed for few bytes: nobody waits for another warp.
@@ -75,7 +76,7 @@ def setting_of(program: Program, dtypes: Mapping[str, torch.dtype]) -> Setting:
         return Setting(summed_at_once(program), warps_of_sums(program), SUMMED)
     if goes_by_blocks(program):
         return CODED
-    return SPARING if program.operation_count >= LONG else USUAL
+    return SPARING if alive_at_once(program.stores) >= MANY else USUAL
 
 
 def goes_by_blocks(program: Program) -> bool:
@@ -113,4 +114,4 @@ def warps_of_sums(program: Program) -> int:
 
     What a whole block decides is one warp's alone, and a single tensor, as for a norm, leaves registers enough.
     """
-    return 1 if goes_by_blocks(program) or len(program.loads) == 1 else 2
+    return 1 if program.blocks or len(program.loads) == 1 else 2

@@ -24,6 +24,13 @@ TILE = 1024
 SPAN = 4096
 """Elements of a line that an item has, where nothing is summed along it."""
 
+WARPS = {"walk": 4, "total": 4, "across": 2, "close": 1}
+"""The warps of a program that goes along long lines.
+
+With one warp, AdamP's sums took 254 registers and spilled 168; with four, 106 and none. What sums across lines has a
+value for each column, so that with more than two warps no thread would read 16 bytes at once.
+"""
+
 WALK = ("row", "first", "count", "start", "stop")
 """The words of an item that stores and sums along lines: its lines, and which of their elements."""
 
@@ -62,6 +69,11 @@ def parts(program: Program) -> Iterator[str]:
         yield "total"
     if program.stores or program.within or counts_by_itself(program):
         yield "walk"
+
+
+def warps_of(part: str, columns: int) -> int:
+    """Choose how many warps share the tiles of a kernel: sums of narrow lines have enough with one."""
+    return WARPS[part] if columns == BLOCK or part == "walk" else 1
 
 
 class Work:

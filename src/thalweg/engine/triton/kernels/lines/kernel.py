@@ -15,7 +15,7 @@ from ...device.function import Function
 from ..render import render
 from ..settings import ROWS
 from ..source import imported
-from .items import TILE, Shape
+from .items import TILE, Shape, warps_of
 from .walks import ROW
 
 WORDS, NUMBERS, FLAG = torch.int64, torch.float64, torch.float32
@@ -52,7 +52,7 @@ class LineKernel:
         }
         constants: dict[str, Any] = {"LINES": TILE // shape.columns} if name == "walk" else {}
         constants |= {"COLUMNS": shape.columns} | ({} if name == "close" else {"ALIGNED": shape.is_aligned})
-        function = self._function(name, tables[name], constants, 4 if name == "walk" else 1)
+        function = self._function(name, tables[name], constants, warps_of(name, shape.columns))
         self.seconds += perf_counter() - start
         return function
 

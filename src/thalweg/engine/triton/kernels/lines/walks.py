@@ -16,8 +16,9 @@ from .....formula.words.random import ELEMENT
 from ....pieces.row_layout import RowLayout, row_layout
 from ...language.dtypes import COMPUTE, FORMATS, loaded, stored
 from ...language.text import Values, block, head, name_of
-from ..elements import finish, in_order
+from ..elements import finish
 from ..numbers import counted, prepare, received
+from ..order import in_order
 from ..settings import WORD
 from .items import ACROSS, CLOSE, NARROW, TOTAL, WALK
 
