@@ -11,10 +11,11 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
+from .infinity import leads_on, levels_off, runs_away, strides_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
-from .verdict import judged, runs_away, strides_on
+from .verdict import judged
 
 
 class Method(Protocol):
@@ -175,7 +176,7 @@ class Descent:
         if here.size < self.first_size < math.inf:
             return False
         try:
-            return strides_on(objective, before, here)
+            return strides_on(objective, before, here, self.highest)
         except BudgetError:
             return False
 
@@ -240,7 +241,7 @@ class Descent:
         if not reason.success or objective.spent:
             return reason
         here = self.point
-        if runs_away(objective, here, self.first_size) or self._strides_on(objective, before, here):
+        if self._is_endless(objective, before, here):
             return Reason.UNBOUNDED
         if reason is Reason.GRADIENT or objective.spent:
             return reason
@@ -249,6 +250,18 @@ class Descent:
             return reason
         self._note(f"The model still promises {promise / abs(here.value):.0%} of the loss.")
         return Reason.STALLED
+
+    def _is_endless(self, objective: Objective, before: Point, here: Point) -> bool:
+        """Return whether larger numbers are as good or better for good; False where no evaluation is left."""
+        try:
+            return (
+                runs_away(objective, here, self.first_size)
+                or self._strides_on(objective, before, here)
+                or (here.value < self.highest and levels_off(objective, here, self.highest))
+                or leads_on(objective, here, self.first_size)
+            )
+        except BudgetError:
+            return False
 
     def _judged(self, objective: Objective) -> Reason:
         """Say what it means that nothing falls any more."""
