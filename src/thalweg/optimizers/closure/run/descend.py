@@ -11,7 +11,7 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
-from .infinity import leads_on, levels_off, runs_away, strides_on
+from .infinity import Following, is_endless, strides_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
@@ -82,8 +82,9 @@ Callback = Callable[[Point, Result], object]
 class Descent:
     """A run that can be stopped and gone on with: where it is, how it measures, and what it cost so far."""
 
-    def __init__(self, method: Method, stopping: Stopping) -> None:
+    def __init__(self, method: Method, stopping: Stopping, following: Following) -> None:
         self.method = method
+        self.following = following
         self.stopping = stopping
         self.here: Point | None = None
         self.scale: Tensor | None = None
@@ -169,14 +170,9 @@ class Descent:
         return Reason.GRADIENT if is_lost and is_nothing(seen.pull, here, self.highest) else None
 
     def _strides_on(self, objective: Objective, before: Point, here: Point) -> bool:
-        """Return whether more of the last step would lead to infinity; False where no evaluation is left.
-
-        Numbers that are smaller than they began do not lead there: a flat minimum at zero has such steps, too.
-        """
-        if here.size < self.first_size < math.inf:
-            return False
+        """Return whether more of the last step would lead to infinity; False where no evaluation is left."""
         try:
-            return strides_on(objective, before, here, self.highest)
+            return strides_on(objective, before, here, self.first_size, self.highest)
         except BudgetError:
             return False
 
@@ -241,7 +237,7 @@ class Descent:
         if not reason.success or objective.spent:
             return reason
         here = self.point
-        if self._is_endless(objective, before, here):
+        if is_endless(objective, before, here, self.first_size, self.highest, self.following):
             return Reason.UNBOUNDED
         if reason is Reason.GRADIENT or objective.spent:
             return reason
@@ -250,18 +246,6 @@ class Descent:
             return reason
         self._note(f"The model still promises {promise / abs(here.value):.0%} of the loss.")
         return Reason.STALLED
-
-    def _is_endless(self, objective: Objective, before: Point, here: Point) -> bool:
-        """Return whether larger numbers are as good or better for good; False where no evaluation is left."""
-        try:
-            return (
-                runs_away(objective, here, self.first_size)
-                or self._strides_on(objective, before, here)
-                or (here.value < self.highest and levels_off(objective, here, self.highest))
-                or leads_on(objective, here, self.first_size)
-            )
-        except BudgetError:
-            return False
 
     def _judged(self, objective: Objective) -> Reason:
         """Say what it means that nothing falls any more."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from copy import copy
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..directions.limited_memory import LimitedMemory
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.vector import largest, read_numbers
-from ..proposals.line_search import LineSearch
-from ..search import search_named
 from .stopping import BELOW_ROUNDING, epsilon_of
 from .verdict import HIDDEN, change_at
 
@@ -51,6 +50,35 @@ LOWER = 0.5
 """By how many roots of the rounding the loss must be lower then: tolerances leave less to win than that."""
 
 
+class Follower(Protocol):
+    """A method within a box, that goes from one point to a lower one."""
+
+    def advance(self, objective: Objective, here: Point) -> Point | None:
+        """Return the next point, None where none was found, or raise BudgetError."""
+        ...
+
+
+Following = Callable[[Box], Follower]
+
+
+def is_endless(
+    objective: Objective, before: Point, here: Point, first: float, highest: float, following: Following
+) -> bool:
+    """Return whether larger numbers are as good or better for good; False where no evaluation is left.
+
+    `first` is their first size, and `highest` the loss at the start of the run.
+    """
+    try:
+        return (
+            runs_away(objective, here, first)
+            or strides_on(objective, before, here, first, highest)
+            or (here.value < highest and levels_off(objective, here, highest))
+            or leads_on(objective, here, first, following)
+        )
+    except BudgetError:
+        return False
+
+
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
     """Return whether the numbers have grown far beyond their `first` size, and twice as large still win.
 
@@ -62,12 +90,13 @@ def runs_away(objective: Objective, here: Point, first: float) -> bool:
     return change_at(objective, here, here.x) < (1 if is_lost else -1) * rounding_at(here)
 
 
-def strides_on(objective: Objective, before: Point, here: Point, highest: float) -> bool:
+def strides_on(objective: Objective, before: Point, here: Point, first: float, highest: float) -> bool:
     """Return whether the last step still made large numbers larger, and more of it leads down for good.
 
-    So it is where the minimum is at infinity, as that of exp(-x).
+    So it is where the minimum is at infinity, as that of exp(-x). Numbers that are smaller than they began do not lead
+    there: a flat minimum at zero has such steps, too.
     """
-    if before is here:
+    if before is here or here.size < first < math.inf:
         return False
     step = here.x - before.x
     length, size, was = read_numbers(largest(step), largest(here.x), largest(before.x))
@@ -130,7 +159,7 @@ def knows_sizes(objective: Objective, here: Point) -> bool:
     return any(abs(there.value - here.value) > hidden for there in smaller)
 
 
-def leads_on(objective: Objective, here: Point, first: float) -> bool:
+def leads_on(objective: Objective, here: Point, first: float, following: Following) -> bool:
     """Return whether a bent valley leads on: its largest number is made larger, and the others follow to a lower loss.
 
     Only numbers that have grown beyond their `first` size are asked.
@@ -145,16 +174,14 @@ def leads_on(objective: Objective, here: Point, first: float) -> bool:
     others.box, others.budget = box, min(objective.budget, objective.evaluations + objective.products + FOLLOWING)
     try:
         lower = here.value - LOWER * math.sqrt(epsilon_of(here)) * abs(here.value)
-        found = follows(others, x, lower)
+        found = follows(others, following(box), x, lower)
     finally:
         objective.evaluations, objective.last = others.evaluations, others.last
     return found and knows_sizes(objective, here)
 
 
-def follows(objective: Objective, x: Tensor, below: float) -> bool:
-    """Return whether L-BFGS finds a loss below a limit."""
-    method = LineSearch(LimitedMemory(20), search_named("hager_zhang", 0.7))
-    method.box = objective.box
+def follows(objective: Objective, method: Follower, x: Tensor, below: float) -> bool:
+    """Return whether a method finds a loss below a limit."""
     try:
         there: Point | None = objective.at(x)
         while there is not None and there.finite and there.value >= below:
