@@ -117,7 +117,7 @@ CLOSURE_ROOMS = {
     "directions": {"function"},
     "proposals": {"function", "search", "run", "directions"},
     "saving": {"function", "run", "directions", "proposals"},
-    "optimizer": {"options", "without_formula", "function", "search", "run", "saving"},
+    "optimizer": {"options", "without_formula", "function", "search", "run", "proposals", "saving"},
     "methods": {"options", "function", "search", "run", "directions", "proposals", "saving", "optimizer"},
     "scipy_names": {"options", "function", "run", "proposals", "optimizer"},
     "batches": {"function", "run", "scipy_names"},

@@ -24,6 +24,7 @@ from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
 from .function.vector import Vector, alike
 from .options import check_choice, check_counts
+from .proposals.following import following
 from .run.descend import Callback, Descent, Method
 from .run.result import Result
 from .run.stopping import Stopping
@@ -229,7 +230,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         """Return the run: the one at work, else a new one that goes on from what was loaded."""
         run: Descent | None = self.__dict__.get("_kept")
         if run is None:
-            run, first = Descent(self.method(), Stopping()), self._first()
+            run, first = Descent(self.method(), Stopping(), following), self._first()
             if first in self.state:
                 imported(run, self.state[first], first.device)
             self.__dict__["_kept"] = run

@@ -6,7 +6,7 @@ import torch
 from thalweg.optimizers.closure import minimize
 from thalweg.optimizers.closure.as_scipy.minimize import METHODS
 from thalweg.optimizers.closure.function.objective import Objective
-from thalweg.optimizers.closure.run.verdict import runs_away
+from thalweg.optimizers.closure.run.infinity import runs_away
 
 UNBOUNDED = {
     "linear": lambda x: x.sum(),
@@ -86,3 +86,58 @@ def test_what_is_flat_at_infinity_has_no_minimum_there():
     flat = Objective(lambda x: (torch.ones(()).double(), torch.zeros(2).double()))
     assert runs_away(flat, flat.at(torch.full((2,), 1e17).double()), 1.0)
     assert not runs_away(flat, flat.at(torch.full((2,), 1e15).double()), 1.0)
+
+
+PLATEAUS = {
+    "an angle's bend": lambda x: -x.tanh().sum(),
+    "above five": lambda x: 5 + (-x).exp().sum(),
+    "a probability": lambda x: -x.sigmoid().sum(),
+    "one number of three": lambda x: 1 + (-x[0]).exp() + (x[1:] - 5).square().sum(),
+    "a bent ridge": lambda x: 2 + 1 / (1 + x[0].square()) + (x[1] - x[0].tanh()).square(),
+}
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "cg", "newton-cg", "trust-region"])
+@pytest.mark.parametrize("name", PLATEAUS)
+def test_a_plateau_of_float32_is_no_minimum(method, name):
+    """Most of such runs were called a success, since nothing falls visibly there."""
+    start = torch.tensor([[0.9, 1.7, 0.3], [1.4, 0.6, 2.0]])[:, : 3 if name == "one number of three" else 2]
+    for x0 in start:
+        found = minimize(PLATEAUS[name], x0, method)
+        assert not found.success, found
+        assert found.nfev < 100
+
+
+def rows_below(x):
+    return 1 - SEPARABLE.to(x) @ x
+
+
+MINIMA = {
+    "hinge": lambda x: rows_below(x).relu().square().mean(),
+    "linear hinge": lambda x: rows_below(x).relu().mean(),
+    "only ratios count": lambda x: (x * x * x.new_tensor([1.0, 2.0])).sum() / (x * x).sum(),
+    "an unseen number": lambda x: 1 + (x[0] - 3).square() + 0 * x[1],
+    "only a product counts": lambda x: 1 + (x[0] * x[1] - 30).square(),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("name", MINIMA)
+def test_a_minimum_that_is_flat_on_one_side_is_one(name, dtype):
+    for x0 in ([0.9, 1.7], [-3.1, 0.3], [-0.8, 0.1]):
+        found = minimize(MINIMA[name], torch.tensor(x0, dtype=dtype))
+        assert found.success, found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "cg"])
+def test_a_bent_valley_to_infinity_is_no_minimum(method, dtype):
+    """Beale's function falls to 0.452 where x goes to -inf and y to 1: the steep sides hide the floor's slope."""
+
+    def beale(p):
+        x, y = p
+        return (1.5 - x * (1 - y)) ** 2 + (2.25 - x * (1 - y**2)) ** 2 + (2.625 - x * (1 - y**3)) ** 2
+
+    found = minimize(beale, torch.tensor([-1.5584457518244075, 1.1301003719131506], dtype=dtype), method)
+    assert found.fun > 0.45
+    assert not found.success

@@ -11,10 +11,11 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
+from .infinity import Following, is_endless, strides_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
-from .verdict import judged, runs_away, strides_on
+from .verdict import judged
 
 
 class Method(Protocol):
@@ -81,8 +82,9 @@ Callback = Callable[[Point, Result], object]
 class Descent:
     """A run that can be stopped and gone on with: where it is, how it measures, and what it cost so far."""
 
-    def __init__(self, method: Method, stopping: Stopping) -> None:
+    def __init__(self, method: Method, stopping: Stopping, following: Following) -> None:
         self.method = method
+        self.following = following
         self.stopping = stopping
         self.here: Point | None = None
         self.scale: Tensor | None = None
@@ -168,14 +170,9 @@ class Descent:
         return Reason.GRADIENT if is_lost and is_nothing(seen.pull, here, self.highest) else None
 
     def _strides_on(self, objective: Objective, before: Point, here: Point) -> bool:
-        """Return whether more of the last step would lead to infinity; False where no evaluation is left.
-
-        Numbers that are smaller than they began do not lead there: a flat minimum at zero has such steps, too.
-        """
-        if here.size < self.first_size < math.inf:
-            return False
+        """Return whether more of the last step would lead to infinity; False where no evaluation is left."""
         try:
-            return strides_on(objective, before, here)
+            return strides_on(objective, before, here, self.first_size, self.highest)
         except BudgetError:
             return False
 
@@ -240,7 +237,7 @@ class Descent:
         if not reason.success or objective.spent:
             return reason
         here = self.point
-        if runs_away(objective, here, self.first_size) or self._strides_on(objective, before, here):
+        if is_endless(objective, before, here, self.first_size, self.highest, self.following):
             return Reason.UNBOUNDED
         if reason is Reason.GRADIENT or objective.spent:
             return reason

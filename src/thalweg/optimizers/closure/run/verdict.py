@@ -16,16 +16,6 @@ from .stopping import BELOW_ROUNDING, epsilon_of, gentle, is_small
 EXPONENTS = (0.125, 0.25, 0.375, 0.5)
 """How far to look along the steepest descent: the rounding to these powers, as shares of the numbers' sizes."""
 
-FAR = 1e3
-"""How many times its first size the largest number must have grown before its growth is doubted."""
-
-STRIDE = 1e-3
-"""The share of the largest number that a last step must be, to ask where more of it would lead."""
-
-FARTHER = (1.0, 0.5, 0.1, 0.01)
-"""How far to follow such a step, in sizes of the largest number; the farthest first, as it alone is looked at mostly.
-"""
-
 HIDDEN = 100.0
 """Roundings of the loss that a promise must exceed to be held to, and of the numbers that hide a minimum."""
 
@@ -91,34 +81,6 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
     if any(look.flat for look in looks) and is_small(here.pull, here, highest, ROUNDING_OF_FLOAT32):
         return Reason.ROUNDING, ""
     return told(looks, epsilon_of(here), abs(here.value)), ""
-
-
-def runs_away(objective: Objective, here: Point, first: float) -> bool:
-    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win.
-
-    Where they have grown so far that their first size is lost in rounding, it is enough that nothing is lost.
-    """
-    if not here.size > FAR * first:
-        return False
-    epsilon = epsilon_of(here)
-    is_lost = first < epsilon * here.size
-    return change_at(objective, here, here.x) < (1 if is_lost else -1) * BELOW_ROUNDING * epsilon * abs(here.value)
-
-
-def strides_on(objective: Objective, before: Point, here: Point) -> bool:
-    """Return whether the last step still made large numbers larger, and more of it never rises and wins visibly.
-
-    So it is where the minimum is at infinity, as that of exp(-x). From a minimum any long step rises.
-    """
-    if before is here:
-        return False
-    step = here.x - before.x
-    length, size, was = read_numbers(largest(step), largest(here.x), largest(before.x))
-    if not (size > was and length > STRIDE * size):
-        return False
-    rounding = BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
-    changes = (change_at(objective, here, share * size / length * step) for share in FARTHER)
-    return next(changes) < -rounding and all(change <= rounding for change in changes)
 
 
 def change_at(objective: Objective, here: Point, move: Tensor) -> float:

@@ -1,12 +1,12 @@
-"""Which rows of a batch run to infinity: the looks of a single run (`run/verdict.py`), row by row."""
+"""Which rows of a batch run to infinity: the looks of a single run (`run/infinity.py`), row by row."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from ...run.infinity import FAR, FARTHER, STRIDE
 from ...run.stopping import BELOW_ROUNDING
-from ...run.verdict import FAR, FARTHER, STRIDE
 from .row_losses import RowLosses
 from .row_search import Searching, largest
 
