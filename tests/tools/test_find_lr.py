@@ -245,6 +245,18 @@ def test_a_picture(ending, tmp_path):
     assert (tmp_path / f"found.{ending}").stat().st_size > 5000
 
 
+@pytest.mark.parametrize("place", ["nowhere/found.png", "a file/found.png", "folder.png"])
+def test_a_picture_that_cannot_be_written_is_told_in_one_sentence(place, tmp_path):
+    (tmp_path / "a file").touch()
+    (tmp_path / "folder.png").mkdir()
+    found = Found(0.1, (0.1,), "it fell", 2, Curve([0.01, 0.1], [2.0, 1.0]), {})
+    with pytest.raises(
+        OSError, match=rf"^cannot write {re.escape(str(tmp_path / place))} \(.*\): name a file in"
+    ) as told:
+        found.draw(tmp_path / place)
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from ...described import counted, kind_of
 from ...hyper import SMALLEST, Option, Range
 from ...optimizers.closure import ClosureOptimizer
+from ..writing import writing
 from . import from_the_start
 from .trials import DRAWN, LONGER, MOST, RAMP, Curve, best_rate, ramp, try_rates
 from .twin import Loss, Twin
@@ -58,14 +59,16 @@ class Found:
             group["lr"] = rate
 
     def draw(self, path: str | Path) -> None:
-        """Draw what was tried as a picture, PNG or SVG by the path's ending."""
+        """Draw what was tried as a picture, PNG or SVG by the path's ending; raises OSError if it cannot be written."""
         try:
             from .picture import draw
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
                 f'draw needs {error.name}: pip install "thalweg[tools]"', name=error.name
             ) from None
-        draw(Path(path), str(self), self.curve, self.tried, self.lr)
+        place = Path(path).expanduser()
+        with writing(place, "name a file in a folder that is there and can be written to"):
+            draw(place, str(self), self.curve, self.tried, self.lr)
 
 
 def find_lr(
