@@ -113,7 +113,7 @@ def test_a_rate_is_found_for_a_line():
     assert 0.1 < found.lr < 1.0
     assert found.steps < 100
     assert re.fullmatch(
-        r"lr [\d.]+: of 3 rates, [\d.]+ lowered the loss most, from \S+ to \S+ \(\d+ steps\)", str(found)
+        r"lr [\d.]+: of 2 rates, [\d.]+ lowered the loss most, from \S+ to \S+ \(\d+ steps\)", str(found)
     )
     found.apply(optimizer)
     assert optimizer.param_groups[0]["lr"] == found.lr
