@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from reports.find_lr import sentences, write
 from tasks.find_lr import TASKS, TUNED_ON, Task, batches_without_end
+from tasks.find_lr_tuning import MORE
 from torch import nn
 
 import thalweg
@@ -128,7 +129,9 @@ def main() -> None:
     parser.add_argument("--sweep-of", type=int, metavar="STEPS")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    tasks = [task for task in (TUNED_ON if arguments.tuned_on else TASKS) if arguments.task in (None, task.name)]
+    tasks = [
+        task for task in ((*TUNED_ON, *MORE) if arguments.tuned_on else TASKS) if arguments.task in (None, task.name)
+    ]
     if arguments.sweep_of:
         compare_sweeps(tasks, arguments.sweep_of)
     else:

@@ -141,12 +141,13 @@ TOOLS_ROOMS = {
     "colors": set(),
     "imported": set(),
     "mistyped": set(),
+    "writing": set(),
     "splitting": set(),
-    "range_test": {"colors"},
+    "range_test": {"colors", "writing"},
     "tasks": {"imported", "range_test"},
     "comparison": {"colors", "imported", "tasks"},
     "showing": {"comparison"},
-    "commands": {"imported", "mistyped", "tasks", "comparison", "showing"},
+    "commands": {"imported", "mistyped", "writing", "tasks", "comparison", "showing"},
     "__init__": set(),
 }
 """And for those of tools: what is learned knows nothing of who is compared by it."""

@@ -102,6 +102,18 @@ def test_a_folder_that_cannot_be_is_refused_before_training(call, tmp_path, monk
     assert f"cannot write into the folder {tmp_path / 'file' / 'folder'}" in result.stderr
 
 
+def test_a_folder_that_is_gone_after_training_is_told_too(call, tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise FileNotFoundError(2, "No such file or directory", "losses.png")
+
+    monkeypatch.setattr("thalweg.tools.comparison.report.draw", gone)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = call("compare", "--optimizers", "adam", "--epochs", "1", "--batch-size", "720", "--out", "~/new")
+    assert (result.exit_code, (tmp_path / "new").is_dir()) == (2, True)
+    sentence = f"cannot write into the folder {tmp_path / 'new'} (No such file or directory): name another folder"
+    assert result.stderr.splitlines()[-1] == f"Error: {sentence} with --out"
+
+
 def test_list_names_every_optimizer(call):
     result = call("list")
     assert result.exit_code == 0

@@ -113,7 +113,7 @@ def test_a_rate_is_found_for_a_line():
     assert 0.1 < found.lr < 1.0
     assert found.steps < 100
     assert re.fullmatch(
-        r"lr [\d.]+: of 3 rates, [\d.]+ lowered the loss most, from \S+ to \S+ \(\d+ steps\)", str(found)
+        r"lr [\d.]+: of 2 rates, [\d.]+ lowered the loss most, from \S+ to \S+ \(\d+ steps\)", str(found)
     )
     found.apply(optimizer)
     assert optimizer.param_groups[0]["lr"] == found.lr
@@ -243,6 +243,18 @@ def test_a_picture(ending, tmp_path):
     found = find_lr(model, thalweg.SGD(model.parameters(), lr=0.3), line(64), loss)
     found.draw(tmp_path / f"found.{ending}")
     assert (tmp_path / f"found.{ending}").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("place", ["nowhere/found.png", "a file/found.png", "folder.png"])
+def test_a_picture_that_cannot_be_written_is_told_in_one_sentence(place, tmp_path):
+    (tmp_path / "a file").touch()
+    (tmp_path / "folder.png").mkdir()
+    found = Found(0.1, (0.1,), "it fell", 2, Curve([0.01, 0.1], [2.0, 1.0]), {})
+    with pytest.raises(
+        OSError, match=rf"^cannot write {re.escape(str(tmp_path / place))} \(.*\): name a file in"
+    ) as told:
+        found.draw(tmp_path / place)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,16 @@
 
 import copy
 import io
+import math
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from thalweg.optimizer import registry
 from thalweg.tools.comparison.choose import Choice
 from thalweg.tools.comparison.repeated import repeated
-from thalweg.tools.comparison.tables import MEASURES, comparison
+from thalweg.tools.comparison.tables import MEASURES, Comparison
 from thalweg.tools.showing.catalogue import catalogue
 
 GREEN, RED = "\x1b[1;32m", "\x1b[31m"
@@ -26,7 +28,7 @@ def line_of(text, name):
 
 
 def test_the_columns_are_there(runs):
-    header = line_of(printed(comparison(runs, "a title")), "Optimizer")
+    header = line_of(printed(Comparison(runs, "a title")), "Optimizer")
     titles = ["Optimizer", "Options", "Train loss", "Test accuracy", "In step()", "In all"]
     assert [header.find(title) for title in titles] == sorted(header.find(title) for title in titles)
     assert all(title in header for title in titles)
@@ -34,20 +36,32 @@ def test_the_columns_are_there(runs):
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_nothing_is_cut_off(runs, width):
-    text = printed(comparison(runs, "a title"), width)
+    text = printed(Comparison(runs, "a title"), width)
     assert "…" not in text
     assert all(run.choice.name in text for run in runs)
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 80])
+def test_a_narrow_terminal_shows_fewer_numbers_and_these_whole(runs, width):
+    text = Text.from_ansi(printed(Comparison(runs, "a title"), width)).plain
+    assert "…" not in text
+    words = text.split()
+    assert all(f"{run.test_accuracy:.1%}" in words for run in runs if math.isfinite(run.test_accuracy))
+    assert "(lr=0.01)" in words or width < 40
+    left_out = "Left out for lack of room" in " ".join(words)
+    assert left_out == (width < 80)
+    assert left_out or all(f"{run.train_loss:.5f}" in words for run in runs if math.isfinite(run.train_loss))
+
+
 def test_the_learning_rate_is_always_told(runs):
-    text = printed(comparison(runs, "a title"))
+    text = printed(Comparison(runs, "a title"))
     assert "(lr=0.01)" in line_of(text, " Adam ")
     assert "lr=1000000.0" in line_of(text, "SGD")
 
 
 def test_best_is_green_and_trouble_red(runs):
     adam, torchs, *troubled = runs
-    text = printed(comparison(runs, "a title"), in_color=True)
+    text = printed(Comparison(runs, "a title"), in_color=True)
     winner = "torch.Adam" if torchs.train_loss < adam.train_loss else " Adam "
     assert f"{GREEN}{min(adam.train_loss, torchs.train_loss):.5f}" in line_of(text, winner)
     for run in troubled:

@@ -17,6 +17,7 @@ from ..optimizers.closure import ClosureOptimizer
 from .comparison.choose import OURS, Choice, choose, grid, needs_labels, read_choice
 from .comparison.versions import versions
 from .mistyped import OneSentence
+from .writing import writing
 
 if TYPE_CHECKING:
     from .comparison.compare import Run
@@ -29,6 +30,8 @@ SPELLING = (
     "torch.Adam is torch's own, and 'all' are all of ours that train a net on mini-batches."
 )
 SWEEP = "Values to put in place of an option, as lr=0.001,0.01,0.1; given twice, in every combination."
+ANOTHER_FOLDER = "name another folder with --out"
+WRONG_INPUT = TypeError, ValueError, OSError
 JOBS = "How many runs at a time, each in a process of its own; the seconds of runs side by side are longer."
 
 app = typer.Typer(
@@ -90,6 +93,7 @@ def compare_optimizers(
         choices = grid(choose(optimizers), sweep or ())
         check_task(chosen)
         check(choices, chosen)
+        out = out.expanduser()
         make_folder(out, FILES)
     epochs, batch_size = epochs or chosen.epochs, batch_size or chosen.batch_size
     data = chosen.data()
@@ -99,7 +103,8 @@ def compare_optimizers(
     conditions = f"{type(chosen.net()).__name__}, {counted(epochs, 'epoch')}, batches of {batch_size}, {from_seeds}"
     swept = [each.partition("=")[0] for each in sweep or ()]
     said = list(remarks(runs, batch_size, count))
-    report(runs, conditions, out, title=chosen.title, swept=swept, remarks=said)
+    with refusing(OSError), writing(f"into the folder {out}", ANOTHER_FOLDER):
+        report(runs, conditions, out, title=chosen.title, swept=swept, remarks=said)
     if any(run.error for run in runs):
         raise typer.Exit(1)
 
@@ -171,12 +176,12 @@ def show_optimizer(
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def refusing(*kinds: type[Exception]) -> Iterator[None]:
     """Say in one sentence what is wrong with the input, and leave with exit code 2."""
     try:
         yield
     except Exception as error:
-        if not isinstance(error, TypeError | ValueError) and not hasattr(error, IN_A_FORMULA):
+        if not isinstance(error, kinds or WRONG_INPUT) and not hasattr(error, IN_A_FORMULA):
             raise
         typer.echo(f"Error: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(2) from None
@@ -200,12 +205,9 @@ def check(choices: Iterable[Choice], task: "Task") -> None:
 
 def make_folder(path: Path, files: Iterable[str]) -> None:
     """Make a folder, unless it is there, and see that files can be written in it, also over older ones."""
-    place = f"into the folder {path}"
-    try:
+    with writing(f"into the folder {path}", ANOTHER_FOLDER):
         path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()
-        for older in filter(Path.exists, (path / name for name in files)):
-            place = str(older)
+    for older in filter(Path.exists, (path / name for name in files)):
+        with writing(older, ANOTHER_FOLDER):
             older.open("ab").close()
-    except OSError as error:
-        raise ValueError(f"cannot write {place} ({error.strerror}): name another folder with --out") from error

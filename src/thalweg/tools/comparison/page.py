@@ -18,9 +18,11 @@ from .tables import MEASURES, Measure
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: clamp(1.4rem, 6vw, 2rem); line-height: 1.2; }
 table { border-collapse: collapse; width: 100%; }
 .wide { overflow-x: auto; }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884; }
+th:first-child, td:first-child { position: sticky; left: 0; background: Canvas; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th button { font: inherit; font-weight: 600; border: 0; background: none; padding: 0; cursor: pointer; color: inherit; }
 th[aria-sort=ascending] button::after { content: " \\25B2"; }

@@ -11,7 +11,7 @@ from .page import write_page
 from .record import record_losses, record_summary
 from .repeated import repeated
 from .sweep_picture import draw_sweep
-from .tables import comparison
+from .tables import Comparison
 
 
 def report(
@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Print the table, write the files, and tell where they are."""
     console = Console(highlight=False)
-    console.print(comparison(runs, conditions))
+    console.print(Comparison(runs, conditions))
     for group in repeated(runs):
         if group.trouble:
             console.print(f"{group.choice}: {group.trouble}", style="red", markup=False, soft_wrap=True)

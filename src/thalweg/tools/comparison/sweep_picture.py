@@ -18,7 +18,7 @@ def draw_sweep(runs: Sequence[Run], option: str, path: Path, conditions: str) ->
     lines = list(_lines(repeated(runs), option))
     if not lines:
         return False
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(12, 5.5), layout="constrained")
     axes = figure.subplots()
     axes.set_title(f"Test loss over {option}: {conditions}", loc="left", size="medium", color=INK)
     for place, (name, values, losses, errors) in enumerate(lines):

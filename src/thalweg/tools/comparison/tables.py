@@ -5,11 +5,18 @@ from math import isfinite
 from typing import NamedTuple
 
 from rich import box
+from rich.console import Console, ConsoleOptions, OverflowMethod, RenderResult
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from .compare import Run
 from .repeated import Repeated, repeated
+
+CAPTION = "In parentheses: a default. In step(): the optimizer alone, without the closure."
+CUT = "…"
+"""How a text ends in a table that has no room for it."""
 
 
 class Measure(NamedTuple):
@@ -43,22 +50,56 @@ MEASURES = (
 )
 
 
-def comparison(runs: Sequence[Run], title: str) -> Table:
-    """Tell how each optimizer did: the best of a column stands out in green, one in trouble in red."""
-    groups = repeated(runs)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    table.caption = "In parentheses: a default. In step(): the optimizer alone, without the closure."
-    table.caption_justify = "left"
-    table.add_column("Optimizer", no_wrap=True)
-    table.add_column("Options")
-    measures = shown(groups)
-    for measure in measures:
-        table.add_column(measure.title, justify="right")
-    best = {measure.title: measure.of_best(groups) for measure in measures}
-    for group in groups:
-        style = "red" if group.trouble else ""
-        table.add_row(group.choice.name, options(group.runs[0]), *numbers(group, best), style=style)
-    return table
+FIRST_LEFT_OUT = ("In all", "In step()", "Train loss")
+"""Which columns give way where a terminal is too narrow for all: a number that is cut says something else."""
+
+
+class Comparison:
+    """How each optimizer did, as a table of as many columns as there is room for."""
+
+    def __init__(self, runs: Sequence[Run], title: str) -> None:
+        self.title, self.groups = title, repeated(runs)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Leave columns out, one after the other, until nothing is cut; at last, break words."""
+        for count in range(len(FIRST_LEFT_OUT) + 1):
+            table = self.table(FIRST_LEFT_OUT[:count])
+            if _fits(table, console, options):
+                break
+        else:
+            table = self.table(FIRST_LEFT_OUT, overflow="fold")
+        yield table
+
+    def table(self, left_out: Sequence[str], overflow: OverflowMethod = "ellipsis") -> Table:
+        """The best of a column stands out in green, one in trouble in red."""
+        table = Table(
+            title=self.title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+        )
+        table.caption, table.caption_justify = " ".join([CAPTION, *_for_lack_of_room(left_out)]), "left"
+        table.add_column("Optimizer", no_wrap=overflow == "ellipsis", overflow=overflow)
+        words = [word for group in self.groups for word in Text.from_markup(options(group.runs[0])).plain.split()]
+        needed = max(map(len, words), default=0) if overflow == "ellipsis" else None
+        table.add_column("Options", overflow=overflow, min_width=needed)
+        measures = [measure for measure in shown(self.groups) if measure.title not in left_out]
+        for measure in measures:
+            table.add_column(measure.title, justify="right", no_wrap=True)
+        best = {measure.title: measure.of_best(self.groups) for measure in measures}
+        for group in self.groups:
+            style = "red" if group.trouble else ""
+            table.add_row(group.choice.name, options(group.runs[0]), *numbers(group, best), style=style)
+        return table
+
+
+def _fits(table: Table, console: Console, options: ConsoleOptions) -> bool:
+    """Tell if nothing is cut, neither within a column nor at the end of a line."""
+    lines = list(Segment.split_lines(console.render(table, options)))
+    whole = all(CUT not in segment.text for line in lines for segment in line)
+    return whole and all(Segment.get_line_length(line) <= options.max_width for line in lines)
+
+
+def _for_lack_of_room(left_out: Sequence[str]) -> Iterator[str]:
+    if left_out:
+        yield f"Left out for lack of room: {', '.join(sorted(left_out))}."
 
 
 def shown(groups: Sequence[Repeated]) -> list[Measure]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from .trials import HELD, best_rate, held_out, trained
+import numpy as np
+
+from .trials import HELD, held_out, trained
 from .twin import Loss, Twin
 
 LENGTH, MOST, NEARBY = 50, 5, 2.0
@@ -51,5 +53,20 @@ def _next(found: float, tried: dict[float, float], within: tuple[float, float]) 
 
 def best_nearby(first: float, tried: dict[float, float]) -> float | None:
     """Give the rate to propose; None if none lowers the loss."""
-    best = best_rate(first, tried)
+    best = lowest_point(first, tried)
     return best and LONGER * best
+
+
+def lowest_point(first: float, tried: dict[float, float]) -> float | None:
+    """Give the lowest point of the parabola through the best rate and its neighbors; None if none lowers the loss."""
+    rates = sorted(tried)
+    losses = np.minimum([tried[rate] for rate in rates], first + abs(first))
+    best = int(losses.argmin())
+    if not losses[best] < first:
+        return None
+    if best in (0, len(rates) - 1):
+        return rates[best]
+    left, right = np.log(rates[best - 1] / rates[best]), np.log(rates[best + 1] / rates[best])
+    slopes = (losses[best] - losses[best - 1]) / -left, (losses[best + 1] - losses[best]) / right
+    bend = slopes[1] - slopes[0]
+    return float(rates[best] * np.exp(0.5 * (left - (right - left) * slopes[0] / bend))) if bend > 0 else rates[best]

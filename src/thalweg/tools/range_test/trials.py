@@ -1,9 +1,9 @@
 """How rates are tried: all of them on one batch, rising; then a few at length, each falling to zero.
 
 A ramp on a single batch tells, without the noise of batches, at which rate the loss falls most steeply: that is the
-rate to begin with. Which one is best shows later in training: so a copy is trained a little, and from there on a few
-rates are tried by trainings of their own, whose losses afterwards are compared on the same batches. A parabola through
-the lowest loss and its neighbors says between which rates the best one lies.
+rate to begin with. Which one is best shows later in training: so a copy is trained a little, and from there on two
+rates are tried by trainings of their own, whose losses afterwards are compared on the same batches. Two losses and a
+bend that is much the same in all trainings make a parabola, and its lowest point is what is looked for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, inf, pi, sqrt
+from math import cos, inf, log2, pi
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,14 @@ import torch
 from ...distributed.replicas import mean_over_processes
 from .twin import Loss, Twin
 
-RAMP, WARM, TRIALS, LENGTH, HELD = 16, 4, 3, 25, 32
+RAMP, WARM, TRIALS, LENGTH, HELD = 16, 4, 2, 37, 32
 """The steps of the ramp and of training before trials; trials, the steps of each, and batches to compare them on.
 
-Trials are as long as a hundred steps allow, and as few as find a lowest point: short ones favour rates that are best
-early in a training. Three of 25 steps were nearer than four of 17 on the tasks that numbers were chosen on.
+Trials are as long as a hundred steps allow, as short ones favour rates that are best early in a training.
 """
 
-MOST = RAMP + WARM + TRIALS * LENGTH
-"""The steps of a search at most."""
+MOST = RAMP + 2 * WARM + TRIALS * LENGTH
+"""The steps of a search at most, if training broke down once before the trials."""
 
 DRAWN = WARM + LENGTH + HELD
 """How many batches are needed."""
@@ -40,13 +39,17 @@ LEAST_DROP = 0.01
 """A loss that falls by a smaller share does not fall."""
 
 LONGER = 0.8
-"""What is proposed beside the best rate of trials, which is often too high for a training of more steps.
+"""What is proposed over the lowest point, which is often too high for a training of more steps."""
 
-Of 49 searches on the tasks that numbers were chosen on, 33 came within a factor of 2 that way, and 28 without.
+HIGHER, LOWER = 2.0, 1 / 4
+"""From the first trial's rate to the second, and to a lower one where the first, or training before it, goes wrong."""
+
+BEND, FARTHEST = 0.05, 1.0
+"""How the loss after trials bends over the rate: a share of what the best one has gained, times the square of how many
+factors of 2 the rate lies from the lowest point; and how many of these that point may lie from the best trial.
+
+With twice the bend, or without bound, fewer searches came within a factor of 2 (docs/groups-and-rate.md).
 """
-
-STRIDE = 4.0
-"""From one trial's rate to the next: benchmarks/tasks/find_lr.py has the tasks that it was chosen on."""
 
 
 @dataclass
@@ -91,29 +94,25 @@ def held_out(twin: Twin, loss: Loss, batches: Sequence[Any]) -> float:
     return mean if np.isfinite(mean) else inf
 
 
-def climb(start: float, tried: dict[float, float], within: tuple[float, float]) -> float:
-    """Choose the next rate: up from the best one, or down from it if what is above it was tried; else halfway."""
+def next_rate(start: float, before: float, tried: dict[float, float], within: tuple[float, float]) -> float:
+    """Choose the next rate: a higher one, or a lower one where the last has not lowered the loss."""
     if not tried:
         return start
-    best = min(tried, key=lambda rate: tried[rate])
-    up, down = min(best * STRIDE, within[1]), max(best / STRIDE, within[0])
-    untried = [rate for rate in ((up, down) if best == max(tried) else (down, up)) if rate not in tried]
-    return untried[0] if untried else sqrt(best * (up if down == best else down))
+    last, loss = list(tried.items())[-1]
+    up, down = min(last * HIGHER, within[1]), max(last * LOWER, within[0])
+    return up if loss < before and up > last else down
 
 
-def best_rate(first: float, tried: dict[float, float]) -> float | None:
-    """Give the lowest point of the parabola through the best rate and its neighbors; None if none lowers the loss."""
-    rates = sorted(tried)
-    losses = np.minimum([tried[rate] for rate in rates], first + abs(first))
-    best = int(losses.argmin())
-    if not losses[best] < first:
+def best_rate(before: float, tried: dict[float, float]) -> float | None:
+    """Give the lowest point of the parabola through two rates, whose bend is known; None if none lowers the loss."""
+    losses = {rate: min(loss, before + abs(before)) for rate, loss in tried.items()}
+    best = min(losses, key=lambda rate: losses[rate])
+    gain = before - losses[best]
+    if not gain > 0:
         return None
-    if best in (0, len(rates) - 1):
-        return rates[best]
-    left, right = np.log(rates[best - 1] / rates[best]), np.log(rates[best + 1] / rates[best])
-    slopes = (losses[best] - losses[best - 1]) / -left, (losses[best + 1] - losses[best]) / right
-    bend = slopes[1] - slopes[0]
-    return float(rates[best] * np.exp(0.5 * (left - (right - left) * slopes[0] / bend))) if bend > 0 else rates[best]
+    apart = [(log2(rate / best), (loss - losses[best]) / gain) for rate, loss in losses.items() if rate != best]
+    shift = sum(far - rise / (BEND * far) for far, rise in apart) / 2
+    return float(best * 2.0 ** min(max(shift, -FARTHEST), FARTHEST))
 
 
 def try_rates(
@@ -131,7 +130,9 @@ def try_rates(
         return inf, {}
     before, tried = held_out(warm, loss, batches[-HELD:]), dict[float, float]()
     while len(tried) < TRIALS and twin.taken + LENGTH <= most:
-        rate, own = climb(start, tried, within), copy.deepcopy(warm)
+        rate, own = next_rate(start, before, tried, within), copy.deepcopy(warm)
+        if rate in tried:
+            break
         went_well = trained(own, loss, batches[WARM : WARM + LENGTH], rate / unit, falling=True)
         tried[rate] = held_out(own, loss, batches[-HELD:]) if went_well else inf
         twin.taken += own.taken - warm.taken
@@ -148,5 +149,5 @@ def warmed_up(
         twin.taken = warm.taken
         if went_well:
             return warm, rate
-        rate /= STRIDE
+        rate *= LOWER
     return None, rate
