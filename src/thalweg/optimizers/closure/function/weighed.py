@@ -15,7 +15,7 @@ FEW = 10_000
 
 
 def weighed_slopes(
-    outputs: Sequence[Tensor], weights: Sequence[Tensor], inputs: Any, **options: bool
+    outputs: Sequence[Tensor], weights: Sequence[Tensor], inputs: Tensor | Sequence[Tensor], **options: Any
 ) -> tuple[Tensor, ...]:
     """Return what `torch.autograd.grad(outputs, inputs, weights)` returns, with the same bits.
 
