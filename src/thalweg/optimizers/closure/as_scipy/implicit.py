@@ -12,6 +12,7 @@ from ....warned import warn
 from ..directions import krylov
 from ..function.hessian import Factor
 from ..function.vector import real_view
+from ..function.weighed import weighed_slopes
 
 DENSE = 500
 """Numbers up to which the Hessian is formed and factored; beyond, conjugate gradients multiply by it."""
@@ -76,9 +77,8 @@ class Curvature:
 
     def times(self, vector: Tensor) -> Tensor:
         """Return H v on the free numbers."""
-        product = torch.autograd.grad(
-            self.gradient, self.leaves, vector * self.free, retain_graph=True, materialize_grads=True
-        )
+        weights = vector * self.free
+        product = weighed_slopes([self.gradient], [weights], self.leaves, retain_graph=True, materialize_grads=True)
         return flat(product) * self.free
 
     def _factored(self, n: int) -> Factor:

@@ -12,7 +12,7 @@ from .outside_torch import no_gradient
 
 
 def loss_read(value: Any) -> Any:
-    """Return the loss that `fun` returns; raises TypeError or ValueError for what is not one real number."""
+    """Return the loss of `fun` as a tensor; raises TypeError or ValueError for what is not one real number."""
     if type(value) is Tensor and not value.dim() and value.is_floating_point():
         return value
     if value is None or isinstance(value, str | tuple | dict):
@@ -26,7 +26,7 @@ def loss_read(value: Any) -> Any:
             f"minimize needs fun to return one real number, but got shape {tuple(numbers.shape)} and dtype "
             f"{numbers.dtype}: return loss.mean() or loss.sum(), and abs() or .real of what is complex"
         )
-    return value
+    return numbers
 
 
 def with_graph(value: Any) -> Any:

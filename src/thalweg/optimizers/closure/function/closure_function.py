@@ -11,6 +11,7 @@ from torch import Tensor
 from .given_numbers import numbers_of
 from .no_gradient import NoGradientError, slopes_of
 from .vector import Vector
+from .weighed import weighed_slopes
 
 Closure = Callable[[], Any]
 
@@ -124,8 +125,8 @@ class TwiceDifferentiable(ClosureFunction):
         if not curved:
             return torch.zeros_like(vector)
         outputs, weights = zip(*curved, strict=True)
-        product = torch.autograd.grad(
-            outputs, self.vector.tensors, weights, retain_graph=True, allow_unused=True, materialize_grads=True
+        product = weighed_slopes(
+            outputs, weights, self.vector.tensors, retain_graph=True, allow_unused=True, materialize_grads=True
         )
         flat = self.vector.flatten(product)
         return flat.neg_() if self.maximize else flat

@@ -16,6 +16,8 @@ def numbers_of(what: str, given: Any) -> Tensor:
     """
     if isinstance(given, Tensor):
         return given.clone() if given.is_inference() else given  # autograd takes none that is for inference alone
+    if type(given) is float:
+        return torch.scalar_tensor(given, dtype=torch.float64, device="cpu")
     if hasattr(given, "toarray") or hasattr(given, "matvec"):
         instead = "pass its toarray(), or a tensor" if hasattr(given, "toarray") else "pass its matrix"
         raise TypeError(f"{what} must be dense, but got {type(given).__name__}: {instead}")

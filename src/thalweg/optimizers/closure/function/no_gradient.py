@@ -12,9 +12,9 @@ class NoGradientError(RuntimeError):
     """What a closure gives does not depend on the parameters, as far as torch can see."""
 
 
-def slopes_of(outputs: Tensor, tensors: Sequence[Tensor], weights: Tensor | None = None) -> list[Tensor] | None:
+def slopes_of(outputs: Tensor, tensors: Sequence[Tensor]) -> list[Tensor] | None:
     """Return derivatives with a graph, zero where only some tensors are out of reach; None where all are."""
-    found = torch.autograd.grad(outputs, tensors, weights, create_graph=True, allow_unused=True)
+    found = torch.autograd.grad(outputs, tensors, create_graph=True, allow_unused=True)
     if all(slope is None for slope in found):
         return None
     pairs = zip(found, tensors, strict=True)

@@ -159,6 +159,10 @@ class Objective:
         number, steepness = read_numbers(value, largest(acting(x, gradient, self.box)))
         return Point(x, number / self.units.loss, gradient, steepness, self.box, self.units.lengths)
 
+    def loss(self, x: Tensor) -> float:
+        """Return the loss at `x` alone."""
+        return read_numbers(self._evaluate(x)[0])[0] / self.units.loss
+
     def along(self, x: Tensor, direction: Tensor) -> tuple[Point, float]:
         """Return the point at `x` and the slope along `direction`, in one wait for the device.
 

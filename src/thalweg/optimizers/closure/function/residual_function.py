@@ -13,6 +13,7 @@ from .closure_function import Closure
 from .no_gradient import NoGradientError
 from .robust import Robust, Weights
 from .vector import Vector, accurate, real_view
+from .weighed import weighed_slopes
 
 FLOOR = 0.03
 """The least bend of a robust loss, as a share of its slope: 96 fits with outliers took 24 evaluations on average,
@@ -114,7 +115,7 @@ class ResidualFunction:
         return self.vector.flatten(self._gradients(self.graph, weights.to(self.graph)))
 
     def _gradients(self, outputs: Tensor, weights: Tensor) -> tuple[Tensor | None, ...]:
-        found = torch.autograd.grad(outputs, self.vector.tensors, weights, retain_graph=True, allow_unused=True)
+        found = weighed_slopes([outputs], [weights], self.vector.tensors, retain_graph=True, allow_unused=True)
         if all(gradient is None for gradient in found):
             raise self._no_gradient()
         return found
@@ -131,16 +132,15 @@ class ResidualFunction:
         parts = self.vector.unflatten(vector)
         curved = [(slope, part) for slope, part in zip(slopes, parts, strict=True) if slope.requires_grad]
         outputs, weights = zip(*curved, strict=True)
-        return torch.autograd.grad(outputs, u, weights, retain_graph=True)[0]
+        return weighed_slopes(outputs, weights, u, retain_graph=True)[0]
 
     def _probe(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return u and J'u as a graph over u; kept for the point."""
         if self.probe is None:
             with torch.enable_grad():
                 u = torch.zeros_like(self.graph, requires_grad=True)
-                slopes = torch.autograd.grad(
-                    self.graph, self.vector.tensors, u, create_graph=True, allow_unused=True, materialize_grads=True
-                )
+                options = {"create_graph": True, "allow_unused": True, "materialize_grads": True}
+                slopes = weighed_slopes([self.graph], [u], self.vector.tensors, **options)
             self.probe = u, slopes
         return self.probe
 

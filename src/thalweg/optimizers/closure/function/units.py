@@ -52,5 +52,6 @@ def unit_of(steepness: float, dtype: torch.dtype) -> float:
 
 def lengths_of(x: Tensor, before: Tensor) -> Tensor:
     """Return each number's size, that of the step before included; the largest for what is zero."""
-    sizes = torch.maximum(x.abs(), before.abs())
-    return torch.where(sizes > 0, sizes, sizes.max()) if bool((sizes > 0).any()) else torch.ones_like(x)
+    sizes = x.abs() if before is x else torch.maximum(x.abs(), before.abs())
+    known = sizes > 0
+    return torch.where(known, sizes, sizes.max()) if bool(known.any()) else torch.ones_like(x)

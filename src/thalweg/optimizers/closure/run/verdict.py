@@ -86,7 +86,7 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
 def change_at(objective: Objective, here: Point, move: Tensor) -> float:
     """Return by how much a move changes the loss, inside the box."""
     x = here.x + move
-    return objective.at(x if here.box is None else here.box.project(x)).value - here.value
+    return objective.loss(x if here.box is None else here.box.project(x)) - here.value
 
 
 def looked(objective: Objective, here: Point) -> list[Look]:

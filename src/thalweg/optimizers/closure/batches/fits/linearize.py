@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...function.given_numbers import numbers_of
+from ...function.weighed import weighed_slopes
 
 Residuals = Callable[..., Tensor]
 """Maps x of shape (b, n), and each argument's b rows, to residuals of shape (b, m), row by row."""
@@ -33,7 +34,7 @@ def by_autograd(residuals: Residuals) -> Linearized:
             if not values.requires_grad:
                 return values, [torch.zeros_like(values) for _ in x.unbind(1)]
             u = torch.zeros_like(values, requires_grad=True)
-            (slopes,) = torch.autograd.grad(values, leaf, u, create_graph=True)
+            (slopes,) = weighed_slopes([values], [u], leaf, create_graph=True)
             columns = [derivative(slope, u) for slope in slopes.sum(0)]
         return values.detach(), columns
 
