@@ -7,8 +7,9 @@ from torch import nn
 import thalweg
 from thalweg.engine.eager import reference
 from thalweg.engine.plans import plan
+from thalweg.formula import Left, matmul, transpose
 from thalweg.formula.matrices.matrix_products import add_product, add_symmetric
-from thalweg.optimizer import registry
+from thalweg.optimizer import Optimizer, registry
 
 RULES = [cls for cls in registry.values() if cls.__module__.startswith("thalweg.optimizers.matrix.")]
 AROUND = {"plain": {}, "around": {"max_tensor_norm": 0.5, "cautious": True, "ema_decay": 0.5, "track": True}}
@@ -97,3 +98,26 @@ def test_a_symmetric_product_is_whole(rows):
     assert torch.equal(add_product(old, x, x.mT, 0.5, 2.0, torch.empty_like(old)), wanted)
     assert torch.equal(add_symmetric(old[0], x[0], x[0].mT, 0.5, 2.0, old[0]), wanted[0])
     assert torch.equal(old[0], wanted[0])
+
+
+def test_what_a_waiting_product_is_made_of_stays():
+    """`turned * grad` took the place of `turned`, of which the step was still to be made."""
+
+    class ReadsAgain(Optimizer):
+        def update(self, param, grad, left: Left):
+            turned = matmul(left, grad) + grad
+            return param - matmul(left, turned), matmul(turned * grad, transpose(grad))
+
+    torch.manual_seed(0)
+    param, grad = torch.randn(6, 5, dtype=torch.float64), torch.randn(6, 5, dtype=torch.float64)
+    left, before = torch.randn(6, 6, dtype=torch.float64), param.clone()
+    optimizer = ReadsAgain([param])
+    param.grad = grad.clone()
+    optimizer.step()
+    optimizer.state[param]["left"].copy_(left)
+    param.copy_(before)
+    optimizer.step()
+    turned = left @ grad + grad
+    # one product may be rounded otherwise where it is added at once
+    torch.testing.assert_close(param, before - left @ turned, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(optimizer.state[param]["left"], (turned * grad) @ grad.T, rtol=1e-12, atol=1e-12)

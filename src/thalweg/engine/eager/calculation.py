@@ -161,6 +161,8 @@ class _Run:
         self.values: dict[Expr, Any] = {}
         self.several: dict[tuple[Any, ...], Any] = {}
         """The results of functions that have more than one."""
+        self.awaited: set[int] = set()
+        """What products are made of at the end."""
 
     def outputs(self) -> dict[str, Any]:
         """Calculate everything, and forget what nothing reads any more."""
@@ -168,7 +170,9 @@ class _Run:
             operands = self.graph.operands(node)
             for operand in operands:
                 self.left[operand] -= 1
-            self.values[node] = self.value(node)
+            made = self.values[node] = self.value(node)
+            if isinstance(made, Later):
+                self.awaited.update(map(id, made.factors))
             for operand in operands:
                 if not self.left[operand]:
                     self.values.pop(operand, None)
@@ -257,7 +261,8 @@ class _Run:
         """Find a tensor that nothing reads any more, of the shape and dtype of the result."""
         tensors = [each for each in given if isinstance(each, Tensor)]
         for node, each in zip(nodes, given, strict=True):
-            is_free = isinstance(each, Tensor) and not self.left[node] and node not in self.graph.kept
+            is_left = isinstance(each, Tensor) and not self.left[node] and node not in self.graph.kept
+            is_free = is_left and id(each) not in self.awaited
             if is_free and all(_fits(other, each) for other in tensors if other is not each):
                 return each  # type: ignore[no-any-return]
         return None
