@@ -69,8 +69,10 @@ def options_read(
     """Return the options of the optimizer: those in a dict under SciPy's names or ours, and those given by name.
 
     `tol` stands for both tolerances, and `known` are the options that the method has. Raises TypeError for one option
-    given twice.
+    given twice, and for options that are no dict.
     """
+    if not isinstance(options, Mapping | None):
+        raise TypeError(f"minimize needs options to be a dict of names and values, but got {described(options)}")
     read: dict[str, Any] = {} if tol is None else dict.fromkeys(("tolerance_grad", "tolerance_change"), plain(tol))
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
@@ -208,6 +210,8 @@ def array_read(bounds: Any, leaf: Tensor) -> Any:
 
 def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
     """Return a sequence: SciPy's, if it holds one pair of numbers per number, else ours."""
+    if not bounds:
+        return None  # SciPy's word for no bounds, too.
     kinds = tuple | list if leaf.numel() == 2 else object
     if len(bounds) == leaf.numel() and all(isinstance(pair, kinds) and is_pair(pair) for pair in bounds):
         sides = zip(*bounds, strict=True)
@@ -218,7 +222,7 @@ def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
         return sided(low, leaf), sided(high, leaf)
     if len(bounds) == 1 and leaf.numel() != 1:
         return list(bounds)
-    if len(bounds) == leaf.numel() == 2 and all(hasattr(end, "__len__") and len(end) == 2 for end in bounds):
+    if len(bounds) == leaf.numel() == 2 and all(map(are_two, bounds)):
         if all(isinstance(end, Tensor) for end in bounds):
             return tuple(bounds)
         raise two_ways("two rows of two")
@@ -243,9 +247,14 @@ def has_tensor(values: Any) -> bool:
     return isinstance(values, list | tuple) and any(isinstance(value, Tensor) for value in values)
 
 
+def are_two(values: Any) -> bool:
+    """Return whether something holds two values; an array of no dimensions has no length."""
+    return hasattr(values, "__len__") and getattr(values, "shape", None) != () and len(values) == 2
+
+
 def is_pair(pair: Any) -> bool:
     """Return whether an entry is (low, high) of numbers or None."""
-    if isinstance(pair, Tensor) or not hasattr(pair, "__len__") or len(pair) != 2:
+    if isinstance(pair, Tensor) or not are_two(pair):
         return False
     return all(end is None or not getattr(end, "shape", hasattr(end, "__len__")) for end in pair)
 
