@@ -169,6 +169,8 @@ def bounds_read(bounds: Any, x0: Any, leaves: Sequence[Tensor]) -> Any:
         return scipy_bounds(bounds, leaves)
     if isinstance(bounds, Iterator):
         bounds = list(bounds)  # zip(low, high)
+    if isinstance(bounds, np.ndarray) and bounds.dtype.hasobject:
+        bounds = bounds.tolist()  # Pairs of which some are None.
     if isinstance(bounds, Mapping):
         return listed(bounds, x0)
     if len(leaves) != 1 or isinstance(x0, torch.nn.Module | Mapping) or has_tensor(x0):
@@ -216,7 +218,7 @@ def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
     if len(bounds) == leaf.numel() and all(isinstance(pair, kinds) and is_pair(pair) for pair in bounds):
         sides = zip(*bounds, strict=True)
         low, high = (
-            [infinite if end is None else float(end) for end in side]
+            [infinite if end is None else real_limit(end) for end in side]
             for side, infinite in zip(sides, (-float("inf"), float("inf")), strict=True)
         )
         return sided(low, leaf), sided(high, leaf)
@@ -227,11 +229,27 @@ def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
             return tuple(bounds)
         raise two_ways("two rows of two")
     if len(bounds) != 2:
-        raise ValueError(
-            f"minimize needs bounds as a pair (low, high), or one pair per number, {leaf.numel()} in all, but got "
-            f"{len(bounds)} entries"
-        )
+        raise no_pairs(bounds, leaf.numel())
     return tuple(bounds)
+
+
+def real_limit(end: Any) -> float:
+    """Return one limit; raises TypeError for one that is not real."""
+    try:
+        return float(end)
+    except TypeError as error:
+        raise TypeError(f"minimize needs each bound to be a real number or None, but got {described(end)}") from error
+
+
+def no_pairs(bounds: Sequence[Any], count: int) -> ValueError:
+    """Return the error for bounds of another length, or whose entries are no pairs."""
+    strange = [i for i, pair in enumerate(bounds) if not is_pair(pair)]
+    got = (
+        f"entry {strange[0]} is {bounds[strange[0]]!r}"
+        if len(bounds) == count and strange
+        else f"got {len(bounds)} entries"
+    )
+    return ValueError(f"minimize needs bounds as a pair (low, high), or one pair per number, {count} in all, but {got}")
 
 
 def two_ways(what: str) -> ValueError:
