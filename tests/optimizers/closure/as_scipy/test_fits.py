@@ -187,6 +187,9 @@ def test_no_numbers_are_their_own_answer():
 
 
 def test_arguments_are_passed_on():
+    assert least_squares(lambda p, a: p - a, [0.0, 0.0], args=torch.tensor([6.0, 5.0])).x.tolist() == pytest.approx(
+        [6, 5]
+    )
     found = least_squares(lambda p, a, b: a * p - b, [0.0], args=(2.0, torch.tensor([6.0])))
     assert found.x.item() == pytest.approx(3.0)
 

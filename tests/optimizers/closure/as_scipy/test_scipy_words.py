@@ -28,7 +28,10 @@ def bowl(x):
         ((0, 1), [1, 1]),
         ((None, 1), [1, 1]),
         ((torch.tensor([0.0, 0.0]), torch.tensor([1.0, 2.0])), [1, 2]),
+        ((torch.tensor(0.0), np.array(1.0)), [1, 1]),
+        (np.array([[0, 1], [None, 2]], dtype=object), [1, 2]),
         (None, [3, 3]),
+        ([], [3, 3]),
     ],
     ids=str,
 )
@@ -59,12 +62,21 @@ def test_bounds_of_a_dict():
         ([(0, 1)] * 3, "2 in all, but got 3"),
         (np.zeros((3, 2)), r"shape \(2, 2\), but got shape \(3, 2\)"),
         (scipy.Bounds([0, 0, 0], [1, 1, 1]), "2 in all, but got 3"),
+        (([0, 0, 0], [1, 1, 1]), r"its shape \(2,\), but it has \(3,\)"),
+        ((np.zeros(3), 1), r"its shape \(2,\), but it has \(3,\)"),
     ],
     ids=str,
 )
 def test_bounds_that_make_no_sense_are_named(bounds, words):
     with pytest.raises(ValueError, match=words):
         minimize(bowl, HALVES, bounds=bounds)
+
+
+def test_an_entry_that_is_no_pair_is_named():
+    with pytest.raises(ValueError, match="3 in all, but entry 1 is None"):
+        minimize(bowl, [0.5] * 3, bounds=[(0, 1), None, (0, 1)])
+    with pytest.raises(TypeError, match="a real number or None, but got 1j"):
+        minimize(bowl, HALVES, bounds=[(0, 1j), (0, 1)])
 
 
 def test_an_optimizer_refuses_pairs_for_two_numbers():
@@ -108,6 +120,8 @@ def test_options_and_tol():
     assert minimize(quartic, HALVES, tol=1e-2).nfev < minimize(quartic, HALVES).nfev
     with pytest.raises(TypeError, match="no option 'depth'"):
         minimize(bowl, HALVES, options={"depth": 3})
+    with pytest.raises(TypeError, match="options to be a dict of names and values, but got list"):
+        minimize(bowl, HALVES, options=["maxiter"])
     with pytest.raises(TypeError, match="history_size twice"):
         minimize(bowl, HALVES, options={"maxcor": 3}, history_size=4)
 

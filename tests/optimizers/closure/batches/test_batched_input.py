@@ -85,6 +85,11 @@ def test_a_row_takes_its_own_data_along(method, bounds):
         (lambda: minimize(rosenbrocks, STARTS, bounds=((0, 1), (0, 2)), batched=True), ValueError, "a tuple \\(low, h"),
         (lambda: minimize(rosenbrocks, STARTS, bounds=np.ones((2, 2)), batched=True), ValueError, "a tuple \\(low, h"),
         (lambda: minimize(rosenbrocks, STARTS, foo=1, batched=True), TypeError, "has no option 'foo'"),
+        (
+            lambda: minimize(rosenbrocks, STARTS, options={"return_all": True}, batched=True),
+            ValueError,
+            "no return_all",
+        ),
         (lambda: minimize(rosenbrocks, STARTS, max_iter=0, batched=True), ValueError, "max_iter to be at least 1"),
         (lambda: minimize(lambda x: rosenbrocks(x) + 0j, STARTS, batched=True), TypeError, "real numbers"),
         (lambda: least_squares(lambda p: p - 1, STARTS, foo=1, batched=True), TypeError, "has no option 'foo'"),

@@ -36,7 +36,7 @@ def least_squares(
     loss: str | Rho = "linear",
     f_scale: float = 1.0,
     x_scale: Any = None,
-    args: tuple[Any, ...] = (),
+    args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     callback: Callable[[Any], object] | None = None,
     max_iter: int = 15_000,
@@ -82,6 +82,7 @@ def least_squares(
     options = fit_options("least_squares", {"method": method, **options}, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
+    args = args if isinstance(args, tuple | list) else (args,)
     f_scale = plain(f_scale)
     settings: dict[str, Any] = {"max_iter": max_iter, "loss": loss, "f_scale": f_scale}
     if batched:

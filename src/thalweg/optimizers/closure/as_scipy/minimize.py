@@ -111,7 +111,8 @@ def minimize(
     settings = {"max_iter": max_iter, "max_eval": max_eval, **read}
     given = derivatives_given(args, hess, hessp, jac)
     if batched:
-        unused = {"hess_inv": hess_inv or None, "differentiable": differentiable or None, **given}
+        asked = {"hess_inv": hess_inv, "differentiable": differentiable, "return_all": asks_for_path(options, named)}
+        unused = {name: wanted or None for name, wanted in asked.items()} | given
         refuse("minimize", callback=callback, max_eval=settings.pop("max_eval"), **unused)
         return minimize_rows(fun, x0, method, args, bounds, **settings)
     problem = Problem(Unknowns(x0), with_arguments(fun, args), **given)

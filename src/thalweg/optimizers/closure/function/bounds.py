@@ -84,10 +84,10 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
             raise TypeError(
                 f"{owner} needs the {side} bound of {name} to be a number, a tensor or None, but got {value!r}"
             )
-        if isinstance(value, Tensor) and value.dim() and value.shape != tensor.shape:
+        shape = () if value is None else tuple(torch.as_tensor(value).shape)
+        if shape not in ((), tuple(tensor.shape)):
             raise ValueError(
-                f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has "
-                f"{tuple(value.shape)}"
+                f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has {shape}"
             )
     crossed = ~(limits(tensor, bound, 0) <= limits(tensor, bound, 1))
     if bool(crossed.any()):

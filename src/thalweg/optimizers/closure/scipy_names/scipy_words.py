@@ -69,8 +69,10 @@ def options_read(
     """Return the options of the optimizer: those in a dict under SciPy's names or ours, and those given by name.
 
     `tol` stands for both tolerances, and `known` are the options that the method has. Raises TypeError for one option
-    given twice.
+    given twice, and for options that are no dict.
     """
+    if not isinstance(options, Mapping | None):
+        raise TypeError(f"minimize needs options to be a dict of names and values, but got {described(options)}")
     read: dict[str, Any] = {} if tol is None else dict.fromkeys(("tolerance_grad", "tolerance_change"), plain(tol))
     for word, value in (options or {}).items():
         name = OPTIONS.get(word, word)
@@ -167,6 +169,8 @@ def bounds_read(bounds: Any, x0: Any, leaves: Sequence[Tensor]) -> Any:
         return scipy_bounds(bounds, leaves)
     if isinstance(bounds, Iterator):
         bounds = list(bounds)  # zip(low, high)
+    if isinstance(bounds, np.ndarray) and bounds.dtype.hasobject:
+        bounds = bounds.tolist()  # Pairs of which some are None.
     if isinstance(bounds, Mapping):
         return listed(bounds, x0)
     if len(leaves) != 1 or isinstance(x0, torch.nn.Module | Mapping) or has_tensor(x0):
@@ -208,26 +212,44 @@ def array_read(bounds: Any, leaf: Tensor) -> Any:
 
 def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
     """Return a sequence: SciPy's, if it holds one pair of numbers per number, else ours."""
+    if not bounds:
+        return None  # SciPy's word for no bounds, too.
     kinds = tuple | list if leaf.numel() == 2 else object
     if len(bounds) == leaf.numel() and all(isinstance(pair, kinds) and is_pair(pair) for pair in bounds):
         sides = zip(*bounds, strict=True)
         low, high = (
-            [infinite if end is None else float(end) for end in side]
+            [infinite if end is None else real_limit(end) for end in side]
             for side, infinite in zip(sides, (-float("inf"), float("inf")), strict=True)
         )
         return sided(low, leaf), sided(high, leaf)
     if len(bounds) == 1 and leaf.numel() != 1:
         return list(bounds)
-    if len(bounds) == leaf.numel() == 2 and all(hasattr(end, "__len__") and len(end) == 2 for end in bounds):
+    if len(bounds) == leaf.numel() == 2 and all(map(are_two, bounds)):
         if all(isinstance(end, Tensor) for end in bounds):
             return tuple(bounds)
         raise two_ways("two rows of two")
     if len(bounds) != 2:
-        raise ValueError(
-            f"minimize needs bounds as a pair (low, high), or one pair per number, {leaf.numel()} in all, but got "
-            f"{len(bounds)} entries"
-        )
+        raise no_pairs(bounds, leaf.numel())
     return tuple(bounds)
+
+
+def real_limit(end: Any) -> float:
+    """Return one limit; raises TypeError for one that is not real."""
+    try:
+        return float(end)
+    except TypeError as error:
+        raise TypeError(f"minimize needs each bound to be a real number or None, but got {described(end)}") from error
+
+
+def no_pairs(bounds: Sequence[Any], count: int) -> ValueError:
+    """Return the error for bounds of another length, or whose entries are no pairs."""
+    strange = [i for i, pair in enumerate(bounds) if not is_pair(pair)]
+    got = (
+        f"entry {strange[0]} is {bounds[strange[0]]!r}"
+        if len(bounds) == count and strange
+        else f"got {len(bounds)} entries"
+    )
+    return ValueError(f"minimize needs bounds as a pair (low, high), or one pair per number, {count} in all, but {got}")
 
 
 def two_ways(what: str) -> ValueError:
@@ -243,9 +265,14 @@ def has_tensor(values: Any) -> bool:
     return isinstance(values, list | tuple) and any(isinstance(value, Tensor) for value in values)
 
 
+def are_two(values: Any) -> bool:
+    """Return whether something holds two values; an array of no dimensions has no length."""
+    return hasattr(values, "__len__") and getattr(values, "shape", None) != () and len(values) == 2
+
+
 def is_pair(pair: Any) -> bool:
     """Return whether an entry is (low, high) of numbers or None."""
-    if isinstance(pair, Tensor) or not hasattr(pair, "__len__") or len(pair) != 2:
+    if isinstance(pair, Tensor) or not are_two(pair):
         return False
     return all(end is None or not getattr(end, "shape", hasattr(end, "__len__")) for end in pair)
 

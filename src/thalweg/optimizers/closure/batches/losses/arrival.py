@@ -12,9 +12,9 @@ from torch import Tensor
 from ...run.stopping import BELOW_ROUNDING, FINEST, gentle
 from ...run.verdict import HIDDEN, NEAREST
 from .infinity import go_on, strides
-from .probe import refuted
+from .probe import fall_beyond_zero, refuted
 from .row_losses import RowLosses
-from .row_search import MOST_TRIALS, Searching, largest
+from .row_search import MOST_TRIALS, Searching, has_shrunk, largest
 
 S = TypeVar("S", bound=Searching)
 
@@ -38,8 +38,7 @@ def has_vanished(rows: Searching, acting: Tensor) -> Tensor:
     """
     lost = torch.finfo(acting.dtype).eps ** 2 * (rows.highest - rows.value)
     is_lost = torch.maximum(rows.value.abs(), (rows.value + rows.fall).abs()) <= lost
-    has_shrunk = largest(rows.x) < torch.finfo(acting.dtype).eps * rows.first_size
-    return is_lost & ((has_shrunk & rows.first_size.isfinite()) | strides(rows)) & is_nothing(rows, acting)
+    return is_lost & (has_shrunk(rows) | strides(rows)) & is_nothing(rows, acting)
 
 
 def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float) -> tuple[Tensor, int]:
@@ -52,7 +51,7 @@ def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tole
         success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
     success &= answers.value.isfinite()
     calls = int(stuck.any())
-    for doubted in (go_on, refuted):
+    for doubted in (go_on, fall_beyond_zero, refuted):
         if bool(success.any()) and answers.x.numel():
             is_false, looks = doubted(losses, answers.kept(success))
             success[success.clone()] = ~is_false

@@ -181,6 +181,12 @@ def is_closed(rows: Searching) -> Tensor:
     return (width <= torch.finfo(width.dtype).eps * rows.x.abs()).all(1)
 
 
+def has_shrunk(rows: Searching) -> Tensor:
+    """Return for which rows the numbers are lost in the rounding of their first size."""
+    lost = torch.finfo(rows.x.dtype).eps * rows.first_size
+    return (largest(rows.x) < lost) & rows.first_size.isfinite()
+
+
 def largest(numbers: Tensor) -> Tensor:
     """Return the largest magnitude of each row, zero where a row has no numbers."""
     return numbers.abs().amax(1) if numbers.numel() else numbers.new_zeros(len(numbers))
