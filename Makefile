@@ -9,7 +9,7 @@ JOBS ?= 2
 # Tests start programs: each would compile the whole of torch's source again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test suite docs test-gpu bench-gpu fuzz check setup clean
+.PHONY: demo test suite docs test-gpu bench-gpu has-packages fuzz check setup clean
 
 demo: setup ## train the digit classifier once with each of eight optimizers
 	$(RUN)/thalweg compare --out demo
@@ -28,11 +28,19 @@ fuzz: setup ## search on at random where `make test` has fixed examples; what is
 	$(RUN)/python -m tests.optimizers.closure.saving.mutations 10000
 	$(RUN)/pytest -m fuzz --hypothesis-profile=fuzz
 
-test-gpu: ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed
+test-gpu: needs = torch triton llvmlite pytest
+bench-gpu: needs = torch triton llvmlite
+
+test-gpu: has-packages ## the kernels for GPUs on this machine's GPU, with the torch and Triton that are there: nothing is installed
 	THALWEG_TEST_DEVICE=cuda PYTHONPATH=src $(PYTHON) -m pytest -p no:benchmark tests/gpu tests/engine/triton
 
-bench-gpu: ## measure steps on this machine's GPU, what matters most first: OUT is a folder, BUDGET are seconds
+bench-gpu: has-packages ## measure steps on this machine's GPU, what matters most first: OUT is a folder, BUDGET are seconds
 	PYTHONPATH=src:benchmarks $(PYTHON) benchmarks/gpu.py --out $(OUT) --budget $(BUDGET)
+
+has-packages:
+	@$(PYTHON) -c 'import sys; from importlib.util import find_spec; \
+	missing = ", ".join(name for name in sys.argv[1:] if not find_spec(name)); \
+	missing and sys.exit(f"{sys.executable} has no {missing}: set PYTHON to one that has")' $(needs)
 
 check: setup ## format, lint, types
 	$(RUN)/ruff format --check .

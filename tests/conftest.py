@@ -34,6 +34,13 @@ if find_spec("hypothesis"):
 torch.sparse.check_sparse_tensor_invariants.enable()
 
 
+def pytest_configure():
+    """Say at once, and not in each test, that the device to be tested is not there."""
+    kind = os.environ.get("THALWEG_TEST_DEVICE", "cpu")
+    if kind != "cpu" and not torch.get_device_module(kind).is_available():
+        pytest.exit(f"torch {torch.__version__} finds no device of type {kind!r} here: nothing was tested", 3)
+
+
 def pytest_collection_modifyitems(items):
     """Start with what takes long, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

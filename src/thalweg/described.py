@@ -26,6 +26,12 @@ def kind_of(value: Any) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
+def on_one_line(error: Exception) -> str:
+    """Say what went wrong in somebody else's code: of many words, as a compiler's, how they begin and how they end."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 2 * MOST else f"{words[:MOST]} ... {words[-MOST:]}"
+
+
 def counted(number: int, noun: str) -> str:
     """Say how many there are of something."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -18,6 +18,7 @@ from ...state.formats.format import Format
 from ...state.formats.keeping import formats
 from ...state.initial import complete, is_fresh
 from ..commit import Change
+from ..decisions.counts import lies_elsewhere
 from ..decisions.gradients import Ready
 from .access import InGraph, InPlace, Touched
 from .calculation import Later
@@ -109,9 +110,14 @@ class Update:
 
     def numbers(self) -> dict[str, Any]:
         """Give the numbers of the parameter and of the step."""
-        given = {name: self.access.number(value) for name, value in self.given.items()}
+        given = {name: self._of_the_step(value) for name, value in self.given.items()}
         own = self.item.numbers | {"step_count": self.count}
         return {name: Number(value) for name, value in own.items()} | given
+
+    def _of_the_step(self, value: Any) -> Any:
+        """Read a number that parameters share; one that their own device has taken stays there, and nobody waits."""
+        is_there = isinstance(value, Tensor) and lies_elsewhere(value) and value.device == self.param.device
+        return value.double().reshape(()) if is_there else self.access.number(value)
 
     def _values(self) -> dict[str, Any]:
         """Read everything; a state that these options do not need is None."""

@@ -69,10 +69,10 @@ class Options:
         return True
 
     def _take_all(self, names: Sequence[str]) -> bool:
-        """Take over options; one that was taken out of its group is no reason to go on."""
+        """Take over options; of one that is missing, or cannot be compared, the next plan says what is wrong."""
         try:
             return all(map(self._take, names))
-        except KeyError:
+        except (KeyError, TypeError, ValueError, RuntimeError):
             return False
 
     def _suspects(self) -> list[str]:

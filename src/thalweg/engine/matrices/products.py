@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import on_one_line
 from ...formula.graph.expr import MatrixFunction
 from ...formula.matrices.matrix import MATRIX_FUNCTIONS, matrix_shape, work_dtype
 from ...formula.matrices.unrounded import unrounded
@@ -102,7 +103,7 @@ def _is_made_by_kernel(stack: Tensor, made: Made) -> bool:
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
-        reason = f"no kernel for symmetric ones could be built: {error}"
+        reason = f"no kernel for symmetric ones could be built: {on_one_line(error)}"
         _failures[made.like.device] = reason
         warn(f"torch multiplies matrices in a kernel's place, as {reason}")
         return False

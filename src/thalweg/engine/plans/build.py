@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ...described import on_one_line
 from ...formula.tracing.program import Program
 from ...warned import warn
 from ..decisions.choice import Choice, Dtypes, Key
@@ -55,7 +56,7 @@ def _try(optimizer: Any, key: Key) -> None:
     try:
         kernel_for(*key)
     except Exception as error:
-        _failures[key] = f"no kernel could be built: {error}"
+        _failures[key] = f"no kernel could be built: {on_one_line(error)}"
         name = type(optimizer).__name__
         warn(f"{name} runs on the eager engine, as {_failures[key]}")
 

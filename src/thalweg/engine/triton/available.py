@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...described import on_one_line
+
 DEVICES = ("cuda", "xpu")
 """Kinds of devices that Triton has kernels for; torch says cuda for ROCm too."""
 
@@ -22,7 +24,7 @@ def why_not() -> str | None:
     try:
         import triton
     except Exception as error:
-        return f"Triton is missing ({error}): pip install triton"
+        return f"Triton is missing ({on_one_line(error)}): pip install triton"
     found = tuple(map(int, re.findall(r"\d+", triton.__version__)[:2]))
     oldest = ".".join(map(str, OLDEST))
     return f"Triton {triton.__version__} is too old: install {oldest} or newer" if found < OLDEST else None

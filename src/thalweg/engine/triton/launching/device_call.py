@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ....described import on_one_line
 from ....distributed.shards import Run
 from ....formula.tracing.program import Program
 from ...launches.launch import Row
@@ -84,7 +85,7 @@ class DeviceCall:
         except RuntimeError as error:
             raise RuntimeError(
                 f"{self.program.formula.rule.owner.__name__} could not launch its kernels on {self.kernel.device} "
-                f"({error}): if the device's context was closed, start the process anew"
+                f"({on_one_line(error)}): if the device's context was closed, start the process anew"
             ) from error
 
     def measured(self) -> dict[str, Tensor]:
