@@ -17,6 +17,7 @@ from .decisions.modes import modes_around
 from .decisions.rules import OVERFLOWED, accumulates, goes_ahead, has_overflowed, phase
 from .eager.access import InGraph, InPlace
 from .explain import explain
+from .plans.collector import collector_waiting
 from .plans.watch import Watch
 from .sharded.local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .sharded.priming import forget_states, is_asked_for_states, make_states
@@ -107,10 +108,7 @@ def _step_otherwise(optimizer: Any) -> Watch:
     key = has_grad, phase(optimizer), accumulates(optimizer), phases(optimizer), modes_around(optimizer)()
     watch = plans.pop(key, None)
     if watch is None or not watch.step(optimizer):
-        items = ready(optimizer)
-        if not items:
-            tell_of_replaced(optimizer)
-        watch = Watch(optimizer, items)
+        watch = _planned(optimizer)
         watch.run(optimizer)
         _forget(optimizer)
     plans[key] = watch
@@ -119,6 +117,15 @@ def _step_otherwise(optimizer: Any) -> Watch:
     if len(plans) > MOST_PLANS:
         del plans[next(iter(plans))]
     return watch
+
+
+@collector_waiting()
+def _planned(optimizer: Any) -> Watch:
+    """Make a plan for the parameters that have gradients now."""
+    items = ready(optimizer)
+    if not items:
+        tell_of_replaced(optimizer)
+    return Watch(optimizer, items)
 
 
 def _forget(optimizer: Any) -> None:

@@ -1,5 +1,7 @@
 """Parameters that are alike are decided about once; what differs in anything that decisions ask for is not alike."""
 
+import gc
+
 import pytest
 import torch
 from torch import Tensor
@@ -77,3 +79,15 @@ def test_what_differs_is_not_alike() -> None:
     likes = [likeness(item, {}) for item in variants] + [likeness(variants[0], state) for state in held[1:]]
     assert len(set(likes)) == len(likes)
     assert likeness(Ready(group, with_gradient((4, 4), 1), torch.zeros(4, 4), 7, thalweg.Adam), {}) == likes[0]
+
+
+def test_the_one_gradient_among_alike_parameters_that_does_not_fit_is_named() -> None:
+    params = [with_gradient((4,), seed) for seed in range(5)]
+    optimizer = thalweg.AdamW([(f"weight_{place}", param) for place, param in enumerate(params)])
+    assert params[3].grad is not None
+    params[3].grad.untyped_storage().resize_(0)
+    is_collecting = gc.isenabled()
+    with pytest.raises(RuntimeError, match=r"weight_3.*its gradient has no memory"):
+        optimizer.step()
+    assert gc.isenabled() == is_collecting
+    assert not optimizer.state

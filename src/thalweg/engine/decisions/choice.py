@@ -73,7 +73,10 @@ class Choice:
 
     def of(self, item: Ready, held: Mapping[str, Any], state: Mapping[str, Any]) -> Choice:
         """Choose the same for another parameter, which is like this one."""
-        return Choice(**vars(self) | {"item": item, "held": held, "state": state})
+        other = object.__new__(Choice)
+        # A frozen class sets its fields one by one, which takes four times as long.
+        vars(other).update(vars(self), item=item, held=held, state=state)
+        return other
 
     @property
     def counts(self) -> Counts:

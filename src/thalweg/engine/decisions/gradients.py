@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ...described import described
-from ...formula.rule.facts import FACTS, Known, known, size_name
+from ...formula.rule.facts import Known, known
 from ...state.formats.keeping import CODED
 from ...state.layout import why_not_here, why_not_read, why_not_written
 from ...state.names import name_in
 from .counts import taken
+from .seen import seen_of
 
 ASKING = ("max_grad_norm", "skip_nonfinite")
 """Options under which numbers are read, and not only computed with."""
@@ -36,6 +37,11 @@ class Ready:
     """Which phase of its work this step is, where the class has any."""
 
     @cached_property
+    def seen(self) -> tuple[Any, Any]:
+        """The facts of the parameter and of its gradient; None of what may be like nothing else."""
+        return seen_of(self.param), seen_of(self.grad)
+
+    @cached_property
     def options(self) -> Known:
         """What a formula may ask while it is traced: the options of the group, and what is known of the parameter."""
         found = known(self.owner, self.param, self.group)
@@ -48,8 +54,7 @@ class Ready:
     @property
     def numbers(self) -> dict[str, float]:
         """What formulas may ask of a parameter, as numbers: its place, and what is known of it."""
-        sizes = map(size_name, range(self.param.dim()))
-        return {"param_index": float(self.index)} | {name: self.options[name] for name in (*FACTS, *sizes)}
+        return {"param_index": float(self.index), **self.options.numbers(self.param.dim())}
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,22 @@ def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
 def ready(optimizer: Any) -> list[Ready]:
     """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
     found = list(_with_gradient(optimizer))
+    fits: set[Hashable] = set()
     for item in found:
-        _refuse(optimizer, item)
+        like = _judged_by(item)
+        if like is None or like not in fits:
+            _refuse(optimizer, item)
+            fits.add(like)
+        else:
+            refuse(optimizer, item, _held_fault(optimizer.state.get(item.param, {})))
     return found
+
+
+def _judged_by(item: Ready) -> Hashable:
+    """Give all that says whether a gradient fits its parameter; None where more than their facts does."""
+    if item.grad.dtype != item.param.dtype or item.group["differentiable"] or None in item.seen:
+        return None
+    return id(item.group), *item.seen
 
 
 def _with_gradient(optimizer: Any) -> Iterator[Ready]:

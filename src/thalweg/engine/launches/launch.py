@@ -124,9 +124,9 @@ class Call:
     def _words(self, index: int, row: Row) -> list[int]:
         """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
         layout, dtypes = self.kernel.layout, self.kernel.dtypes
-        own = {name for name in (*layout.tensors, *layout.scalars) if name not in layout.scalars or name in row.state}
+        shared = [name for name in layout.scalars if name not in row.state]
         words = [
-            row.address(name, self.program, dtypes) if name in own else _address(self.shared[name], index)
+            _address(self.shared[name], index) if name in shared else row.address(name, self.program, dtypes)
             for name in (*layout.tensors, *layout.scalars)
         ]
         return [*words, row.options + 8 * self.offset, 0]

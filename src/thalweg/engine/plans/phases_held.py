@@ -43,6 +43,9 @@ class CountedPhases:
         find = optimizer.phase_of
         # Loops cost half as much as all() of generators.
         for group, phase, steps in self.together:
+            # Where phases take turns, the first count already says no.
+            if find(group, int(steps[0]) + 1) != phase:
+                return False
             for count in set(map(ITEM, steps)):
                 if find(group, int(count) + 1) != phase:
                     return False

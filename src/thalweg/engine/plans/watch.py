@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
@@ -51,7 +51,9 @@ class Watch:
         self.kept = [tensor for launch in self.plan.launches for tensor in launch.states]
         self.written = self.compiled + self.kept
         self.residues = residues((row.param, row.state) for launch in self.plan.launches for row in launch.rows)
-        self.addresses, self.facts = list(map(ADDRESS, self.written)), facts_of(self.written)
+        seen = {id(item.param): item.seen for item in items}
+        self.addresses = list(map(ADDRESS, self.written))
+        self.facts = facts_of(self.written, {key: found for key, (found, _) in seen.items()})
         self.room = Room(self.written)
         # Work that takes no longer than looking at it is done with Python's lock held, in the same call.
         is_small = all(launch.is_small for launch in self.plan.launches)
@@ -69,7 +71,8 @@ class Watch:
         self.has_phases = self.plan.accumulates or bool(self.plan.eager) or hasattr(type(optimizer), "observe")
         grads = {id(item.param): item.grad for item in items}
         self.has_grad = [id(param) in grads for param in self.params]
-        self.grad_facts = facts_of([grads[id(param)] for param in self.params if id(param) in grads])
+        with_grad = [grads[id(param)] for param in self.params if id(param) in grads]
+        self.grad_facts = facts_of(with_grad, {id(grads[key]): found for key, (_, found) in seen.items()})
         self.look = self._look([grads[id(param)] for param in self.compiled])
 
     def run(self, optimizer: Any) -> None:
@@ -144,13 +147,14 @@ class Watch:
         if (
             own["state"] is not state
             or (state.changes.count != self.changes and not self._knows_states())
+            # Where phases take turns, each plan fails here in most steps: this is asked first.
+            or (self.phases is not None and not self.phases.hold(optimizer))
             or own["engine"] != self.engine
             or self.count_modes() != self.modes
             or (SCALE in own["_step_numbers"]) != self.is_scaled
             or not _same(groups, self.groups)
             or not self.known_params.are(_params(groups))
             or (self.has_phases and phase(optimizer) != self.phase)
-            or (self.phases is not None and not self.phases.hold(optimizer))
             or (self.is_for_one_thread and torch.get_num_threads() != 1)
         ):
             return False
@@ -232,10 +236,11 @@ class Room:
         return after == len(self.starts) or stop <= self.starts[after]
 
 
-def facts_of(tensors: Sequence[Tensor]) -> list[tuple[Any, ...]]:
-    """Give the facts of each; those that are equal are kept once."""
+def facts_of(tensors: Sequence[Tensor], seen: Mapping[int, Any]) -> list[tuple[Any, ...]]:
+    """Give the facts of each, as they were seen where they were; those that are equal are kept once."""
     known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    return [known.setdefault(found, found) for found in map(facts, tensors)]
+    found = (seen.get(id(tensor)) or facts(tensor) for tensor in tensors)
+    return [known.setdefault(each, each) for each in found]
 
 
 def gradients_of(params: Sequence[Tensor]) -> list[Any]:

@@ -26,6 +26,7 @@ class Known(dict[str, Any]):
     def __init__(self, group: Mapping[str, Any]) -> None:
         super().__init__()
         self.group, self.asked = group, set[str]()
+        self.found: dict[int, dict[str, float]] = {}
         self.sides: Sides | None = None
         """Which of its dimensions are rows, and which columns."""
         self.shaping: frozenset[str] = frozenset()
@@ -35,6 +36,13 @@ class Known(dict[str, Any]):
         """Add which phase of its work a step is."""
         self[PHASE] = phase
         return self
+
+    def numbers(self, dimensions: int) -> dict[str, float]:
+        """Give what formulas may ask of a parameter of so many dimensions; found once for all that are alike."""
+        if dimensions not in self.found:
+            sizes = map(size_name, range(dimensions))
+            self.found[dimensions] = {name: self[name] for name in (*FACTS, *sizes)}
+        return self.found[dimensions]
 
     def __missing__(self, name: str) -> Any:
         self.asked.add(name)
