@@ -24,7 +24,10 @@ def remarks(runs: Iterable[Run], batch_size: int, count: int) -> Iterator[str]:
 
 
 def _falls_behind(own: Sequence[Run], others: Sequence[Run]) -> bool:
-    """Tell if most others end with a lower loss; where there are no others, if more than half of the loss is left."""
-    reached = [run.train_loss for run in others if isfinite(run.train_loss)]
-    enough = median(reached) if reached else median(run.first_loss for run in own) / 2
-    return not median(run.train_loss for run in own) <= enough  # a loss that is not a number falls behind, too
+    """Tell if most others end lower, in training and in tests; without others, if more than half the loss is left."""
+    sound = [run for run in others if isfinite(run.train_loss) and isfinite(run.test_loss)]
+    enough = median(run.first_loss for run in own) / 2
+    train = median(run.train_loss for run in sound) if sound else enough
+    test = median(run.test_loss for run in sound) if sound else enough
+    is_low = median(run.train_loss for run in own) <= train or median(run.test_loss for run in own) <= test
+    return not is_low  # a loss that is not a number falls behind, too
