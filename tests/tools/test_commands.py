@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -159,6 +160,17 @@ def test_what_is_mistyped_is_told_in_one_sentence(call, words, sentence):
     assert result.stderr.startswith(f"Error: {sentence}")
     assert result.stderr.count("\n") == 1
     assert result.stderr.endswith(("--help\n", "?\n"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", ["list", "show adam"])
+def test_a_full_disk_is_told_in_one_sentence(words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "thalweg", *words.split()]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.endswith("(No space left on device): send it where there is room\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_mistake_in_a_formula_is_told_in_one_sentence_too(call, tmp_path, monkeypatch):

@@ -201,6 +201,10 @@ def test_the_table_says_what_where_and_why():
     assert "no decay, as it has fewer than two dimensions" in text
 
 
+def fails(name, param):
+    return {}[name]
+
+
 def says_a_tensor(name, param):
     return param
 
@@ -239,6 +243,10 @@ def says_a_tensor(name, param):
         ({"rules": {"x" * 999: {}}}, "matches 'xxxxxxxxxxx"),
         ({"rules": [(nn.Linear(2, 2), {})]}, "split can choose parameters by a pattern of names, a type of module"),
         ({"rules": [(says_a_tensor, {})]}, "split needs says_a_tensor to say True or False of each parameter, but of"),
+        (
+            {"rules": [(fails, {})]},
+            "split asks fails(name, param) of each parameter, but for 'embed.weight' got KeyError",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments, sentence):

@@ -22,7 +22,6 @@ from thalweg.tools.comparison.compare import compare
 from thalweg.tools.comparison.curves import _draw_curve, draw
 from thalweg.tools.comparison.page import write_page
 from thalweg.tools.comparison.parallel import compare_side_by_side
-from thalweg.tools.comparison.remarks import remarks
 from thalweg.tools.comparison.repeated import repeated
 from thalweg.tools.tasks import Task
 from thalweg.tools.tasks.named_tasks import read_task
@@ -225,13 +224,6 @@ def test_text_is_learned_and_its_end_is_not_trained_with():
     assert run.test_loss < run.steps[0].loss - 1
 
 
-def test_why_rprop_fails_is_said_where_it_fails(runs):
-    rprop = [quick(runs[0], choice=choose("torch.rprop")[0])]
-    [said] = remarks(rprop, 32, 1437)
-    assert "--optimizers rprop --batch-size 1437" in said
-    assert list(remarks(rprop, 1437, 1437)) == list(remarks(runs, 32, 1437)) == []
-
-
 def test_seeds_are_taken_together(runs):
     adam, _, diverged, _ = runs
     seeds = [quick(adam, train_loss=1.0), quick(diverged, choice=adam.choice), quick(adam, train_loss=3.0)]
@@ -281,8 +273,13 @@ def test_the_page_sorts_by_a_click(runs, tmp_path):
 
 
 def test_a_page_without_numbers(runs, tmp_path):
-    write_page([quick(runs[0], test_accuracy=nan)], "t", "c", [], [], tmp_path / "report.html")
-    assert 'data-value=""' in (tmp_path / "report.html").read_text()
+    """What one lacks is empty, what all lack has no column; a learning rate that is a default is told, too."""
+    page = tmp_path / "report.html"
+    write_page([quick(runs[0], test_accuracy=nan), runs[1]], "t", "c", [], [], page)
+    assert 'data-value=""' in page.read_text()
+    assert "<td>(lr=0.01)</td>" in page.read_text()
+    write_page([quick(runs[0], test_accuracy=nan)], "t", "c", [], [], page)
+    assert "Test accuracy" not in page.read_text()
 
 
 def test_the_data_of_a_task_is_what_it_says():

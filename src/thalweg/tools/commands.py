@@ -31,6 +31,7 @@ SPELLING = (
 )
 SWEEP = "Values to put in place of an option, as lr=0.001,0.01,0.1; given twice, in every combination."
 ANOTHER_FOLDER = "name another folder with --out"
+ELSEWHERE = "send it where there is room"
 WRONG_INPUT = TypeError, ValueError, OSError
 JOBS = "How many runs at a time, each in a process of its own; the seconds of runs side by side are longer."
 
@@ -142,7 +143,8 @@ def list_optimizers(
     from .showing.catalogue import catalogue
     from .showing.name_tables import table_of_names
 
-    Console(highlight=False).print(table_of_names() if names else catalogue(OURS))
+    with refusing(OSError), writing("the list", ELSEWHERE):
+        Console(highlight=False).print(table_of_names() if names else catalogue(OURS))
 
 
 @app.command("show")
@@ -170,9 +172,10 @@ def show_optimizer(
         if len(asked) > 1:
             raise ValueError(f"a kernel is printed in one language, but got --{' and --'.join(asked)}: choose one")
         kernel = next(iter(asked), None)
-        if choice.meaning is not None and kernel is None:
-            typer.echo(f"{sentence_of(choice.meaning)}\n")
-        show(choice.kind, Console(), kernel=kernel, **choice.of_the_rule)
+        with writing("the answer", ELSEWHERE):
+            if choice.meaning is not None and kernel is None:
+                typer.echo(f"{sentence_of(choice.meaning)}\n")
+            show(choice.kind, Console(), kernel=kernel, **choice.of_the_rule)
 
 
 @contextmanager

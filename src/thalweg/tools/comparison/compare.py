@@ -48,8 +48,8 @@ class Run:
 
     @property
     def has_learned(self) -> bool:
-        """Whether the loss is lower than at the first step."""
-        return bool(self.steps) and self.train_loss < self.steps[0].loss
+        """Whether the loss of all that it is trained with is lower than before the first step."""
+        return self.train_loss < self.first_loss
 
     @property
     def has_risen(self) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isfinite
 from pathlib import Path
 
 import torch
+from rich.text import Text
 
 from ... import __version__
 from .compare import Run
 from .repeated import Repeated, repeated
-from .tables import MEASURES, Measure
+from .tables import CAPTION, Measure, measured, options
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -63,28 +64,27 @@ def write_page(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1><p>{escape(conditions)}. {escape(versions)}.</p>"
-        f'<div class="wide">{_table(groups)}</div>{told}{images}<script>{SORT}</script></body></html>\n',
+        f'<div class="wide">{_table(groups)}</div><p>{escape(CAPTION)}</p>{told}{images}'
+        f"<script>{SORT}</script></body></html>\n",
         encoding="utf-8",
     )
 
 
 def _table(groups: Sequence[Repeated]) -> str:
     told = ["What went wrong"] if any(group.trouble for group in groups) else []
-    heads = ["Optimizer", "Options", *(measure.title for measure in MEASURES), *told]
-    head = "".join(
-        f"<th{_class(name in {measure.title for measure in MEASURES})}><button>{escape(name)}</button></th>"
-        for name in heads
-    )
-    best = [measure.of_best(groups) for measure in MEASURES]
+    measures = measured(groups)
+    titles = [measure.title for measure in measures]
+    heads = ["Optimizer", "Options", *titles, *told]
+    head = "".join(f"<th{_class(name in titles)}><button>{escape(name)}</button></th>" for name in heads)
+    best = {measure: measure.of_best(groups) for measure in measures}
     rows = "".join(_row(group, best, has_trouble=bool(told)) for group in groups)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _row(group: Repeated, best: Sequence[Repeated | None], has_trouble: bool) -> str:
-    cells = [escape(group.choice.name), escape(", ".join(group.choice.given))]
-    texts = "".join(f"<td>{cell}</td>" for cell in cells)
-    pairs = zip(MEASURES, best, strict=True)
-    numbers = "".join(_number(measure, group, is_best=winner is group) for measure, winner in pairs)
+def _row(group: Repeated, best: Mapping[Measure, Repeated | None], has_trouble: bool) -> str:
+    cells = [group.choice.name, Text.from_markup(options(group.runs[0])).plain]
+    texts = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    numbers = "".join(_number(measure, group, is_best=winner is group) for measure, winner in best.items())
     trouble = ' class="trouble"' if group.trouble else ""
     told = f"<td>{escape(group.trouble)}</td>" if has_trouble else ""
     return f"<tr{trouble}>{texts}{numbers}{told}</tr>"

@@ -102,6 +102,11 @@ def _for_lack_of_room(left_out: Sequence[str]) -> Iterator[str]:
         yield f"Left out for lack of room: {', '.join(sorted(left_out))}."
 
 
+def measured(groups: Sequence[Repeated]) -> list[Measure]:
+    """Choose the columns that have a number in some row: not every task asks for an accuracy."""
+    return [each for each in MEASURES if any(isfinite(group.mean(each.value)) for group in groups)]
+
+
 def shown(groups: Sequence[Repeated]) -> list[Measure]:
     """Choose the columns that a terminal has room for: of tests, the accuracy where there is one, else the loss."""
     has_accuracy = any(isfinite(group.mean(lambda run: run.test_accuracy)) for group in groups)

@@ -69,8 +69,14 @@ def _read(criterion: Any) -> tuple[Callable[[Found], bool], str]:
 
 
 def _answer(ask: Callable[[str, Any], Any], name: str, found: Found) -> bool:
-    """Ask a function about a parameter; raises TypeError for an answer that is neither yes nor no."""
-    answer = ask(found.name, found.param)
+    """Ask a function about a parameter; raises TypeError if it fails, or its answer is neither yes nor no."""
+    try:
+        answer = ask(found.name, found.param)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise TypeError(
+            f"split asks {name}(name, param) of each parameter, but for {found.name!r} got {said}"
+        ) from error
     try:
         return bool(answer)
     except (RuntimeError, TypeError, ValueError):
