@@ -9,6 +9,7 @@ from torch import nn
 import thalweg
 from thalweg.names import OF_LIBRARY, TABLE, Row, find
 from thalweg.names.lookup import ours
+from thalweg.names.no_optimizers import BY_NAME
 
 MATRIX = nn.Linear(128, 128, bias=False)
 
@@ -142,6 +143,18 @@ def test_a_library_may_be_part_of_another():
         ),
         ("thalweg.Adm", "thalweg has no optimizer 'Adm': did you mean Adam?"),
         ("x" * 9999, f"there is no optimizer '{'x' * 79}...: 'thalweg list --names' shows all"),
+        ("PCGrad", "there is no optimizer 'PCGrad': it joins the gradients of several losses before a step: find the"),
+        ("gradient_surgery", "there is no optimizer 'gradient_surgery': it joins the gradients of several losses"),
+        ("muon-mvr", "there is no optimizer 'muon-mvr': it is Muon with gradients corrected by their last change"),
+        ("thalweg.SAM", "thalweg has no optimizer 'SAM': it goes around another optimizer, which is made before it"),
+        (
+            "thalweg.GaLore",
+            "thalweg has no optimizer 'GaLore': it goes around a rule: write thalweg.GaLore(params, rule",
+        ),
+        (
+            "qkclip",
+            "there is no optimizer 'qkclip': it goes around another optimizer, which is made before it: write th",
+        ),
         ("LION_PRODIGY_ADV", "onetrainer.LION_PRODIGY_ADV cannot be had here: older versions had it"),
     ],
 )
@@ -241,3 +254,17 @@ def test_the_table_has_every_name_of_timm():
     except ImportError:
         pytest.skip("timm is not installed")
     assert set(factory.list_optimizers()) <= OF_LIBRARY["timm"].keys()
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_what_is_no_optimizer_is_called_as_no_optimizer_is(name):
+    with pytest.raises(ValueError, match=f"^there is no optimizer '{name}': i.*: .*"):
+        find(name)
+
+
+def test_what_is_advised_in_place_of_a_name_is_there():
+    advised = re.findall(r"\btake ([A-Za-z]+)|, (?:or|and) ([A-Z][A-Za-z]+)\b", " ".join(BY_NAME.values()))
+    assert {next(filter(None, found)) for found in advised} >= {"MARS", "NewtonCG", "Prodigy"}
+    for found in advised:
+        if (rule := next(filter(None, found))) not in ("thalweg", "scipy"):
+            assert find(rule).kind.__name__ == rule

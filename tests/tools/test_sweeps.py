@@ -190,7 +190,10 @@ def test_a_grid_has_every_combination():
         (["--sweep", "lr=0.1,-1"], "Adam needs lr at least 0"),
         (["--sweep", "lr=0.1,0.10"], "Adam:lr=0.1 is chosen twice: keep one"),
         (["--optimizers", "adam,"], "optimizers are written as adam,sgd:lr=0.1, but a name is missing in 'adam,'"),
-        (["--optimizers", "mechanic"], "Mechanic goes around another optimizer, which is made before it"),
+        (
+            ["--optimizers", "mechanic"],
+            "there is no optimizer 'mechanic': it goes around another optimizer, which is made before it",
+        ),
         (["--optimizers", "mine:task"], "mine:task is no class of optimizers, but Task: name one that is"),
         (["--task", "mine:task", "--out", "mine.py"], "cannot write into the folder mine.py"),
         (["--task", "mine:task", "--out", "full"], "report.html (Is a directory): name another folder with --out"),

@@ -10,6 +10,7 @@ from typing import Any
 from ..described import kind_of, shown
 from ..optimizer import Optimizer, registry
 from ..optimizers.closure import closure_methods
+from .no_optimizers import what_it_is
 from .row import Row
 from .table import OF_LIBRARY
 
@@ -51,8 +52,9 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone. `given` are
     options that come before those of the name: libraries that differ in nothing but these mean the same.
 
-    Raises ValueError for a name that nobody has, with the nearest ones; for one that stands for different things in
-    different libraries; and for one that cannot be had here, with the reason and what to do.
+    Raises ValueError for a name that nobody has, with what it is if it is no optimizer, or else with the nearest ones;
+    for one that stands for different things in different libraries; and for one that cannot be had here, with the
+    reason and what to do.
     """
     if not isinstance(name, str):
         raise TypeError(f"an optimizer's name is a str, but got {kind_of(name)}: pass it first, as in 'AdamW'")
@@ -67,7 +69,7 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     if own is not None:
         return Meaning(own, ours()[own])
     if bare is not name:
-        raise ValueError(f"thalweg has no optimizer {shown(bare)}: {_nearest(bare, ours())}")
+        raise ValueError(f"thalweg has no optimizer {shown(bare)}: {what_it_is(bare) or _nearest(bare, ours())}")
     return _meaning(_agreed(name, _of_any_library(name), frozenset(given)))
 
 
@@ -128,7 +130,8 @@ def _of_any_library(name: str) -> list[Row]:
 def _agreed(name: str, rows: list[Row], given: frozenset[str]) -> Row:
     """Return what all rows of a name say; raises ValueError where they say different things, or there are none."""
     if not rows:
-        raise ValueError(f"there is no optimizer {shown(name)}: {_nearest(name, [*ours(), *elsewhere()])}")
+        clause = what_it_is(name) or _nearest(name, [*ours(), *elsewhere()])
+        raise ValueError(f"there is no optimizer {shown(name)}: {clause}")
     first = rows[0]
     if any(row.makes(given) != first.makes(given) for row in rows):
         each = " or ".join(row.spelling for row in rows)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import thalweg
 from thalweg import Adam, AdamW
 
 ENGINES = pytest.mark.parametrize("engine", ["auto", "eager"])
@@ -150,3 +151,25 @@ def test_what_is_no_number_is_refused_alike_on_both_engines(edit, sentence, engi
     with pytest.raises((TypeError, ValueError), match=f"^{sentence}"):
         optimizer.step()
     assert torch.equal(param, before)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize(("rule", "period"), [("SOAP", "precondition_frequency"), ("SPAM", "interval")])
+def test_a_period_of_zero_that_was_written_into_a_group_is_refused_by_name(rule, period, steps):
+    param = torch.nn.Parameter(torch.ones(4, 3))
+    optimizer = getattr(thalweg, rule)([param])
+    param.grad = torch.ones(4, 3)
+    for _ in range(steps):
+        optimizer.step()
+    optimizer.param_groups[0][period] = 0
+    before = param.detach().clone()
+    with pytest.raises(
+        ValueError, match=f"^Invalid {period} value: 0 in parameter group 0, but {rule} needs {period} a"
+    ):
+        optimizer.step()
+    assert torch.equal(param, before)
+    optimizer.param_groups[0][period] = 2
+    # SOAP's first step finds bases alone.
+    optimizer.step()
+    optimizer.step()
+    assert not torch.equal(param, before)

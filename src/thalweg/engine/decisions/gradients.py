@@ -116,7 +116,15 @@ def phase_of(optimizer: Any, group: Mapping[str, Any], param: Tensor) -> str | N
     owner = type(optimizer)
     if not owner.phases:
         return None
-    return str(owner.phase_of(group, taken(optimizer, param) + 1))
+    return phase_in(owner, group, taken(optimizer, param) + 1)
+
+
+def phase_in(owner: Any, group: Mapping[str, Any], step: int) -> str | None:
+    """Say which phase a step is; None for a period of 0 that was written into the group, which its range refuses."""
+    try:
+        return str(owner.phase_of(group, step))
+    except ZeroDivisionError:
+        return None
 
 
 def phases(optimizer: Any) -> tuple[str | None, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..decisions import counts
 from ..decisions.capture import refuse_phases
-from ..decisions.gradients import Ready, phases
+from ..decisions.gradients import Ready, phase_in, phases
 from ..launches.launch import Launch
 
 STEP, ITEM = "step", methodcaller("item")
@@ -40,14 +40,13 @@ class CountedPhases:
 
     def hold(self, optimizer: Any) -> bool:
         """Tell if the next step of each parameter is of the phase that it had."""
-        find = optimizer.phase_of
         # Loops cost half as much as all() of generators.
         for group, phase, steps in self.together:
             # Where phases take turns, the first count already says no.
             if find(group, int(steps[0]) + 1) != phase:
                 return False
             for count in set(map(ITEM, steps)):
-                if find(group, int(count) + 1) != phase:
+                if phase_in(optimizer, group, int(count) + 1) != phase:
                     return False
         return True
 

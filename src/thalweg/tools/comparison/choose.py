@@ -18,8 +18,8 @@ from ...names import Meaning
 from ...names import find as find_meaning
 from ...names.creation import made, of_the_rule
 from ...names.lookup import elsewhere, is_elsewhere, spelled
+from ...names.no_optimizers import what_it_is
 from ...optimizer import registry
-from ...optimizers import wrappers
 from ...optimizers.closure import closure_methods
 from ...optimizers.second_order.sophia import SophiaG
 from ...state.formats.keeping import STATE_DTYPES
@@ -38,10 +38,6 @@ TORCH: dict[str, type[Optimizer]] = {
 
 
 OURS: dict[str, type[Optimizer]] = {**registry, **closure_methods}
-
-WRAPPERS = {name: kind for name, kind in vars(wrappers).items() if isinstance(kind, type)}
-"""What goes around an optimizer, and cannot be chosen by a name alone."""
-
 
 NEEDED: dict[str, Value] = {"lr": 0.01}
 """What those get that have no default of their own, where all are chosen."""
@@ -202,10 +198,9 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
     """
     known = {**OURS, **TORCH}
     name = spelled(spelling, known)
-    if name is None and (wrapper := spelled(spelling, WRAPPERS)):
-        raise ValueError(f"{wrapper} goes around another optimizer, which is made before it: use it in Python")
     if name is None:
-        raise ValueError(f"there is no optimizer {spelling!r}: {suggestion(spelling, [*elsewhere(), *known])}")
+        clause = what_it_is(spelling) or suggestion(spelling, [*elsewhere(), *known])
+        raise ValueError(f"there is no optimizer {spelling!r}: {clause}")
     return name, known[name]
 
 
