@@ -43,7 +43,7 @@ class CountedPhases:
         # Loops cost half as much as all() of generators.
         for group, phase, steps in self.together:
             # Where phases take turns, the first count already says no.
-            if find(group, int(steps[0]) + 1) != phase:
+            if phase_in(optimizer, group, int(steps[0]) + 1) != phase:
                 return False
             for count in set(map(ITEM, steps)):
                 if phase_in(optimizer, group, int(count) + 1) != phase:
