@@ -55,23 +55,6 @@ def test_what_is_excluded_takes_all_its_steps():
     assert wrapper.state_dict()["alignments"].keys() == {1}
 
 
-def test_a_run_that_was_saved_goes_on(tmp_path):
-    paths = []
-    for is_stopped in (False, True):
-        params = start()
-        optimizer = optim.SGD(params, lr=0.05)
-        wrapper = optim.Magma(optimizer, seed=7)
-        for step in range(6):
-            if step == 3 and is_stopped:
-                torch.save(wrapper.state_dict(), tmp_path / "saved")
-                wrapper.remove()
-                wrapper = optim.Magma(optimizer, seed=7)
-                wrapper.load_state_dict(torch.load(tmp_path / "saved"))
-            optimizer.step(closure_of(optimizer, params))
-        paths.append(torch.cat(params))
-    assert torch.equal(*paths)
-
-
 def test_what_does_not_fit_is_refused_and_changes_nothing():
     params = start()
     optimizer = optim.SGD(params, lr=0.05)

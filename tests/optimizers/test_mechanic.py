@@ -57,23 +57,6 @@ def test_the_same_as_the_authors():
     torch.testing.assert_close(torch.cat(ours), torch.cat(others), rtol=1e-6, atol=0)
 
 
-def test_a_run_that_was_saved_goes_on(tmp_path):
-    paths = []
-    for is_stopped in (False, True):
-        params = start()
-        optimizer = optim.SGD(params, lr=0.01)
-        tuner = optim.Mechanic(optimizer, s_init=0.1)
-        for step in range(4):
-            if step == 2 and is_stopped:
-                torch.save(tuner.state_dict(), tmp_path / "saved")
-                tuner.remove()
-                tuner = optim.Mechanic(optimizer, s_init=0.1)
-                tuner.load_state_dict(torch.load(tmp_path / "saved"))
-            optimizer.step(closure_of(optimizer, params))
-        paths.append(torch.cat(params))
-    assert torch.equal(*paths)
-
-
 def test_what_does_not_fit_is_refused_and_changes_nothing():
     params = start()
     optimizer = optim.SGD(params, lr=0.01)

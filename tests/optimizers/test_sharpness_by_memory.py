@@ -117,24 +117,6 @@ def test_looksam_asks_once_between_its_looks():
     assert len(asked) == 8
 
 
-@pytest.mark.parametrize("name", ["LookSAM", "FriendlySAM"])
-def test_a_run_that_was_saved_goes_on(name, tmp_path):
-    paths = []
-    for is_stopped in (False, True):
-        params = start()
-        optimizer = optim.SGD(params, lr=0.01)
-        wrapper = getattr(optim, name)(optimizer)
-        for step in range(4):
-            if step == 2 and is_stopped:
-                torch.save(wrapper.state_dict(), tmp_path / "saved")
-                wrapper.remove()
-                wrapper = getattr(optim, name)(optimizer)
-                wrapper.load_state_dict(torch.load(tmp_path / "saved"))
-            optimizer.step(closure_of(optimizer, params))
-        paths.append(torch.cat(params))
-    assert torch.equal(*paths)
-
-
 def test_what_does_not_fit_is_refused_and_changes_nothing():
     params = start()
     optimizer = optim.SGD(params, lr=0.01)

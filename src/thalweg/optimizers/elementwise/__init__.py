@@ -7,7 +7,6 @@ from .adamax import *
 from .adan import *
 from .ademamix import *
 from .bounded import *
-from .chosen import *
 from .coin_betting import *
 from .conditional import *
 from .cross_moments import *
@@ -32,6 +31,7 @@ from .schedule_free import *
 from .sgd import *
 from .shifted import *
 from .signs import *
+from .smallest_weights import *
 from .sparse import *
 from .spikes import *
 from .surprise import *

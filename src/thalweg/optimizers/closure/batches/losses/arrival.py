@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ...run.stopping import BELOW_ROUNDING, FINEST, gentle
 from ...run.verdict import HIDDEN, NEAREST
-from .infinity import go_on, strides
-from .probe import fall_beyond_zero, refuted
+from .row_infinity import go_on, strides
 from .row_losses import RowLosses
+from .row_probe import fall_beyond_zero, refuted
 from .row_search import MOST_TRIALS, Searching, has_shrunk, largest
 
 S = TypeVar("S", bound=Searching)

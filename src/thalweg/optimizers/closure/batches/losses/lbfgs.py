@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from ...scipy_names.outcome import Outcome, rows_outcome
 from .arrival import has_arrived, may_start_anew, succeeded
 from .row_losses import RowLosses
-from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, tried
+from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, searched, tried
 
 
 @dataclass(slots=True)
@@ -53,16 +54,8 @@ def minimize_batch_lbfgs(
     restricted to the numbers that no bound stops. Raises what `losses` raise.
     """
     rows = started(losses, x0, walls, history_size)
-    answers = rows.kept(rows.index)
-    calls = 1 if len(x0) else 0
-    active = going(rows, tolerance_grad)
-    while bool(active.any()) and calls < 2 * max_iter:
-        rows = rows.settled(answers, active)
-        try_step(losses, rows)
-        calls += 1
-        active = going(rows, tolerance_grad) & (rows.iterations < max_iter)
-    rows.settled(answers, active)
-    return outcome(losses, answers, calls, tolerance_grad)
+    answers, calls = searched(rows, partial(going, tolerance=tolerance_grad), partial(try_step, losses), max_iter)
+    return outcome(losses, answers, bool(len(x0)) + calls, tolerance_grad)
 
 
 def started(losses: RowLosses, x0: Tensor, walls: tuple[Tensor, Tensor] | None, history_size: int) -> Rows:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -107,6 +108,21 @@ class Searching:
         self.alpha = torch.where(moved, first, self.alpha)
         self.low = torch.where(moved, 0.0, self.low)
         self.high = torch.where(moved, torch.inf, self.high)
+
+
+S = TypeVar("S", bound=Searching)
+
+
+def searched(rows: S, going: Callable[[S], Tensor], try_step: Callable[[S], None], max_iter: int) -> tuple[S, int]:
+    """Try steps until no row is `going`, or has iterations left; return where the rows are then, and the calls made."""
+    answers, active, calls = rows.kept(rows.index), going(rows), 0
+    while bool(active.any()) and calls < 2 * max_iter - 1:
+        rows = rows.settled(answers, active)
+        try_step(rows)
+        calls += 1
+        active = going(rows) & (rows.iterations < max_iter)
+    rows.settled(answers, active)
+    return answers, calls
 
 
 def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
