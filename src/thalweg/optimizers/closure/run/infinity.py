@@ -14,7 +14,7 @@ from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.vector import largest, read_numbers
 from .stopping import BELOW_ROUNDING, epsilon_of
-from .verdict import HIDDEN, change_at
+from .verdict import HIDDEN, change_at, inside
 
 FAR = 1e3
 """How many times its first size the largest number must have grown before its growth is doubted."""
@@ -194,8 +194,3 @@ def follows(objective: Objective, method: Follower, x: Tensor, below: float) -> 
 def rounding_at(here: Point) -> float:
     """Return what a change of the loss must exceed to be seen."""
     return BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
-
-
-def inside(here: Point, x: Tensor) -> Tensor:
-    """Return the nearest vector inside the box."""
-    return x if here.box is None else here.box.project(x)

@@ -86,7 +86,7 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
 def change_at(objective: Objective, here: Point, move: Tensor) -> float:
     """Return by how much a move changes the loss, inside the box."""
     x = here.x + move
-    return objective.loss(x if here.box is None else here.box.project(x)) - here.value
+    return objective.loss(inside(here, x)) - here.value
 
 
 def looked(objective: Objective, here: Point) -> list[Look]:
@@ -101,7 +101,7 @@ def looked(objective: Objective, here: Point) -> list[Look]:
 def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) -> Look:
     """Return one look, at the nearest point inside the box."""
     x = here.x + reach * direction
-    there = objective.at(x if here.box is None else here.box.project(x))
+    there = objective.at(inside(here, x))
     move = there.x - here.x if here.lengths is None else (there.x - here.x) / here.lengths
     before, after = read_numbers(dot(here.gradient, move), dot(there.gradient, move))
     return Look(reach, there.value - here.value, before, after)
@@ -138,3 +138,8 @@ def noise_of(looks: list[Look]) -> float:
         return 0.0
     farther, nearer = looks[-2:]
     return nearer.mismatch if nearer.mismatch > math.sqrt(nearer.reach / farther.reach) * farther.mismatch else 0.0
+
+
+def inside(here: Point, x: Tensor) -> Tensor:
+    """Return the nearest vector inside the box."""
+    return x if here.box is None else here.box.project(x)
