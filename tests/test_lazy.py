@@ -1,10 +1,13 @@
-"""Parameters of lazy modules may be handed over before they have a shape, as in torch; what needs a shape says so."""
+"""Parameters may be handed over before they have a shape or weights, as in torch; what needs these says so."""
+
+import re
 
 import pytest
 import torch
 from torch import nn
 
 import thalweg
+from thalweg.optimizer import registry
 
 
 def lazy():
@@ -63,3 +66,18 @@ def test_a_closure_method_has_no_formula_to_tell_of():
         optimizer.memory()
     with pytest.raises(RuntimeError, match="LBFGS has no formula, around which averages are kept"):
         optimizer.averaged()
+
+
+@pytest.mark.parametrize("cls", registry.values(), ids=lambda cls: cls.__name__)
+def test_every_optimizer_takes_parameters_without_weights_or_says_what_it_needs(cls):
+    """A model on the meta device gets its weights later, as FSDP's do."""
+    given = {name: 2 for name in ("rank",) if name in cls.options} | {"lr": 0.1}
+    with torch.device("meta"):
+        net = nn.Sequential(nn.Linear(3, 4, bias=False), nn.LazyLinear(2, bias=False))
+    for layer in net:
+        needs = "(goes by shapes|measures the weights when it is made), but parameter 'weight'"
+        try:
+            cls(layer.named_parameters(), **given)
+        except ValueError as error:
+            if not re.search(needs, str(error)):
+                raise

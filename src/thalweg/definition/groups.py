@@ -213,7 +213,7 @@ def _goes_by_shape(optimizer: Traits, lazy: Tensor, group: Mapping[str, Any]) ->
         optimizer.unfit(lazy, group)
     except (RuntimeError, ValueError):
         return True
-    return optimizer.keeps_state_from_start
+    return optimizer.keeps_state_from_start or optimizer.starts_from_parameters
 
 
 def _origin(param: Tensor) -> str:

@@ -48,6 +48,8 @@ class Traits(torch.optim.Optimizer):
     """The optimizer to pass complex parameters to, where the rule is for real numbers alone."""
     keeps_state_from_start: ClassVar[bool] = False
     """True where torch.optim's counterpart makes the states with the optimizer, and its checkpoints rely on it."""
+    starts_from_parameters: ClassVar[bool] = False
+    """True where what is learned begins with the sizes or the norm of all parameters."""
     routes: ClassVar[Mapping[str, Any]] = {}
     """The options of a group by which `rule_in` chooses its rule, each as it is in torch.optim's counterpart."""
     phases: ClassVar[tuple[str, ...]] = ()

@@ -40,6 +40,7 @@ class DoG(Optimizer):
     needs_grad_norm = True
     measures = ("way_square", "slope_square")
     learned = ("distance", "square_sum")
+    starts_from_parameters = True
     refuses = OTHERWISE
 
     def update(self, param, grad, x0: Copy):
@@ -56,6 +57,13 @@ class DoG(Optimizer):
     def start_from(cls, options, norm):
         """Begin with the distance that a model of this norm goes, and no gradient."""
         return {"distance": options["reps_rel"] * (1 + norm), "square_sum": 0.0}
+
+    @classmethod
+    def unfit(cls, param, options):
+        """Refuse what has no weights yet: the first distance grows with their norm."""
+        if param.is_meta:
+            return "DoG measures the weights when it is made", "is on the meta device: give the model its weights first"
+        return super().unfit(param, options)
 
     def add_param_group(self, param_group):
         """Add parameters, as every optimizer does; before the first step, the first distance grows with their norm."""

@@ -26,6 +26,7 @@ class MeanSquare(Optimizer):
     needs_grad_norm = True
     measures = ("slope_square",)
     learned = ("square_sum", "left", "elements")
+    starts_from_parameters = True
     refuses = {
         "max_tensor_norm": "the norm of all gradients is known before tensors are clipped by themselves",
         "grokfast": "the norm of all gradients is known before slow gradients are added",
