@@ -48,9 +48,9 @@ NUMPY = {
     "either": np.logical_or,
     "differ": np.logical_xor,
     "opposite": np.logical_not,
-    "bits": lambda x: x.view(np.int32),
+    "bits": lambda x: np.float32(x).view(np.int32),
     "from_bits": lambda x: x.astype(np.int32).view(np.float32),
-    "scaled_bits": lambda x, factor: (x * factor).view(np.int32),
+    "scaled_bits": lambda x, factor: (np.float32(x) * np.float32(factor)).view(np.int32),
     "from_scaled_bits": lambda x, factor: x.view(np.float32) * factor,
     "from_integer": lambda x: x.astype(np.float32),
     "bit_and": np.bitwise_and,
@@ -64,8 +64,8 @@ NUMPY = {
     "maximum_bits": np.maximum,
     "minimum_bits": np.minimum,
     "where_bits": np.where,
-    "bfloat16": lambda x: widened(narrowed(x, torch.bfloat16), torch.bfloat16),
-    "float16": lambda x: x.astype(np.float16).astype(np.float32),
+    "bfloat16": lambda x: widened(narrowed(np.float32(x), torch.bfloat16), torch.bfloat16).astype(x.dtype),
+    "float16": lambda x: np.float32(x).astype(np.float16).astype(x.dtype),
 }
 
 INTEGERS = {

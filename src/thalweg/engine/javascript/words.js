@@ -53,8 +53,8 @@ function bfloat16(x) {
 }
 
 // Below 2^-14 numbers of float16 stand 2^-24 apart, as those of float64 do around 2^28.
-function float16(x) {
-  const size = Math.abs(x)
+function float16(wide) {
+  const x = Math.fround(wide), size = Math.abs(x)
   if (size < 2 ** -14) return (Object.is(x, size) ? 1 : -1) * (size + 2 ** 28 - 2 ** 28)
   const all = bits(x)
   const rounded = number((all + 0xfff + ((all >>> 13) & 1)) & 0xffffe000)

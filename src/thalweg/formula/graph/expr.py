@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .conditions import kind_of, with_conditions
-from .mistakes import Opaque, misused, no_number
+from .kinds import check_bits
+from .mistakes import Opaque, no_number
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 from .places import BLOCK as BLOCK
@@ -240,9 +241,10 @@ def apply(name: str, *operands: Any) -> Expr:
         name = ON_BITS.get(name, name)
     elif name == "where" or "condition" in kinds or name in ON_CONDITIONS.keys() - OPS.keys():
         name, operands = with_conditions(name, operands, as_number)
+    if name in ("where", "where_bits") and isinstance(operands[0], bool):
+        return as_expr(operands[1] if operands[0] else operands[2], OPS[name].takes)
     op = OPS[name]
-    if op.takes == "bits" and "bits" not in kinds:
-        raise TypeError(misused(name))
+    check_bits(op, operands)
     nodes = tuple(as_expr(operand, op.takes) for operand in operands)
     varies = any(node.varies for node in nodes)
     if varies and op.numbers_only:

@@ -47,6 +47,8 @@ class Op:
     takes: Kind = "number"
     gives: Kind = "number"
     numbers_only: bool = False
+    in_float32: bool = False
+    """True for what is said of the digits of float32: numbers of float64 are rounded to it before."""
 
     @property
     def is_condition(self) -> bool:
@@ -145,6 +147,7 @@ def number_of(a: int) -> float:
 
 def scaled_bits(x: Tensor, factor: float) -> Tensor:
     """Read the bits of x times a power of two, where x is not negative, without making a denormal number."""
+    x = x.float()
     edge, ones = 2.0**-126 / factor, bits_of(1 / factor) - bits_of(1.0)
     is_small = x < edge
     moved = torch.where(is_small, x + edge, x).view(torch.int32)
@@ -198,12 +201,12 @@ ROWS = [
     Op("differ",        operator.xor,     operator.xor,     "xor i1 {0}, {1}",                                                              "{0} ^ {1}",                "({0} !== {1})",                r"{0} \oplus {1}", 1, takes="condition", gives="condition"),
     Op("opposite",      operator.invert,  operator.not_,    "xor i1 {0}, true",                                                             "{0} == 0",                 "(!{0})",                       r"\neg {0}", 1, takes="condition", gives="condition"),
     Op("power",         operator.pow,     power,            "call {type} %raise({type} {0}, {type} {1})",                                   "power({0}, {1})",          "power({0}, {1})",              "{0}^{{{1}}}", 3, numbers_only=True),
-    Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})",                    "bfloat16({0})",            "bfloat16({0})",                r"\operatorname{{bfloat16}}\left({0}\right)"),
-    Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",                     "float16({0})",             "float16({0})",                 r"\operatorname{{float16}}\left({0}\right)"),
-    Op("bits",          lambda a: a.view(torch.int32),    bits_of,   "bitcast float {0} to i32",                                            "bits({0})",                "bits({0})",                    r"\operatorname{{bits}}\left({0}\right)", gives="bits"),
-    Op("from_bits",     lambda a: a.view(torch.float32),  number_of, "bitcast i32 {0} to float",                                            "from_bits({0})",           "number({0})",                  r"\operatorname{{number}}\left({0}\right)", takes="bits"),
-    Op("scaled_bits",   scaled_bits,      lambda a, b: bits_of(a * b), "call i32 @scaled_bits(float {0}, float {1})",                        "scaled_bits({0}, {1})",    "bits({round}({0} * {1}))",     r"\operatorname{{bits}}\left({0} \, {1}\right)", gives="bits"),
-    Op("from_scaled_bits", from_scaled_bits, lambda a, b: number_of(a) * b, "call float @from_scaled_bits(i32 {0}, float {1})",             "from_scaled_bits({0}, {1})", "{round}(number({0}) * {1})",   r"\operatorname{{number}}\left({0}\right) \, {1}", 2, takes="bits"),
+    Op("bfloat16",      rounding_to(torch.bfloat16), rounded_on_host(torch.bfloat16), "call float @bfloat16(float {0})",                    "bfloat16({0})",            "bfloat16({0})",                r"\operatorname{{bfloat16}}\left({0}\right)", in_float32=True),
+    Op("float16",       rounding_to(torch.float16),  rounded_on_host(torch.float16),  "call float @float16(float {0})",                     "float16({0})",             "float16({0})",                 r"\operatorname{{float16}}\left({0}\right)", in_float32=True),
+    Op("bits",          lambda a: a.float().view(torch.int32), bits_of,   "bitcast float {0} to i32",                                            "bits({0})",                "bits({0})",                    r"\operatorname{{bits}}\left({0}\right)", gives="bits", in_float32=True),
+    Op("from_bits",     lambda a: a.view(torch.float32),  number_of, "bitcast i32 {0} to float",                                            "from_bits({0})",           "number({0})",                  r"\operatorname{{number}}\left({0}\right)", takes="bits", in_float32=True),
+    Op("scaled_bits",   scaled_bits,      lambda a, b: bits_of(a * b), "call i32 @scaled_bits(float {0}, float {1})",                        "scaled_bits({0}, {1})",    "bits({round}({0} * {1}))",     r"\operatorname{{bits}}\left({0} \, {1}\right)", gives="bits", in_float32=True),
+    Op("from_scaled_bits", from_scaled_bits, lambda a, b: number_of(a) * b, "call float @from_scaled_bits(i32 {0}, float {1})",             "from_scaled_bits({0}, {1})", "{round}(number({0}) * {1})",   r"\operatorname{{number}}\left({0}\right) \, {1}", 2, takes="bits", in_float32=True),
     Op("integer",       lambda a: a.to(torch.int32),      whole,     "call i32 @integer.{suffix}({type} {0})",                              "integer({0})",             "({0} | 0)",                    "{0}", gives="bits"),
     Op("from_integer",  lambda a: a.to(torch.float32),    float,     "sitofp i32 {0} to {type}",                                            "{0}.to({type})",           "{0}",                          "{0}", takes="bits"),
     Op("bit_and",       operator.and_,    operator.and_,             "and i32 {0}, {1}",                                                    "{0} & {1}",                "({0} & {1})",                  r"{0} \wedge {1}", 1, takes="bits", gives="bits"),

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..graph.expr import BLOCK, Expr, Reduction, apply, as_number
 from ..graph.lines import along
+from ..graph.mistakes import misused
 from ..graph.move import plain
 from ..graph.number import Number
 from ..graph.ops import OPS
@@ -123,14 +124,12 @@ def float16(x: Any) -> Any:
 
 def total(x: Any) -> Any:
     """Sum over the elements of a parameter, in float64 and in an order that depends on nothing but its size."""
-    x = plain(x)
-    return _summed("total", x) if isinstance(x, Expr) else x.double().sum()
+    return _summed("total", x)
 
 
 def total_square(x: Any) -> Any:
     """Sum the squares of a parameter's elements, as `total` does."""
-    x = plain(x)
-    return _summed("total_square", x) if isinstance(x, Expr) else x.double().square().sum()
+    return _summed("total_square", x)
 
 
 def row_total(x: Any) -> Any:
@@ -164,12 +163,16 @@ def column_max(x: Any) -> Any:
 
 
 def block_peak(x: Any) -> Any:
-    """Find the largest size among a block of 256 elements, for each of them; of tensors, those in one dimension."""
+    """Find the largest size among a block of 256 elements, for each of them."""
     x = plain(x)
-    if isinstance(x, Expr):
-        return Reduction("block_peak", (x,))
-    rows = torch.nn.functional.pad(x.abs(), (0, -x.numel() % BLOCK)).view(-1, BLOCK)
-    return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()]
+    if isinstance(x, Tensor):
+        rows = torch.nn.functional.pad(x.flatten().abs(), (0, -x.numel() % BLOCK)).view(-1, BLOCK)
+        return rows.amax(1).repeat_interleave(BLOCK)[: x.numel()].view_as(x)
+    if not varies(x):
+        raise TypeError("block_peak looks at the elements of a parameter, but got a number: write abs(x)")
+    if x.kind == "condition":
+        raise TypeError(misused("block_peak"))
+    return Reduction("block_peak", (x,))
 
 
 def _along(how: str, x: Any) -> Any:
@@ -183,9 +186,12 @@ def _along(how: str, x: Any) -> Any:
     return node if (node.side, scope_of(node.operands[0])) in ALONG else node.operands[0]
 
 
-def _summed(how: str, x: Expr) -> Expr:
-    """Build the node of a sum; of conditions, those that hold are counted."""
-    if not x.varies:
+def _summed(how: str, x: Any) -> Any:
+    """Sum a tensor, or build the node of a sum; of conditions, those that hold are counted."""
+    x = plain(x)
+    if isinstance(x, Tensor):
+        return (x.double().square() if how == "total_square" else x.double()).sum()
+    if not varies(x):
         raise TypeError(f"{how} sums over the elements of a parameter, but got a number: multiply it by self.numel")
     return Reduction(how, (as_number(x),))
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ..graph.conditions import kind_of
 from ..graph.expr import Expr, MatrixFunction, Scope, as_expr
+from ..graph.mistakes import misused
 from ..graph.move import plain
 from ..graph.scopes import scope_of
 from ..matrices.matrix import COEFFICIENTS, MATRIX_FUNCTIONS, ON_LINES, work_dtype
@@ -175,7 +177,7 @@ def orthogonalize(x: Any, coefficients: Any, steps: Any, eps: Any, batch_dims: A
     given = COEFFICIENTS[coefficients] if isinstance(coefficients, str) else coefficients
     x, numbers = plain(x), (steps, eps, batch_dims, blocks, *given)
     if isinstance(x, Expr):
-        return MatrixFunction("orthogonalize", (x, *map(as_expr, numbers)))
+        return _node("orthogonalize", "element", x, numbers=numbers)
     kept = work_dtype(x.dtype)
     return MATRIX_FUNCTIONS["orthogonalize"](x[None].to(kept), *numbers)[0].to(kept).to(x.dtype)
 
@@ -218,6 +220,8 @@ def _of_square(how: str, *given: Any, numbers: tuple[Any, ...] = (), scope: Scop
 
 
 def _node(how: str, scope: Scope, *tensors: Expr, result: int = 0, numbers: tuple[Any, ...] = ()) -> MatrixFunction:
+    if any(kind_of(tensor) == "condition" for tensor in tensors):
+        raise TypeError(misused(how))
     return MatrixFunction(how, (*tensors, *map(as_expr, numbers)), scope, len(tensors), result)
 
 

@@ -17,27 +17,6 @@ from .packed import PACK, UNPACK
 from .pairwise import fold
 from .stages import Stages
 
-PEAK = f"""
-define internal float @peak(ptr noalias %buffer, i64 %length) {ATTRIBUTES} {{
-entry:
-  br label %loop
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %largest = phi i32 [ 0, %entry ], [ %larger, %loop ]
-  %at = getelementptr inbounds i32, ptr %buffer, i64 %i
-  %bits = load i32, ptr %at
-  %size = and i32 %bits, 2147483647
-  %is_larger = icmp ugt i32 %size, %largest
-  %larger = select i1 %is_larger, i32 %size, i32 %largest
-  %next = add nuw nsw i64 %i, 1
-  %done = icmp eq i64 %next, %length
-  br i1 %done, label %exit, label %loop
-exit:
-  %number = bitcast i32 %larger to float
-  ret float %number
-}}
-"""
-
 ZERO = f"""
 define internal void @zero(ptr noalias %columns) {ATTRIBUTES} {{
 entry:
@@ -55,10 +34,35 @@ exit:
 """
 
 
+def peak(kind: str) -> str:
+    """Find the largest size among numbers of a type: with no sign, their bits are in the order of their sizes."""
+    whole, sizes = {"float": ("i32", 2**31 - 1), "double": ("i64", 2**63 - 1)}[kind]
+    return f"""
+define internal {kind} @peak(ptr noalias %buffer, i64 %length) {ATTRIBUTES} {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %largest = phi {whole} [ 0, %entry ], [ %larger, %loop ]
+  %at = getelementptr inbounds {whole}, ptr %buffer, i64 %i
+  %bits = load {whole}, ptr %at
+  %size = and {whole} %bits, {sizes}
+  %is_larger = icmp ugt {whole} %size, %largest
+  %larger = select i1 %is_larger, {whole} %size, {whole} %largest
+  %next = add nuw nsw i64 %i, 1
+  %done = icmp eq i64 %next, %length
+  br i1 %done, label %exit, label %loop
+exit:
+  %number = bitcast {whole} %larger to {kind}
+  ret {kind} %number
+}}
+"""
+
+
 def definitions(it: Stages) -> Iterator[str]:
     """Write what the walk calls."""
     if it.peaks:
-        yield PEAK
+        yield peak(it.first.compute)
     if it.first.sums:
         yield ZERO + fold("total")
     if it.packed:
@@ -132,7 +136,7 @@ def _call(it: Loop, places: Mapping[str, str]) -> str:
 
 def _between(it: Stages, places: Mapping[str, str]) -> Iterator[str]:
     for name, buffer in it.peaks.items():
-        yield f"{name_of(name)} = call float @peak(ptr {name_of(buffer)}.start, i64 %count)"
+        yield f"{name_of(name)} = call {it.first.compute} @peak(ptr {name_of(buffer)}.start, i64 %count)"
     if it.second:
         yield _call(it.second, places)
 

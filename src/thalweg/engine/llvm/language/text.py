@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import indent
 
 from ....formula.graph.expr import Constant, Expr, Operation, Symbol, walk
+from ....formula.graph.ops import Op
 from ....formula.tracing.program import Slot
 
 SUFFIX = {"float": "f32", "double": "f64"}
@@ -230,9 +231,25 @@ class Values:
         """Write one line for each operation."""
         for node in operations:
             assert isinstance(node, Operation)
-            operands = (self[operand] for operand in node.operands)
-            line = node.op.llvm.format(*operands, type=self.kind, suffix=SUFFIX[self.kind])
-            yield f"{self[node]} = {line}"
+            if node.op.in_float32 and self.kind == "double":
+                yield from self._in_float32(node)
+            else:
+                yield f"{self[node]} = {self._called(node.op, *(self[operand] for operand in node.operands))}"
+
+    def _called(self, op: Op, *operands: str) -> str:
+        return op.llvm.format(*operands, type=self.kind, suffix=SUFFIX[self.kind])
+
+    def _in_float32(self, node: Operation) -> Iterator[str]:
+        """Round the numbers that an operation takes to float32, and widen the one that it gives."""
+        name, operands = self[node], []
+        for place, operand in enumerate(node.operands):
+            operands.append(f"{name}.{place}.short" if operand.kind == "number" else self[operand])
+            if operand.kind == "number":
+                yield f"{operands[place]} = fptrunc double {self[operand]} to float"
+        is_number = node.kind == "number"
+        yield f"{name}{'.short' if is_number else ''} = {self._called(node.op, *operands)}"
+        if is_number:
+            yield f"{name} = fpext float {name}.short to double"
 
 
 def name_of(label: str) -> str:

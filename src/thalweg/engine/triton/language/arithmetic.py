@@ -108,19 +108,19 @@ def to_bfloat16(x):
 @triton.jit
 def bfloat16(x):
     """Round a float32 to what bfloat16 can hold; a NaN stays as it is."""
-    return tl.where(x == x, from_bfloat16(to_bfloat16(x)), x)
+    return tl.where(x == x, from_bfloat16(to_bfloat16(x.to(tl.float32))), x)
 
 
 @triton.jit
 def float16(x):
     """Round a float32 to what float16 can hold."""
-    return x.to(tl.float16).to(tl.float32)
+    return x.to(tl.float32).to(tl.float16).to(x.dtype)
 
 
 @triton.jit
 def bits(x):
     """Read the bits of a float32."""
-    return x.to(tl.int32, bitcast=True)
+    return x.to(tl.float32).to(tl.int32, bitcast=True)
 
 
 @triton.jit
@@ -132,7 +132,7 @@ def from_bits(x):
 @triton.jit
 def scaled_bits(x, factor):
     """Read the bits of a number times a power of two."""
-    return (x * factor).to(tl.int32, bitcast=True)
+    return (x.to(tl.float32) * factor).to(tl.int32, bitcast=True)
 
 
 @triton.jit

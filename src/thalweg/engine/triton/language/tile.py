@@ -62,8 +62,9 @@ def block_peak(x, inside, ALIGNED: tl.constexpr):
     halves = larger_of_two(tl.permute(sizes, (1, 2, 0)))
     pairs = larger_of_two(tl.reshape(halves, (sizes.shape[1], 64, 2)))
     fours = larger_of_two(tl.reshape(pairs, (sizes.shape[1], 32, 2)))
-    peaks = tl.max(fours.to(tl.int32, bitcast=True), 1)
-    return peaks.to(tl.float32, bitcast=True)[None, :, None]
+    whole: tl.constexpr = tl.int64 if x.dtype == tl.float64 else tl.int32
+    peaks = tl.max(fours.to(whole, bitcast=True), 1)
+    return peaks.to(x.dtype, bitcast=True)[None, :, None]
 
 
 @triton.jit
