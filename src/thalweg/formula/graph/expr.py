@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .conditions import kind_of, with_conditions
-from .kinds import check_bits
-from .mistakes import Opaque, no_number
+from .kinds import BITS, check_bits
+from .mistakes import Opaque, no_number, undecided
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 from .places import BLOCK as BLOCK
@@ -106,11 +106,7 @@ class Expr(Opaque):
         """Answer a Python `if` on an option, and remember the answer; refuse one on anything that varies."""
         for symbol in symbols(self):
             if symbol.decide is None:
-                raise TypeError(
-                    f"a Python `if` cannot depend on {symbol.name!r}, which is not known while the formula "
-                    "is traced: use where(condition, a, b), & and | for `and` and `or`, maximum and minimum for max "
-                    "and min"
-                )
+                raise TypeError(undecided(symbol.name))
         return self._decide()
 
     def _decide(self) -> bool:
@@ -264,7 +260,9 @@ def moved(name: str, *operands: Any) -> Any:
 
 
 def as_number(value: Any) -> Any:
-    """Take a condition as 1 or 0, and anything else as it is."""
+    """Take a condition as 1 or 0, refuse bits, and take anything else as it is."""
+    if kind_of(value) == "bits":
+        raise TypeError(BITS)
     is_condition = isinstance(value, Expr) and value.kind == "condition"
     return Operation(OPS["where"], (value, Constant(1.0), Constant(0.0)), value.varies) if is_condition else value
 

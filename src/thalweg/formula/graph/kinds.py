@@ -20,9 +20,8 @@ def check_bits(op: Op, operands: tuple[Any, ...]) -> None:
         if wanted == "bits" and not (is_bits or type(operand) is int):
             raise TypeError(misused(op.name) if "bits" not in map(kind_of, operands) else MIXED)
         if wanted != "bits" and is_bits:
-            raise TypeError(
-                f"{op.name} is for {wanted}s, but got bits: write from_bits(b) for the number that they are"
-            )
+            raise TypeError(BITS)
 
 
+BITS = "bits stand where a number or a condition has to: write from_bits(b) for the number that they are"
 MIXED = "bits meet bits and whole numbers alone, but got another number: write integer(x) for the bits of a whole one"

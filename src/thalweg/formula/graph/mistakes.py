@@ -78,6 +78,14 @@ def no_number(value: Any) -> str:
     return f"a formula takes numbers and its own arguments, but got {got}: keep it in a state, or declare an option"
 
 
+def undecided(name: str) -> str:
+    """Say that a Python `if` asks for what a kernel will know."""
+    return (
+        f"a Python `if` cannot depend on {name!r}, which is not known while the formula is traced: use "
+        "where(condition, a, b), & and | for `and` and `or`, maximum and minimum for max and min"
+    )
+
+
 def misused(name: str) -> str:
     """Say why conditions cannot meet an operation."""
     if name.startswith("shift_"):

@@ -80,5 +80,14 @@ def _waiting(domain: Domain, found: Mapping[Expr, Scope], made: Container[str]) 
 def _met(roots: list[Expr], found: Mapping[Expr, Scope]) -> Iterator[Expr]:
     elements = [node for node in walk(*roots) if found[node] == "element"]
     for node in (*roots, *(operand for element in elements for operand in element.operands)):
-        if found[node] in ("row", "column", "matrix"):
+        yield from _numbers_of_lines(node, found)
+
+
+def _numbers_of_lines(node: Expr, found: Mapping[Expr, Scope]) -> Iterator[Expr]:
+    """Find what can wait in the place of something of lines: of bits, the numbers that they are read from."""
+    if found[node] in ("row", "column", "matrix"):
+        if node.kind != "bits":
             yield node
+        else:
+            for operand in node.operands:
+                yield from _numbers_of_lines(operand, found)

@@ -197,7 +197,10 @@ def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:
 
 def _output(rule: Rule, name: str, value: Any) -> Expr:
     """Take what was returned under a name; a state that is one number is none for each element."""
-    new: Expr = as_number(as_expr(value))
+    try:
+        new: Expr = as_number(as_expr(value))
+    except TypeError as error:
+        raise TypeError(f"{rule.owner.__name__}.update, what it returns for {name!r}: {error}") from None
     found, wanted = scope_of(new), rule.scope(name)
     if joined([found, wanted]) != wanted:
         mark, word = WANTED.get(wanted, ("a Scalar", "total"))

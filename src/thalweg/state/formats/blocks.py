@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 
-from ...formula import bits, block_peak, from_bits, from_scaled_bits, maximum, minimum, scaled_bits, shift_right, where
+from ...formula import bits, from_bits, maximum, minimum, shift_right, where
+from ...formula.words.elements import block_peak, from_scaled_bits, scaled_bits
 from .format import Format, Part
 
 SCALE = "_scale"
