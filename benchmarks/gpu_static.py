@@ -31,6 +31,7 @@ from measuring.traffic import (
 from triton.backends.compiler import GPUTarget
 
 from thalweg.engine.triton.kernels.assembly import compiled
+from thalweg.engine.triton.kernels.lines.items import TILE, unrolled, warps_of
 from thalweg.engine.triton.kernels.settings import setting_of
 from thalweg.formula.graph.expr import BLOCK
 from thalweg.formula.tracing.program import Program
@@ -43,9 +44,6 @@ USED = ("AdamW", "SGD", "RMSProp", "LAMB", "Prodigy")
 
 PARTS = ("update", "walk", "across", "total")
 """What goes over elements: one kernel, or up to three along rows and columns."""
-
-TOGETHER = {"walk": 8, "across": 4 * 4, "total": 8 * 2}
-"""Elements that a thread has in what is counted of a kernel along lines: a tile, four lines, eight of them."""
 
 MATRIX = (1024, 1024)
 """The parameter of rules that speak of rows and columns."""
@@ -87,7 +85,7 @@ def counted(function: str, program: Program, dtypes: dict[str, Any], code: Code)
         setting, size = setting_of(program, dtypes), bytes_of(program, dtypes)
         elements = setting.blocks * BLOCK / (32 * setting.warps)
     else:
-        size, elements = bytes_of_part(program, dtypes, function), TOGETHER[function]
+        size, elements = bytes_of_part(program, dtypes, function), together(function, program)
     instructions = len(code.path) / elements
     return {
         "what": "sums" if function == "update" and program.totals else function,
@@ -99,6 +97,12 @@ def counted(function: str, program: Program, dtypes: dict[str, Any], code: Code)
         "accesses": code.widths,
         "predicted": {card: predicted(instructions, size, speed) for card, speed in CARDS.items()},
     }
+
+
+def together(function: str, program: Program) -> float:
+    """Count the elements that a thread has in what is counted of a kernel along lines: those of some lines."""
+    lines = {"walk": TILE // BLOCK, "across": unrolled(program), "total": 8}[function]
+    return lines * BLOCK / (32 * warps_of(function, BLOCK, program))
 
 
 def predicted(instructions: float, size: float, speed: float) -> float:
