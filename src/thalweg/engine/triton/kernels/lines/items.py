@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .....formula.graph.expr import BLOCK, symbols
+from .....formula.tracing.domains import ALONG_LINES
 from .....formula.tracing.program import Program
 from ....pieces.line_pieces import Counts, Piece, lines, pieces
 from ..given import counts_by_itself
@@ -84,7 +85,8 @@ def parts(program: Program) -> Iterator[str]:
 def unrolled(program: Program) -> int:
     """Choose how many lines are under way where a program sums across them."""
     read = {symbol.name for symbol in symbols(*(node.operands[0] for node in program.across.values()))}
-    return 4 if len(read & {*program.tensors}) <= FEW else 2
+    wide = {name for name in read & {*program.tensors} if program.scope(name) != ALONG_LINES[program.domain]}
+    return 4 if len(wide) <= FEW else 2
 
 
 def warps_of(part: str, columns: int, program: Program) -> int:
