@@ -68,9 +68,9 @@ class Session:
         )
 
     def run(self, part: Callable[[Session], Iterator[Callable[[], None]]], least: float) -> None:
-        """Go through the pieces of a part while so many seconds are left; one that fails is noted."""
+        """Go through the pieces of a part while so many seconds are left, or any for a trial; a failure is noted."""
         for piece in part(self):
-            if self.left < least and not self.is_trial:
+            if self.left < (0 if self.is_trial else least):
                 print(f"no time for the rest of: {part.__name__}", flush=True)
                 return
             try:
@@ -115,7 +115,7 @@ def bits(session: Session) -> Iterator[Callable[[], None]]:
     """Compare every rule in every format with the CPU, in processes side by side: this fills Triton's cache, too."""
 
     def all_of_them() -> None:
-        limit = 60.0 if session.is_trial else min(120.0, 0.45 * session.left)
+        limit = min(60.0 if session.is_trial else 120.0, 0.45 * session.left)
         files = [session.path.with_name(f"bits{part}.jsonl") for part in range(session.workers)]
         more = ["--parts", str(session.workers), "--device", session.device]
         command = [sys.executable, str(HERE / "gpu_bits.py"), *more]

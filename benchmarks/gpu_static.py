@@ -31,8 +31,10 @@ from measuring.traffic import (
 from triton.backends.compiler import GPUTarget
 
 from thalweg.engine.triton.kernels.assembly import compiled
+from thalweg.engine.triton.kernels.lines.items import TILE, unrolled, warps_of
 from thalweg.engine.triton.kernels.settings import setting_of
-from thalweg.formula.graph.expr import BLOCK
+from thalweg.formula.graph.expr import BLOCK, symbols
+from thalweg.formula.tracing.domains import ALONG_LINES
 from thalweg.formula.tracing.program import Program
 from thalweg.optimizer import registry
 
@@ -43,9 +45,6 @@ USED = ("AdamW", "SGD", "RMSProp", "LAMB", "Prodigy")
 
 PARTS = ("update", "walk", "across", "total")
 """What goes over elements: one kernel, or up to three along rows and columns."""
-
-TOGETHER = {"walk": 8, "across": 4 * 4, "total": 8 * 2}
-"""Elements that a thread has in what is counted of a kernel along lines: a tile, four lines, eight of them."""
 
 MATRIX = (1024, 1024)
 """The parameter of rules that speak of rows and columns."""
@@ -87,7 +86,8 @@ def counted(function: str, program: Program, dtypes: dict[str, Any], code: Code)
         setting, size = setting_of(program, dtypes), bytes_of(program, dtypes)
         elements = setting.blocks * BLOCK / (32 * setting.warps)
     else:
-        size, elements = bytes_of_part(program, dtypes, function), TOGETHER[function]
+        size = bytes_of_part(program, dtypes, function)
+        elements = together(function, program) * (tiles_of(program, code) if function == "walk" else 1)
     instructions = len(code.path) / elements
     return {
         "what": "sums" if function == "update" and program.totals else function,
@@ -99,6 +99,20 @@ def counted(function: str, program: Program, dtypes: dict[str, Any], code: Code)
         "accesses": code.widths,
         "predicted": {card: predicted(instructions, size, speed) for card, speed in CARDS.items()},
     }
+
+
+def together(function: str, program: Program) -> float:
+    """Count the elements that a thread has in what is counted of a kernel along lines: those of some lines."""
+    lines = {"walk": TILE // BLOCK, "across": unrolled(program), "total": 8}[function]
+    return lines * BLOCK / (32 * warps_of(function, BLOCK, program))
+
+
+def tiles_of(program: Program, code: Code) -> int:
+    """Count the tiles that are in the loop of a walk over float32, which the assembler may have unrolled."""
+    sums = (node.operands[0] for node in program.within.values())
+    read = {symbol.name for symbol in symbols(*program.stores.values(), *sums)} & {*program.loads}
+    wide = [name for name in read if program.scope(name) != ALONG_LINES[program.domain]]
+    return max(code.wide_loads // max(len(wide), 1), 1)
 
 
 def predicted(instructions: float, size: float, speed: float) -> float:

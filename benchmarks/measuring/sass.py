@@ -95,6 +95,11 @@ class Code:
         return ", ".join(f"{count} of {width}" for width, count in sorted(counts.items(), reverse=True))
 
     @property
+    def wide_loads(self) -> int:
+        """How many loads of 128 bits there are."""
+        return sum(name.startswith("LDG") and _width(name) == 128 for name in self.path)
+
+    @property
     def spills(self) -> int:
         """Accesses to memory that stands for registers."""
         return sum(item.name.startswith(("STL", "LDL")) for item in self.code)

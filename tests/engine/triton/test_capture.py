@@ -8,6 +8,7 @@ import torch
 
 from thalweg import AdaShift, RMSProp
 from thalweg.engine.triton.device import device, transfer
+from thalweg.engine.triton.device.function import Bound
 
 from .conftest import DEVICE
 from .test_launch import backward, params
@@ -102,6 +103,31 @@ def test_a_step_after_a_replay_sends_its_own_values(optimizer, capture, counted)
     sent = counted(transfer.Stage, "copy")
     optimizer.step()
     assert len(sent) == 1
+
+
+def test_replays_are_counted(capture, monkeypatch):
+    """The launches of a captured step add to counts on the device, and so do their replays."""
+    optimizer = RMSProp(params(), engine="triton", max_grad_norm=1e-3, skip_nonfinite=True)
+    backward(optimizer)
+    optimizer.step()
+    captured, launch = [], Bound.__call__
+    capture(True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Bound, "__call__", lambda bound, flag: (captured.append((bound, flag)), launch(bound, flag)))
+        optimizer.step()
+    capture(False)
+
+    def replay():
+        for bound, flag in captured:
+            launch(bound, flag)
+
+    replay()
+    assert (optimizer.metrics["clipped"], optimizer.metrics["skipped"]) == (3, 0)
+    before = [param.detach().clone() for param in optimizer.param_groups[0]["params"]]
+    optimizer.param_groups[0]["params"][-1].grad.fill_(torch.nan)
+    replay()
+    assert (optimizer.metrics["clipped"], optimizer.metrics["skipped"]) == (3, 1)
+    assert all(map(torch.equal, optimizer.param_groups[0]["params"], before))
 
 
 def test_more_captures_than_there_is_memory_for(optimizer, capture):

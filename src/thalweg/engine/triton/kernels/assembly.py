@@ -58,12 +58,12 @@ def line_functions(program: Program) -> Iterator[Entry]:
     """List those of a pass along lines: for long lines alone."""
     long: dict[str, Any] = {"COLUMNS": BLOCK}
     if program.across:
-        yield Entry("across", ITEMS | PARTIALS, long | {"ALIGNED": True}, warps_of("across", BLOCK))
-        yield Entry("close", CLOSE, long, warps_of("close", BLOCK))
+        yield Entry("across", ITEMS | PARTIALS, long | {"ALIGNED": True}, warps_of("across", BLOCK, program))
+        yield Entry("close", CLOSE, long, warps_of("close", BLOCK, program))
     if program.totals:
-        yield Entry("total", ITEMS | {"sums": NUMBERS}, long | {"ALIGNED": True}, warps_of("total", BLOCK))
+        yield Entry("total", ITEMS | {"sums": NUMBERS}, long | {"ALIGNED": True}, warps_of("total", BLOCK, program))
         yield Entry("finish", FINISH, {}, 1)
-    yield Entry("walk", ITEMS, {"LINES": TILE // BLOCK} | long | {"ALIGNED": True}, warps_of("walk", BLOCK))
+    yield Entry("walk", ITEMS, {"LINES": TILE // BLOCK} | long | {"ALIGNED": True}, warps_of("walk", BLOCK, program))
 
 
 NAMES = ("prepare", "update", "finish", "walk", "across", "close", "total")

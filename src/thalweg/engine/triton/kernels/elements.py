@@ -12,7 +12,7 @@ from ..language.dtypes import COMPUTE, FORMATS, loaded, stored
 from ..language.text import Values, block, name_of
 from .numbers import counted, received
 from .order import in_order
-from .settings import UNIT, WORD, chunk_words, goes_by_blocks, goes_by_places, granule
+from .settings import UNIT, WORD, asks_again, chunk_words, goes_by_blocks, goes_by_places, granule
 
 
 class Pass:
@@ -139,7 +139,6 @@ def elements(
 
         All threads take as many neighbours of each tensor: as many as make 16 bytes of the widest.
         """
-        yield f"length = tl.multiple_of(length, {granule(self.program)})"
         for name, size in self._sizes().items():
             yield f"{name_of(name)}_at = tl.multiple_of({name_of(name)}_at, {self._together() * size})"
 
@@ -166,14 +165,19 @@ def elements(
         first += rest
     at = rows + row.to(tl.int64) * {self.layout.width}
 {block(counted(self.program, self.layout, self.dtypes, "first"), self._place())}
-{block(self.start())}
     numbers += row * {width}
     # A scaler's step that found an overflow has nothing to do.
     length = tl.where(tl.load(overflowed) == 0, length, 0)
     if ALIGNED:
-{block(block(self.aligned()))}
-{block(received(self.program, self.compute))}
+        length = tl.multiple_of(length, {granule(self.program)})
 """.strip("\n")
+
+    def _operands(self) -> Iterator[str]:
+        """Find a chunk's tensors and its numbers."""
+        yield from self.start()
+        yield "if ALIGNED:"
+        yield from (f"    {line}" for line in self.aligned())
+        yield from received(self.program, self.compute)
 
     def _place(self) -> Iterator[str]:
         """Find the block in which a chunk begins: that of a shard may have begun before."""
@@ -191,6 +195,7 @@ def update(
     overflowed, rows, gradients, numbers, chunks, BLOCKS: tl.constexpr, LENGTH: tl.constexpr, ALIGNED: tl.constexpr
 ):
 {self._head()}
+{block(self._operands())}
     if LENGTH == BLOCKS * 256 and BLOCKS > 1:
         elements({", ".join([*self.addresses, *self.numbers, *self._standing()])}, length, BLOCKS, ALIGNED)
     else:
@@ -207,6 +212,7 @@ def update(
     def _summing(self) -> str:
         """Write the kernel that takes sums: in columns, one for each place in a block, and those added pairwise."""
         columns = [f"columns_{index}" for index in range(len(self.program.totals))]
+        before, within = ([], self._operands()) if asks_again(self.program) else (self._operands(), [])
         return f"""
 @triton.jit
 def update(
@@ -214,8 +220,10 @@ def update(
     BLOCKS: tl.constexpr, LENGTH: tl.constexpr, ALIGNED: tl.constexpr,
 ):
 {self._head()}
+{block(before)}
 {block(f"{name} = tl.zeros((2, 128), tl.float64)" for name in columns)}
     for start in range(0, length, BLOCKS * 256):
+{block(block(within))}
         {"".join(f"{name}_more, " for name in columns).rstrip(", ")} = elements(
             {self._moved()}, length - start, BLOCKS, ALIGNED
         )

@@ -10,6 +10,7 @@ import torch
 from ....formula.graph.expr import BLOCK, symbols
 from ....formula.tracing.program import Program
 from ....formula.words.random import ELEMENT
+from ..language.dtypes import FORMATS
 from .order import alive_at_once
 
 WORD = 16
@@ -66,6 +67,9 @@ On an H200 AdamW reaches 94% to 96% of a copy's speed so with states of 8 bits, 
 each of four warps it was 20% and 84%.
 """
 
+CROWDED = 7
+"""How many tensors and sums together leave registers for one block at once: DAdaptSGD then needs 64 and not 96."""
+
 UNDER_WAY = 8
 """Blocks that a warp has asked for at once, of all tensors together, where it adds them one after the other."""
 
@@ -73,7 +77,7 @@ UNDER_WAY = 8
 def setting_of(program: Program, dtypes: Mapping[str, torch.dtype]) -> Setting:
     """Choose what is best for a program."""
     if program.totals:
-        return Setting(summed_at_once(program), warps_of_sums(program), SUMMED)
+        return Setting(summed_at_once(program), warps_of_sums(program, dtypes), SUMMED)
     if goes_by_blocks(program):
         return CODED
     return SPARING if alive_at_once(program.stores) >= MANY else USUAL
@@ -106,12 +110,26 @@ def granule(program: Program) -> int:
 
 def summed_at_once(program: Program) -> int:
     """Choose how many blocks of each tensor are read at once: a power of two, the fewer the more tensors there are."""
+    if len(program.loads) + len(program.totals) >= CROWDED:
+        return 1
     return 1 << max(UNDER_WAY // len(program.loads), 1).bit_length() - 1
 
 
-def warps_of_sums(program: Program) -> int:
+def warps_of_sums(program: Program, dtypes: Mapping[str, torch.dtype]) -> int:
     """Choose how many warps share a piece: two have half the columns each, and a thread half as many values to keep.
 
-    What a whole block decides is one warp's alone, and a single tensor, as for a norm, leaves registers enough.
+    What a whole block decides, and two codes of one byte, are one warp's alone; and a single tensor, as for a norm,
+    leaves registers enough.
     """
-    return 1 if program.blocks or len(program.loads) == 1 else 2
+    has_peaks = any(name in program.stores for name in program.blocks)
+    is_packed = any(FORMATS[dtypes[name]].together > 1 for name in program.loads)
+    return 1 if has_peaks or is_packed or len(program.loads) == 1 else 2
+
+
+def asks_again(program: Program) -> bool:
+    """Tell if a pass that sums asks for its addresses and numbers with each tile, and does not keep them meanwhile.
+
+    The processor's cache has them, and so many tensors leave no registers for them: Prodigy then needs 64 and not 82.
+    A pass that stores nothing would be compiled as if it had asked once.
+    """
+    return bool(program.stores) and summed_at_once(program) == 1

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .....formula.graph.expr import BLOCK
+from .....formula.graph.expr import BLOCK, symbols
+from .....formula.tracing.domains import ALONG_LINES
 from .....formula.tracing.program import Program
 from ....pieces.line_pieces import Counts, Piece, lines, pieces
 from ..given import counts_by_itself
@@ -24,12 +25,22 @@ TILE = 1024
 SPAN = 4096
 """Elements of a line that an item has, where nothing is summed along it."""
 
-WARPS = {"walk": 4, "total": 4, "across": 2, "close": 1}
+WARPS = {"walk": 8, "total": 4, "across": 2, "close": 1}
 """The warps of a program that goes along long lines.
 
-With one warp, AdamP's sums took 254 registers and spilled 168; with four, 106 and none. What sums across lines has a
-value for each column, so that with more than two warps no thread would read 16 bytes at once.
+A thread of a walk then has four elements, as many as it reads at once of float32: with eight, Ranger21 took 124
+registers. What sums across lines has a value for each column, so that with more than two warps no thread would read
+16 bytes at once.
 """
+
+SEVERAL = 2
+"""How many sums of all elements need twice as many warps: with four, AdamP's took 106 registers; with one, 254.
+
+A single sum needs fewer instructions with four.
+"""
+
+FEW = 2
+"""How many tensors leave registers for four lines under way, and not two: ObliqueAdam took 132 with four."""
 
 WALK = ("row", "first", "count", "start", "stop")
 """The words of an item that stores and sums along lines: its lines, and which of their elements."""
@@ -71,8 +82,17 @@ def parts(program: Program) -> Iterator[str]:
         yield "walk"
 
 
-def warps_of(part: str, columns: int) -> int:
+def unrolled(program: Program) -> int:
+    """Choose how many lines are under way where a program sums across them."""
+    read = {symbol.name for symbol in symbols(*(node.operands[0] for node in program.across.values()))}
+    wide = {name for name in read & {*program.tensors} if program.scope(name) != ALONG_LINES[program.domain]}
+    return 4 if len(wide) <= FEW else 2
+
+
+def warps_of(part: str, columns: int, program: Program) -> int:
     """Choose how many warps share the tiles of a kernel: sums of narrow lines have enough with one."""
+    if part == "total" and columns == BLOCK and len(program.totals) >= SEVERAL:
+        return 2 * WARPS[part]
     return WARPS[part] if columns == BLOCK or part == "walk" else 1
 
 

@@ -52,7 +52,7 @@ class LineKernel:
         }
         constants: dict[str, Any] = {"LINES": TILE // shape.columns} if name == "walk" else {}
         constants |= {"COLUMNS": shape.columns} | ({} if name == "close" else {"ALIGNED": shape.is_aligned})
-        function = self._function(name, tables[name], constants, warps_of(name, shape.columns))
+        function = self._function(name, tables[name], constants, warps_of(name, shape.columns, self.program))
         self.seconds += perf_counter() - start
         return function
 

@@ -20,7 +20,7 @@ from ..elements import finish
 from ..numbers import counted, prepare, received
 from ..order import in_order
 from ..settings import WORD
-from .items import ACROSS, CLOSE, NARROW, TOTAL, WALK
+from .items import ACROSS, CLOSE, NARROW, TOTAL, WALK, unrolled
 
 ROW = ("options", "chunk", "chunks", "width", "height")
 """The last words of a parameter's row: those of all kernels, the elements of a line, and the lines of a matrix."""
@@ -98,7 +98,7 @@ def across(
     is_line = tl.full((1, 1), True, tl.int1)
     inside = place < width
 {block(f"{name} = {_start(node, '(1, COLUMNS)')}" for name, node in columns.items())}
-    for step in tl.range(0, count, loop_unroll_factor=4):
+    for step in tl.range(0, count, loop_unroll_factor={unrolled(self.program)}):
         line = first + step + tl.zeros((1, 1), tl.int64)
 {block(block(self._call("across_elements", used, columns)))}
     partials += partial + place
