@@ -180,7 +180,9 @@ class Objective:
         value, gradient = self.function(x)
         if self.box is not None:
             gradient = self.box.told(gradient)
-        return value, self.units.inward(gradient)
+        units = self.units
+        # Most units are the user's; where they are, even a call takes time that counts.
+        return value, gradient if units.loss == 1.0 and units.lengths is None else units.inward(gradient)
 
     def hessian_times(self, here: Point, vector: Tensor) -> Tensor:
         """Return the product of the Hessian at `here` with `vector`; evaluates there again if it was not the last."""

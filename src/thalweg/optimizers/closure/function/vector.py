@@ -26,6 +26,8 @@ class Vector:
 
     has_leaves = True
     """True if the tensors are what a loss is computed from, and may be differentiated by."""
+    is_shared = False
+    """True if other processes have parts of the loss and of the gradient."""
 
     def __init__(self, tensors: Sequence[Tensor], scales: Sequence[float] | None = None) -> None:
         self.tensors = list(tensors)
@@ -59,6 +61,9 @@ class Vector:
 
     def gradient(self) -> Tensor | None:
         """Return a copy of the parameters' gradients, in units of the scale; zeros for those without, None for none."""
+        if self._alone:
+            gradient = self.tensors[0].grad
+            return None if gradient is None else self._flattened(gradient)
         gradients = list(map(_grad, self.tensors))
         if gradients[0] is None and not any(gradient is not None for gradient in gradients):
             return None
@@ -66,11 +71,9 @@ class Vector:
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
-        first = gradients[0]
-        if self._alone and first is not None and first.dtype is self.dtype and not first.is_sparse:
-            flat = (first if first.dim() == 1 else first.flatten()).clone()
-        else:
-            flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
+        if self._alone and gradients[0] is not None:
+            return self._flattened(gradients[0])
+        flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
         return flat if self.scale is None else flat.mul_(self.scale)
 
     def unflatten(self, direction: Tensor) -> list[Tensor]:
@@ -87,6 +90,14 @@ class Vector:
         """Forget the parameters' gradients."""
         for tensor in self.tensors:
             tensor.grad = None
+
+    def _flattened(self, gradient: Tensor) -> Tensor:
+        """Return the gradient of the only parameter as a vector of its own."""
+        if gradient.dtype is self.dtype and not gradient.is_sparse:
+            flat = (gradient if gradient.dim() == 1 else gradient.flatten()).clone()
+        else:
+            flat = self._part(0, gradient).clone()
+        return flat if self.scale is None else flat.mul_(self.scale)
 
     def _part(self, index: int, gradient: Tensor | None) -> Tensor:
         if gradient is None:
