@@ -21,8 +21,8 @@ from .step import Step
 FIRST_ROOM = 16
 """Rows set aside at first; the room doubles up to the history's size, so that short runs stay small."""
 
-SMALL_ROOM = 32_768
-"""Numbers up to which a matrix gets all of its rows at once: to make room again takes longer than to zero them."""
+FEW_NUMBERS = 256
+"""Numbers up to which a vector gets twice as many rows at first: to make room again takes longer than to zero them."""
 
 MATRICES = ("s", "z", "above")
 
@@ -148,8 +148,8 @@ class LimitedMemory:
     def _make_room(self, vector: Tensor) -> None:
         """Set aside the first rows, or twice as many as there are."""
         if self.learned == 0:
-            is_small = self.history_size * max(self.history_size, vector.numel()) <= SMALL_ROOM
-            self._set_aside(self.history_size if is_small else min(FIRST_ROOM, self.history_size), vector)
+            first = FIRST_ROOM * (1 + (vector.numel() <= FEW_NUMBERS))
+            self._set_aside(min(first, self.history_size), vector)
         else:
             before = {name: getattr(self, name) for name in MATRICES}
             self._set_aside(min(2 * self.room, self.history_size), vector)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .bounds import Box
 from .units import Units
-from .vector import dot, largest, read_numbers
+from .vector import dot, largest, read_numbers, read_with_product
 
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]
 Curvature = Callable[[Tensor], Tensor]
@@ -169,7 +169,7 @@ class Objective:
         The slope is a number only if the gradient is: a product of zero and no number is none.
         """
         value, gradient = self._evaluate(x)
-        number, slope = read_numbers(value, dot(gradient, direction))
+        number, slope = read_with_product(value, gradient, direction)
         return Point(x, number / self.units.loss, gradient, None, self.box, self.units.lengths), slope
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:

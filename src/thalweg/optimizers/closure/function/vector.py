@@ -34,10 +34,10 @@ class Vector:
         self.reals = [real_view(tensor.detach()) for tensor in self.tensors]
         self.sizes = [real.numel() for real in self.reals]
         self.device = self.reals[0].device
-        self.dtype = widest(real.dtype for real in self.reals)
+        self._alone = len(self.reals) == 1
+        self.dtype = self.reals[0].dtype if self._alone else widest(real.dtype for real in self.reals)
         self.scale = self._scale(scales or [1.0])
-        self._alike = all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
-        self._alone = self._alike and len(self.reals) == 1
+        self._alike = self._alone or all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
         self._flat = [real.view(-1) for real in self.reals] if all(map(dense, self.reals)) else []
 
     @property
@@ -63,7 +63,10 @@ class Vector:
         """Return a copy of the parameters' gradients, in units of the scale; zeros for those without, None for none."""
         if self._alone:
             gradient = self.tensors[0].grad
-            return None if gradient is None else self._flattened(gradient)
+            if gradient is None:
+                return None
+            is_flat = gradient.dim() == 1 and gradient.dtype is self.dtype and gradient.layout is torch.strided
+            return gradient.clone() if is_flat and self.scale is None else self._flattened(gradient)
         gradients = list(map(_grad, self.tensors))
         if gradients[0] is None and not any(gradient is not None for gradient in gradients):
             return None
@@ -112,7 +115,7 @@ class Vector:
         return torch.cat(parts)
 
     def _scale(self, scales: Sequence[float]) -> Tensor | None:
-        if all(scale == 1.0 for scale in scales):
+        if set(scales) == {1.0}:
             return None
         parts = [
             torch.full((size,), scale, dtype=torch.float64, device=self.device)
@@ -141,6 +144,14 @@ def dot(one: Tensor, two: Tensor) -> Tensor:
         return torch.dot(one, two)
     wide = accurate(one.device)
     return torch.dot(one.to(wide), two.to(wide))
+
+
+def read_with_product(scalar: Tensor, one: Tensor, two: Tensor) -> tuple[float, float]:
+    """Return a tensor of one element, and a scalar product, as floats; one wait for the device."""
+    if scalar.is_cpu and one.dtype is torch.float64:
+        return scalar.item(), torch.dot(one, two).item()
+    number, product = read_numbers(scalar, dot(one, two))
+    return number, product
 
 
 def product(one: Tensor, two: Tensor) -> float:
