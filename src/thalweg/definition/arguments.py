@@ -14,22 +14,25 @@ from .traits import Traits
 def defaults_of(owner: type[Traits], values: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Bind the arguments to the options and check each; one that is required may be left to the groups."""
     given = _bound(owner, values, spelled(owner, keywords))
-    checked = {
-        # mypy does not know that classes are hashable.
-        name: option.check(given[name], owner.__name__) if name in given else _default_of(owner, name)  # type: ignore[arg-type]
-        for name, option in owner.options.items()
-        if name in given or option.default is not REQUIRED
-    }
+    own = {name: owner.options[name].check(given[name], owner.__name__) for name in owner.options if name in given}
+    both = {**_defaults(owner), **own}  # type: ignore[arg-type]  # mypy does not know that classes are hashable.
+    checked = {name: both[name] for name in owner.options if name in both}
     if len(checked) == len(owner.options):
         owner.check(checked)
     return checked
 
 
 @cache
-def _default_of(owner: type[Traits], name: str) -> Any:
-    """Return an option's default, checked once: it takes longer than all else that making an optimizer takes."""
-    option = owner.options[name]
-    return option.check(option.default, owner.__name__)
+def _defaults(owner: type[Traits]) -> dict[str, Any]:
+    """Return all defaults, checked once: it takes longer than all else that making an optimizer takes."""
+    known = {name: option for name, option in owner.options.items() if option.default is not REQUIRED}
+    return {name: option.check(option.default, owner.__name__) for name, option in known.items()}
+
+
+@cache
+def _positional(owner: type[Traits]) -> list[str]:
+    """Name the options that may be given by position, in their order."""
+    return [name for name, option in owner.options.items() if not option.keyword_only]
 
 
 def spelled(owner: type[Traits], keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
@@ -41,7 +44,7 @@ def spelled(owner: type[Traits], keywords: Mapping[str, Any], where: str = "") -
 
 
 def _bound(owner: type[Traits], values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
-    positional = [name for name, option in owner.options.items() if not option.keyword_only]
+    positional = _positional(owner)  # type: ignore[arg-type]
     if len(values) > len(positional):
         raise TypeError(
             f"{owner.__name__} takes at most {len(positional)} positional options ({', '.join(positional)}), "

@@ -108,7 +108,9 @@ def _options(optimizer: Traits, group: Mapping[str, Any], index: int) -> dict[st
             f"{owner.__name__} needs {missing[0]}{where}: pass it to every group or to the optimizer, for example "
             f"{owner.__name__}(params, {missing[0]}=0.1)"
         )
-    owner.check(complete, where)
+    # Defaults that are complete were checked together as they came.
+    if index or own:
+        owner.check(complete, where)
     _check_common(optimizer, complete, index)
     return own
 

@@ -78,7 +78,8 @@ class Option:
                 f"{owner} needs {self.name} to be one of {_list(self.rule.values)}{where}, but got {shown(value)}"
             )
         if isinstance(self.rule, Range):
-            if type(value) is float and type(self.rule) is Range and value in self.rule:
+            is_plain = type(value) is float or (type(value) is int and value.bit_length() < 64)
+            if is_plain and type(self.rule) is Range and value in self.rule:
                 return value
             words = TORCH_WORDS.get(self.name, self.name + " value: {value}")
             return _number(value, self.rule, self.name, words.format(value=shown(_plain(value))), owner, where)

@@ -69,3 +69,18 @@ def keeping_grad_mode(function: Callable[P, T]) -> Callable[P, T]:
             raise
 
     return kept
+
+
+def without_gradients(function: Callable[P, T]) -> Callable[P, T]:
+    """Switch gradients off during a call, as torch.no_grad() does, which takes as long as several operations."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        is_on = torch.is_grad_enabled()
+        try:
+            torch._C._set_grad_enabled(False)
+            return function(*args, **kwargs)
+        finally:
+            torch._C._set_grad_enabled(is_on)
+
+    return called

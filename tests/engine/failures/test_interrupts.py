@@ -15,6 +15,7 @@ from thalweg import LBFGS, SGD, Adam, Muon, Prodigy, ScheduleFreeSGD
 from thalweg.engine import commit
 from thalweg.engine.eager import reference
 from thalweg.engine.matrices import between_passes
+from thalweg.state.interrupts import without_gradients
 
 ROOT = str(Path(thalweg.__file__).parent)
 ENGINES = ("auto", "eager")
@@ -194,3 +195,18 @@ def test_matrices_that_are_interrupted_are_done(monkeypatch):
         optimizer.step()
     assert param.ne(0).any()
     assert "momentum_buffer" in optimizer.state[param]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_gradients_are_off_during_a_call_and_afterwards_as_before(is_on):
+    seen = []
+
+    def failing():
+        seen.append(torch.is_grad_enabled())
+        raise KeyError
+
+    with torch.set_grad_enabled(is_on):
+        with pytest.raises(KeyError):
+            without_gradients(failing)()
+        assert torch.is_grad_enabled() is is_on
+    assert seen == [False]

@@ -15,7 +15,7 @@ from ...formula.matrices.unrounded import as_around, is_rounding, unrounded
 from ...hyper import NonNegative, Share
 from ...optimizer import Optimizer, check_closure, uncompiled_step
 from ...state.checkpoints import checkpoint
-from ...state.interrupts import keeping_grad_mode
+from ...state.interrupts import keeping_grad_mode, without_gradients
 from ...state.names import refuse_lazy
 from .function.bounds import Box, bounds_of, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable, check_unmoved
@@ -132,8 +132,8 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         """The method at work, with what it remembers."""
         return self._run().method
 
-    @torch.no_grad()
     @keeping_grad_mode
+    @without_gradients
     def descend(self, closure: Closure, callback: Callback | None = None) -> Tensor:
         """Make one step, tell `callback` of each iteration, return the loss at the start."""
         if is_rounding():
@@ -164,10 +164,11 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
     def vector(self) -> Vector | None:
         """Return the parameters that want a gradient as one vector, in the units of their groups; None without any."""
         refuse_lazy(self.param_groups, f"{type(self).__name__}.step")
-        longest = max(float(group["lr"]) for group in self.param_groups) or 1.0
+        rates = [float(group["lr"]) for group in self.param_groups]
+        longest = max(rates) or 1.0
         scaled = [
-            (param, math.sqrt(float(group["lr"]) / longest))
-            for group in self.param_groups
+            (param, math.sqrt(rate / longest))
+            for group, rate in zip(self.param_groups, rates, strict=True)
             for param in group["params"]
             if param.requires_grad and param.numel()
         ]

@@ -31,10 +31,11 @@ def test_what_is_read_can_be_written():
         assert torch.equal(tensor, before)
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (4,)])
 @pytest.mark.parametrize("count", [1, 3])
-def test_gradients_are_copies_and_missing_ones_zero(count):
-    tensors = [torch.ones(2, 2, dtype=torch.float64, requires_grad=True) for _ in range(count)]
-    tensors[0].grad = torch.full((2, 2), 3.0, dtype=torch.float64)
+def test_gradients_are_copies_and_missing_ones_zero(count, shape):
+    tensors = [torch.ones(shape, dtype=torch.float64, requires_grad=True) for _ in range(count)]
+    tensors[0].grad = torch.full(shape, 3.0, dtype=torch.float64)
     flat = Vector(tensors).gradient()
     tensors[0].grad.zero_()
     assert flat.tolist() == [3.0] * 4 + [0.0] * 4 * (count - 1)

@@ -27,6 +27,7 @@ def _waits(monkeypatch):
 
     for module in (objective, broyden, conjugate_gradient, krylov, steepest):
         monkeypatch.setattr(module, "read_numbers", counted)
+    monkeypatch.setattr(objective, "read_with_product", lambda value, *pair: counted(value, vector.dot(*pair)))
     monkeypatch.setattr(line_search, "product", lambda one, two: counted(vector.dot(one, two))[0])
     assert not hasattr(along, "read_numbers")
     return count

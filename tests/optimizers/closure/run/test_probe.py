@@ -5,6 +5,7 @@ import torch
 
 from thalweg.optimizers.closure import LBFGS, least_squares, minimize
 from thalweg.optimizers.closure.as_scipy.minimize import METHODS
+from thalweg.optimizers.closure.run.probe import directions
 
 D = torch.float64
 START = [5.0, 3.0, -2.0, 0.5]
@@ -160,3 +161,12 @@ def test_rows_at_a_kink_start_anew(method, dtype):
     found = minimize(lambda x: (x - 1).abs().sum(1) + (x[:, 0] - x[:, 1]).abs(), starts, method, batched=True)
     assert found.success.all()
     assert float(found.fun.max()) < 1e-6
+
+
+def test_what_looks_random_is_the_same_however_often_it_is_asked_for():
+    x = torch.ones(5)
+    first = directions(x)
+    kept = first.clone()
+    first.zero_()
+    assert torch.equal(directions(x), kept)
+    assert torch.equal(directions(x.double()), kept.double())

@@ -17,6 +17,9 @@ from ..language.vectors import KINDS, definitions
 TABLE = ("s", "z", "above", "y_y", "zeros", "n", "room")
 """The words that both functions are called with: addresses, and the lengths of the rows of s and z, and of `above`."""
 
+WORDS = ctypes.c_int64 * len(TABLE)
+"""An array of them: a type that ctypes would make anew each time, in the time of twenty operations."""
+
 ROWS = ("zeros", "u", "v", "w")
 """Rows as long as those of `above`, one after the other: zeros, and room to compute in."""
 
@@ -38,7 +41,7 @@ class History:
             address(name, tensor, tensor.dtype, count, s.device)
             for name, tensor, count in zip(TABLE, self.kept, counts, strict=False)
         ]
-        self.words = (ctypes.c_int64 * len(TABLE))(*addresses, n, room)
+        self.words = WORDS(*addresses, n, room)
         self.table = ctypes.addressof(self.words)
         self._direction, self._learn, self.code = functions(s.dtype)
 

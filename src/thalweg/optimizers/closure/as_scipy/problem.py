@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....state.interrupts import without_gradients
 from ..function.closure_function import Closure
 from ..function.given_numbers import described, like
 from ..function.hessian import ClosureWithHessian, by_matrix, by_products, hessian_at, inverse_hessian
@@ -87,7 +88,7 @@ class Problem:
                 raise no_gradient("minimize", "losses")
         return value
 
-    @torch.no_grad()
+    @without_gradients
     def _given(self) -> Any:
         x = self.unknowns.answer()
         value, gradient = (self.fun(x), self.jac(x)) if callable(self.jac) else loss_and_gradient(self.fun(x))

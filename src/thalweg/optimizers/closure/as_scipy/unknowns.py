@@ -54,11 +54,13 @@ class Unknowns:
 
     def filled(self, values: list[Tensor]) -> Any:
         """Return the structure with other tensors in place of its leaves; a module itself."""
+        if isinstance(self.structure, Tensor):
+            return values[0]
         if isinstance(self.structure, torch.nn.Module):
             return self.structure
         if isinstance(self.structure, Mapping):
             return dict(zip(self.structure, values, strict=True))
-        return values if isinstance(self.structure, list) else values[0]
+        return values
 
     def differentiable(self, loss: Callable[[], Tensor], free: Tensor) -> Any:
         """Return the answer as a function of what the loss depends on; raises ValueError for a module."""

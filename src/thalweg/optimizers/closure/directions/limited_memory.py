@@ -21,6 +21,9 @@ from .step import Step
 FIRST_ROOM = 16
 """Rows set aside at first; the room doubles up to the history's size, so that short runs stay small."""
 
+FEW_NUMBERS = 256
+"""Numbers up to which a vector gets twice as many rows at first: to make room again takes longer than to zero them."""
+
 MATRICES = ("s", "z", "above")
 
 NOTHING = torch.empty(0, dtype=torch.float32, device="cpu")
@@ -81,7 +84,7 @@ class LimitedMemory:
     def against(self, gradient: Tensor) -> Tensor:
         """Return -H times any vector; there is a pair."""
         if self.compiled is not None:
-            return self.compiled.direction(self.used, gradient)
+            return self.compiled.direction(min(self.learned, self.room), gradient)
         s_turned, z_turned, above_turned = self.turned
         u = torch.mv(self.s, gradient)
         u = torch.addmv(u, self.above, u)
@@ -145,7 +148,8 @@ class LimitedMemory:
     def _make_room(self, vector: Tensor) -> None:
         """Set aside the first rows, or twice as many as there are."""
         if self.learned == 0:
-            self._set_aside(min(FIRST_ROOM, self.history_size), vector)
+            first = FIRST_ROOM * (1 + (vector.numel() <= FEW_NUMBERS))
+            self._set_aside(min(first, self.history_size), vector)
         else:
             before = {name: getattr(self, name) for name in MATRICES}
             self._set_aside(min(2 * self.room, self.history_size), vector)

@@ -32,7 +32,9 @@ class ClosureFunction:
         """Return the loss and its gradient at x."""
         self.vector.write(x)
         loss = self._evaluate()
-        loss, gradient = self.vector.agreed(loss, self._gradient(loss))
+        gradient = self._gradient(loss)
+        if self.vector.is_shared:
+            loss, gradient = self.vector.agreed(loss, gradient)
         return (-loss, gradient.neg_()) if self.maximize else (loss, gradient)
 
     def _evaluate(self) -> Tensor:

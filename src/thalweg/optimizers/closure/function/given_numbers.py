@@ -33,6 +33,8 @@ def like(what: str, given: Any, tensor: Tensor) -> Tensor:
     Raises TypeError, which says `what`, for what has no numbers or complex ones for real, ValueError for another count.
     """
     numbers = numbers_of(what, given).detach()
+    if numbers.dtype is tensor.dtype and numbers.shape == tensor.shape and numbers.device == tensor.device:
+        return numbers
     if numbers.is_complex() and not tensor.is_complex():
         raise TypeError(f"{what} must return real numbers, as x is real, but their dtype is {numbers.dtype}")
     if numbers.numel() != tensor.numel():

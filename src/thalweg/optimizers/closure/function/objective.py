@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .bounds import Box
 from .units import Units
-from .vector import dot, largest, read_numbers
+from .vector import dot, largest, read_numbers, read_with_product
 
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]
 Curvature = Callable[[Tensor], Tensor]
@@ -169,7 +169,7 @@ class Objective:
         The slope is a number only if the gradient is: a product of zero and no number is none.
         """
         value, gradient = self._evaluate(x)
-        number, slope = read_numbers(value, dot(gradient, direction))
+        number, slope = read_with_product(value, gradient, direction)
         return Point(x, number / self.units.loss, gradient, None, self.box, self.units.lengths), slope
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,7 +180,9 @@ class Objective:
         value, gradient = self.function(x)
         if self.box is not None:
             gradient = self.box.told(gradient)
-        return value, self.units.inward(gradient)
+        units = self.units
+        # Most units are the user's; where they are, even a call takes time that counts.
+        return value, gradient if units.loss == 1.0 and units.lengths is None else units.inward(gradient)
 
     def hessian_times(self, here: Point, vector: Tensor) -> Tensor:
         """Return the product of the Hessian at `here` with `vector`; evaluates there again if it was not the last."""

@@ -22,6 +22,7 @@ class ShardedVector(Vector):
     """The vector of parameters of which some are sharded; the others are the same on all processes."""
 
     has_leaves = False
+    is_shared = True
 
     def __init__(self, params: Sequence[Any], scales: Sequence[float] | None = None, owner: str = "") -> None:
         self.params = list(params)

@@ -26,16 +26,18 @@ class Vector:
 
     has_leaves = True
     """True if the tensors are what a loss is computed from, and may be differentiated by."""
+    is_shared = False
+    """True if other processes have parts of the loss and of the gradient."""
 
     def __init__(self, tensors: Sequence[Tensor], scales: Sequence[float] | None = None) -> None:
         self.tensors = list(tensors)
         self.reals = [real_view(tensor.detach()) for tensor in self.tensors]
         self.sizes = [real.numel() for real in self.reals]
         self.device = self.reals[0].device
-        self.dtype = widest(real.dtype for real in self.reals)
+        self._alone = len(self.reals) == 1
+        self.dtype = self.reals[0].dtype if self._alone else widest(real.dtype for real in self.reals)
         self.scale = self._scale(scales or [1.0])
-        self._alike = all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
-        self._alone = self._alike and len(self.reals) == 1
+        self._alike = self._alone or all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
         self._flat = [real.view(-1) for real in self.reals] if all(map(dense, self.reals)) else []
 
     @property
@@ -59,6 +61,12 @@ class Vector:
 
     def gradient(self) -> Tensor | None:
         """Return a copy of the parameters' gradients, in units of the scale; zeros for those without, None for none."""
+        if self._alone:
+            gradient = self.tensors[0].grad
+            if gradient is None:
+                return None
+            is_flat = gradient.dim() == 1 and gradient.dtype is self.dtype and gradient.layout is torch.strided
+            return gradient.clone() if is_flat and self.scale is None else self._flattened(gradient)
         gradients = list(map(_grad, self.tensors))
         if gradients[0] is None and not any(gradient is not None for gradient in gradients):
             return None
@@ -66,11 +74,9 @@ class Vector:
 
     def flatten(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """Return one gradient per parameter as one vector, in units of the scale."""
-        first = gradients[0]
-        if self._alone and first is not None and first.dtype is self.dtype and not first.is_sparse:
-            flat = (first if first.dim() == 1 else first.flatten()).clone()
-        else:
-            flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
+        if self._alone and gradients[0] is not None:
+            return self._flattened(gradients[0])
+        flat = self._join([self._part(i, gradient) for i, gradient in enumerate(gradients)])
         return flat if self.scale is None else flat.mul_(self.scale)
 
     def unflatten(self, direction: Tensor) -> list[Tensor]:
@@ -88,6 +94,14 @@ class Vector:
         for tensor in self.tensors:
             tensor.grad = None
 
+    def _flattened(self, gradient: Tensor) -> Tensor:
+        """Return the gradient of the only parameter as a vector of its own."""
+        if gradient.dtype is self.dtype and not gradient.is_sparse:
+            flat = (gradient if gradient.dim() == 1 else gradient.flatten()).clone()
+        else:
+            flat = self._part(0, gradient).clone()
+        return flat if self.scale is None else flat.mul_(self.scale)
+
     def _part(self, index: int, gradient: Tensor | None) -> Tensor:
         if gradient is None:
             return torch.zeros(self.sizes[index], dtype=self.dtype, device=self.device)
@@ -101,7 +115,7 @@ class Vector:
         return torch.cat(parts)
 
     def _scale(self, scales: Sequence[float]) -> Tensor | None:
-        if all(scale == 1.0 for scale in scales):
+        if set(scales) == {1.0}:
             return None
         parts = [
             torch.full((size,), scale, dtype=torch.float64, device=self.device)
@@ -130,6 +144,14 @@ def dot(one: Tensor, two: Tensor) -> Tensor:
         return torch.dot(one, two)
     wide = accurate(one.device)
     return torch.dot(one.to(wide), two.to(wide))
+
+
+def read_with_product(scalar: Tensor, one: Tensor, two: Tensor) -> tuple[float, float]:
+    """Return a tensor of one element, and a scalar product, as floats; one wait for the device."""
+    if scalar.is_cpu and one.dtype is torch.float64:
+        return scalar.item(), torch.dot(one, two).item()
+    number, product = read_numbers(scalar, dot(one, two))
+    return number, product
 
 
 def product(one: Tensor, two: Tensor) -> float:

@@ -44,7 +44,7 @@ class Along:
         there, slope = self.objective.along(x, self.direction)
         trial = Trial(alpha, there.value, slope)
         self.last = (trial, there)
-        if trial.value < self.lowest[0].value and trial.finite:
+        if -math.inf < there.value < self.lowest[0].value and math.isfinite(slope):
             self.lowest = self.last
         return trial
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -37,8 +37,12 @@ class LineSearch:
         self.lr = 1.0
         self.scale: Tensor | None = None
         self.box: Box | None = None
-        self.restricted = Restricted(direction)
         self.shortened = math.inf
+
+    @cached_property
+    def restricted(self) -> Restricted:
+        """The direction on the faces of the box; without one it is never made."""
+        return Restricted(self.direction)
 
     @property
     def fresh(self) -> bool:

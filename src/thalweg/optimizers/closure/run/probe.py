@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ctypes import c_float
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,10 @@ CLOSER = 4
 
 LIKE = 0.05
 """How far the losses may lie from a parabola, as a share of the fall."""
+
+
+FEW = 10_000
+"""Numbers up to which what looks random is kept for the next run: to make it takes as long as an evaluation."""
 
 
 class Line(NamedTuple):
@@ -90,9 +95,17 @@ def moves(here: Point, reach: float) -> list[tuple[Tensor, bool]]:
 
 def directions(x: Tensor) -> Tensor:
     """Return numbers from 1/2 to 1 of either sign that look random, the same in every process."""
-    chance = torch.Generator("cpu").manual_seed(0)
-    numbers = torch.empty(x.numel(), dtype=torch.float32, device="cpu").uniform_(-1, 1, generator=chance).to(x)
+    numbers = (kept_chance if x.numel() <= FEW else chance)(x.numel()).to(x)
     return 0.5 * (numbers + numbers.sign())
+
+
+def chance(count: int) -> Tensor:
+    """Return numbers between -1 and 1."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    return torch.empty(count, dtype=torch.float32, device="cpu").uniform_(-1, 1, generator=generator)
+
+
+kept_chance = lru_cache(maxsize=8)(chance)
 
 
 def room(box: Box, x: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class Stopping:
         `highest` is the loss at the start of the run.
         """
         size, epsilon = abs(here.value), epsilon_of(here)
-        grad, change = self._tolerances(epsilon)
+        grad, change = tolerances(self.tolerance_grad, self.tolerance_change, epsilon)
         fall = before.value - here.value
         if fall > max(grad, change) * size:
             return Reason.UNBOUNDED if here.value < 0 and is_beyond(here, here.size) else None
@@ -73,14 +73,15 @@ class Stopping:
             return Reason.CHANGE if is_small(seen.pull, here, highest) else Reason.STALLED
         return None
 
-    def _tolerances(self, epsilon: float) -> tuple[float, float]:
-        """Return both tolerances, no finer than what the dtype can tell; zero stays zero."""
-        grad = self.tolerance_grad and max(self.tolerance_grad, min(64 * epsilon, FINEST))
-        return grad, self.tolerance_change and max(self.tolerance_change, epsilon)
-
     def _unseen(self, fall: float, seen: Change, rounding: float) -> bool:
         """Return whether neither the loss nor its slopes at both ends tell of the step beyond rounding."""
         return max(fall, abs(seen.before), abs(seen.here)) <= BELOW_ROUNDING * rounding
+
+
+@cache
+def tolerances(grad: float, change: float, epsilon: float) -> tuple[float, float]:
+    """Return both tolerances, no finer than what the dtype can tell; zero stays zero."""
+    return grad and max(grad, min(64 * epsilon, FINEST)), change and max(change, epsilon)
 
 
 def is_small(pull: float, here: Point, highest: float, coarsest: float = 0.0) -> bool:

@@ -36,7 +36,8 @@ class HagerZhang:
             trial = phi(alpha)
             if self.accepts(start, trial):
                 return trial
-            best = lower(trial, best)
+            if trial.value < best.value and trial.finite:
+                best = trial
             if self.too_far(start, trial):
                 high = trial
             elif alpha >= longest:
@@ -59,18 +60,15 @@ class HagerZhang:
 
     def accepts(self, start: Trial, trial: Trial) -> bool:
         """Return whether the trial meets Wolfe's conditions or the approximate ones (4.1)."""
-        sigma = self.exactness(start, trial)
-        if not trial.slope >= sigma * start.slope or not trial.finite:
+        # Where what the slope promises is lost in rounding, much of it may be left.
+        is_lost = -start.slope * trial.alpha <= start.noise
+        sigma = max(self.sigma, LOOSE) if is_lost else self.sigma
+        if not trial.slope >= sigma * start.slope:
             return False
         steep = min(1 - 2 * self.delta, sigma)
         if trial.value <= start.value + self.delta * trial.alpha * start.slope:
-            return sigma > 0.5 or trial.slope <= -steep * start.slope
-        return trial.slope <= -steep * start.slope and trial.value <= self.ceiling(start)
-
-    def exactness(self, start: Trial, trial: Trial) -> float:
-        """Return how much of the slope may be left, at least LOOSE where what it promises is lost in rounding."""
-        is_lost = -start.slope * trial.alpha <= start.noise
-        return max(self.sigma, LOOSE) if is_lost else self.sigma
+            return (sigma > 0.5 or trial.slope <= -steep * start.slope) and trial.finite
+        return trial.slope <= -steep * start.slope and trial.value <= self.ceiling(start) and trial.finite
 
     def ceiling(self, start: Trial) -> float:
         """Return the value up to which a trial counts as no higher than the start."""
@@ -97,8 +95,3 @@ def beyond(before: Trial, low: Trial) -> float:
     if math.isnan(alpha) or alpha <= low.alpha:
         alpha = low.alpha + 10 * step
     return inside(alpha, low.alpha + 0.5 * step, low.alpha + 10 * step)
-
-
-def lower(trial: Trial, best: Trial) -> Trial:
-    """Return the trial of the lower value; a non-finite one never wins."""
-    return trial if trial.value < best.value and trial.finite else best

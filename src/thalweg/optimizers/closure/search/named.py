@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from .backtracking import Backtracking
 from .fixed import Fixed
@@ -15,6 +16,7 @@ Search = Callable[[Phi, Trial, float, float], Trial | None]
 NAMES = ("hager_zhang", "more_thuente", "strong_wolfe", "backtracking")
 
 
+@cache
 def search_named(name: str | None, curvature: float) -> Search:
     """Return the search called `name`; None is torch's fixed step, "strong_wolfe" torch's word for Moré-Thuente's."""
     match name:
