@@ -68,7 +68,7 @@ class LBFGS(Bounded):
 
     def method(self) -> Method:
         """L-BFGS directions, any search."""
-        direction = LimitedMemory(self.history_size, float(self.damping))
+        direction = LimitedMemory(self.history_size, float(self.damping), refined=True)
         return LineSearch(direction, search_named(self.line_search_fn, 0.7))
 
     def state_dict(self, state_dtype: torch.dtype | None = None) -> dict[str, Any]:

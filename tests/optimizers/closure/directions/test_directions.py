@@ -36,30 +36,61 @@ def kept_by(memory):
     return [(state["s"][place], state["y"][place]) for place in memory.places]
 
 
-def two_loops(history, gradient):
-    """Nocedal & Wright 2006, algorithm 7.4, oldest pair first."""
+def product(a, b):
+    """The scalar product of lists, rounded once."""
+    return math.fsum(x * y for x, y in zip(a, b, strict=True))
+
+
+def first_inverse(history):
+    """Gilbert & Lemaréchal 1989: a diagonal learns each pair by BFGS's formula, scaled before, in plain floats.
+
+    After the first pair it is used where it has foretold the last one better than s'y / y'y has, by a margin.
+    """
+    n, diagonal = len(history[0][0]), None
+    for s, y in ((s.tolist(), y.tolist()) for s, y in history):
+        s_y, y_y = product(s, y), product(y, y)
+        diagonal, fits = diagonal or [y_y / s_y] * n, diagonal is None
+        y_h_y = sum(yi * yi / b for yi, b in zip(y, diagonal, strict=True))
+        s_b_s = sum(si * si * b for si, b in zip(s, diagonal, strict=True))
+        fits = fits or n ** (1 / 8) * s_b_s * y_h_y <= y_y * product(s, s)
+        scale = y_h_y / s_y
+        diagonal = [
+            scale * (b - (b * si) ** 2 / s_b_s) + yi * yi / s_y for b, si, yi in zip(diagonal, s, y, strict=True)
+        ]
+    return [1 / b if fits else s_y / y_y for b in diagonal]
+
+
+def two_loops(history, gradient, size, refined):
+    """Nocedal & Wright 2006, algorithm 7.4, oldest pair first: the last `size`.
+
+    If it is refined, it begins from a diagonal, and uses the last four again.
+    """
+    s, y = history[-1]
+    first = torch.tensor(first_inverse(history), dtype=torch.float64) if refined else torch.dot(s, y) / torch.dot(y, y)
     q, kept = gradient.clone(), []
+    history = history[-size:] + (history[-min(size, 4) :] if refined else [])
     for s, y in reversed(history):
         alpha = torch.dot(s, q) / torch.dot(s, y)
         q -= alpha * y
         kept.append(alpha)
-    s, y = history[-1]
-    q *= torch.dot(s, y) / torch.dot(y, y)
+    q *= first
     for (s, y), alpha in zip(history, reversed(kept), strict=True):
         q += (alpha - torch.dot(y, q) / torch.dot(s, y)) * s
     return -q
 
 
+@pytest.mark.parametrize("refined", [False, True])
 @pytest.mark.parametrize("size", [1, 3, 16, 17, 40])
 @pytest.mark.parametrize("count", [1, 2, 16, 17, 45, 90])
-def test_compact_form_is_the_two_loop_recursion(size, count):
+def test_compact_form_is_the_two_loop_recursion(size, count, refined):
     n, history = 50, pairs(50, count)
-    memory = LimitedMemory(size)
+    memory = LimitedMemory(size, refined=refined)
     for s, y in history:
         memory.remember(s, y, float(torch.dot(s, y)))
     gradient = vector(n, 1000)
-    assert_close(memory(point(gradient), None), two_loops(history[-size:], gradient), rtol=1e-9, atol=1e-9)
-    assert_close(memory.matrix() @ gradient, -memory(point(gradient), None), rtol=1e-9, atol=1e-9)
+    assert_close(memory(point(gradient), None), two_loops(history, gradient, size, refined), rtol=1e-9, atol=1e-9)
+    if not refined:
+        assert_close(memory.matrix() @ gradient, -memory(point(gradient), None), rtol=1e-9, atol=1e-9)
     for (s, y), (s_kept, y_kept) in zip(history[-size:], kept_by(memory), strict=True):
         unit = torch.dot(s, y).rsqrt()
         assert_close(s * unit, s_kept)
@@ -68,11 +99,12 @@ def test_compact_form_is_the_two_loop_recursion(size, count):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("small", [0, limited_memory.SMALL])
+@pytest.mark.parametrize("refined", [False, True])
 @pytest.mark.parametrize("n", [1, 7, 50])
-def test_learned_steps_are_the_two_loop_recursion(dtype, small, n, monkeypatch):
+def test_learned_steps_are_the_two_loop_recursion(dtype, small, n, refined, monkeypatch):
     """By torch's products and by compiled ones, while the history grows and when it goes round."""
     monkeypatch.setattr(limited_memory, "SMALL", small)
-    memory, history, before = LimitedMemory(18), [], vector(n, 99).to(dtype)
+    memory, history, before = LimitedMemory(18, refined=refined), [], vector(n, 99).to(dtype)
     for s, y in ((s.to(dtype), y.to(dtype)) for s, y in pairs(n, 40)):
         # A step of 1/2 along 2 s, whose values correct nothing.
         here, slopes = before + y, (float(2 * s @ before), float(2 * s @ (before + y)))
@@ -81,7 +113,7 @@ def test_learned_steps_are_the_two_loop_recursion(dtype, small, n, monkeypatch):
         memory.learn(Step(*ends, 2 * s, 0.5, *slopes))
         history, before = [*history, (s.double(), y.double())], here
         rounding = 1e4 * torch.finfo(dtype).eps  # 18 pairs, each some roundings off, and curvatures of 1 to 9
-        expected = two_loops(history[-18:], before.double())
+        expected = two_loops(history, before.double(), 18, refined)
         assert_close(
             memory(point(before), None).double(), expected, rtol=rounding, atol=rounding * float(expected.norm())
         )

@@ -22,7 +22,7 @@ def definitions(kind: str) -> str:
     - `dot(a, b, n)`: the scalar product.
     - `change(to, from, factor, out, n)`: out = factor (to - from).
     - `add(x, factor, out, n)`: out += factor x.
-    - `copy(x, factor, out, n)`: out = factor x, and `scale(factor, out, n)`: out = factor out.
+    - `copy(x, factor, out, n)`: out = factor x, and `weigh(x, factor, out, n)`: out = factor x out.
     - `times(matrix, x, base, sign, out, count, stride, n)`: out = base + sign matrix x, for `count` rows of n.
     - `combine(matrix, factors, sign, out, count, stride, n)`: out += sign matrix' factors.
     """
@@ -47,12 +47,13 @@ exit:
 """
     change = f"%apart = fsub {kind} %to.i, %from.i\n  %result = fmul {kind} %apart, %factor.kind"
     add = f"%moved = fmul contract {kind} %x.i, %factor.kind\n  %result = fadd contract {kind} %out.i, %moved"
+    weigh = f"%weight = fmul {kind} %x.i, %factor.kind\n  %result = fmul {kind} %out.i, %weight"
     return (
         numbers
         + each("change", ["to", "from"], change, kind)
         + each("add", ["x"], add, kind)
         + each("copy", ["x"], f"%result = fmul {kind} %x.i, %factor.kind", kind)
-        + each("scale", [], f"%result = fmul {kind} %out.i, %factor.kind", kind)
+        + each("weigh", ["x"], weigh, kind)
         + matrices(kind)
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from ....engine.llvm.language.vectors import KINDS
 from ..function.objective import Point
 from ..function.vector import accurate, dot
 from .curvature import gradient_change, value_correction
+from .first_diagonal import FirstDiagonal
 from .krylov import Operator
 from .steepest import first_trial
 from .step import Step
@@ -24,10 +26,11 @@ FIRST_ROOM = 16
 FEW_NUMBERS = 256
 """Numbers up to which a vector gets twice as many rows at first: to make room again takes longer than to zero them."""
 
-MATRICES = ("s", "z", "above")
-
 NOTHING = torch.empty(0, dtype=torch.float32, device="cpu")
 """What stands for the matrices before the first pair."""
+
+AGAIN = 4
+"""How many of the last pairs count twice."""
 
 SMALL = 100_000
 """Numbers of a history up to which compiled loops take less time than calls of torch, which uses several threads."""
@@ -41,16 +44,19 @@ class LimitedMemory:
     second H g = v + S' R^-T (u + Z v): Byrd, Nocedal & Schnabel 1994, "Representations of quasi-Newton matrices and
     their use in limited memory methods", theorem 2.2 factored, https://doi.org/10.1007/BF01582063. What R^-1 has above
     its diagonal of ones is kept: a new pair adds one column, and the oldest pair's row and column are overwritten, so
-    the ring of rows needs no order. Rows not yet used are zero and change nothing. On the CPU a small history is
+    the ring of rows needs no order. Rows not yet used are zero and change nothing. A refined memory begins from a
+    diagonal, and its last pairs count twice: H is bent to them once more, by the same formula with H in place of the
+    first, since each update spoils a little what the one before it had set right. On the CPU a small history is
     multiplied in one call of compiled code: `engine/llvm/closure_methods/history.py`.
     """
 
-    def __init__(self, history_size: int, damping: float = 0.0) -> None:
+    def __init__(self, history_size: int, damping: float = 0.0, refined: bool = False) -> None:
         self.history_size = history_size
+        self.refined = refined
         self.damping = damping
         self.learned = 0
         self.s = self.z = self.above = self.y_y = NOTHING
-        self.turned: tuple[Tensor, ...] = ()
+        self.first: FirstDiagonal
         self.compiled: History | None = None
         self.room = 0
 
@@ -84,16 +90,30 @@ class LimitedMemory:
     def against(self, gradient: Tensor) -> Tensor:
         """Return -H times any vector; there is a pair."""
         if self.compiled is not None:
-            return self.compiled.direction(min(self.learned, self.room), gradient)
-        s_turned, z_turned, above_turned = self.turned
-        u = torch.mv(self.s, gradient)
-        u = torch.addmv(u, self.above, u)
-        v = torch.addmv(gradient, z_turned, u).div_(self.y_y)
-        w = torch.addmv(u, self.z, v)
-        return torch.addmv(v, s_turned, torch.addmv(w, above_turned, w), beta=-1, alpha=-1)
+            return self.compiled.direction(self.used, self.newest, self.again, gradient)
+        return self._bent_again(self._by_all, gradient).neg_()
+
+    @property
+    def again(self) -> int:
+        """How many pairs count twice; a single one has nothing to add."""
+        return min(AGAIN, self.count) if self.refined and self.count > 1 else 0
+
+    def _by_all(self, gradient: Tensor) -> Tensor:
+        """Return H times a vector, each pair counting once."""
+        return compact(self.s, self.z, self.above, partial(self.first.times, self.y_y), gradient)
+
+    def _bent_again(self, first: Callable[[Tensor], Tensor], gradient: Tensor) -> Tensor:
+        """Return `first` bent to the last pairs, times a vector."""
+        if not self.again:
+            return first(gradient)
+        last = [(self.newest - i) % self.history_size for i in reversed(range(self.again))]
+        return compact(self.s[last], self.z[last], self.above[last][:, last], first, gradient)
 
     def matrix(self) -> Tensor:
-        """Return H multiplied out, shape (n, n): F'F / y'y + L'L for L = R^-1 S and F = 1 + Z'L, in n^2 m products."""
+        """Return H multiplied out, shape (n, n), of a memory that is not refined, in n^2 m products.
+
+        It is F'F / y'y + L'L for L = R^-1 S and F = 1 + Z'L.
+        """
         left = self.s + self.above @ self.s
         first = torch.eye(self.s.shape[1], dtype=self.s.dtype, device=self.s.device).addmm_(self.z.t(), left)
         right = (self.z @ first).div_(self.y_y).add_(left)
@@ -143,6 +163,7 @@ class LimitedMemory:
         self.above[:, place].copy_(torch.addmv(products, self.above, products))
         torch.mul(direction, alpha, out=self.s[place])
         self.y_y.copy_(dot(z, z))
+        self.first.learn(self.s[place], z, self.y_y, self.learned == 0)
         self.learned += 1
 
     def _make_room(self, vector: Tensor) -> None:
@@ -151,7 +172,7 @@ class LimitedMemory:
             first = FIRST_ROOM * (1 + (vector.numel() <= FEW_NUMBERS))
             self._set_aside(min(first, self.history_size), vector)
         else:
-            before = {name: getattr(self, name) for name in MATRICES}
+            before = {"s": self.s, "z": self.z, "above": self.above, **self.first.state()}
             self._set_aside(min(2 * self.room, self.history_size), vector)
             self._fill(before)
 
@@ -161,14 +182,16 @@ class LimitedMemory:
         self.s, self.z = vector.new_zeros(room, vector.numel()), vector.new_zeros(room, vector.numel())
         self.above = vector.new_zeros(room, room)
         self.y_y = vector.new_zeros((), dtype=accurate(vector.device))
+        self.first = FirstDiagonal(vector, self.refined)
         small = type(vector) is Tensor and vector.is_cpu and vector.dtype in KINDS and self.s.numel() <= SMALL
-        self.compiled = History(self.s, self.z, self.above, self.y_y) if small else None
-        self.turned = () if small else (self.s.t(), self.z.t(), self.above.t())
+        kept = self.s, self.z, self.above, self.y_y, self.first.both
+        self.compiled = History(*kept, self.first.margin) if small else None
 
     def _fill(self, rows: Mapping[str, Tensor]) -> None:
         """Copy the matrices of fewer rows."""
         k = len(rows["s"])
         self.s[:k], self.z[:k], self.above[:k, :k] = rows["s"], rows["z"], rows["above"]
+        self.first.restore(rows)
 
     def displaced(self) -> None:
         """Keep every pair: it tells of the curvature, wherever it was seen."""
@@ -179,7 +202,7 @@ class LimitedMemory:
             return {"learned": 0}
         k = self.count
         rows = {"s": self.s[:k].clone(), "y": self.z[:k].neg(), "above": self.above[:k, :k].clone()}
-        return {"learned": self.learned, "room": self.room, "y_y": self.y_y.clone(), **rows}
+        return {"learned": self.learned, "room": self.room, "y_y": self.y_y.clone(), **rows, **self.first.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
@@ -199,3 +222,12 @@ class LimitedMemory:
     def newest(self) -> int:
         """Where the last pair is."""
         return (self.learned - 1) % self.history_size
+
+
+def compact(s: Tensor, z: Tensor, above: Tensor, first: Callable[[Tensor], Tensor], vector: Tensor) -> Tensor:
+    """Return H times a vector: the first H bent to pairs, of which the last holds exactly."""
+    u = torch.mv(s, vector)
+    u = torch.addmv(u, above, u)
+    v = first(torch.addmv(vector, z.t(), u))
+    w = torch.addmv(u, z, v)
+    return torch.addmv(v, s.t(), torch.addmv(w, above.t(), w))

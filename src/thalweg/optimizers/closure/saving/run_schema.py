@@ -116,7 +116,8 @@ class RunSchema:
             wide = self.x.new_zeros((), dtype=accurate(self.x.device))
             small = {"above": tensor(self.x, rows, rows), "y_y": tensor(wide, low=SMALLEST)}
             counts = {"learned": whole(), "room": whole(rows, history_size)}
-            return record({**counts, "s": pairs, "y": pairs, **small})(name, value)
+            first = {"diagonal": self.vector_above_zero, "foretells": whole(0, 1)}
+            return record({**counts, "s": pairs, "y": pairs, **small}, first)(name, value)
 
         return of
 
