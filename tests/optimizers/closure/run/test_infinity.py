@@ -94,7 +94,6 @@ PLATEAUS = {
     "a probability": lambda x: -x.sigmoid().sum(),
     "one number of three": lambda x: 1 + (-x[0]).exp() + (x[1:] - 5).square().sum(),
     "a bent ridge": lambda x: 2 + 1 / (1 + x[0].square()) + (x[1] - x[0].tanh()).square(),
-    "large numbers that cancel": lambda x: ((1 + x * x).sqrt() - x).sum(),
 }
 
 
@@ -179,12 +178,24 @@ def test_a_run_that_creeps_through_zero_is_at_no_minimum(power, method, dtype):
     assert minimize(lambda x: (x.abs() ** power).sum(), start, method).success
 
 
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_a_loss_that_cancels_large_numbers_has_no_minimum_where_it_is_rounded_to_zero(method):
+    """Half of such runs in float32 were called a success, and three quarters of the rows of a batch."""
+    starts = some_starts(10, torch.float32)
+
+    def cancelling(x):
+        return ((1 + x * x).sqrt() - x).sum(-1)
+
+    assert not any(minimize(cancelling, start, method).success for start in starts)
+    assert not minimize(cancelling, starts, method, batched=True).success.any()
+
+
 @pytest.mark.parametrize("method", ["lbfgs", "cg", "newton-cg"])
 def test_a_minimum_on_a_far_wall_is_one(method):
     """The wall was not seen: the loss is lower beyond it, and all such minima were called unbounded."""
     found = minimize(lambda x: (x[0] - 1).square() - x[1], torch.tensor([1.5, 2.0]), method, bounds=(-100.0, 100.0))
     assert found.success, found.message
-    assert found.x.tolist() == [1, 100]
+    assert found.x.tolist() == pytest.approx([1, 100], rel=1e-4)  # where the loss is lost in float32 beside -100
 
 
 def test_numbers_whose_first_size_is_lost_have_run_away():
