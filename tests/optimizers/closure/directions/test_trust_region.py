@@ -136,3 +136,11 @@ def test_agreement_is_one_where_both_are_rounding_and_bad_where_nothing_is_finit
     assert agreement(here, Point(g, 1.0 + 2e-16, g, 1.0), 1e-18) == pytest.approx(0.9, abs=0.11)
     assert agreement(here, Point(g, 0.7, g, 1.0), 0.6) == pytest.approx(0.5)
     assert agreement(here, Point(g, float("nan"), g, 1.0), 0.6) == -float("inf")
+
+
+def test_slopes_whose_squares_overflow_end_the_path():
+    """An assertion failed where neither the curvature nor the way to the border is a number."""
+    far = torch.tensor([3e200, 4e200], dtype=torch.float64)
+    _, product, cut = solve(lambda vector: vector * torch.nan, far, 0.5, 4, 2.0).within(2.0)
+    assert cut
+    assert product.isnan().all()

@@ -168,6 +168,42 @@ def test_rows_that_fall_through_zero_are_at_no_minimum(dtype):
     assert minimize(lambda x: (x.abs() ** 3).sum(1), starts, batched=True).success.all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "trust-region"])
+@pytest.mark.parametrize("power", [3, 5, 7])
+def test_a_run_that_creeps_through_zero_is_at_no_minimum(power, method, dtype):
+    """All methods called zero a success from here, L-BFGS and BFGS for the fifth and the seventh power."""
+    start = torch.tensor([0.10708270221948624, 0.5070260763168335], dtype=dtype)
+    assert not minimize(lambda x: (x**power).sum(), start, method, max_eval=300).success
+    assert minimize(lambda x: (x.abs() ** power).sum(), start, method).success
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_a_loss_that_cancels_large_numbers_has_no_minimum_where_it_is_rounded_to_zero(method):
+    """Half of such runs in float32 were called a success, and three quarters of the rows of a batch."""
+    starts = some_starts(10, torch.float32)
+
+    def cancelling(x):
+        return ((1 + x * x).sqrt() - x).sum(-1)
+
+    assert not any(minimize(cancelling, start, method).success for start in starts)
+    assert not minimize(cancelling, starts, method, batched=True).success.any()
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "cg", "newton-cg"])
+def test_a_minimum_on_a_far_wall_is_one(method):
+    """The wall was not seen: the loss is lower beyond it, and all such minima were called unbounded."""
+    found = minimize(lambda x: (x[0] - 1).square() - x[1], torch.tensor([1.5, 2.0]), method, bounds=(-100.0, 100.0))
+    assert found.success, found.message
+    assert found.x.tolist() == pytest.approx([1, 100], rel=1e-4)  # where the loss is lost in float32 beside -100
+
+
+def test_numbers_whose_first_size_is_lost_have_run_away():
+    """One number of conjugate gradients was at 1e11, where the loss is zero, and the other at its minimum."""
+    start = torch.tensor([1.0122863054275513, 1.5702979564666748])
+    assert not minimize(AT_INFINITY["one number of two"], start, "cg").success
+
+
 OF_ROWS_AT_MINIMA = MINIMA | {
     "cosine": lambda x: -x.cos().sum(),
     "above five": lambda x: 5 + (x - 2).square().sum(),

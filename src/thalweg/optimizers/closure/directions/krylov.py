@@ -40,7 +40,7 @@ class Path:
         """Return the path's last point inside the radius, the Hessian times it, and whether the radius cut."""
         for stage in self.stages:
             reach = to_boundary(stage, radius)
-            if stage.bend <= 0 or stage.length >= reach:
+            if not stage.bend > 0 or stage.length >= reach:
                 reach = reach if math.isfinite(reach) else 1.0
                 point = moved(stage.iterate, stage.direction, reach)
                 return point, moved(stage.product, stage.curved, reach), True

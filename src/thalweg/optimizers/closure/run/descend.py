@@ -11,7 +11,7 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
-from .infinity import Following, is_endless, strides_on
+from .infinity import Following, is_endless, passes_through, strides_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
@@ -140,9 +140,10 @@ class Descent:
         while reason is None:
             if iterations >= max_iterations:
                 return Reason.ITERATIONS
-            before = self.point
-            reason = self._advance(objective, before)
+            left = self.point
+            reason = self._advance(objective, left)
             if reason is None:
+                before = left
                 iterations += 1
                 self.result.iterations += 1
                 here = self.point
@@ -151,7 +152,7 @@ class Descent:
                 if callback is not None and self._told(objective, callback):
                     return Reason.CALLBACK
             if reason is Reason.STALLED:
-                reason = self._again(objective, before)
+                reason = self._again(objective, left)
         return self._doubted(objective, before, reason)
 
     def _vanished(self, objective: Objective, before: Point, here: Point) -> Reason | None:
@@ -228,6 +229,8 @@ class Descent:
         if not reason.success or not objective.given:
             return reason
         try:
+            if passes_through(objective, before, self.point):
+                return Reason.SADDLE
             return refuted(objective, self.point) or reason
         except BudgetError:
             return reason

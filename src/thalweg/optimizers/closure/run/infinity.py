@@ -28,7 +28,7 @@ FARTHER = (1.0, 0.5, 0.1, 0.01)
 BACK = (-0.5, -0.9, -0.99, -0.999, -0.9999, -0.99999, -0.999999, -0.9999999)
 """Where to look for the slope that the numbers came down from, as shares of the same move."""
 
-HALVINGS = 8
+HALVINGS = 12
 """How often the way back is halved, to find where the slope ends."""
 
 BEYOND_EDGE = 0.1
@@ -48,6 +48,15 @@ FOLLOWING = 40
 
 LOWER = 0.5
 """By how many roots of the rounding the loss must be lower then: tolerances leave less to win than that."""
+
+JUMPS = 4.0
+"""How many times the first rise that is seen counts as flat: where a loss cancels large numbers, it goes in jumps."""
+
+PASSING, SLOW = 30.0, 0.05
+"""How many times to repeat a last step, and the share of its slope that must be left after it to do so."""
+
+LONGER = 4
+"""How often to repeat it so many times again, where nothing of it is seen."""
 
 
 class Follower(Protocol):
@@ -72,7 +81,7 @@ def is_endless(
         return (
             runs_away(objective, here, first)
             or strides_on(objective, before, here, first, highest)
-            or (here.value < highest and levels_off(objective, here, highest))
+            or (here.value < highest and levels_off(objective, here, first, highest))
             or leads_on(objective, here, first, following)
         )
     except BudgetError:
@@ -80,14 +89,15 @@ def is_endless(
 
 
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
-    """Return whether the numbers have grown far beyond their `first` size, and twice as large still win.
+    """Return whether numbers that have grown far beyond their `first` size still win where they are twice as large.
 
     Where they have grown so far that their first size is lost in rounding, it is enough that nothing is lost.
     """
     if not here.size > FAR * first:
         return False
+    change = change_at(objective, here, torch.where(here.x.abs() > FAR * first, here.x, 0.0))
     is_lost = first < epsilon_of(here) * here.size
-    return change_at(objective, here, here.x) < (1 if is_lost else -1) * rounding_at(here)
+    return change <= rounding_at(here) if is_lost else change < -rounding_at(here)
 
 
 def strides_on(objective: Objective, before: Point, here: Point, first: float, highest: float) -> bool:
@@ -103,13 +113,14 @@ def strides_on(objective: Objective, before: Point, here: Point, first: float, h
     return size > was and length > STRIDE * size and leads_down(objective, here, size / length * step, highest)
 
 
-def levels_off(objective: Objective, here: Point, highest: float) -> bool:
+def levels_off(objective: Objective, here: Point, first: float, highest: float) -> bool:
     """Return whether numbers that slopes do not hold back at twice their size lead down for good.
 
     So it is where a loss like 5 + exp(-x) has come as low as its dtype can tell. A loss that is lost beside `highest`,
-    but still has slopes, is on its way to zero.
+    but still has slopes, is on its way to zero, unless the numbers have grown.
     """
-    if here.steepness and abs(here.value) <= epsilon_of(here) ** 2 * (highest - here.value):
+    is_lost = abs(here.value) <= epsilon_of(here) ** 2 * (highest - here.value)
+    if here.steepness and is_lost and here.size <= GROWN * first:
         return False
     there = objective.at(inside(here, 2 * here.x))
     outward = here.x if here.lengths is None else here.x / here.lengths
@@ -123,13 +134,15 @@ def levels_off(objective: Objective, here: Point, highest: float) -> bool:
 def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) -> bool:
     """Return whether the loss is never higher along a move, and falls visibly on it, or has fallen on its way here.
 
-    At a minimum it rises. With numbers that it does not see it neither rises nor falls.
+    At a minimum it rises. With numbers that it does not see it neither rises nor falls. On the way it may rise by
+    noise, of which a loss that cancels large numbers has more than rounding.
     """
     rounding = rounding_at(here)
     first = change_at(objective, here, FARTHER[0] * move)
     if not first <= rounding:
         return False
-    if any(not change_at(objective, here, share * move) <= rounding for share in FARTHER[1:]):
+    noise = max(rounding, JUMPS * math.sqrt(epsilon_of(here)) * (highest - here.value))
+    if any(not change_at(objective, here, share * move) <= noise for share in FARTHER[1:]):
         return False
     falls = first < -rounding or has_levelled_off(objective, here, move, highest)
     return falls and knows_sizes(objective, here)
@@ -138,18 +151,20 @@ def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) 
 def has_levelled_off(objective: Objective, here: Point, move: Tensor, highest: float) -> bool:
     """Return whether the loss was higher behind, and has become flat slowly; an edge, as a hinge has, ends it."""
     rounding = rounding_at(here)
-    level, higher = 0.0, 0.0
+    level, higher, rise = 0.0, 0.0, 0.0
     for higher in BACK:
-        if rounding < change_at(objective, here, higher * move) < math.inf:
+        rise = change_at(objective, here, higher * move)
+        if rounding < rise < math.inf:
             break
         level = higher
     else:
         return False
     for _ in range(HALVINGS):
         middle = (level + higher) / 2
-        level, higher = (level, middle) if change_at(objective, here, middle * move) > rounding else (middle, higher)
+        change = change_at(objective, here, middle * move)
+        level, higher, rise = (level, middle, change) if change > rounding else (middle, higher, rise)
     steep = change_at(objective, here, (higher - BEYOND_EDGE * (1 + higher)) * move)
-    return steep < max(STEEP * (highest - here.value), MANY * rounding)
+    return steep < max(STEEP * (highest - here.value), MANY * rounding, JUMPS * rise)
 
 
 def knows_sizes(objective: Objective, here: Point) -> bool:
@@ -168,8 +183,9 @@ def leads_on(objective: Objective, here: Point, first: float, following: Followi
         return False
     taken = here.x.abs() == here.size
     x = torch.where(taken, ON * here.x, here.x)
-    unbounded = torch.full_like(x, math.inf)
-    box = Box(torch.where(taken, x, -unbounded), torch.where(taken, x, unbounded))
+    if not torch.equal(inside(here, x), x):
+        return False
+    box = held(x, taken, here.box)
     others = copy(objective)
     others.box, others.budget = box, min(objective.budget, objective.evaluations + objective.products + FOLLOWING)
     try:
@@ -178,6 +194,13 @@ def leads_on(objective: Objective, here: Point, first: float, following: Followi
     finally:
         objective.evaluations, objective.last = others.evaluations, others.last
     return found and knows_sizes(objective, here)
+
+
+def held(x: Tensor, taken: Tensor, box: Box | None) -> Box:
+    """Return a box that holds the taken numbers, and leaves the others where they may be."""
+    unbounded = torch.full_like(x, math.inf)
+    lower, upper = (-unbounded, unbounded) if box is None else (box.lower, box.upper)
+    return Box(torch.where(taken, x, lower), torch.where(taken, x, upper))
 
 
 def follows(objective: Objective, method: Follower, x: Tensor, below: float) -> bool:
@@ -189,6 +212,29 @@ def follows(objective: Objective, method: Follower, x: Tensor, below: float) -> 
     except BudgetError:
         return False
     return there is not None and there.value < below
+
+
+def passes_through(objective: Objective, before: Point, here: Point) -> bool:
+    """Return whether more of a last step never rises, and falls ever faster, as that of x^3 does through zero.
+
+    Methods creep towards such a point; where they come fast to a minimum, no evaluation is needed.
+    """
+    if before is here or (here.steepness == 0 and here.value < before.value):
+        return False
+    seen, step, rounding, far = here.since(before), here.x - before.x, rounding_at(here), 0.0
+    is_measured_anew = before.lengths is not here.lengths
+    if not (is_measured_anew or seen.here <= min(0.0, SLOW * seen.before)):
+        return False
+    for _ in range(LONGER):
+        step = PASSING * step
+        far = change_at(objective, here, step)
+        if abs(far) > rounding:
+            break
+    if not far < -rounding:
+        return False
+    middle = change_at(objective, here, step / 2)
+    falls_faster = middle <= rounding and far - 2 * middle < -rounding
+    return falls_faster and all(change_at(objective, here, share * step) <= rounding for share in FARTHER[2:])
 
 
 def rounding_at(here: Point) -> float:

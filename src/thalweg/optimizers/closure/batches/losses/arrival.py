@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ...run.stopping import BELOW_ROUNDING, FINEST, gentle
 from ...run.verdict import HIDDEN, NEAREST
-from .row_infinity import go_on, strides
+from .row_infinity import go_on, pass_through, strides
 from .row_losses import RowLosses
-from .row_probe import fall_beyond_zero, refuted
+from .row_probe import refuted
 from .row_search import MOST_TRIALS, Searching, has_shrunk, largest
 
 S = TypeVar("S", bound=Searching)
@@ -51,7 +51,7 @@ def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tole
         success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
     success &= answers.value.isfinite()
     calls = int(stuck.any())
-    for doubted in (go_on, fall_beyond_zero, refuted):
+    for doubted in (go_on, pass_through, refuted):
         if bool(success.any()) and answers.x.numel():
             is_false, looks = doubted(losses, answers.kept(success))
             success[success.clone()] = ~is_false

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ...run.infinity import BACK, BEYOND_EDGE, FAR, FARTHER, HALVINGS, MANY, STEEP, STRIDE
+from ...run.infinity import (
+    BACK,
+    BEYOND_EDGE,
+    FAR,
+    FARTHER,
+    GROWN,
+    HALVINGS,
+    JUMPS,
+    LONGER,
+    MANY,
+    PASSING,
+    SLOW,
+    STEEP,
+    STRIDE,
+)
 from ...run.stopping import BELOW_ROUNDING
 from ...run.verdict import HIDDEN
 from .row_losses import RowLosses
@@ -50,7 +65,9 @@ def have_grown(rows: Searching) -> Tensor:
 def run_away(looks: Looks, rows: Searching) -> Tensor:
     """Return where numbers twice as large still win, or lose nothing where the first size is lost in rounding."""
     is_lost = rows.first_size < torch.finfo(rows.x.dtype).eps * largest(rows.x)
-    return looks.change(rows, rows.x) < torch.where(is_lost, 1, -1) * rounding_of(rows)
+    grown = rows.x.abs() > FAR * rows.first_size[:, None]
+    change, rounding = looks.change(rows, torch.where(grown, rows.x, 0.0)), rounding_of(rows)
+    return torch.where(is_lost, change <= rounding, change < -rounding)
 
 
 def strides(rows: Searching) -> Tensor:
@@ -65,10 +82,11 @@ def stride_on(looks: Looks, rows: Searching) -> Tensor:
 
 
 def have_fallen(rows: Searching) -> Tensor:
-    """Return which rows lie lower than they began, but not on their way to a loss of zero: those still have slopes."""
+    """Return which rows lie lower than they began, but not on their way to a loss of zero with slopes still there."""
     fallen = rows.highest - rows.value
     is_lost = rows.value.abs() <= torch.finfo(rows.x.dtype).eps ** 2 * fallen
-    return (fallen > 0) & ~(is_lost & (largest(rows.gradient) > 0))
+    is_on_its_way = is_lost & (largest(rows.gradient) > 0) & (largest(rows.x) <= GROWN * rows.first_size)
+    return (fallen > 0) & ~is_on_its_way
 
 
 def level_off(looks: Looks, rows: Searching) -> Tensor:
@@ -89,10 +107,12 @@ def lead_down(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
 
 def never_rise(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
     """Return where the loss is nowhere higher along a move; the farthest point is asked first, and mostly alone."""
-    low = torch.ones_like(rows.value, dtype=torch.bool)
-    for share in FARTHER:
+    rounding = rounding_of(rows)
+    noise = torch.maximum(rounding, JUMPS * math.sqrt(torch.finfo(move.dtype).eps) * (rows.highest - rows.value))
+    low = looks.change(rows, FARTHER[0] * move) <= rounding
+    for share in FARTHER[1:]:
         if bool(low.any()):
-            low = low & (looks.change(rows, share * move) <= rounding_of(rows))
+            low = low & (looks.change(rows, share * move) <= noise)
     return low
 
 
@@ -107,24 +127,31 @@ def fall_or_have_fallen(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
 def have_levelled_off(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
     """Return where the loss was higher behind, and has become flat slowly; an edge, as a hinge has, ends it."""
     rounding, fallen = rounding_of(rows), rows.highest - rows.value
-    level, higher = where_it_rises(looks, rows, move)
+    level, higher, rise = where_it_rises(looks, rows, move)
     for _ in range(HALVINGS):
         middle = (level + higher) / 2
-        rises = looks.change(rows, middle[:, None] * move) > rounding
+        change = looks.change(rows, middle[:, None] * move)
+        rises = change > rounding
         level, higher = torch.where(rises, level, middle), torch.where(rises, middle, higher)
+        rise = torch.where(rises, change, rise)
     steep = looks.change(rows, (higher - BEYOND_EDGE * (1 + higher))[:, None] * move)
-    return steep < torch.maximum(STEEP * fallen, MANY * rounding)  # NaN where it rises nowhere
+    flat = torch.maximum(JUMPS * rise, torch.maximum(STEEP * fallen, MANY * rounding))
+    return steep < flat  # NaN where it rises nowhere
 
 
-def where_it_rises(looks: Looks, rows: Searching, move: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the last share of the way back at which the loss is level, and the first at which it is higher, or NaN."""
-    level, higher = torch.zeros_like(rows.value), torch.full_like(rows.value, torch.nan)
+def where_it_rises(looks: Looks, rows: Searching, move: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the last share of the way back at which the loss is level, the first at which it rises, and by how much.
+
+    The last two are NaN where it rises nowhere.
+    """
+    level = torch.zeros_like(rows.value)
+    higher, rise = torch.full_like(level, torch.nan), torch.full_like(level, torch.nan)
     for share in BACK:
         change = looks.change(rows, share * move)
-        rises = (change > rounding_of(rows)) & (change < torch.inf)
-        higher = torch.where(higher.isnan() & rises, share, higher)
+        rises = (change > rounding_of(rows)) & (change < torch.inf) & higher.isnan()
+        higher, rise = torch.where(rises, share, higher), torch.where(rises, change, rise)
         level = torch.where(higher.isnan(), share, level)
-    return level, higher
+    return level, higher, rise
 
 
 def know_sizes(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
@@ -132,6 +159,46 @@ def know_sizes(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
     hidden = HIDDEN * torch.finfo(move.dtype).eps * rows.value.abs()
     changes = [looks.change(rows, share * rows.x).abs() > hidden for share in reversed(BACK)]
     return torch.stack(changes).any(0)
+
+
+def creep(rows: Searching) -> Tensor:
+    """Return for which rows the last step has left much of its slope, as on the way to zero of x^3."""
+    here = (rows.gradient * rows.step).sum(1)
+    return (here <= 0) & ((1 + SLOW) * here <= -2 * SLOW * rows.fall) & (rows.step != 0).any(1)
+
+
+def pass_through(losses: RowLosses, rows: Searching) -> tuple[Tensor, int]:
+    """Return for which rows more of the last step never rises, and falls ever faster, and the calls made."""
+    asked = creep(rows)
+    if not bool(asked.any()):
+        return asked, 0
+    looks, some = Looks(losses), rows.kept(asked)
+    step = seen_step(looks, some)
+    far = looks.change(some, step) < -rounding_of(some)
+    asked[asked.clone()] = far
+    if bool(far.any()):
+        asked[asked.clone()] = fall_faster(looks, some.kept(far), step[far])
+    return asked, looks.calls
+
+
+def seen_step(looks: Looks, rows: Searching) -> Tensor:
+    """Return the last step of each row, so often repeated that the loss tells of it."""
+    step, unseen = PASSING * rows.step, torch.ones_like(rows.value, dtype=torch.bool)
+    for _ in range(LONGER - 1):
+        unseen = unseen & (looks.change(rows, step).abs() <= rounding_of(rows))
+        if not bool(unseen.any()):
+            break
+        step = torch.where(unseen[:, None], PASSING * step, step)
+    return step
+
+
+def fall_faster(looks: Looks, rows: Searching, step: Tensor) -> Tensor:
+    """Return where the loss falls more on the second half of a step than on the first, and rises nowhere near."""
+    rounding, far, middle = rounding_of(rows), looks.change(rows, step), looks.change(rows, step / 2)
+    faster = (far - 2 * middle < -rounding) & (middle <= rounding)
+    for share in FARTHER[2:]:
+        faster = faster & (looks.change(rows, share * step) <= rounding)
+    return faster
 
 
 def rounding_of(rows: Searching) -> Tensor:

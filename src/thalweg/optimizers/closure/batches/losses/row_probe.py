@@ -10,10 +10,7 @@ from torch import Tensor
 from ...run.probe import HALVES, LIKE, REACH, directions
 from ...run.verdict import HIDDEN
 from .row_losses import RowLosses
-from .row_search import Searching, has_shrunk
-
-BEYOND = (0.5, 1.0, 2.0)
-"""Where to look beyond zero, in sizes of the numbers."""
+from .row_search import Searching
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +39,6 @@ class Lines:
     def kept(self, mask: Tensor) -> Lines:
         """Return the lines of some rows."""
         return Lines(self.losses, self.rows.kept(mask), self.move[mask], self.slope[mask])
-
-
-def fall_beyond_zero(losses: RowLosses, rows: Searching) -> tuple[Tensor, int]:
-    """Return which rows have shrunk to nothing on their way down through zero, as those of x^3, and the calls made.
-
-    Beyond zero such a loss is negative, and falls further; where zero is a minimum, it rises.
-    """
-    doubted = has_shrunk(rows)
-    if not bool(doubted.any()):
-        return doubted, 0
-    suspects = rows.kept(doubted)
-    near, middle, far = (suspects.at(losses, suspects.inside(-share * suspects.x))[0] for share in BEYOND)
-    doubted[doubted.clone()] = (far < middle) & (middle < near) & (near < 0) & (middle < -suspects.value.abs() / 2)
-    return doubted, len(BEYOND)
 
 
 def refuted(losses: RowLosses, rows: Searching) -> tuple[Tensor, int]:
