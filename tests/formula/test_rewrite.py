@@ -13,12 +13,12 @@ def dropped(node):
 def test_a_zero_of_some_precision_is_dropped_beside_what_is_no_negative_zero():
     zero = 0 * apply("sign", X)
     for value in (Constant(float("inf")), apply("from_integer", BITS)):
-        assert dropped(zero + value) is value or dropped(zero + value) == value
-        assert dropped(value + zero).operands == value.operands
+        assert dropped(zero + value) is value
+        assert dropped(value + zero) is value
 
 
 def test_a_zero_is_kept_beside_what_may_be_a_negative_one():
     """-0 + 0 is 0."""
     for value in (X, Constant(-0.0)):
-        assert dropped(value + 0 * apply("sign", X)).operands[0] == value
+        assert dropped(value + 0 * apply("sign", X)).op.name == "add"
     assert dropped(Constant(1.0) + 1 * apply("sign", X)).op.name == "add"

@@ -15,10 +15,10 @@ def libraries_of(optimizer, steps, monkeypatch):
     return [id(each.library) for each in kernel._kernels.values()]
 
 
-@pytest.mark.parametrize(("cls", "steps"), [(RACS, 1), (AdaShift, 10)])
-def test_passes_that_are_repeated_or_take_turns_are_compiled_once(cls, steps, monkeypatch):
+@pytest.mark.parametrize(("rule", "steps"), [(RACS, 1), (AdaShift, 10)])
+def test_passes_that_are_repeated_or_take_turns_are_compiled_once(rule, steps, monkeypatch):
     param = torch.ones(8, 16)
     param.grad = torch.ones_like(param)
-    found = libraries_of(cls([param]), steps, monkeypatch)
+    found = libraries_of(rule([param]), steps, monkeypatch)
     assert len(found) >= 10
     assert len(set(found)) < len(found) / 2
