@@ -1,5 +1,6 @@
 """The table that a launch hands to a kernel: a row of words of 8 bytes for each parameter, whose places stand here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...formula.tracing.program import Program
@@ -33,6 +34,7 @@ class RowLayout:
         return len(self.tensors) + len(self.scalars) + self.more.index(name)
 
 
-def row_layout(program: Program, more: tuple[str, ...]) -> RowLayout:
-    """Lay out the rows of a program."""
-    return RowLayout(tuple(name for name in program.tensors if name != "grad"), tuple(program.scalars), more)
+def row_layout(program: Program, more: tuple[str, ...], tensors: Sequence[str] = ()) -> RowLayout:
+    """Lay out the rows of a program, for all of its tensors or for some."""
+    given = tuple(name for name in tensors or program.tensors if name != "grad")
+    return RowLayout(given, tuple(program.scalars), more)

@@ -33,6 +33,23 @@ def gather_numbers(node: Expr) -> Expr:
     return node if _is_of_element(inner) else apply("multiply", apply("multiply", number, inner), rest)
 
 
+def drop_zeros(node: Expr) -> Expr:
+    """Turn x + 0 * sign(y) into x, where x is no zero with a sign: words say it to have a tensor of some precision."""
+    if _is(node, "add"):
+        for value, zero in (node.operands, reversed(node.operands)):
+            if _is_zero(zero) and _has_no_negative_zero(value):
+                return value
+    return node
+
+
+def _is_zero(node: Expr) -> bool:
+    return _is(node, "multiply") and _is(node.operands[1], "sign") and getattr(node.operands[0], "value", None) == 0
+
+
+def _has_no_negative_zero(node: Expr) -> bool:
+    return _is(node, "from_integer") or (isinstance(node, Constant) and node.value != 0)
+
+
 def _is_of_element(node: Expr) -> bool:
     """Tell if a node differs within blocks."""
     return node.varies and not (isinstance(node, Symbol) and node.scope == "block")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..graph.expr import Constant, Expr, MatrixFunction, Reduction, Scope, Symbol, as_expr, symbols, walk
-from ..graph.rewrite import gather_numbers, merge, reciprocal, replaced, rewrite, with_operands
+from ..graph.rewrite import drop_zeros, gather_numbers, merge, reciprocal, replaced, rewrite, with_operands
 from ..graph.scopes import scope_of
 from ..words.elements import maximum
 from ..words.random import Draws
@@ -35,6 +35,7 @@ def program_of(formula: Formula, kept: Kept = (), has_seams: bool = False) -> Pr
     outputs = merge(stored(formula, dict(kept), places))
     outputs = rewrite(outputs, reciprocal)
     outputs = rewrite(outputs, gather_numbers)
+    outputs = rewrite(outputs, drop_zeros)
     changed = {name: value for name, value in outputs.items() if not is_input(value, name)}
     told = formula.measured
     reports = {name: value for name, value in changed.items() if name in told and isinstance(value, Reduction)}

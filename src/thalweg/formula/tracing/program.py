@@ -67,6 +67,12 @@ class Program:
         quantities = ["param", "grad", *own, *self.work, *self.vectors, *self.seams]
         return [tensor for name in quantities for tensor in self.kept.get(name, (name,))]
 
+    @cached_property
+    def touched(self) -> list[str]:
+        """Those of them that this very pass reads or writes: of a formula with many passes they are few."""
+        used = {*self.loads, *self.stores, *self.along}
+        return [name for name in self.tensors if name in used]
+
     @property
     def has_lines(self) -> bool:
         """True if it is one of the passes of a formula that speaks of rows or columns."""

@@ -114,7 +114,7 @@ def softplus(x, sharpness):
     small = sigmoid(-sharpness * x)
     ratio = small / (2 - small)
     square = ratio * ratio
-    series = 0
-    for factor in reversed(SOFTENED):
+    *factors, series = SOFTENED
+    for factor in reversed(factors):
         series = series * square + factor
     return x + 2 * ratio * series / sharpness

@@ -1,5 +1,8 @@
 """The words that the kernels of the CPU are called with, at places that both sides look up here."""
 
+from ....formula.tracing.program import Program
+from ...pieces.row_layout import RowLayout, row_layout
+
 CONTEXT = (
     "rows",
     "gradients",
@@ -23,3 +26,8 @@ CHUNK = ("row.index", "first", "length", "place", "first.index")
 
 ROW = ("options", "slots")
 """The last words of a parameter's row: where its group's options are, and what the kernel computes from them."""
+
+
+def layout_of(program: Program) -> RowLayout:
+    """Lay out a row; along lines it has only what the pass touches, so that passes that do the same are equal."""
+    return row_layout(program, ROW, program.touched if program.has_lines else ())

@@ -38,6 +38,8 @@ class Loop:
     counts: Mapping[str, Expr] = field(default_factory=dict)
     """The conditions whose elements are counted: whole numbers are the same in any order, without columns."""
     attributes: str = STREAMING
+    is_long: bool = False
+    """Whether each element takes long to compute, and memory is not waited for."""
 
     @property
     def compute(self) -> str:
@@ -114,7 +116,9 @@ def told(it: Loop) -> str:
 
     To columns of float64, LLVM by itself adds only as many elements at once as there are float64 in a vector.
     """
-    return "!0" if it.sums and it.compute == "float" else "!3"
+    if it.sums and it.compute == "float":
+        return "!0"
+    return "!5" if it.is_long else "!3"
 
 
 def is_element(node: Expr) -> bool:

@@ -10,12 +10,11 @@ from typing import Any
 import torch
 
 from ....formula.tracing.program import Program
-from ...pieces.row_layout import row_layout
 from ..functions import power
 from ..machine_code import threads
-from ..machine_code.load import load
+from ..machine_code.load import alike
 from . import finish
-from .context import CONTEXT, ROW
+from .context import CONTEXT, layout_of
 from .render import render
 
 Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
@@ -28,7 +27,7 @@ class Kernel:
     """Machine code of one program; calling it lets go of Python's lock."""
 
     def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
-        self.layout, self.dtypes = row_layout(program, ROW), dtypes
+        self.layout, self.dtypes = layout_of(program), dtypes
         self.context = CONTEXT
         text = render(program, dtypes)
         self.externals = {
@@ -36,7 +35,7 @@ class Kernel:
             "power": power.address() if "%raise(" in text else 0,
             "add_up": finish.address() if "%add_up(" in text else 0,
         }
-        self.library: Any = load(text, ("step", "prepare", "work", "finish"))
+        self.library: Any = alike(text, ("step", "prepare", "work", "finish"))
         self.address = int(self.library["step"])
         self.step, self.step_alone = Function(self.address), Alone(self.address)
         self.prepare = Part(self.library["prepare"])

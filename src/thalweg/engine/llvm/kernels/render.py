@@ -7,11 +7,11 @@ import torch
 from ....formula.graph.expr import BLOCK
 from ....formula.tracing.program import Program
 from ...pieces.line_pieces import Piece
-from ...pieces.row_layout import RowLayout, row_layout
+from ...pieces.row_layout import RowLayout
 from ..language.dtypes import COMPUTE, FORMATS, place_of
 from ..language.text import NARROW, ONCE, block, name_of, operations, word
 from . import columns, lines
-from .context import CHUNK, CONTEXT, ROW
+from .context import CHUNK, CONTEXT, layout_of
 from .elements import loop
 from .finish import finish
 from .lines import line_loop
@@ -42,13 +42,16 @@ shared:
 """
 
 
-# What loops are told: few vectors side by side, as what is left over at the end of a line is done one by one.
+# What loops are told: few vectors side by side, as what is left over at the end of a line is done one by one. Where
+# series are long, each of their terms waits for the one before, and many vectors fill the time.
 TOLD = """
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.width", i32 8}
 !2 = !{!"llvm.loop.interleave.count", i32 1}
 !3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.interleave.count", i32 2}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.interleave.count", i32 8}
 """
 
 FINISH = f"""
@@ -62,7 +65,7 @@ define dso_local void @finish(ptr %context) {ONCE} {{
 
 def render(program: Program, dtypes: Mapping[str, torch.dtype]) -> str:
     """Write the module of a program for tensors of these dtypes; `compute` is the one to compute in."""
-    layout = row_layout(program, ROW)
+    layout = layout_of(program)
     kinds = sorted({COMPUTE[dtypes["compute"]], "double"})
     parts = [
         *map(operations, kinds),

@@ -100,7 +100,9 @@ def _loop(
     sums = {name: total for name, total in sums.items() if name not in counts}
     loop = Loop(name, tensors, blocks, peaks, stores, program.formula.names, dtypes, sums, counts)
     has_buffers = any(tensor.startswith("buffer.") for tensor in tensors)
-    return replace(loop, attributes=ATTRIBUTES) if sums or has_buffers or _computes_long(loop) else loop
+    if _computes_long(loop):
+        return replace(loop, attributes=ATTRIBUTES, is_long=True)
+    return replace(loop, attributes=ATTRIBUTES) if sums or has_buffers else loop
 
 
 def _computes_long(loop: Loop) -> bool:

@@ -40,19 +40,20 @@ define internal {type} @sign.{suffix}({type} %x) alwaysinline {{
   ret {type} %result
 }}
 
+; Of a constant, LLVM knows that it is no NaN: then one instruction is left of each of these two.
 define internal {type} @maximum.{suffix}({type} %a, {type} %b) alwaysinline {{
-  %larger = fcmp ogt {type} %a, %b
-  %nan = fcmp uno {type} %a, 0.0
-  %keep = or i1 %larger, %nan
-  %result = select i1 %keep, {type} %a, {type} %b
+  %larger = fcmp ugt {type} %a, %b
+  %either = select i1 %larger, {type} %a, {type} %b
+  %nan = fcmp uno {type} %b, 0.0
+  %result = select i1 %nan, {type} %b, {type} %either
   ret {type} %result
 }}
 
 define internal {type} @minimum.{suffix}({type} %a, {type} %b) alwaysinline {{
-  %smaller = fcmp olt {type} %a, %b
-  %nan = fcmp uno {type} %a, 0.0
-  %keep = or i1 %smaller, %nan
-  %result = select i1 %keep, {type} %a, {type} %b
+  %smaller = fcmp ult {type} %a, %b
+  %either = select i1 %smaller, {type} %a, {type} %b
+  %nan = fcmp uno {type} %b, 0.0
+  %result = select i1 %nan, {type} %b, {type} %either
   ret {type} %result
 }}
 

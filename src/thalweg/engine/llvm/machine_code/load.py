@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,6 +30,23 @@ def load(text: str, names: Sequence[str], effort: Effort = LOOPS) -> Any:
     with _one_at_a_time:
         code = cache.remembered(f"{target()} {effort}\n{text}", lambda: build(text, names, effort))
         return _brought_to_life(code, names)
+
+
+_known: dict[str, Any] = {}
+"""Modules that are alive, by their text without a formula's names."""
+
+OWN_NAME = re.compile(r"[%@][\w.]*\$[\w.\-]+")
+"""What is named as in a formula."""
+
+
+def alike(text: str, names: Sequence[str]) -> Any:
+    """Do the same for a kernel; those that differ in names alone are one: passes that are repeated, or take turns."""
+    numbers: dict[str, str] = {}
+    plain = OWN_NAME.sub(lambda found: numbers.setdefault(found[0], f"{found[0][0]}own.{len(numbers)}"), text)
+    with _one_at_a_time:
+        if plain not in _known:
+            _known[plain] = load(plain, names)
+        return _known[plain]
 
 
 _shared: dict[str, Any] = {}
