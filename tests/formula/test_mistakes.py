@@ -51,8 +51,16 @@ MISTAKES = [
     ),
     (lambda self, p, g, m: (torch.norm(g), m), "torch.norm cannot see into a formula: write sqrt(total_square(x))"),
     (lambda self, p, g, m: (np.sqrt(g), m), "np.sqrt cannot see into a formula: write sqrt(x)"),
-    (lambda self, p, g, m: (np.maximum(g, p), m), "np.maximum cannot see into a formula: write maximum(x)"),
-    (lambda self, p, g, m: (math.sqrt(g), m), "math's functions"),
+    (lambda self, p, g, m: (np.maximum(g, p), m), "np.maximum cannot see into a formula: write maximum(a, b)"),
+    (lambda self, p, g, m: (math.sqrt(g), m), "math.sqrt cannot see into a formula: write sqrt(x)"),
+    (lambda self, p, g, m: (math.floor(self.lr) * g, m), "math.floor cannot see into a formula: write floor(x)"),
+    (lambda self, p, g, m: (int(g) * p, m), "range() and math's functions need a whole number"),
+    (lambda self, p, g, m: (p - g.item(), m), ".item cannot see into a formula: write x itself"),
+    (lambda self, p, g, m: (p - g.T, m), ".T cannot see into a formula: write transpose(x)"),
+    (lambda self, p, g, m: (p if g.is_cuda else g, m), "formulas have no .is_cuda, as a formula is the same for all"),
+    (lambda self, p, g, m: (p - g / self.step, m), "self.step cannot be used in a formula: write self.step_count for"),
+    (lambda self, p, g, m: (p - g / self.t, m), "Wrong has no option 't': write self.step_count for the number of s"),
+    (lambda self, p, g, m: (p - g * self.state[p], m), "self.state cannot be used in a formula: write the state as an"),
     (lambda self, p, g, m: (float(self.lr) * p, m), "is not known as a number while it is traced"),
     (
         lambda self, p, g, m: (next(p for _ in range(self.step_count)), m),
@@ -165,6 +173,90 @@ def test_a_class_without_a_formula_says_so_when_it_is_made():
         Misspelled([torch.ones(3)])
     with pytest.raises(TypeError, match=r"^Optimizer has no formula: define update"):
         Optimizer([torch.ones(3)])
+
+
+async def waiting(self, param, grad):
+    return param - grad
+
+
+def yielding(self, param, grad):
+    yield param - grad
+
+
+def defaulting(self, param, grad, mean=0):
+    return param - grad, mean
+
+
+def counting(self, param, grad, mean: int):
+    return param - grad, mean
+
+
+def quoting(self, param, grad, mean: "int"):
+    return param - grad, mean
+
+
+@pytest.mark.parametrize(
+    ("update", "sentence"),
+    [
+        (waiting, r"^Wrong\.update must be a plain function, but is async"),
+        (yielding, r"^Wrong\.update must return its values, but yields them: write return in place of yield"),
+        (
+            defaulting,
+            r"^Wrong\.update takes mean=0, but states have no defaults: they begin at 0, or at the number that",
+        ),
+        (counting, r"^Wrong\.update takes mean: int, but a state is a number for each element: leave the type out"),
+        (quoting, r"^Wrong\.update takes mean: 'int', but a state is a number for each element"),
+        (property(counting), r"^Wrong\.update must be a function, but is property"),
+    ],
+)
+def test_what_is_no_formula_is_refused_when_the_class_is_made(update, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        type("Wrong", (Optimizer,), {"__annotations__": {"lr": NonNegative}, "lr": 0.1, "update": update})
+
+
+@pytest.mark.parametrize(
+    ("initial", "sentence"),
+    [
+        (lambda self, param: 1.0, r"^Wrong\.initial_mean must take \(self\) alone, but takes \(self, param\)"),
+        (
+            lambda self: torch.zeros(7),
+            r"^Wrong\.initial_mean must return one number, .* returned a tensor of shape \(7,\)",
+        ),
+        (
+            lambda self: None,
+            r"^Wrong\.initial_mean must return one number, which all elements begin with, but returned N",
+        ),
+        (3.0, r"^Wrong\.initial_mean must be a method, but is float 3\.0: write def initial_mean\(self\)"),
+    ],
+    ids=["arguments", "shape", "nothing", "number"],
+)
+def test_a_first_value_is_one_number(initial, sentence):
+    def update(self, param, grad, mean):
+        return param - self.lr * mean, mean + grad
+
+    fields = {"__annotations__": {"lr": NonNegative}, "lr": 0.1, "update": update, "initial_mean": initial}
+    param = torch.ones(3)
+    param.grad = torch.ones(3)
+    with pytest.raises(TypeError, match=sentence):
+        type("Wrong", (Optimizer,), fields)([param]).step()
+    assert torch.equal(param, torch.ones(3))
+
+
+def test_options_are_fields_and_no_dict():
+    class Wrong(Optimizer):
+        lr: NonNegative = 0.1
+        mode: str = "fast"
+
+        def update(self, param, grad):
+            return param - self.lr * grad if self.mode == "fast" else param
+
+    with pytest.raises(
+        TypeError, match=r"^Wrong got a dict, as classes of torch\.optim pass their defaults: write each"
+    ):
+        Wrong([torch.ones(3)], {"lr": 0.1})
+    with pytest.raises(TypeError, match=r"^Wrong needs mode to be a str, but got int 3"):
+        Wrong([torch.ones(3)], mode=3)
+    assert Wrong([torch.ones(3)], mode="slow").mode == "slow"
 
 
 def test_a_formula_may_begin_with_its_parent_s():

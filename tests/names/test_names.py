@@ -272,10 +272,10 @@ def test_the_table_has_every_name_of_timm():
     assert set(factory.list_optimizers()) <= OF_LIBRARY["timm"].keys()
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
-def test_what_is_no_optimizer_is_called_as_no_optimizer_is(name):
-    with pytest.raises(ValueError, match=f"^there is no optimizer '{name}': i.*: .*"):
-        find(name)
+def test_what_is_no_optimizer_is_called_as_no_optimizer_is():
+    for name in BY_NAME:
+        with pytest.raises(ValueError, match=r"^(there is no optimizer .*|[\w.]+ cannot be had here): it.*: .*"):
+            find(name)
 
 
 def test_what_is_advised_in_place_of_a_name_is_there():
