@@ -58,6 +58,11 @@ class Option:
         return self.rule in (bool, str) or isinstance(self.rule, Fixed | OneOf | Whole | Patterns) or self.may_be_none
 
     @property
+    def is_count(self) -> bool:
+        """True for a whole number, as a number of blocks is."""
+        return isinstance(self.rule, Whole)
+
+    @property
     def is_required(self) -> bool:
         """True if it has no default."""
         return self.default is REQUIRED

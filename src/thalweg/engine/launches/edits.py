@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor
 
 from ...formula.tracing.trace import shape_of
-from ...hyper import Whole
 from ...state.checkpoints.loaded import as_meant
 from ...state.noted import OneParameter
 
@@ -58,9 +57,7 @@ def are_in_range(owner: Any, name: str, values: Sequence[Any]) -> bool:
 
 def counts_of(owner: Any) -> list[str]:
     """List the options of a rule's own that are whole numbers, as numbers of blocks and dimensions are."""
-    return [
-        name for name, option in owner.options.items() if isinstance(option.rule, Whole) and name not in owner.around
-    ]
+    return [name for name, option in owner.options.items() if option.is_count and name not in owner.around]
 
 
 def fit_parameters(owner: Any, groups: Sequence[Mapping[str, Any]]) -> bool:
