@@ -9,7 +9,6 @@ from torch import nn
 import thalweg
 from thalweg.names import OF_LIBRARY, TABLE, Row, find
 from thalweg.names.lookup import ours
-from thalweg.names.sentences import BY_NAME
 
 MATRIX = nn.Linear(128, 128, bias=False)
 
@@ -270,35 +269,3 @@ def test_the_table_has_every_name_of_timm():
     except ImportError:
         pytest.skip("timm is not installed")
     assert set(factory.list_optimizers()) <= OF_LIBRARY["timm"].keys()
-
-
-def test_what_is_no_optimizer_is_called_as_no_optimizer_is():
-    for name in BY_NAME:
-        with pytest.raises(ValueError, match=r"^(there is no optimizer .*|[\w.]+ cannot be had here): it.*: .*"):
-            find(name)
-
-
-def test_what_is_advised_in_place_of_a_name_is_there():
-    advised = re.findall(r"\btake ((?:[A-Z]\w+(?:, | or )?)+)", " ".join(BY_NAME.values()))
-    rules = {rule for listed in advised for rule in re.split(", | or ", listed) if rule}
-    assert rules >= {"MARS", "NewtonCG", "Prodigy", "AdaMuon", "ScheduleFreeRAdam"}
-    for rule in rules:
-        assert find(rule).kind.__name__ == rule
-
-
-@pytest.mark.parametrize("name", ["adam-mini", "Adam_Mini", "ADAM MINI", "adammini"])
-def test_hyphens_are_not_told_apart(name):
-    assert find(name).name == "AdamMini"
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["bnb.AdamW8bit", "bitsandbytes.optim.AdamW8bit", "bitsandbytes.adamw_8bit", "BNB.optim.adamw.AdamW8bit"],
-)
-def test_a_class_may_be_named_by_its_path(name):
-    assert find(name).name == "bitsandbytes.AdamW8bit"
-
-
-@pytest.mark.parametrize("name", ["torch.optim.adamw.AdamW", "torch.AdamW", "optim.AdamW", "tf.keras.optimizers.AdamW"])
-def test_the_path_says_whose_name_it_is(name):
-    assert find(name).name == ("keras.AdamW" if "keras" in name else "torch.optim.AdamW")
