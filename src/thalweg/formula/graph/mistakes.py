@@ -60,8 +60,6 @@ INSTEAD = {
     "relu": "maximum(x, 0)",
     "randn_like": "noise(self, x), from thalweg.formula",
     "linalg_norm": "sqrt(total_square(x))",
-    "round": "floor(x + 0.5)",
-    "trunc": "sign(x) * floor(abs(x))",
 }
 """What formulas have for what torch and NumPy call so."""
 
