@@ -45,6 +45,11 @@ def spelled(owner: type[Traits], keywords: Mapping[str, Any], where: str = "") -
 
 def _bound(owner: type[Traits], values: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
     positional = _positional(owner)  # type: ignore[arg-type]
+    if any(isinstance(value, Mapping) for value in values):
+        raise TypeError(
+            f"{owner.__name__} got a dict, as classes of torch.optim pass their defaults: write each option as a field "
+            "of the class, lr: float = 0.1, and leave __init__ out"
+        )
     if len(values) > len(positional):
         raise TypeError(
             f"{owner.__name__} takes at most {len(positional)} positional options ({', '.join(positional)}), "

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..formula.around.training_loop import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW, surrounded
+from ..formula.rule.arguments import check_first_values
 from ..formula.rule.facts import FACTS, SHAPE
 from ..formula.rule.phases import PHASE
 from ..formula.rule.rule import Rule, rule_of
@@ -94,6 +95,7 @@ def check_rule(cls: Any, rule: Rule) -> None:
                 _refuse(cls, what, name, taken)
     if cls.phases and not cls.counts_steps:
         raise TypeError(f"{cls.__name__} has phases, which go by the count of steps: leave counts_steps=False out")
+    check_first_values(cls, rule.states)
     for name, value in vars(cls).items():
         state = name.removeprefix("initial_")
         if inspect.isfunction(value) and state != name and state not in rule.states:

@@ -55,7 +55,12 @@ class Option:
     @property
     def is_switch(self) -> bool:
         """True for what is chosen and not tuned; versions that did not know it left it as it is by default."""
-        return self.rule is bool or isinstance(self.rule, Fixed | OneOf | Whole | Patterns) or self.may_be_none
+        return self.rule in (bool, str) or isinstance(self.rule, Fixed | OneOf | Whole | Patterns) or self.may_be_none
+
+    @property
+    def is_count(self) -> bool:
+        """True for a whole number, as a number of blocks is."""
+        return isinstance(self.rule, Whole)
 
     @property
     def is_required(self) -> bool:
@@ -91,6 +96,8 @@ class Option:
             raise ValueError(
                 f"{owner} always has {self.name}={self.rule.value}{where}, but got {shown(value)}: leave it out"
             )
+        if self.rule is str and not isinstance(value, str):
+            raise TypeError(f"{owner} needs {self.name} to be a str{where}, but got {described(value)}")
         if self.rule is bool and not isinstance(value, bool | int | type(None)):
             raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {shown(value)}")
         return value
@@ -235,6 +242,8 @@ def _range(hint: Any) -> Range | Several | Threes | Patterns | OneOf | Fixed | t
     for mark in getattr(hint, "__metadata__", ()):
         if isinstance(mark, Range | Several | Threes | Patterns | OneOf):
             return mark
+    if hint is str:
+        return str
     return bool if hint is bool or bool in get_args(hint) else None
 
 

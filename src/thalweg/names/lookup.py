@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from ..described import kind_of, shown
 from ..optimizer import Optimizer, registry
 from ..optimizers.closure import closure_methods
-from .no_optimizers import what_it_is
+from .alike import nearest, plain
+from .marked import marked
 from .row import Row
-from .table import OF_LIBRARY
+from .sentences import what_it_is
+from .table import OF_LIBRARY, PATHS
 
 OURS = "thalweg."
 """What may stand before a name of this library's own."""
-
-LIKELY, POSSIBLE = 0.8, 0.6
-"""How alike names must be for several of them to be suggested, and for one."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,11 @@ class Meaning:
 
 
 def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Meaning:
-    """Find what a name means; capitals count only where names differ by nothing else.
+    """Find what a name means; capitals, hyphens and underscores count only where names differ by nothing else.
 
     A class of this library comes before other libraries' names; `first` is a library whose names come before these.
-    With a library before it, as in `timm.cadamw` or `thalweg.AdamW`, a name is that library's alone. `given` are
-    options that come before those of the name: libraries that differ in nothing but these mean the same.
+    With a library before it, as in `timm.cadamw` or `bitsandbytes.optim.AdamW8bit`, a name is that library's alone.
+    `given` are options that come before those of the name: libraries that differ in nothing but these mean the same.
 
     Raises ValueError for a name that nobody has, with what it is if it is no optimizer, or else with the nearest ones;
     for one that stands for different things in different libraries; and for one that cannot be had here, with the
@@ -69,7 +67,7 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     if own is not None:
         return Meaning(own, ours()[own])
     if bare is not name:
-        raise ValueError(f"thalweg has no optimizer {shown(bare)}: {what_it_is(bare) or _nearest(bare, ours())}")
+        raise ValueError(f"thalweg has no optimizer {shown(bare)}: {_instead(bare, ours())}")
     return _meaning(_agreed(name, _of_any_library(name), frozenset(given)))
 
 
@@ -91,27 +89,28 @@ def is_elsewhere(name: str) -> bool:
 
 def _of_its_library(name: str) -> Row | None:
     """Read a name with its library before it; None where there is none, ValueError where it has no such name."""
-    for library, rows in sorted(OF_LIBRARY.items(), reverse=True):  # optax.contrib before optax
-        if name.casefold().startswith(f"{library}.".casefold()):
-            bare = name[len(library) + 1 :]
-            found = _named(bare, rows)
+    for path, library in PATHS.items():
+        if name.casefold().startswith(f"{path}."):
+            bare, rows = name[len(path) + 1 :], OF_LIBRARY[library]
+            last = bare.rpartition(".")[2]
+            found = _named(bare, rows) or _named(last, rows)
             if found is None:
-                raise ValueError(f"{library} has no optimizer {shown(bare)}: {_nearest(bare, rows)}")
+                raise ValueError(f"{library} has no optimizer {shown(bare)}: {_instead(last, rows)}")
             return found
     return None
 
 
 def _named(name: str, rows: Mapping[str, Row]) -> Row | None:
-    alike = [row for other, row in rows.items() if other.casefold() == name.casefold()]
+    alike = [row for other, row in rows.items() if plain(other) == plain(name)]
     return rows.get(name) or (alike[0] if alike else None)
 
 
 def spelled(name: str, known: Mapping[str, Any]) -> str | None:
-    """Find a class by its name, whatever its capitals; None if there is none.
+    """Find a class by its name, whatever its capitals and hyphens; None if there is none.
 
     Raises ValueError for a name that may be one of several classes whose defaults differ.
     """
-    alike = [name] if name in known else [other for other in known if other.casefold() == name.casefold()]
+    alike = [name] if name in known else [other for other in known if plain(other) == plain(name)]
     if any(_defaults(known[other]) != _defaults(known[alike[0]]) for other in alike):
         raise ValueError(f"{shown(name)} may be {' or '.join(alike)}: write the one you mean exactly so")
     return alike[0] if alike else None
@@ -122,16 +121,16 @@ def _defaults(kind: Any) -> dict[str, Any]:
 
 
 def _of_any_library(name: str) -> list[Row]:
-    """List the rows of a name in all libraries: those written exactly so, or else those with other capitals."""
+    """List the rows of a name in all libraries: those written most nearly so."""
     exact = [rows[name] for rows in OF_LIBRARY.values() if name in rows]
-    return exact or [row for rows in OF_LIBRARY.values() if (row := _named(name, rows))]
+    named = [row for rows in OF_LIBRARY.values() if (row := _named(name, rows))]
+    return exact or [row for row in named if row.name.casefold() == name.casefold()] or named
 
 
 def _agreed(name: str, rows: list[Row], given: frozenset[str]) -> Row:
     """Return what all rows of a name say; raises ValueError where they say different things, or there are none."""
     if not rows:
-        clause = what_it_is(name) or _nearest(name, [*ours(), *elsewhere()])
-        raise ValueError(f"there is no optimizer {shown(name)}: {clause}")
+        raise ValueError(f"there is no optimizer {shown(name)}: {_instead(name, [*ours(), *elsewhere()])}")
     first = rows[0]
     if any(row.makes(given) != first.makes(given) for row in rows):
         each = " or ".join(row.spelling for row in rows)
@@ -149,11 +148,6 @@ def _meaning(row: Row) -> Meaning:
     return Meaning(row.spelling, owner, row.options, row)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the names that are most like one that is unknown."""
-    names = {other.casefold(): other for other in reversed(list(known))}
-    likely = get_close_matches(name.casefold(), names, n=3, cutoff=LIKELY)
-    guesses = [names[guess] for guess in likely or get_close_matches(name.casefold(), names, n=1, cutoff=POSSIBLE)]
-    *others, last = guesses or [""]
-    listed = f"{', '.join(others)} or {last}" if others else last
-    return f"did you mean {listed}?" if guesses else "'thalweg list --names' shows all"
+def _instead(name: str, known: Iterable[str]) -> str:
+    """Say, as a clause, what a name is that is unknown, or else which ones it is most like."""
+    return what_it_is(name) or marked(name, ours()) or nearest(name, known)

@@ -1,16 +1,5 @@
 """Names that people ask for, and that are no optimizers: what each one is, and what to do instead."""
 
-from __future__ import annotations
-
-import re
-
-from torch.optim import Optimizer
-
-from ..optimizers import wrappers
-
-WRAPPERS = {name: kind for name, kind in vars(wrappers).items() if isinstance(kind, type)}
-"""What goes around an optimizer, and cannot be had by a name alone."""
-
 INSTEAD: dict[str, str] = {
     "PCGrad, gradient surgery, GradVac, CAGrad, MGDA, NashMTL, GradDrop, IMTL": (
         "it joins the gradients of several losses before a step: find the gradients of each loss by "
@@ -27,7 +16,7 @@ INSTEAD: dict[str, str] = {
         "it corrects gradients by those of the same examples at earlier parameters, which no rule here asks for: take "
         "MARS, which corrects them by the gradient of the last batch"
     ),
-    "SWA, SWAD, LAWA, EMA, Polyak averaging, weight averaging, model soup": (
+    "SWA, SWAD, LAWA, Lookaround, EMA, Polyak averaging, weight averaging, model soup": (
         "it averages parameters: pass ema_decay=0.999 to any optimizer, or use thalweg.swa_utils"
     ),
     "GC, gradient centralization": (
@@ -44,6 +33,7 @@ INSTEAD: dict[str, str] = {
     "cautious, Cautious AdamW, Cautious Adam, Cautious Lion": (
         "it masks steps that gradients disagree with: pass cautious=True to the optimizer, as in AdamW(cautious=True)"
     ),
+    "Kahan, Kahan summation": "it keeps what is lost by rounding: pass rounding='kahan' to any optimizer",
     "muP, maximal update parametrization": (
         "it scales rates by the widths of layers: give groups the rates that the package mup computes"
     ),
@@ -51,23 +41,22 @@ INSTEAD: dict[str, str] = {
         "it divides a model or its states among processes: make any optimizer after fully_shard, or use "
         "thalweg.shard_states"
     ),
-    "LoRA, QLoRA, DoRA, ReLoRA": (
+    "LoRA, LoRA+, LoRA plus, QLoRA, DoRA, ReLoRA": (
         "it adds small matrices to a model, which are trained: let the package peft add them and step any optimizer, "
         "or take thalweg.GaLore, whose states have a low rank"
     ),
-    "LISA, BAdam, block coordinate descent": (
+    "LISA, BAdam, BlockLLM, block coordinate descent": (
         "it trains a few layers at a time: set requires_grad of the others to False, and make an optimizer of the rest"
     ),
     "MeZO, SPSA, zeroth order": (
         "it estimates gradients from losses: write its estimates into .grad, and step any optimizer, such as SGD"
     ),
-    "KFAC, EKFAC, natural gradient, NGD": (
+    "KFAC, EKFAC, K-BFGS, SINGD, INGD, Eva, FOOF, AdaFisher, natural gradient, NGD": (
         "it needs what goes into layers and comes out of them, which no rule here sees: take Shampoo, KLShampoo or "
         "SOAP, which make do with gradients"
     ),
-    "Newton, Hessian-free, truncated Newton": "its form for large models is named otherwise here: take NewtonCG",
-    "Nelder-Mead, Powell, COBYLA, CMA-ES, CMA, PSO, particle swarm, genetic algorithm, simulated annealing, "
-    "differential evolution, Bayesian optimization, evolution strategies, ES": (
+    "Nelder-Mead, Powell, COBYLA, CMA-ES, CMA, PSO, swarm, particle swarm, ant colony, hill climbing, "
+    "genetic algorithm, simulated annealing, differential evolution, Bayesian optimization, evolution strategies, ES": (
         "it searches without gradients, which every optimizer here needs: take LBFGS if there are gradients, or "
         "another package, as scipy.optimize"
     ),
@@ -75,7 +64,7 @@ INSTEAD: dict[str, str] = {
         "it minimizes under constraints, and the methods here know bounds alone: take scipy.optimize, or add the "
         "constraints to the loss"
     ),
-    "SGLD, SGHMC, Langevin": (
+    "SGLD, pSGLD, SGHMC, Langevin": (
         "it draws parameters from a distribution, and finds no minimum: take NoisySGD to train with noise"
     ),
     "DP-Adam, DP-AdamW, differential privacy": (
@@ -85,7 +74,7 @@ INSTEAD: dict[str, str] = {
         "it lets processes step alone, and averages them now and then: step any optimizer on each, and average by "
         "torch.distributed.algorithms.model_averaging"
     ),
-    "PowerSGD": (
+    "1-bit Adam, 0/1 Adam, EF-SignSGD, CompAdam, distributed Lion, D-Lion, PowerSGD": (
         "it compresses what processes tell each other: register torch's powerSGD_hook with DistributedDataParallel, "
         "and step any optimizer"
     ),
@@ -98,30 +87,30 @@ INSTEAD: dict[str, str] = {
         "its steps are computed by a trained network, and not by a formula: take Prodigy, which finds its rate, or "
         "ScheduleFreeAdamW, which needs no schedule"
     ),
-    "gradient descent, GD, vanilla SGD": "it has another name here: take SGD",
+    "REINFORCE, PPO, GRPO, DPO, TRPO, A2C, SAC, DQN, RLHF, policy gradient": (
+        "it is a way to learn from rewards or preferences: compute its loss, and step any optimizer"
+    ),
+    "dropout, batch norm, BatchNorm, layer norm, weight normalization, Gumbel softmax, straight-through, label "
+    "smoothing, mixup, early stopping, distillation, pruning": (
+        "it belongs to the model or to its training loop, and makes no steps: step any optimizer beside it"
+    ),
+    "cross entropy, CrossEntropyLoss, MSE, MSELoss, NLL, hinge, focal loss": (
+        "it is a loss: call its backward(), and step any optimizer"
+    ),
+    "backprop, backpropagation, autograd, forward-forward": (
+        "it makes gradients: call loss.backward(), and step any optimizer"
+    ),
+    "in_backward, optimizer in backward, fused backward pass, fused_back_pass, layerwise": (
+        "it is a way to step: call thalweg.in_backward(model, optimizer) with any optimizer that allows it"
+    ),
+    "lr, learning rate, weight decay, L2 regularization, betas, eps, max_grad_norm, ema_decay, state_dtype": (
+        "it is an option: pass it to an optimizer, as in thalweg.AdamW(params, lr=1e-3, weight_decay=0.01)"
+    ),
+    "Optuna, hyperband, ASHA, grid search, random search, PBT": (
+        "it tries options, and makes no steps: use thalweg.find_lr for the rate, and step any optimizer in its trials"
+    ),
+    "gradient checkpointing, activation checkpointing": (
+        "it saves memory of the backward pass: use torch.utils.checkpoint beside any optimizer"
+    ),
 }
 """What names have in common, by the names."""
-
-
-def letters_of(name: str) -> str:
-    """Leave out capitals, spaces and hyphens."""
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
-
-
-BY_NAME = {letters_of(name): what for names, what in INSTEAD.items() for name in names.split(", ")}
-
-
-def what_it_is(name: str) -> str:
-    """Say, as a clause, what a name is and what to do; empty for a name that nothing is known of."""
-    letters = letters_of(name.removeprefix("thalweg."))
-    wrapper = next((known for known in WRAPPERS if letters_of(known) == letters), None)
-    return _around(wrapper) if wrapper else BY_NAME.get(letters, "")
-
-
-def _around(wrapper: str) -> str:
-    """Say how something is put around an optimizer: one that is there, or a rule that it makes one of."""
-    if issubclass(WRAPPERS[wrapper], Optimizer):
-        return f"it goes around a rule: write thalweg.{wrapper}(params, rule=thalweg.AdamW)"
-    more = ", attentions" if wrapper == wrappers.QKClip.__name__ else ""
-    made = f"thalweg.{wrapper}(thalweg.AdamW(model.parameters()){more})"
-    return f"it goes around another optimizer, which is made before it: write {made}"

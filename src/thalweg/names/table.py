@@ -14,3 +14,15 @@ OF_LIBRARY: dict[str, dict[str, Row]] = {
     for library in LIBRARIES
 }
 """The rows by their names, in each library."""
+
+PATHS: dict[str, str] = {
+    **{library.casefold(): library for library in sorted(OF_LIBRARY, reverse=True)},  # optax.contrib before optax
+    "torch": "torch.optim",
+    "optim": "torch.optim",
+    "torchao": "torchao.optim",
+    "bnb": "bitsandbytes",
+    "tf.keras": "keras",
+    "tensorflow.keras": "keras",
+    "hf": "transformers",
+}
+"""What may stand before a name, in small letters, and the library that it is: its modules are read over."""

@@ -237,3 +237,26 @@ def test_blocks_are_matrices_of_their_own():
 def test_names_are_a_list(options):
     with pytest.raises(TypeError, match="needs adamw_names to be a list of names, in which"):
         thalweg.Muon([torch.zeros(4, 4)], **options)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize(("option", "value"), [("blocks", 5), ("blocks", 16), ("batch_dims", 1)])
+def test_what_is_edited_must_go_with_each_parameter(engine, steps, option, value):
+    """Before the first step, and where there is a plan that has been followed."""
+    param = torch.nn.Parameter(torch.eye(8))
+    param.grad = torch.ones(8, 8)
+    optimizer = thalweg.Muon([param], lr=0.1, engine=engine)
+    for _ in range(steps):
+        optimizer.step()
+    kept, before = param.detach().clone(), optimizer.param_groups[0][option]
+    optimizer.param_groups[0][option] = value
+    for _ in range(2):
+        with pytest.raises(
+            RuntimeError, match=r"^Muon cannot step parameter 0 of group 0 \(shape \(8, 8\)\): Muon (cuts|o)"
+        ):
+            optimizer.step()
+        assert torch.equal(param, kept)
+    optimizer.param_groups[0][option] = before
+    optimizer.step()
+    assert not torch.equal(param, kept)

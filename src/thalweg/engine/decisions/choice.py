@@ -171,11 +171,16 @@ def state_fault(formula: Formula, item: Ready, state: Mapping[str, Any]) -> str 
     rule, param, group = formula.rule, item.param, item.group
     if formula.has_lines and (fault := _line_fault(item)):
         return fault
-    unfit = format_fault(param, group) or whole_fault(param, group)
+    unfit = _edited_fault(rule, param, group) or format_fault(param, group) or whole_fault(param, group)
     if unfit:
         return f"{unfit[0]}, but it {unfit[1]}"
     fault = next(misfits(rule, param, group, state), None)
     return f"it {fault}: {ANEW}" if fault else _elsewhere(rule, param, state)
+
+
+def _edited_fault(rule: Rule, param: Tensor, group: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Say what was edited in a group so that a rule is not for a parameter; of a shard, the whole is asked."""
+    return None if isinstance(param, LocalParameter) else rule.owner.unfit(param, group)
 
 
 def _line_fault(item: Ready) -> str | None:

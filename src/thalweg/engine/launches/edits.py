@@ -55,6 +55,16 @@ def are_in_range(owner: Any, name: str, values: Sequence[Any]) -> bool:
     return True
 
 
+def counts_of(owner: Any) -> list[str]:
+    """List the options of a rule's own that are whole numbers, as numbers of blocks and dimensions are."""
+    return [name for name, option in owner.options.items() if option.is_count and name not in owner.around]
+
+
+def fit_parameters(owner: Any, groups: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell if the options of each of some groups go together with its parameters."""
+    return not any(owner.unfit(param, group) for group in groups for param in group["params"])
+
+
 def go_together(owner: Any, groups: Sequence[Mapping[str, Any]]) -> bool:
     """Tell if the options of each of some groups go together."""
     try:

@@ -11,7 +11,7 @@ from ...formula.rule.facts import SHAPE, Known
 from ...formula.rule.phases import PHASE
 from ...formula.tracing.trace import NUMBER, Formula, as_float, shape_of
 from ...state.noted import Log
-from .edits import are_in_range, go_together
+from .edits import are_in_range, counts_of, fit_parameters, go_together
 
 CHOICES = ("rounding", "state_dtype", "seed", "max_grad_norm", "skip_nonfinite", "differentiable", "fused")
 """The options that decide what kernels there are, or whether there are any, whatever the formula."""
@@ -37,7 +37,9 @@ class Options:
         # No matter of the formula, but of what is made of it: a group may have its own.
         choices = (*CHOICES, *formula.rule.owner.routes)
         self.chosen = {name: [shape_of(group[name]) for group in groups] for name in choices}
-        asked = (*formula.structure, *self.shaping, *choices)
+        self.counts = counts_of(formula.rule.owner)
+        """The options that say into how many pieces parameters are cut, which not all of them can be."""
+        asked = (*formula.structure, *self.shaping, *choices, *self.counts)
         self.names = dict.fromkeys(name for name in asked if name not in (SHAPE, PHASE))
         self.decided = {symbol.name for condition, _ in formula.decisions for symbol in symbols(condition)}
         self.known: dict[str, list[Any]] = {}
@@ -91,6 +93,8 @@ class Options:
             return True
         owner = self.formula.rule.owner
         if not are_in_range(owner, name, values):
+            return False
+        if name in self.counts and not fit_parameters(owner, self.groups):
             return False
         if is_mutable and name not in self.volatile and not go_together(owner, self.groups):
             return False

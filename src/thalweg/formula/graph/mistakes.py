@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import linecache
 import operator
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,32 +33,45 @@ INSTEAD = {
     "max": "maximum(a, b)",
     "mean": "total(x) / self.numel",
     "min": "minimum(a, b)",
-    "mul": "a * b",
-    "multiply": "a * b",
-    "neg": "-x",
-    "negative": "-x",
+    **dict.fromkeys(("mul", "multiply"), "a * b"),
+    **dict.fromkeys(("neg", "negative"), "-x"),
     "norm": "sqrt(total_square(x))",
     "numel": "self.numel",
     "ones_like": "0 * x + 1",
-    "pow": "x * x",
-    "power": "x * x",
+    **dict.fromkeys(("pow", "power"), "x * x"),
     "reciprocal": "1 / x",
     "rsqrt": "1 / sqrt(x)",
     "sgn": "sign(x)",
-    "shape": "self.rows and self.columns",
-    "size": "self.rows and self.columns",
+    **dict.fromkeys(("shape", "size"), "self.rows and self.columns"),
     "square": "x * x",
-    "sub": "a - b",
-    "subtract": "a - b",
+    **dict.fromkeys(("sub", "subtract"), "a - b"),
     "sum": "total(x)",
     "true_divide": "a / b",
     "vector_norm": "sqrt(total_square(x))",
     "vdot": "total(a * b)",
     "zeros_like": "0 * x",
+    **dict.fromkeys(("item", "clone", "detach", "data", "contiguous", "copy", "cpu", "cuda", "to"), "x itself"),
+    **dict.fromkeys(("float", "double", "half", "bfloat16", "numpy", "tolist", "real", "conj"), "x itself"),
+    **dict.fromkeys(("view", "reshape", "flatten", "squeeze", "unsqueeze", "expand"), "x itself"),
+    **dict.fromkeys(("T", "mT", "t"), "transpose(x)"),
+    **dict.fromkeys(("dim", "ndim", "ndimension"), "self.ndim"),
+    "grad": "grad, the argument",
+    "isnan": "x != x",
+    "relu": "maximum(x, 0)",
+    "randn_like": "noise(self, x), from thalweg.formula",
+    "linalg_norm": "sqrt(total_square(x))",
 }
 """What formulas have for what torch and NumPy call so."""
 
-CALLS = {"clamp": "clamp(x, low, high)", "lerp": "lerp(start, end, weight)", "where": "where(condition, a, b)"}
+OF_TENSORS = {"device", "dtype", "is_cuda", "layout", "requires_grad", "is_leaf", "grad_fn", "element_size", "type"}
+"""What tensors tell of themselves, and elements do not."""
+
+CALLS = {
+    **{word: f"{word}(a, b)" for word in ("maximum", "minimum", "atan2")},
+    "clamp": "clamp(x, low, high)",
+    "lerp": "lerp(start, end, weight)",
+    "where": "where(condition, a, b)",
+}
 
 
 def no_word(name: str) -> str:
@@ -67,6 +81,8 @@ def no_word(name: str) -> str:
         return f"{name} cannot see into a formula: write {CALLS.get(stem, f'{stem}(x)')}, from thalweg.formula"
     if stem in INSTEAD:
         return f"{name} cannot see into a formula: write {INSTEAD[stem]}"
+    if stem in OF_TENSORS:
+        return f"formulas have no {name}, as a formula is the same for all tensors: leave it out"
     near = difflib.get_close_matches(stem, [*WORDS, *INSTEAD], n=1)
     told = f"did you mean {INSTEAD.get(near[0], near[0])}?" if near else f"there are + - * /, {', '.join(WORDS)}"
     return f"formulas have no {name}, whose last bits would depend on the machine: {told}"
@@ -203,7 +219,11 @@ def _is_single(value: Any) -> bool:
     return type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
 
 
-def _unknown_yet(what: str, who: str = "range() and math's functions") -> str:
+OF_PYTHON = "range() and math's functions"
+"""What asks for numbers without saying its name."""
+
+
+def _unknown_yet(what: str, who: str = OF_PYTHON) -> str:
     """Say that a number is asked for that may be another one in each step."""
     verb = "needs" if who == "formatting" else "need"
     return (
@@ -225,7 +245,7 @@ def in_one_sentence(owner: Any, text: Callable[..., Any]) -> Iterator[None]:
         place = _place(error.__traceback__)
         if place is None:
             raise
-        sentence = f"{owner.__name__}.update, {place}: {_reason(error)}"
+        sentence = f"{owner.__name__}.update, {place}: {_of_math(str(error), place) or _reason(error)}"
         kind = type(error) if type(error).__module__ == "builtins" else TypeError
         made = _made(kind, sentence)
         vars(made)[IN_A_FORMULA] = True
@@ -256,6 +276,12 @@ def _is_own(module: str) -> bool:
     if first == "thalweg":
         return rest.startswith("optimizers.")
     return first not in ("torch", "numpy") and first not in sys.stdlib_module_names
+
+
+def _of_math(said: str, place: str) -> str:
+    """Say what to write for the one function of math's in a line that wants a number; empty if that is not told."""
+    functions = set(re.findall(r"\b(?:math|cmath)\.(\w+)\(", place))
+    return no_word(f"math.{functions.pop()}") if said.startswith(OF_PYTHON) and len(functions) == 1 else ""
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from ...annotations import evaluated
 from ..graph.expr import Scope
+from .arguments import arguments_of, one_number
 from .facts import SHAPE
 from .phases import PHASE
 
@@ -55,6 +56,21 @@ Values: TypeAlias = dict[str, Any]
 
 Update: TypeAlias = Callable[[Any, Values], Values]
 """From a group's numbers and all values to the new parameter and states: what wraps a formula is another of these."""
+
+
+UNSEEN: dict[str, str] = {
+    "step": "write self.step_count for the number of steps",
+    **dict.fromkeys(("param_groups", "defaults", "add_param_group"), "`self` is one group: write self.lr, say"),
+    "state": "write the state as an argument of update, and return it",
+}
+"""What every optimizer has, and no formula can see: what to write."""
+
+OTHERWISE: dict[str, str] = {
+    **UNSEEN,
+    **dict.fromkeys(("t", "count", "steps", "num_steps", "iteration", "iterations", "epoch"), UNSEEN["step"]),
+    **dict.fromkeys(("device", "dtype"), "a formula is the same for all: leave it out"),
+}
+"""The same, and what people call so."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,8 @@ class Group:
 
     def __getattr__(self, name: str) -> Any:
         owner = self._owner
+        if name in UNSEEN:
+            raise AttributeError(f"self.{name} cannot be used in a formula: {OTHERWISE[name]}")
         is_asked = name == SHAPE or (name == PHASE and bool(owner.phases))
         if is_asked or name in owner.options or name in owner.learned:
             return self._read(name)
@@ -150,7 +168,7 @@ class Group:
         own = [*self._owner.options, *self._owner.learned, *self.__dict__, *vars(self._owner)]
         near = difflib.get_close_matches(name, [other for other in own if not other.startswith("_")], n=1)
         told = f"did you mean self.{near[0]}?" if near else f"declare it, as {name}: float = 0.1"
-        return f"{self._owner.__name__} has no option {name!r}: {told}"
+        return f"{self._owner.__name__} has no option {name!r}: {OTHERWISE.get(name, told)}"
 
     def having(self, **options: Any) -> Group:
         """Return the same group with some options as given here."""
@@ -162,15 +180,7 @@ class Group:
 def rule_of(owner: Any) -> Rule:
     """Read the rule of an optimizer class."""
     text: Callable[..., Any] = owner.update
-    arguments = list(inspect.signature(text).parameters.values())
-    if [argument.name for argument in arguments[1:3]] != ["param", "grad"]:
-        raise TypeError(
-            f"{owner.__name__}.update must take (self, param, grad, *states), but takes "
-            f"({', '.join(argument.name for argument in arguments)})"
-        )
-    for argument in arguments:
-        if argument.kind not in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD):
-            raise TypeError(f"{owner.__name__}.update must name each state, but takes {argument}: write it by its name")
+    arguments = arguments_of(owner)
     marks = {state.name: _marks(state.annotation, text, owner) for state in arguments[3:]}
     names = tuple(marks)
     for name in names:
@@ -237,4 +247,4 @@ def _by_name(owner: Any, text: Callable[..., Any], states: tuple[str, ...]) -> U
 def initial_value(rule: Rule, state: str, read: Callable[[str], Any]) -> Any:
     """Return the number that a state starts with: 0, or what the class's `initial_<state>` says."""
     method = getattr(rule.owner, f"initial_{state}", None)
-    return method(Group(rule.owner, read)) if method else 0.0
+    return one_number(rule.owner, state, method(Group(rule.owner, read))) if method else 0.0

@@ -50,11 +50,11 @@ def refuse_whole(owner: str, rule: Any, group: Mapping[str, Any], where: str) ->
 
 def refuse_matrix(owner: str, name: Any, param: Tensor, rank: int, where: str) -> None:
     """Raise ValueError for a matrix that has not so many directions, and for one of which each process has a part."""
-    if min(param.shape) < rank:
+    if (most := min(param.shape)) < rank:
+        choose = f"choose at most {most}, or rank=None in a group of its own" if most else "leave it out"
         raise ValueError(
             f"{owner} needs a rank of at most the smaller side of a matrix{where}, but parameter {name!r} has "
-            f"shape {tuple(param.shape)} and rank={rank}: choose at most {min(param.shape)}, or "
-            "rank=None in a group of its own"
+            f"shape {tuple(param.shape)} and rank={rank}: {choose}"
         )
     if is_sharded(param):
         raise ValueError(

@@ -18,7 +18,7 @@ from ...names import Meaning
 from ...names import find as find_meaning
 from ...names.creation import made, of_the_rule
 from ...names.lookup import elsewhere, is_elsewhere, spelled
-from ...names.no_optimizers import what_it_is
+from ...names.sentences import what_it_is
 from ...optimizer import registry
 from ...optimizers.closure import closure_methods
 from ...optimizers.second_order.sophia import SophiaG
