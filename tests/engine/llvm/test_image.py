@@ -39,6 +39,7 @@ def test_a_block_does_what_the_linked_object_does(monkeypatch, tmp_path):
 
     monkeypatch.setattr(image, "image", refuse)
     monkeypatch.setattr(kernel, "_kernels", {})
+    monkeypatch.setattr(load, "_known", {})
     monkeypatch.setenv("THALWEG_CACHE", str(tmp_path))
     built = []
     link = load.build
