@@ -49,6 +49,7 @@ COLUMNS = (
     "products alone",
     "their share",
     "times faster at most",
+    "threads",
     "measured on",
 )
 
@@ -163,7 +164,7 @@ def lines(results: dict[str, dict[str, Any]]) -> Iterator[str]:
                 f"| {rule} | {name} | {time(1e3 * ms['thalweg'])} | {time(1e3 * ms[name])} | "
                 f"{found['times faster'][name]:.2f} | {billions['thalweg']:.1f} and {billions[name]:.1f} billion | "
                 f"{time(1e3 * ms['products'])} | {found['share']:.0%} | {found['at most'][name]:.2f} | "
-                f"{where['cpu']}, {where['threads']} threads, {where['date']} |"
+                f"{where['threads']} | {where['cpu']}, {where['date']} |"
             )
 
 
