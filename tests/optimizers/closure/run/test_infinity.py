@@ -129,6 +129,30 @@ def test_a_minimum_that_is_flat_on_one_side_is_one(name, dtype):
         assert found.success, found
 
 
+STARTS_OF_FOUR = torch.tensor(
+    [
+        [0.2975, -0.2548, -0.1119, 0.2710],
+        [-0.5435, 0.3462, -0.1188, 0.2937],
+        [0.0803, -0.0707, 0.1601, 0.0285],
+        [0.2109, -0.2250, -0.0421, -0.0520],
+        [0.2872, -0.2745, 0.3961, -0.4303],
+    ]
+)
+"""First numbers as a small network has them."""
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "cg"])
+def test_residuals_that_cancel_are_no_slope(method, dtype):
+    """Beside a loss of exactly zero the noise of a sum, squared, was taken for the slope that the run came down."""
+    for x0 in STARTS_OF_FOUR.to(dtype):
+        found = minimize(lambda x: x.sum().square(), x0, method)
+        assert found.success, found
+    if method != "cg":
+        rows = minimize(lambda x: x.sum(1).square(), STARTS_OF_FOUR.to(dtype), method, batched=True)
+        assert rows.success.all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "cg"])
 def test_a_bent_valley_to_infinity_is_no_minimum(method, dtype):

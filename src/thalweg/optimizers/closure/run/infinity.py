@@ -153,7 +153,7 @@ def has_levelled_off(objective: Objective, here: Point, move: Tensor, highest: f
     rounding = rounding_at(here)
     level, higher, rise = 0.0, 0.0, 0.0
     for higher in BACK:
-        rise = change_at(objective, here, higher * move)
+        rise = rise_at(objective, here, higher * move)
         if rounding < rise < math.inf:
             break
         level = higher
@@ -161,10 +161,20 @@ def has_levelled_off(objective: Objective, here: Point, move: Tensor, highest: f
         return False
     for _ in range(HALVINGS):
         middle = (level + higher) / 2
-        change = change_at(objective, here, middle * move)
+        change = rise_at(objective, here, middle * move)
         level, higher, rise = (level, middle, change) if change > rounding else (middle, higher, rise)
     steep = change_at(objective, here, (higher - BEYOND_EDGE * (1 + higher)) * move)
     return steep < max(STEEP * (highest - here.value), MANY * rounding, JUMPS * rise)
+
+
+def rise_at(objective: Objective, here: Point, move: Tensor) -> float:
+    """Return by how much a move raises the loss, 0 where the rounding of the numbers explains it.
+
+    Squares of residuals that cancel are noise beside a loss of zero, with the slopes of noise.
+    """
+    there = objective.at(inside(here, here.x + move))
+    rise, (pulled,) = there.value - here.value, read_numbers((there.gradient * here.measured).abs().sum())
+    return rise if rise > HIDDEN * epsilon_of(here) * pulled else 0.0
 
 
 def knows_sizes(objective: Objective, here: Point) -> bool:

@@ -40,6 +40,12 @@ class Looks:
         """Return by how much a move changes the loss of each row, inside its walls."""
         return self.at(rows, move)[0] - rows.value
 
+    def rise(self, rows: Searching, move: Tensor) -> Tensor:
+        """Return by how much a move raises the loss of each row, 0 where the rounding of the numbers explains it."""
+        value, gradient = self.at(rows, move)
+        rise, pulled = value - rows.value, (gradient * rows.x).abs().sum(1)
+        return torch.where(rise > HIDDEN * torch.finfo(move.dtype).eps * pulled, rise, 0.0)
+
     def at(self, rows: Searching, move: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and gradients after a move, inside the walls of each row."""
         self.calls += 1
@@ -130,7 +136,7 @@ def have_levelled_off(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
     level, higher, rise = where_it_rises(looks, rows, move)
     for _ in range(HALVINGS):
         middle = (level + higher) / 2
-        change = looks.change(rows, middle[:, None] * move)
+        change = looks.rise(rows, middle[:, None] * move)
         rises = change > rounding
         level, higher = torch.where(rises, level, middle), torch.where(rises, middle, higher)
         rise = torch.where(rises, change, rise)
@@ -147,7 +153,7 @@ def where_it_rises(looks: Looks, rows: Searching, move: Tensor) -> tuple[Tensor,
     level = torch.zeros_like(rows.value)
     higher, rise = torch.full_like(level, torch.nan), torch.full_like(level, torch.nan)
     for share in BACK:
-        change = looks.change(rows, share * move)
+        change = looks.rise(rows, share * move)
         rises = (change > rounding_of(rows)) & (change < torch.inf) & higher.isnan()
         higher, rise = torch.where(rises, share, higher), torch.where(rises, change, rise)
         level = torch.where(higher.isnan(), share, level)
