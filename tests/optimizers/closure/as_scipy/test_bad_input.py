@@ -1,5 +1,6 @@
 """What cannot be done is refused in one sentence, and nothing has changed."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from thalweg.optimizers.closure import (
     NewtonCG,
     SSBroyden,
     TrustRegion,
+    curve_fit,
     least_squares,
     minimize,
 )
@@ -104,3 +106,63 @@ def test_what_does_not_depend_on_x_is_no_minimum(method):
 def test_a_complex_gradient_is_refused():
     with pytest.raises(TypeError, match="jac must return real numbers"):
         minimize(lambda x: x.sum(), [1.0, 2.0], jac=lambda x: 1j * x)
+
+
+T = torch.linspace(0, 4, 12, dtype=torch.float64)
+START = torch.tensor([3.0, 2.0], dtype=torch.float64)
+META = torch.ones(2, device="meta")
+
+
+def decay(t, a, b):
+    return a * torch.exp(-b * t)
+
+
+def square(x):
+    return (x - 1).square().sum()
+
+
+def limit():
+    return torch.ones(2, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: minimize(square, START, return_all=True), TypeError, "'return_all' as options={'return_all': True}"),
+        (lambda: minimize(square, START, maxiter=5), TypeError, "options={'maxiter': 5}, or max_iter by name"),
+        (lambda: minimize(square, START, callback=lambda a, b, c: None), TypeError, "callback .* needs a, b, c"),
+        (lambda: minimize(square, START, "newton-cg", hess=lambda x: 2j * torch.eye(2)), TypeError, "hess must return"),
+        (lambda: minimize(lambda x: np.sum(x**2), START), RuntimeError, "without NumPy"),
+        (lambda: minimize(square, META), ValueError, "x0 must have numbers, but it is on the meta device"),
+        (lambda: curve_fit(decay, T, T.to("meta")), ValueError, "ydata must have numbers"),
+        (
+            lambda: LBFGS([META.clone().requires_grad_()]).step(lambda: META.sum()),
+            ValueError,
+            "LBFGS.step .*meta device",
+        ),
+        (lambda: minimize(lambda m: 0, torch.nn.Linear(2, 1, device="meta")), ValueError, "meta device"),
+        (
+            lambda: curve_fit(decay, T, torch.stack([T, T]), sigma=np.eye(12), batched=True),
+            ValueError,
+            "sigma as a num",
+        ),
+        (lambda: curve_fit(lambda t, a, b: decay(t, a, b) > 0, T, T), TypeError, "curve_fit needs f .*torch.bool"),
+        (lambda: curve_fit(lambda t, a, b: decay(t, a, b) * 1j, T, T), TypeError, "curve_fit needs f .*complex128"),
+        (lambda: curve_fit(decay, T, T, [1j, 1]), TypeError, "curve_fit needs real p0"),
+        (lambda: least_squares(square, START, loss="huber", f_scale=torch.ones(3)), ValueError, "f_scale"),
+        (
+            lambda: minimize(square, START, bounds=(0, limit()), differentiable=True),
+            ValueError,
+            "derivatives by bounds",
+        ),
+        (
+            lambda: least_squares(lambda x: x - 1, START, bounds=(-limit(), 5), differentiable=True),
+            ValueError,
+            "derivatives by bounds",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_named(call, error, words):
+    """These were errors of Python's or torch's, spoke of something else, or lost imaginary parts and derivatives."""
+    with pytest.raises(error, match=words):
+        call()

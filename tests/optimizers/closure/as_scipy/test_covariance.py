@@ -54,6 +54,7 @@ def test_it_is_computed_when_it_is_asked_for():
         (lambda b: misra(b)[:1], "1 residuals for 2 parameters"),
         (lambda b: b.sum() * X - Y, "only together: the Jacobian has lower rank"),
         (lambda b: b[0] * X - Y, "some parameters change no residual"),
+        (lambda b: 0 * misra(b), "some parameters change no residual"),  # the variance of a residual is zero, too
     ],
 )
 def test_what_data_leave_open_is_infinite_and_said(residuals, why):

@@ -58,6 +58,17 @@ def test_tolerances_and_counts_under_scipys_names():
     assert fits.success.all()
 
 
+@pytest.mark.parametrize("sigma", [None, torch.ones(0, 20)], ids=["no sigma", "sigma"])
+def test_no_data_sets_have_no_parameters(sigma):
+    """They were refused, as if each of them had no points."""
+    for p0, bounds in ((None, None), ([1.0, 1.0, 1.0], (0, 5)), (torch.ones(0, 3), None)):
+        popt, pcov, *_ = curve_fit(decay, T, MANY[:0], p0, sigma, bounds=bounds, batched=True, full_output=True)
+        assert popt.shape == (0, 3)
+        assert pcov.shape == (0, 3, 3)
+    with pytest.raises(ValueError, match="ydata with at least one point"):
+        curve_fit(decay, T[:0], MANY[:, :0], batched=True)
+
+
 CENTRES = torch.linspace(-2, 2, 24, dtype=torch.float64).reshape(12, 2)
 WEIGHTS = torch.logspace(-2, 2, 12, dtype=torch.float64)[:, None]
 """Twelve bowls, some so round that they end at once, some so narrow that they go on for long."""

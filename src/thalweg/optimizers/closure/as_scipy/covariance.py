@@ -22,9 +22,9 @@ def fit_covariance(jacobian: Tensor, squares: Tensor, absolute_sigma: bool = Fal
         return undetermined(jacobian, "the Jacobian is not finite at the answer")
     inverse, singular = inverse_of_products(jacobian)
     if bool(singular.any()):
-        inverse = torch.where(singular[..., None, None], torch.inf, inverse)
         say(f"{count(singular)}some parameters change no residual, or only together: the Jacobian has lower rank")
-    return inverse if absolute_sigma else inverse * (squares / (m - n))[..., None, None]
+    spread = inverse if absolute_sigma else inverse * (squares / (m - n))[..., None, None]
+    return torch.where(singular[..., None, None], torch.inf, spread)
 
 
 def inverse_of_products(jacobian: Tensor) -> tuple[Tensor, Tensor]:

@@ -75,9 +75,10 @@ def curve_fit(
     x = predictors(xdata)
     if nan_policy == "omit":
         x, y, sigma = without_missing(x, y, sigma)
-    check_data(x, y)
+    if not (batched and y.shape[:1] == (0,)):
+        check_data(x, y)
     bounds = sides_of("curve_fit", bounds)
-    guess = guessed(f, p0, bounds).to(y)
+    guess = guessed(f, p0, bounds, batched).to(y)
     slopes = function_given("curve_fit", "jac", jac)
     if batched:
         refuse("curve_fit", jac=slopes)
@@ -168,7 +169,7 @@ class DataSets:
         if y.dim() != 2:
             raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
         self.f, self.x = f, x
-        self.sigma = None if sigma is None else deviations_of(sigma, y)
+        self.sigma = None if sigma is None or not len(y) else deviations_of(sigma, y)
         self.own_x = isinstance(x, Tensor) and x.dim() == 2 and x.shape == y.shape
         self.own_sigma = self.sigma is not None and self.sigma.dim() == 2
         self.rows = (y, *([x] if self.own_x else []), *([self.sigma] if self.own_sigma else []))
@@ -197,13 +198,13 @@ def refuse_arguments(options: dict[str, Any]) -> None:
 
 def deviations_of(sigma: Any, y: Tensor) -> Tensor:
     """Return the standard deviations of data sets; raises ValueError for another shape, or one not above zero."""
-    deviations = positive(numbers("sigma", sigma, finite=False))
+    deviations = numbers("sigma", sigma, finite=False)
     if deviations.dim() and deviations.shape not in (y.shape[1:], y.shape):
         raise ValueError(
             f"curve_fit(batched=True) needs sigma as a number, of shape {tuple(y.shape[1:])} or {tuple(y.shape)}, but "
             f"got {tuple(deviations.shape)}"
         )
-    return deviations
+    return positive(deviations)
 
 
 def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
@@ -288,8 +289,10 @@ def positive(sigma: Tensor) -> Tensor:
 
 
 def fitting(values: Any, y: Tensor) -> Tensor:
-    """Return the model's values; raises ValueError where they do not fit the data."""
+    """Return the model's values; raises ValueError where they do not fit the data, TypeError for no real numbers."""
     tensor = numbers_of("what f returns", joined(values))
+    if tensor.is_complex() or tensor.dtype is torch.bool:
+        raise TypeError(f"curve_fit needs f to return real numbers, but their dtype is {tensor.dtype}")
     if tensor.dim() and y.dim() and tensor.shape != y.shape:
         raise ValueError(
             f"curve_fit needs f to return values of the shape {tuple(y.shape)} of ydata, but got {tuple(tensor.shape)}"

@@ -16,11 +16,11 @@ from ..function.given_numbers import numbers_of
 Model = Callable[..., Tensor]
 
 
-def guessed(f: Model, p0: Any, bounds: Any) -> Tensor:
-    """Return the first guesses: as given, else ones or numbers within the bounds."""
+def guessed(f: Model, p0: Any, bounds: Any, batched: bool) -> Tensor:
+    """Return the first guesses: as given, else ones or numbers within the bounds; of one data set they are flat."""
     if p0 is not None:
-        guess = p0 if isinstance(p0, Tensor) else stacked_or_flat(p0)
-        return checked_count(f, guess.detach().reshape(1) if guess.dim() == 0 else guess.detach())
+        guess = numbers_of("p0", p0) if isinstance(p0, Tensor) else stacked_or_flat(p0)
+        return checked_count(f, guess.detach() if batched and guess.dim() else guess.detach().reshape(-1))
     _, most = counts_of(f)
     if math.isinf(most) or most < 1:
         raise ValueError("curve_fit cannot tell how many parameters f has: give their first guesses as p0")
@@ -29,7 +29,9 @@ def guessed(f: Model, p0: Any, bounds: Any) -> Tensor:
 
 
 def checked_count(f: Model, guess: Tensor) -> Tensor:
-    """Return the first guesses; raises ValueError where f takes fewer or more."""
+    """Return the first guesses; raises ValueError where f takes fewer or more, TypeError for complex ones."""
+    if guess.is_complex():
+        raise TypeError(f"curve_fit needs real p0, but its dtype is {guess.dtype}: give each part a parameter of f")
     (least, most), count = counts_of(f), guess.shape[-1]
     if not least <= count <= most:
         some = f"{least:.0f}" if least == most else f"at least {least:.0f}" if count < least else f"at most {most:.0f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
 import torch
@@ -104,6 +104,18 @@ def not_isolated() -> ValueError:
         "The answer has no derivative, since the Hessian there is not positive definite: it is no isolated minimum; "
         "go closer with smaller tolerances, or add a term to the loss that decides between the minima"
     )
+
+
+def refuse_graph(owner: str, bounds: Any) -> None:
+    """Raise ValueError for bounds that want a gradient: an answer that lies on one would have to pass it on."""
+    parts = list(bounds.values()) if isinstance(bounds, Mapping) else bounds
+    for part in parts if isinstance(parts, list | tuple) else ():
+        refuse_graph(owner, part)
+    if isinstance(bounds, Tensor) and bounds.requires_grad:
+        raise ValueError(
+            f"{owner}(differentiable=True) finds no derivatives by bounds, but they want a gradient: pass their "
+            "detach(), or write the numbers as functions of free ones"
+        )
 
 
 def warn_of_failure(success: bool, message: str) -> None:

@@ -19,6 +19,7 @@ from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
 from ..scipy_names.scipy_words import function_given, plain
 from .fit import Fit
+from .implicit import refuse_graph
 from .outside_torch import speaking_of
 from .unknowns import Unknowns
 
@@ -90,6 +91,8 @@ def least_squares(
         refuse("least_squares", x_scale=x_scale, **unused)
         asked = {"bounds": bounds, "jac": slopes, "covariance": covariance, "absolute_sigma": absolute_sigma}
         return fit_rows(residuals, x0, args, settings | asked | options)
+    if differentiable:
+        refuse_graph("least_squares", bounds)
     fit = Fit(Unknowns(x0), residuals, args, loss, f_scale, slopes)
     if not fit.unknowns.size:
         return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))

@@ -31,7 +31,7 @@ from ..scipy_names.scipy_words import (
     options_read,
     refuse_constraints,
 )
-from .implicit import DENSE
+from .implicit import DENSE, refuse_graph
 from .outside_torch import speaking_of
 from .problem import Problem, with_arguments
 from .unknowns import Unknowns
@@ -115,6 +115,8 @@ def minimize(
         unused = {name: wanted or None for name, wanted in asked.items()} | given
         refuse("minimize", callback=callback, max_eval=settings.pop("max_eval"), **unused)
         return minimize_rows(fun, x0, method, args, bounds, **settings)
+    if differentiable:
+        refuse_graph("minimize", bounds)
     problem = Problem(Unknowns(x0), with_arguments(fun, args), **given)
     if not problem.unknowns.size:
         return nothing_moved(problem.unknowns.answer(), problem.value())

@@ -7,7 +7,11 @@ from contextlib import contextmanager
 
 from ..function.no_gradient import NoGradientError
 
-SIGNS = ("Can't call numpy() on Tensor that requires grad", "only integer tensors of a single element")
+SIGNS = (
+    "Can't call numpy() on Tensor that requires grad",
+    "only integer tensors of a single element",
+    "got an unexpected keyword argument 'axis'",  # np.sum and np.mean call methods of a tensor
+)
 """What torch says where NumPy is given a tensor that wants a gradient."""
 
 

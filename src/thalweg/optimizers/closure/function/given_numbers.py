@@ -12,9 +12,11 @@ from torch import Tensor
 def numbers_of(what: str, given: Any) -> Tensor:
     """Return a tensor as it is, other numbers as a copy in float64 or complex128: any order of bytes, any strides.
 
-    Raises TypeError, which says `what`, for what has no numbers.
+    Raises TypeError, which says `what`, for what has no numbers, and ValueError for a tensor of shape and dtype alone.
     """
     if isinstance(given, Tensor):
+        if given.is_meta:
+            raise ValueError(f"{what} must have numbers, but it is on the meta device: make it on the CPU or a GPU")
         return given.clone() if given.is_inference() else given  # autograd takes none that is for inference alone
     if type(given) is float:
         return torch.scalar_tensor(given, dtype=torch.float64, device="cpu")

@@ -43,6 +43,8 @@ def by_matrix(hess: Callable[[], Any], size: int) -> Products:
             product = like("hess", given.matvec(moved.numpy(force=True)), direction)
             return product if vector.scale is None else product * vector.scale
         dense = numbers_of("hess", given.toarray() if hasattr(given, "toarray") else given)
+        if dense.is_complex():
+            raise TypeError(f"hess must return real numbers, but their dtype is {dense.dtype}")
         matrix = dense.to(vector.device, vector.dtype)
         if matrix.numel() != size * size:
             raise ValueError(

@@ -110,6 +110,7 @@ def robust_loss(owner: str, loss: str | Rho, f_scale: float) -> Robust | None:
     Raises ValueError for a name that is not known, or a scale that is no positive number.
     """
     is_number = isinstance(f_scale, float | int | Tensor | np.number) and not isinstance(f_scale, bool)
+    is_number = is_number and (not isinstance(f_scale, Tensor) or f_scale.numel() == 1)
     if not is_number or not 0 < float(f_scale) < float("inf"):
         raise ValueError(
             f"{owner} needs f_scale, the size of an ordinary residual, to be above 0, but got {described(f_scale)}"

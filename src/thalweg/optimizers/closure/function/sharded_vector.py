@@ -93,7 +93,12 @@ class ShardedVector(Vector):
 
 
 def vector_of(owner: str, params: Sequence[Any], scales: Sequence[float]) -> Vector:
-    """Return parameters as one vector, whether some are sharded or not."""
+    """Return parameters as one vector, whether some are sharded or not; raises ValueError for some without numbers."""
+    if any(param.is_meta for param in params):
+        raise ValueError(
+            f"{owner}.step needs parameters that have numbers, but some are on the meta device: make them elsewhere by "
+            "to_empty(device=...), and initialize them"
+        )
     return ShardedVector(params, scales, owner) if any(map(is_sharded, params)) else Vector(params, scales)
 
 

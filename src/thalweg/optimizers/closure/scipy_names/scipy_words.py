@@ -79,6 +79,9 @@ def options_read(
         if name is not None and not (word in OPTIONS and is_default(word, value)):
             read[name if name in known else word] = plain(value)
     for name, value in named.items():
+        if name in OPTIONS and name not in known:
+            instead = f", or {OPTIONS[name]} by name" if OPTIONS[name] in known else ""
+            raise TypeError(f"minimize takes SciPy's {name!r} as options={{{name!r}: {value!r}}}{instead}")
         if name in read and tol is None:
             raise TypeError(f"minimize got {name} twice, by name and in options: leave one out")
         read[name] = value
@@ -131,11 +134,13 @@ def callback_read(callback: Callable[..., object]) -> Callable[[Any, Fields], ob
 
     It stops by returning True or raising StopIteration; one whose only parameter is `intermediate_result` gets a
     result, as in SciPy, one that needs two the vector and a result, any other the vector. Raises TypeError for what
-    cannot be called.
+    cannot be called so.
     """
     if not callable(callback):
         raise TypeError(f"callback must be a function of x, but got {described(callback)}")
     needed = needed_by(callback)
+    if len(needed) > 2:
+        raise TypeError(f"callback must be a function of x, or of x and a result, but it needs {', '.join(needed)}")
 
     def told(x: Any, found: Fields) -> object:
         try:
