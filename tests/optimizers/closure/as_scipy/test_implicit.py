@@ -86,6 +86,21 @@ def test_complex_numbers():
     assert_close(z.grad, torch.tensor(c, dtype=z.dtype).conj().resolve_conj())
 
 
+def test_a_maximum_and_a_loss_with_its_gradient_have_derivatives():
+    """The one had a Hessian of the wrong sign, of the other the pair was differentiated."""
+    theta = torch.tensor([0.5, -0.3], dtype=torch.float64, requires_grad=True)
+    start = torch.zeros(2, dtype=torch.float64)
+    highest = minimize(lambda x: -(x - 2 * theta).square().sum(), start, maximize=True, differentiable=True)
+    (slope,) = torch.autograd.grad(highest.x.sum(), theta)
+    assert_close(slope, torch.full_like(start, 2.0))
+
+    def both(x):
+        return (x - 3 * theta).square().sum(), 2 * (x - 3 * theta)
+
+    (slope,) = torch.autograd.grad(minimize(both, start, jac=True, differentiable=True).x.sum(), theta)
+    assert_close(slope, torch.full_like(start, 3.0))
+
+
 def test_what_has_no_derivative_says_so():
     theta = torch.ones(2, dtype=torch.float64, requires_grad=True)
     flat = minimize(lambda x: ((x - theta).sum()) ** 2, torch.zeros(2).double(), differentiable=True)

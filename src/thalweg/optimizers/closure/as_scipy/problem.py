@@ -66,7 +66,13 @@ class Problem:
     def differentiable_answer(self, optimizer: ClosureOptimizer) -> Any:
         """Return the answer as a function of whatever the loss depends on."""
         warn_of_failure(optimizer.result.success, optimizer.result.message)
-        return self.unknowns.differentiable(lambda: self.fun(self.unknowns.structure), optimizer.free)
+        sign = -1.0 if optimizer.maximize else 1.0
+        return self.unknowns.differentiable(lambda: sign * self._loss(), optimizer.free)
+
+    def _loss(self) -> Tensor:
+        returned = self.fun(self.unknowns.structure)
+        loss: Tensor = loss_and_gradient(returned)[0] if self.jac is True else returned
+        return loss
 
     def _graph(self) -> Any:
         for tensor in self.unknowns.leaves:
