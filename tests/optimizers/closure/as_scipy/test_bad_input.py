@@ -147,7 +147,6 @@ def limit():
             "sigma as a num",
         ),
         (lambda: curve_fit(lambda t, a, b: decay(t, a, b) > 0, T, T), TypeError, "curve_fit needs f .*torch.bool"),
-        (lambda: curve_fit(lambda t, a, b: decay(t, a, b) * 1j, T, T), TypeError, "curve_fit needs f .*complex128"),
         (lambda: curve_fit(decay, T, T, [1j, 1]), TypeError, "curve_fit needs real p0"),
         (lambda: least_squares(square, START, loss="huber", f_scale=torch.ones(3)), ValueError, "f_scale"),
         (

@@ -112,7 +112,7 @@ def test_the_fit_can_be_differentiated_by_the_data():
         ((decay, T, Y), {"max_iter": 1}, RuntimeError, "found no parameters"),
         ((decay, T, Y), {"bounds": (1.0, 0.0)}, ValueError, "are crossed"),
         ((decay, T, Y), {"bounds": ([0.0, 0.0], 1.0)}, ValueError, r"bounds for the 3 parameters of f, but got \(2,\)"),
-        ((lambda t, a: (a + 0j) * t, T, Y), {}, TypeError, "or a list of them, but got torch.complex128"),
+        ((lambda t, a: (a + 0j) * t, T, Y), {}, TypeError, "f to return real numbers, but their dtype is torch.c"),
         ((decay, T, Y), {"batched": True}, ValueError, r"shape \(batch, m\), but got \(50,\)"),
         ((decay, T, MANY), {"batched": True, "sigma": EACH[:-1]}, ValueError, r"sigma as a number, of shape \(50,\)"),
         ((decay, T, [Y, Y[:-1]]), {"batched": True}, ValueError, r"one shape, but got \(50,\) and \(49,\): fill"),
