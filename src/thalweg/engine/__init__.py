@@ -18,6 +18,7 @@ from .decisions.rules import OVERFLOWED, accumulates, goes_ahead, has_overflowed
 from .eager.access import InGraph, InPlace
 from .explain import explain
 from .plans.collector import collector_waiting
+from .plans.turns import Turns, follower_of, step_in_turn
 from .plans.watch import Watch
 from .sharded.local_optimizer import LocalOptimizer, WholeNeededError, is_needed
 from .sharded.priming import forget_states, is_asked_for_states, make_states
@@ -40,19 +41,10 @@ def step(optimizer: Any) -> None:
     if (OVERFLOWED in own or own["_step_numbers"]) and not goes_ahead(optimizer):
         return
     watch = own["_watch"]
-    if watch is None or not (watch.step_at_once(optimizer) or _goes_round(optimizer, watch)):
+    if watch is None or not (step_in_turn(optimizer, watch) if watch.turns else watch.step_at_once(optimizer)):
         # Of two threads one waits: tables of addresses, and what they lead to, are those of one step at a time.
         with own["_lock"]:
             _step(optimizer)
-
-
-def _goes_round(optimizer: Any, watch: Watch) -> bool:
-    """Take the step by the plan that was next last time, as phases go round; False if it does not fit."""
-    following: Watch | None = optimizer._plans.get(watch.follower)
-    if following is None or not following.step_at_once(optimizer):
-        return False
-    optimizer._watch = following
-    return True
 
 
 @keeping_grad_mode
@@ -103,6 +95,9 @@ def _step_otherwise(optimizer: Any) -> Watch:
     if optimizer._primed is not None:
         forget_states(optimizer)
     refuse_phases(optimizer)
+    following = follower_of(optimizer._watch)
+    if following is not None and following.step(optimizer):
+        return following
     plans: dict[Any, Watch] = optimizer._plans
     has_grad = tuple(param.grad is not None for group in optimizer.param_groups for param in group["params"])
     key = has_grad, phase(optimizer), accumulates(optimizer), phases(optimizer), modes_around(optimizer)()
@@ -113,7 +108,7 @@ def _step_otherwise(optimizer: Any) -> Watch:
         _forget(optimizer)
     plans[key] = watch
     if optimizer._watch is not None:
-        optimizer._watch.follower = key
+        optimizer._watch.turns = Turns(watch)
     if len(plans) > MOST_PLANS:
         del plans[next(iter(plans))]
     return watch

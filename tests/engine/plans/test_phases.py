@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from thalweg import AdaShift, engine
+from thalweg.engine.launches import launch
 from thalweg.engine.plans import watch
 from thalweg.hyper import Count, NonNegative
 from thalweg.optimizer import Optimizer
@@ -95,6 +96,19 @@ def test_phases_that_go_round_follow_one_another_at_once(monkeypatch):
             optimizer.step()
         torch.testing.assert_close(*params)
     assert [index for place, index in looked_up if place == 0] == [0, 1, 2, 3, 8, 10]
+
+
+def test_large_parameters_need_not_be_asked_one_by_one_as_phases_go_round(counted, monkeypatch):
+    monkeypatch.setattr(launch, "ALONE", 0)
+    param = torch.nn.Parameter(torch.ones(4))
+    optimizer = AdaShift([param], keep_num=3)
+    asked = counted(engine, "phases")
+    for step in range(12):
+        param.grad = torch.full((4,), 0.5 * (1 + step))
+        optimizer.step()
+        if step == 3:
+            asked.clear()
+    assert not asked
 
 
 def test_all_states_are_there_from_the_first_phase_on():

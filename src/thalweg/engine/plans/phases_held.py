@@ -43,9 +43,12 @@ class CountedPhases:
         # Loops cost half as much as all() of generators.
         for group, phase, steps in self.together:
             # Where phases take turns, the first count already says no.
-            if phase_in(optimizer, group, int(steps[0]) + 1) != phase:
+            first = steps[0].item()
+            if phase_in(optimizer, group, int(first) + 1) != phase:
                 return False
-            for count in set(map(ITEM, steps)):
+            others = set(map(ITEM, steps))
+            others.discard(first)
+            for count in others:
                 if phase_in(optimizer, group, int(count) + 1) != phase:
                     return False
         return True

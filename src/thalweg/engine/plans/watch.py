@@ -24,6 +24,7 @@ from ..launches.launch import Launch
 from ..operands import facts
 from .phases_held import phases_of
 from .plan import plan
+from .turns import Turns
 
 GRAD = attrgetter("grad")
 ADDRESS = Tensor.data_ptr
@@ -41,8 +42,8 @@ class Watch:
         self.count_modes = modes_around(optimizer)
         self.modes = self.count_modes()
         self.phase, self.phases = phase(optimizer), phases_of(optimizer, items, self.plan.launches)
-        self.follower: Any = None
-        """Under what key the plan is that was next the last time that this one did not fit."""
+        self.turns: Turns | None = None
+        """Which plan was next the last time that this one did not fit."""
         self.groups = list(optimizer.param_groups)
         self.known_params = KnownObjects(_params(self.groups))
         self.params = self.known_params.known

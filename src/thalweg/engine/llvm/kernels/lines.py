@@ -40,6 +40,8 @@ def line_loop(program: Program, dtypes: Mapping[str, torch.dtype]) -> Loop:
     used = {symbol.name for symbol in symbols(*stores.values(), *operands.values())} | stores.keys()
     tensors = [name for name in program.tensors if name in used]
     lines = [name for name in tensors if program.scope(name) == at_line]
+    # In the order of the tensors, as passes that do the same, in formulas that return it otherwise, are to be equal.
+    stores = {name: stores[name] for name in tensors if name in stores}
     return Loop("elements", tensors, lines, [], stores, program.formula.names, dtypes, sums, attributes=ATTRIBUTES)
 
 
