@@ -17,9 +17,9 @@ class BSAM(WithSamples):
     authors' code. https://arxiv.org/abs/2210.01620
     `step(closure)` evaluates the closure twice: at parameters with noise, whose gradients say where the loss is worst,
     and there, for the gradient to step along, whose loss is returned. A program that goes there itself passes the
-    gradients of the noisy point, as `step(hessian=gradients)`. `rho` is how far away the worst point is, `num_data` is
-    the number of examples in the training set, `hess_init` is the first precision, and `damping` is added to each new
-    one.
+    gradients of the noisy point, as `step(hessian=gradients)`. `rho` is how far away the worst point is, in units of
+    the inverse precision; `num_data` is the number of examples in the training set; `hess_init` is the precision before
+    the first step; `damping` is what is added to the curvature that each step sees.
     Tune: lr as for SGD with momentum, 0.1 to 0.5; rho 0.01 to 0.05; set num_data.
     """
 
@@ -75,7 +75,8 @@ class IVON(WithSamples):
     and a rate in units of the first curvature, as in the authors' code. https://arxiv.org/abs/2402.17641
     `step(closure)` evaluates the closure at one draw. A program that goes there itself passes estimates of the
     Hessian's diagonal, as `step(hessian=estimates)`. `ess` is the effective sample size: the number of examples in the
-    training set. `hess_init` is the first curvature, and no element of a step, before the rate, exceeds `clip_radius`.
+    training set; `hess_init` is the curvature before the first step; `clip_radius` is the most that an element of a
+    step may be, before the rate.
     Tune: lr 0.1 to 0.2 for images, 0.3 for text with a hess_init of 0.001; set ess; betas[1] near 1.
     """
 
