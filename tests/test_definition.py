@@ -197,3 +197,38 @@ def test_phases_need_a_count_of_steps():
 
             def update(self, param, grad):
                 return param - grad
+
+
+def test_a_default_that_optimizers_would_share():
+    with pytest.raises(TypeError, match=r"^Mine cannot have \[1, 2\] as the default of 'sizes', as .* make it a tuple"):
+        type("Mine", (Optimizer,), {"__annotations__": {"sizes": list}, "sizes": [1, 2], "update": sgd})
+    assert "Mine" not in registry
+
+
+def sgd(self, param, grad):
+    return param - 0.1 * grad
+
+
+def test_an_init_that_does_not_call_its_parents():
+    def init(self, params, lr=0.1):
+        self.lr = lr
+
+    forgetful = type("Mine", (Optimizer,), {"__annotations__": {"lr": float}, "__init__": init, "update": sgd})
+    registry.pop("Mine")
+    with pytest.raises(AttributeError, match=r"^Mine has no parameters yet: let its __init__ begin with super"):
+        forgetful([torch.ones(2, requires_grad=True)])
+
+
+def test_what_init_sets_is_no_option():
+    def init(self, params):
+        super(mine, self).__init__(params)
+        self.factor = 3.0
+
+    mine = type(
+        "Mine", (Optimizer,), {"__init__": init, "update": lambda self, param, grad: param - self.factor * grad}
+    )
+    registry.pop("Mine")
+    weight = torch.ones(2, requires_grad=True)
+    weight.grad = torch.ones(2)
+    with pytest.raises(AttributeError, match=r"what __init__ sets is unknown to formulas, so declare it .* as factor"):
+        mine([weight]).step()

@@ -7,6 +7,7 @@ import torch
 import thalweg
 from thalweg import Optimizer
 from thalweg.beyond_gradients.with_loss import WithLoss
+from thalweg.beyond_gradients.with_samples import WithSamples
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
 
 from .catalogue import catalogue as catalogue
@@ -107,6 +108,8 @@ def example(cls: type[Optimizer]) -> str:
     )
     if issubclass(cls, WithLoss):
         return f"{made}\n{WITH_LOSS}"
+    if issubclass(cls, WithSamples):
+        return f"{made}\n{WITH_SAMPLES}"
     if hasattr(cls, "observe"):
         return f"{made}\n{_with_hessian(cls)}"
     if hasattr(cls, "eval"):
@@ -119,6 +122,13 @@ WITH_LOSS = (
     "    loss.backward()\n    optimizer.step(loss=loss)"
 )
 """The loop of a rule that is told the loss."""
+
+WITH_SAMPLES = (
+    "for input, target in batches:\n\n    def closure():\n        optimizer.zero_grad()\n"
+    "        loss = criterion(net(input), target)\n        loss.backward()\n        return loss\n\n"
+    "    optimizer.step(closure)"
+)
+"""The loop of a rule that goes to points of its own."""
 
 
 def _with_hessian(cls: type[Optimizer]) -> str:

@@ -111,6 +111,18 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         super().__init__(iterable(params), defaults)
         self.state = States(self.state)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what is wrong with an optimizer that has no groups: nobody has made them."""
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name == "param_groups":
+                text = (
+                    f"{type(self).__name__} has no parameters yet: let its __init__ begin with "
+                    "super().__init__(params, ...), which takes the options, too"
+                )
+            raise AttributeError(text, name=name, obj=self)
+
     @classmethod
     def that_take(cls, layout: torch.layout) -> list[str]:
         """Name the optimizers that take gradients of a layout."""

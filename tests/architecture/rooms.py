@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "hyper": {"annotations", "described"},
     "definition": {"described", "formula", "state", "hyper"},
     "optimizer": {"formula", "distributed", "state", "engine", "hyper", "definition", "uncompiled"},
-    "beyond_gradients": {"distributed", "state", "engine", "hyper", "optimizer"},
+    "beyond_gradients": {"formula", "distributed", "state", "engine", "hyper", "optimizer"},
     "optimizers": {"formula", "hyper", "optimizer", "beyond_gradients"},
     "wrappers": {"described", "formula", "distributed", "state", "hyper", "optimizer", "optimizers"},
     "closure": {

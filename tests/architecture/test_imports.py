@@ -110,6 +110,7 @@ def test_a_rule_knows_the_vocabulary_alone():
         parents = (
             *("thalweg.optimizer.", "thalweg.beyond_gradients.two_points."),
             *("thalweg.beyond_gradients.with_hessian.", "thalweg.beyond_gradients.with_loss."),
+            "thalweg.beyond_gradients.with_samples.",
             *("thalweg.optimizers.routing.", "thalweg.optimizers.elementwise.schedule_free."),
         )
         allowed = ("thalweg.formula.", "thalweg.hyper.", *parents, family)

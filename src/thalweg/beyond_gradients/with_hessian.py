@@ -14,6 +14,7 @@ from ..distributed.shards import is_sharded, scattered
 from ..engine.closures import check_closure
 from ..optimizer import Closure, Optimizer
 from ..state.interrupts import keeping_grad_mode
+from ..state.layout import whole
 from ..state.names import name_in
 
 Estimates = Sequence[Tensor | None] | Mapping[Tensor, Tensor]
@@ -31,6 +32,8 @@ class WithHessian(Optimizer):
     """Gives the states in which estimates are remembered."""
     needs_hessian: ClassVar[bool] = False
     """True for a rule that can take no step before the first estimate."""
+    how_to_see: ClassVar[str] = "pass step(hessian=thalweg.hutchinson(model.parameters(), loss))"
+    """What to do where there is no estimate."""
 
     def step(self, closure: Closure | None = None, hessian: Estimates | None = None) -> Any:
         """Take a step, as every optimizer does, once estimates of the Hessian are taken in where they are given.
@@ -54,13 +57,15 @@ class WithHessian(Optimizer):
         """Take in estimates of the Hessian's diagonal, one tensor for each parameter, with its shape, dtype and device.
 
         Without any, they are made of the gradients that lie in `.grad`, as the class says. No parameter moves, no step
-        is counted, and `.grad` stays as it is.
+        is counted, and `.grad` stays as it is. With `skip_nonfinite`, estimates are left out if any is not finite.
 
         Raises ValueError for another number of tensors, or one that does not fit its parameter, and RuntimeError where
         there are no gradients to make them of.
         """
         with torch.no_grad():
             found = self._by_parameter(self.estimates() if estimates is None else estimates)
+            if self._leaves_out(found):
+                return
             with self._in_place_of_gradients(found):
                 engine.step(self)
 
@@ -87,6 +92,14 @@ class WithHessian(Optimizer):
                     f"shape, dtype and device {_kind(param)}, but got {_kind(estimate)}"
                 )
         return dict(zip(params, listed, strict=True))
+
+    def _leaves_out(self, estimates: Mapping[Tensor, Tensor | None]) -> bool:
+        """Tell if estimates are to be left out as steps are, in which any number is not finite."""
+        if not any(group["skip_nonfinite"] for group in self.param_groups):
+            return False
+        # Zero times what is not finite is not finite, and of shards a sum is known to all processes.
+        sums = [whole((0 * estimate).sum()) for estimate in estimates.values() if estimate is not None]
+        return not all(bool(total.isfinite()) for total in sums)
 
     @contextmanager
     def _in_place_of_gradients(self, estimates: Mapping[Tensor, Tensor | None]) -> Iterator[None]:
@@ -115,10 +128,10 @@ class WithHessian(Optimizer):
     def _refuse_unseen(self) -> None:
         for param in self._params():
             if param.grad is not None and not self.state.get(param):
-                what_to_do = "pass step(hessian=thalweg.hutchinson(model.parameters(), loss))"
+                needs_more = is_sharded(param) and type(self).how_to_see == WithHessian.how_to_see
                 raise RuntimeError(
                     f"{type(self).__name__} cannot step {name_in(self.param_groups, param)} before it has seen its "
-                    f"Hessian: {_or_another(what_to_do) if is_sharded(param) else f'{what_to_do}, say'}"
+                    f"Hessian: {_or_another(self.how_to_see) if needs_more else f'{self.how_to_see}, say'}"
                 )
 
 

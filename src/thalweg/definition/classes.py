@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..described import shown
 from ..formula.around.training_loop import ACCUMULATED, EMA, FILTERED, MEASURED, SLOW, surrounded
 from ..formula.rule.arguments import check_first_values
 from ..formula.rule.facts import FACTS, SHAPE
@@ -61,6 +62,8 @@ def define(cls: Any, root: Any) -> bool:
 def check_options(cls: type, own: Mapping[str, Option], root: Any) -> None:
     """Raise TypeError for a field whose name is taken, by what `root`, the parent of all optimizers, has itself."""
     around = {**root.options, **root.around}
+    for name, option in own.items():
+        _refuse_shared(cls, name, option.default)
     for name in (*own, *({"params"} & inspect.get_annotations(cls).keys())):
         if name.startswith("_"):
             _refuse(cls, "an option", name, "is a name that classes keep to themselves")
@@ -70,6 +73,15 @@ def check_options(cls: type, own: Mapping[str, Option], root: Any) -> None:
             _refuse(cls, "an option", name, RESERVED[name])
         if name in RESERVED_IN_GROUPS or (name not in around and _has(root, name)):
             _refuse(cls, "an option", name, "is what every optimizer has")
+
+
+def _refuse_shared(cls: type, name: str, default: Any) -> None:
+    """Raise TypeError for a default that can be changed, since it would change for all optimizers of the class."""
+    if isinstance(default, list | dict | set | bytearray):
+        raise TypeError(
+            f"{cls.__name__} cannot have {shown(default)} as the default of {name!r}, as all its optimizers would "
+            "share one: make it a tuple, or None"
+        )
 
 
 def _has(root: type, name: str) -> bool:

@@ -57,10 +57,7 @@ NOT_HERE: dict[str, str] = {
         "it is a relative of SAM that is not here: put thalweg.SAM, thalweg.LookSAM or thalweg.FriendlySAM around an "
         "optimizer"
     ),
-    "IVON, VOGN, Vadam": (
-        "it learns a distribution of parameters, and takes gradients at draws from it: take NoisySGD to train with "
-        "noise, or put thalweg.SAM around AdamW for flat minima"
-    ),
+    "VOGN, Vadam": "it learns a distribution of parameters, and takes gradients at draws from it: take IVON",
     "EmoNavi, EmoFact, EmoLynx, EmoSens, EmoAiry, EmoCats, EmoVoid": (
         "its rate follows the loss that a closure returns, for which there is no paper: take AdamW, Adafactor or Lion"
     ),

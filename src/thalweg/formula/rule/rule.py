@@ -168,6 +168,9 @@ class Group:
         own = [*self._owner.options, *self._owner.learned, *self.__dict__, *vars(self._owner)]
         near = difflib.get_close_matches(name, [other for other in own if not other.startswith("_")], n=1)
         told = f"did you mean self.{near[0]}?" if near else f"declare it, as {name}: float = 0.1"
+        init = vars(self._owner).get("__init__")
+        if name in getattr(getattr(init, "__code__", None), "co_names", ()):
+            told = f"what __init__ sets is unknown to formulas, so declare it beside the others, as {name}: float = 0.1"
         return f"{self._owner.__name__} has no option {name!r}: {OTHERWISE.get(name, told)}"
 
     def having(self, **options: Any) -> Group:

@@ -2,3 +2,4 @@
 
 from .adahessian import *
 from .sophia import *
+from .variational import *

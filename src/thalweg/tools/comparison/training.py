@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
 from ...beyond_gradients.with_hessian import WithHessian, hutchinson
+from ...beyond_gradients.with_samples import WithSamples
 
 AT_ONCE = 2048
 """How many examples are evaluated together."""
@@ -56,7 +57,7 @@ def train(
 
 def take_step(optimizer: Optimizer, compute: Callable[[], Tensor], number: int) -> tuple[float, float]:
     """Lower the loss of one batch; give it, and the optimizer's own seconds."""
-    if isinstance(optimizer, WithHessian):
+    if isinstance(optimizer, WithHessian) and not isinstance(optimizer, WithSamples):
         return take_step_with_hessian(optimizer, compute, number)
     whole, in_closure = Stopwatch(), Stopwatch()
 
