@@ -99,6 +99,7 @@ def test_a_kernel_for_other_addresses_that_cannot_be_built(monkeypatch, failing_
         optimizers[1].step()
         told = ["Adam runs on the eager engine, as no kernel could be built: Triton has a bad day"]
         assert [str(item.message) for item in said] == told * (step == failing_step)
+        assert all(item.filename == __file__ for item in said)
         for param, other in zip(params, expected, strict=True):
             # torch's own operations, which the eager engine calls, may be fused: a unit in the last place each.
             torch.testing.assert_close(param, other)
