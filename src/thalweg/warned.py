@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
 
 import torch
 
-INSIDE = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, torch.__file__))
-"""Where frames are passed over: the package's own, and those that torch's decorators put between."""
+INSIDE = (*(os.path.join(os.path.dirname(file), "") for file in (__file__, torch.__file__)), contextlib.__file__)
+"""Where frames are passed over: the package's own, and those that decorators of torch and Python put between."""
 
 
 def warn(message: str) -> None:

@@ -98,9 +98,10 @@ LLVM_ROOMS = {
 
 TRITON_ROOMS = {
     "available": set(),
+    "unbuilt": set(),
     "language": {"available"},
     "device": {"available"},
-    "kernels": {"language", "device"},
+    "kernels": {"language", "device", "unbuilt"},
     "products": {"available"},
     "total": {"available", "language", "device"},
     "launching": {"available", "device", "kernels"},

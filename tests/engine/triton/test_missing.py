@@ -74,6 +74,39 @@ def test_a_kernel_that_cannot_be_built(lockstep, monkeypatch):
     pair.step()
 
 
+@pytest.mark.parametrize("failing_step", [0, 2])
+def test_a_kernel_for_other_addresses_that_cannot_be_built(monkeypatch, failing_step):
+    """The float32 parameter's launch comes first: it was taken, and the step failed at the other one."""
+    update = kernel.Kernel._update
+
+    def broken(self, is_aligned):
+        if not is_aligned:
+            raise RuntimeError("Triton has\na bad day")
+        return update(self, is_aligned)
+
+    monkeypatch.setattr(kernel.Kernel, "_update", broken)
+    params = [torch.ones(256, dtype=dtype, device=DEVICE) for dtype in (torch.float32, torch.float64)]
+    expected = [param.clone() for param in params]
+    optimizers = Adam(params, engine="triton"), Adam(expected, engine="eager")
+    for step in range(4):
+        memory = torch.arange(257, dtype=torch.float64, device=DEVICE)
+        grads = torch.ones(256, device=DEVICE), memory[1:] if step >= failing_step else memory[:-1]
+        for param, other, grad in zip(params, expected, grads, strict=True):
+            param.grad = other.grad = grad
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            optimizers[0].step()
+        optimizers[1].step()
+        told = ["Adam runs on the eager engine, as no kernel could be built: Triton has a bad day"]
+        assert [str(item.message) for item in said] == told * (step == failing_step)
+        assert all(item.filename == __file__ for item in said)
+        for param, other in zip(params, expected, strict=True):
+            # torch's own operations, which the eager engine calls, may be fused: a unit in the last place each.
+            torch.testing.assert_close(param, other)
+    assert "Triton" in optimizers[0].explain()
+    assert "on the eager engine, because no kernel could be built" in optimizers[0].explain()
+
+
 def test_llvm_is_for_the_cpu():
     param = torch.ones(3, device="meta")
     assert "engine='llvm' has no kernels for meta" in Adam([param], engine="llvm").explain()

@@ -20,3 +20,10 @@ def test_states_are_written_first_and_what_goes_without_its_old_value_last():
     param, a, grad = read("param", "a", "grad")
     stores = {"param": param - grad, "kept": grad + 1, "a": a * grad}
     assert [name for name, _ in in_order(stores)] == ["a", "param", "kept"]
+
+
+def test_the_state_that_is_soonest_computed_is_written_first():
+    x, mean, grad = read("x", "mean", "grad")
+    new_mean = mean + grad
+    stores = {"x": x - grad / new_mean, "mean": new_mean}
+    assert [name for name, _ in in_order(stores)] == ["mean", "x"]

@@ -14,6 +14,7 @@ from ...warned import warn
 from ..decisions.choice import Choice, Dtypes, Key
 from ..decisions.reasons import COMPILERS, WANTED, why_not_device
 from ..triton import available
+from ..triton.unbuilt import UnbuiltError
 
 _failures: dict[Key, str] = {}
 """The kernels that could not be built, and why: tried once, told once."""
@@ -56,9 +57,25 @@ def _try(optimizer: Any, key: Key) -> None:
     try:
         kernel_for(*key)
     except Exception as error:
-        _failures[key] = f"no kernel could be built: {on_one_line(error)}"
-        name = type(optimizer).__name__
-        warn(f"{name} runs on the eager engine, as {_failures[key]}")
+        _leave_to_eager(optimizer, key, f"no kernel could be built: {on_one_line(error)}")
+
+
+def _leave_to_eager(optimizer: Any, key: Key, reason: str) -> None:
+    _failures[key] = reason
+    warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}")
+
+
+def is_news(optimizer: Any, error: UnbuiltError) -> bool:
+    """Leave to the eager engine what could not be built when it was needed, too; tell if that was not known.
+
+    Raises the error again where other processes would wait for this one while it begins its step anew.
+    """
+    if optimizer._sharing:
+        raise error
+    is_new = error.key not in _failures
+    if is_new:
+        _leave_to_eager(optimizer, error.key, str(error))
+    return is_new
 
 
 def kernel_for(program: Program, dtypes: Dtypes, compiler: str, device: torch.device) -> Any:

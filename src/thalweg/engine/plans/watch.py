@@ -22,8 +22,10 @@ from ..decisions.rules import SCALE, phase
 from ..known_objects import KnownObjects
 from ..launches.launch import Launch
 from ..operands import facts
+from ..triton.unbuilt import UnbuiltError
+from .build import is_news
 from .phases_held import phases_of
-from .plan import plan
+from .plan import Plan, plan
 from .turns import Turns
 
 GRAD = attrgetter("grad")
@@ -37,7 +39,7 @@ class Watch:
     def __init__(self, optimizer: Any, items: Sequence[Ready]) -> None:
         if type(optimizer.state) is not States:
             optimizer.state = States(optimizer.state)
-        self.plan = plan(optimizer, items)
+        self.plan = _as_far_as_built(optimizer, items)
         self.engine, self.is_scaled = optimizer.engine, SCALE in optimizer._step_numbers
         self.count_modes = modes_around(optimizer)
         self.modes = self.count_modes()
@@ -122,11 +124,19 @@ class Watch:
 
     def step(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits; False if it does not, and nothing has changed."""
-        return self._fits(optimizer) and (self._step_again(optimizer) or self._step_after_all(optimizer))
+        try:
+            return self._fits(optimizer) and (self._step_again(optimizer) or self._step_after_all(optimizer))
+        except UnbuiltError as error:
+            is_news(optimizer, error)
+            return False
 
     def step_again(self, optimizer: Any) -> bool:
         """Take the step if the quick look finds that all is as it was; False if not, and nothing has changed."""
-        return self._fits(optimizer) and self._step_again(optimizer)
+        try:
+            return self._fits(optimizer) and self._step_again(optimizer)
+        except UnbuiltError as error:
+            is_news(optimizer, error)
+            return False
 
     def _step_again(self, optimizer: Any) -> bool:
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.
@@ -219,6 +229,16 @@ class Watch:
 
     def _is_relaid(self) -> bool:
         return any(launch.relaid for launch in self.plan.launches)
+
+
+def _as_far_as_built(optimizer: Any, items: Sequence[Ready]) -> Plan:
+    """Make a plan, and another one where tensors need a kernel that cannot be built."""
+    try:
+        return plan(optimizer, items)
+    except UnbuiltError as error:
+        if not is_news(optimizer, error):
+            raise
+    return _as_far_as_built(optimizer, items)
 
 
 class Room:

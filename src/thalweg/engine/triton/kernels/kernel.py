@@ -12,6 +12,7 @@ import torch
 from ....formula.tracing.program import Program
 from ...pieces.row_layout import row_layout
 from ..device.function import Function
+from ..unbuilt import UnbuiltError
 from .lines.kernel import LineKernel
 from .render import render
 from .settings import ROW, ROWS, chunk_words, granule, setting_of
@@ -51,7 +52,10 @@ class Kernel:
     @cached_property
     def update_rest(self) -> Function:
         """The update of chunks that are not aligned: most models have none."""
-        return self._update(False)
+        try:
+            return self._update(False)
+        except Exception as error:
+            raise UnbuiltError((self.program, tuple(self.dtypes.items()), "triton", self.device), error) from error
 
     def _update(self, is_aligned: bool) -> Function:
         arguments = [WORDS, WORDS, NUMBERS, CHUNKS, *([NUMBERS] if self.sums else [])]

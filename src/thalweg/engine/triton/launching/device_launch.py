@@ -136,14 +136,16 @@ class DeviceLaunch:
 
     def _bind(self) -> None:
         """Prepare all launches for where the gradients are now."""
-        self.is_aligned = self.gradients % WORD == 0
-        self.are_all_aligned = bool(self.is_aligned.all())
+        is_aligned = self.gradients % WORD == 0
+        # What is interrupted, or cannot be compiled, is not taken for done.
+        self.is_aligned, self.are_all_aligned = None, False
         self.repetition.forget()
         self.readers.begin_anew()
         gradients, options, *tables = self.on_device
         given = iter(tables)
         for call in self._all_calls:
-            call.bind(gradients, options, next(given) if call.given else None, self.is_aligned)
+            call.bind(gradients, options, next(given) if call.given else None, is_aligned)
+        self.is_aligned, self.are_all_aligned = is_aligned, bool(is_aligned.all())
 
     def find_gradients(self, grads: Sequence[Tensor]) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
@@ -170,7 +172,11 @@ class DeviceLaunch:
         return self.calls[stage].measured()
 
     def stages(self, is_left_out: Tensor | bool = False, is_prepared: bool = False) -> list[list[Change]]:
-        """Give what updates all of it, unless the device finds that the step is to be left out: nobody asks it."""
+        """Give what updates all of it, unless the device finds that the step is to be left out: nobody asks it.
+
+        Raises UnbuiltError, before anything changes, where a kernel is first needed now, and cannot be compiled.
+        """
+        self._bind_anew()
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
         run = partial(self._run, self.calls[-1:] if is_prepared else self.calls, flag)
         return [[run, partial(self._note_first_step, flag)]]
@@ -194,9 +200,9 @@ class DeviceLaunch:
 
     def driver_launches(self) -> list[DriverLaunch]:
         """Give the launches of a step like the last one, once what is new is on its way; none where it is unlike."""
+        self._bind_anew()
         if not self.repetition.is_possible or self.options.has_tensors or self.relaid:
             return []
-        self._bind_anew()
         self._fill_in_numbers(self.never)
         self.mirror.send()
         return self.repetition.launches

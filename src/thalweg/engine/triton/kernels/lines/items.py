@@ -36,7 +36,8 @@ registers. What sums across lines has a value for each column, so that with more
 SEVERAL = 2
 """How many sums of all elements need twice as many warps: with four, AdamP's took 106 registers; with one, 254.
 
-A single sum needs fewer instructions with four.
+A single sum needs fewer instructions with four; but where it is of rows or columns alone, it is little work, and its
+numbers are read in float64 or are divided, so that it took 89 registers.
 """
 
 FEW = 2
@@ -91,7 +92,8 @@ def unrolled(program: Program) -> int:
 
 def warps_of(part: str, columns: int, program: Program) -> int:
     """Choose how many warps share the tiles of a kernel: sums of narrow lines have enough with one."""
-    if part == "total" and columns == BLOCK and len(program.totals) >= SEVERAL:
+    is_crowded = len(program.totals) >= SEVERAL or program.domain != "element"
+    if part == "total" and columns == BLOCK and is_crowded:
         return 2 * WARPS[part]
     return WARPS[part] if columns == BLOCK or part == "walk" else 1
 

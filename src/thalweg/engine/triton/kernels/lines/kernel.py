@@ -12,6 +12,7 @@ import torch
 from .....formula.tracing.program import Program
 from ....pieces.row_layout import row_layout
 from ...device.function import Function
+from ...unbuilt import UnbuiltError
 from ..render import render
 from ..settings import ROWS
 from ..source import imported
@@ -52,7 +53,10 @@ class LineKernel:
         }
         constants: dict[str, Any] = {"LINES": TILE // shape.columns} if name == "walk" else {}
         constants |= {"COLUMNS": shape.columns} | ({} if name == "close" else {"ALIGNED": shape.is_aligned})
-        function = self._function(name, tables[name], constants, warps_of(name, shape.columns, self.program))
+        try:
+            function = self._function(name, tables[name], constants, warps_of(name, shape.columns, self.program))
+        except Exception as error:
+            raise UnbuiltError((self.program, tuple(self.dtypes.items()), "triton", self.device), error) from error
         self.seconds += perf_counter() - start
         return function
 
