@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 
-from ...hyper import Fraction, Positive
+from ...hyper import Fraction, OneOf, Positive
 from .directions.broyden import FAMILIES, DenseInverse
 from .directions.conjugate_gradient import BETAS, ConjugateGradient
 from .directions.limited_memory import LimitedMemory
@@ -21,13 +21,14 @@ from .function.robust import robust_loss
 from .function.sizes import check_sizes, units_of
 from .function.vector import Vector
 from .optimizer import ClosureOptimizer
-from .options import check_choice
 from .proposals import trust_region
 from .proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .proposals.line_search import LineSearch
 from .run.descend import Method
 from .saving.saved_runs import with_own_options, with_torch_options
 from .search import NAMES, search_named
+
+Searched = Annotated[str, OneOf(NAMES)]
 
 FEW = 11
 """Numbers up to which CG's directions span the space: the memory of Hager & Zhang 2013."""
@@ -60,11 +61,9 @@ class LBFGS(Bounded):
     """
 
     history_size: int = 100
-    line_search_fn: str | None = "hager_zhang"
+    line_search_fn: Annotated[str | None, OneOf((None, *NAMES))] = "hager_zhang"
     _: KW_ONLY
     damping: Fraction = 0.0
-
-    searches: ClassVar[tuple[str | None, ...]] = (None, *NAMES)
 
     def method(self) -> Method:
         """L-BFGS directions, any search."""
@@ -92,19 +91,13 @@ class CG(Bounded):
     Tune: nothing; take `beta="hs-dy"` if a run stalls.
     """
 
-    beta: str = "auto"
-    line_search_fn: str | None = "hager_zhang"
+    beta: Annotated[str, OneOf(("auto", *BETAS))] = "auto"
+    line_search_fn: Searched = "hager_zhang"
 
     def method(self) -> Method:
         """Conjugate directions, a nearly exact search."""
         beta = self.beta if self.beta != "auto" else ("shanno" if self._size() > FEW else "pr+")
         return LineSearch(ConjugateGradient(BETAS[beta]), search_named(self.line_search_fn, 0.1))
-
-    @classmethod
-    def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for what is no count, no search or no formula."""
-        super().check(options, where)
-        check_choice(cls.__name__, "beta", options["beta"], ("auto", *BETAS), where)
 
 
 class BFGS(Bounded):
@@ -116,7 +109,7 @@ class BFGS(Bounded):
     Tune: take `self_scaled=True` for physics-informed networks.
     """
 
-    line_search_fn: str | None = "hager_zhang"
+    line_search_fn: Searched = "hager_zhang"
     _: KW_ONLY
     self_scaled: bool = False
 
@@ -134,7 +127,7 @@ class SSBroyden(Bounded):
     Tune: use float64, every point in one batch, and `max_iter` in the thousands; n parameters take n^2 numbers.
     """
 
-    line_search_fn: str | None = "hager_zhang"
+    line_search_fn: Searched = "hager_zhang"
 
     def method(self) -> Method:
         """Dense self-scaled directions."""
@@ -151,7 +144,7 @@ class NewtonCG(Bounded):
     Tune: nothing.
     """
 
-    line_search_fn: str | None = "hager_zhang"
+    line_search_fn: Searched = "hager_zhang"
     forcing: Fraction = 0.5
 
     second_order: ClassVar[bool] = True

@@ -23,13 +23,12 @@ from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
 from .function.vector import Vector, alike
-from .options import check_choice, check_counts
+from .options import check_counts
 from .proposals.following import following
 from .run.descend import Callback, Descent, Method
 from .run.result import Result
 from .run.stopping import Stopping
 from .saving.saved_runs import exported, imported, runs_of
-from .search import NAMES
 from .without_formula import WithoutFormula
 
 closure_methods: dict[str, type[ClosureOptimizer]] = {}
@@ -62,8 +61,6 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
     """Whether the closure returns residuals rather than a loss."""
     second_order: ClassVar[bool] = False
     """Whether the method multiplies by the Hessian, so that the closure may leave out `loss.backward()`."""
-    searches: ClassVar[tuple[str | None, ...]] = NAMES
-    """What `line_search_fn` may be, where there is one."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -85,11 +82,9 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], where: str = "") -> None:
-        """Raise TypeError or ValueError for what is no count, no search, or does not fit a group's parameters."""
+        """Raise TypeError or ValueError for what is no count, or does not fit a group's parameters."""
         super().check(options, where)
         check_counts(cls.__name__, options, where)
-        if "line_search_fn" in options:
-            check_choice(cls.__name__, "line_search_fn", options["line_search_fn"], cls.searches, where)
         if "params" in options:
             cls.check_parameters(options)
 

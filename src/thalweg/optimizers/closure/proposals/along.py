@@ -12,6 +12,9 @@ from ..function.objective import Objective, Point
 from ..function.vector import ORDINARY, machine_epsilon, moved, size
 from ..search.trial import Trial
 
+HIDING = 4.0
+"""Roundings of the loss that a change must exceed to be seen."""
+
 
 class Along:
     """The line from `here` along `move`; remembers the last and the lowest point met on it.
@@ -27,7 +30,7 @@ class Along:
         self.direction = direction
         self.move = move
         self.box = box
-        self.start = Trial(0.0, here.value, slope, machine_epsilon(move.dtype) * abs(here.value))
+        self.start = Trial(0.0, here.value, slope, HIDING * machine_epsilon(move.dtype) * abs(here.value))
         self.last = self.lowest = (self.start, here)
         self.longest = math.nan
 

@@ -15,7 +15,7 @@ from .infinity import Following, is_endless, passes_through, strides_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
-from .verdict import judged
+from .verdict import HIDDEN, judged
 
 
 class Method(Protocol):
@@ -164,18 +164,11 @@ class Descent:
         lost = epsilon_of(here) ** 2 * (self.highest - here.value)
         if not self.stopping.tolerance_grad or max(abs(before.value), abs(here.value)) > lost:
             return None
-        if self._strides_on(objective, before, here):
+        if strides_on(objective, before, here, self.first_size, self.highest):
             return Reason.UNBOUNDED
         seen = here.since(here)
         is_lost = seen.size < epsilon_of(here) * self.first_size < math.inf
         return Reason.GRADIENT if is_lost and is_nothing(seen.pull, here, self.highest) else None
-
-    def _strides_on(self, objective: Objective, before: Point, here: Point) -> bool:
-        """Return whether more of the last step would lead to infinity; False where no evaluation is left."""
-        try:
-            return strides_on(objective, before, here, self.first_size, self.highest)
-        except BudgetError:
-            return False
 
     def _crept(self, before: Point, here: Point) -> Reason | None:
         """Return STALLED where the loss has hardly fallen for many iterations, or not at all for some."""
@@ -207,6 +200,9 @@ class Descent:
         lower = here.value < self.restarted - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
         if not lower or is_nothing(here.since(here).pull, here, self.highest):
             return self._judged(objective)
+        # To start anew mostly leads back to where the last step was hidden by the numbers' rounding.
+        if here.since(before).moved <= HIDDEN * epsilon_of(here) and (reason := self._judged(objective)).success:
+            return reason
         self.restarted = here.value
         if self.method.measured:
             self._remeasure(objective, here, before)
@@ -236,7 +232,7 @@ class Descent:
             return reason
 
     def _promised(self, objective: Objective, before: Point, reason: Reason) -> Reason:
-        """Take a success back where the numbers only run away along a valley, or where the model promises much."""
+        """Take a success back where the numbers run away along a valley, or the model promises much."""
         if not reason.success or objective.spent:
             return reason
         here = self.point

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..function.bounds import Box
-from ..function.objective import BudgetError, Objective, Point
+from ..function.objective import BudgetError, Change, Objective, Point
 from ..function.vector import largest, read_numbers
 from .stopping import BELOW_ROUNDING, epsilon_of
 from .verdict import HIDDEN, change_at, inside
@@ -104,13 +104,18 @@ def strides_on(objective: Objective, before: Point, here: Point, first: float, h
     """Return whether the last step still made large numbers larger, and more of it leads down for good.
 
     So it is where the minimum is at infinity, as that of exp(-x). Numbers that are smaller than they began do not lead
-    there: a flat minimum at zero has such steps, too.
+    there: a flat minimum at zero has such steps, too. False where no evaluation is left.
     """
     if before is here or here.size < first < math.inf:
         return False
     step = here.x - before.x
     length, size, was = read_numbers(largest(step), largest(here.x), largest(before.x))
-    return size > was and length > STRIDE * size and leads_down(objective, here, size / length * step, highest)
+    if not (size > was and length > STRIDE * size):
+        return False
+    try:
+        return leads_down(objective, here, size / length * step, highest)
+    except BudgetError:
+        return False
 
 
 def levels_off(objective: Objective, here: Point, first: float, highest: float) -> bool:
@@ -235,8 +240,9 @@ def passes_through(objective: Objective, before: Point, here: Point) -> bool:
     is_measured_anew = before.lengths is not here.lengths
     if not (is_measured_anew or seen.here <= min(0.0, SLOW * seen.before)):
         return False
-    for _ in range(LONGER):
-        step = PASSING * step
+    first = PASSING if is_measured_anew else visible(seen, rounding)
+    for times in (first, *[PASSING] * (LONGER - 1)):
+        step = times * step
         far = change_at(objective, here, step)
         if abs(far) > rounding:
             break
@@ -245,6 +251,16 @@ def passes_through(objective: Objective, before: Point, here: Point) -> bool:
     middle = change_at(objective, here, step / 2)
     falls_faster = middle <= rounding and far - 2 * middle < -rounding
     return falls_faster and all(change_at(objective, here, share * step) <= rounding for share in FARTHER[2:])
+
+
+def visible(seen: Change, rounding: float) -> float:
+    """Return how many times to repeat a step until the loss changes visibly, as its slopes have it; `PASSING` at least.
+
+    The parabola of slope s and bend c comes to twice the rounding where c t^2 / 2 + s t does.
+    """
+    bend = seen.here - seen.before
+    root = math.sqrt(seen.here**2 + 4 * bend * rounding) if bend > 0 else 0.0
+    return max(PASSING, (root - seen.here) / bend) if root else PASSING
 
 
 def rounding_at(here: Point) -> float:

@@ -138,9 +138,10 @@ def suspected(line: Line) -> float:
 def followed(line: Line, share: float) -> Reason | None:
     """Follow the lower loss at a share of the move back to the point; None where it is no part of a slope."""
     for _ in range(CLOSER if share else 0):
-        falls = [line.change(share * part) for part in HALVES]
-        if not line.is_lower(falls[0], share):
+        first = line.change(share)
+        if not line.is_lower(first, share):
             return None
+        falls = [first, *(line.change(share * part) for part in HALVES[1:])]
         if is_parabola(falls):
             return reason_of(line, share * HALVES[-1], falls[-1])
         share *= HALVES[-1]

@@ -64,6 +64,15 @@ class Look(NamedTuple):
         return abs(self.change - (self.here + self.there) / 2)
 
     @property
+    def is_parabola(self) -> bool:
+        """Whether the loss changes as the slopes have it: then the gradient is the loss's."""
+        return self.finite and self.mismatch <= abs(self.change) / 4
+
+    def is_near(self, epsilon: float) -> bool:
+        """Return whether the minimum is as near as the numbers' rounding hides."""
+        return self.lowest * self.reach <= min(HIDDEN * epsilon, NEAREST)
+
+    @property
     def lowest(self) -> float:
         """How many times as far the parabola through both slopes is lowest, infinite where it bends down."""
         return self.here / (self.here - self.there) if self.there > self.here else math.inf
@@ -90,12 +99,17 @@ def change_at(objective: Objective, here: Point, move: Tensor) -> float:
 
 
 def looked(objective: Objective, here: Point) -> list[Look]:
-    """Return what is seen along the steepest descent, each number measured by its size."""
+    """Return what is seen along the steepest descent, each number measured by its size; the nearest look may settle."""
     sizes = lengths_of(here.x, here.x)
     measured = sizes if here.lengths is None else sizes / here.lengths
     direction = -acting(here.x, here.gradient, here.box) * measured
     direction = direction / largest(direction) * sizes
-    return [look_at(objective, here, direction, epsilon_of(here) ** exponent) for exponent in EXPONENTS]
+    epsilon, looks = epsilon_of(here), list[Look]()
+    for exponent in reversed(EXPONENTS):
+        looks.insert(0, look_at(objective, here, direction, epsilon**exponent))
+        if looks[0].is_parabola and looks[0].is_near(epsilon):
+            break
+    return looks
 
 
 def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) -> Look:
@@ -114,7 +128,7 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     seen = [look for look in finite if look.straight and not look.flat and -look.here > HIDDEN * epsilon * loss]
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
-    near = any(look.lowest * look.reach <= min(HIDDEN * epsilon, NEAREST) for look in finite)
+    near = any(look.is_near(epsilon) for look in finite)
     if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
