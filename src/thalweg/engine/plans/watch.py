@@ -26,7 +26,6 @@ from ..triton.unbuilt import UnbuiltError
 from .build import is_news
 from .phases_held import phases_of
 from .plan import Plan, plan
-from .turns import Turns
 
 GRAD = attrgetter("grad")
 ADDRESS = Tensor.data_ptr
@@ -44,7 +43,7 @@ class Watch:
         self.count_modes = modes_around(optimizer)
         self.modes = self.count_modes()
         self.phase, self.phases = phase(optimizer), phases_of(optimizer, items, self.plan.launches)
-        self.turns: Turns | None = None
+        self.turns: Any = None
         """Which plan was next the last time that this one did not fit."""
         self.groups = list(optimizer.param_groups)
         self.known_params = KnownObjects(_params(self.groups))
