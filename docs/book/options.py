@@ -7,7 +7,6 @@ from thalweg import Optimizer
 from thalweg.hyper import REQUIRED, Option
 from thalweg.hyper.lists import Patterns, Threes
 from thalweg.hyper.ranges import Fixed, OneOf, Range, Several
-from thalweg.optimizers.closure.directions.conjugate_gradient import BETAS
 from thalweg.optimizers.closure.function.robust import LOSSES
 from thalweg.optimizers.closure.optimizer import ClosureOptimizer
 from thalweg.optimizers.closure.options import LEAST
@@ -54,10 +53,7 @@ def _of_closures(cls: type[Optimizer], option: Option) -> str | None:
         return f"a whole number, at least {LEAST[option.name]}" + (", or `None`" if option.may_be_none else "")
     if option.name in OF_MANY_KINDS:
         return OF_MANY_KINDS[option.name]
-    choices = {"line_search_fn": cls.searches, "beta": ("auto", *BETAS), "loss": ("linear", *LOSSES)}
-    if option.name not in choices:
-        return None
-    return _one_of(choices[option.name]) + (", or a function" if option.name == "loss" else "")
+    return _one_of(("linear", *LOSSES)) + ", or a function" if option.name == "loss" else None
 
 
 def _one_of(values: Iterable[Any]) -> str:

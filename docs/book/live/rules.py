@@ -11,6 +11,7 @@ import torch
 
 import thalweg
 from thalweg import Optimizer
+from thalweg.beyond_gradients.with_samples import WithSamples
 from thalweg.engine.javascript.matrices import matrix_rule, operations
 from thalweg.engine.javascript.render import why_not
 from thalweg.engine.javascript.rule import conditions, rule_object
@@ -71,9 +72,9 @@ def live() -> list[type[Optimizer]]:
 
 
 def _draws(cls: type[Optimizer]) -> bool:
-    """Tell if a formula asks for random numbers: a page has none."""
+    """Tell if a formula, or the points that its gradients are taken at, ask for random numbers: a page has none."""
     [first, *_] = _found(cls, MATRIX, {})
-    return bool(first.choice.program.formula.draws)
+    return bool(first.choice.program.formula.draws) or issubclass(cls, WithSamples)
 
 
 def _operations(cls: type[Optimizer]) -> int:

@@ -16,6 +16,7 @@ from thalweg.engine.plans import build
 def _no_kernels(monkeypatch):
     """A process that has built none."""
     monkeypatch.setattr(kernel, "_kernels", {})
+    monkeypatch.setattr(load, "_known", {})
     monkeypatch.setattr(build, "_failures", {})
     monkeypatch.setenv("THALWEG_CACHE", "/dev/null")
 

@@ -93,6 +93,7 @@ def test_content_belongs_to_its_key(place):
 def test_whole_code_that_does_not_link_is_left(place, lockstep, monkeypatch):
     """Even a file that is whole by its checksum may be no code: the step is made all the same."""
     monkeypatch.setattr(kernel, "_kernels", {})
+    monkeypatch.setattr(load, "_known", {})
     monkeypatch.setattr(build, "_failures", {})
     monkeypatch.setattr(load, "build", lambda text, names: load.OBJECT + b"no code")
     pair = lockstep(lambda engine: SGD([torch.ones(3)], lr=0.1, engine=engine))

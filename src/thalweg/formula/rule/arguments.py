@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ...described import described
+from ..graph.expr import Expr
 
 OF_PYTHONS = (int, bool, str, bytes, list, tuple, dict, set)
 """What no state is; `m: float` and `m: Tensor` are read as they are meant."""
@@ -80,7 +81,7 @@ def check_first_values(owner: Any, states: tuple[str, ...]) -> None:
 
 def one_number(owner: Any, state: str, value: Any) -> Any:
     """Return the number that a state begins with; raises TypeError for what is none."""
-    if isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1):
+    if isinstance(value, Real | Expr) or (isinstance(value, Tensor) and value.numel() == 1):
         return value
     raise TypeError(
         f"{owner.__name__}.initial_{state} must return one number, which all elements begin with, but returned "

@@ -22,7 +22,8 @@ class DoG(Optimizer):
 
     Ivgi, Hinder & Carmon 2023, "DoG is SGD's best friend: a parameter-free dynamic step size schedule", equation 1.
     https://arxiv.org/abs/2302.12022
-    The first step has the length `reps_rel` times 1 plus the norm of the model at the time when the optimizer is made.
+    The first step has the length `reps_rel` times 1 plus the norm of the model at the time when the optimizer is made:
+    a plain number, through which no derivative goes.
     All groups share the distance and the sum; each has its own lr, and one whose lr is 0 rests. The authors' package
     has a distance for each group. The authors say that averaging is crucial: `ema_decay=0.999`, and evaluate within
     `averaged()`.
