@@ -38,3 +38,8 @@ def test_a_class_may_be_named_by_its_path(name):
 @pytest.mark.parametrize("name", ["torch.optim.adamw.AdamW", "torch.AdamW", "optim.AdamW", "tf.keras.optimizers.AdamW"])
 def test_the_path_says_whose_name_it_is(name):
     assert find(name).name == ("keras.AdamW" if "keras" in name else "torch.optim.AdamW")
+
+
+def test_a_hyphen_stands_for_an_underscore_before_it_stands_for_nothing():
+    """`adamw8bit` is another library's name, with other defaults."""
+    assert find("adamw-8bit").name == find("adamw_8bit").name == "transformers.adamw_8bit"

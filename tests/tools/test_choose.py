@@ -114,3 +114,8 @@ def test_a_mistake_is_named_in_one_sentence(text, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)) as raised:
         choose(text)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["thalweg.AdamW", "THALWEG.adamw"])
+def test_this_librarys_name_may_stand_before_its_classes(name):
+    assert choose(name)[0].kind is everyones["AdamW"]

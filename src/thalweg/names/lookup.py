@@ -62,13 +62,18 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     row = _of_its_library(name) or (_named(name, OF_LIBRARY[first]) if first else None)
     if row is not None:
         return _meaning(row)
-    bare = name[len(OURS) :] if name.casefold().startswith(OURS) else name
+    bare = without_ours(name)
     own = spelled(bare, ours())
     if own is not None:
         return Meaning(own, ours()[own])
     if bare is not name:
         raise ValueError(f"thalweg has no optimizer {shown(bare)}: {_instead(bare, ours())}")
     return _meaning(_agreed(name, _of_any_library(name), frozenset(given)))
+
+
+def without_ours(name: str) -> str:
+    """Leave out this library's name before that of a class."""
+    return name[len(OURS) :] if name.casefold().startswith(OURS) else name
 
 
 def ours() -> dict[str, type[Optimizer]]:
@@ -122,9 +127,13 @@ def _defaults(kind: Any) -> dict[str, Any]:
 
 def _of_any_library(name: str) -> list[Row]:
     """List the rows of a name in all libraries: those written most nearly so."""
-    exact = [rows[name] for rows in OF_LIBRARY.values() if name in rows]
+    exact = _exactly(name) or _exactly(name.replace("-", "_"))
     named = [row for rows in OF_LIBRARY.values() if (row := _named(name, rows))]
     return exact or [row for row in named if row.name.casefold() == name.casefold()] or named
+
+
+def _exactly(name: str) -> list[Row]:
+    return [rows[name] for rows in OF_LIBRARY.values() if name in rows]
 
 
 def _agreed(name: str, rows: list[Row], given: frozenset[str]) -> Row:

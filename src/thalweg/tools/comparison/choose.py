@@ -17,7 +17,7 @@ from ...hyper import nearest
 from ...names import Meaning
 from ...names import find as find_meaning
 from ...names.creation import made, of_the_rule
-from ...names.lookup import elsewhere, is_elsewhere, spelled
+from ...names.lookup import elsewhere, is_elsewhere, spelled, without_ours
 from ...names.sentences import what_it_is
 from ...optimizer import registry
 from ...optimizers.closure import closure_methods
@@ -180,8 +180,9 @@ def chosen(spelling: str) -> Choice:
 
     Raises ValueError for what is unknown, ambiguous, or cannot be had here.
     """
-    if is_known(spelling) or not is_elsewhere(spelling):
-        return Choice(*find(spelling))
+    bare = without_ours(spelling)
+    if bare is not spelling or is_known(spelling) or not is_elsewhere(spelling):
+        return Choice(*find(bare))
     meaning = find_meaning(spelling)
     return Choice(meaning.name, meaning.kind, meaning=meaning)
 
