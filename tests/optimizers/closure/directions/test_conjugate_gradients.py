@@ -74,3 +74,14 @@ def test_a_step_that_changes_no_gradient_starts_anew(beta):
     cg.learn(Step(*ends, direction, 0.5, -1.0, -0.5))
     assert cg(ends[1], None).tolist() == (-new).tolist()
     assert cg.fresh
+
+
+@pytest.mark.parametrize("name", BETAS)
+def test_a_change_of_the_gradient_whose_square_is_lost_starts_anew(name):
+    """As CUTEst had one: y'y is the smallest number there is, and a fifth of it is none."""
+    old, new = (torch.tensor([g], dtype=torch.float64) for g in (-1.6e-162, -1e-180))
+    ends = Point(torch.zeros(1, dtype=torch.float64), 1.0, old), Point(torch.ones(1, dtype=torch.float64), 0.0, new)
+    step = Step(*ends, torch.tensor([1e-200], dtype=torch.float64), 1e200, -1e-100, 1e-100)
+    cg = ConjugateGradient(BETAS[name])
+    cg.learn(step)
+    assert torch.isfinite(cg(ends[1], None)).all()

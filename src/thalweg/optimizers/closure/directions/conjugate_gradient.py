@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -157,18 +158,26 @@ class ConjugateGradient:
     def __call__(self, here: Point, hessian: Operator) -> Tensor:
         """Return the formula's direction."""
         step = self.step
-        if step is None:
-            return -here.gradient
-        products = self._products(step)
-        if not min(products.y_y, products.old_g_g, products.d_y) > 0:
-            # So short a step that the change of the gradient is lost in rounding teaches nothing.
+        weights = None if step is None else self._weights(step)
+        if step is None or weights is None:
             self.forget()
             return -here.gradient
-        beta, gradient, change = self.formula(products)
+        beta, gradient, change = weights
         if change == 0.0:
             return torch.sub(step.direction * beta, here.gradient, alpha=gradient)
         direction = torch.add(step.direction * beta, here.gradient, alpha=change - gradient)
         return direction.sub_(step.before.gradient, alpha=change)
+
+    def _weights(self, step: Step) -> Weights | None:
+        """Apply the formula; so short a step that the change of the gradient is lost in rounding teaches nothing."""
+        products = self._products(step)
+        if not min(products.y_y, products.old_g_g, products.d_y) > 0:
+            return None
+        try:
+            weights = self.formula(products)
+        except ZeroDivisionError:
+            return None
+        return weights if math.isfinite(sum(weights)) else None
 
     def _products(self, step: Step) -> Products:
         new, old, d = step.here.gradient, step.before.gradient, step.direction
