@@ -131,11 +131,7 @@ class Watch:
 
     def step_again(self, optimizer: Any) -> bool:
         """Take the step if the quick look finds that all is as it was; False if not, and nothing has changed."""
-        try:
-            return self._fits(optimizer) and self._step_again(optimizer)
-        except UnbuiltError as error:
-            is_news(optimizer, error)
-            return False
+        return self._fits(optimizer) and self._step_again(optimizer)
 
     def _step_again(self, optimizer: Any) -> bool:
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.

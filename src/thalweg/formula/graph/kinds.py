@@ -8,6 +8,9 @@ from .conditions import kind_of
 from .mistakes import misused
 from .ops import Kind, Op
 
+BITS = "bits stand where a number or a condition has to: write from_bits(b) for the number that they are"
+MIXED = "bits meet bits and whole numbers alone, but got another number: write integer(x) for the bits of a whole one"
+
 ODD_PLACES: dict[tuple[str, int], Kind] = {("where_bits", 0): "condition", ("from_scaled_bits", 1): "number"}
 """The operands, by the name of the operation and their place, that are of another kind than its others."""
 
@@ -21,7 +24,3 @@ def check_bits(op: Op, operands: tuple[Any, ...]) -> None:
             raise TypeError(misused(op.name) if "bits" not in map(kind_of, operands) else MIXED)
         if wanted != "bits" and is_bits:
             raise TypeError(BITS)
-
-
-BITS = "bits stand where a number or a condition has to: write from_bits(b) for the number that they are"
-MIXED = "bits meet bits and whole numbers alone, but got another number: write integer(x) for the bits of a whole one"

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...operands import address
 from ..language.text import ATTRIBUTES, block, word
 from ..language.vectors import KINDS, NARROW, WIDEN, definitions
-from .first_diagonal import learning
+from .diagonal_update import learning
 
 TABLE = ("s", "z", "above", "y_y", "diagonal", "inverse", "margin", "zeros", "n", "room")
 """The words that both functions are called with: addresses, and the lengths of the rows of s and z, and of `above`.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....engine.llvm.closure_methods.first_diagonal import FARTHEST
+from ....engine.llvm.closure_methods.diagonal_update import FARTHEST
 from ..function.vector import dot
 
 MARGIN = 1 / 8
