@@ -142,7 +142,7 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
         super().add_param_group(checked_group(self, param_group))
         log: Log = self.__dict__["_log"]
         self.param_groups[-1] = NotedGroup(log, self.param_groups[-1])
-        log.note_all()
+        log.note_checked()
         if self.keeps_state_from_start:
             engine.create_states(self, self.param_groups[-1])
 

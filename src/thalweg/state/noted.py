@@ -16,10 +16,11 @@ GATHERED = "gathered"
 class Log:
     """A number that grows with each change, and for each option the number at its last one."""
 
-    __slots__ = ("all", "count", "last")
+    __slots__ = ("all", "count", "held", "last")
 
     def __init__(self) -> None:
-        self.count = self.all = 0
+        self.count = self.all = self.held = 0
+        """`held` is the number up to which all options were held to their ranges."""
         self.last: dict[str, int] = {}
 
     def note(self, name: str) -> None:
@@ -31,6 +32,12 @@ class Log:
         """Note that any may have been."""
         self.count += 1
         self.all = self.count
+
+    def note_checked(self) -> None:
+        """Note a new group, whose options have been held to their ranges already."""
+        are_held = self.held == self.count
+        self.note_all()
+        self.held = self.count if are_held else self.held
 
     def since(self, count: int, names: Collection[str]) -> list[str]:
         """List those of some options that may have changed since the log stood at a number."""

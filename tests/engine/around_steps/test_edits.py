@@ -173,3 +173,40 @@ def test_a_period_of_zero_that_was_written_into_a_group_is_refused_by_name(rule,
     optimizer.step()
     optimizer.step()
     assert not torch.equal(param, before)
+
+
+OF_METHODS = {
+    "history_size": (thalweg.LBFGS, -3, "LBFGS needs history_size to be at least 0 in parameter group 0, but got -3"),
+    "max_iter": (thalweg.BFGS, 2.5, "BFGS needs max_iter to be a whole number in parameter group 0, but got 2.5"),
+    "tolerance_grad": (thalweg.CG, "a", "CG needs tolerance_grad to be a number in parameter group 0, but got str 'a'"),
+    "beta": (thalweg.CG, ["hz"], "CG needs beta to be one of 'auto', .* in parameter group 0, but got ['hz']"),
+    "lr": (
+        thalweg.TrustRegion,
+        -1,
+        "Invalid learning rate: -1 in parameter group 0, but TrustRegion needs lr at least",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_METHODS)
+def test_edits_of_closure_methods_are_held_to_their_ranges_too(name):
+    cls, value, sentence = OF_METHODS[name]
+    param = torch.nn.Parameter(torch.ones(2))
+    optimizer = cls([param])
+
+    def closure():
+        optimizer.zero_grad()
+        loss = param.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.param_groups[0][name] = value
+    with pytest.raises((TypeError, ValueError)) as caught:
+        optimizer.step(closure)
+    start, _, end = sentence.partition(".*")
+    assert start in str(caught.value)
+    assert end in str(caught.value)
+    assert torch.equal(param, torch.ones(2))
+    optimizer.param_groups[0][name] = optimizer.defaults[name]
+    optimizer.step(closure)
+    assert param.abs().max() < 1e-3

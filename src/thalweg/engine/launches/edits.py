@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...formula.tracing.trace import shape_of
 from ...state.checkpoints.loaded import as_meant
-from ...state.noted import OneParameter
+from ...state.noted import Log, OneParameter
 
 HERE = ("cpu", "meta")
 """The devices of which the host knows at once what a number is, or that there is none."""
@@ -33,6 +33,14 @@ def check_groups(optimizer: Any) -> None:
         owner.check(group, where)
     for group, name, checked in kept:
         group[name] = checked
+
+
+def hold_edits(optimizer: Any) -> None:
+    """Do so if any option may have been edited since the last time, as `optimizer` is told of by its groups' log."""
+    log: Log = optimizer._log
+    if log.held != log.count or any(getattr(group, "log", None) is not log for group in optimizer.param_groups):
+        check_groups(optimizer)
+        log.held = log.count
 
 
 def _present(owner: Any, name: str, group: Mapping[str, Any], where: str) -> Any:

@@ -11,18 +11,20 @@ from typing import Any, ClassVar, Self, cast
 import torch
 from torch import Tensor
 
+from ...engine.launches.edits import hold_edits
 from ...formula.matrices.unrounded import as_around, is_rounding, unrounded
 from ...hyper import NonNegative, Share
 from ...optimizer import Optimizer, check_closure, uncompiled_step
 from ...state.checkpoints import checkpoint
 from ...state.interrupts import keeping_grad_mode, without_gradients
 from ...state.names import refuse_lazy
+from ...state.noted import Log, NotedGroup
 from .function.bounds import Box, bounds_of, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable, check_unmoved
 from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
-from .function.vector import Vector, alike
+from .function.vector import Vector, alike, fits
 from .options import check_counts
 from .proposals.following import following
 from .run.descend import Callback, Descent, Method
@@ -135,6 +137,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
             theirs = as_around(closure), callback and as_around(callback)
             with unrounded():
                 return self.descend(*theirs)
+        hold_edits(self)
         vector = self.vector()
         if vector is None:
             return torch.as_tensor(torch.enable_grad()(closure)())
@@ -258,8 +261,10 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         return super().__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        torch.optim.Optimizer.__setstate__(self, state | {"_kept": None})
-        for group in self.param_groups:
+        log = Log()
+        groups = [NotedGroup(log, group) for group in (self.__dict__ | state)["param_groups"]]
+        torch.optim.Optimizer.__setstate__(self, state | {"_kept": None, "_log": log, "param_groups": groups})
+        for group in groups:
             for name, option in type(self).options.items():
                 group.setdefault(name, self.defaults.get(name, option.default))
 
@@ -288,8 +293,3 @@ def at_the_point(vector: Vector, objective: Objective, callback: Callback) -> Ca
         return callback(here, result)
 
     return told
-
-
-def fits(x: Tensor, vector: Vector) -> bool:
-    """Return whether a point of the run is one of the vector's, in size, dtype and device."""
-    return (x.numel(), x.dtype, x.device) == (vector.size, vector.dtype, vector.device)

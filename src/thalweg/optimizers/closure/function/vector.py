@@ -209,6 +209,11 @@ def widest(dtypes: Iterable[torch.dtype]) -> torch.dtype:
     return result
 
 
+def fits(x: Tensor, vector: Vector) -> bool:
+    """Return whether a point is one of the vector's, in size, dtype and device."""
+    return (x.numel(), x.dtype, x.device) == (vector.size, vector.dtype, vector.device)
+
+
 def alike(one: Tensor | None, two: Tensor | None) -> bool:
     """Return whether two scales, None for all ones, are the same."""
     if one is None or two is None:
