@@ -45,7 +45,7 @@ def curve_fit(
     """Return the parameters p that bring f(xdata, *p) closest to `ydata`, and their covariance: (popt, pcov).
 
     - `f(x, *p)` is written with torch's functions and returns values of the shape of `ydata`, or of any shape where
-      `ydata` is one number; `xdata`, of any shape, is passed on.
+      `ydata` is one number; `xdata`, of any shape, is passed on, a list of tensors as a tuple of predictors.
     - `p0` are the n first guesses; by default ones, or the middle of the bounds, as many as `f` has parameters.
     - `sigma` is the standard deviation of the data, one number or one for each of the m points, inf for a point that is
       not to count; or their covariance, shape (m, m).
@@ -170,6 +170,8 @@ class DataSets:
     def __init__(self, f: Model, x: Any, y: Tensor, sigma: Any) -> None:
         if y.dim() != 2:
             raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
+        if isinstance(x, tuple) and all(column.dim() == 1 for column in x):
+            stacked("curve_fit", "xdata", x)  # Predictors are as long as each other.
         self.f, self.x = f, x
         self.sigma = None if sigma is None or not len(y) else deviations_of(sigma, y)
         self.own_x = isinstance(x, Tensor) and x.dim() == 2 and x.shape == y.shape
