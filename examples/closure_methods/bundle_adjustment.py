@@ -39,12 +39,15 @@ wrong = torch.rand(CAMERAS, POINTS) < 0.1
 matches[wrong] += 0.3 * normal(int(wrong.sum()), 2)
 start = {name: value + 0.05 * normal(*value.shape) for name, value in truth.items()}
 
-# Where the whole scene stands, how it is turned and how large it is, no picture tells: the radius of trust keeps that.
-print(f"{int(wrong.sum())} of {wrong.numel()} matches are wrong; at the start", end=" ")
-print(
-    f"points appear {(pictures(start) - sharp)[~wrong].square().mean().sqrt() / NOISE:.1f} noises from where they are"
-)
+
+def error(p):
+    """Return how far from their true places in the pictures points appear, in noises; wrong matches do not count."""
+    return (pictures(p) - sharp)[~wrong].square().mean().sqrt() / NOISE
+
+
+# No picture tells where the whole scene stands, how it is turned or how large it is: a fit leaves that near the start.
+print(f"{int(wrong.sum())} of {wrong.numel()} matches are wrong")
+print(f"at the start points appear {error(start):.1f} noises from where they are")
 for loss in ("linear", "huber", "cauchy"):
     found = least_squares(lambda p: pictures(p) - matches, start, loss=loss, f_scale=3 * NOISE, max_iter=30)
-    error = (pictures(found.x) - sharp)[~wrong].square().mean().sqrt() / NOISE
-    print(f"{loss:6} loss: {error:6.2f} noises, {found.nfev} evaluations")
+    print(f"{loss:6} loss: {error(found.x):6.2f} noises, {found.nfev} evaluations")

@@ -25,6 +25,7 @@ from .function.hessian import ClosureWithHessian, given_products
 from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
 from .function.vector import Vector, alike, fits
+from .made_of import are_same, made_of
 from .options import check_counts
 from .proposals.following import following
 from .run.descend import Callback, Descent, Method
@@ -181,8 +182,11 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         return Objective(function, budget, function.times, box)
 
     def _continued(self, vector: Vector) -> Descent:
-        """Return the run, with the options and units of today."""
+        """Return the run, with the options and units of today; a method of other options begins anew."""
         run = self._run()
+        if not are_same(run.made_of, now := made_of(type(self), self.param_groups)):
+            run.method, run.made_of = self.method(), now
+            run.set_out()
         run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
         run.method.lr = max(float(group["lr"]) for group in self.param_groups)
         run.method.box = box_of(vector, self._bounds())
@@ -232,6 +236,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
             run, first = Descent(self.method(), Stopping(), following), self._first()
             if first in self.state:
                 imported(run, self.state[first], first.device)
+            run.made_of = made_of(type(self), self.param_groups)
             self.__dict__["_kept"] = run
         return run
 

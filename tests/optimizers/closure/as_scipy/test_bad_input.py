@@ -148,6 +148,16 @@ def limit():
         ),
         (lambda: curve_fit(lambda t, a, b: decay(t, a, b) > 0, T, T), TypeError, "curve_fit needs f .*torch.bool"),
         (lambda: curve_fit(decay, T, T, [1j, 1]), TypeError, "curve_fit needs real p0"),
+        (lambda: minimize(lambda x: (x > 0).sum(), START), TypeError, "the loss as a float, but got torch.int64"),
+        (lambda: LBFGS([limit()]).step(lambda: True), TypeError, "LBFGS.step .* the loss as a float, but got True"),
+        (lambda: least_squares(lambda x: x > 0, START), TypeError, "residuals to return floats, but got torch.bool"),
+        (lambda: minimize(square, START, callback=lambda *, x: None), TypeError, "callback .* needs x"),
+        (lambda: minimize(square, START, bounds=(torch.inf, None)), ValueError, "2 begin at inf or end at -inf"),
+        (
+            lambda: curve_fit(decay, [T, T[:5]], torch.stack([T, T]), batched=True),
+            ValueError,
+            "all members of xdata to",
+        ),
         (lambda: least_squares(square, START, loss="huber", f_scale=torch.ones(3)), ValueError, "f_scale"),
         (
             lambda: minimize(square, START, bounds=(0, limit()), differentiable=True),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure import least_squares, minimize
+from thalweg.optimizers.closure import curve_fit, least_squares, minimize
 
 T = torch.linspace(0, 3, 30, dtype=torch.float64)
 Y = 2 * torch.exp(-T) + 0.1 * torch.sin(9 * T)
@@ -160,6 +160,17 @@ def test_a_fit_that_was_cut_short_warns():
 def test_torchs_transforms_are_refused():
     with pytest.raises(RuntimeError, match=r"cannot run inside torch\.func's grad, jacrev or vmap"):
         torch.func.jacrev(lambda y: fitted(y).x)(data())
+
+
+def test_how_sure_an_answer_is_has_no_derivative():
+    """Left out of a sum, it would make the derivative of the rest look like that of all."""
+    y = Y.clone().requires_grad_()
+    popt, pcov = curve_fit(lambda t, a, b, c: a * torch.exp(-b * t) + c, T, y, START, differentiable=True)
+    with pytest.raises(ValueError, match="the derivative of its covariance was asked for: detach it, or compute"):
+        (popt.sum() + pcov.trace()).backward()
+    found = minimize(lambda x: (x - y[:2]).square().sum(), [0.0, 0.0], differentiable=True)
+    with pytest.raises(ValueError, match="the derivative of its hess_inv was asked for"):
+        found.hess_inv.logdet().backward()
 
 
 @pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "cg", "newton-cg", "trust-region"])

@@ -123,7 +123,7 @@ def test_predictors_may_be_a_tuple_of_arrays():
         (lambda: curve_fit(decay, T, Y, nan_policy="propagate"), ValueError, "to be one of None, 'raise', 'omit'"),
         (lambda: curve_fit(decay, T, torch.stack([Y, Y]), batched=True, nan_policy="omit"), ValueError, "sigma=inf"),
         (lambda: curve_fit(decay, T, torch.stack([Y, Y]), nan_policy="omit"), ValueError, "of one dimension"),
-        (lambda: curve_fit(decay, T, Y, [math.nan, 1, 1]), RuntimeError, "not finite at the start"),
+        (lambda: curve_fit(decay, T, Y, [math.nan, 1, 1]), ValueError, "finite first guesses, but 1 of the 3"),
         (lambda: curve_fit(decay, T, torch.stack([Y, Y]), batched=True, jac=slopes), ValueError, "has no jac"),
         (lambda: minimize(torch.sum, START, constraints={"type": "eq"}), ValueError, "to no constraints"),
         (lambda: minimize(torch.sum, START, hess="exact"), ValueError, "hess to be a function"),

@@ -136,6 +136,22 @@ def test_callbacks_stop_by_an_exception_and_may_want_a_result():
     assert seen[-1] == found.fun
 
 
+TRUTHS = (True, np.True_, torch.tensor(True))
+
+
+def test_callbacks_of_any_signature_and_any_truth():
+    """SciPy's names a parameter for the result; functions without parameters raised Python's own error."""
+    told = []
+    minimize(bowl, HALVES, callback=lambda: told.append("nothing"))
+    minimize(bowl, HALVES, callback=lambda *places: told.append(len(places)))
+    minimize(bowl, HALVES, callback=lambda **names: told.append(list(names)))
+    assert told[0] == "nothing"
+    assert told[-1] == ["intermediate_result"]
+    assert 1 in told
+    assert [minimize(bowl, HALVES, callback=lambda x, yes=yes: yes).nit for yes in TRUTHS] == [1, 1, 1]
+    assert minimize(bowl, HALVES, callback=lambda x: 1).success
+
+
 def test_nothing_to_move_and_no_rows():
     assert minimize(lambda x: x.sum(), torch.zeros(0)).success
     none = minimize(lambda x: (x - 3).square().sum(-1), torch.zeros(0, 2), batched=True)

@@ -258,6 +258,31 @@ def test_a_search_cut_off_by_the_budget_starts_shorter_once(task):
     assert run.optimizer.current.shortened == float("inf")
 
 
+EDITS = [
+    (LBFGS, "line_search_fn", "more_thuente"),
+    (LBFGS, "history_size", 1),
+    (LBFGS, "damping", 0.5),
+    (LBFGS, "maximize", True),
+    (CG, "beta", "hz"),
+    (SSBroyden, "line_search_fn", "backtracking"),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "value"), EDITS)
+def test_an_option_that_is_edited_holds_from_the_next_step(task, make, name, value):
+    """The run went on as it had begun, whatever was edited; now it is that of an optimizer made here."""
+    run = task(make, max_iter=4)
+    run.step()
+    fresh = task(make, start=run.x.detach(), max_iter=4, **{name: value})
+    run.optimizer.param_groups[0][name] = value
+    run.step()
+    fresh.step()
+    assert torch.equal(run.x, fresh.x)
+    run.step()
+    fresh.step()
+    assert torch.equal(run.x, fresh.x)
+
+
 def test_hooks_see_a_step(task):
     run, seen = task(LBFGS, max_iter=2), []
     run.optimizer.register_step_pre_hook(lambda optimizer, args, kwargs: seen.append(("before", len(run.losses), args)))

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from ....state.interrupts import keeping_grad_mode
 from ..batches.members import refuse, stacked
-from ..function.given_numbers import described, numbers_of
+from ..function.given_numbers import numbers_of
 from ..function.residual_function import joined
 from ..options import check_function
 from ..scipy_names.outcome import FitOutcome
 from ..scipy_names.scipy_fits import sides_of
 from ..scipy_names.scipy_words import function_given
+from .data_read import check_data, numbers, predictors, real
 from .first_guess import Model, guessed
 from .given_jacobian import with_jacobian
 from .least_squares import least_squares
@@ -44,7 +45,7 @@ def curve_fit(
     """Return the parameters p that bring f(xdata, *p) closest to `ydata`, and their covariance: (popt, pcov).
 
     - `f(x, *p)` is written with torch's functions and returns values of the shape of `ydata`, or of any shape where
-      `ydata` is one number; `xdata`, of any shape, is passed on.
+      `ydata` is one number; `xdata`, of any shape, is passed on, a list of tensors as a tuple of predictors.
     - `p0` are the n first guesses; by default ones, or the middle of the bounds, as many as `f` has parameters.
     - `sigma` is the standard deviation of the data, one number or one for each of the m points, inf for a point that is
       not to count; or their covariance, shape (m, m).
@@ -62,7 +63,8 @@ def curve_fit(
       where its value at one point depends on other points; it is compiled where it can be, else called from as many
       threads as torch has. popt has shape (batch, n), pcov (batch, n, n), infinite for a fit that found no minimum.
     - `options` go on to `least_squares`: loss, f_scale, x_scale, max_iter, differentiable and others, also under
-      SciPy's names: `maxfev`, `ftol`, `method` and the like.
+      SciPy's names: `maxfev`, `ftol`, `method` and the like. With `differentiable=True` popt has a derivative by the
+      data, but pcov has none, and says so when it is asked for one.
 
     Lists, arrays and whole numbers become float64. Where the data leave the parameters open, the covariance is
     infinite, with a RuntimeWarning. Raises RuntimeError where no minimum was found, ValueError for data that are not
@@ -72,7 +74,7 @@ def curve_fit(
     refuse_arguments(options)
     check_policy(nan_policy, batched)
     y = real("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
-    x = predictors(xdata)
+    x = predictors(xdata, y)
     if nan_policy == "omit":
         x, y, sigma = without_missing(x, y, sigma)
     if not (batched and y.shape[:1] == (0,)):
@@ -90,7 +92,7 @@ def curve_fit(
 
 def fit_one(data: DataSet, guess: Tensor, full_output: bool, options: dict[str, Any]) -> tuple[Any, ...]:
     """Return popt and pcov of one data set; raises RuntimeError where no minimum was found."""
-    fit = least_squares(data.residuals, guess, covariance=True, **options)
+    fit = least_squares(data.residuals, guess, **options)
     if not fit.success:
         raise RuntimeError(f"curve_fit found no parameters: {fit.message}")
     if not full_output:
@@ -168,6 +170,8 @@ class DataSets:
     def __init__(self, f: Model, x: Any, y: Tensor, sigma: Any) -> None:
         if y.dim() != 2:
             raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
+        if isinstance(x, tuple) and all(column.dim() == 1 for column in x):
+            stacked("curve_fit", "xdata", x)  # Predictors are as long as each other.
         self.f, self.x = f, x
         self.sigma = None if sigma is None or not len(y) else deviations_of(sigma, y)
         self.own_x = isinstance(x, Tensor) and x.dim() == 2 and x.shape == y.shape
@@ -205,56 +209,6 @@ def deviations_of(sigma: Any, y: Tensor) -> Tensor:
             f"got {tuple(deviations.shape)}"
         )
     return positive(deviations)
-
-
-def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
-    """Return data as floats; raises ValueError for data that are not finite, or none."""
-    return checked(name, real(name, given), finite)
-
-
-def checked(name: str, tensor: Tensor, finite: bool = True) -> Tensor:
-    """Return data; raises ValueError for data that are not finite, or none."""
-    if not tensor.numel():
-        raise ValueError(f"curve_fit needs {name} with at least one point, but it is empty")
-    least, most = tensor.detach().aminmax()
-    # Only where something is wrong it is counted, which takes several times as long.
-    bad = 0 if bool(least.isfinite() & most.isfinite()) else int((~tensor.detach().isfinite()).sum())
-    if finite and bad:
-        raise ValueError(
-            f"curve_fit needs finite {name}, but {bad} of its {tensor.numel()} are not: leave them out, or give "
-            "them finite values and sigma=inf"
-        )
-    return tensor
-
-
-def real(name: str, given: Any) -> Tensor:
-    """Return data as floats; raises TypeError for what is none."""
-    try:
-        tensor = numbers_of(name, given)
-    except TypeError as error:
-        raise TypeError(f"curve_fit needs {name} as real numbers, but got {described(given)}") from error
-    if tensor.is_complex():
-        raise TypeError(
-            f"curve_fit needs real {name}, but its dtype is {tensor.dtype}: make real and imaginary parts points "
-            "of their own"
-        )
-    return tensor if tensor.is_floating_point() else tensor.double()
-
-
-def predictors(xdata: Any) -> Any:
-    """Return what the model is given, its numbers as tensors."""
-    if isinstance(xdata, list | tuple) and any(getattr(column, "shape", ()) for column in xdata):
-        return tuple(real("xdata", column) for column in xdata)
-    is_data = isinstance(xdata, Tensor | list | tuple) or hasattr(xdata, "__array__")
-    return real("xdata", xdata) if is_data and not isinstance(xdata, dict) else xdata
-
-
-def check_data(x: Any, y: Tensor) -> None:
-    """Raise ValueError for data, or predictors that are numbers, that are not finite, or none."""
-    checked("ydata", y)
-    for column in x if isinstance(x, tuple) else (x,):
-        if isinstance(column, Tensor):
-            checked("xdata", column)
 
 
 def weights_of(sigma: Any, y: Tensor) -> Callable[[Tensor], Tensor]:

@@ -29,13 +29,19 @@ def guessed(f: Model, p0: Any, bounds: Any, batched: bool) -> Tensor:
 
 
 def checked_count(f: Model, guess: Tensor) -> Tensor:
-    """Return the first guesses; raises ValueError where f takes fewer or more, TypeError for complex ones."""
+    """Return the first guesses; raises ValueError where f takes fewer or more, or they are not finite for all data.
+
+    Raises TypeError for complex ones.
+    """
     if guess.is_complex():
         raise TypeError(f"curve_fit needs real p0, but its dtype is {guess.dtype}: give each part a parameter of f")
     (least, most), count = counts_of(f), guess.shape[-1]
     if not least <= count <= most:
         some = f"{least:.0f}" if least == most else f"at least {least:.0f}" if count < least else f"at most {most:.0f}"
         raise ValueError(f"curve_fit needs one first guess in p0 for each parameter of f, {some}, but got {count}")
+    bad = 0 if guess.dim() > 1 else int((~guess.isfinite()).sum())
+    if bad:
+        raise ValueError(f"curve_fit needs finite first guesses, but {bad} of the {count} in p0 are not")
     return guess
 
 

@@ -51,7 +51,9 @@ def with_jacobian(function: Callable[[Tensor], Any], jac: Callable[[Tensor], Any
 
 
 def matrix_of(given: Any) -> Tensor:
-    """Return a Jacobian as a tensor; SciPy's sparse matrices stay sparse."""
+    """Return a Jacobian as a tensor; SciPy's sparse matrices stay sparse, and its operators are multiplied out."""
+    if hasattr(given, "matmat"):
+        return numbers_of("jac", given.matmat(np.eye(given.shape[1])))
     if not hasattr(given, "tocoo"):
         return numbers_of("jac", given)
     entries = given.tocoo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn, cast
 
 import torch
@@ -13,6 +14,7 @@ from ..directions import krylov
 from ..function.hessian import Factor
 from ..function.vector import real_view
 from ..function.weighed import weighed_slopes
+from ..scipy_names.fields import Later
 
 DENSE = 500
 """Numbers up to which the Hessian is formed and factored; beyond, conjugate gradients multiply by it."""
@@ -54,6 +56,37 @@ class Once(torch.autograd.Function):
             "An answer found with differentiable=True has first derivatives only, but a second one was asked for: "
             "leave create_graph out, and minimize what depends on it by a method without Hessians"
         )
+
+
+class Underived(torch.autograd.Function):
+    """What is known at an answer, but not how it changes: to leave its part out of a derivative would be wrong."""
+
+    @staticmethod
+    def forward(ctx: Any, known: Tensor, answer: Tensor, name: str) -> Tensor:
+        """Return what is known."""
+        ctx.name = name
+        return known.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> NoReturn:
+        """Raise ValueError."""
+        raise ValueError(
+            f"differentiable=True differentiates the answer alone, but the derivative of its {ctx.name} was asked for: "
+            f"detach it, or compute the {ctx.name} from the answer by your own formula"
+        )
+
+
+def underived(later: Later, answers: Sequence[Tensor]) -> Later:
+    """Return what computes fields of a differentiable answer; those that say how sure it is refuse `backward`."""
+    wanting = [answer for answer in answers if answer.requires_grad]
+    names = [name for name in ("covariance", "hess", "hess_inv") if name in later and wanting]
+
+    def computed(name: str) -> Tensor:
+        known = later[name]()
+        with torch.enable_grad():
+            return cast(Tensor, Underived.apply(known, wanting[0], name))  # type: ignore[no-untyped-call]
+
+    return {**later, **{name: partial(computed, name) for name in names}}
 
 
 class Curvature:

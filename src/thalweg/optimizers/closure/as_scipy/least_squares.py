@@ -19,9 +19,9 @@ from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import fit_options, sides_of
 from ..scipy_names.scipy_words import function_given, plain
 from .fit import Fit
-from .implicit import refuse_graph
+from .implicit import refuse_graph, underived
 from .outside_torch import speaking_of
-from .unknowns import Unknowns
+from .unknowns import Unknowns, parts_of
 
 OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "model")
 
@@ -67,7 +67,8 @@ def least_squares(
       variance of a residual, as `curve_fit` has it; with `absolute_sigma=True` that is one, as the residuals are in
       units of their standard deviations. Where the data leave it open it is infinite, with a warning.
     - `differentiable=True` makes `x` a function of whatever tensors `residuals` depends on: `x.sum().backward()` finds
-      their gradients by implicit differentiation at the answer, not through the iterations.
+      their gradients by implicit differentiation at the answer, not through the iterations. Other fields carry no
+      gradient, and a covariance refuses to be differentiated.
     - `batched=True` takes x0 of shape (batch, n), and `residuals` maps (b, n), and b rows of each of `args`, to (b, m):
       every row is a problem of its own. It is given some of the rows at a time, and large batches are shared out to as
       many threads as torch has, so what belongs to a row must be in `args`. Options then are `bounds`, `loss`,
@@ -102,7 +103,8 @@ def least_squares(
         optimizer.descend(fit.closure, fit.unknowns.told(callback, fit.intermediate))
     outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
     if differentiable:
-        outcome = replace(outcome, x=fit.differentiable_answer(optimizer))
+        x = fit.differentiable_answer(optimizer)
+        outcome = replace(outcome, x=x, later=underived(outcome.later, parts_of(x)))
     now = list(outcome.later) if fit.unknowns.is_module else ["covariance"] * covariance
     return outcome.computed(*now)
 

@@ -31,10 +31,10 @@ from ..scipy_names.scipy_words import (
     options_read,
     refuse_constraints,
 )
-from .implicit import DENSE, refuse_graph
+from .implicit import DENSE, refuse_graph, underived
 from .outside_torch import speaking_of
 from .problem import Problem, with_arguments
-from .unknowns import Unknowns
+from .unknowns import Unknowns, parts_of
 
 METHODS: dict[str, type[ClosureOptimizer]] = {
     "lbfgs": LBFGS,
@@ -99,7 +99,8 @@ def minimize(
       autograd, or differences of `jac`. Numbers that a bound stops have zeros. For a negative log likelihood it is the
       covariance of the answer. Where the Hessian is not positive definite it is infinite, with a warning.
     - `differentiable=True` makes `x` a function of whatever tensors `fun` depends on: `x.sum().backward()` finds their
-      gradients by implicit differentiation at the answer, not through the iterations.
+      gradients by implicit differentiation at the answer, not through the iterations. Other fields carry no gradient,
+      and `hess` and `hess_inv` refuse to be differentiated.
 
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
@@ -126,7 +127,8 @@ def minimize(
     path = [problem.unknowns.answer()] if asks_for_path(options, named) else None
     outcome = descended(problem, optimizer, callback, derivatives_on_request(problem, optimizer, hess_inv), path)
     if differentiable:
-        outcome = replace(outcome, x=problem.differentiable_answer(optimizer))
+        x = problem.differentiable_answer(optimizer)
+        outcome = replace(outcome, x=x, later=underived(outcome.later, parts_of(x)))
     return outcome.computed("hess_inv") if hess_inv else outcome
 
 

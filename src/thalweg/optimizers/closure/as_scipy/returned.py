@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..function.given_numbers import described, numbers_of
+from ..function.given_numbers import described, is_whole, numbers_of
 from ..function.residual_function import joined
 from .outside_torch import no_gradient
 
@@ -19,6 +19,11 @@ def loss_read(value: Any) -> Any:
         raise TypeError(
             f"minimize needs fun to return the loss, one real number, but got {described(value)}: end it with "
             "`return loss`, or pass jac=True where it returns the gradient as well"
+        )
+    if is_whole(value):
+        raise TypeError(
+            f"minimize needs fun to return the loss as a float, but got {getattr(value, 'dtype', value)}: a truth "
+            "value or a count has no slope that leads to a minimum"
         )
     numbers = numbers_of("the loss that minimize's fun returns", value)
     if numbers.numel() != 1 or numbers.is_complex():
@@ -44,6 +49,11 @@ def with_graph(value: Any) -> Any:
 def residuals_read(residuals: Any) -> Tensor:
     """Return residuals as one tensor with a graph; raises TypeError, ValueError or RuntimeError for what is none."""
     residuals = joined(residuals)
+    if is_whole(residuals):
+        raise TypeError(
+            f"least_squares needs residuals to return floats, but got {getattr(residuals, 'dtype', residuals)}: truth "
+            "values and counts have no derivative"
+        )
     if not isinstance(residuals, Tensor) or not residuals.is_floating_point():
         raise TypeError(
             "least_squares needs residuals to return a real tensor, or a list of them, but got "

@@ -12,8 +12,8 @@ from ..function.given_numbers import numbers_of
 from ..function.objective import Point
 from ..run.descend import Callback
 from ..run.result import Result
+from ..scipy_names.callbacks import callback_read
 from ..scipy_names.fields import Fields
-from ..scipy_names.scipy_words import callback_read
 from .implicit import differentiable_answer
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..function.bounds import check_sides
 from ..function.given_numbers import numbers_of
 from ..scipy_names.scipy_fits import sides_of
 
@@ -91,9 +92,7 @@ def walls_of(owner: str, bounds: Any, x: Tensor) -> tuple[Tensor, Tensor] | None
     pair = sides_of(f"{owner}(batched=True)", bounds)
     assert pair is not None
     low, high = (wall(owner, name, side, x) for name, side in zip(("low", "high"), pair, strict=True))
-    crossed = int((~(low <= high)).sum())
-    if crossed:
-        raise ValueError(f"{owner}(batched=True) needs low <= high in the bounds, but {crossed} are crossed or NaN")
+    check_sides(f"{owner}(batched=True)", "", low, high)
     return low, high
 
 

@@ -23,8 +23,8 @@ from .step import Step
 FIRST_ROOM = 16
 """Rows set aside at first; the room doubles up to the history's size, so that short runs stay small."""
 
-FEW_NUMBERS = 256
-"""Numbers up to which a vector gets twice as many rows at first: to make room again takes longer than to zero them."""
+FEW_NUMBERS = 128
+"""Numbers up to which a vector gets four times the rows at first: to make room again takes longer than to zero them."""
 
 NOTHING = torch.empty(0, dtype=torch.float32, device="cpu")
 """What stands for the matrices before the first pair."""
@@ -169,12 +169,13 @@ class LimitedMemory:
     def _make_room(self, vector: Tensor) -> None:
         """Set aside the first rows, or twice as many as there are."""
         if self.learned == 0:
-            first = FIRST_ROOM * (1 + (vector.numel() <= FEW_NUMBERS))
-            self._set_aside(min(first, self.history_size), vector)
+            rows = FIRST_ROOM * (4 if vector.numel() <= FEW_NUMBERS else 1)
+            self._set_aside(min(rows, self.history_size), vector)
         else:
-            before = {"s": self.s, "z": self.z, "above": self.above, **self.first.state()}
+            before, first = (self.s, self.z, self.above), self.first
             self._set_aside(min(2 * self.room, self.history_size), vector)
-            self._fill(before)
+            self._fill(*before)
+            self.first.both.copy_(first.both)
 
     def _set_aside(self, room: int, vector: Tensor) -> None:
         """Make the matrices with `room` rows of zeros."""
@@ -187,11 +188,10 @@ class LimitedMemory:
         kept = self.s, self.z, self.above, self.y_y, self.first.both
         self.compiled = History(*kept, self.first.margin) if small else None
 
-    def _fill(self, rows: Mapping[str, Tensor]) -> None:
+    def _fill(self, s: Tensor, z: Tensor, above: Tensor) -> None:
         """Copy the matrices of fewer rows."""
-        k = len(rows["s"])
-        self.s[:k], self.z[:k], self.above[:k, :k] = rows["s"], rows["z"], rows["above"]
-        self.first.restore(rows)
+        k = len(s)
+        self.s[:k], self.z[:k], self.above[:k, :k] = s, z, above
 
     def displaced(self) -> None:
         """Keep every pair: it tells of the curvature, wherever it was seen."""
@@ -209,7 +209,8 @@ class LimitedMemory:
         self.learned = state["learned"]
         if not self.fresh:
             self._set_aside(state["room"], state["s"][0])
-            self._fill({**state, "z": -state["y"]})
+            self._fill(state["s"], -state["y"], state["above"])
+            self.first.restore(state)
             self.y_y.copy_(state["y_y"])
 
     @property

@@ -89,10 +89,18 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
             raise ValueError(
                 f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has {shape}"
             )
-    crossed = ~(limits(tensor, bound, 0) <= limits(tensor, bound, 1))
-    if bool(crossed.any()):
+    check_sides(owner, f" of {name}", limits(tensor, bound, 0), limits(tensor, bound, 1))
+
+
+def check_sides(owner: str, of: str, low: Tensor, high: Tensor) -> None:
+    """Raise ValueError for limits that leave no number between them."""
+    crossed = int((~(low <= high)).sum())
+    if crossed:
+        raise ValueError(f"{owner} needs low <= high in the bounds{of}, but {crossed} are crossed or NaN")
+    empty = int(((low == float("inf")) | (high == -float("inf"))).sum())
+    if empty:
         raise ValueError(
-            f"{owner} needs low <= high in the bounds of {name}, but {int(crossed.sum())} are crossed or NaN"
+            f"{owner} needs finite numbers to lie in the bounds{of}, but {empty} begin at inf or end at -inf"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .given_numbers import numbers_of
+from .given_numbers import is_whole, numbers_of
 from .no_gradient import NoGradientError, slopes_of
 from .vector import Vector
 from .weighed import weighed_slopes
@@ -53,6 +53,11 @@ class ClosureFunction:
         """Return what else a closure may return for a loss as a tensor of no dimensions."""
         if loss is None:
             raise TypeError(f"{self.owner}.step got a closure that returned None: end it with `return loss`")
+        if is_whole(loss):
+            raise TypeError(
+                f"{self.owner}.step needs a closure that returns the loss as a float, but got "
+                f"{getattr(loss, 'dtype', loss)}: return what backward was called on"
+            )
         loss = numbers_of(f"the loss that {self.owner}'s closure returns", loss)
         if loss.numel() != 1 or loss.is_complex():
             raise ValueError(

@@ -60,6 +60,12 @@ def array_of(given: Any) -> np.ndarray:
     return np.array(array, np.complex128 if array.dtype.kind == "c" else np.float64, order="C")
 
 
+def is_whole(given: Any) -> bool:
+    """Return whether something is a truth value, or a tensor of such or of counts: none is a loss with slopes."""
+    of_tensor = isinstance(given, Tensor) and not given.is_floating_point() and not given.is_complex()
+    return of_tensor or isinstance(given, bool | np.bool_)
+
+
 def described(given: Any) -> str:
     """Return what stands for something in a sentence: short values as they are, others by their kind and shape."""
     shape = getattr(given, "shape", None)

@@ -15,7 +15,12 @@ from .vector import accurate, real_view
 def sizes_of(group: Mapping[str, Any]) -> list[Any]:
     """Return one size per parameter of a group: the group's own for all, or a list's each."""
     sizes, count = group.get("x_scale"), len(group["params"])
-    return list(sizes) if isinstance(sizes, list) else [None if isinstance(sizes, str) else sizes] * count
+    return list(sizes) if isinstance(sizes, list) else [None if is_jac(sizes) else sizes] * count
+
+
+def is_jac(sizes: Any) -> bool:
+    """Return whether sizes are to be taken from the columns of the Jacobian."""
+    return isinstance(sizes, str) and sizes == "jac"
 
 
 def check_sizes(owner: str, group: Mapping[str, Any]) -> None:
@@ -29,6 +34,8 @@ def check_sizes(owner: str, group: Mapping[str, Any]) -> None:
     for index, (param, size) in enumerate(zip(params, sizes, strict=True)):
         if size is None:
             continue
+        if isinstance(size, str):
+            raise ValueError(f"{owner} needs x_scale to be numbers, or 'jac' for all parameters, but got {size!r}")
         numbers = numbers_of(f"the x_scale of parameter {index}", size)
         if numbers.dim() and numbers.shape != param.shape:
             raise ValueError(

@@ -84,6 +84,7 @@ class Descent:
 
     def __init__(self, method: Method, stopping: Stopping, following: Following) -> None:
         self.method = method
+        self.made_of: list[Any] = []
         self.following = following
         self.stopping = stopping
         self.here: Point | None = None

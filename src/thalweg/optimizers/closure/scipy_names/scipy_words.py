@@ -1,9 +1,8 @@
-"""What SciPy's users write, in our words: methods, options, bounds, callbacks."""
+"""What SciPy's users write, in our words: methods, options, bounds."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..function.given_numbers import described, numbers_of
-from .fields import Fields
 
 METHODS = {
     "l-bfgs-b": "lbfgs",
@@ -127,40 +125,6 @@ def refuse_constraints(constraints: Any) -> None:
             "minimize keeps to bounds, but to no constraints: write x as a function of numbers that are free, or use "
             "SciPy's 'SLSQP' or 'trust-constr' with jac from autograd"
         )
-
-
-def callback_read(callback: Callable[..., object]) -> Callable[[Any, Fields], object]:
-    """Return the user's callback as a function of x and a result that returns True to stop.
-
-    It stops by returning True or raising StopIteration; one whose only parameter is `intermediate_result` gets a
-    result, as in SciPy, one that needs two the vector and a result, any other the vector. Raises TypeError for what
-    cannot be called so.
-    """
-    if not callable(callback):
-        raise TypeError(f"callback must be a function of x, but got {described(callback)}")
-    needed = needed_by(callback)
-    if len(needed) > 2:
-        raise TypeError(f"callback must be a function of x, or of x and a result, but it needs {', '.join(needed)}")
-
-    def told(x: Any, found: Fields) -> object:
-        try:
-            if needed == ["intermediate_result"]:
-                return callback(intermediate_result=found)
-            return callback(x, found) if len(needed) == 2 else callback(x)
-        except StopIteration:
-            return True
-
-    return told
-
-
-def needed_by(callback: Callable[..., object]) -> list[str]:
-    """Return the parameters that a callback cannot be called without; none where it does not say."""
-    try:
-        parameters = inspect.signature(callback).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [each.name for each in parameters if each.default is each.empty and each.kind not in optional]
 
 
 def bounds_read(bounds: Any, x0: Any, leaves: Sequence[Tensor]) -> Any:
