@@ -57,7 +57,7 @@ ROWS = [
     Row(LIBRARY, "asgd", instead="it is another rule than the ASGD here and in torch.optim: SGD whose rate follows how gradients change; take DoG, which finds its rate, too"),
     Row(LIBRARY, "avagrad", "AvaGrad", DECOUPLED, "the first step moves, and rates are divided by their own size, where the original waits for a step and takes the size of the rates before it"),
     Row(LIBRARY, "bcos", "BCOS", {}, "the expected square has no product of gradient and momentum, and the momentum is the one before the step"),
-    Row(LIBRARY, "bsam", "BSAM", {}, "num_data has a default, a closure is evaluated twice, and gradients are taken around the parameters themselves, where the original steps from the point with noise"),
+    Row(LIBRARY, "bsam", "BSAM", {}, "parameters come back from the point with noise, the momentum is of whole gradients, and the curvature is not squared, as in the authors' code; num_data has a default"),
     Row(LIBRARY, "came", "CAME"),
     Row(LIBRARY, "conda", "Conda", {}, f"singular vectors are as precise as parameters, where the original finds them in float32; {UNCORRECTED}"),
     Row(LIBRARY, "dadaptadagrad", "DAdaptAdaGrad", {"eps": 0.0}),
