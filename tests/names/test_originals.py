@@ -59,7 +59,7 @@ SLOWLY = {"onetrainer.PRODIGY", "onetrainer.PRODIGY_ADV", "pytorch_optimizer.ada
 ELSEWHERE = {
     *("torch.optim.LBFGS", "torch.optim.SparseAdam", "timm.adahessian"),
     *("timm.kron", "timm.kronw", "timm.kronc"),
-    *(f"pytorch_optimizer.{name}" for name in ("lbfgs", "adahessian", "sophiah", "apollo", "fira", "galore")),
+    *(f"pytorch_optimizer.{name}" for name in ("lbfgs", "adahessian", "sophiah", "alice", "apollo", "fira", "galore")),
     *("torch_optimizer.Adahessian", "optax.lbfgs", "optax.contrib.sophia", "optax.contrib.galore"),
     *(
         "pytorch_optimizer.alig",

@@ -48,7 +48,7 @@ ROWS = [
     Row(LIBRARY, "adopt", "ADOPT", {}, "bounds are taken from the count of steps before the step, where the original counts first"),
     Row(LIBRARY, "aggmo", "AggMo"),
     Row(LIBRARY, "aida", "Aida", {}, "eps is not corrected for bias together with the root"),
-    Row(LIBRARY, "alice", instead="it tracks and switches directions of low rank in a way of its own: take GaLore, Fira or SOAP"),
+    Row(LIBRARY, "alice", "AdamW", {"lr": 0.02, "betas": (0.9, 0.9), "weight_decay": 0.0, "rank": 256}, "the rule's means are corrected for bias, so that first steps are longer, and the first directions are those of the first gradient, where the original takes the first axes of the matrix", "a rank larger than a matrix is refused, where the original takes the smaller side, and vectors are AdamW's", around="Alice"),
     Row(LIBRARY, "alig", "AliG", {}, note="its learning rate is the largest, max_lr there"),
     Row(LIBRARY, "amos", "Amos", {"blocks": "tensor"}, "the size that weights are expected to have, and the least mean square, are others than the original's"),
     Row(LIBRARY, "ano", "Ano", DECOUPLED),
