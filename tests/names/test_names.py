@@ -10,7 +10,7 @@ import thalweg
 from thalweg.names import OF_LIBRARY, TABLE, Row, find
 from thalweg.names.lookup import ours
 
-MATRIX = nn.Linear(128, 128, bias=False)
+MATRIX = nn.Linear(256, 256, bias=False)
 
 
 def model():

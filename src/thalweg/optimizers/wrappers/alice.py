@@ -91,7 +91,8 @@ class Alice(GaLore):
 def _mixed(mean: Tensor | None, new: Tensor, share: float) -> Tensor:
     """Let a mean that begins at zero keep a share of itself, in float32 at least."""
     fine = new.to(torch.promote_types(new.dtype, torch.float32))
-    return (torch.zeros_like(fine) if mean is None else mean).lerp(fine, 1 - share)
+    mixed: Tensor = (torch.zeros_like(fine) if mean is None else mean).lerp(fine, 1 - share)
+    return mixed
 
 
 def _limited(update: Tensor, state: dict[str, Any], growth: float) -> Tensor:
@@ -106,11 +107,11 @@ def _limited(update: Tensor, state: dict[str, Any], growth: float) -> Tensor:
 def _mean(group: Mapping[str, Any], grad: Tensor, state: Mapping[str, Any]) -> Tensor:
     """Give the mean of G G^T, of which what is older than this step lies in the directions."""
     wide, share = sideways(grad).double(), group["tracking"]
-    new = (1 - share) * wide @ wide.mT
-    if TRACKED not in state:
-        return new
-    directions = state["directions"].double()
-    return new + share * directions @ state[TRACKED].double() @ directions.mT
+    mean: Tensor = (1 - share) * wide @ wide.mT
+    if TRACKED in state:
+        directions = state["directions"].double()
+        mean = mean + share * directions @ state[TRACKED].double() @ directions.mT
+    return mean
 
 
 def _nearer(mean: Tensor, last: Tensor) -> Tensor:
