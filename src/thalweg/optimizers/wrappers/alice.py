@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...described import described
 from ...formula import normal
-from ...formula.matrices.spectra import decomposed, failures
+from ...formula.matrices.spectra import decomposed, failures, orthonormalized
 from ...hyper import Count, Decay, NonNegative, Positive, Range
 from .galore import GROWTH, GaLore
 from .projections import add_back, is_tall, projected, sideways, singular_vectors
@@ -119,7 +119,7 @@ def _nearer(mean: Tensor, last: Tensor) -> Tensor:
 
     Of each direction and its opposite it gives the one nearer to the last, as the rule's means go on.
     """
-    basis = torch.linalg.qr(mean @ last.double()).Q
+    basis, _ = orthonormalized(mean @ last.double(), last.double())
     _, turns, failed = decomposed(basis.mT @ mean @ basis)
     found = basis @ turns.flip(-1)
     if not failed and torch.isfinite(found).all():
@@ -136,7 +136,12 @@ def _drawn(near: Tensor, leading: int, seed: int, index: int, step: int) -> Tens
     rank = near.shape[1]
     if leading == rank:
         return near
-    others = torch.linalg.qr(near.double(), mode="complete").Q[:, rank:].to(near.dtype)
+    across = torch.eye(len(near), dtype=torch.float64, device=near.device) - near.double() @ near.double().mT
+    _, vectors, failed = decomposed(across)
+    if failed:
+        failures.count += 1
+        return near
+    others = vectors[:, rank:].to(near.dtype)
     if others.shape[1] < rank - leading:
         others = torch.cat((others, near[:, leading:]), 1)
     order = normal(torch.empty(others.shape[1], dtype=torch.float32, device=near.device), seed, index, step).argsort()
