@@ -15,7 +15,7 @@ MATRIX = nn.Linear(4, 4, bias=False)
     [
         ("sgd", {"lr": 0.1, "beta1": 0.9}, "SGD has no option 'beta1': it is called momentum here"),
         ("adam", {"momentum": 0.9}, "Adam has no option 'momentum': it is called betas[0] here"),
-        ("adamw", {"alpha": 0.1}, "AdamW has no option 'alpha': the learning rate is lr"),
+        ("adamw", {"alpha": 0.1}, "AdamW has no option 'alpha': it is called lr here"),
         ("bitsandbytes.AdamW", {"optim_bits": 8}, "AdamW has no option 'optim_bits': state_dtype='8bit' keeps states"),
         ("adamw", {"is_paged": True}, "AdamW has no option 'is_paged': states lie where the parameters do: leave it"),
         ("adamw", {"rank": 4}, "AdamW has no option 'rank': a wrapper has few directions: write thalweg.GaLore(params"),
@@ -33,3 +33,8 @@ def test_options_of_others_that_are_not_here_say_what_is(name, options, sentence
 def test_a_group_with_others_words_is_refused_and_not_taken_for_a_label(theirs):
     with pytest.raises(TypeError, match=f"AdamW has no option '{theirs}' in parameter group 0: it is called "):
         thalweg.AdamW([{"params": MATRIX.weight, theirs: 0.1}])
+
+
+def test_what_is_only_akin_to_an_option_may_be_a_groups_label():
+    made = thalweg.AdamW([{"params": MATRIX.weight, "momentum": 0.9, "alpha": "first"}])
+    assert made.param_groups[0]["alpha"] == "first"

@@ -47,6 +47,18 @@ def test_each_part_has_a_worst_point(kind):
     torch.testing.assert_close(losses, theirs, rtol=1e-13, atol=0)
 
 
+def test_options_of_others_sam_say_how_it_is_made_here():
+    params = [nn.Parameter(torch.ones(2))]
+    with pytest.raises(
+        TypeError, match=r"^SAM has no option 'base_optimizer': make the optimizer before it, with its opt"
+    ):
+        optim.SAM(params, base_optimizer=torch.optim.SGD, lr=0.1)
+    with pytest.raises(TypeError, match=r"^SAM has no option 'adaptive': thalweg.ASAM is what is adaptive"):
+        optim.SAM(optim.SGD(params, lr=0.1), adaptive=True)
+    with pytest.raises(TypeError, match=r"^LookSAM has no option 'sigma': it has rho, k, alpha, eps"):
+        optim.LookSAM(optim.SGD(params, lr=0.1), sigma=1)
+
+
 def test_what_is_no_batch_in_parts_is_told():
     sam = optim.SAM(optim.SGD([nn.Parameter(torch.ones(2))], lr=0.1))
     for wrong in (3, [], [None], int):

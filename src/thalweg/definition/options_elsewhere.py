@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 
 from ..hyper import nearest
 
@@ -48,6 +48,8 @@ NEXT_OF_KIN: dict[str, str] = {
     "momentum": "betas[0]",
     **dict.fromkeys(("beta1", "b1", "adam_beta1", "beta_1"), "momentum"),
     "rho": "alpha",
+    **dict.fromkeys(("alpha", "eta", "eta0", "step_size", "stepsize"), "lr"),
+    **dict.fromkeys(("l2", "l2_reg", "l2_regularization"), "weight_decay"),
     "decay_rate": "beta2_decay",
 }
 """What a word stands for in rules that have no option of the first meaning: it is told, and not taken for it."""
@@ -66,12 +68,12 @@ NOT_HERE: dict[str, str] = {
     "momentum_dtype, variance_dtype, optim_dtype": "state_dtype is the format of states",
     "gradient_release, fused_back_pass": "put thalweg.in_backward(model, optimizer) after it",
     "layer_decay, lr_mult, lr_scale": "give each layer a group with a learning rate of its own",
-    "alpha, eta, step_size, stepsize, eta0, rate": "the learning rate is lr",
-    "l2, l2_regularization, l2_reg, lambda": "weight_decay lets weights decay",
     "optim_target_modules": "all matrices but embeddings are meant: give those that are not rank=None in a group",
     "rank, update_proj_gap, proj_type": (
         "a wrapper has few directions: write thalweg.GaLore(params, thalweg.AdamW, rank=64)"
     ),
+    "base_optimizer": "make the optimizer before it, with its options, and pass that first",
+    "adaptive": "thalweg.ASAM is what is adaptive",
     "k, la_steps": "lookahead is every how many steps slow weights follow",
     "set_grad_none, set_to_none, no_prox, verbose, device": "leave it out",
     "warmup_steps, total_steps, num_training_steps, schedule": "give the optimizer to one of torch.optim.lr_scheduler",
@@ -87,17 +89,14 @@ def placed(ours: str) -> tuple[str, int | None]:
     return (match[1], int(match[2])) if match else (ours, None)
 
 
-def meant(name: str, known: Collection[str]) -> str:
+def meant(name: str, known: Collection[str], words: Iterable[Mapping[str, str]] = (OURS_OF_THEIRS,)) -> str:
     """Say which option, of those that are known, another library calls so; empty if none."""
-    return next((ours for ours in _meanings(name) if placed(ours)[0] in known), "")
-
-
-def _meanings(name: str) -> Iterator[str]:
-    yield from (words[name] for words in (OURS_OF_THEIRS, NEXT_OF_KIN) if name in words)
+    meanings = [meaning[name] for meaning in words if name in meaning]
+    return next((ours for ours in meanings if placed(ours)[0] in known), "")
 
 
 def advice(name: str, known: Collection[str], listed: Iterable[str] = ()) -> str:
     """Say, after a message that there is no such option, what it is here, which one is near, or which there are."""
-    if ours := meant(name, known):
+    if ours := meant(name, known, (OURS_OF_THEIRS, NEXT_OF_KIN)):
         return f": it is called {ours} here"
     return f": {BY_NAME[name]}" if name in BY_NAME else nearest(name, known, listed)
