@@ -14,7 +14,7 @@ MATRIX = nn.Linear(4, 4, bias=False)
     ("name", "options", "sentence"),
     [
         ("sgd", {"lr": 0.1, "beta1": 0.9}, "SGD has no option 'beta1': it is called momentum here"),
-        ("adam", {"momentum": 0.9}, "Adam has no option 'momentum': it is called betas[0] here"),
+        ("adam", {"momentum": 0.9}, "Adam has no option 'momentum': it is the first of betas here"),
         ("adamw", {"alpha": 0.1}, "AdamW has no option 'alpha': it is called lr here"),
         ("bitsandbytes.AdamW", {"optim_bits": 8}, "AdamW has no option 'optim_bits': state_dtype='8bit' keeps states"),
         ("adamw", {"is_paged": True}, "AdamW has no option 'is_paged': states lie where the parameters do: leave it"),

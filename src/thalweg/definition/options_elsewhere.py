@@ -54,6 +54,8 @@ NEXT_OF_KIN: dict[str, str] = {
 }
 """What a word stands for in rules that have no option of the first meaning: it is told, and not taken for it."""
 
+ORDINALS = ("first", "second", "third")
+
 PLACED = re.compile(r"(\w+)\[(\d)\]")
 
 NOT_HERE: dict[str, str] = {
@@ -98,5 +100,6 @@ def meant(name: str, known: Collection[str], words: Iterable[Mapping[str, str]] 
 def advice(name: str, known: Collection[str], listed: Iterable[str] = ()) -> str:
     """Say, after a message that there is no such option, what it is here, which one is near, or which there are."""
     if ours := meant(name, known, (OURS_OF_THEIRS, NEXT_OF_KIN)):
-        return f": it is called {ours} here"
+        option, place = placed(ours)
+        return f": it is called {ours} here" if place is None else f": it is the {ORDINALS[place]} of {option} here"
     return f": {BY_NAME[name]}" if name in BY_NAME else nearest(name, known, listed)
