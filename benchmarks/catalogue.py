@@ -31,7 +31,7 @@ from step_time import REFERENCE, machine
 from tasks.workloads import Workload, gpt, mlp
 from torch import Tensor
 
-from thalweg import APOLLO, Fira, GaLore, QGaLore
+from thalweg import APOLLO, Alice, Fira, GaLore, QGaLore
 from thalweg.beyond_gradients.with_loss import WithLoss
 from thalweg.optimizer import Optimizer
 from thalweg.optimizers.wrappers.low_rank import LowRank
@@ -42,7 +42,7 @@ SMALL = Workload("MLP, 6 tensors", mlp, 100)
 MODEL = Workload("GPT, 148 tensors, 10M", gpt, 1)
 MATRIX = "thalweg.optimizers.matrix."
 OTHER_KINDS = [f"thalweg.optimizers.{kind}." for kind in ("rows", "matrix", "second_order", "interpolation")]
-LOW_RANK = (APOLLO, Fira, GaLore, QGaLore)
+LOW_RANK = (APOLLO, Alice, Fira, GaLore, QGaLore)
 RANKS = {MODEL.name: 60, SMALL.name: 8}
 """A quarter of the model's width, and what the perceptron's last matrix has room for."""
 NOT_MEASURED = {"AdaHessian"}

@@ -10,7 +10,7 @@ import thalweg
 from thalweg.names import OF_LIBRARY, TABLE, Row, find
 from thalweg.names.lookup import ours
 
-MATRIX = nn.Linear(128, 128, bias=False)
+MATRIX = nn.Linear(256, 256, bias=False)
 
 
 def model():
@@ -54,7 +54,11 @@ def test_options_that_are_given_come_before_those_of_the_name():
     ("name", "theirs", "ours"),
     [
         ("timm.lion", {"opt_betas": [0.8, 0.9], "caution": True}, {"betas": (0.8, 0.9), "cautious": True}),
-        ("adamw", {"learning_rate": 0.5, "adam_beta1": 0.7}, {"lr": 0.5, "betas": (0.7, 0.999)}),
+        (
+            "adamw",
+            {"learning_rate": 0.5, "wd": 0.2, "adam_beta1": 0.7},
+            {"lr": 0.5, "weight_decay": 0.2, "betas": (0.7, 0.999)},
+        ),
         ("keras.RMSprop", {"rho": 0.8, "epsilon": 1e-3, "beta_1": 1}, None),
         ("keras.RMSprop", {"rho": 0.8, "epsilon": 1e-3}, {"alpha": 0.8, "eps": 1e-3}),
         ("optax.adam", {"b2": 0.5, "b1": 0.25}, {"betas": (0.25, 0.5)}),
@@ -155,6 +159,15 @@ def test_a_library_may_be_part_of_another():
             "there is no optimizer 'qkclip': it goes around another optimizer, which is made before it: write th",
         ),
         ("prodigy8bit", "there is no optimizer 'prodigy8bit': write Prodigy, with state_dtype='8bit'"),
+        ("adamww", "there is no optimizer 'adamww': did you mean AdamW"),
+        (
+            "galore_lion",
+            "there is no optimizer 'galore_lion': it goes around a rule: write thalweg.GaLore(params, rule=t",
+        ),
+        (
+            "Lion-SAM",
+            "there is no optimizer 'Lion-SAM': it goes around another optimizer, which is made before it: wri",
+        ),
         ("4bitShampoo", "there is no optimizer '4bitShampoo': write Shampoo, with state_dtype='4bit'"),
         ("fused-adamw torch", "there is no optimizer 'fused-adamw torch': write AdamW"),
         ("AdaBoundW", "there is no optimizer 'AdaBoundW': write AdaBound, with decoupled_weight_decay=True"),
@@ -225,12 +238,17 @@ def test_what_steps_in_backward_needs_the_model():
 def test_a_failed_call_says_what_the_class_says():
     with pytest.raises(TypeError, match="an optimizer's name is a str, but got Sequential: pass it first"):
         thalweg.create(model(), "adamw")
-    with pytest.raises(ValueError, match="optimizer got an empty parameter list"):
-        thalweg.create("adamw", nn.Identity())
+    for untrained in (nn.Identity(), model().requires_grad_(False)):
+        with pytest.raises(ValueError, match=r"^the (Identity|Sequential) has no parameter that is trained: let requi"):
+            thalweg.create("adamw", untrained)
+    with pytest.raises(TypeError, match=r"^params argument .* but got one dict: put a group into a list"):
+        thalweg.create("adamw", {"params": MATRIX})
     with pytest.raises(ValueError, match=r"Invalid learning rate: -1, but AdamW needs lr"):
         thalweg.create("adamw_torch", model(), lr=-1)
     with pytest.raises(TypeError, match="AdamW has no option 'momentm'"):
         thalweg.trainer("adamw_torch", momentm=1)
+    with pytest.raises(ValueError, match="Invalid rank value: 0, but GaLore needs rank a whole number, at least 1"):
+        thalweg.trainer("galore_adamw", rank=0)
     with pytest.raises(TypeError, match="SGD needs lr"):
         thalweg.create("SGD", model())
 

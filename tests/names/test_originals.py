@@ -59,9 +59,15 @@ SLOWLY = {"onetrainer.PRODIGY", "onetrainer.PRODIGY_ADV", "pytorch_optimizer.ada
 ELSEWHERE = {
     *("torch.optim.LBFGS", "torch.optim.SparseAdam", "timm.adahessian"),
     *("timm.kron", "timm.kronw", "timm.kronc"),
-    *(f"pytorch_optimizer.{name}" for name in ("lbfgs", "adahessian", "sophiah", "apollo", "fira", "galore")),
+    *(f"pytorch_optimizer.{name}" for name in ("lbfgs", "adahessian", "sophiah", "alice", "apollo", "fira", "galore")),
     *("torch_optimizer.Adahessian", "optax.lbfgs", "optax.contrib.sophia", "optax.contrib.galore"),
-    *("pytorch_optimizer.alig", "optax.polyak_sgd", "optax.contrib.momo", "optax.contrib.momo_adam"),
+    *(
+        "pytorch_optimizer.alig",
+        "pytorch_optimizer.bsam",
+        "optax.polyak_sgd",
+        "optax.contrib.momo",
+        "optax.contrib.momo_adam",
+    ),
     *("optax.noisy_sgd", "pytorch_optimizer.gravity"),
 }
 """Names that take closures, losses, sparse gradients or Hessians, that draw at random, or have a rank larger than these

@@ -115,6 +115,21 @@ def test_hugging_faces_trainer_with_a_rule_for_matrices(tmp_path):
     assert "embed.weight" in told
 
 
+@pytest.mark.parametrize(
+    ("name", "whole", "options"),
+    [("lomo", "SGD", {}), ("galore_adamw_layerwise", "galore_adamw", {"rank": 2})],
+    ids=["lomo", "galore"],
+)
+def test_hugging_faces_trainer_layer_by_layer(tmp_path, name, whole, options):
+    """The steps within backward are those after it, and go on from a checkpoint."""
+    options = {"lr": 0.02} | options
+    trained = hugging_face(tmp_path, optimizer=thalweg.trainer(name, **options))
+    assert same(trained.model, by_hand(lambda net: thalweg.create(whole, net, **options)))
+    start = str(tmp_path / "checkpoint-2")
+    resumed = hugging_face(tmp_path / "again", optimizer=thalweg.trainer(name, **options), resume=start)
+    assert same(resumed.model, trained.model)
+
+
 def test_lightning(tmp_path):
     lightning = pytest.importorskip("lightning.pytorch")
 

@@ -107,3 +107,8 @@ def test_what_does_not_fit_is_refused():
         optim.QKClip(optimizer, {}, 0)
     with pytest.raises(ValueError, match="QKClip needs alpha in"):
         optim.QKClip(optimizer, {}, 1.0, 2.0)
+    with pytest.raises(TypeError, match=r"^QKClip needs attentions to be a dict, but got list: pass a name for each"):
+        optim.QKClip(optimizer, [attention])
+    with pytest.raises(TypeError, match=r"^QKClip needs the weights of attention 'a' to be a pair, but got Attention"):
+        optim.QKClip(optimizer, {"a": attention})
+    assert len(optimizer._optimizer_step_post_hooks) == 1

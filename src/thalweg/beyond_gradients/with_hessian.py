@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import engine
+from ..described import kind_of
 from ..distributed.shards import is_sharded, scattered
 from ..engine.closures import check_closure
 from ..optimizer import Closure, Optimizer
@@ -59,8 +60,8 @@ class WithHessian(Optimizer):
         Without any, they are made of the gradients that lie in `.grad`, as the class says. No parameter moves, no step
         is counted, and `.grad` stays as it is. With `skip_nonfinite`, estimates are left out if any is not finite.
 
-        Raises ValueError for another number of tensors, or one that does not fit its parameter, and RuntimeError where
-        there are no gradients to make them of.
+        Raises TypeError for what is no list of tensors, ValueError for another number of them, or one that does not fit
+        its parameter, and RuntimeError where there are no gradients to make them of.
         """
         with torch.no_grad():
             found = self._by_parameter(self.estimates() if estimates is None else estimates)
@@ -79,6 +80,11 @@ class WithHessian(Optimizer):
     def _by_parameter(self, given: Estimates) -> dict[Tensor, Tensor | None]:
         """Give each parameter its estimate, once all are seen to fit."""
         params, name = self._params(), type(self).__name__
+        if not isinstance(given, Iterable):
+            raise TypeError(
+                f"{name} needs estimates of the Hessian, one for each parameter, but got {kind_of(given)}: pass "
+                "thalweg.hutchinson(model.parameters(), loss), say"
+            )
         listed = [given.get(param) for param in params] if isinstance(given, Mapping) else list(given)
         if len(listed) != len(params):
             raise ValueError(

@@ -76,7 +76,7 @@ class WithSamples(WithHessian):
         check_closure(type(self).__name__, closure)
 
         def followed() -> Any:
-            loss, seen = self.evaluated(closure, *self._drawn())
+            loss, seen = self._at_all_points(closure)
             if given["estimates"] is None:
                 given["estimates"] = seen
             if seen and not self.observes_last:
@@ -85,16 +85,35 @@ class WithSamples(WithHessian):
 
         return followed
 
+    def draws_in_a_step(self) -> int:
+        """Say how many points a step goes to."""
+        return 1
+
+    def _at_all_points(self, closure: Closure) -> tuple[Any, Seen]:
+        """Evaluate the closure at each draw of this step: the mean gradients stay, the means of the rest are given."""
+        many = self.draws_in_a_step()
+        if many == 1:
+            return self.evaluated(closure, *self._drawn())
+        losses, grads, seen = [], Means(many), Means(many)
+        for number in range(many):
+            loss, found = self.evaluated(closure, *self._drawn(number))
+            losses.append(loss)
+            seen.add(found)
+            grads.add({param: param.grad for param in self._params() if param.grad is not None})
+        for param, mean in grads.items():
+            param.grad = mean
+        return None if any(loss is None for loss in losses) else sum(losses) / many, dict(seen)
+
     @torch.no_grad()
-    def _drawn(self) -> tuple[Seen, Seen]:
+    def _drawn(self, number: int = 0) -> tuple[Seen, Seen]:
         """Draw a point; give it, and its distance in standard deviations."""
         local = self.__dict__["_local"]
         if local:
             local.publish(self)
         places = enumerate((group, param) for group in self.param_groups for param in group["params"])
-        points, draws = {}, {}
+        points, draws, first = {}, {}, number * len(self._params())
         for index, (group, param) in places:
-            draws[param] = self._draw(group["seed"], index, param)
+            draws[param] = self._draw(group["seed"], first + index, param)
             points[param] = param + self.spread(group, self._curvature(group, param)) * draws[param]
         return points, draws
 
@@ -109,6 +128,20 @@ class WithSamples(WithHessian):
             return torch.full_like(param, group["hess_init"])
         own: Tensor = kept if is_sharded(param) else whole(kept)
         return own.to(param.dtype)
+
+
+class Means(Seen):
+    """The means of several tensors of each parameter, which are added one after another."""
+
+    def __init__(self, many: int) -> None:
+        super().__init__()
+        self.many = many
+
+    @torch.no_grad()
+    def add(self, found: Mapping[Tensor, Tensor]) -> None:
+        """Take in one tensor of each parameter."""
+        for param, tensor in found.items():
+            self[param] = self[param] + tensor / self.many if param in self else tensor / self.many
 
 
 def loss_at(points: Mapping[Tensor, Tensor], closure: Closure) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ..hyper import REQUIRED, Option, nearest
+from ..hyper import REQUIRED, Option
+from .options_elsewhere import advice
 from .traits import Traits
 
 
@@ -58,7 +59,7 @@ def _bound(owner: type[Traits], values: tuple[Any, ...], keywords: dict[str, Any
     given = dict(zip(positional, values, strict=False))
     for name in keywords:
         if name not in owner.options:
-            raise TypeError(f"{owner.__name__} has no option {name!r}{nearest(name, owner.options, positional)}")
+            raise TypeError(f"{owner.__name__} has no option {name!r}{advice(name, owner.options, positional)}")
         if name in given:
             raise TypeError(f"{owner.__name__} got {name} twice, by position and by name: pass it once")
     return given | keywords

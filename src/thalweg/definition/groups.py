@@ -14,6 +14,7 @@ from ..described import described
 from ..state.formats.keeping import fault as format_fault
 from ..state.names import HAS_NONE, NEEDS_SHAPES, name_of
 from .arguments import spelled
+from .options_elsewhere import meant
 from .traits import Traits
 
 FOREIGN = {
@@ -79,6 +80,11 @@ def iterable(params: Any) -> Any:
         raise TypeError(
             "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
             f"{type(params).__name__}: pass model.parameters()"
+        )
+    if isinstance(params, Mapping):
+        raise TypeError(
+            "params argument given to the optimizer should be an iterable of Tensors or dicts, but got one dict: put a "
+            "group into a list, [{'params': ...}], and pass named parameters as pairs, named.items()"
         )
     # torch has its own words for a single tensor, and for a set.
     found = params if isinstance(params, Tensor | set) else list(params)
@@ -162,6 +168,8 @@ def _check_name(name: str, owner: type[Traits], where: str) -> None:
     """Take a key that is nearly an option for a slip, and any other for the user's own label."""
     if name in owner.options or name in FOREIGN:
         return
+    if ours := meant(name, owner.options):
+        raise TypeError(f"{owner.__name__} has no option {name!r}{where}: it is called {ours} here")
     near = difflib.get_close_matches(name, owner.options, n=1, cutoff=0.8)
     if near:
         raise TypeError(f"{owner.__name__} has no option {name!r}{where}: did you mean {near[0]!r}?")

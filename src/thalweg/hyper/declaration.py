@@ -247,7 +247,12 @@ def _range(hint: Any) -> Range | Several | Threes | Patterns | OneOf | Fixed | t
     return bool if hint is bool or bool in get_args(hint) else None
 
 
+LIKE = 0.65
+"""How alike a name must be to one that is known for that to be suggested: less has suggested `seed` for `is_paged`."""
+
+
 def nearest(name: str, known: Iterable[str], listed: Iterable[str] = ()) -> str:
     """Add the nearest known name to a message, or a list of them where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f": did you mean {near[0]!r}?" if near else f": it has {', '.join(listed or known)}"
+    plain = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=LIKE)
+    return f": did you mean {plain[near[0]]!r}?" if near else f": it has {', '.join(listed or known)}"

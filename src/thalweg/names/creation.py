@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from ..definition.arguments import spelled
+from ..definition.arguments import defaults_of, spelled
 from ..optimizer import Parameters
 from ..optimizers import in_backward
 from .lookup import Meaning, find
@@ -57,3 +57,11 @@ def complete(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
 def of_the_rule(meaning: Meaning, options: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out the options of what is put around the rule."""
     return without(meaning.wrapper, complete(meaning, options))
+
+
+def check(meaning: Meaning, options: Mapping[str, Any]) -> None:
+    """Raise TypeError or ValueError for options that the rule, or what is put around it, does not take."""
+    given, wrapper = complete(meaning, options), meaning.wrapper
+    defaults_of(meaning.kind, (), of_the_rule(meaning, options))
+    for name, option in wrapper.options.items() if wrapper is not None else ():
+        option.check(given.get(name, option.default), wrapper.__name__)

@@ -12,7 +12,7 @@ from ..optimizers.closure import closure_methods
 from .alike import nearest, plain
 from .marked import marked
 from .row import Row
-from .sentences import what_it_is
+from .sentences import what_it_is, wrapped
 from .table import OF_LIBRARY, PATHS
 
 OURS = "thalweg."
@@ -159,4 +159,4 @@ def _meaning(row: Row) -> Meaning:
 
 def _instead(name: str, known: Iterable[str]) -> str:
     """Say, as a clause, what a name is that is unknown, or else which ones it is most like."""
-    return what_it_is(name) or marked(name, ours()) or nearest(name, known)
+    return what_it_is(name) or marked(name, ours()) or wrapped(name, ours()) or nearest(name, known)

@@ -51,11 +51,18 @@ def _rests(name: str) -> Iterator[tuple[str, str]]:
     """Take one word off a name."""
     for mark in sorted(MARKS, key=len, reverse=True):
         yield from ((rest, MARKS[mark]) for rest in (name.removeprefix(mark), name.removesuffix(mark)) if rest != name)
-    yield from ((name.removesuffix(mark), option) for mark, option in AT_THE_END.items() if name.endswith(mark))
+    yield from ((name.removesuffix(mark), option) for mark, option in AT_THE_END.items() if _ends(name, mark))
+
+
+def _ends(name: str, mark: str) -> bool:
+    """Tell if a word stands at the end, and once: twice it is mistyped."""
+    return name.endswith(mark) and not name.endswith(2 * mark)
 
 
 def _takes(kind: Any, options: tuple[str, ...]) -> bool:
-    return all(option.partition("=")[0] in kind.options for option in options)
+    """Tell if a class has these options, and has them not always."""
+    pairs = [option.partition("=")[::2] for option in options]
+    return all(name in kind.options and value != repr(kind.options[name].default) for name, value in pairs)
 
 
 def _clause(name: str, options: tuple[str, ...]) -> str:

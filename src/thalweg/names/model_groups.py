@@ -21,9 +21,14 @@ def groups_of(model: nn.Module, meaning: Meaning, options: Mapping[str, Any]) ->
     """List a model's parameters that are trained, with their names; those of fewer than two dimensions do not decay.
 
     Embeddings are found by the kind of their modules, and are not for a matrix rule, whatever they are called; nor are
-    matrices for a rank that is larger than they are.
+    matrices for a rank that is larger than they are. Raises ValueError for a model in which nothing is trained.
     """
     named = [(name, param) for name, param in model.named_parameters() if param.requires_grad]
+    if not named:
+        raise ValueError(
+            f"the {type(model).__name__} has no parameter that is trained: let requires_grad be True for some, or pass "
+            "the model that has them"
+        )
     undecayed = {name: 0.0 for name in DECAYS if meaning.takes(name)}
     unmatched = {name: value for name, value in ELEMENTWISE.items() if meaning.takes(name)}
     tables = _embeddings(model) if unmatched else set()

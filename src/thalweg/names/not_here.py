@@ -57,6 +57,9 @@ NOT_HERE: dict[str, str] = {
         "it is a relative of SAM that is not here: put thalweg.SAM, thalweg.LookSAM or thalweg.FriendlySAM around an "
         "optimizer"
     ),
+    "m-SAM, m-sharpness": (
+        "it is SAM with a worst point for each part of a batch: put thalweg.SAM around an optimizer, and call in_parts"
+    ),
     "VOGN, Vadam": "it learns a distribution of parameters, and takes gradients at draws from it: take IVON",
     "EmoNavi, EmoFact, EmoLynx, EmoSens, EmoAiry, EmoCats, EmoVoid": (
         "its rate follows the loss that a closure returns, for which there is no paper: take AdamW, Adafactor or Lion"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from torch.optim import Optimizer
 
@@ -32,10 +32,20 @@ def what_it_is(name: str) -> str:
     return _around(wrapper) if wrapper else BY_NAME.get(plain(name), "")
 
 
-def _around(wrapper: str) -> str:
+def wrapped(name: str, known: Iterable[str]) -> str:
+    """Say, as a clause, what goes around which class in a name that is made of both, as "galore_lion"; or nothing."""
+    rules, words = {plain(rule): rule for rule in known}, plain(name)
+    for wrapper in sorted(WRAPPERS, key=len, reverse=True):
+        for rest in (words.removeprefix(plain(wrapper)), words.removesuffix(plain(wrapper))):
+            if rest != words and rest in rules:
+                return _around(wrapper, rules[rest])
+    return ""
+
+
+def _around(wrapper: str, rule: str = "AdamW") -> str:
     """Say how something is put around an optimizer: one that is there, or a rule that it makes one of."""
     if issubclass(WRAPPERS[wrapper], Optimizer):
-        return f"it goes around a rule: write thalweg.{wrapper}(params, rule=thalweg.AdamW)"
+        return f"it goes around a rule: write thalweg.{wrapper}(params, rule=thalweg.{rule})"
     more = ", attentions" if wrapper == wrappers.QKClip.__name__ else ""
-    made = f"thalweg.{wrapper}(thalweg.AdamW(model.parameters()){more})"
+    made = f"thalweg.{wrapper}(thalweg.{rule}(model.parameters()){more})"
     return f"it goes around another optimizer, which is made before it: write {made}"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..definition.arguments import defaults_of
-from .creation import made, of_the_rule
+from .creation import check, made
 from .lookup import Meaning, find
 from .spellings import called_here
 
@@ -41,5 +40,5 @@ def trainer(name: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     Raises ValueError or TypeError for a name or an option that `create` would refuse, before there is a model.
     """
     meaning = find(name, first="transformers", given=called_here(options))
-    defaults_of(meaning.kind, (), of_the_rule(meaning, options))
+    check(meaning, options)
     return ForTheTrainer(meaning), options

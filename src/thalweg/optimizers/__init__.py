@@ -24,6 +24,7 @@ from .wrappers import GSAM as GSAM
 from .wrappers import SAM as SAM
 from .wrappers import TRAC as TRAC
 from .wrappers import WSAM as WSAM
+from .wrappers import Alice as Alice
 from .wrappers import EMANesterov as EMANesterov
 from .wrappers import Fira as Fira
 from .wrappers import FriendlySAM as FriendlySAM

@@ -55,3 +55,7 @@ def test_a_checkpoint_between_the_estimate_and_the_first_step_goes_on():
         optimizer.step()
     assert torch.equal(*weights)
     assert not weights[0].eq(1).any()
+    with pytest.raises(
+        TypeError, match=r"^AdaHessian needs estimates of the Hessian, one for each .* but got int: pass"
+    ):
+        first.step(hessian=3)

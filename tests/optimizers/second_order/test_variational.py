@@ -79,20 +79,42 @@ def test_the_papers_algorithm(name, rule, options, engine, sign):
     torch.testing.assert_close(param.detach(), torch.tensor(wanted, dtype=torch.float64), rtol=1e-12, atol=1e-13)
 
 
-def test_the_same_as_the_authors_ivon(monkeypatch):
+@pytest.mark.parametrize("many", [1, 3])
+def test_the_same_as_the_authors_ivon(monkeypatch, many):
     theirs = pytest.importorskip("ivon").IVON
     ours, other = (nn.Parameter(torch.linspace(-1, 2, 30).double()) for _ in range(2))
-    optimizer = optim.IVON([ours], lr=0.05, ess=20, betas=(0.8, 0.9), clip_radius=0.5)
-    authors = theirs([other], lr=0.05, ess=20, beta1=0.8, beta2=0.9, clip_radius=0.5)
+    optimizer = optim.IVON([ours], lr=0.05, ess=20, betas=(0.8, 0.9), clip_radius=0.5, mc_samples=many)
+    authors = theirs([other], lr=0.05, ess=20, beta1=0.8, beta2=0.9, clip_radius=0.5, mc_samples=many)
     for step in range(STEPS):
-        drawn = normal(ours.detach(), 0, 0, step)
+        draws = [normal(ours.detach(), 0, number, step) for number in range(many)]
         optimizer.step(closure_of(optimizer, ours))
-        with monkeypatch.context() as patch:
-            patch.setattr(torch, "randn", lambda *_, drawn=drawn, **__: drawn)
-            with authors.sampled_params(train=True):
-                closure_of(authors, other)()
+        for drawn in draws:
+            with monkeypatch.context() as patch:
+                patch.setattr(torch, "randn", lambda *_, drawn=drawn, **__: drawn)
+                with authors.sampled_params(train=True):
+                    closure_of(authors, other)()
         authors.step()
     torch.testing.assert_close(ours, other, rtol=1e-12, atol=0)
+
+
+def test_the_mean_of_several_draws_is_the_papers():
+    """Shen et al. 2024, algorithm 1, line 1: means of gradients and of estimates, for one step from zero curvature."""
+    param = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    optimizer = optim.IVON([param], lr=0.1, ess=20.0, betas=(0.5, 0.75), weight_decay=0.1, mc_samples=2)
+    loss = optimizer.step(closure_of(optimizer, param))
+    sigma = (20.0 * 1.1) ** -0.5
+    noise = [float(normal(param.detach(), 0, number, 0)) for number in range(2)]
+    places = [1 + sigma * e for e in noise]
+    mean = sum(map(slope, places)) / 2
+    h_hat = sum(slope(w) * e / sigma for w, e in zip(places, noise, strict=True)) / 2
+    h = 0.75 + 0.25 * h_hat + 0.25**2 * (1 - h_hat) ** 2 / 2.2
+    assert float(param.detach()) == pytest.approx(1 - 0.1 * 1.1 * (mean + 0.1) / (h + 0.1), rel=1e-13)
+    assert float(loss.detach()) == pytest.approx(sum(w**4 / 4 - w for w in places) / 2, rel=1e-13)
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))], "mc_samples": 3})
+    with pytest.raises(
+        ValueError, match=r"^IVON needs one number of mc_samples, .* but groups have 2 and 3: give it to"
+    ):
+        optimizer.step(closure_of(optimizer, param))
 
 
 @pytest.mark.parametrize("name", ["BSAM", "IVON"])

@@ -82,7 +82,7 @@ def test_the_same_codes_and_gaps_as_the_authors(monkeypatch):
             assert theirs.update_proj_gap == kept["interval"]
 
 
-@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore"])
+@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore", "Alice"])
 def test_what_is_no_matrix_is_the_rules_own(name):
     params, others = (
         [nn.Parameter(torch.ones(shape)) for shape in ((6, 4), (5,), (4, 4), (2, 3, 4))] for _ in range(2)
@@ -145,7 +145,7 @@ def test_options_are_followed_as_they_change():
 
 @pytest.mark.parametrize("how", ["checkpoint", "copy"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore"])
+@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore", "Alice"])
 def test_training_goes_on(name, dtype, how):
     def made(params):
         return getattr(thalweg, name)(params, rank=2, gap=3, lr=0.1)

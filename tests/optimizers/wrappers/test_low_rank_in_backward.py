@@ -15,7 +15,7 @@ def net():
 
 
 @pytest.mark.parametrize("rule", ["AdamW", "Adafactor"])
-@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore"])
+@pytest.mark.parametrize("name", ["GaLore", "Fira", "APOLLO", "QGaLore", "Alice"])
 def test_the_same_numbers_as_afterwards(name, rule):
     models = [net(), net()]
     options = {"scale_parameter": False, "relative_step": False} if rule == "Adafactor" else {"weight_decay": 0.1}

@@ -16,7 +16,7 @@ from torch import Tensor
 from .bfloat16_products import iterated
 from .matrix_products import product
 from .procrustes import rotated
-from .spectra import eigenbasis, inverse_root, iterated_root, polar
+from .spectra import eigenbasis, inverse_root, iterated_root, orthonormalized, polar
 from .triangular import largest, lower_matmul, normal, over_upper, spectral_bound, upper_by_upper, upper_matmul
 
 
@@ -119,12 +119,14 @@ def nearer_basis(matrices: Tensor, bases: Tensor) -> tuple[Tensor, Tensor]:
     """
     moved = product(matrices, bases)
     order = torch.argsort((bases * moved).sum(-2), dim=-1, descending=True, stable=True)
-    return torch.linalg.qr(moved.take_along_dim(order[..., None, :], -1))[0], order
+    found, failed = orthonormalized(moved.take_along_dim(order[..., None, :], -1), bases)
+    places = torch.arange(order.shape[-1], device=order.device)
+    return found, order if failed is None else torch.where(failed[..., None], places, order)
 
 
 def iterated_basis(matrices: Tensor, bases: Tensor) -> Tensor:
     """Take one step of orthogonal iteration, the columns staying in their order."""
-    return orthonormal(product(matrices, bases))
+    return orthonormalized(product(matrices, bases), bases)[0]
 
 
 def orthonormal(matrices: Tensor) -> Tensor:

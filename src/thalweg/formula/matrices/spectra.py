@@ -5,6 +5,7 @@ Shapes are (..., size, size). Of a matrix that is not finite, all results are Na
 
 from __future__ import annotations
 
+import itertools
 import threading
 from math import nan
 
@@ -77,6 +78,29 @@ def iterated_root(matrices: Tensor, last: Tensor, order: float, ridge: float) ->
             break
         error = torch.where(nearer[..., 0, 0], next_error, error)
     return _unless(error > LARGEST_ERROR, root, last).masked_fill(_is_odd(matrices), nan)
+
+
+def orthonormalized(matrices: Tensor, last: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Make columns orthonormal by Householder's reflections, one after the other; the last ones stay where that fails.
+
+    Says which matrices failed, or None if all are fine.
+    """
+    try:
+        return torch.linalg.qr(matrices)[0], None
+    except RuntimeError:
+        return _reflected_one_by_one(matrices, last)
+
+
+def _reflected_one_by_one(matrices: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Take matrices in float64, each by itself."""
+    found, failed = last.clone(), torch.zeros(matrices.shape[:-2], dtype=torch.bool, device=matrices.device)
+    for place in itertools.product(*map(range, matrices.shape[:-2])):
+        try:
+            found[place] = torch.linalg.qr(matrices[place].double())[0].to(matrices.dtype)
+        except RuntimeError:
+            failures.count += 1
+            failed[place] = True
+    return found, failed
 
 
 def polar(matrices: Tensor) -> Tensor:

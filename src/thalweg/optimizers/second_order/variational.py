@@ -5,7 +5,7 @@ from typing import Literal
 
 from ...beyond_gradients.with_samples import WithSamples, loss_at
 from ...formula import Unsigned, clamp, sqrt
-from ...hyper import Betas, NonNegative, Positive
+from ...hyper import Betas, Count, NonNegative, Positive
 
 __all__ = ["BSAM", "IVON"]
 
@@ -71,9 +71,10 @@ class BSAM(WithSamples):
 class IVON(WithSamples):
     """Newton's steps with a learned diagonal Hessian, from gradients at weights drawn around their means.
 
-    Shen et al. 2024, "Variational learning is effective for large deep networks", algorithm 1, with one draw in a step
-    and a rate in units of the first curvature, as in the authors' code. https://arxiv.org/abs/2402.17641
-    `step(closure)` evaluates the closure at one draw. A program that goes there itself passes estimates of the
+    Shen et al. 2024, "Variational learning is effective for large deep networks", algorithm 1, with a rate in units of
+    the first curvature, as in the authors' code. https://arxiv.org/abs/2402.17641
+    `step(closure)` evaluates the closure at draws, and steps by the means of what it finds there. `mc_samples` is the
+    number of draws in a step, the same in all groups. A program that goes there itself passes estimates of the
     Hessian's diagonal, as `step(hessian=estimates)`. `ess` is the effective sample size: the number of examples in the
     training set; `hess_init` is the curvature before the first step; `clip_radius` is the most that an element of a
     step may be, before the rate.
@@ -86,6 +87,7 @@ class IVON(WithSamples):
     betas: Betas = (0.9, 0.99999)
     weight_decay: Positive = 1e-4
     clip_radius: Positive | None = None
+    mc_samples: Count = 1
     _: KW_ONLY
     decoupled_weight_decay: Literal[False] = False
 
@@ -109,6 +111,16 @@ class IVON(WithSamples):
     def spread(cls, group, hessian):
         """Say that what is curved does not move much."""
         return (group["ess"] * (hessian + group["weight_decay"])).rsqrt()
+
+    def draws_in_a_step(self):
+        """Ask all groups, which go to a point together."""
+        asked = {group["mc_samples"] for group in self.param_groups}
+        if len(asked) > 1:
+            raise ValueError(
+                f"IVON needs one number of mc_samples, as all parameters are drawn together, but groups have "
+                f"{' and '.join(map(str, sorted(asked)))}: give it to the optimizer"
+            )
+        return asked.pop() if asked else 1
 
     def evaluated(self, closure, points, draws):
         """Estimate the Hessian by Price's theorem: the gradient times the noise, over the variance."""

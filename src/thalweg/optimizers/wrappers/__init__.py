@@ -1,5 +1,6 @@
 """What takes another optimizer, and lets it do something more."""
 
+from .alice import Alice as Alice
 from .ema_nesterov import EMANesterov as EMANesterov
 from .galore import APOLLO as APOLLO
 from .galore import Fira as Fira

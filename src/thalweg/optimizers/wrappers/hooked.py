@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch.optim import Optimizer
 
+from ...definition.options_elsewhere import advice
 from ...described import kind_of
 
 
@@ -23,6 +25,14 @@ class Hooked:
     optimizer: Any
     why_not_in_backward: ClassVar[str | None] = None
     """What the wrapper would miss of an optimizer that steps in backward, if it would."""
+
+    def __new__(cls, *_: Any, **options: Any) -> Self:
+        """Say of an option that is unknown what to do, as other libraries' wrappers make their optimizer themselves."""
+        known = [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "optimizer")]
+        unknown = [name for name in options if name not in ("optimizer", *known)]
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no option {unknown[0]!r}{advice(unknown[0], known)}")
+        return super().__new__(cls)
 
     def _put_on(self, optimizer: Any) -> None:
         """Keep an optimizer, and put the hooks on it."""

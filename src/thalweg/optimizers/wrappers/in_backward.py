@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import operator
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from ...formula.around.training_loop import EDGE
 from ...hyper import SMALLEST, Range, checked_number
 from ...optimizer import Optimizer, plain_step
 from ...state.names import refuse_lazy
+from ...warned import warn
 from .hooked import Hooked, refuse_in_backward, wrappers_of
 from .low_rank import LowRank
 
@@ -40,6 +42,8 @@ class InBackward(Hooked):
         self._has_begun = False
         self._squares: list[Tensor] | None = None
         self._share: Tensor | None = None
+        self._times: Counter[Tensor] = Counter()
+        self._has_warned = False
         self._put_on(optimizer)
         optimizer._in_backward = True
         self._model = weakref.ref(model)
@@ -117,17 +121,31 @@ class InBackward(Hooked):
             if self._share is not None and param.grad is not None:
                 param.grad.mul_(self._share.to(param.grad.device, param.grad.dtype.to_real()))
             _step_alone(self.each[param])
+            self._times[param] += self.group_of[param][0]["accumulate"] == 1
         param.grad = None
 
     def _catch_up(self, optimizer: Any, *_: Any) -> None:
         """Let parameters that were added, or unfrozen, be as the others from here: `step()` has just stepped them."""
         self._share = None
+        self._warn_of_several(optimizer)
         params = [param for _, param in _all(optimizer)]
         late = [param for param in params if param.requires_grad and param not in self.handles]
         if late or not _are_same(params, list(self.each)):
             self._look_again(optimizer)
         for param in late:
             param.grad = None
+
+    def _warn_of_several(self, optimizer: Any) -> None:
+        """Say once that gradients of several backwards are not gathered, as loops do that count them."""
+        times = max(self._times.values(), default=0)
+        self._times.clear()
+        if times > 1 and not self._has_warned:
+            self._has_warned = True
+            warn(
+                f"{type(optimizer).__name__} has stepped {times} times in backward before step(), once with the "
+                "gradients of each backward: call step() after each, let no trainer accumulate gradients, or pass "
+                f"accumulate={times}"
+            )
 
 
 class _Kept(list[InBackward]):
@@ -226,10 +244,11 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
     long as the model, the optimizer or what is returned here does.
 
     Layers that are unfrozen, and groups that are added, are stepped by `step()` the first time, and from then on as all
-    others. Raises TypeError for an optimizer without a formula, such as torch's own. Raises ValueError, also later, if
-    an option needs all gradients at once; if a wrapper around the optimizer, such as SAM, needs what is over when
-    backward ends; if a parameter of the optimizer is not the model's; and for parameters in DistributedDataParallel,
-    whether it is made before or after.
+    others. Raises TypeError for an optimizer without a formula, such as torch's own. Raises ValueError for one that
+    steps in backward already; also later, if an option needs all gradients at once; if a wrapper around the optimizer,
+    such as SAM, needs what is over when backward ends; if a parameter of the optimizer is not the model's; and for
+    parameters in DistributedDataParallel, whether it is made before or after. Warns where `step()` comes after several
+    backwards, each of which has been a step.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"in_backward needs the model, a torch.nn.Module, but got {kind_of(model)}")
@@ -239,6 +258,8 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
             "instead"
         )
     name = type(optimizer).__name__
+    if optimizer._in_backward:
+        raise ValueError(f"{name} steps in backward already: keep what in_backward has returned, or call its remove()")
     _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
     refuse_in_backward(optimizer, *wrappers_of(optimizer))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from ...definition.groups import iterable
 from ...described import described, shown
 from ...formula.matrices.spectra import failures
 from ...formula.matrices.unrounded import unrounded
@@ -54,7 +55,7 @@ class LowRank(torch.optim.Optimizer):
         """The groups of the rule, the group that each follows, and whether it has stand-ins."""
         self.first_index = 0
         """The place of its first parameter: one that is for a single parameter knows where that stands."""
-        super().__init__(params, {**self.inner.defaults, **own})  # type: ignore[arg-type]
+        super().__init__(iterable(params), {**self.inner.defaults, **own})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own; options left out are the optimizer's.

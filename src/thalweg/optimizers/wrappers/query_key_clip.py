@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import described, kind_of
 from ...distributed.shards import everywhere, is_sharded
 from ...hyper import SMALLEST, Range, checked_number
 from .hooked import check_optimizer
@@ -30,8 +31,9 @@ class QKClip:
     from `torch.distributed.all_reduce(logits, ReduceOp.MAX)`: their weights stay the same, or parts of the same.
     Tune: threshold 100, alpha 0.5; it should be at work in the first part of a run only.
 
-    Raises ValueError for a threshold that is not above 0, an alpha outside of [0, 1], a name that is not known, and
-    logits that do not divide the weights' first dimension into heads.
+    Raises TypeError for attentions that are no pairs of weights, ValueError for a threshold that is not above 0,
+    an alpha outside of [0, 1], a name that is not known, and logits that do not divide the weights' first dimension
+    into heads.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class QKClip:
         check_optimizer("QKClip", optimizer)
         self.threshold = checked_number("QKClip", "threshold", threshold, Range(SMALLEST))
         self.alpha = checked_number("QKClip", "alpha", alpha, Range(0, 1))
-        self.attentions = {name: (_listed(query), _listed(key)) for name, (query, key) in attentions.items()}
+        self.attentions = _checked(attentions)
         self._largest: dict[str, Tensor] = {}
         self._hook = optimizer.register_step_post_hook(self._clip)
 
@@ -86,6 +88,27 @@ def _scale(weight: Any, scales: Tensor) -> None:
     rows = scales.repeat_interleave(weight.shape[0] // len(scales)).to(weight.device, weight.dtype)
     rows = rows.reshape(-1, *(1,) * (weight.dim() - 1))
     weight.mul_(everywhere(rows, weight.device_mesh) if is_sharded(weight) else rows)
+
+
+def _checked(attentions: Any) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
+    """Take each attention's weights as lists; raises TypeError for what has no two of them."""
+    if not isinstance(attentions, Mapping):
+        raise TypeError(
+            f"QKClip needs attentions to be a dict, but got {kind_of(attentions)}: pass a name for each attention, and "
+            "with it a pair of its query's and its key's weights"
+        )
+    for name, pair in attentions.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(_is_weights(weights) for weights in pair):
+            raise TypeError(
+                f"QKClip needs the weights of attention {name!r} to be a pair, but got {described(pair)}: pass "
+                "(query.weight, key.weight)"
+            )
+    return {name: (_listed(query), _listed(key)) for name, (query, key) in attentions.items()}
+
+
+def _is_weights(weights: Any) -> bool:
+    listed = weights if isinstance(weights, tuple | list) else [weights]
+    return weights is None or all(isinstance(each, Tensor) for each in listed)
 
 
 def _listed(weights: Weights) -> list[Tensor]:

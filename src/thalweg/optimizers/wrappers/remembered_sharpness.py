@@ -17,6 +17,8 @@ from .sharpness import NOT_NEGATIVE, SAM, first_gradients, norm_of, sums_of
 class RememberingSAM(SAM):
     """What both have in common: a tensor for each parameter, which is kept from step to step, and saved."""
 
+    why_not_in_parts = "it remembers one gradient of each step"
+
     def __init__(self, optimizer: torch.optim.Optimizer, rho: float, eps: float) -> None:
         self.memory: dict[Tensor, Tensor] = {}
         self.count = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from ...optimizer import check_closure
 from ...state.averaged import put_back, put_in, taken
 from ...state.layout import whole
 from ..closure import ClosureOptimizer
+from .batch_parts import InParts, mean_of_parts
+from .by_place import params_of
 from .hooked import Hooked
 
 NOT_NEGATIVE = Range(0)
@@ -33,7 +35,8 @@ class SAM(Hooked):
     and `rho` further along the gradient of all of them together. They are put back to the bit, and the optimizer, of
     this library or of torch.optim, takes its step along the second gradient; the loss returned is the first one. Groups
     with `maximize=True` look for the worst point downhill. `rho` may be changed between steps, and `remove()` takes the
-    wrapper off. It keeps nothing from step to step, so checkpoints are the optimizer's.
+    wrapper off. It keeps nothing from step to step, so checkpoints are the optimizer's. `in_parts` lets each part of a
+    batch have a worst point of its own.
 
     `eps` is added to the norm that is divided by. The closure zeroes gradients, and should leave running statistics, as
     those of batch normalization, alone the second time. Not to be used with methods that search along a line, nor with
@@ -44,6 +47,8 @@ class SAM(Hooked):
     ValueError for a negative number, and for an optimizer that steps in backward.
     """
 
+    why_not_in_parts: ClassVar[str | None] = None
+    """What would go wrong if each part of a batch had a worst point of its own."""
     why_not_in_backward = "the gradient of the first point would be stepped along at once"
 
     def __init__(self, optimizer: torch.optim.Optimizer, rho: float = 0.05, eps: float = 1e-12) -> None:
@@ -56,6 +61,19 @@ class SAM(Hooked):
         self.rho = checked_number(name, "rho", rho, NOT_NEGATIVE)
         self.eps = checked_number(name, "eps", eps, NOT_NEGATIVE)
         self._put_on(optimizer)
+
+    def in_parts(self, closures: Iterable[Callable[[], Any]]) -> InParts:
+        """Let each part of a batch have a worst point of its own; the step is along the mean of their gradients.
+
+        Foret et al. 2021, section 4.1, where it is called m-sharpness, m being the size of a part.
+        `optimizer.step(sam.in_parts(closures))` evaluates each closure twice, and returns the mean of the losses.
+
+        Raises TypeError for what is no list of closures, and for a wrapper that remembers what it has seen.
+        """
+        name = type(self).__name__
+        if self.why_not_in_parts:
+            raise TypeError(f"{name} takes no batch in parts, since {self.why_not_in_parts}: take SAM, ASAM or GSAM")
+        return InParts(name, closures)
 
     def remove(self) -> None:
         """Let the optimizer step along the gradient where it is again."""
@@ -77,7 +95,10 @@ class SAM(Hooked):
         return arguments[:1], {**keywords, "closure": partial(self._evaluate, optimizer, closure)}
 
     def _evaluate(self, optimizer: Any, closure: Callable[[], Any]) -> Any:
-        """Leave the gradient of the second point behind; return the loss of the first."""
+        """Leave the gradient of the second point behind, or the mean of several; return the loss of the first."""
+        if isinstance(closure, InParts):
+            evaluate = partial(self._evaluate, optimizer)
+            return mean_of_parts(evaluate, closure.closures, partial(params_of, optimizer))
         loss = _run(closure)
         params = [param for group in optimizer.param_groups for param in group["params"] if param.grad is not None]
         if loss is None or not params:

@@ -28,6 +28,8 @@ class WSAM(SAM):
     gradients, with `decouple=True`.
     """
 
+    why_not_in_parts = "it keeps one difference of gradients for each step"
+
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ...hyper import nearest
+from ...definition.options_elsewhere import advice
 from ...names import Meaning
 from ...names import find as find_meaning
 from ...names.creation import made, of_the_rule
@@ -227,7 +227,7 @@ def read_option(choice: Choice, item: str) -> tuple[str, Value]:
         known += choice.meaning.wrapper.options
     if name not in known:
         own = [option for option in known if option not in getattr(choice.kind, "around", ())]
-        raise ValueError(f"{choice.name} has no option {name!r}{nearest(name, known, own)}")
+        raise ValueError(f"{choice.name} has no option {name!r}{advice(name, known, own)}")
     return name, read_value(value)
 
 
