@@ -47,9 +47,12 @@ def _reach(tensor: Tensor) -> int:
 
 def is_there(tensor: Tensor) -> bool:
     """Tell if a tensor's elements have memory: its storage may have been given back, or cut, meanwhile."""
-    if not tensor.numel() or tensor.is_meta:
+    count = tensor.numel()
+    if not count or tensor.is_meta:
         return True
-    storage, stop = tensor.untyped_storage(), tensor.storage_offset() + _reach(tensor)
+    # Asked of each tensor several times, most of which have no gaps.
+    reach = count if tensor.is_contiguous() else _reach(tensor)
+    storage, stop = tensor.untyped_storage(), tensor.storage_offset() + reach
     return storage.nbytes() >= stop * tensor.element_size() and storage.data_ptr() != 0
 
 

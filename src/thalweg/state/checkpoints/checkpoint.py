@@ -20,7 +20,7 @@ from ..layout import whole
 from ..names import named, refuse_lazy
 from . import parts, structure
 from .foreign_groups import brought_home, with_empty_ones
-from .loaded import CannotCopyError, copied, group_faults, state_faults, together, with_checked, with_tensors
+from .loaded import CannotCopyError, Wanted, copied, group_faults, state_faults, together, with_checked, with_tensors
 from .matching import Match, match
 from .sharded import faults, whole_states
 
@@ -197,17 +197,17 @@ def _states(
 
 def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
     """Hold saved states to a formula, and make them of the formats that are asked for."""
-    others = _known_states(optimizer)
+    others, wanted = _known_states(optimizer), Wanted()
 
     def fitted(state: dict[str, Any], param: Tensor, group: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         rule = optimizer.rule_in(group)
         own = parts.local_of(optimizer, param)
         if own is not None and parts.is_by_part(rule, param, group):
-            return _fitted_part(rule, own, state, group, others, is_divided=not is_sharded(param))
+            return _fitted_part(rule, own, state, group, others, wanted, is_divided=not is_sharded(param))
         if own is not None and not is_sharded(param):
             # Its owner has all of it.
             state = {name: whole(value) for name, value in state.items()}
-        wrong = state_faults(rule, state, param, group, others)
+        wrong = state_faults(rule, state, param, group, others, wanted)
         return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong
 
     return fitted
@@ -219,13 +219,14 @@ def _fitted_part(
     state: Mapping[str, Any],
     group: Mapping[str, Any],
     others: frozenset[str],
+    wanted: Wanted,
     is_divided: bool,
 ) -> tuple[dict[str, Any], list[str]]:
     """Do the same with what this process has of a parameter and its states."""
     numbers = {"step", *rule.scalars}
     mine = {name: value if name in numbers else parts.taken(own, value, is_divided) for name, value in state.items()}
     left = {name: value for name, value in mine.items() if value is state[name]}
-    wrong = [*faults(own, left, numbers)] or state_faults(rule, mine, own, group, others)
+    wrong = [*faults(own, left, numbers)] or state_faults(rule, mine, own, group, others, wanted)
     if wrong:
         return {}, wrong
     return whole_states(own, converted(rule, with_tensors(rule, mine, group), own, group), numbers), []

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...described import described
 from ...formula.around.training_loop import AROUND
-from ...formula.rule.facts import known
+from ...formula.rule.facts import known, whole_shape
 from ...formula.rule.rule import Rule, observed
 from ...formula.tracing.trace import formula_of
 from ..formats.blocks import SCALE
@@ -65,8 +65,39 @@ def with_tensors(rule: Rule, state: dict[str, Any], group: Mapping[str, Any]) ->
     return new
 
 
+class Wanted:
+    """What an optimizer keeps of a parameter, whatever its options: found once for all of a group that are alike."""
+
+    def __init__(self) -> None:
+        self.found: dict[Any, list[str]] = {}
+
+    def of(self, rule: Rule, param: Tensor, group: Mapping[str, Any]) -> list[str]:
+        """Name the states that must be there where there are any; a group is the same object for as long as this is."""
+        like = rule, id(group), whole_shape(param), param.dtype
+        if like not in self.found:
+            self.found[like] = _kept_always(rule, param, group)
+        return self.found[like]
+
+
+def _kept_always(rule: Rule, param: Tensor, group: Mapping[str, Any]) -> list[str]:
+    formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
+    always, now = (formula_of(rule, options) for options in formulas)
+    apart = _comes_before(rule)
+    return [name for name in now.states if name in always.states and name not in apart] + ["step"] * rule.counts_steps
+
+
+def _comes_before(rule: Rule) -> set[str]:
+    """Name what may be there before the first step, as estimates of the Hessian, and what is put around a rule."""
+    return {*AROUND, *observed(rule.owner)}
+
+
 def state_faults(
-    rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any], others: frozenset[str]
+    rule: Rule,
+    state: Mapping[str, Any],
+    param: Tensor,
+    group: Mapping[str, Any],
+    others: frozenset[str],
+    wanted: Wanted,
 ) -> list[str]:
     """Say what keeps a saved state from being this parameter's, in words that follow its name."""
     own = {*rule.states, *(name + SCALE for name in rule.states), *BESIDE, "step"}
@@ -74,7 +105,7 @@ def state_faults(
     kept = ", ".join(name for name in rule.states if name not in AROUND) or "none"
     found = [f"has a state {name!r}, but {rule.owner.__name__} keeps {kept}" for name in strange]
     found += misfits(rule, param, group, state)
-    return found or [*_values(state), *_missing(rule, state, param, group)]
+    return found or [*_values(state), *_missing(rule, state, param, group, wanted)]
 
 
 def _values(state: Mapping[str, Any]) -> Iterator[str]:
@@ -84,18 +115,13 @@ def _values(state: Mapping[str, Any]) -> Iterator[str]:
         yield f"needs its step to be a whole number, at least 0, but that is {value:g}"
 
 
-def _missing(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any]) -> Iterator[str]:
+def _missing(
+    rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any], wanted: Wanted
+) -> Iterator[str]:
     """Find what every optimizer of this kind keeps, where it keeps anything: it got lost, and is not made anew."""
-    # Estimates of the Hessian may be there before the first step.
-    apart = {*AROUND, *observed(rule.owner)}
+    apart = _comes_before(rule)
     own = [name for name in rule.states if name not in apart and state.get(name) is not None]
-    if not own:
-        return
-    formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
-    always, now = (formula_of(rule, options) for options in formulas)
-    wanted = [name for name in now.states if name in always.states and name not in apart]
-    wanted += ["step"] if rule.counts_steps else []
-    for name in wanted:
+    for name in wanted.of(rule, param, group) if own else ():
         if name not in state:
             yield f"has its {own[0]} but not its {name}, which belongs to it"
 

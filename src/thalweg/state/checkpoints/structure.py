@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -49,8 +50,8 @@ def _are_names(names: Any, count: int | None) -> bool:
 
 def _twice(groups: Any) -> Iterator[str]:
     """Find keys of parameters that stand in more than one place."""
-    keys = [key for group in groups for key in group["params"]]
-    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+    counts = Counter(key for group in groups for key in group["params"])
+    twice = sorted({str(key) for key, count in counts.items() if count > 1})
     if twice:
         yield f"its groups name the parameters {', '.join(twice)} more than once"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -134,7 +134,7 @@ class Format:
         """True if the dtype says it all."""
         return type(self) is Format
 
-    @property
+    @cached_property
     def has_blocks(self) -> bool:
         """True if elements are kept together, in the order of memory."""
         return any(part.scope == "block" for part in self.parts)
@@ -165,3 +165,9 @@ class Format:
     def write(self, value: Any, draw: Callable[[int], Any]) -> tuple[Any, ...]:
         """Compute what is kept of a new value; `draw` gives as many random bits an element as are asked for."""
         return (value,)
+
+
+@cache
+def plain(dtype: torch.dtype) -> Format:
+    """Give the format of numbers that are kept as they are: one for all that ask, which knows its parts."""
+    return Format(dtype)

@@ -15,7 +15,7 @@ from ...formula.rule.facts import whole_shape
 from ...formula.rule.rule import Rule
 from ...formula.tracing.trace import Formula
 from .blocks import FEWEST, SCALE, Blocks
-from .format import NARROW, Format, compute_dtype
+from .format import NARROW, Format, compute_dtype, plain
 from .sixteen_bits import COMPENSATION, LOW_BITS, Compensated, Rounded, Split
 
 ROUNDINGS = ("nearest", "stochastic", "kahan", "master")
@@ -29,7 +29,7 @@ BESIDE = (COMPENSATION, LOW_BITS)
 def param_format(param: Tensor, rounding: str | None) -> Format:
     """Say how a parameter is kept; rounding is for the narrow ones alone."""
     if param.dtype not in NARROW or rounding in (None, "nearest"):
-        return Format(param.dtype)
+        return plain(param.dtype)
     if rounding == "stochastic":
         return Rounded(param.dtype, is_stochastic=True)
     return Compensated(param.dtype) if rounding == "kahan" else Split(param.dtype)
@@ -53,7 +53,7 @@ def state_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any],
     is_stochastic = group["rounding"] == "stochastic"
     if dtype in NARROW and (is_stochastic or (is_unsigned and dtype is torch.float16)):
         return Rounded(dtype, is_stochastic, is_unsigned)
-    return Format(dtype)
+    return plain(dtype)
 
 
 def _line_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any], kept: Any) -> Format:

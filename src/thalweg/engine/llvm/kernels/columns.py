@@ -34,7 +34,7 @@ loop:
   store double %value, ptr %at
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %count
-  br i1 %done, label %exit, label %loop
+  br i1 %done, label %exit, label %loop, !llvm.loop !0
 exit:
   ret void
 }}
@@ -54,7 +54,7 @@ loop:
   store double %both, ptr %at
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %count
-  br i1 %done, label %exit, label %loop
+  br i1 %done, label %exit, label %loop, !llvm.loop !0
 exit:
   ret void
 }}
@@ -132,8 +132,8 @@ def finish_columns(program: Program, it: Loop, layout: RowLayout) -> str:
     across = list(program.across)
     if not across:
         return f"define internal void @finish_columns(ptr %context) {ONCE} {{\n  ret void\n}}\n"
-    closings = "\n".join(_close_columns(name, it) for name in across)
-    return f"""{closings}
+    closings = {_close_of(name, it): _close_columns(name, it) for name in across}
+    return f"""{"".join(closings.values())}
 define internal void @finish_columns(ptr %context) {ONCE} {{
 entry:
 {block(*(word(f"%{name}", "context", CONTEXT.index(name)) for name in ("rows", "chunks", "partials")))}
@@ -164,7 +164,7 @@ gathered:
   br i1 %is_open, label %closed, label %close
 
 close:
-{block(_closed(x) for x in map(name_of, across))}
+{block(_closed(name, it) for name in across)}
   br label %closed
 
 closed:
@@ -183,8 +183,14 @@ def _gathered(name: str, it: Loop) -> str:
     return f"call void @gather.{how}(ptr {x}.into, ptr {x}.partial, i64 %piece.width)"
 
 
-def _closed(x: str) -> str:
-    return f"call void @close{x[1:]}(ptr {x}.into, ptr {x}.out, i64 %out.count, i64 %piece.height)"
+def _closed(name: str, it: Loop) -> str:
+    x = name_of(name)
+    return f"call void @{_close_of(name, it)}(ptr {x}.into, ptr {x}.out, i64 %out.count, i64 %piece.height)"
+
+
+def _close_of(name: str, it: Loop) -> str:
+    """Name the function that ends a sum: all that end alike share one."""
+    return f"close.{it.sums[name].how.split('_')[-1]}"
 
 
 def _out(name: str, it: Loop, layout: RowLayout) -> list[str]:
@@ -194,21 +200,21 @@ def _out(name: str, it: Loop, layout: RowLayout) -> list[str]:
 
 def _close_columns(name: str, it: Loop) -> str:
     """Write the function that rounds sums of columns, and leaves them where the next pass finds them."""
-    x = name_of(name)
+    given = "ptr noalias %into, ptr noalias %out, i64 %count, i64 %height"
     return f"""
-define internal void @close{x[1:]}(ptr noalias %into, ptr noalias %out, i64 %count, i64 %height) {ATTRIBUTES} {{
+define internal void @{_close_of(name, it)}({given}) {ATTRIBUTES} {{
 entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
   %from = getelementptr inbounds double, ptr %into, i64 %i
-  {x}.sum = load double, ptr %from
-{block(rounded(x, it.sums[name], "%height", it.compute))}
-  %to = getelementptr inbounds {it.compute}, ptr %out, i64 %i
-  store {it.compute} {x}, ptr %to
+  %to.sum = load double, ptr %from
+{block(rounded("%to", it.sums[name], "%height", it.compute))}
+  %to.at = getelementptr inbounds {it.compute}, ptr %out, i64 %i
+  store {it.compute} %to, ptr %to.at
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %count
-  br i1 %done, label %exit, label %loop
+  br i1 %done, label %exit, label %loop, !llvm.loop !0
 exit:
   ret void
 }}

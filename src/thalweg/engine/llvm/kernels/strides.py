@@ -27,7 +27,7 @@ loop:
   store double 0.0, ptr %at
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, {BLOCK}
-  br i1 %done, label %exit, label %loop
+  br i1 %done, label %exit, label %loop, !llvm.loop !0
 exit:
   ret void
 }}
