@@ -11,7 +11,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ...formula.graph.number import Number, exact_sum
 from ...formula.rule.rule import Group
-from ...formula.tracing.trace import is_number
+from ...formula.tracing.option_symbols import is_number
 from .lessons import lesson
 from .metrics import numbers
 from .on_device import add

@@ -13,7 +13,8 @@ from ...formula.graph.alike import are_alike
 from ...formula.graph.expr import Expr, Symbol, as_expr, as_number
 from ...formula.graph.on_host import NumbersOnHost
 from ...formula.rule.rule import Group
-from ...formula.tracing.trace import evaluate, is_number, shape_of, symbolic
+from ...formula.tracing.option_symbols import is_number, shape_of, symbolic
+from ...formula.tracing.trace import evaluate
 
 MOST = 8
 """Graphs of one class, for options that choose other words of its text; with still others, the text is called."""

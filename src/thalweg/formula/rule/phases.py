@@ -8,6 +8,9 @@ from typing import Any
 PHASE = "phase"
 """What formulas call it: a Python `if` asks for it while they are traced, so each phase has a formula of its own."""
 
+LOOKED_AHEAD = 10_000
+"""For how many steps it is asked which phases come."""
+
 
 def usual(owner: Any) -> str | None:
     """Name the phase of a class that is asked of where no step is about to be taken: the last of its `phases`."""
@@ -21,11 +24,21 @@ def phase_in(owner: Any, options: Mapping[str, Any]) -> str | None:
     return phase
 
 
-class Usual(dict[str, Any]):
-    """The same options and facts in the usual phase."""
+def coming(owner: Any, options: Mapping[str, Any]) -> set[str]:
+    """Find the phases that come in a run: with some options, some of them never do."""
+    found: set[str] = set()
+    for step in range(1, LOOKED_AHEAD + 1):
+        found.add(owner.phase_of(options, step))
+        if len(found) == len(owner.phases):
+            break
+    return found
 
-    def __init__(self, owner: Any, options: Mapping[str, Any]) -> None:
-        super().__init__({PHASE: usual(owner)})
+
+class InPhase(dict[str, Any]):
+    """The same options and facts in another phase."""
+
+    def __init__(self, phase: str | None, options: Mapping[str, Any]) -> None:
+        super().__init__({PHASE: phase})
         self.options = options
 
     def __missing__(self, name: str) -> Any:

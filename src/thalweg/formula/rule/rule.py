@@ -107,6 +107,11 @@ class Rule:
     """Those that have a row for each of the parameter's columns, and a few columns."""
 
     @property
+    def own_states(self) -> tuple[str, ...]:
+        """The states that the class's own formula takes."""
+        return tuple(inspect.signature(self.text).parameters)[3:]
+
+    @property
     def factors(self) -> frozenset[str]:
         """Those that are matrices of another shape than the parameter's."""
         return self.left | self.right | self.thin

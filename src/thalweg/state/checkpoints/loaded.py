@@ -93,7 +93,7 @@ def _missing(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping
         return
     formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
     always, now = (formula_of(rule, options) for options in formulas)
-    wanted = [name for name in now.states if name in always.states and name not in apart]
+    wanted = [name for name in now.states if name in always.states and name not in {*apart, *now.idle}]
     wanted += ["step"] if rule.counts_steps else []
     for name in wanted:
         if name not in state:
