@@ -19,6 +19,7 @@ from ..state.formats.blocks import SCALE
 from ..state.formats.keeping import BESIDE
 from ..state.noted import GATHERED
 from .arguments import merged, signature
+from .declarations import check_declarations
 from .groups import FOREIGN
 from .traits import Traits
 
@@ -55,6 +56,7 @@ def define(cls: Any, root: Any) -> bool:
     cls.__signature__ = signature(cls.options)
     if has_formula:
         check_rule(cls, rule := rule_of(cls))
+        check_declarations(cls, rule)
         cls.rule = surrounded(rule)
     return has_formula
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from ..described import described
+from ..formula.rule.learned import checked_learned
 from ..state.formats.keeping import fault as format_fault
 from ..state.names import HAS_NONE, NEEDS_SHAPES, name_of
 from .arguments import spelled
@@ -55,7 +56,10 @@ def _name_what_is_empty(optimizer: Traits, group: dict[str, Any]) -> None:
 def _learned(optimizer: Traits, group: Mapping[str, Any]) -> dict[str, Any]:
     """Give a group what is learned so far, or the first values."""
     others = optimizer.param_groups
-    known = others[0] if others else optimizer.start({**optimizer.defaults, **group})
+    if not optimizer.learned:
+        return {}
+    began = {**optimizer.defaults, **group}
+    known = others[0] if others else checked_learned(type(optimizer), "start", optimizer.start(began))
     return {name: known[name] for name in optimizer.learned}
 
 
@@ -205,7 +209,13 @@ def _unfit(optimizer: Traits, param: Tensor, group: Mapping[str, Any]) -> tuple[
     """Say what this optimizer cannot do with a parameter, or a format."""
     if is_lazy(param) and _goes_by_shape(optimizer, param, group):
         return ValueError, f"{type(optimizer).__name__} {NEEDS_SHAPES}", HAS_NONE
-    fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
+    fault = optimizer.unfit(param, group)
+    if fault is not None and not (isinstance(fault, tuple) and list(map(type, fault)) == [str, str]):
+        raise TypeError(
+            f"{type(optimizer).__name__}.unfit must return None, or two strings, the rule and how a parameter "
+            f"breaks it, but returned {described(fault)}"
+        )
+    fault = fault or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None
 
 

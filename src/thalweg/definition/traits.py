@@ -19,6 +19,8 @@ class Traits(torch.optim.Optimizer):
     """What every formula has besides: it is put around it."""
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
+    formulas: ClassVar[tuple[str, ...]] = ()
+    """The formulas that a class has besides `update`."""
     learn: ClassVar[Callable[..., dict[str, Any]]]
     """Gives what is learned from a step: `self` is as in `update`; it is given all sums of `measures` and `surveys`."""
     spellings: ClassVar[Mapping[str, str]] = {}

@@ -215,7 +215,13 @@ def surveyed(owner: Any, group: Any, now: Values) -> Values:
         return {}
     states = tuple(inspect.signature(owner.survey).parameters)[3:]
     found = owner.survey(group, now["param"], now["grad"], *(now[name] for name in states))
-    return dict(zip(owner.surveys, found if isinstance(found, tuple) else (found,), strict=True))
+    sums = tuple(found) if isinstance(found, tuple | list) else (found,)
+    if len(sums) != len(owner.surveys):
+        raise TypeError(
+            f"{owner.__name__}.survey returned {len(sums)} values, but must return {len(owner.surveys)}: "
+            f"{', '.join(owner.surveys)}"
+        )
+    return dict(zip(owner.surveys, sums, strict=True))
 
 
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:

@@ -14,6 +14,7 @@ from ..graph.expr import (
     MatrixFunction,
     Operation,
     Reduction,
+    Scope,
     Symbol,
     apply,
     as_expr,
@@ -24,7 +25,7 @@ from ..graph.expr import (
 from ..graph.mistakes import in_one_sentence
 from ..graph.scopes import joined, scope_of
 from ..rule.facts import FACTS, SHAPE
-from ..rule.phases import PHASE, InPhase, coming, phase_in
+from ..rule.phases import PHASE, InPhase, checked_phase, coming, phase_in
 from ..rule.rule import Group, Rule
 from ..words.random import ELEMENT
 from .local_names import local_names
@@ -170,7 +171,7 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 
     def read(name: str) -> Any:
         if name == PHASE:
-            return formula.structure.setdefault(name, phase_in(rule.owner, options))
+            return formula.structure.setdefault(name, checked_phase(rule.owner, phase_in(rule.owner, options)))
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
@@ -214,9 +215,16 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
     """Take what was returned under a name; a state that is one number is none for each element."""
     try:
         new: Expr = as_number(as_expr(value))
+        found = scope_of(new)
     except TypeError as error:
         raise TypeError(f"{rule.owner.__name__}.update, what it returns for {name!r}: {error}") from None
-    found, wanted = scope_of(new), rule.scope(name)
+    is_sum = name in (*rule.owner.measures, *rule.owner.surveys)
+    wanted: Scope = "parameter" if is_sum else rule.scope(name)
+    if is_sum and joined([found, wanted]) != wanted:
+        raise TypeError(
+            f"{rule.owner.__name__} measures {name!r} for each {found}, but it is one number a parameter: take a "
+            "total()"
+        )
     if joined([found, wanted]) != wanted:
         mark, word = WANTED.get(wanted, ("a Scalar", "total"))
         raise TypeError(
