@@ -5,7 +5,7 @@ import torch
 
 from thalweg.beyond_gradients.two_points import TwoPoints
 from thalweg.beyond_gradients.with_hessian import WithHessian
-from thalweg.formula import Copy, Rows, Sides, Thin, matmul, row_mean, total, transpose
+from thalweg.formula import Copy, Rows, Sides, Thin, matmul, row_mean, total, transpose, where
 from thalweg.hyper import NonNegative
 from thalweg.optimizer import Optimizer
 
@@ -144,6 +144,29 @@ def test_a_declaration_that_nobody_could_use_is_refused(update, declared, senten
 def test_the_formulas_of_a_parent_are_asked_for(parent, update, missing):
     with pytest.raises(TypeError, match=rf"X has no formula {missing}: define {missing}\(self, param, ...\), as its"):
         made(parent, update, {})
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_a_survey_sees_the_gradient_that_the_step_goes_along(engine):
+    class Surveying(Optimizer):
+        lr: NonNegative = 0.5
+        surveys = ("slope",)
+
+        def survey(self, param, grad):
+            return total(grad)
+
+        def update(self, param, grad):
+            return param - self.lr * where(self.slope > 0, 1.0, 0.25) * grad
+
+    moved = []
+    for is_uphill in (False, True):
+        param = torch.nn.Parameter(torch.ones(2))
+        param.grad = torch.tensor([2.0, 4.0])
+        Surveying([param], maximize=is_uphill, engine=engine).step()
+        moved.append(param.tolist())
+    assert moved == [[0.0, -1.0], [1.25, 1.5]]
+    with pytest.raises(ValueError, match="does not take max_tensor_norm=1, since its survey sees gradients before"):
+        Surveying([param], max_tensor_norm=1)
 
 
 def made(parent, update, declared):

@@ -37,7 +37,7 @@ class Traits(torch.optim.Optimizer):
     """True if the formula asks for `self.grad_norm`, the common norm of all gradients, in each step."""
     surveys: ClassVar[tuple[str, ...]] = ()
     """What `survey(self, param, grad, *states)` returns: sums over the parameter, which are taken of all parameters
-    before a step; in the step, `self` has them by these names."""
+    before a step; in the step, `self` has them by these names. Options that change gradients later on are refused."""
     precise: ClassVar[frozenset[str]] = frozenset()
     """The states that are kept as precisely as is computed, whatever `state_dtype` says of others."""
     refuses: ClassVar[Mapping[str, str]] = {}
