@@ -189,11 +189,11 @@ class Optimizer(InsideUpdate, Traits, Shown, Uncompiled):
 
     @uncompiled
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Load what `state_dict()` returned, here or in torch.optim; each state keeps its dtype.
+        """Load what `state_dict()` returned, here or in torch.optim.
 
         Where both sides have names (`named_parameters()`), they are matched, in whatever order. With `strict=False`
         whatever fits is taken, and the rest stays as it is. `state_dtype` and `rounding` stay this optimizer's own:
-        states are converted.
+        states are converted. Without `state_dtype`, states that are wider than their parameter stay so.
 
         Raises ValueError, with every difference named, if it does not fit; then nothing has changed.
         """

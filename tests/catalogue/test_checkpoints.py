@@ -95,6 +95,17 @@ def test_states_keep_the_dtype_they_were_saved_with(cls, options):
         assert {value.dtype for name, value in state.items() if name in single} <= {torch.float64}
 
 
+def test_narrow_states_of_wide_parameters_become_wide(cls, options):
+    """Whose training goes on in float32 after bfloat16: means would round each step away."""
+    narrow = cls(weights(torch.bfloat16), **options)
+    run(narrow, 2)
+    wide = cls(weights(torch.float32), **options)
+    by_state_dict(narrow, wide)
+    numbers = {"step"} | cls.rule.scalars
+    states = [value for state in wide.state.values() for name, value in state.items() if name not in numbers]
+    assert {value.dtype for value in states} <= {torch.float32}
+
+
 def test_loading_shares_nothing_and_changes_nothing(cls, options):
     first = cls(weights(), **options)
     run(first, 2)

@@ -18,6 +18,7 @@ class TwoPoints(Optimizer):
     A subclass has two formulas besides `update`, of the parameter and some of its states that are marked `Copy`.
     """
 
+    formulas = ("average", "training_point")
     average: ClassVar[Callable[..., Any]]
     """Gives the average, from the point to train at."""
     training_point: ClassVar[Callable[..., Any]]

@@ -29,6 +29,7 @@ class WithHessian(Optimizer):
     it names. These are kept as precisely as is computed, whatever `state_dtype` says of others.
     """
 
+    formulas = ("observe",)
     observe: ClassVar[Callable[..., Any]]
     """Gives the states in which estimates are remembered."""
     needs_hessian: ClassVar[bool] = False

@@ -19,6 +19,7 @@ from ..state.formats.blocks import SCALE
 from ..state.formats.keeping import BESIDE
 from ..state.noted import GATHERED
 from .arguments import merged, signature
+from .declarations import check_declarations
 from .groups import FOREIGN
 from .traits import Traits
 
@@ -41,6 +42,12 @@ RESERVED = {
 RESERVED_IN_GROUPS = {"params", "engine", "param_groups", "state", "defaults", GATHERED, EVALUATES, *FOREIGN}
 """What optimizers and their groups have that is no option of a rule."""
 
+UNSEEN = dict.fromkeys(
+    ("max_grad_norm", "max_tensor_norm", "gradient_centralization", "grokfast"),
+    "its survey sees gradients before they are changed like that",
+)
+"""What a class with surveys refuses."""
+
 
 def define(cls: Any, root: Any) -> bool:
     """Give a class its options, its signature and its rule; tell if it has one, or is a parent of those that do.
@@ -55,6 +62,8 @@ def define(cls: Any, root: Any) -> bool:
     cls.__signature__ = signature(cls.options)
     if has_formula:
         check_rule(cls, rule := rule_of(cls))
+        check_declarations(cls, rule)
+        cls.refuses = {**(UNSEEN if cls.surveys else {}), **cls.refuses}
         cls.rule = surrounded(rule)
     return has_formula
 

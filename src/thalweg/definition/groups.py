@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from ..described import described
+from ..formula.rule.learned import checked_learned
 from ..state.formats.keeping import fault as format_fault
 from ..state.names import HAS_NONE, NEEDS_SHAPES, name_of
 from .arguments import spelled
@@ -56,7 +57,10 @@ def _name_what_is_empty(optimizer: Traits, group: dict[str, Any]) -> None:
 def _learned(optimizer: Traits, group: Mapping[str, Any]) -> dict[str, Any]:
     """Give a group what is learned so far, or the first values."""
     others = optimizer.param_groups
-    known = others[0] if others else optimizer.start({**optimizer.defaults, **group})
+    if not optimizer.learned:
+        return {}
+    began = {**optimizer.defaults, **group}
+    known = others[0] if others else checked_learned(type(optimizer), "start", optimizer.start(began))
     return {name: known[name] for name in optimizer.learned}
 
 
@@ -133,6 +137,15 @@ def _check_common(optimizer: Traits, options: Mapping[str, Any], index: int) -> 
 
 def check_together(owner: type[Traits], options: Mapping[str, Any], where: str = "") -> None:
     """Raise ValueError or RuntimeError where options that are fine alone do not go together."""
+    _check_flags(owner, options, where)
+    if hasattr(owner, "update"):
+        _check_refused(owner, options, where)
+        _check_decay(owner, options, where)
+        _check_differentiable(owner, options, where)
+
+
+def _check_flags(owner: type[Traits], options: Mapping[str, Any], where: str) -> None:
+    """Refuse flags that torch.optim does not take together, in its words."""
     clash = {
         "foreach": "`fused` and `foreach` cannot be `True` together",
         "differentiable": "`fused` does not support `differentiable`",
@@ -140,13 +153,19 @@ def check_together(owner: type[Traits], options: Mapping[str, Any], where: str =
     for flag, words in clash.items():
         if options["fused"] and options[flag]:
             raise RuntimeError(f"{words}, but {owner.__name__} got both{where}: leave one out")
-    if not hasattr(owner, "update"):
-        return
+
+
+def _check_refused(owner: type[Traits], options: Mapping[str, Any], where: str) -> None:
+    """Refuse options that would turn a rule into another method, for the class's own reason."""
     for name, why in owner.refuses.items():
         if options[name] not in (None, False):
             raise ValueError(
                 f"{owner.__name__} does not take {name}={options[name]!r}{where}, since {why}: leave it out"
             )
+
+
+def _check_decay(owner: type[Traits], options: Mapping[str, Any], where: str) -> None:
+    """Refuse ways in which weights decay, where they do not decay, or not apart from the gradient."""
     if options["decoupled_weight_decay"] and "weight_decay" not in owner.options:
         raise ValueError(f"{owner.__name__} has no weight_decay, so it cannot be decoupled{where}: leave it out")
     decaying = [name for name in ("peak_lr", "cautious_decay") if owner.options[name].keyword_only and options[name]]
@@ -155,6 +174,10 @@ def check_together(owner: type[Traits], options: Mapping[str, Any], where: str =
             f"{decaying[0]}={options[decaying[0]]!r} is for weights that decay apart from the gradient{where}: pass "
             f"{owner.__name__} decoupled_weight_decay=True too"
         )
+
+
+def _check_differentiable(owner: type[Traits], options: Mapping[str, Any], where: str) -> None:
+    """Refuse options that have no derivative, where one is asked for."""
     undifferentiated = [name for name in ("max_grad_norm", "state_dtype", "rounding") if options[name] is not None]
     if options["differentiable"] and undifferentiated:
         name = undifferentiated[0]
@@ -213,7 +236,13 @@ def _unfit(optimizer: Traits, param: Tensor, group: Mapping[str, Any]) -> tuple[
     """Say what this optimizer cannot do with a parameter, or a format."""
     if is_lazy(param) and _goes_by_shape(optimizer, param, group):
         return ValueError, f"{type(optimizer).__name__} {NEEDS_SHAPES}", HAS_NONE
-    fault = optimizer.unfit(param, group) or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
+    fault = optimizer.unfit(param, group)
+    if fault is not None and not (isinstance(fault, tuple) and list(map(type, fault)) == [str, str]):
+        raise TypeError(
+            f"{type(optimizer).__name__}.unfit must return None, or two strings, the rule and how a parameter "
+            f"breaks it, but returned {described(fault)}"
+        )
+    fault = fault or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
     return (ValueError, *fault) if fault else None
 
 

@@ -19,6 +19,8 @@ class Traits(torch.optim.Optimizer):
     """What every formula has besides: it is put around it."""
     rule: ClassVar[Rule]
     update: ClassVar[Callable[..., Any]]
+    formulas: ClassVar[tuple[str, ...]] = ()
+    """The formulas that a class has besides `update`."""
     learn: ClassVar[Callable[..., dict[str, Any]]]
     """Gives what is learned from a step: `self` is as in `update`; it is given all sums of `measures` and `surveys`."""
     spellings: ClassVar[Mapping[str, str]] = {}
@@ -35,7 +37,7 @@ class Traits(torch.optim.Optimizer):
     """True if the formula asks for `self.grad_norm`, the common norm of all gradients, in each step."""
     surveys: ClassVar[tuple[str, ...]] = ()
     """What `survey(self, param, grad, *states)` returns: sums over the parameter, which are taken of all parameters
-    before a step; in the step, `self` has them by these names."""
+    before a step; in the step, `self` has them by these names. Options that change gradients later on are refused."""
     precise: ClassVar[frozenset[str]] = frozenset()
     """The states that are kept as precisely as is computed, whatever `state_dtype` says of others."""
     refuses: ClassVar[Mapping[str, str]] = {}

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import thalweg
+from thalweg.formula import Scalar, total, where
 from thalweg.hyper import NonNegative
 from thalweg.optimizer import Optimizer
 
@@ -55,3 +56,23 @@ def test_absurd_numbers_become_infinities_not_errors(engine):
         optimizer.step()
     assert optimizer.state[param]["eta"] == 0
     assert param.tolist() == [-0.5, -0.5]  # one step of lr; all later ones are of size zero
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_a_sum_decides_between_two_numbers(engine):
+    class Deciding(Optimizer):
+        lr: NonNegative = 0.5
+
+        def update(self, param, grad, count: Scalar):
+            count = where(total(grad) > 1, count + 1, 0)
+            return param - where(total(grad) > 1, self.lr, 0.25) * grad, count
+
+    for shape in ((), (3,)):
+        param = torch.nn.Parameter(torch.ones(shape))
+        optimizer = Deciding([param], engine=engine)
+        for grad in (2.0, 2.0, -2.0, 2.0):
+            param.grad = torch.full(shape, grad)
+            optimizer.step()
+        assert (param == 1 - 1 - 1 + 0.5 - 1).all()
+        assert param.dtype == torch.float32
+        assert optimizer.state[param]["count"].item() == 1

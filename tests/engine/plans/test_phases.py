@@ -8,6 +8,7 @@ import torch
 from thalweg import AdaShift, engine
 from thalweg.engine.launches import launch
 from thalweg.engine.plans import watch
+from thalweg.formula import Copy
 from thalweg.hyper import Count, NonNegative
 from thalweg.optimizer import Optimizer
 
@@ -119,6 +120,41 @@ def test_all_states_are_there_from_the_first_phase_on():
     optimizer.step()
     assert set(optimizer.state[param]) == {"step", "sum_of_grads", "last_sum"}
     assert optimizer.memory().all.states == 2 * 16
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_a_copy_that_one_phase_alone_needs_is_of_the_first_parameter(engine):
+    class Returning(Optimizer):
+        lr: NonNegative = 0.5
+
+        phases = ("back", "usual")
+
+        @classmethod
+        def phase_of(cls, options, step):
+            return "back" if step == 3 else "usual"
+
+        def update(self, param, grad, start: Copy):
+            return (start if self.phase == "back" else param - self.lr * grad), start
+
+    param = torch.nn.Parameter(torch.full((4,), 2.0))
+    optimizer = Returning([param], engine=engine)
+    assert optimizer.memory().all.states == 16
+    values = []
+    for _ in range(3):
+        param.grad = torch.ones(4)
+        optimizer.step()
+        values.append(param[0].item())
+    assert values == [1.5, 1.0, 2.0]
+
+
+def test_the_memory_of_all_phases_is_counted():
+    param = torch.nn.Parameter(torch.ones(4))
+    optimizer = AdaShift([param], keep_num=5)
+    # five gradients, the mean and the mean of squares
+    assert optimizer.memory().all.states == 7 * 16
+    param.grad = torch.ones(4)
+    optimizer.step()
+    assert optimizer.memory().all.states == 7 * 16
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 5])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...described import described
 from ...formula.rule.facts import Known, known
+from ...formula.rule.phases import phase_at
 from ...state.formats.keeping import CODED
 from ...state.layout import why_not_here, why_not_read, why_not_written
 from ...state.names import name_in
@@ -116,15 +117,7 @@ def phase_of(optimizer: Any, group: Mapping[str, Any], param: Tensor) -> str | N
     owner = type(optimizer)
     if not owner.phases:
         return None
-    return phase_in(owner, group, taken(optimizer, param) + 1)
-
-
-def phase_in(owner: Any, group: Mapping[str, Any], step: int) -> str | None:
-    """Say which phase a step is; None for a period of 0 that was written into the group, which its range refuses."""
-    try:
-        return str(owner.phase_of(group, step))
-    except ZeroDivisionError:
-        return None
+    return phase_at(owner, group, taken(optimizer, param) + 1)
 
 
 def phases(optimizer: Any) -> tuple[str | None, ...]:

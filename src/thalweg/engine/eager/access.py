@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...formula.graph.number import Number
-from ...formula.tracing.trace import is_number
+from ...formula.tracing.option_symbols import is_number
 from ...state.formats import stored
 from ...state.formats.format import Format, as_real, as_tensor, load
 from ..commit import Change

@@ -15,9 +15,10 @@ from typing import Any
 from ...formula.graph.expr import Expr, Symbol, as_expr, symbols
 from ...formula.rule.observing import observing
 from ...formula.rule.rule import Group, initial_value
+from ...formula.tracing.option_symbols import NUMBER, symbolic
 from ...formula.tracing.passes import hoist, program_of
 from ...formula.tracing.program import Program
-from ...formula.tracing.trace import NUMBER, Formula, evaluate, formula_of, symbolic
+from ...formula.tracing.trace import Formula, evaluate, formula_of
 from ..decisions.choice import Choice
 from .render import called, render
 from .text import RESERVED, Values, bare, block

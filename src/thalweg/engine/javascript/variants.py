@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from ...formula.graph.expr import symbols
-from ...formula.tracing.trace import NUMBER, Formula
+from ...formula.tracing.option_symbols import NUMBER
+from ...formula.tracing.trace import Formula
 from ..decisions.choice import Choice, choose
 from ..decisions.gradients import Ready
 

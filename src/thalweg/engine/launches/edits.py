@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...formula.tracing.trace import shape_of
+from ...formula.tracing.option_symbols import shape_of
 from ...state.checkpoints.loaded import as_meant
 from ...state.noted import Log, OneParameter
 

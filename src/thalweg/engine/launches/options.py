@@ -9,7 +9,8 @@ import numpy as np
 from ...formula.graph.expr import Symbol, symbols
 from ...formula.rule.facts import SHAPE, Known
 from ...formula.rule.phases import PHASE
-from ...formula.tracing.trace import NUMBER, Formula, as_float, shape_of
+from ...formula.tracing.option_symbols import NUMBER, shape_of
+from ...formula.tracing.trace import Formula, as_float
 from ...state.noted import Log
 from .edits import are_in_range, counts_of, fit_parameters, go_together
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ...formula.rule.phases import phase_at
 from ..decisions import counts
 from ..decisions.capture import refuse_phases
-from ..decisions.gradients import Ready, phase_in, phases
+from ..decisions.gradients import Ready, phases
 from ..launches.launch import Launch
 
 STEP, ITEM = "step", methodcaller("item")
@@ -40,16 +41,17 @@ class CountedPhases:
 
     def hold(self, optimizer: Any) -> bool:
         """Tell if the next step of each parameter is of the phase that it had."""
+        owner = type(optimizer)
         # Loops cost half as much as all() of generators.
         for group, phase, steps in self.together:
             # Where phases take turns, the first count already says no.
             first = steps[0].item()
-            if phase_in(optimizer, group, int(first) + 1) != phase:
+            if phase_at(owner, group, int(first) + 1) != phase:
                 return False
             others = set(map(ITEM, steps))
             others.discard(first)
             for count in others:
-                if phase_in(optimizer, group, int(count) + 1) != phase:
+                if phase_at(owner, group, int(count) + 1) != phase:
                     return False
         return True
 

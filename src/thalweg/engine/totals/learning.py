@@ -10,8 +10,9 @@ from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ...formula.graph.number import Number, exact_sum
+from ...formula.rule.learned import checked_learned
 from ...formula.rule.rule import Group
-from ...formula.tracing.trace import is_number
+from ...formula.tracing.option_symbols import is_number
 from .lessons import lesson
 from .metrics import numbers
 from .on_device import add
@@ -36,9 +37,9 @@ def learn(optimizer: Any) -> None:
     learned = _alike({name: _number(first[name]) for name in owner.learned} | totals)
     group = Group(owner, lambda name: learned[name] if name in owner.learned else _number(first[name]))
     with torch.set_grad_enabled(bool(first["differentiable"])):
-        new = owner.learn(group, **totals)
+        found = checked_learned(owner, "learn", owner.learn(group, **totals))
         for other in optimizer.param_groups:
-            for name, value in new.items():
+            for name, value in found.items():
                 _put(other, name, value)
 
 

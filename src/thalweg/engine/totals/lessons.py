@@ -12,8 +12,10 @@ from typing import Any
 from ...formula.graph.alike import are_alike
 from ...formula.graph.expr import Expr, Symbol, as_expr, as_number
 from ...formula.graph.on_host import NumbersOnHost
+from ...formula.rule.learned import checked_learned
 from ...formula.rule.rule import Group
-from ...formula.tracing.trace import evaluate, is_number, shape_of, symbolic
+from ...formula.tracing.option_symbols import is_number, shape_of, symbolic
+from ...formula.tracing.trace import evaluate
 
 MOST = 8
 """Graphs of one class, for options that choose other words of its text; with still others, the text is called."""
@@ -112,7 +114,7 @@ def _traced(owner: Any, options: Mapping[str, Any]) -> tuple[dict[str, Expr], di
         return symbolic(name, value, decide)
 
     sums = {name: Symbol(name, "group") for name in (*owner.measures, *owner.surveys)}
-    outputs = owner.learn(Group(owner, read), **sums)
+    outputs = checked_learned(owner, "learn", owner.learn(Group(owner, read), **sums))
     # A lesson is kept for ever, and its symbols know who decides: not so the group, with its parameters.
     asked.clear()
     return {name: as_number(as_expr(value)) for name, value in outputs.items()}, chosen, decisions

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ..rule.rule import Rule, Update, Values, surveyed
 from ..words.elements import total_square
-from .training_loop import ACCUMULATED, BEFORE, around
+from .training_loop import ACCUMULATED, BEFORE, around, maximized
 
 
 @cache
@@ -44,11 +44,12 @@ def ending(rule: Rule, count: int) -> Rule:
 def measuring(rule: Rule, is_gathering: bool = False) -> Rule:
     """Only measure the gradients that are to be shortened, or, where they are only gathered, looked at.
 
-    With them go the sums that the class wants to know before its step.
+    With them go the sums that the class wants to know before its step, of gradients that go the step's way.
     """
+    survey = maximized(partial(surveyed, rule.owner))
 
     def measure(self: Any, now: Values) -> Values:
-        own = {} if is_gathering else surveyed(rule.owner, self, now)
+        own = {} if is_gathering else survey(self, now)
         return {"grad_square": total_square(now["grad"])} | own
 
     def wrap(inner: Update) -> Update:

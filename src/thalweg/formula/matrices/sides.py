@@ -24,6 +24,14 @@ class Sides:
     dims: int
     blocks: tuple[int, int] = WHOLE
 
+    def __post_init__(self) -> None:
+        places = (*self.rows, *self.columns)
+        if len({*places}) < len(places) or not {*places} <= {*range(self.dims)}:
+            raise ValueError(
+                f"Sides needs each of its {self.dims} dimensions once at most, from 0 on, but got rows={self.rows} and "
+                f"columns={self.columns}"
+            )
+
     @property
     def others(self) -> tuple[int, ...]:
         """The dimensions that only count matrices."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import described
 from ..matrices.matrix import matrix_shape
 from ..matrices.sides import Sides
 from .phases import PHASE
@@ -53,7 +54,7 @@ def known(owner: Any, param: Tensor, group: Mapping[str, Any]) -> Known:
     """Find what a formula may ask while it is traced for a parameter."""
     found = Known(group)
     shape = whole_shape(param)
-    sides = found.sides = owner.sides(shape, found)
+    sides = found.sides = checked_sides(owner, shape, owner.sides(shape, found))
     found.shaping = frozenset(found.asked)
     rows, columns = sides.count(shape)[1:] if sides else matrix_shape(shape, 0)
     numel = prod(shape) * (2 if param.is_complex() else 1)
@@ -63,6 +64,16 @@ def known(owner: Any, param: Tensor, group: Mapping[str, Any]) -> Known:
     found[SHAPE] = tuple(map(float, shape))
     found.update({size_name(place): size for place, size in enumerate(found[SHAPE])})
     return found
+
+
+def checked_sides(owner: Any, shape: tuple[int, ...], sides: Any) -> Sides | None:
+    """Return the sides of a parameter; raises TypeError for what is not one, or is one of other dimensions."""
+    if sides is None or (isinstance(sides, Sides) and sides.dims == len(shape)):
+        return sides
+    raise TypeError(
+        f"{owner.__name__}.sides must return Sides(rows, columns, dims) with the {len(shape)} dimensions of {shape}, "
+        f"or None, but returned {described(sides)}"
+    )
 
 
 def whole_shape(param: Tensor) -> tuple[int, ...]:

@@ -107,6 +107,11 @@ class Rule:
     """Those that have a row for each of the parameter's columns, and a few columns."""
 
     @property
+    def own_states(self) -> tuple[str, ...]:
+        """The states that the class's own formula takes."""
+        return tuple(inspect.signature(self.text).parameters)[3:]
+
+    @property
     def factors(self) -> frozenset[str]:
         """Those that are matrices of another shape than the parameter's."""
         return self.left | self.right | self.thin
@@ -210,7 +215,13 @@ def surveyed(owner: Any, group: Any, now: Values) -> Values:
         return {}
     states = tuple(inspect.signature(owner.survey).parameters)[3:]
     found = owner.survey(group, now["param"], now["grad"], *(now[name] for name in states))
-    return dict(zip(owner.surveys, found if isinstance(found, tuple) else (found,), strict=True))
+    sums = tuple(found) if isinstance(found, tuple | list) else (found,)
+    if len(sums) != len(owner.surveys):
+        raise TypeError(
+            f"{owner.__name__}.survey returned {len(sums)} values, but must return {len(owner.surveys)}: "
+            f"{', '.join(owner.surveys)}"
+        )
+    return dict(zip(owner.surveys, sums, strict=True))
 
 
 def _marks(annotation: Any, text: Callable[..., Any], owner: Any) -> set[str]:

@@ -5,7 +5,7 @@ It is cut at what needs all elements: sums, and functions of whole matrices. Bef
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from functools import cache, partial
 from itertools import count
 from types import MappingProxyType
@@ -32,28 +32,13 @@ def program_of(formula: Formula, kept: Kept = (), has_seams: bool = False) -> Pr
     if formula.multiplies:
         # Whole matrices are multiplied by torch, which is not told of passes.
         return Program(formula, [], {}, {}, places)
-    outputs = merge(stored(formula, dict(kept), places))
-    outputs = rewrite(outputs, reciprocal)
-    outputs = rewrite(outputs, gather_numbers)
-    outputs = rewrite(outputs, drop_zeros)
-    changed = {name: value for name, value in outputs.items() if not is_input(value, name)}
+    changed = _to_compute(formula, kept, places)
     told = formula.measured
     reports = {name: value for name, value in changed.items() if name in told and isinstance(value, Reduction)}
     # Of a sum that is only told of, what matters here is what is summed.
     changed |= {name: value.operands[0] for name, value in reports.items()}
     stages = Stages(formula, places)
-    while cuts := next_cuts(changed, len(stages.before)):
-        sums = {name: node for name, node in cuts.items() if isinstance(node, Reduction)}
-        matrices = {name: node for name, node in cuts.items() if isinstance(node, MatrixFunction)}
-        stages.note(cuts)
-        known = replaced(changed, {node: symbol_of(name, node) for name, node in cuts.items()})
-        # What no later pass reads is written as soon as it is known.
-        waits = coded(changed) if has_seams else set[str]()
-        done = settled(changed, known, scalars | reports.keys() | {"param"} | waits) if matrices else {}
-        stores = done | {name: node.operands[0] for name, node in matrices.items()}
-        later = {name: value for name, value in known.items() if name not in done}
-        ready = set[str]() if matrices or has_seams else {name for name in later if not cut(changed[name])}
-        changed = stages.add(stores, sums, later, ready, matrices=matrices)
+    changed = _in_stages(stages, changed, scalars | reports.keys() | {"param"}, has_seams)
     sums = {name: Reduction(value.how, (changed.pop(name),)) for name, value in reports.items()}
     if has_seams and (seams := seams_of(changed)):
         stages.seams = tuple(seams)
@@ -63,6 +48,31 @@ def program_of(formula: Formula, kept: Kept = (), has_seams: bool = False) -> Pr
     updates = {name: value for name, value in changed.items() if name in scalars}
     stages.add({name: value for name, value in changed.items() if name not in updates}, sums, updates=updates)
     return stages.before[-1]
+
+
+def _to_compute(formula: Formula, kept: Kept, places: Mapping[str, dict[str, Symbol]]) -> dict[str, Expr]:
+    """Give whatever gets a new value, as it is to be computed from what is stored."""
+    outputs = merge(stored(formula, dict(kept), places))
+    for rule in (reciprocal, gather_numbers, drop_zeros):
+        outputs = rewrite(outputs, rule)
+    return {name: value for name, value in outputs.items() if not is_input(value, name)}
+
+
+def _in_stages(stages: Stages, changed: dict[str, Expr], wait: Set[str], has_seams: bool) -> dict[str, Expr]:
+    """Add a pass for each cut; give what is left to compute in the last one. Some of it must wait for that."""
+    while cuts := next_cuts(changed, len(stages.before)):
+        sums = {name: node for name, node in cuts.items() if isinstance(node, Reduction)}
+        matrices = {name: node for name, node in cuts.items() if isinstance(node, MatrixFunction)}
+        stages.note(cuts)
+        known = replaced(changed, {node: symbol_of(name, node) for name, node in cuts.items()})
+        # What no later pass reads is written as soon as it is known.
+        blocks = coded(changed) if has_seams else set[str]()
+        done = settled(changed, known, wait | blocks) if matrices else {}
+        stores = done | {name: node.operands[0] for name, node in matrices.items()}
+        later = {name: value for name, value in known.items() if name not in done}
+        ready = set[str]() if matrices or has_seams else {name for name in later if not cut(changed[name])}
+        changed = stages.add(stores, sums, later, ready, matrices=matrices)
+    return changed
 
 
 class Stages:

@@ -1,6 +1,6 @@
 """Call `update` with symbols, and get its graph."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -14,6 +14,7 @@ from ..graph.expr import (
     MatrixFunction,
     Operation,
     Reduction,
+    Scope,
     Symbol,
     apply,
     as_expr,
@@ -23,14 +24,12 @@ from ..graph.expr import (
 )
 from ..graph.mistakes import in_one_sentence
 from ..graph.scopes import joined, scope_of
-from ..rule.facts import FACTS, SHAPE, size_name
-from ..rule.phases import PHASE, Usual, phase_in, usual
+from ..rule.facts import FACTS, SHAPE
+from ..rule.phases import PHASE, InPhase, checked_phase, coming, phase_in
 from ..rule.rule import Group, Rule
 from ..words.random import ELEMENT
 from .local_names import local_names
-
-NUMBER = object()
-"""Stands for any number where a formula's structure is compared."""
+from .option_symbols import shape_of, symbolic
 
 
 @dataclass(eq=False)
@@ -48,6 +47,8 @@ class Formula:
     """What the text of `update` calls a node."""
     rebinds: bool = False
     """True if it says `x *= 2`, or the like, which would change a tensor in place."""
+    idle: frozenset[str] = frozenset()
+    """The states that it keeps for other phases."""
 
     def fits(self, options: Mapping[str, Any]) -> bool:
         """Tell if a group with these options has this very formula."""
@@ -115,6 +116,8 @@ class Formula:
 
 
 _traced: dict[Rule, list[Formula]] = {}
+_alone: dict[Rule, list[Formula]] = {}
+"""Formulas of single phases, without the states of the others."""
 
 
 def formula_of(rule: Rule, options: Mapping[str, Any]) -> Formula:
@@ -130,8 +133,29 @@ def formula_of(rule: Rule, options: Mapping[str, Any]) -> Formula:
             f"{name}.update says something else each time it is called, but is called once and then run as it was: it "
             "may depend on its arguments and options alone, and not on random numbers, clocks or counters"
         )
+    keep_for_other_phases(new, options)
     known.append(new)
     return new
+
+
+def keep_for_other_phases(formula: Formula, options: Mapping[str, Any]) -> None:
+    """Add the states of other phases: a copy of the parameter that is made when it is needed would be a later one."""
+    rule, phase = formula.rule, formula.structure.get(PHASE)
+    if phase is None or formula.outputs.keys() >= {*rule.own_states}:
+        return
+    others = (_alone_in(other, rule, options) for other in coming(rule.owner, options) if other != phase)
+    formula.idle = frozenset(name for other in others for name in other.states) - {*formula.states}
+    kept = formula.outputs | {name: Symbol(name, rule.scope(name)) for name in formula.idle}
+    formula.outputs = {name: kept[name] for name in sorted(kept, key=[*arguments(rule), *kept].index)}
+
+
+def _alone_in(phase: str, rule: Rule, options: Mapping[str, Any]) -> Formula:
+    """Find the formula of one phase, whatever the others keep."""
+    known, there = _alone.setdefault(rule, []), InPhase(phase, options)
+    found = next((formula for formula in known if formula.fits(there)), None)
+    if found is None:
+        known.append(found := trace(rule, there))
+    return found
 
 
 def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
@@ -147,7 +171,7 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
 
     def read(name: str) -> Any:
         if name == PHASE:
-            return formula.structure.setdefault(name, phase_in(rule.owner, options))
+            return formula.structure.setdefault(name, checked_phase(rule.owner, phase_in(rule.owner, options)))
         formula.structure[name] = shape_of(options[name])
         return symbolic(name, options[name], decide)
 
@@ -160,7 +184,7 @@ def trace(rule: Rule, options: Mapping[str, Any]) -> Formula:
         outputs = rule(group, dict(inputs))
     outputs = {name: outputs[name] for name in sorted(outputs, key=[*inputs, *outputs].index)}
     outputs = {name: _output(rule, name, value) for name, value in outputs.items()}
-    formula.outputs = living(outputs, inputs, _kept_always(formula, options))
+    formula.outputs = living(outputs, inputs)
     formula.rebinds = Expr.rebound > rebound
     # A formula is kept for ever, and its symbols know who decides: not so the group, with its parameters.
     asked.clear()
@@ -187,21 +211,20 @@ def _is_apart(node: Expr) -> bool:
     return is_sum or any(isinstance(each, Symbol) and each.name == "param_index" for each in node.operands)
 
 
-def _kept_always(formula: Formula, options: Mapping[str, Any]) -> list[str]:
-    """Name the states of the usual phase: they are kept in all phases, whether these change them or not."""
-    owner, phase = formula.rule.owner, formula.structure.get(PHASE)
-    if phase is None or phase == usual(owner):
-        return []
-    return formula_of(formula.rule, Usual(owner, options)).states
-
-
 def _output(rule: Rule, name: str, value: Any) -> Expr:
     """Take what was returned under a name; a state that is one number is none for each element."""
     try:
         new: Expr = as_number(as_expr(value))
+        found = scope_of(new)
     except TypeError as error:
         raise TypeError(f"{rule.owner.__name__}.update, what it returns for {name!r}: {error}") from None
-    found, wanted = scope_of(new), rule.scope(name)
+    is_sum = name in (*rule.owner.measures, *rule.owner.surveys)
+    wanted: Scope = "parameter" if is_sum else rule.scope(name)
+    if is_sum and joined([found, wanted]) != wanted:
+        raise TypeError(
+            f"{rule.owner.__name__} measures {name!r} for each {found}, but it is one number a parameter: take a "
+            "total()"
+        )
     if joined([found, wanted]) != wanted:
         mark, word = WANTED.get(wanted, ("a Scalar", "total"))
         raise TypeError(
@@ -239,33 +262,11 @@ def first_step(rule: Rule) -> Expr:
     return Symbol("step_count", "parameter") <= 1
 
 
-def symbolic(name: str, value: Any, decide: Callable[..., Any]) -> Any:
-    """Turn a number into a symbol, a tuple of numbers into a tuple of symbols; leave the rest."""
-    if name == SHAPE:
-        return tuple(Symbol(size_name(place), "parameter", None, decide) for place in range(len(value)))
-    if isinstance(value, tuple | list):
-        numbers = (Symbol(name, "group", index, decide) for index in range(len(value)))
-        return tuple(symbol if is_number(item) else item for symbol, item in zip(numbers, value, strict=True))
-    return Symbol(name, "group", None, decide) if is_number(value) else value
-
-
-def is_number(value: Any) -> bool:
-    """Tell if an option's value is a number, which may change from step to step, and no choice."""
-    return isinstance(value, int | float | Tensor) and not isinstance(value, bool)
-
-
-def shape_of(value: Any) -> Any:
-    """Return what of an option shapes the formula."""
-    if isinstance(value, tuple | list):
-        return tuple(shape_of(item) for item in value)
-    return NUMBER if is_number(value) else value
-
-
-def living(outputs: dict[str, Expr], inputs: dict[str, Symbol], always: Collection[str] = ()) -> dict[str, Expr]:
+def living(outputs: dict[str, Expr], inputs: dict[str, Symbol]) -> dict[str, Expr]:
     """Leave out the states that are neither read nor changed: these options do not need them."""
     unchanged = {name for name, value in outputs.items() if value is inputs.get(name)}
     read = set(symbols(*(outputs[name] for name in outputs if name not in unchanged)))
-    dead = {name for name in unchanged if inputs[name] not in read} - {"param", *always}
+    dead = {name for name in unchanged if inputs[name] not in read} - {"param"}
     return {name: value for name, value in outputs.items() if name not in dead}
 
 

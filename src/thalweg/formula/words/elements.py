@@ -66,6 +66,9 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 def where(condition: Any, a: Any, b: Any) -> Any:
     """Choose a where the condition holds, else b: the `if` of formulas."""
     if varies(condition) and not (varies(a) or varies(b)):
+        if isinstance(condition, Tensor) and not condition.ndim:
+            # It is one of sums, or the parameter is one number: numbers of a formula are float64.
+            return _say("where", condition, torch.full_like(condition, float(a), dtype=torch.float64), b)
         raise TypeError(
             "where(condition, a, b) with two numbers has no dtype: let a tensor take part, as in "
             "where(condition, 2 * x, x) instead of where(condition, 2, 1) * x"
@@ -122,7 +125,10 @@ def float16(x: Any) -> Any:
 
 
 def total(x: Any) -> Any:
-    """Sum over the elements of a parameter, in float64 and in an order that depends on nothing but its size."""
+    """Sum over the elements of a parameter, in float64 and in an order that depends on nothing but its size.
+
+    What is one number for each row or column is added up over rows or columns.
+    """
     return _summed("total", x)
 
 

@@ -14,7 +14,7 @@ from ...distributed.shards import is_sharded
 from ...formula.rule.rule import Rule
 from ..averaged import refuse_within
 from ..entries import States, plain
-from ..formats.convert import as_dtype, converted
+from ..formats.convert import as_dtype, taken_in
 from ..formats.keeping import fault as format_fault
 from ..layout import whole
 from ..names import named, refuse_lazy
@@ -42,8 +42,8 @@ def load(
     """Replace an optimizer's options and states by saved ones; raises ValueError if they do not fit.
 
     If it need not be strict, what fits is taken, and the rest stays as it is. Unlike in torch.optim, parameters are
-    matched by name where both sides have names, and states keep the dtype they were saved with. All is checked and
-    made before the old is exchanged for it in one move. `fitting` makes, for all new groups, what checks the states.
+    matched by name where both sides have names, and states that are wider than their parameter stay so. All is checked
+    and made before the old is exchanged for it in one move. `fitting` makes what checks the states of all new groups.
     """
     refuse_within(optimizer, "load_state_dict()")
     refuse_lazy(optimizer.param_groups, "load_state_dict")
@@ -208,7 +208,7 @@ def states_of_rule(optimizer: Any, found: Match, groups: Groups) -> Fitting:
             # Its owner has all of it.
             state = {name: whole(value) for name, value in state.items()}
         wrong = state_faults(rule, state, param, group, others, wanted)
-        return ({} if wrong else converted(rule, with_tensors(rule, state, group), param, group)), wrong
+        return ({} if wrong else taken_in(rule, with_tensors(rule, state, group), param, group)), wrong
 
     return fitted
 
@@ -229,7 +229,7 @@ def _fitted_part(
     wrong = [*faults(own, left, numbers)] or state_faults(rule, mine, own, group, others, wanted)
     if wrong:
         return {}, wrong
-    return whole_states(own, converted(rule, with_tensors(rule, mine, group), own, group), numbers), []
+    return whole_states(own, taken_in(rule, with_tensors(rule, mine, group), own, group), numbers), []
 
 
 def _foreign(saved: Mapping[Any, Any], found: Match, faults: list[str]) -> dict[Any, Any]:

@@ -82,7 +82,7 @@ class Wanted:
 def _kept_always(rule: Rule, param: Tensor, group: Mapping[str, Any]) -> list[str]:
     formulas = (known(rule.owner, param, options) for options in ({**group, **_defaults(rule, group)}, group))
     always, now = (formula_of(rule, options) for options in formulas)
-    apart = _comes_before(rule)
+    apart = {*_comes_before(rule), *now.idle}
     return [name for name in now.states if name in always.states and name not in apart] + ["step"] * rule.counts_steps
 
 

@@ -51,6 +51,19 @@ def converted(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mappin
     return new
 
 
+def taken_in(rule: Rule, state: Mapping[str, Any], param: Tensor, group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return saved states as `converted` does; what is narrower than its parameter becomes as wide, as in torch."""
+    own = [name for name in rule.states if name not in rule.scalars and group["state_dtype"] is None]
+    wide = {name: _widened(state[name], param) for name in own if isinstance(state.get(name), Tensor)}
+    return converted(rule, {**state, **wide}, param, group)
+
+
+def _widened(saved: Tensor, param: Tensor) -> Tensor:
+    """Give numbers the parameter's dtype, where theirs is narrower; codes stay as they are."""
+    is_narrow = saved.dtype.to_real().itemsize < param.dtype.to_real().itemsize
+    return saved.to(param.dtype) if is_narrow and (saved.is_floating_point() or saved.is_complex()) else saved
+
+
 def _of_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor if tensor.dtype is dtype else tensor.to(dtype)
 

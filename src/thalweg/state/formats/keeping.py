@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...described import described
 from ...distributed.shards import is_sharded
 from ...formula.graph.places import FACTORS
 from ...formula.rule.facts import whole_shape
@@ -75,9 +76,19 @@ def _factor_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any
     sizes = {
         "left": (rows, rows),
         "right": (columns, columns),
-        "thin": (columns, rule.owner.directions(rows, columns, group)),
+        "thin": (columns, _directions(rule.owner, rows, columns, group)),
     }
     return Format(dtype, scope=scope, sizes=(*sides.batch(param.shape), *sizes[scope]))
+
+
+def _directions(owner: Any, rows: int, columns: int, group: Mapping[str, Any]) -> int:
+    """Ask how many columns a thin state has; raises TypeError for what counts nothing."""
+    count = owner.directions(rows, columns, group)
+    if not isinstance(count, int) or count < 1:
+        raise TypeError(
+            f"{owner.__name__}.directions must return a whole number, at least 1, but returned {described(count)}"
+        )
+    return count
 
 
 def _coded(codes: Tensor, param: Tensor) -> str:

@@ -10,7 +10,9 @@ from ..function.no_gradient import NoGradientError
 SIGNS = (
     "Can't call numpy() on Tensor that requires grad",
     "only integer tensors of a single element",
-    "got an unexpected keyword argument 'axis'",  # np.sum and np.mean call methods of a tensor
+    # np.sum and np.mean call methods of a tensor; so says torch 2.13, and then 2.11.
+    "got an unexpected keyword argument 'axis'",
+    "out=NoneType",
 )
 """What torch says where NumPy is given a tensor that wants a gradient."""
 
