@@ -10,6 +10,7 @@ import torch
 from tests.engine.llvm.test_bits import check_steps
 from thalweg import Optimizer
 from thalweg.formula import atan2, cbrt, cos, exp, log, sigmoid, tanh
+from thalweg.formula.words.elementary import power_of_element
 from thalweg.hyper import NonNegative
 
 RNG = np.random.default_rng(0)
@@ -27,12 +28,22 @@ def exact_root(x):
     return (abs(x) ** (Decimal(1) / 3)).copy_sign(x)
 
 
+def quarter_power(x):
+    return power_of_element(x, 0.25)
+
+
 WORDS = {
     "exp": (exp, lambda x: x.exp(), lambda reach: RNG.uniform(-reach, reach, 300), 2),
     "log": (log, lambda x: x.ln(), lambda reach: np.exp(RNG.uniform(-reach, reach, 300)), 2),
     "log near 1": (log, lambda x: x.ln(), lambda reach: RNG.uniform(0.6, 1.6, 300), 2),
     "tanh": (tanh, exact_tanh, lambda reach: SIGNS * np.exp(RNG.uniform(-20, 3, 300)), 4),
     "sigmoid": (sigmoid, lambda x: 1 / (1 + (-x).exp()), lambda reach: np.exp(RNG.uniform(-20, 4, 300)), 4),
+    "power": (
+        quarter_power,
+        lambda x: x ** Decimal("0.25"),
+        lambda reach: np.exp(RNG.uniform(-8, 8, 300)),
+        6,
+    ),
     "cbrt": (cbrt, exact_root, lambda reach: SIGNS * np.exp(RNG.uniform(-reach, reach, 300)), 1),
 }
 
@@ -74,6 +85,7 @@ SPECIAL = [
     (log, [0.0, 1.0, math.inf], [-math.inf, 0.0, math.inf]),
     (tanh, [0.0, 1e-30, 99.0, math.inf, -math.inf], [0.0, 1e-30, 1.0, 1.0, -1.0]),
     (sigmoid, [0.0, 99.0, -99.0, math.inf, -math.inf], [0.5, 1.0, 0.0, 1.0, 0.0]),
+    (quarter_power, [0.0, 1.0, 16.0, math.inf], [0.0, 1.0, 2.0, math.inf]),
     (cbrt, [0.0, -8.0, 27.0, math.inf, -math.inf], [0.0, -2.0, 3.0, math.inf, -math.inf]),
 ]
 
@@ -101,7 +113,13 @@ def test_a_kernels_bits_are_numpys(dtype):
 
         def update(self, param, grad):
             return param - exp(self.lr) * (
-                exp(param) + log(grad) + tanh(param) + cbrt(grad) + atan2(grad, param) + cos(grad)
+                exp(param)
+                + log(grad)
+                + power_of_element(grad, 0.3)
+                + tanh(param)
+                + cbrt(grad)
+                + atan2(grad, param)
+                + cos(grad)
             )
 
     check_steps(Elementary, {}, dtype, places=((1, 0), (300, 1)))

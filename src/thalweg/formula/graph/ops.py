@@ -110,6 +110,16 @@ def choose(condition: bool, a: float, b: float) -> float:
     return a if condition else b
 
 
+def by_precision(a: Any, b: Tensor) -> Tensor:
+    """Take one of two by what is computed in: float64 or less."""
+    return b if b.dtype is torch.float64 else as_tensor_like(b, a)
+
+
+def wider(a: float, b: float) -> float:
+    """Take what is for float64, as Python's floats are."""
+    return b
+
+
 def sign(a: float) -> float:
     """-1, 0 or 1; 0 for NaN."""
     return float((a > 0) - (a < 0))
@@ -190,6 +200,7 @@ ROWS = [
     Op("maximum",       clamp_from_below, larger,           "call {type} @maximum.{suffix}({type} {0}, {type} {1})",                        "maximum({0}, {1})",        "maximum({0}, {1})",            r"\max\left({0}, {1}\right)"),
     Op("minimum",       clamp_from_above, smaller,          "call {type} @minimum.{suffix}({type} {0}, {type} {1})",                        "minimum({0}, {1})",        "minimum({0}, {1})",            r"\min\left({0}, {1}\right)"),
     Op("where",         torch.where,      choose,           "select i1 {0}, {type} {1}, {type} {2}",                                        "tl.where({0}, {1}, {2})",  "({0} ? {1} : {2})",            r"\begin{{cases}}{1} & {0}\\{2} & \text{{otherwise}}\end{{cases}}"),
+    Op("by_precision",  by_precision,     wider,            "call {type} @by_precision.{suffix}({type} {0}, {type} {1})",                   "by_precision({0}, {1})",   "({round}(0.1) === 0.1 ? {1} : {0})", r"\begin{{cases}}{0} & \text{{in float32}}\\{1} & \text{{in float64}}\end{{cases}}"),
     Op("greater",       operator.gt,      operator.gt,      "fcmp ogt {type} {0}, {1}",                                                     "{0} > {1}",                "({0} > {1})",                  "{0} > {1}", 0, gives="condition"),
     Op("greater_equal", operator.ge,      operator.ge,      "fcmp oge {type} {0}, {1}",                                                     "{0} >= {1}",               "({0} >= {1})",                 r"{0} \ge {1}", 0, gives="condition"),
     Op("less",          operator.lt,      operator.lt,      "fcmp olt {type} {0}, {1}",                                                     "{0} < {1}",                "({0} < {1})",                  "{0} < {1}", 0, gives="condition"),

@@ -47,6 +47,9 @@ def _is_zero(node: Expr) -> bool:
 
 
 def _has_no_negative_zero(node: Expr) -> bool:
+    if _is(node, "subtract"):
+        # Of two equal numbers it is a zero with no sign.
+        node = node.operands[1]
     return _is(node, "from_integer") or (isinstance(node, Constant) and node.value != 0)
 
 

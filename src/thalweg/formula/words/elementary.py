@@ -8,36 +8,56 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..graph.number import Number
-from .elements import exponent, floor, mantissa, maximum, minimum, sign, times_power_of_two, where
+from .elements import by_precision, exponent, floor, mantissa, maximum, minimum, sign, times_power_of_two, where
 
 LOG_2_HIGH, LOG_2_LOW = 355 / 512, -0.00021219444005469057
 """The logarithm of 2 in two parts: whole multiples of the first are exact, in float32 too."""
+
+LOG_2 = LOG_2_HIGH + LOG_2_LOW
 
 HALF_PI_HIGH, HALF_PI_LOW = 0x1921F / 0x10000, 1.0804333959119231e-05
 """Half of pi in two parts, the first exact in float32 too."""
 
 HALF_PI = HALF_PI_HIGH + HALF_PI_LOW
 
-# Polynomials at Chebyshev's points, the constant first: as near as float64 tells, with fewest terms.
+# Polynomials at Chebyshev's points, the constant first: as near as float32 tells, and float64, with fewest terms.
 EXPONENTIAL = (
-    *(0.5000000000000001, 0.16666666666666669, 0.04166666666662404, 0.008333333333330055, 0.0013888888917258759),
-    *(0.00019841269863088255, 2.4801521225986432e-05, 2.7557268406190795e-06, 2.7620121717381933e-07),
-    2.51004110820149e-08,
+    (0.5, 0.16666576666119928, 0.04166655421298415, 0.008363232883682618, 0.0013926250831497611),
+    (
+        *(0.5000000000000001, 0.16666666666666669, 0.04166666666662404, 0.008333333333330055, 0.0013888888917258759),
+        *(0.00019841269863088255, 2.4801521225986432e-05, 2.7557268406190795e-06, 2.7620121717381933e-07),
+        2.51004110820149e-08,
+    ),
 )
 """(e**x - 1 - x) / x**2, for sizes of x up to half of log 2."""
 
 LOGARITHM = (
-    *(0.3333333333333335, 0.19999999999949744, 0.14285714312991274, 0.11111105566821042, 0.09091444604633298),
-    *(0.07665859404140035, 0.07308242099183301),
+    (0.33333342547714534, 0.19994378858302422, 0.14790492964987212),
+    (
+        *(0.3333333333333335, 0.19999999999949744, 0.14285714312991274, 0.11111105566821042, 0.09091444604633298),
+        *(0.07665859404140035, 0.07308242099183301),
+    ),
 )
 """(artanh(x) / x - 1) / x**2 by x**2, for x up to that of 2 * artanh(x) = log(2) / 2."""
 
 ANGLE = (
-    *(-0.3333333333333333, 0.19999999999995519, -0.14285714284666184, 0.11111111015227572, -0.09090904576954117),
-    *(0.07692183163650894, -0.06664511064599371, 0.05858145587628202, -0.050854323376990765, 0.0392311556198723),
-    -0.01917627151752634,
+    (-0.3333333176000804, 0.19999540216937534, -0.1426394635791234, 0.10743631627144574, -0.06451597258952992),
+    (
+        *(-0.3333333333333333, 0.19999999999995519, -0.14285714284666184, 0.11111111015227572, -0.09090904576954117),
+        *(0.07692183163650894, -0.06664511064599371, 0.05858145587628202, -0.050854323376990765, 0.0392311556198723),
+        -0.01917627151752634,
+    ),
 )
 """(arctan(x) / x - 1) / x**2 by x**2, for x up to the tangent of pi / 8."""
+
+SINE = (
+    (-0.16666665960878793, 0.008333241849615251, -0.00019822700987790165, 2.6346317262615924e-06),
+    (
+        *(-0.16666666666666666, 0.008333333333333316, -0.0001984126984125488, 2.75573192191379e-06),
+        *(-2.505210761377135e-08, 1.6058977103490652e-10, -7.643963628352696e-13, 2.7313616626558458e-15),
+    ),
+)
+"""(sin(x) / x - 1) / x**2 by x**2, for x up to a quarter of a turn."""
 
 ROOT = (0.7167346418604423, 0.3288364544631474, -0.03402605365290486, 0.0016274953380330931)
 """The cube root between 1 and 8, to two digits."""
@@ -47,9 +67,13 @@ def exp(x: Any) -> Any:
     """Raise e to a power; off by at most 2 units in the last place."""
     x = _number(x)
     # Beyond, it is an infinity or zero in any precision.
-    bounded = minimum(maximum(x, -1100.0), 1100.0)
-    octaves = floor(bounded * 1.4426950408889634 + 0.5)
-    rest = (bounded - octaves * LOG_2_HIGH) - octaves * LOG_2_LOW
+    return exp_of_finite(minimum(maximum(x, -1100.0), 1100.0))
+
+
+def exp_of_finite(x: Any) -> Any:
+    """Raise e to a power that is known to be finite."""
+    octaves = floor(x * 1.4426950408889634 + 0.5)
+    rest = (x - octaves * LOG_2_HIGH) - octaves * LOG_2_LOW
     return times_power_of_two(1 + _exp_less_one(rest), octaves)
 
 
@@ -63,16 +87,45 @@ def log(x: Any) -> Any:
 
 def log_of_positive(x: Any) -> Any:
     """Take the natural logarithm of a number that is known to be above zero and finite."""
-    part = mantissa(x)
-    # Between the roots of 1/2 and 2.
+    octaves, part = _taken_apart(x)
+    return log_of_parts(octaves, part - 1)
+
+
+def log_of_parts(octaves: Any, low: Any) -> Any:
+    """Take the natural logarithm of 2**octaves * (1 + low), the second between the roots of 1/2 and 2."""
+    return octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + _log_near_one(low))
+
+
+def _taken_apart(x: Any) -> tuple[Any, Any]:
+    """Divide a positive number by the power of two that is nearest: what is left is between the roots of 1/2 and 2."""
+    octaves, part = exponent(x), mantissa(x)
     is_above = part > 1.4142135623730951
-    octaves = exponent(x)
-    octaves = where(is_above, octaves + 1, octaves)
-    low = where(is_above, 0.5 * part, part) - 1
+    return where(is_above, octaves + 1, octaves), where(is_above, 0.5 * part, part)
+
+
+def _log_near_one(low: Any) -> Any:
+    """Take the natural logarithm of 1 + low, a number between the roots of 1/2 and 2."""
     ratio = low / (2 + low)
     square = ratio * ratio
-    near_one = low - ratio * (low - 2 * square * _polynomial(square, LOGARITHM))
-    return octaves * LOG_2_HIGH + (octaves * LOG_2_LOW + near_one)
+    return low - ratio * (low - 2 * square * series(square, LOGARITHM))
+
+
+def power_of_element(x: Any, power: Any) -> Any:
+    """Raise what is not negative to a power above zero, which is a number.
+
+    Off by at most 3 units in the last place, and one more for each power of two between the result and 1. Numbers that
+    are one a parameter are raised by `**`, which is correctly rounded.
+    """
+    x = _number(x)
+    octaves, part = _taken_apart(x)
+    low = part - 1
+    ratio = low / (2 + low)
+    square = ratio * ratio
+    exact = power * (octaves + ratio * (2 / LOG_2 + 2 / LOG_2 * square * series(square, LOGARITHM)))
+    whole = floor(exact + 0.5)
+    raised = times_power_of_two(1 + _exp_less_one((exact - whole) * LOG_2), whole)
+    # Zero, an infinity and NaN stay what they are; of the last two nothing is left that is zero.
+    return where((x > 0) & (x - x == 0), raised, x)
 
 
 def tanh(x: Any) -> Any:
@@ -128,7 +181,7 @@ def atan2(y: Any, x: Any) -> Any:
     is_steep = short > 0.41421356237309503 * long
     slope = where(is_steep, short - long, short) / where(is_steep, short + long, long)
     square = slope * slope
-    angle = slope + slope * square * _polynomial(square, ANGLE)
+    angle = slope + slope * square * series(square, ANGLE)
     angle = where(is_steep, HALF_PI_HIGH / 2 + (HALF_PI_LOW / 2 + angle), angle)
     # Where there is nothing to divide, or infinity by itself.
     angle = where(short == long, HALF_PI / 2 * sign(long), angle)
@@ -143,18 +196,23 @@ def cos(x: Any) -> Any:
     turns = floor(abs(x) * (1 / (4 * HALF_PI)) + 0.5)
     rest = abs((abs(x) - turns * (4 * HALF_PI_HIGH)) - turns * (4 * HALF_PI_LOW))
     # Between nothing and half a turn the cosine is the sine of what is left to a quarter.
-    left = (HALF_PI_HIGH - rest) + HALF_PI_LOW
-    square = left * left
-    factor, coefficients = 1.0, []
-    for k in range(2, 26, 2):
-        factor /= -k * (k + 1)
-        coefficients.append(factor)
-    return left + left * square * _polynomial(square, coefficients)
+    return sine((HALF_PI_HIGH - rest) + HALF_PI_LOW)
+
+
+def sine(x: Any) -> Any:
+    """Take the sine of an angle up to a quarter of a turn."""
+    square = x * x
+    return x + x * square * series(square, SINE)
 
 
 def _exp_less_one(x: Any) -> Any:
     """Give e**x - 1 by its series, for sizes up to half of log 2."""
-    return x + x * x * _polynomial(x, EXPONENTIAL)
+    return x + x * x * series(x, EXPONENTIAL)
+
+
+def series(x: Any, coefficients: tuple[Sequence[float], Sequence[float]]) -> Any:
+    """Evaluate one of two polynomials, by what is computed in: the first in float32, the second in float64."""
+    return by_precision(*(_polynomial(x, each) for each in coefficients))
 
 
 def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:

@@ -76,6 +76,11 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return _say("where", condition, a, b)
 
 
+def by_precision(narrow: Any, wide: Any) -> Any:
+    """Take one of two by what is computed in: the first in float32, the second in float64."""
+    return _say("by_precision", narrow, wide)
+
+
 def bits(x: Any) -> Any:
     """Read the 32 bits of a number in float32, as a whole number."""
     return _say("bits", x)

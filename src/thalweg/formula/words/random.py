@@ -12,8 +12,8 @@ from typing import Any
 from ..graph.expr import Expr, Symbol
 from ..graph.move import plain
 from ..graph.ops import wrapped
-from .elementary import HALF_PI, cos, log_of_positive
-from .elements import from_integer, integer, shift_right, sign, sqrt
+from .elementary import HALF_PI, log_of_parts, sine
+from .elements import bits, from_bits, from_integer, integer, shift_right, sign, sqrt
 
 MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
 """Those of Wellons 2018, "Prospecting for hash functions", lowbias32. https://nullprogram.com/blog/2018/07/31/"""
@@ -54,6 +54,9 @@ def word_key() -> Expr:
     return key_of(SEED, PARAMETER, STEP)  # type: ignore[no-any-return]
 
 
+ROOT_OF_HALF = 0x3F3504F3
+"""The bits of the root of 1/2, in float32."""
+
 NOISE = 0x1B873593, 0x2545F491, 0x27D4EB2F
 """What sets the keys of noise apart from each other, and from the one that rounding draws by."""
 
@@ -68,13 +71,30 @@ def noise(rule: Any, like: Any) -> Any:
     key = key_of(rule.seed, rule.param_index, rule.step_count)
     first, second, third = (mixed(key ^ apart) for apart in NOISE)
     word = mixed(mixed(rule.element_index ^ first) ^ second)
-    size = sqrt(-2 * log_of_positive((_fraction(word, like) + 1) * 2.0**-24))
-    return size * cos(_fraction(mixed(word ^ third), like) * (4 * HALF_PI * 2.0**-24))
+    size = sqrt(-2 * _log_of_fraction(word, like))
+    # Of so many parts of a turn, the cosine is the sine of what lies between the half turn's two quarters.
+    left = abs(_whole(shift_right(mixed(word ^ third), 8), like) - 2.0**23) - 2.0**22
+    return size * sine(left * (4 * HALF_PI * 2.0**-24))
 
 
-def _fraction(word: Any, like: Any) -> Any:
-    """Give the first 24 bits of a word as a whole number, in the precision of a tensor."""
-    return from_integer(shift_right(word, 8)) + 0 * sign(plain(like))
+def _log_of_fraction(word: Any, like: Any) -> Any:
+    """Take the logarithm of the first 24 bits of a word, and one more, as parts of 2^24, in the precision of a tensor.
+
+    The bits of a whole number tell its nearest power of two, and what is left, by themselves.
+    """
+    found = bits(from_integer(shift_right(word, 8) + 1)) - ROOT_OF_HALF
+    low = from_bits((found & 0x7FFFFF) + ROOT_OF_HALF) - 1
+    return log_of_parts(_whole(shift_right(found, 23), like) - 24, low + _zero(like))
+
+
+def _whole(word: Any, like: Any) -> Any:
+    """Give a whole number of 24 bits in the precision of a tensor."""
+    return from_integer(word) + _zero(like)
+
+
+def _zero(like: Any) -> Any:
+    """Give a zero in the precision of a tensor."""
+    return 0 * sign(plain(like))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...formula import Unsigned, exp, log, minimum, sqrt
+from ...formula import Unsigned, minimum, sqrt
+from ...formula.words.elementary import power_of_element
 from ...hyper import SMALLEST, NonNegative, Number, Range, ThreeBetas
 from ...optimizer import Optimizer
 from .parts import l2
@@ -31,7 +32,7 @@ class AdamG(Optimizer):
         beta1, beta2, beta3 = self.betas
         grad = l2(self, param, grad)
         exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
-        numerator = beta3 * numerator + (1 - beta3) * self.p * exp(self.q * log(exp_avg_sq))
+        numerator = beta3 * numerator + (1 - beta3) * self.p * power_of_element(exp_avg_sq, self.q)
         exp_avg = beta1 * exp_avg + (1 - beta1) * numerator * grad
         m_hat = exp_avg / (1 - beta1**self.step_count)
         v_hat = exp_avg_sq / (1 - beta2**self.step_count)

@@ -38,8 +38,12 @@ class Stages:
 
     @property
     def stride(self) -> int:
-        """How many elements the loops see at once: a block, where something is known or summed for each block."""
-        return BLOCK if self.buffers or self.first.sums or self.first.blocks or self.packed else STRIDE
+        """How many elements the loops see at once: a block, where something is known or summed for each block.
+
+        Long loops see a block, too: they do not wait for memory, and many vectors side by side need many elements.
+        """
+        of_blocks = self.buffers or self.first.sums or self.first.blocks or self.packed
+        return BLOCK if of_blocks or self.first.is_long else STRIDE
 
     @property
     def packed(self) -> list[str]:

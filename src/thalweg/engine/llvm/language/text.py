@@ -101,6 +101,10 @@ define internal {type} @times_power_of_two.{suffix}({type} %x, {type} %exponent)
   ret {type} %result
 }}
 
+define internal {type} @by_precision.{suffix}({type} %narrow, {type} %wide) alwaysinline {{
+  ret {type} %{width}
+}}
+
 define internal i32 @integer.{suffix}({type} %x) alwaysinline {{
   %whole = fptosi {type} %x to i64
   %result = trunc i64 %whole to i32
@@ -113,6 +117,7 @@ def operations(kind: str) -> str:
     """Write the operations that are no single instruction for a type: by its digits and its exponents."""
     digits, bias = {"float": (23, 127), "double": (52, 1023)}[kind]
     places = {
+        "width": "narrow" if kind == "float" else "wide",
         "smallest": literal(2.0 ** (1 - bias), kind),
         "raise": literal(2.0 ** (digits + 2), kind),
         "whole": "i32" if kind == "float" else "i64",

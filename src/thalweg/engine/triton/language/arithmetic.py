@@ -78,6 +78,13 @@ def times_power_of_two(x, exponent):
 
 
 @triton.jit
+def by_precision(narrow, wide):
+    """Take one of two by what is computed in; of the other, no instruction is left."""
+    narrow, wide = tl.broadcast(narrow, wide)
+    return wide if wide.dtype == tl.float64 else narrow
+
+
+@triton.jit
 def maximum(a, b):
     """Take the larger of two; NaN if either is."""
     a, b = tl.broadcast(a, b)
