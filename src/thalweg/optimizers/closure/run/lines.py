@@ -60,7 +60,7 @@ class Line(NamedTuple):
     @property
     def reach(self) -> float:
         """How far one looks, as a share of the numbers' sizes."""
-        return self.epsilon**REACH
+        return math.pow(self.epsilon, REACH)
 
     @property
     def rounding(self) -> float:
