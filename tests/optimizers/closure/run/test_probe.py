@@ -5,7 +5,7 @@ import torch
 
 from thalweg.optimizers.closure import LBFGS, least_squares, minimize
 from thalweg.optimizers.closure.as_scipy.minimize import METHODS
-from thalweg.optimizers.closure.run.probe import directions
+from thalweg.optimizers.closure.run.lines import directions
 
 D = torch.float64
 START = [5.0, 3.0, -2.0, 0.5]
@@ -103,7 +103,7 @@ def test_no_minimum_is_called_false(name, dtype, bounds):
 
 
 def test_what_a_probe_costs():
-    """Two evaluations, which are counted; none beyond the budget; and the parameters stay at the answer."""
+    """One evaluation, which is counted; none beyond the budget; and the parameters stay at the answer."""
     calls = []
 
     def loss(x):
@@ -112,7 +112,7 @@ def test_what_a_probe_costs():
 
     found = minimize(loss, torch.ones(2, dtype=D))
     assert found.success
-    assert found.nfev == len(calls) == 3
+    assert found.nfev == len(calls) == 2
     assert minimize(loss, torch.ones(2, dtype=D), max_eval=1).success
     x = torch.ones(2, dtype=D, requires_grad=True)
     optimizer = LBFGS([x])
@@ -124,7 +124,7 @@ def test_what_a_probe_costs():
         return value
 
     optimizer.step(closure)
-    assert optimizer.result.evaluations == 3
+    assert optimizer.result.evaluations == 2
     assert x.tolist() == [1, 1]
 
 

@@ -11,10 +11,11 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
-from .infinity import Following, is_endless, passes_through, strides_on
+from .infinity import endless, passes_through, strides_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
+from .valley import Following
 from .verdict import HIDDEN, judged
 
 
@@ -228,7 +229,7 @@ class Descent:
         try:
             if passes_through(objective, before, self.point):
                 return Reason.SADDLE
-            return refuted(objective, self.point) or reason
+            return refuted(objective, before, self.point, self.first_size, self.highest) or reason
         except BudgetError:
             return reason
 
@@ -237,8 +238,9 @@ class Descent:
         if not reason.success or objective.spent:
             return reason
         here = self.point
-        if is_endless(objective, before, here, self.first_size, self.highest, self.following):
-            return Reason.UNBOUNDED
+        runaway = endless(objective, before, here, self.first_size, self.highest, self.following)
+        if runaway:
+            return runaway
         if reason is Reason.GRADIENT or objective.spent:
             return reason
         promise = self.method.promise(objective, here)
@@ -263,7 +265,7 @@ class Descent:
 
     def _blamed(self, objective: Objective) -> Reason:
         """Return WRONG_GRADIENT where the gradient is why nothing falls, else STALLED."""
-        found = refuted(objective, self.point)
+        found = refuted(objective, self.point, self.point)
         return Reason.WRONG_GRADIENT if found is Reason.WRONG_GRADIENT else Reason.STALLED
 
     def _note(self, note: str) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from copy import copy
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..function.bounds import Box
 from ..function.objective import BudgetError, Change, Objective, Point
-from ..function.vector import largest, read_numbers
-from .stopping import BELOW_ROUNDING, epsilon_of
+from ..function.vector import dot, largest, read_numbers
+from .result import Reason
+from .stopping import BELOW_ROUNDING, epsilon_of, rounding_at
+from .valley import GROWN, Following, leads_on
 from .verdict import HIDDEN, change_at, inside
 
 FAR = 1e3
@@ -37,20 +35,11 @@ BEYOND_EDGE = 0.1
 STEEP, MANY = 1e-6, 1e3
 """The share of what the run has won that the loss must be higher there, and how many times what can be seen."""
 
-GROWN = 10.0
-"""How many times its first size the largest number must be, to ask whether a valley leads on."""
-
-ON = 1.25
-"""How much larger that number is made then."""
-
-FOLLOWING = 40
-"""The evaluations that the others may take to follow."""
-
-LOWER = 0.5
-"""By how many roots of the rounding the loss must be lower then: tolerances leave less to win than that."""
-
 JUMPS = 4.0
-"""How many times the first rise that is seen counts as flat: where a loss cancels large numbers, it goes in jumps."""
+"""How many times the root of the rounding of what was won a loss may jump by: it may cancel large numbers."""
+
+FIRST_JUMPS = 16.0
+"""How many times the first rise that is seen still counts as flat: one number after the other rounds to a jump."""
 
 PASSING, SLOW = 30.0, 0.05
 """How many times to repeat a last step, and the share of its slope that must be left after it to do so."""
@@ -59,33 +48,22 @@ LONGER = 4
 """How often to repeat it so many times again, where nothing of it is seen."""
 
 
-class Follower(Protocol):
-    """A method within a box, that goes from one point to a lower one."""
-
-    def advance(self, objective: Objective, here: Point) -> Point | None:
-        """Return the next point, None where none was found, or raise BudgetError."""
-        ...
-
-
-Following = Callable[[Box], Follower]
-
-
-def is_endless(
+def endless(
     objective: Objective, before: Point, here: Point, first: float, highest: float, following: Following
-) -> bool:
-    """Return whether larger numbers are as good or better for good; False where no evaluation is left.
+) -> Reason | None:
+    """Return UNBOUNDED where larger numbers are as good or better for good, FLAT on a plateau beyond a minimum.
 
-    `first` is their first size, and `highest` the loss at the start of the run.
+    `first` is their first size, and `highest` the loss at the start of the run. None where no evaluation is left.
     """
     try:
-        return (
-            runs_away(objective, here, first)
-            or strides_on(objective, before, here, first, highest)
-            or (here.value < highest and levels_off(objective, here, first, highest))
-            or leads_on(objective, here, first, following)
-        )
+        if runs_away(objective, here, first) or strides_on(objective, before, here, first, highest):
+            return Reason.UNBOUNDED
+        if here.value < highest and (reason := levels_off(objective, here, first, highest)):
+            return reason
+        leads = leads_on(objective, here, first, following) and knows_sizes(objective, here)
+        return Reason.UNBOUNDED if leads else None
     except BudgetError:
-        return False
+        return None
 
 
 def runs_away(objective: Objective, here: Point, first: float) -> bool:
@@ -109,35 +87,39 @@ def strides_on(objective: Objective, before: Point, here: Point, first: float, h
     if before is here or here.size < first < math.inf:
         return False
     step = here.x - before.x
-    length, size, was = read_numbers(largest(step), largest(here.x), largest(before.x))
-    if not (size > was and length > STRIDE * size):
+    measured = step if here.lengths is None else step / here.lengths
+    length, size, was, slope = read_numbers(
+        largest(step), largest(here.x), largest(before.x), dot(here.gradient, measured)
+    )
+    if not (size > was and length > STRIDE * size) or slope * size > length * rounding_at(here):
         return False
     try:
-        return leads_down(objective, here, size / length * step, highest)
+        return leads_down(objective, here, size / length * step, highest) is Reason.UNBOUNDED
     except BudgetError:
         return False
 
 
-def levels_off(objective: Objective, here: Point, first: float, highest: float) -> bool:
-    """Return whether numbers that slopes do not hold back at twice their size lead down for good.
+def levels_off(objective: Objective, here: Point, first: float, highest: float) -> Reason | None:
+    """Return UNBOUNDED where numbers that slopes do not hold back at twice their size lead down for good.
 
     So it is where a loss like 5 + exp(-x) has come as low as its dtype can tell. A loss that is lost beside `highest`,
     but still has slopes, is on its way to zero, unless the numbers have grown.
     """
     is_lost = abs(here.value) <= epsilon_of(here) ** 2 * (highest - here.value)
     if here.steepness and is_lost and here.size <= GROWN * first:
-        return False
+        return None
     there = objective.at(inside(here, 2 * here.x))
     outward = here.x if here.lengths is None else here.x / here.lengths
-    loose = there.gradient * outward <= rounding_at(here)
+    slopes = there.gradient * outward
+    loose = (slopes <= rounding_at(here)) & (slopes >= -noise_at(here, highest))
     if here.box is not None:
         loose &= torch.where(here.x > 0, here.box.upper, -here.box.lower) == math.inf
     move = torch.where(loose, here.x, 0.0)
-    return bool(move.any()) and leads_down(objective, here, move, highest)
+    return leads_down(objective, here, move, highest) if bool(move.any()) else None
 
 
-def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) -> bool:
-    """Return whether the loss is never higher along a move, and falls visibly on it, or has fallen on its way here.
+def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) -> Reason | None:
+    """Return UNBOUNDED where the loss is never higher along a move, and falls visibly on it, or fell on its way here.
 
     At a minimum it rises. With numbers that it does not see it neither rises nor falls. On the way it may rise by
     noise, of which a loss that cancels large numbers has more than rounding.
@@ -145,88 +127,63 @@ def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) 
     rounding = rounding_at(here)
     first = change_at(objective, here, FARTHER[0] * move)
     if not first <= rounding:
-        return False
-    noise = max(rounding, JUMPS * math.sqrt(epsilon_of(here)) * (highest - here.value))
+        return None
+    noise = noise_at(here, highest)
     if any(not change_at(objective, here, share * move) <= noise for share in FARTHER[1:]):
-        return False
-    falls = first < -rounding or has_levelled_off(objective, here, move, highest)
-    return falls and knows_sizes(objective, here)
+        return None
+    reason = Reason.UNBOUNDED if first < -rounding else behind(objective, here, move, highest)
+    return reason if reason and knows_sizes(objective, here) else None
 
 
-def has_levelled_off(objective: Objective, here: Point, move: Tensor, highest: float) -> bool:
-    """Return whether the loss was higher behind, and has become flat slowly; an edge, as a hinge has, ends it."""
+def behind(objective: Objective, here: Point, move: Tensor, highest: float) -> Reason | None:
+    """Return UNBOUNDED where the loss was higher behind, and has become flat slowly, FLAT where it was lower.
+
+    An edge, as a hinge has, ends a slope.
+    """
     rounding = rounding_at(here)
     level, higher, rise = 0.0, 0.0, 0.0
     for higher in BACK:
         rise = rise_at(objective, here, higher * move)
+        if rise < -HIDDEN * rounding:
+            return Reason.FLAT
         if rounding < rise < math.inf:
             break
         level = higher
     else:
-        return False
+        return None
     for _ in range(HALVINGS):
         middle = (level + higher) / 2
         change = rise_at(objective, here, middle * move)
         level, higher, rise = (level, middle, change) if change > rounding else (middle, higher, rise)
     steep = change_at(objective, here, (higher - BEYOND_EDGE * (1 + higher)) * move)
-    return steep < max(STEEP * (highest - here.value), MANY * rounding, JUMPS * rise)
+    flat = max(STEEP * (highest - here.value), MANY * rounding, FIRST_JUMPS * rise)
+    return Reason.UNBOUNDED if steep < flat else None
 
 
 def rise_at(objective: Objective, here: Point, move: Tensor) -> float:
-    """Return by how much a move raises the loss, 0 where the rounding of the numbers explains it.
+    """Return by how much a move changes the loss, 0 where the rounding of the numbers explains it.
 
     Squares of residuals that cancel are noise beside a loss of zero, with the slopes of noise.
     """
     there = objective.at(inside(here, here.x + move))
     rise, (pulled,) = there.value - here.value, read_numbers((there.gradient * here.measured).abs().sum())
-    return rise if rise > HIDDEN * epsilon_of(here) * pulled else 0.0
+    return rise if abs(rise) > HIDDEN * epsilon_of(here) * pulled else 0.0
 
 
 def knows_sizes(objective: Objective, here: Point) -> bool:
     """Return whether the loss is another where all numbers are smaller; else only their ratios count."""
-    hidden = HIDDEN * epsilon_of(here) * abs(here.value)
     smaller = (objective.at(inside(here, (1 + share) * here.x)) for share in reversed(BACK))
-    return any(abs(there.value - here.value) > hidden for there in smaller)
+    return any(is_other(here, there) for there in smaller)
 
 
-def leads_on(objective: Objective, here: Point, first: float, following: Following) -> bool:
-    """Return whether a bent valley leads on: its largest number is made larger, and the others follow to a lower loss.
-
-    Only numbers that have grown beyond their `first` size are asked.
-    """
-    if not here.size > GROWN * first:
-        return False
-    taken = here.x.abs() == here.size
-    x = torch.where(taken, ON * here.x, here.x)
-    if not torch.equal(inside(here, x), x):
-        return False
-    box = held(x, taken, here.box)
-    others = copy(objective)
-    others.box, others.budget = box, min(objective.budget, objective.evaluations + objective.products + FOLLOWING)
-    try:
-        lower = here.value - LOWER * math.sqrt(epsilon_of(here)) * abs(here.value)
-        found = follows(others, following(box), x, lower)
-    finally:
-        objective.evaluations, objective.last = others.evaluations, others.last
-    return found and knows_sizes(objective, here)
-
-
-def held(x: Tensor, taken: Tensor, box: Box | None) -> Box:
-    """Return a box that holds the taken numbers, and leaves the others where they may be."""
-    unbounded = torch.full_like(x, math.inf)
-    lower, upper = (-unbounded, unbounded) if box is None else (box.lower, box.upper)
-    return Box(torch.where(taken, x, lower), torch.where(taken, x, upper))
-
-
-def follows(objective: Objective, method: Follower, x: Tensor, below: float) -> bool:
-    """Return whether a method finds a loss below a limit."""
-    try:
-        there: Point | None = objective.at(x)
-        while there is not None and there.finite and there.value >= below:
-            there = method.advance(objective, there)
-    except BudgetError:
-        return False
-    return there is not None and there.value < below
+def is_other(here: Point, there: Point) -> bool:
+    """Return whether the loss changes on the way to smaller numbers, and as slopes have it where little is seen."""
+    change, rounding = abs(there.value - here.value), rounding_at(here)
+    if not rounding < change <= HIDDEN / BELOW_ROUNDING * rounding:
+        return change > rounding
+    slopes = there.gradient * there.measured
+    total, largest_total = read_numbers(slopes.sum(), slopes.abs().sum())
+    return 2 * abs(total) > max(largest_total, rounding)
 
 
 def passes_through(objective: Objective, before: Point, here: Point) -> bool:
@@ -263,6 +220,6 @@ def visible(seen: Change, rounding: float) -> float:
     return max(PASSING, (root - seen.here) / bend) if root else PASSING
 
 
-def rounding_at(here: Point) -> float:
-    """Return what a change of the loss must exceed to be seen."""
-    return BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+def noise_at(here: Point, highest: float) -> float:
+    """Return what a loss that cancels large numbers may change by at the most without telling anything."""
+    return max(rounding_at(here), JUMPS * math.sqrt(epsilon_of(here)) * (highest - here.value))

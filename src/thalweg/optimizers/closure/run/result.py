@@ -25,6 +25,7 @@ class Reason(Enum):
     WRONG_GRADIENT = "The gradient does not match the loss: compare them with check_grad(closure, params)."
     DOMAIN = "The loss falls right up to where it is not finite: it has no minimum inside its domain."
     SADDLE = "The gradient is small, but the loss falls beside the point: it is a saddle, a maximum or a kink."
+    FLAT = "The loss is flat around the point: nothing tells a minimum from a plateau."
 
     @property
     def success(self) -> bool:

@@ -109,6 +109,11 @@ def epsilon_of(point: Point) -> float:
     return machine_epsilon(point.x.dtype)
 
 
+def rounding_at(here: Point) -> float:
+    """Return what a change of the loss must exceed to be seen."""
+    return BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
+
+
 def is_beyond(here: Point, size: float) -> bool:
     """Return whether the loss, or numbers as large as `size`, are beyond what counts as infinite."""
     limit = beyond(here.x.dtype)

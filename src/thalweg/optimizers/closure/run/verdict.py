@@ -26,6 +26,9 @@ ROUNDING_OF_FLOAT32 = 2.0**-23
 NEAREST = 1e-4
 """The share of the numbers that may hide a minimum at most, in dtypes of few digits."""
 
+STRAIGHT = 0.75
+"""The share of its last slope by which the loss rises at least beyond a kink; a parabola rises by half."""
+
 NOISY = 1e-3
 """The most of a loss that may be noise."""
 
@@ -68,9 +71,10 @@ class Look(NamedTuple):
         """Whether the loss changes as the slopes have it: then the gradient is the loss's."""
         return self.finite and self.mismatch <= abs(self.change) / 4
 
-    def is_near(self, epsilon: float) -> bool:
-        """Return whether the minimum is as near as the numbers' rounding hides."""
-        return self.lowest * self.reach <= min(HIDDEN * epsilon, NEAREST)
+    def is_near(self, epsilon: float, rounding: float = math.inf) -> bool:
+        """Return whether the minimum is as near as the numbers' rounding hides; behind a kink, slopes do not tell."""
+        is_kink = self.change > max(rounding, STRAIGHT * self.there)
+        return self.lowest * self.reach <= min(HIDDEN * epsilon, NEAREST) and not is_kink
 
     @property
     def lowest(self) -> float:
@@ -128,7 +132,7 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     seen = [look for look in finite if look.straight and not look.flat and -look.here > HIDDEN * epsilon * loss]
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
-    near = any(look.is_near(epsilon) for look in finite)
+    near = any(look.is_near(epsilon, HIDDEN * epsilon * loss) for look in finite)
     if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN

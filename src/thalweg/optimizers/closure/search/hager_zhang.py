@@ -38,6 +38,8 @@ class HagerZhang:
                 return trial
             if trial.value < best.value and trial.finite:
                 best = trial
+            if high is not None and trial.is_like(low, high):
+                break
             if self.too_far(start, trial):
                 high = trial
             elif alpha >= longest:

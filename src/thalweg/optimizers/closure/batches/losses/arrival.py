@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from .row_infinity import go_on, pass_through, strides
 from .row_losses import RowLosses
 from .row_probe import refuted
 from .row_search import MOST_TRIALS, Searching, has_shrunk, largest
+from .row_valley import Following, lead_on
 
 S = TypeVar("S", bound=Searching)
 
@@ -41,7 +43,9 @@ def has_vanished(rows: Searching, acting: Tensor) -> Tensor:
     return is_lost & (has_shrunk(rows) | strides(rows)) & is_nothing(rows, acting)
 
 
-def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float) -> tuple[Tensor, int]:
+def succeeded(
+    losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tolerance: float, following: Following
+) -> tuple[Tensor, int]:
     """Return which rows are at a minimum, and the calls made: to look once where nothing lower was found, to probe."""
     slopes = acting(answers)
     success = has_arrived(answers, slopes, tolerance)
@@ -51,7 +55,7 @@ def succeeded(losses: RowLosses, answers: S, acting: Callable[[S], Tensor], tole
         success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
     success &= answers.value.isfinite()
     calls = int(stuck.any())
-    for doubted in (go_on, pass_through, refuted):
+    for doubted in (go_on, partial(lead_on, following=following), pass_through, refuted):
         if bool(success.any()) and answers.x.numel():
             is_false, looks = doubted(losses, answers.kept(success))
             success[success.clone()] = ~is_false

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...scipy_names.outcome import Outcome, rows_outcome
 from .arrival import has_arrived, may_start_anew, succeeded
+from .lbfgs import followed
 from .row_losses import RowLosses
 from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, searched, tried
 
@@ -122,7 +123,7 @@ def bent(rows: Rows, s: Tensor, y: Tensor) -> Tensor:
 
 def outcome(losses: RowLosses, answers: Rows, calls: int, tolerance: float) -> Outcome:
     """Return SciPy's fields, one entry per row."""
-    success, looks = succeeded(losses, answers, lambda rows: rows.gradient, tolerance)
+    success, looks = succeeded(losses, answers, lambda rows: rows.gradient, tolerance, followed)
     fields = {"x": answers.x, "fun": answers.value * answers.unit, "jac": answers.gradient * answers.unit[:, None]}
     return rows_outcome(
         "problems reached their gradient tolerance", success, answers.iterations, calls + looks, **fields

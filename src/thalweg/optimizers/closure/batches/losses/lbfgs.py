@@ -9,10 +9,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ...run.valley import FOLLOWING
 from ...scipy_names.outcome import Outcome, rows_outcome
 from .arrival import has_arrived, may_start_anew, succeeded
 from .row_losses import RowLosses
 from .row_search import DELTA, EPSILON, MOST_TRIALS, SIGMA, Searching, are_numbers, at_start, narrow, searched, tried
+
+FEW = FOLLOWING // 2
+"""The iterations that rows may take to follow one number: each may need a second trial."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,14 @@ def minimize_batch_lbfgs(
     rows = started(losses, x0, walls, history_size)
     answers, calls = searched(rows, partial(going, tolerance=tolerance_grad), partial(try_step, losses), max_iter)
     return outcome(losses, answers, bool(len(x0)) + calls, tolerance_grad)
+
+
+def followed(losses: RowLosses, x: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, int]:
+    """Return how low every row comes between its walls within a few iterations, and the calls made."""
+    rows = started(losses, x, (lower, upper), FEW)
+    answers, calls = searched(rows, partial(going, tolerance=0.0), partial(try_step, losses), FEW)
+    value = answers.value * answers.unit
+    return value.where(value.isfinite(), torch.inf), 1 + calls
 
 
 def started(losses: RowLosses, x0: Tensor, walls: tuple[Tensor, Tensor] | None, history_size: int) -> Rows:
@@ -174,6 +186,6 @@ def newest_scale(s_y: Tensor, y: Tensor, bends: Tensor) -> Tensor:
 
 def outcome(losses: RowLosses, answers: Rows, calls: int, tolerance: float) -> Outcome:
     """Return SciPy's fields, one entry per row."""
-    success, looks = succeeded(losses, answers, acting, tolerance)
+    success, looks = succeeded(losses, answers, acting, tolerance, followed)
     fields = {"x": answers.x, "fun": answers.value * answers.unit, "jac": answers.gradient * answers.unit[:, None]}
     return rows_outcome("problems arrived at a minimum", success, answers.iterations, calls + looks, **fields)

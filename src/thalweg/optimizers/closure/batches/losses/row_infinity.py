@@ -13,7 +13,6 @@ from ...run.infinity import (
     BEYOND_EDGE,
     FAR,
     FARTHER,
-    GROWN,
     HALVINGS,
     JUMPS,
     LONGER,
@@ -24,6 +23,7 @@ from ...run.infinity import (
     STRIDE,
 )
 from ...run.stopping import BELOW_ROUNDING
+from ...run.valley import GROWN
 from ...run.verdict import HIDDEN
 from .row_losses import RowLosses
 from .row_search import Searching, largest

@@ -17,6 +17,10 @@ class RowLosses:
     args: Sequence[Tensor]
     batch: int
 
+    def of(self, index: Tensor) -> RowLosses:
+        """Return the losses of some rows alone."""
+        return RowLosses(self.fun, [arg[index] for arg in self.args], self.batch)
+
     def differentiated(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and gradients of the rows `index` at x; one backward pass, since no row sees another.
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...run.probe import HALVES, LIKE, REACH, directions
+from ...run.lines import REACH, directions
+from ...run.probe import HALVES, LIKE
 from ...run.verdict import HIDDEN
 from .row_losses import RowLosses
 from .row_search import Searching

@@ -1,0 +1,168 @@
+"""The lines through a point along which its neighbours are looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from ctypes import c_float
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..function.bounds import Box
+from ..function.objective import Objective, Point
+from ..function.units import lengths_of
+from ..function.vector import dot, read_numbers
+from .stopping import epsilon_of
+from .verdict import HIDDEN, ROUNDING_OF_FLOAT32, inside
+
+REACH = 0.25
+"""How far to look: the rounding to this power, as a share of the numbers' sizes."""
+
+AS_SLOPES = 3.0
+"""How far a loss beside the point may be from what slopes tell, in shares of the reach: third derivatives bend it."""
+
+NOTHING = 64.0
+"""Roundings of the loss that a number's slope promises at most, and roundings that a step moves it, if it rests."""
+
+FARTHEST = 1.2
+"""How far to look on flat ground, in sizes of the numbers now, or of the first ones."""
+
+FEW = 10_000
+"""Numbers up to which what looks random is kept for the next run: to make it takes as long as an evaluation."""
+
+
+class Look(NamedTuple):
+    """What is seen at a share of a move: the change of the loss, the slope of the move there, and the gradient."""
+
+    share: float
+    change: float
+    slope: float
+    gradient: Tensor
+
+
+class Line(NamedTuple):
+    """A line through the point: `move` reaches as far as one looks, and the gradient has promised that `slope`.
+
+    On flat ground one looks up to `farthest` sizes of the numbers away.
+    """
+
+    objective: Objective
+    here: Point
+    move: Tensor
+    slope: float
+    epsilon: float
+    two_sided: bool
+    farthest: float
+
+    @property
+    def reach(self) -> float:
+        """How far one looks, as a share of the numbers' sizes."""
+        return math.pow(self.epsilon, REACH)
+
+    @property
+    def rounding(self) -> float:
+        """What a fall must exceed."""
+        return HIDDEN * self.epsilon * abs(self.here.value)
+
+    def look(self, share: float) -> Look:
+        """Return what is seen at a share of the move."""
+        there = self.objective.at(inside(self.here, self.here.x + share * self.move))
+        return Look(share, there.value - self.here.value, slope_of(there, self.move), there.gradient)
+
+    def change(self, share: float) -> float:
+        """Return by how much the loss changes, at a share of the move."""
+        return self.look(share).change
+
+    def is_lower(self, look: Look) -> bool:
+        """Return whether a change is a fall that can be seen, and more than twice what the gradient has promised."""
+        return look.change < 2 * min(0.0, look.share * self.slope) - self.rounding
+
+    def is_flat(self, *looks: Look) -> bool:
+        """Return whether no change can be seen."""
+        return all(abs(look.change) <= self.rounding for look in looks)
+
+    def is_bowl(self, look: Look) -> bool:
+        """Return whether the loss rises to the end of the move, and as its slopes at both ends have it.
+
+        Then they are the loss's own, and it bends up: the other side tells nothing more.
+        """
+        explained = (self.slope + look.slope) / 2
+        return look.change > self.rounding and abs(look.change - explained) <= AS_SLOPES * self.reach * look.change
+
+    def downwards(self, look: Look, before: Point) -> Line | None:
+        """Return the line of those numbers alone whose slope turns down at the end of the move, and was zero before.
+
+        Along a line of all numbers the others hide a saddle's two slopes. `before` is the point before the last step,
+        which moves such numbers no more.
+        """
+        here, epsilon = self.here, NOTHING * self.epsilon
+        move = self.move if here.lengths is None else self.move / here.lengths
+        is_zero = (here.gradient * move).abs() <= self.reach * epsilon * abs(here.value)
+        rests = (here.x - before.x).abs() <= epsilon * lengths_of(here.x, here.x)
+        turned = is_zero & rests & ((look.gradient - here.gradient) * move < 0)
+        if not bool(turned.any()):
+            return None
+        move = torch.where(turned, self.move, 0.0)
+        return self._replace(move=move, slope=slope_of(here, move))
+
+
+def slope_of(here: Point, move: Tensor) -> float:
+    """Return by how much a move changes the loss, as its slope at a point has it."""
+    return read_numbers(dot(here.gradient, move if here.lengths is None else move / here.lengths))[0]
+
+
+def lines_through(objective: Objective, here: Point, first: float) -> Iterator[Line]:
+    """Yield a line of the numbers that no wall stops, and one that leads inward from the walls.
+
+    Numbers that have all shrunk to nothing beside their `first` size are measured by it.
+    """
+    loss = here.value * objective.units.loss
+    epsilon = max(epsilon_of(here), ROUNDING_OF_FLOAT32 if is_coarse(loss) else 0.0)
+    has_shrunk = here.size < math.sqrt(epsilon) * first < math.inf
+    sizes = torch.full_like(here.x, first) if has_shrunk else lengths_of(here.x, here.x)
+    farthest = FARTHEST * (max(1.0, first / here.size) if here.size and not has_shrunk and first < math.inf else 1.0)
+    for move, two_sided in moves(here, epsilon**REACH * sizes):
+        yield Line(objective, here, move, slope_of(here, move), epsilon, two_sided, farthest)
+
+
+def is_coarse(loss: float) -> bool:
+    """Return whether a loss could have been computed in float32."""
+    return c_float(loss).value == loss
+
+
+def moves(here: Point, far: Tensor) -> list[tuple[Tensor, bool]]:
+    """Return the moves, as far as that for each number, and whether each may be taken backwards as well."""
+    ways = directions(here.x)
+    if here.box is None:
+        return [(ways * far, True)]
+    between, from_walls = torch.minimum(far, room(here.box, here.x)), inward(here.box, here.x, ways.abs() * far)
+    return [(ways * between, True), (from_walls, False)]
+
+
+def directions(x: Tensor) -> Tensor:
+    """Return numbers from 1/2 to 1 of either sign that look random, the same in every process."""
+    numbers = (kept_chance if x.numel() <= FEW else chance)(x.numel()).to(x)
+    return 0.5 * (numbers + numbers.sign())
+
+
+def chance(count: int) -> Tensor:
+    """Return numbers between -1 and 1."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    return torch.empty(count, dtype=torch.float32, device="cpu").uniform_(-1, 1, generator=generator)
+
+
+kept_chance = lru_cache(maxsize=8)(chance)
+
+
+def room(box: Box, x: Tensor) -> Tensor:
+    """Return how far each number is from the nearer wall."""
+    return torch.minimum(x - box.lower, box.upper - x)
+
+
+def inward(box: Box, x: Tensor, far: Tensor) -> Tensor:
+    """Return the move of all numbers on a wall, away from it."""
+    far = torch.minimum(far, box.upper - box.lower)
+    return torch.where(x <= box.lower, far, torch.where(x >= box.upper, -far, 0.0))
