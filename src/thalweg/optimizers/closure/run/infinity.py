@@ -52,7 +52,7 @@ LOWER = 0.5
 JUMPS = 4.0
 """How many times the first rise that is seen counts as flat: where a loss cancels large numbers, it goes in jumps."""
 
-PASSING, SLOW = 30.0, 0.02
+PASSING, SLOW = 30.0, 0.005
 """How many times to repeat a last step, and the share of its slope that must be left after it to do so."""
 
 LONGER = 4
