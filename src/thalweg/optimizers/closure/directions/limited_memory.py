@@ -17,6 +17,7 @@ from ..function.vector import accurate, dot
 from .curvature import gradient_change, value_correction
 from .first_diagonal import FirstDiagonal
 from .krylov import Operator
+from .over_relaxation import OverRelaxation
 from .steepest import first_trial
 from .step import Step
 
@@ -53,6 +54,7 @@ class LimitedMemory:
     def __init__(self, history_size: int, damping: float = 0.0, refined: bool = False) -> None:
         self.history_size = history_size
         self.refined = refined
+        self.relaxed = OverRelaxation()
         self.damping = damping
         self.learned = 0
         self.s = self.z = self.above = self.y_y = NOTHING
@@ -78,10 +80,11 @@ class LimitedMemory:
     def forget(self) -> None:
         """Drop every pair."""
         self.learned = 0
+        self.relaxed.forget()
 
     def first_trial(self, here: Point, slope: float) -> float:
-        """Return 1, the Newton step; without memory a step of guessed length."""
-        return first_trial(here, slope) if self.learned == 0 else 1.0
+        """Return 1, the Newton step, or how much longer it should be; without memory a step of guessed length."""
+        return first_trial(here, slope) if self.learned == 0 else self.relaxed.factor
 
     def __call__(self, here: Point, hessian: Operator) -> Tensor:
         """Return -H g."""
@@ -123,6 +126,8 @@ class LimitedMemory:
         """Store the pair (s, y) where it bends upwards, else leave the memory as it is."""
         if self.history_size == 0 or not (step.bends_up or self.damping):
             return
+        if self.refined and self.learned:
+            self.relaxed.learn(step)
         place = self._next(step.direction)
         if self.compiled is not None and not self.damping:
             self._learn_compiled(self.compiled, place, step)
@@ -202,7 +207,8 @@ class LimitedMemory:
             return {"learned": 0}
         k = self.count
         rows = {"s": self.s[:k].clone(), "y": self.z[:k].neg(), "above": self.above[:k, :k].clone()}
-        return {"learned": self.learned, "room": self.room, "y_y": self.y_y.clone(), **rows, **self.first.state()}
+        own = {"learned": self.learned, "room": self.room, "y_y": self.y_y.clone()}
+        return own | rows | self.first.state() | (self.relaxed.state() if self.refined else {})
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
@@ -212,6 +218,7 @@ class LimitedMemory:
             self._fill(state["s"], -state["y"], state["above"])
             self.first.restore(state)
             self.y_y.copy_(state["y_y"])
+        self.relaxed.restore(state)
 
     @property
     def places(self) -> list[int]:

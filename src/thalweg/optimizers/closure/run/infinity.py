@@ -41,7 +41,7 @@ JUMPS = 4.0
 FIRST_JUMPS = 16.0
 """How many times the first rise that is seen still counts as flat: one number after the other rounds to a jump."""
 
-PASSING, SLOW = 30.0, 0.05
+PASSING, SLOW = 30.0, 0.005
 """How many times to repeat a last step, and the share of its slope that must be left after it to do so."""
 
 LONGER = 4

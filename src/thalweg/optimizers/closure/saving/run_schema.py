@@ -117,7 +117,8 @@ class RunSchema:
             small = {"above": tensor(self.x, rows, rows), "y_y": tensor(wide, low=SMALLEST)}
             counts = {"learned": whole(), "room": whole(rows, history_size)}
             first = {"diagonal": self.vector_above_zero, "foretells": whole(0, 1)}
-            return record({**counts, "s": pairs, "y": pairs, **small}, first)(name, value)
+            relaxed = {"factor": number(1.0), "share": ANY_NUMBER}
+            return record({**counts, "s": pairs, "y": pairs, **small}, {**first, **relaxed})(name, value)
 
         return of
 
