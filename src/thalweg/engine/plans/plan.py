@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import torch
@@ -41,6 +41,7 @@ from .launch_of import launch_of
 from .parts import parts
 
 REPEAT, AS_BEFORE = methodcaller("repeat"), methodcaller("driver_launches")
+ON_DEVICE, BIND_ANEW = attrgetter("is_on_device"), methodcaller("bind_anew")
 
 
 @dataclass
@@ -125,6 +126,8 @@ class Plan:
     def _begun(self, optimizer: Any) -> Sequence[Ready]:
         """Look again at what the eager engine is to update; nothing has changed yet."""
         if optimizer._sharing:
+            # Others wait for this process once it has sent something: what cannot be launched is known before.
+            deque(map(BIND_ANEW, filter(ON_DEVICE, self.launches)), maxlen=0)
             optimizer._sharing.begin(self.layout)
         if self.eager:
             refuse_traced(optimizer)
