@@ -114,7 +114,7 @@ TRITON_ROOMS = {
     "kernels": {"language", "device", "unbuilt"},
     "products": {"available"},
     "total": {"available", "language", "device"},
-    "launching": {"available", "device", "kernels"},
+    "launching": {"available", "device", "kernels", "unbuilt"},
     "__init__": set(),
 }
 """And for those of a GPU: a kernel knows no launch."""

@@ -82,3 +82,16 @@ def test_a_step_that_is_left_out_changes_nothing():
         optimizer.step()
         assert torch.equal(param, before) == bad
     assert optimizer.metrics["skipped"] == 1
+
+
+def test_lines_are_read_in_wide_words_whatever_parameters_come_before():
+    """One number a matrix was taken for a line; and vectors came right behind those of other parameters."""
+    params = [torch.zeros(shape, device=DEVICE, requires_grad=True) for shape in [(3, 5), (32, 64), (16, 16)]]
+    for param in params:
+        param.grad = torch.ones_like(param)
+    optimizer = thalweg.Adafactor(params, engine="triton")
+    optimizer.step()
+    (launch,) = optimizer._watch.plan.launches
+    tables = [call.tables for call in launch.calls if call.program.domain == "element"]
+    assert len(tables) == 3
+    assert [table.is_aligned.tolist() for table in tables] == [[False, True, True]] * 3

@@ -3,6 +3,7 @@
 A fake group gives each rank a mesh of its own. A thread a rank steps; what they tell each other goes through memory.
 """
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
 
@@ -15,7 +16,9 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 import thalweg
 from thalweg.distributed.local_parameter import local_parameter
 from thalweg.distributed.shards import shard_of
+from thalweg.engine.plans import build
 from thalweg.engine.sharded import agreement
+from thalweg.engine.triton.kernels import kernel
 
 from .conftest import DEVICE
 
@@ -135,3 +138,34 @@ def test_each_process_has_its_part_of_the_whole_steps_bits(meeting, dtype, optio
         assert "eager" not in optimizer.explain()
         for param, own in zip(whole, parts, strict=True):
             assert torch.equal(local_parameter(own).detach(), part_of(param, shard_of(own)))
+
+
+@pytest.mark.parametrize("failing_step", [0, 1])
+def test_a_kernel_that_one_process_cannot_have_is_left_to_the_eager_engine(meeting, monkeypatch, failing_step):
+    """Where no process waits for another, the others need not know; the step was refused on every process."""
+    monkeypatch.setattr(build, "_failures", {})
+    monkeypatch.setattr(kernel, "_kernels", {})
+    update = kernel.Kernel._update
+
+    def broken(self, is_aligned):
+        if not is_aligned:
+            raise RuntimeError("Triton has a bad day")
+        return update(self, is_aligned)
+
+    monkeypatch.setattr(kernel.Kernel, "_update", broken)
+    mesh = mesh_of(0)
+    expected = torch.ones(512, device=DEVICE)
+    param = torch.nn.Parameter(DTensor.from_local(torch.ones(256, device=DEVICE), mesh, [Shard(0)], run_check=False))
+    one, eager = thalweg.AdamW([param], engine="triton", lr=0.1), thalweg.AdamW([expected], engine="eager", lr=0.1)
+    memory = torch.full((257,), 0.5, device=DEVICE)
+    for step in range(3):
+        local = memory[1:] if step >= failing_step else memory[:-1]
+        param.grad = DTensor.from_local(local, mesh, [Shard(0)], run_check=False)
+        expected.grad = torch.full_like(expected, 0.5)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            one.step()
+        eager.step()
+        told = ["AdamW runs on the eager engine, as no kernel could be built: Triton has a bad day"]
+        assert [str(item.message) for item in said] == told * (step == failing_step)
+        torch.testing.assert_close(local_parameter(param).detach(), expected[:256])

@@ -23,6 +23,7 @@ EAGER = "engine='eager' was asked for"
 DIFFERENTIABLE = "differentiable=True leaves every operation to autograd"
 SPARSE = "its gradient is sparse: only the elements that have one are looked at"
 MATRICES = "its formula multiplies whole matrices, which is torch's work"
+IN_BLOCKS_ALONG_LINES = "codes in blocks, and sums over matrices, do not go along rows and columns"
 MOST_OPERATIONS = 3000
 """Operations of a pass that are compiled: LLVM takes some two seconds for them, and four times that for twice as many.
 """
@@ -72,7 +73,7 @@ def why_not_lines(item: Ready, program: Program) -> str | None:
     if not (sides.is_in_order and item.param.is_contiguous()):
         return "its rows do not lie one after another in memory"
     if program.blocks or any(each.domain == "matrix" for each in passes(program)):
-        return "codes in blocks, and sums over matrices, do not go along rows and columns"
+        return IN_BLOCKS_ALONG_LINES
     return None if item.param.numel() else "it has no elements"
 
 

@@ -20,6 +20,9 @@ from .workspace import Workspace
 LEAST = 32_768
 """Elements of a piece, at least: below that, handing it out takes longer than its work."""
 
+WORD = 16
+"""Vectors start at multiples of so many numbers: whatever the sizes before them, they are read in wide words."""
+
 MOST = 16
 """Pieces of one matrix, at most: each has sums of all its columns, which are added up at the end."""
 
@@ -115,9 +118,10 @@ class Vectors:
         self.pieces: list[dict[str, Tensor]] = [{} for _ in parameters]
         for name, scope in program.vectors.items():
             sizes = [size(counts, scope) for counts in parameters]
-            parts = torch.split(space.take(name, sum(sizes), dtype, like.device), sizes)
-            for own, part in zip(self.pieces, parts, strict=True):
-                own[name] = part
+            rooms = [-(-each // WORD) * WORD for each in sizes]
+            parts = torch.split(space.take(name, sum(rooms), dtype, like.device), rooms)
+            for own, part, each in zip(self.pieces, parts, sizes, strict=True):
+                own[name] = part[:each]
 
     def of(self, index: int) -> dict[str, Tensor]:
         """Give the vectors of one parameter, by name."""

@@ -68,9 +68,9 @@ def _leave_to_eager(optimizer: Any, key: Key, reason: str) -> None:
 def is_news(optimizer: Any, error: UnbuiltError) -> bool:
     """Leave to the eager engine what could not be built when it was needed, too; tell if that was not known.
 
-    Raises the error again where other processes would wait for this one while it begins its step anew.
+    Raises the error again where other processes wait for this one, which would begin its step anew.
     """
-    if optimizer._sharing:
+    if optimizer._sharing and not optimizer._sharing.agreement.is_silent:
         raise error
     is_new = error.key not in _failures
     if is_new:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import torch
@@ -40,7 +40,8 @@ from .completed import completed
 from .launch_of import launch_of
 from .parts import parts
 
-REPEAT, AS_BEFORE = methodcaller("repeat"), methodcaller("driver_launches")
+REPEAT, AS_BEFORE, BIND_ANEW = methodcaller("repeat"), methodcaller("driver_launches"), methodcaller("bind_anew")
+ON_DEVICE = attrgetter("is_on_device")
 
 
 @dataclass
@@ -79,8 +80,7 @@ class Plan:
     @property
     def decides_on_device(self) -> bool:
         """True if the devices themselves can leave a step out, and nobody else need know."""
-        on_device = all(launch.is_on_device for launch in self.launches)
-        return on_device and not (self.eager or self.shares or self.accumulates)
+        return all(map(ON_DEVICE, self.launches)) and not (self.eager or self.shares or self.accumulates)
 
     @cached_property
     def only_launches(self) -> bool:
@@ -90,8 +90,7 @@ class Plan:
     @cached_property
     def is_of_kernels(self) -> bool:
         """True if the host's kernels are all that changes anything, and nothing has to be waited for in between."""
-        is_alone = not (self.eager or any(map(any, self.layout)) or self.accumulates)
-        return is_alone and all(launch.is_of_kernels for launch in self.launches)
+        return not (self.eager or self.shares or self.accumulates) and all(each.is_of_kernels for each in self.launches)
 
     @property
     def reports(self) -> bool:
@@ -125,6 +124,7 @@ class Plan:
     def _begun(self, optimizer: Any) -> Sequence[Ready]:
         """Look again at what the eager engine is to update; nothing has changed yet."""
         if optimizer._sharing:
+            deque(map(BIND_ANEW, filter(ON_DEVICE, self.launches)), maxlen=0)  # may fail: before others wait for this
             optimizer._sharing.begin(self.layout)
         if self.eager:
             refuse_traced(optimizer)

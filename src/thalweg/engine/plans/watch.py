@@ -123,15 +123,19 @@ class Watch:
 
     def step(self, optimizer: Any) -> bool:
         """Take the step if the plan still fits; False if it does not, and nothing has changed."""
-        try:
-            return self._fits(optimizer) and (self._step_again(optimizer) or self._step_after_all(optimizer))
-        except UnbuiltError as error:
-            is_news(optimizer, error)
-            return False
+        return self._as_far_as_built(optimizer, self._step_again, self._step_after_all)
 
     def step_again(self, optimizer: Any) -> bool:
         """Take the step if the quick look finds that all is as it was; False if not, and nothing has changed."""
-        return self._fits(optimizer) and self._step_again(optimizer)
+        return self._as_far_as_built(optimizer, self._step_again)
+
+    def _as_far_as_built(self, optimizer: Any, *ways: Callable[[Any], bool]) -> bool:
+        """Take the step in the first of some ways that can be; False if none can, or a kernel cannot be had."""
+        try:
+            return self._fits(optimizer) and any(way(optimizer) for way in ways)
+        except UnbuiltError as error:
+            is_news(optimizer, error)
+            return False
 
     def _step_again(self, optimizer: Any) -> bool:
         # Another thread may take gradients away, and free them, while machine code reads them: they are held here.

@@ -1,4 +1,4 @@
-"""A kernel that is compiled when it is first needed, maybe long after the first step, and cannot be."""
+"""A kernel that cannot be compiled when it is first needed, maybe long after the first step, or cannot be launched."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from ...described import on_one_line
 class UnbuiltError(RuntimeError):
     """Raised before anything changes; `key` says of which program and dtypes, for which device, the kernel was."""
 
-    def __init__(self, key: Any, error: Exception) -> None:
-        super().__init__(f"no kernel could be built: {on_one_line(error)}")
-        self.key = key
+    def __init__(self, kernel: Any, error: Exception, done: str = "built") -> None:
+        super().__init__(f"no kernel could be {done}: {on_one_line(error)}")
+        self.key = kernel.program, tuple(kernel.dtypes.items()), "triton", kernel.device

@@ -24,6 +24,8 @@ class Function:
         """Compile and load it now, and not in the first step: of `arguments`, dtypes stand for tables."""
         self.jit, self.constants = jit, constants
         self.handle: Any = None
+        self.is_tried = False
+        """True once a device has taken a launch of it."""
         if not interprets():
             with current(device):
                 self.handle = jit.warmup(*arguments, **constants, **exact(device), num_warps=warps, grid=(1,))
@@ -47,7 +49,7 @@ class Bound:
     """A launch with all that it needs, but for the tensor that may leave the step out."""
 
     def __init__(self, function: Function, programs: int, arguments: Sequence[Any]) -> None:
-        self.handle, self.programs = function.handle, programs
+        self.function, self.handle, self.programs = function, function.handle, programs
         words = [item.data_ptr() if isinstance(item, Tensor) else item for item in arguments]
         self.words = [*words, *function.constants.values()]
         if self.handle is None:
@@ -63,6 +65,12 @@ class Bound:
         """Launch it through Triton."""
         if self.programs:
             self.run(flag)
+
+    def try_out(self, flag: Tensor) -> None:
+        """Launch it if its function never was; `flag` leaves the step out, so that nothing changes."""
+        if self.handle is not None and self.programs and not self.function.is_tried:
+            self.run(flag)
+            self.function.is_tried = True
 
     def for_driver(self, flag: Tensor, stream: int) -> DriverLaunch | None:
         """Prepare the same launch for the driver itself, on a stream; None where only Triton can launch it."""

@@ -55,7 +55,7 @@ class Kernel:
         try:
             return self._update(False)
         except Exception as error:
-            raise UnbuiltError((self.program, tuple(self.dtypes.items()), "triton", self.device), error) from error
+            raise UnbuiltError(self, error) from error
 
     def _update(self, is_aligned: bool) -> Function:
         arguments = [WORDS, WORDS, NUMBERS, CHUNKS, *([NUMBERS] if self.sums else [])]

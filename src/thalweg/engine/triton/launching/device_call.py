@@ -16,6 +16,7 @@ from ..device.function import Bound
 from ..kernels.given import GivenNumbers, is_given
 from ..kernels.kernel import Kernel
 from ..kernels.settings import ROWS, goes_by_places
+from ..unbuilt import UnbuiltError
 from .tables import Tables
 
 
@@ -77,6 +78,17 @@ class DeviceCall:
         first = [self.prepare] if is_prepared else []
         return [*first, *self.updates[is_prepared], *([self.finish] if self.finish else [])]
 
+    def try_out(self, flag: Tensor) -> None:
+        """See that the device takes each kernel: it may load machine code only when it is first launched.
+
+        `flag` leaves the step out, so that nothing changes. Raises UnbuiltError.
+        """
+        try:
+            for launch in self.launches(True):
+                launch.try_out(flag)
+        except Exception as error:
+            raise UnbuiltError(self.kernel, error, "launched") from error
+
     def run(self, flag: Tensor, is_prepared: bool) -> None:
         """Give the work to the device; raises RuntimeError where that cannot be."""
         try:
@@ -85,7 +97,8 @@ class DeviceCall:
         except RuntimeError as error:
             raise RuntimeError(
                 f"{self.program.formula.rule.owner.__name__} could not launch its kernels on {self.kernel.device} "
-                f"({on_one_line(error)}): if the device's context was closed, start the process anew"
+                f"({on_one_line(error)}), and may have launched others of this step: load the last checkpoint in a new "
+                "process"
             ) from error
 
     def measured(self) -> dict[str, Tensor]:

@@ -90,6 +90,8 @@ class DeviceLaunch:
         }
         self.never = torch.zeros(1, dtype=torch.float32, device=self.device)
         """What a scaler's `found_inf` is where there is no scaler."""
+        self.always = torch.ones(1, dtype=torch.float32, device=self.device)
+        """What it is where a step is left out."""
 
     @property
     def sums_before(self) -> int:
@@ -145,7 +147,15 @@ class DeviceLaunch:
         given = iter(tables)
         for call in self._all_calls:
             call.bind(gradients, options, next(given) if call.given else None, is_aligned)
+        self._try_out()
         self.is_aligned, self.are_all_aligned = is_aligned, bool(is_aligned.all())
+
+    def _try_out(self) -> None:
+        """Have the device take each new kernel before anything changes; a graph would keep what is tried."""
+        if not devices.is_capturing():
+            with devices.current(self.device):
+                for call in self._all_calls:
+                    call.try_out(self.always)
 
     def find_gradients(self, grads: Sequence[Tensor]) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
@@ -174,9 +184,9 @@ class DeviceLaunch:
     def stages(self, is_left_out: Tensor | bool = False, is_prepared: bool = False) -> list[list[Change]]:
         """Give what updates all of it, unless the device finds that the step is to be left out: nobody asks it.
 
-        Raises UnbuiltError, before anything changes, where a kernel is first needed now, and cannot be compiled.
+        Raises UnbuiltError, before anything changes, where a kernel is first needed now, and cannot be had.
         """
-        self._bind_anew()
+        self.bind_anew()
         flag = is_left_out.to(self.device, non_blocking=True) if isinstance(is_left_out, Tensor) else self.never
         run = partial(self._run, self.calls[-1:] if is_prepared else self.calls, flag)
         return [[run, partial(self._note_first_step, flag)]]
@@ -200,7 +210,7 @@ class DeviceLaunch:
 
     def driver_launches(self) -> list[DriverLaunch]:
         """Give the launches of a step like the last one, once what is new is on its way; none where it is unlike."""
-        self._bind_anew()
+        self.bind_anew()
         if not self.repetition.is_possible or self.options.has_tensors or self.relaid:
             return []
         self._fill_in_numbers(self.never)
@@ -219,7 +229,7 @@ class DeviceLaunch:
             self.readers.keep(self._tables, self.mirror)
             for place, grad in self.relaid:
                 place.copy_(grad)
-            self._bind_anew()
+            self.bind_anew()
             is_prepared = self._fill_in_numbers(flag)
             self.mirror.send(again=self.is_sent)
             self.is_sent = False
@@ -230,7 +240,7 @@ class DeviceLaunch:
                 if self.matrices:
                     self.matrices.make(call.program)
 
-    def _bind_anew(self) -> None:
+    def bind_anew(self) -> None:
         """Prepare all launches again where other gradients start at multiples of a word than before."""
         places = self.gradients.tobytes()
         if places != self.places:

@@ -63,5 +63,5 @@ class LineTables:
 
 
 def _has_lines(name: str, kernel: LineKernel) -> bool:
-    """Tell if a tensor has a number for each place of a line, and not one for a whole line."""
-    return kernel.program.scope(name) != ALONG_LINES[kernel.program.domain]
+    """Tell if a tensor has a number for each place of a line, and not one for a whole line or matrix."""
+    return kernel.program.scope(name) not in (ALONG_LINES[kernel.program.domain], "matrix")

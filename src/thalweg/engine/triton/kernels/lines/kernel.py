@@ -56,7 +56,7 @@ class LineKernel:
         try:
             function = self._function(name, tables[name], constants, warps_of(name, shape.columns, self.program))
         except Exception as error:
-            raise UnbuiltError((self.program, tuple(self.dtypes.items()), "triton", self.device), error) from error
+            raise UnbuiltError(self, error) from error
         self.seconds += perf_counter() - start
         return function
 
