@@ -9,8 +9,7 @@ import torch
 
 from tests.engine.llvm.test_bits import check_steps
 from thalweg import Optimizer
-from thalweg.formula import atan2, cbrt, cos, exp, log, sigmoid, tanh
-from thalweg.formula.words.elementary import power_of_element
+from thalweg.formula import atan2, cbrt, cos, exp, log, power_of_element, sigmoid, softplus, tanh
 from thalweg.hyper import NonNegative
 
 RNG = np.random.default_rng(0)
@@ -38,6 +37,7 @@ WORDS = {
     "log near 1": (log, lambda x: x.ln(), lambda reach: RNG.uniform(0.6, 1.6, 300), 2),
     "tanh": (tanh, exact_tanh, lambda reach: SIGNS * np.exp(RNG.uniform(-20, 3, 300)), 4),
     "sigmoid": (sigmoid, lambda x: 1 / (1 + (-x).exp()), lambda reach: np.exp(RNG.uniform(-20, 4, 300)), 4),
+    "softplus": (softplus, lambda x: (1 + x.exp()).ln(), lambda reach: SIGNS * np.exp(RNG.uniform(-20, 4, 300)), 4),
     "power": (
         quarter_power,
         lambda x: x ** Decimal("0.25"),
@@ -85,6 +85,7 @@ SPECIAL = [
     (log, [0.0, 1.0, math.inf], [-math.inf, 0.0, math.inf]),
     (tanh, [0.0, 1e-30, 99.0, math.inf, -math.inf], [0.0, 1e-30, 1.0, 1.0, -1.0]),
     (sigmoid, [0.0, 99.0, -99.0, math.inf, -math.inf], [0.5, 1.0, 0.0, 1.0, 0.0]),
+    (softplus, [1e4, -math.inf, math.inf], [1e4, softplus(-80.0), math.inf]),
     (quarter_power, [0.0, 1.0, 16.0, math.inf], [0.0, 1.0, 2.0, math.inf]),
     (cbrt, [0.0, -8.0, 27.0, math.inf, -math.inf], [0.0, -2.0, 3.0, math.inf, -math.inf]),
 ]
@@ -97,6 +98,7 @@ def test_ends_are_the_limits(word, given, wanted):
     assert [word(number) for number in given] == wanted
     assert math.isnan(word(math.nan))
     assert math.isnan(log(-1.0))
+    assert math.isnan(power_of_element(-1.0, 2.5))
 
 
 def test_angles_at_the_axes():
@@ -117,6 +119,7 @@ def test_a_kernels_bits_are_numpys(dtype):
                 + log(grad)
                 + power_of_element(grad, 0.3)
                 + tanh(param)
+                + softplus(param, 50)
                 + cbrt(grad)
                 + atan2(grad, param)
                 + cos(grad)

@@ -7,7 +7,7 @@ one text of `update` serves as reference, as source of kernels and as documentat
 from .matrices.matrix import COEFFICIENTS
 from .matrices.sides import Sides, in_blocks
 from .rule.rule import Columns, Copy, Left, Right, Rows, Scalar, Thin, Unsigned
-from .words.elementary import atan2, cbrt, cos, exp, log, sigmoid, tanh
+from .words.elementary import atan2, cbrt, cos, exp, log, power_of_element, sigmoid, softplus, tanh
 from .words.elements import (
     bfloat16,
     bits,
@@ -104,6 +104,7 @@ __all__ = [
     "orthonormal",
     "over_upper",
     "polar",
+    "power_of_element",
     "rotated",
     "row_max",
     "row_mean",
@@ -111,6 +112,7 @@ __all__ = [
     "shift_right",
     "sigmoid",
     "sign",
+    "softplus",
     "sorted_columns",
     "sorted_rows",
     "spectral_bound",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..graph.number import Number
-from .elements import by_precision, exponent, floor, mantissa, maximum, minimum, sign, times_power_of_two, where
+from .elements import by_precision, exponent, floor, mantissa, maximum, minimum, sign, sqrt, times_power_of_two, where
 
 LOG_2_HIGH, LOG_2_LOW = 355 / 512, -0.00021219444005469057
 """The logarithm of 2 in two parts: whole multiples of the first are exact, in float32 too."""
@@ -58,6 +58,15 @@ SINE = (
     ),
 )
 """(sin(x) / x - 1) / x**2 by x**2, for x up to a quarter of a turn."""
+
+SOFTENED = (
+    (1.0000000038408794, 0.33333160820688884, 0.20012297615351873, 0.13982578872598633, 0.1407888918155454),
+    (
+        *(1.0, 0.33333333333333076, 0.20000000000092874, 0.14285714272727057, 0.11111112040373837, 0.09090870416252403),
+        *(0.07693307021152004, 0.06650187016337313, 0.06055084364034609, 0.0416225325593041, 0.08522081781390699),
+    ),
+)
+"""artanh(x) / x by x**2, for x up to a third: log(1 + e**-y) is 2 * artanh(x)."""
 
 ROOT = (0.7167346418604423, 0.3288364544631474, -0.03402605365290486, 0.0016274953380330931)
 """The cube root between 1 and 8, to two digits."""
@@ -111,7 +120,7 @@ def _log_near_one(low: Any) -> Any:
 
 
 def power_of_element(x: Any, power: Any) -> Any:
-    """Raise what is not negative to a power above zero, which is a number.
+    """Raise elements to a power above zero, which is a number; NaN below zero.
 
     Off by at most 3 units in the last place, and one more for each power of two between the result and 1. Numbers that
     are one a parameter are raised by `**`, which is correctly rounded.
@@ -124,8 +133,8 @@ def power_of_element(x: Any, power: Any) -> Any:
     exact = power * (octaves + ratio * (2 / LOG_2 + 2 / LOG_2 * square * series(square, LOGARITHM)))
     whole = floor(exact + 0.5)
     raised = times_power_of_two(1 + _exp_less_one((exact - whole) * LOG_2), whole)
-    # Zero, an infinity and NaN stay what they are; of the last two nothing is left that is zero.
-    return where((x > 0) & (x - x == 0), raised, x)
+    # The root of what is left, zero, an infinity or negative, is what every power of it is.
+    return where((x > 0) & (x - x == 0), raised, sqrt(x))
 
 
 def tanh(x: Any) -> Any:
@@ -147,6 +156,18 @@ def sigmoid(x: Any) -> Any:
         less = less * (2 + less)  # from e**y - 1 to e**(2 * y) - 1
     above = 1 / (2 + less)
     return where(x < 0, 1 - above, above)
+
+
+def softplus(x: Any, sharpness: Any = 1) -> Any:
+    """Give log(1 + e**(sharpness * x)) / sharpness: nearly x where that is large, nearly 0 where -x is, and above both.
+
+    Off by at most 4 units in the last place; what is below -80 / sharpness counts as that.
+    """
+    x = _number(x)
+    # Numbers that are nearly zero are slow on some processors.
+    small = exp_of_finite(maximum(-sharpness * abs(x), -80.0))
+    ratio = small / (2 + small)
+    return maximum(x, 0.0) + 2 * ratio * series(ratio * ratio, SOFTENED) / sharpness
 
 
 def cbrt(x: Any) -> Any:

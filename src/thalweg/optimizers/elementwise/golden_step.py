@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from ...formula import Unsigned, minimum, sqrt
-from ...formula.words.elementary import power_of_element
+from ...formula import Unsigned, minimum, power_of_element, sqrt
 from ...hyper import SMALLEST, NonNegative, Number, Range, ThreeBetas
 from ...optimizer import Optimizer
 from .parts import l2

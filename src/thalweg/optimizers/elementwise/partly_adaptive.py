@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from ...formula import Unsigned, maximum, sqrt
-from ...formula.words.elementary import exp_of_finite, series
+from ...formula import Unsigned, maximum, softplus, sqrt
 from ...hyper import Betas, NonNegative, OneOf, Positive
 from ...optimizer import Optimizer
 from .parts import l2
@@ -101,24 +100,3 @@ class SAdam(Optimizer):
             largest = max_exp_avg_sq
         size = self.lr * sqrt(1 - beta2**self.step_count) / (1 - beta1**self.step_count)
         return param - size * exp_avg / softplus(sqrt(largest), self.smooth), exp_avg, exp_avg_sq, max_exp_avg_sq
-
-
-SOFTENED = (
-    (1.0000000038408794, 0.33333160820688884, 0.20012297615351873, 0.13982578872598633, 0.1407888918155454),
-    (
-        *(1.0, 0.33333333333333076, 0.20000000000092874, 0.14285714272727057, 0.11111112040373837, 0.09090870416252403),
-        *(0.07693307021152004, 0.06650187016337313, 0.06055084364034609, 0.0416225325593041, 0.08522081781390699),
-    ),
-)
-"""Of artanh(ratio) / ratio by the ratio's square, for log(1 + e**-y) = 2 * artanh(ratio): a third at most.
-
-As `series` takes them: in float32, and in float64.
-"""
-
-
-def softplus(x, sharpness):
-    """Give log(1 + e**(sharpness * x)) / sharpness, where x is not negative: nearly x, and never zero."""
-    # Beyond, it is x in any precision, and some processors are slow with numbers that are nearly zero.
-    small = exp_of_finite(maximum(-sharpness * x, -40.0))
-    ratio = small / (2 + small)
-    return x + 2 * ratio * series(ratio * ratio, SOFTENED) / sharpness
