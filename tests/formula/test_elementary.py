@@ -27,6 +27,10 @@ def exact_root(x):
     return (abs(x) ** (Decimal(1) / 3)).copy_sign(x)
 
 
+def plain_softplus(x):
+    return softplus(x, 1)
+
+
 def quarter_power(x):
     return power_of_element(x, 0.25)
 
@@ -37,7 +41,12 @@ WORDS = {
     "log near 1": (log, lambda x: x.ln(), lambda reach: RNG.uniform(0.6, 1.6, 300), 2),
     "tanh": (tanh, exact_tanh, lambda reach: SIGNS * np.exp(RNG.uniform(-20, 3, 300)), 4),
     "sigmoid": (sigmoid, lambda x: 1 / (1 + (-x).exp()), lambda reach: np.exp(RNG.uniform(-20, 4, 300)), 4),
-    "softplus": (softplus, lambda x: (1 + x.exp()).ln(), lambda reach: SIGNS * np.exp(RNG.uniform(-20, 4, 300)), 4),
+    "softplus": (
+        plain_softplus,
+        lambda x: (1 + x.exp()).ln(),
+        lambda reach: SIGNS * np.exp(RNG.uniform(-20, 4, 300)),
+        4,
+    ),
     "power": (
         quarter_power,
         lambda x: x ** Decimal("0.25"),
@@ -85,7 +94,7 @@ SPECIAL = [
     (log, [0.0, 1.0, math.inf], [-math.inf, 0.0, math.inf]),
     (tanh, [0.0, 1e-30, 99.0, math.inf, -math.inf], [0.0, 1e-30, 1.0, 1.0, -1.0]),
     (sigmoid, [0.0, 99.0, -99.0, math.inf, -math.inf], [0.5, 1.0, 0.0, 1.0, 0.0]),
-    (softplus, [1e4, -math.inf, math.inf], [1e4, softplus(-80.0), math.inf]),
+    (plain_softplus, [1e4, -math.inf, math.inf], [1e4, softplus(-80.0, 1), math.inf]),
     (quarter_power, [0.0, 1.0, 16.0, math.inf], [0.0, 1.0, 2.0, math.inf]),
     (cbrt, [0.0, -8.0, 27.0, math.inf, -math.inf], [0.0, -2.0, 3.0, math.inf, -math.inf]),
 ]

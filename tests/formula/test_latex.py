@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import thalweg as optim
-from thalweg.formula import floor
+from thalweg.formula import exp, floor, power_of_element, softplus
 from thalweg.formula.graph.expr import Symbol
 from thalweg.formula.rule.facts import known
 from thalweg.formula.rule.rule import rule_of
@@ -64,6 +64,10 @@ def test_lines_of_known_papers(cls, options, lines):
         (-(A + B), r"-\left(m_{t-1} + v_{t-1}\right)"),
         ((1 - Symbol("lr", "group")) ** Symbol("step_count", "parameter"), r"\left(1 - \gamma\right)^{t}"),
         (abs(A) - 0.5, r"\left|m_{t-1}\right| - 0.5"),
+        (2 * exp(-(A + B)), r"2 \, \exp\left(-\left(m_{t-1} + v_{t-1}\right)\right)"),
+        (A * softplus(B, sharpness=50), r"m_{t-1} \, \operatorname{softplus}_{50}\left(v_{t-1}\right)"),
+        (power_of_element(A + B, 0.25), r"{\left(m_{t-1} + v_{t-1}\right)}^{0.25}"),
+        (power_of_element(power_of_element(A, 0.5), 0.5), r"{\left({m_{t-1}}^{0.5}\right)}^{0.5}"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -74,6 +78,10 @@ def test_parentheses_where_they_matter(expr, text):
 def latex_of(expr):
     rule = rule_of(type("Toy", (), {"update": lambda self, param, grad: param, "counts_steps": True, "measures": ()}))
     return latex(Formula(rule, {"param": expr}, {}))
+
+
+def test_noise_has_a_letter():
+    assert written(optim.NoisySGD)[0].endswith(r"\, \xi_t")
 
 
 def test_sums_over_a_parameter():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from .conditions import kind_of, with_conditions
@@ -280,8 +281,8 @@ def as_expr(value: Any, kind: Kind = "number") -> Expr:
     raise TypeError(no_number(value))
 
 
-def walk(*roots: Expr) -> Iterator[Expr]:
-    """Yield each node once, operands before what uses them."""
+def walk(*roots: Expr, parts: Callable[[Expr], tuple[Expr, ...]] = attrgetter("operands")) -> Iterator[Expr]:
+    """Yield each node once, operands, or what else are its parts, before what uses them."""
     seen: set[Expr] = set()
     stack = [(root, False) for root in reversed(roots)]
     while stack:
@@ -291,7 +292,7 @@ def walk(*roots: Expr) -> Iterator[Expr]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((operand, False) for operand in reversed(node.operands))
+            stack.extend((part, False) for part in reversed(parts(node)))
 
 
 def symbols(*roots: Expr) -> Iterator[Symbol]:

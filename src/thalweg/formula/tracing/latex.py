@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import inf
 
+from ..graph.composed import Composed, parts
 from ..graph.expr import Constant, Expr, MatrixFunction, Operation, Reduction, Symbol, walk
 from .trace import Formula
 
@@ -69,7 +70,7 @@ class Writer:
 
     def __init__(self, formula: Formula) -> None:
         self.formula = formula
-        nodes = list(walk(*formula.outputs.values()))
+        nodes = list(walk(*formula.outputs.values(), parts=parts))
         results = {value for value in formula.outputs.values() if isinstance(value, Operation)}
         self.named: dict[Expr, str] = {
             node: formula.names[node]
@@ -78,11 +79,11 @@ class Writer:
         }
         self.results = {value: name for name, value in formula.outputs.items() if value in results}
         self.numbered: dict[Expr, str] = {}
-        self.uses = Counter(operand for node in nodes for operand in node.operands)
+        self.uses = Counter(part for node in nodes for part in parts(node))
 
     def lines(self) -> Iterator[str]:
         """Write what has a name in the order in which it is computed, then states that are mere copies."""
-        for node in walk(*self.formula.outputs.values()):
+        for node in walk(*self.formula.outputs.values(), parts=parts):
             if self._has_line(node):
                 yield f"{self._result(node)} = {self._written(node)}"
         for name, value in self.formula.outputs.items():
@@ -113,8 +114,10 @@ class Writer:
         if isinstance(node, MatrixFunction):
             return self._of_matrices(node, binds)
         assert isinstance(node, Operation)
-        inside = self._operation(node)
-        return rf"\left({inside}\right)" if node.op.binds < binds else inside
+        inside, own = (
+            (self._word(node), node.binds) if isinstance(node, Composed) else (self._operation(node), node.op.binds)
+        )
+        return rf"\left({inside}\right)" if own < binds else inside
 
     def _of_matrices(self, node: MatrixFunction, binds: int) -> str:
         """Write products with a dot, as elements are multiplied without one; of Muon's iteration only the matrix."""
@@ -131,6 +134,10 @@ class Writer:
             return rf"\operatorname{{{node.how.replace('_', ' ')}}}\left({self.text(node.operands[0])}\right)"
         power = "^2" if node.how == "total_square" else ""
         return rf"\sum {{{self.text(node.operands[0], 9)}}}{power}"
+
+    def _word(self, node: Composed) -> str:
+        tight = 0 if node.binds == 9 else 9
+        return node.latex.format(*(self.text(part, 0 if place else tight) for place, part in enumerate(node.said_of)))
 
     def _operation(self, node: Operation) -> str:
         tight = 0 if node.op.binds == 9 else node.op.binds

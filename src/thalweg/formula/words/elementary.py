@@ -7,6 +7,7 @@ what it is given, and is off by no more units in the last place than it says, wh
 from collections.abc import Sequence
 from typing import Any
 
+from ..graph.composed import written
 from ..graph.number import Number
 from .elements import by_precision, exponent, floor, mantissa, maximum, minimum, sign, sqrt, times_power_of_two, where
 
@@ -72,6 +73,7 @@ ROOT = (0.7167346418604423, 0.3288364544631474, -0.03402605365290486, 0.00162749
 """The cube root between 1 and 8, to two digits."""
 
 
+@written(r"\exp\left({0}\right)")
 def exp(x: Any) -> Any:
     """Raise e to a power; off by at most 2 units in the last place."""
     x = _number(x)
@@ -86,6 +88,7 @@ def exp_of_finite(x: Any) -> Any:
     return times_power_of_two(1 + _exp_less_one(rest), octaves)
 
 
+@written(r"\log\left({0}\right)")
 def log(x: Any) -> Any:
     """Take the natural logarithm, NaN below zero; off by at most 2 units in the last place."""
     x = _number(x)
@@ -119,6 +122,7 @@ def _log_near_one(low: Any) -> Any:
     return low - ratio * (low - 2 * square * series(square, LOGARITHM))
 
 
+@written(r"{{{0}}}^{{{1}}}", binds=3)
 def power_of_element(x: Any, power: Any) -> Any:
     """Raise elements to a power above zero, which is a number; NaN below zero.
 
@@ -137,6 +141,7 @@ def power_of_element(x: Any, power: Any) -> Any:
     return where((x > 0) & (x - x == 0), raised, sqrt(x))
 
 
+@written(r"\tanh\left({0}\right)")
 def tanh(x: Any) -> Any:
     """Take the hyperbolic tangent; off by at most 4 units in the last place."""
     x = _number(x)
@@ -147,6 +152,7 @@ def tanh(x: Any) -> Any:
     return where(x > 0, size, where(x < 0, -size, x))
 
 
+@written(r"\operatorname{{sigmoid}}\left({0}\right)")
 def sigmoid(x: Any) -> Any:
     """Give 1 / (1 + e**-x); off by at most 4 units in the last place above zero, and by as much at -x as at x."""
     x = _number(x)
@@ -158,8 +164,9 @@ def sigmoid(x: Any) -> Any:
     return where(x < 0, 1 - above, above)
 
 
-def softplus(x: Any, sharpness: Any = 1) -> Any:
-    """Give log(1 + e**(sharpness * x)) / sharpness: nearly x where that is large, nearly 0 where -x is, and above both.
+@written(r"\operatorname{{softplus}}_{{{1}}}\left({0}\right)")
+def softplus(x: Any, sharpness: Any) -> Any:
+    """Give log(1 + e**(sharpness * x)) / sharpness: nearly x where x is large, and nearly 0 where -x is.
 
     Off by at most 4 units in the last place; what is below -80 / sharpness counts as that.
     """
@@ -170,6 +177,7 @@ def softplus(x: Any, sharpness: Any = 1) -> Any:
     return maximum(x, 0.0) + 2 * ratio * series(ratio * ratio, SOFTENED) / sharpness
 
 
+@written(r"\sqrt[3]{{{0}}}")
 def cbrt(x: Any) -> Any:
     """Take the cube root, of negative numbers too; off by at most 1 unit in the last place."""
     x = _number(x)
@@ -187,6 +195,7 @@ def cbrt(x: Any) -> Any:
     return where(is_between, where(x < 0, -root, root), x)
 
 
+@written(r"\operatorname{{atan2}}\left({0}, {1}\right)")
 def atan2(y: Any, x: Any) -> Any:
     """Give the angle of the point (x, y), between -pi and pi; off by at most 3 units in the last place.
 
@@ -211,6 +220,7 @@ def atan2(y: Any, x: Any) -> Any:
     return where(y < 0, -angle, angle)
 
 
+@written(r"\cos\left({0}\right)")
 def cos(x: Any) -> Any:
     """Take the cosine of an angle of up to a hundred turns; off by at most a rounding of the angle, and two of 1."""
     x = _number(x)

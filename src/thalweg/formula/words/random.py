@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..graph.composed import written
 from ..graph.expr import Expr, Symbol
 from ..graph.move import plain
 from ..graph.ops import wrapped
@@ -61,6 +62,7 @@ NOISE = 0x1B873593, 0x2545F491, 0x27D4EB2F
 """What sets the keys of noise apart from each other, and from the one that rounding draws by."""
 
 
+@written(r"\xi_t", shows=slice(0))
 def noise(rule: Any, like: Any) -> Any:
     """Draw a standard normal number for each element of a parameter, in the precision of a tensor of its shape.
 
