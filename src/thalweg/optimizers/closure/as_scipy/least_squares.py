@@ -16,8 +16,9 @@ from ..function.robust import Rho
 from ..methods import LevenbergMarquardt
 from ..options import check_counts, check_function
 from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
-from ..scipy_names.scipy_fits import fit_options, sides_of
+from ..scipy_names.scipy_fits import OPTIONS, fit_options, sides_of
 from ..scipy_names.scipy_words import function_given, plain
+from .as_called import as_called, as_written
 from .fit import Fit
 from .implicit import refuse_graph, underived
 from .outside_torch import speaking_of
@@ -81,7 +82,7 @@ def least_squares(
     Raises ValueError for a loss, bounds or scales that are invalid or do not fit, and what LevenbergMarquardt raises.
     """
     check_function("least_squares", "residuals", residuals)
-    options = fit_options("least_squares", {"method": method, **options}, batched)
+    written, options = options, fit_options("least_squares", {"method": method, **options}, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
     args = args if isinstance(args, tuple | list) else (args,)
@@ -98,7 +99,8 @@ def least_squares(
     if not fit.unknowns.size:
         return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))
     settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
-    optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
+    with as_called("LevenbergMarquardt", "least_squares", as_written(fit.unknowns.names, written, OPTIONS)):
+        optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
     with speaking_of("least_squares", "residuals"):
         optimizer.descend(fit.closure, fit.unknowns.told(callback, fit.intermediate))
     outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))

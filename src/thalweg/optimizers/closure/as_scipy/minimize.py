@@ -24,6 +24,7 @@ from ..run.result import Result
 from ..scipy_names.fields import Later
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
 from ..scipy_names.scipy_words import (
+    OPTIONS,
     WITHOUT_GRADIENTS,
     bounds_read,
     function_given,
@@ -31,6 +32,7 @@ from ..scipy_names.scipy_words import (
     options_read,
     refuse_constraints,
 )
+from .as_called import as_called, as_written
 from .implicit import DENSE, refuse_graph, underived
 from .outside_torch import speaking_of
 from .problem import Problem, with_arguments
@@ -123,7 +125,9 @@ def minimize(
         return nothing_moved(problem.unknowns.answer(), problem.value())
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
-    optimizer = optimizer_of(problem, method, limits, settings)
+    words = as_written(problem.unknowns.names, options or (), OPTIONS)
+    with as_called(METHODS[method].__name__, f"minimize({method=!r})", words):
+        optimizer = optimizer_of(problem, method, limits, settings)
     path = [problem.unknowns.answer()] if asks_for_path(options, named) else None
     outcome = descended(problem, optimizer, callback, derivatives_on_request(problem, optimizer, hess_inv), path)
     if differentiable:

@@ -44,6 +44,16 @@ class Unknowns:
         """Whether the leaves are the user's own, which may be trained further."""
         return isinstance(self.structure, torch.nn.Module)
 
+    @property
+    def names(self) -> list[str]:
+        """What the user calls the leaves."""
+        if isinstance(self.structure, torch.nn.Module):
+            return [name for name, param in self.structure.named_parameters() if param.requires_grad]
+        if isinstance(self.structure, Tensor):
+            return ["x0"]
+        keys = self.structure if isinstance(self.structure, Mapping) else range(len(self.leaves))
+        return [f"x0[{key!r}]" for key in keys]
+
     def answer(self) -> Any:
         """Return a copy of the structure without gradients; a module itself."""
         return self.filled([leaf.detach().clone() for leaf in self.leaves])
