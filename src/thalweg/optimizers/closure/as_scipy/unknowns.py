@@ -13,8 +13,8 @@ from ..function.objective import Point
 from ..run.descend import Callback
 from ..run.result import Result
 from ..scipy_names.callbacks import callback_read
-from ..scipy_names.fields import Fields
-from .implicit import differentiable_answer
+from ..scipy_names.fields import Fields, Later
+from .implicit import differentiable_answer, underived
 
 
 class Unknowns:
@@ -119,3 +119,8 @@ def parts_of(structure: Any) -> list[Any]:
     """Return the tensors of a structure in their order."""
     parts = list(structure.values()) if isinstance(structure, Mapping) else structure
     return list(parts) if isinstance(parts, list | tuple) else [parts]
+
+
+def differentiable_fields(answer: Any, later: Later) -> dict[str, Any]:
+    """Return the fields of an outcome that change where its answer is to be differentiated."""
+    return {"x": answer, "later": underived(later, parts_of(answer))}
