@@ -61,8 +61,8 @@ def test_options_of_others_sam_say_how_it_is_made_here():
 
 def test_what_is_no_batch_in_parts_is_told():
     sam = optim.SAM(optim.SGD([nn.Parameter(torch.ones(2))], lr=0.1))
-    for wrong in (3, [], [None], int):
-        with pytest.raises(TypeError, match=r"^SAM.in_parts needs a list of closures, one for each part of the batch"):
+    for wrong, got in ((3, "int"), ([], "none"), ([None], "NoneType"), (int, "the class int")):
+        with pytest.raises(TypeError, match=rf"^SAM.in_parts needs a list of closures.* the batch, but got {got}: "):
             sam.in_parts(wrong)
     with pytest.raises(TypeError, match="a batch in parts is for the step of an optimizer"):
         sam.in_parts([int])()

@@ -82,3 +82,12 @@ def test_a_checkpoint_of_another_rank_is_refused():
     saved["state"][0]["tracked"] = torch.zeros(3, 3)
     with pytest.raises(ValueError, match=r"^Alice needs tracked of shape \(2, 2\) for a parameter of shape \(6, 4\)"):
         optimizer.load_state_dict(saved)
+
+
+def test_a_checkpoint_without_what_is_kept_of_the_rest_is_refused():
+    """It was loaded, and the mean of the rest began at zero again; so is one of GaLore, which keeps no such mean."""
+    param = nn.Parameter(torch.ones(6, 4))
+    optimizer, other = thalweg.Alice([param], rank=2), thalweg.GaLore([param], rank=2)
+    walk(other, [param], [0])
+    with pytest.raises(ValueError, match=r"^Alice needs rest_sq of shape \(6, 1\) .* but the checkpoint has none"):
+        optimizer.load_state_dict(other.state_dict())

@@ -81,10 +81,13 @@ class Alice(GaLore):
         wanted = {TRACKED: (rank, rank), REST: (longer, 1) if is_tall(param) else (1, longer)}
         for name, shape in wanted.items():
             found = kept.get(name)
-            if found is not None and not (isinstance(found, Tensor) and tuple(found.shape) == shape):
+            # Without tracking nothing is tracked; of the rest something is known after every step.
+            is_fine = name == TRACKED if found is None else isinstance(found, Tensor) and tuple(found.shape) == shape
+            if not is_fine:
                 raise ValueError(
                     f"Alice needs {name} of shape {shape} for a parameter of shape {tuple(param.shape)}, but the "
-                    f"checkpoint has {described(found)}: load it with the ranks that it was saved with"
+                    f"checkpoint has {'none' if found is None else described(found)}: load one of Alice, with the "
+                    "ranks that it was saved with"
                 )
 
 

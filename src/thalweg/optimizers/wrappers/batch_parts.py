@@ -15,11 +15,12 @@ class InParts:
 
     def __init__(self, owner: str, closures: Iterable[Callable[[], Any]]) -> None:
         self.closures = tuple(closures) if isinstance(closures, Iterable) else ()
-        strange = [each for each in self.closures if not callable(each)] if self.closures else [closures]
-        if strange:
+        strange = [kind_of(each) for each in self.closures if not callable(each)]
+        if strange or not self.closures:
+            got = strange[0] if strange else "none" if isinstance(closures, Iterable) else kind_of(closures)
             raise TypeError(
-                f"{owner}.in_parts needs a list of closures, one for each part of the batch, but got "
-                f"{kind_of(strange[0])}: pass [partial(closure, part) for part in batch.chunk(4)], say"
+                f"{owner}.in_parts needs a list of closures, one for each part of the batch, but got {got}: pass "
+                "[partial(closure, part) for part in batch.chunk(4)], say"
             )
 
     def __call__(self) -> Any:

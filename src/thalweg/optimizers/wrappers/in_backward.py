@@ -257,12 +257,26 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
             f"in_backward needs an optimizer of thalweg with a formula, but got {kind_of(optimizer)}: call step() "
             "instead"
         )
-    name = type(optimizer).__name__
-    if optimizer._in_backward:
-        raise ValueError(f"{name} steps in backward already: keep what in_backward has returned, or call its remove()")
+    _refuse_again(optimizer)
     _refuse_replicas(optimizer)
     _refuse_options(optimizer, optimizer.param_groups)
     refuse_in_backward(optimizer, *wrappers_of(optimizer))
+    _refuse_common(optimizer)
+    _refuse_strangers(optimizer, model)
+    return InBackward(model, optimizer)
+
+
+def _refuse_again(optimizer: Steps) -> None:
+    if optimizer._in_backward:
+        raise ValueError(
+            f"{type(optimizer).__name__} steps in backward already: keep what in_backward has returned, or call its "
+            "remove()"
+        )
+
+
+def _refuse_common(optimizer: Steps) -> None:
+    """Refuse what is known of all gradients together, which backward never has at a time."""
+    name = type(optimizer).__name__
     if optimizer.learned:
         raise ValueError(
             f"{name} cannot step in backward, since it learns from the sums over all gradients of a step: call step() "
@@ -273,14 +287,16 @@ def in_backward(model: nn.Module, optimizer: Steps) -> InBackward:
             f"{name} cannot step in backward, since it looks at the common norm of all gradients: call step() after "
             "backward()"
         )
+
+
+def _refuse_strangers(optimizer: Steps, model: nn.Module) -> None:
     own = set(model.parameters())
     strange = [param for _, param in _all(optimizer) if param not in own]
     if strange:
         raise ValueError(
-            f"{name} has {len(strange)} parameters that are not the model's, the first of shape "
+            f"{type(optimizer).__name__} has {len(strange)} parameters that are not the model's, the first of shape "
             f"{tuple(strange[0].shape)}: pass the model whose parameters it was given"
         )
-    return InBackward(model, optimizer)
 
 
 def _all(optimizer: Steps) -> Iterator[tuple[dict[str, Any], Tensor]]:

@@ -70,3 +70,13 @@ def test_nothing_tells_a_constant_from_a_plateau():
     start = torch.tensor([1.0, 2.0])
     assert "flat" in minimize(lambda x: 3 + 0 * x.sum(), start).message
     assert minimize(lambda x: 0 * x.sum(), start).success
+
+
+@every_dtype
+@pytest.mark.parametrize("name", ["monkey saddle", "cube"])
+def test_a_cube_is_no_wrong_gradient(name, dtype):
+    """They said that the gradient does not match the loss, as a parabola with a slope comes near a cube."""
+    loss = {"monkey saddle": lambda x: x[0] ** 3 - 3 * x[0] * x[1] ** 2, "cube": lambda x: (x**3).sum()}[name]
+    found = minimize(loss, torch.zeros(2, dtype=dtype))
+    assert not found.success
+    assert "it is a saddle" in found.message

@@ -17,11 +17,15 @@ from ..options import check_function
 from ..scipy_names.outcome import FitOutcome
 from ..scipy_names.scipy_fits import sides_of
 from ..scipy_names.scipy_words import function_given
+from .as_called import as_called
 from .data_read import check_data, numbers, predictors, real
 from .first_guess import Model, guessed
 from .given_jacobian import with_jacobian
 from .least_squares import least_squares
 from .missing_points import check_policy, without_missing
+
+WORDS = {"x0": "p0", "residuals": "values of f", "from x with": "from its parameters with"}
+"""What `least_squares` speaks of, as `curve_fit` calls it."""
 
 
 @keeping_grad_mode
@@ -92,7 +96,8 @@ def curve_fit(
 
 def fit_one(data: DataSet, guess: Tensor, full_output: bool, options: dict[str, Any]) -> tuple[Any, ...]:
     """Return popt and pcov of one data set; raises RuntimeError where no minimum was found."""
-    fit = least_squares(data.residuals, guess, **options)
+    with as_called("least_squares", "curve_fit", WORDS):
+        fit = least_squares(data.residuals, guess, **options)
     if not fit.success:
         raise RuntimeError(f"curve_fit found no parameters: {fit.message}")
     if not full_output:
@@ -145,17 +150,18 @@ def fit_batch(
             f"curve_fit(batched=True) needs p0 of shape (n,) or with a row for each of the {len(y)} data sets, but got "
             f"{tuple(guess.shape)}"
         )
-    fit: FitOutcome = least_squares(
-        lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
-        guess.expand(len(y), -1),
-        args=data.rows,
-        bounds=bounds,
-        batched=True,
-        model=data.residuals,
-        covariance=True,
-        absolute_sigma=absolute_sigma,
-        **options,
-    )
+    with as_called("least_squares", "curve_fit", WORDS):
+        fit: FitOutcome = least_squares(
+            lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
+            guess.expand(len(y), -1),
+            args=data.rows,
+            bounds=bounds,
+            batched=True,
+            model=data.residuals,
+            covariance=True,
+            absolute_sigma=absolute_sigma,
+            **options,
+        )
     if not full_output:
         return fit.x, fit.covariance
     return fit.x, fit.covariance, {"nfev": fit.nfev, "success": fit.success}, fit.message, 1

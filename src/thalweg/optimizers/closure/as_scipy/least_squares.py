@@ -16,12 +16,13 @@ from ..function.robust import Rho
 from ..methods import LevenbergMarquardt
 from ..options import check_counts, check_function
 from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
-from ..scipy_names.scipy_fits import fit_options, sides_of
+from ..scipy_names.scipy_fits import OPTIONS, fit_options, sides_of
 from ..scipy_names.scipy_words import function_given, plain
+from .as_called import as_called, as_written
 from .fit import Fit
-from .implicit import refuse_graph, underived
+from .implicit import refuse_graph
 from .outside_torch import speaking_of
-from .unknowns import Unknowns, parts_of
+from .unknowns import Unknowns, differentiable_fields
 
 OF_A_BATCH = ("bounds", "loss", "f_scale", "covariance", "absolute_sigma", "max_iter", "jac", "tolerance", "model")
 
@@ -81,7 +82,7 @@ def least_squares(
     Raises ValueError for a loss, bounds or scales that are invalid or do not fit, and what LevenbergMarquardt raises.
     """
     check_function("least_squares", "residuals", residuals)
-    options = fit_options("least_squares", {"method": method, **options}, batched)
+    written, options = options, fit_options("least_squares", {"method": method, **options}, batched)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
     residuals = with_keywords(residuals, kwargs)
     args = args if isinstance(args, tuple | list) else (args,)
@@ -98,15 +99,20 @@ def least_squares(
     if not fit.unknowns.size:
         return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))
     settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
-    optimizer = LevenbergMarquardt(fit.unknowns.leaves, **settings)
+    optimizer = optimizer_of(fit.unknowns, settings, written)
     with speaking_of("least_squares", "residuals"):
         optimizer.descend(fit.closure, fit.unknowns.told(callback, fit.intermediate))
     outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
     if differentiable:
-        x = fit.differentiable_answer(optimizer)
-        outcome = replace(outcome, x=x, later=underived(outcome.later, parts_of(x)))
+        outcome = replace(outcome, **differentiable_fields(fit.differentiable_answer(optimizer), outcome.later))
     now = list(outcome.later) if fit.unknowns.is_module else ["covariance"] * covariance
     return outcome.computed(*now)
+
+
+def optimizer_of(unknowns: Unknowns, settings: Mapping[str, Any], written: Mapping[str, Any]) -> LevenbergMarquardt:
+    """Return the optimizer; `written` are options as the user has them, of which errors speak."""
+    with as_called("LevenbergMarquardt", "least_squares", as_written(unknowns.names, written, OPTIONS)):
+        return LevenbergMarquardt(unknowns.leaves, **settings)
 
 
 def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> FitOutcome:

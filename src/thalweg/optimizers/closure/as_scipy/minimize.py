@@ -24,6 +24,7 @@ from ..run.result import Result
 from ..scipy_names.fields import Later
 from ..scipy_names.outcome import Intermediate, Outcome, nothing_moved, outcome_of
 from ..scipy_names.scipy_words import (
+    OPTIONS,
     WITHOUT_GRADIENTS,
     bounds_read,
     function_given,
@@ -31,10 +32,11 @@ from ..scipy_names.scipy_words import (
     options_read,
     refuse_constraints,
 )
-from .implicit import DENSE, refuse_graph, underived
+from .as_called import as_called, as_written
+from .implicit import DENSE, refuse_graph
 from .outside_torch import speaking_of
 from .problem import Problem, with_arguments
-from .unknowns import Unknowns, parts_of
+from .unknowns import Unknowns, differentiable_fields
 
 METHODS: dict[str, type[ClosureOptimizer]] = {
     "lbfgs": LBFGS,
@@ -123,12 +125,11 @@ def minimize(
         return nothing_moved(problem.unknowns.answer(), problem.value())
     check_hessian(method, problem, used=METHODS[method].second_order or hess_inv)
     limits = None if bounds is None else bounds_read(bounds, x0, problem.unknowns.leaves)
-    optimizer = optimizer_of(problem, method, limits, settings)
+    optimizer = optimizer_of(problem, method, limits, settings, written=options or {})
     path = [problem.unknowns.answer()] if asks_for_path(options, named) else None
     outcome = descended(problem, optimizer, callback, derivatives_on_request(problem, optimizer, hess_inv), path)
     if differentiable:
-        x = problem.differentiable_answer(optimizer)
-        outcome = replace(outcome, x=x, later=underived(outcome.later, parts_of(x)))
+        outcome = replace(outcome, **differentiable_fields(problem.differentiable_answer(optimizer), outcome.later))
     return outcome.computed("hess_inv") if hess_inv else outcome
 
 
@@ -198,13 +199,20 @@ def descended(
     return found if path is None else replace(found, later={**later, "allvecs": lambda: path}).computed("allvecs")
 
 
-def optimizer_of(problem: Problem, method: str, bounds: Any, settings: Mapping[str, Any]) -> ClosureOptimizer:
-    """Return the optimizer of a method; raises ValueError for bounds that it cannot keep."""
+def optimizer_of(
+    problem: Problem, method: str, bounds: Any, settings: Mapping[str, Any], written: Mapping[str, Any]
+) -> ClosureOptimizer:
+    """Return the optimizer of a method; raises ValueError for bounds that it cannot keep.
+
+    `written` are options as the user has them, of which errors speak.
+    """
     limits = {} if bounds is None else {"bounds": bounds}
     if limits and "bounds" not in METHODS[method].options:
         able = ", ".join(repr(name) for name, made in METHODS.items() if "bounds" in made.options)
         raise ValueError(f"minimize(method={method!r}) has no bounds: take one of {able}")
-    return METHODS[method](problem.unknowns.leaves, **limits, **settings)
+    words = as_written(problem.unknowns.names, written, OPTIONS)
+    with as_called(METHODS[method].__name__, f"minimize({method=!r})", words):
+        return METHODS[method](problem.unknowns.leaves, **limits, **settings)
 
 
 def check_hessian(method: str, problem: Problem, used: bool) -> None:

@@ -13,8 +13,8 @@ from ..function.objective import Point
 from ..run.descend import Callback
 from ..run.result import Result
 from ..scipy_names.callbacks import callback_read
-from ..scipy_names.fields import Fields
-from .implicit import differentiable_answer
+from ..scipy_names.fields import Fields, Later
+from .implicit import differentiable_answer, underived
 
 
 class Unknowns:
@@ -43,6 +43,16 @@ class Unknowns:
     def is_module(self) -> bool:
         """Whether the leaves are the user's own, which may be trained further."""
         return isinstance(self.structure, torch.nn.Module)
+
+    @property
+    def names(self) -> list[str]:
+        """What the user calls the leaves."""
+        if isinstance(self.structure, torch.nn.Module):
+            return [name for name, param in self.structure.named_parameters() if param.requires_grad]
+        if isinstance(self.structure, Tensor):
+            return ["x0"]
+        keys = self.structure if isinstance(self.structure, Mapping) else range(len(self.leaves))
+        return [f"x0[{key!r}]" for key in keys]
 
     def answer(self) -> Any:
         """Return a copy of the structure without gradients; a module itself."""
@@ -109,3 +119,8 @@ def parts_of(structure: Any) -> list[Any]:
     """Return the tensors of a structure in their order."""
     parts = list(structure.values()) if isinstance(structure, Mapping) else structure
     return list(parts) if isinstance(parts, list | tuple) else [parts]
+
+
+def differentiable_fields(answer: Any, later: Later) -> dict[str, Any]:
+    """Return the fields of an outcome that change where its answer is to be differentiated."""
+    return {"x": answer, "later": underived(later, parts_of(answer))}

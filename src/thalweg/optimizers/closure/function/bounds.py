@@ -80,16 +80,17 @@ def check_bound(owner: str, name: str, tensor: Tensor, bound: Any) -> None:
             "pair for each: pass tensors (low, high)"
         )
     for side, value in zip(("low", "high"), bound, strict=True):
-        if not is_limit(value):
-            raise TypeError(
-                f"{owner} needs the {side} bound of {name} to be a number, a tensor or None, but got {value!r}"
-            )
-        shape = () if value is None else tuple(torch.as_tensor(value).shape)
-        if shape not in ((), tuple(tensor.shape)):
-            raise ValueError(
-                f"{owner} needs the {side} bound of {name} to have its shape {tuple(tensor.shape)}, but it has {shape}"
-            )
+        check_limit(owner, f"the {side} bound of {name}", tensor, value)
     check_sides(owner, f" of {name}", limits(tensor, bound, 0), limits(tensor, bound, 1))
+
+
+def check_limit(owner: str, what: str, tensor: Tensor, value: Any) -> None:
+    """Raise TypeError or ValueError for one side of a bound that is no number, or of another shape."""
+    if not is_limit(value):
+        raise TypeError(f"{owner} needs {what} to be a number, a tensor or None, but got {value!r}")
+    shape = () if value is None else tuple(torch.as_tensor(value).shape)
+    if shape not in ((), tuple(tensor.shape)):
+        raise ValueError(f"{owner} needs {what} to have its shape {tuple(tensor.shape)}, but it has {shape}")
 
 
 def check_sides(owner: str, of: str, low: Tensor, high: Tensor) -> None:

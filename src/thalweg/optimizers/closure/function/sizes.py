@@ -32,20 +32,21 @@ def check_sizes(owner: str, group: Mapping[str, Any]) -> None:
             "with one entry for each"
         )
     for index, (param, size) in enumerate(zip(params, sizes, strict=True)):
-        if size is None:
-            continue
-        if isinstance(size, str):
-            raise ValueError(f"{owner} needs x_scale to be numbers, or 'jac' for all parameters, but got {size!r}")
-        numbers = numbers_of(f"the x_scale of parameter {index}", size)
-        if numbers.dim() and numbers.shape != param.shape:
-            raise ValueError(
-                f"{owner} needs the x_scale of parameter {index} to have its shape {tuple(param.shape)}, but it has "
-                f"{tuple(numbers.shape)}"
-            )
-        if numbers.is_complex() or not bool((numbers > 0).all()) or not bool(numbers.isfinite().all()):
-            raise ValueError(
-                f"{owner} needs the x_scale of parameter {index} to be above 0 throughout, but got {size!r}"
-            )
+        if size is not None:
+            check_size(owner, f"the x_scale of parameter {index}", param, size)
+
+
+def check_size(owner: str, what: str, param: Tensor, size: Any) -> None:
+    """Raise ValueError for the size of one parameter that is not above zero and finite, or of another shape."""
+    if isinstance(size, str):
+        raise ValueError(f"{owner} needs x_scale to be numbers, or 'jac' for all parameters, but got {size!r}")
+    numbers = numbers_of(what, size)
+    if numbers.dim() and numbers.shape != param.shape:
+        raise ValueError(
+            f"{owner} needs {what} to have its shape {tuple(param.shape)}, but it has {tuple(numbers.shape)}"
+        )
+    if numbers.is_complex() or not bool(((numbers > 0) & numbers.isfinite()).all()):
+        raise ValueError(f"{owner} needs {what} to be above 0 and finite throughout, but got {size!r}")
 
 
 def units_of(groups: Iterable[Mapping[str, Any]]) -> Tensor | None:

@@ -19,6 +19,9 @@ CLOSER = 4
 LIKE = 0.05
 """How far the losses may lie from a parabola, as a share of the fall."""
 
+BEYOND_PARABOLA = 5.0
+"""How many times as low the whole way leads as half of it: a parabola that is nowhere higher has 4.7 at most."""
+
 
 def refuted(
     objective: Objective, before: Point, here: Point, first: float = math.inf, highest: float = math.inf
@@ -76,10 +79,11 @@ def followed(line: Line, share: float) -> Reason | None:
         if not line.is_lower(first):
             return None
         falls = [first.change, *(line.change(share * part) for part in HALVES[1:])]
-        if is_parabola(falls):
-            return reason_of(line, share * HALVES[-1], falls[-1])
+        # A cube is nearly a parabola, too, but one whose slope nobody has promised.
         if is_power(falls):
             return Reason.SADDLE
+        if is_parabola(falls):
+            return reason_of(line, share * HALVES[-1], falls[-1])
         share *= HALVES[-1]
     return None
 
@@ -87,7 +91,7 @@ def followed(line: Line, share: float) -> Reason | None:
 def is_power(falls: list[float]) -> bool:
     """Return whether the loss comes down as a power above the second does, one half of the way after the other."""
     first, second, third = falls[0] / falls[1] if falls[1] else 0.0, falls[1] / falls[2] if falls[2] else 0.0, falls[2]
-    return max(falls) <= 0 and third < 0 and first > 4 and abs(math.log2(first / second)) < 1
+    return max(falls) <= 0 and third < 0 and first > BEYOND_PARABOLA and abs(math.log2(first / second)) < 1
 
 
 def is_parabola(falls: list[float]) -> bool:
