@@ -38,6 +38,8 @@ def _positional(owner: type[Traits]) -> list[str]:
 
 def spelled(owner: type[Traits], keywords: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Give every option its own name; raises TypeError where one comes under two of them."""
+    if owner.spellings.keys().isdisjoint(keywords):
+        return dict(keywords)
     for other, name in owner.spellings.items():
         if {other, name} <= keywords.keys():
             raise TypeError(f"{owner.__name__} got {name} twice{where}, also as {other}: pass it once")

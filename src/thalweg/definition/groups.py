@@ -80,6 +80,8 @@ def _listed(params: Any) -> list[Any]:
 
 def iterable(params: Any) -> Any:
     """Refuse what holds no parameters: a module, an empty list, or an iterator that was used before."""
+    if isinstance(params, list) and params:
+        return list(params)
     if not isinstance(params, Iterable):
         raise TypeError(
             "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
@@ -203,9 +205,10 @@ def _check_parameters(optimizer: Traits, group: dict[str, Any], index: int) -> N
     names = [item[0] for item in group["params"] if isinstance(item, tuple)]
     called = {"params": params} | ({"param_names": names} if len(names) == len(params) else {})
     taken = {id(param) for param in chain.from_iterable(other["params"] for other in optimizer.param_groups)}
+    complete = optimizer.defaults | group
     for place, param in enumerate(params):
         fault = _fault(param, taken, optimizer.defaults["differentiable"])
-        fault = fault or _unfit(optimizer, param, optimizer.defaults | group)
+        fault = fault or _unfit(optimizer, param, complete)
         if fault:
             name = name_of(called, place, index) if isinstance(param, Tensor) else f"item {place} of group {index}"
             raise fault[0](f"{fault[1]}, but {name} {fault[2]}")
@@ -242,7 +245,7 @@ def _unfit(optimizer: Traits, param: Tensor, group: Mapping[str, Any]) -> tuple[
             f"{type(optimizer).__name__}.unfit must return None, or two strings, the rule and how a parameter "
             f"breaks it, but returned {described(fault)}"
         )
-    fault = fault or (format_fault(param, group) if hasattr(optimizer, "rule") else None)
+    fault = fault or (format_fault(param, group) if hasattr(type(optimizer), "rule") else None)
     return (ValueError, *fault) if fault else None
 
 

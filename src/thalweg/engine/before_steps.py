@@ -10,6 +10,13 @@ from ..state.noted import Log
 
 def without_plans(log: Log) -> dict[str, Any]:
     """Give it no plan, the lock under which steps are taken, and nothing that it shares with other processes."""
-    own = {"_log": log, "_step_numbers": {}, "_watch": None, "_plans": {}, "_lock": RLock()}
-    own |= {"_versions": {}, "_counts": {}}
-    return own | {"_local": None, "_primed": None, "_sharing": None, "_agreement": None}
+    return {
+        "_log": log,
+        "_step_numbers": {},
+        "_watch": None,
+        "_plans": {},
+        "_lock": RLock(),
+        "_versions": {},
+        "_counts": {},
+        **dict.fromkeys(("_local", "_primed", "_sharing", "_agreement")),
+    }

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...operands import address
 from ..language.text import ATTRIBUTES, block, word
 from ..language.vectors import KINDS, NARROW, WIDEN, definitions
 from .diagonal_update import learning
@@ -23,9 +22,6 @@ The diagonal, the inverse in use and the margin between the two are those of `di
 
 WORDS = ctypes.c_int64 * len(TABLE)
 """An array of them: a type that ctypes would make anew each time, in the time of twenty operations."""
-
-KEPT = ("s", "z", "above", "y_y", "diagonals", "zeros")
-"""The tensors whose addresses these are."""
 
 ROWS = ("zeros", "u", "v", "w", "lengths")
 """Rows as long as those of `above`, one after the other: zeros, and room to compute in."""
@@ -43,11 +39,8 @@ class History:
     def __init__(self, s: Tensor, z: Tensor, above: Tensor, y_y: Tensor, diagonals: Tensor, margin: float) -> None:
         room, n = s.shape
         self.kept = s, z, above, y_y, diagonals, s.new_zeros(len(ROWS), room)
-        counts = room * n, room * n, room * room, 1, 2 * n, len(ROWS) * room
-        *addresses, first, zeros = [
-            address(name, tensor, tensor.dtype, count, s.device)
-            for name, tensor, count in zip(KEPT, self.kept, counts, strict=True)
-        ]
+        # All were made for this: to ask where each lies in memory, and how, would take longer than to make them.
+        *addresses, first, zeros = [tensor.data_ptr() for tensor in self.kept]
         inverse = first + n * s.element_size()
         (bits,) = struct.unpack("q", struct.pack("d", margin))
         self.words = WORDS(*addresses, first, inverse, bits, zeros, n, room)

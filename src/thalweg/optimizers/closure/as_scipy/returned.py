@@ -15,6 +15,8 @@ def loss_read(value: Any) -> Any:
     """Return the loss of `fun` as a tensor; raises TypeError or ValueError for what is not one real number."""
     if type(value) is Tensor and not value.dim() and value.is_floating_point():
         return value
+    if type(value) is float:
+        return numbers_of("the loss that minimize's fun returns", value)
     if value is None or isinstance(value, str | tuple | dict):
         raise TypeError(
             f"minimize needs fun to return the loss, one real number, but got {described(value)}: end it with "

@@ -56,6 +56,8 @@ class Unknowns:
 
     def answer(self) -> Any:
         """Return a copy of the structure without gradients; a module itself."""
+        if isinstance(self.structure, Tensor):
+            return self.structure.detach().clone()
         return self.filled([leaf.detach().clone() for leaf in self.leaves])
 
     def copied(self) -> Unknowns:

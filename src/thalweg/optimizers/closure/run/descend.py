@@ -105,8 +105,8 @@ class Descent:
 
     def measure(self) -> None:
         """Tell the method how long a unit of each number is: the groups' scale times the run's lengths."""
-        scales = [scale for scale in (self.scale, self.units.lengths) if scale is not None]
-        self.method.scale = math.prod(scales[1:], start=scales[0]) if scales else None
+        scale, lengths = self.scale, self.units.lengths
+        self.method.scale = lengths if scale is None else scale if lengths is None else scale * lengths
 
     def begin(self, objective: Objective, here: Point) -> Point:
         """Take `here` for the start: its loss is the highest, and its gradient gives the unit of the loss."""

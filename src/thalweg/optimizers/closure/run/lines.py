@@ -14,7 +14,7 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import Objective, Point
 from ..function.units import lengths_of
-from ..function.vector import dot, read_numbers
+from ..function.vector import product
 from .stopping import epsilon_of
 from .verdict import HIDDEN, ROUNDING_OF_FLOAT32, inside
 
@@ -69,8 +69,9 @@ class Line(NamedTuple):
 
     def look(self, share: float) -> Look:
         """Return what is seen at a share of the move."""
-        there = self.objective.at(inside(self.here, self.here.x + share * self.move))
-        return Look(share, there.value - self.here.value, slope_of(there, self.move), there.gradient)
+        x = inside(self.here, self.here.x + share * self.move)
+        there, slope = self.objective.along(x, in_units_of(self.here, self.move))
+        return Look(share, there.value - self.here.value, slope, there.gradient)
 
     def change(self, share: float) -> float:
         """Return by how much the loss changes, at a share of the move."""
@@ -99,10 +100,13 @@ class Line(NamedTuple):
         which moves such numbers no more.
         """
         here, epsilon = self.here, NOTHING * self.epsilon
-        move = self.move if here.lengths is None else self.move / here.lengths
+        move = in_units_of(here, self.move)
+        turned = (look.gradient - here.gradient) * move < 0
+        # Beside most minima no slope turns, and nothing else is asked.
+        if not bool(turned.any()):
+            return None
         is_zero = (here.gradient * move).abs() <= self.reach * epsilon * abs(here.value)
-        rests = (here.x - before.x).abs() <= epsilon * lengths_of(here.x, here.x)
-        turned = is_zero & rests & ((look.gradient - here.gradient) * move < 0)
+        turned &= is_zero & ((here.x - before.x).abs() <= epsilon * lengths_of(here.x, here.x))
         if not bool(turned.any()):
             return None
         move = torch.where(turned, self.move, 0.0)
@@ -111,7 +115,12 @@ class Line(NamedTuple):
 
 def slope_of(here: Point, move: Tensor) -> float:
     """Return by how much a move changes the loss, as its slope at a point has it."""
-    return read_numbers(dot(here.gradient, move if here.lengths is None else move / here.lengths))[0]
+    return product(here.gradient, in_units_of(here, move))
+
+
+def in_units_of(here: Point, move: Tensor) -> Tensor:
+    """Return a move in the units of a point's gradient."""
+    return move if here.lengths is None else move / here.lengths
 
 
 def lines_through(objective: Objective, here: Point, first: float) -> Iterator[Line]:
