@@ -112,6 +112,17 @@ def test_every_line_search_keeps_to_the_box_and_finds_its_minimum(task, make, se
     assert_close(torch.clamp(x - hessian @ x + linear, -0.2, 0.2), x, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", [93, 194, 386])
+def test_steps_that_only_slopes_tell_of_go_on_where_the_gradient_has_no_tolerance(task, seed):
+    """They ended at projected gradients of 8e-8, 1.8e-7 and 5e-8, as their losses no longer changed visibly."""
+    function, hessian, linear = convex(seed=seed)
+    start = torch.full((12,), 0.2, dtype=torch.float64)
+    run = task(CG, function, start, bounds=(-0.2, 0.2), tolerance_grad=0, max_iter=300)
+    assert run.step().success
+    x = run.x.detach()
+    assert_close(torch.clamp(x - hessian @ x + linear, -0.2, 0.2), x, rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize("seed", [141, 363])
 def test_a_nearly_exact_search_goes_on_by_slopes_where_the_loss_tells_nothing(task, seed):
     """It gave up at projected gradients of 1.1e-7 and 1.9e-8, and called them minimal within rounding."""

@@ -12,6 +12,7 @@ SADDLES = {
     "flat maximum": (lambda x: -(x**4).sum(), [0.0, 0.0]),
     "flat maximum at one": (lambda x: 1 - (x**4).sum(), [0.0, 0.0]),
     "gentle maximum": (lambda x: 1 - 1e-3 * (x**2).sum(), [0.0, 0.0]),
+    "slanting": (lambda x: x.square().sum() - 3 * x.prod() + (x**4).sum(), [1.0, -1.0]),
     "cube at one": (lambda x: 1 + (x**3).sum(), [0.0, 0.0]),
     "one number at a maximum": (lambda x: x.cos().sum(), [0.0, 1.0]),
     "between two wells": (lambda x: ((x**2 - 1) ** 2).sum(), [0.0, 1.0]),

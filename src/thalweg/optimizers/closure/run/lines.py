@@ -14,7 +14,7 @@ from torch import Tensor
 from ..function.bounds import Box
 from ..function.objective import Objective, Point
 from ..function.units import lengths_of
-from ..function.vector import product
+from ..function.vector import dot, largest, product, read_numbers
 from .stopping import epsilon_of
 from .verdict import HIDDEN, ROUNDING_OF_FLOAT32, inside
 
@@ -110,6 +110,28 @@ class Line(NamedTuple):
         if not bool(turned.any()):
             return None
         move = torch.where(turned, self.move, 0.0)
+        return self._replace(move=move, slope=slope_of(here, move))
+
+    def athwart(self, look: Look, before: Point) -> Line | None:
+        """Return the line across the last step, if it bends down while the look and the step bend up.
+
+        Steps that came to a saddle in a slanting direction hide its other slope. With the look's move v, the last step
+        s and H the Hessian, v's least bend over all v + t s is v'Hv - (s'Hv)^2 / s'Hs.
+        """
+        here = self.here
+        if here.box is not None or before is here or before.lengths is not here.lengths:
+            return None
+        # A step may be so short that its square is lost: all are measured by it.
+        length = largest(here.x - before.x)
+        step, change = (here.x - before.x) / length, (here.gradient - before.gradient) / length
+        measured = step if here.lengths is None else step / here.lengths
+        mixed, along = read_numbers(dot(look.gradient - here.gradient, measured), dot(change, measured))
+        bend = look.slope - self.slope
+        if not along > 0 or mixed * mixed <= (1 + self.reach**2) * bend * along:
+            return None
+        move = self.move - mixed / along * step
+        shares = read_numbers(largest(self.move), largest(move))
+        move = move * (shares[0] / shares[1]) if shares[1] else move
         return self._replace(move=move, slope=slope_of(here, move))
 
 

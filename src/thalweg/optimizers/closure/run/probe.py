@@ -38,11 +38,16 @@ def refuted(
         if bool(line.move.any()):
             ahead = line.look(1.0)
             reason = doubted(line, ahead, highest)
-            turned = line.downwards(ahead, before) if reason is None and line.two_sided else None
+            turned = turned_down(line, ahead, before) if reason is None and line.two_sided else None
             reason = reason if turned is None else doubted(turned, turned.look(1.0), math.inf)
             if reason:
                 return reason
     return None
+
+
+def turned_down(line: Line, ahead: Look, before: Point) -> Line | None:
+    """Return a line along which a look has seen slopes that turn down, if any."""
+    return line.downwards(ahead, before) or line.athwart(ahead, before)
 
 
 def doubted(line: Line, ahead: Look, highest: float) -> Reason | None:

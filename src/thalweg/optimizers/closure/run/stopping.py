@@ -15,6 +15,9 @@ from .result import Reason
 BELOW_ROUNDING = 4.0
 """Roundings of the loss that a change must exceed to be seen."""
 
+FINER = 2.0**12
+"""How many times as finely slopes tell of a step as losses do, where the gradient has no tolerance."""
+
 GENTLE = 64.0
 """How many times the root of the rounding a small pull may be, as a share of the loss."""
 
@@ -75,7 +78,8 @@ class Stopping:
 
     def _unseen(self, fall: float, seen: Change, rounding: float) -> bool:
         """Return whether neither the loss nor its slopes at both ends tell of the step beyond rounding."""
-        return max(fall, abs(seen.before), abs(seen.here)) <= BELOW_ROUNDING * rounding
+        share = 1.0 if self.tolerance_grad else FINER
+        return max(fall, share * abs(seen.before), share * abs(seen.here)) <= BELOW_ROUNDING * rounding
 
 
 @cache

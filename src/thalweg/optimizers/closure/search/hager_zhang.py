@@ -27,6 +27,11 @@ class HagerZhang:
     limit: int = 40
     inside: int = 10
 
+    @property
+    def hopeful(self) -> int:
+        """How many trials are made inside a bracket that rounding hides: an exact search has one to overshoot with."""
+        return 1 if self.sigma > 0.5 else 2
+
     def __call__(self, phi: Phi, start: Trial, first: float, longest: float = math.inf) -> Trial | None:
         """Return an acceptable trial, else the lowest one met, or None where none lies below `start`."""
         low, high, best = start, None, start
@@ -50,7 +55,7 @@ class HagerZhang:
                 alpha = min(beyond(before, low), longest)
                 continue
             inside += best is start
-            if inside >= self.inside or -start.slope * high.alpha <= start.noise:
+            if inside >= self.inside or (inside >= self.hopeful and -start.slope * high.alpha <= start.noise):
                 break
             width = abs(high.alpha - low.alpha)
             slow = width > 0.66 * widths[0]
