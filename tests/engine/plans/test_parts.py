@@ -35,6 +35,15 @@ def test_parts_have_the_bits_of_the_whole(name, monkeypatch):
     assert all(map(torch.equal, whole, cut))
 
 
+def test_of_whole_lines_there_is_one_for_each_thread(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    whole, _ = stepped("Gravity", {})
+    monkeypatch.setattr(parts, "IN_CACHE", 1)
+    cut, sizes = stepped("Gravity", {})
+    assert sizes == [2, 2, 1]
+    assert all(map(torch.equal, whole, cut))
+
+
 def test_one_pass_goes_over_all(monkeypatch):
     monkeypatch.setattr(parts, "IN_CACHE", 1)
     assert stepped("Adam", {})[1] == [len(SHAPES)]

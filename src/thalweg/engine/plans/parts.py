@@ -44,11 +44,20 @@ def _stays_in_cache(choice: Choice) -> bool:
     return bool(choice.program.before) and choice.compiler == "llvm" and not is_local(choice.item.param)
 
 
+def _is_one_line(choice: Choice) -> bool:
+    """Tell if a rule goes along a whole parameter as along one row."""
+    return choice.program.has_lines and choice.item.options["rows"] == 1
+
+
 def _of_several_passes(choices: list[Choice]) -> Iterator[list[Choice]]:
-    """Take as many parameters as a cache holds, so that a later pass need not read memory again."""
-    room, found, size = IN_CACHE * torch.get_num_threads(), list[Choice](), 0
+    """Take as many parameters as a cache holds, so that a later pass need not read memory again.
+
+    Of those that are one line each, which no two threads share, there is one for each thread.
+    """
+    threads, found, size = torch.get_num_threads(), list[Choice](), 0
+    least = threads if all(map(_is_one_line, choices)) else 1
     for choice in choices:
-        if found and size + choice.item.param.numel() > room:
+        if len(found) >= least and size + choice.item.param.numel() > IN_CACHE * threads:
             yield found
             found, size = [], 0
         found.append(choice)
