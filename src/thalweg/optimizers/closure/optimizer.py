@@ -183,9 +183,8 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
 
     def _continued(self, vector: Vector) -> Descent:
         """Return the run, with the options and units of today; a method of other options begins anew."""
-        is_new = self.__dict__.get("_kept") is None
         run = self._run()
-        if not is_new and not are_same(run.made_of, now := made_of(type(self), self.param_groups)):
+        if not are_same(run.made_of, now := made_of(type(self), self.param_groups)):
             run.method, run.made_of = self.method(), now
             run.set_out()
         run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
