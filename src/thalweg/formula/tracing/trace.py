@@ -145,8 +145,8 @@ def keep_for_other_phases(formula: Formula, options: Mapping[str, Any]) -> None:
         return
     others = (_alone_in(other, rule, options) for other in coming(rule.owner, options) if other != phase)
     formula.idle = frozenset(name for other in others for name in other.states) - {*formula.states}
-    kept = formula.outputs | {name: Symbol(name, rule.scope(name)) for name in formula.idle}
-    formula.outputs = {name: kept[name] for name in sorted(kept, key=[*arguments(rule), *kept].index)}
+    # They come last: kernels of phases that differ in nothing else are one.
+    formula.outputs |= {name: Symbol(name, rule.scope(name)) for name in rule.states if name in formula.idle}
 
 
 def _alone_in(phase: str, rule: Rule, options: Mapping[str, Any]) -> Formula:

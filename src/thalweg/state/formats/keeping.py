@@ -84,7 +84,7 @@ def _factor_format(rule: Rule, name: str, param: Tensor, group: Mapping[str, Any
 def _directions(owner: Any, rows: int, columns: int, group: Mapping[str, Any]) -> int:
     """Ask how many columns a thin state has; raises TypeError for what counts nothing."""
     count = owner.directions(rows, columns, group)
-    if not isinstance(count, int) or count < 1:
+    if not isinstance(count, int) or count < min(1, rows, columns):
         raise TypeError(
             f"{owner.__name__}.directions must return a whole number, at least 1, but returned {described(count)}"
         )
