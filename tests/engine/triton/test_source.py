@@ -63,7 +63,7 @@ def test_a_launch_that_fails_says_where_and_changes_nothing(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(optimizer._watch.plan.launches[0].calls[0], "updates", [[closed], [closed]])
         with pytest.raises(
-            RuntimeError, match=r"RMSProp could not launch .*context is destroyed.*start the process anew"
+            RuntimeError, match=r"RMSProp could not launch .*context is destroyed.*load the last checkpoint"
         ):
             optimizer.step()
     assert torch.equal(param, before)

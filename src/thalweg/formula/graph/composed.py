@@ -9,7 +9,7 @@ from .expr import Expr, Operation, as_expr
 from .move import plain
 
 
-@dataclass(eq=False, frozen=True)
+@dataclass(eq=False, frozen=True, repr=False)
 class Composed(Operation):
     """The last operation of such a word."""
 

@@ -175,7 +175,7 @@ class Constant(Expr):
     operands = ()
 
 
-@dataclass(eq=False, frozen=True)
+@dataclass(eq=False, frozen=True, repr=False)
 class Operation(Expr):
     """An operation of the table on other nodes."""
 
@@ -189,7 +189,7 @@ class Operation(Expr):
         return self.op.gives
 
 
-@dataclass(eq=False, frozen=True)
+@dataclass(eq=False, frozen=True, repr=False)
 class Reduction(Expr):
     """One number of many: a sum over a parameter, along its rows or columns, or the largest size in a block.
 
@@ -210,7 +210,7 @@ class Reduction(Expr):
         return self.how.partition("_")[0] if self.how.startswith(("row", "column")) else ""
 
 
-@dataclass(eq=False, frozen=True)
+@dataclass(eq=False, frozen=True, repr=False)
 class MatrixFunction(Expr):
     """What a function of the table in `matrix` makes of some tensors; the other operands are numbers."""
 

@@ -39,11 +39,10 @@ class InBackward(Hooked):
 
     def __init__(self, model: nn.Module, optimizer: Steps) -> None:
         self.handles: dict[Tensor, Any] = {}
-        self._has_begun = False
+        self._has_begun = self._has_warned = False
         self._squares: list[Tensor] | None = None
         self._share: Tensor | None = None
         self._times: Counter[Tensor] = Counter()
-        self._has_warned = False
         self._put_on(optimizer)
         optimizer._in_backward = True
         self._model = weakref.ref(model)
@@ -81,8 +80,7 @@ class InBackward(Hooked):
         self.handles.clear()
         self._take_off()
         self.optimizer._in_backward = False
-        model = self._model()
-        if model is not None:
+        if (model := self._model()) is not None:
             model.__dict__["_in_backward"].remove(self)
 
     def __reduce__(self) -> Any:
@@ -142,9 +140,8 @@ class InBackward(Hooked):
         if times > 1 and not self._has_warned:
             self._has_warned = True
             warn(
-                f"{type(optimizer).__name__} has stepped {times} times in backward before step(), once with the "
-                "gradients of each backward: call step() after each, let no trainer accumulate gradients, or pass "
-                f"accumulate={times}"
+                f"{type(optimizer).__name__} has stepped {times} times in backward before step(), by the gradients of "
+                f"each alone: call step() after each, let no trainer accumulate gradients, or pass accumulate={times}"
             )
 
 
