@@ -91,6 +91,7 @@ WRONG = [
         "X.refuses speaks of an option 'cautios', .*: did you mean 'cautious'?",
     ),
     (plain, {"refuses": ["cautious"]}, "X.refuses must be a dict by the names of options, but is list"),
+    (plain, {"spellings": ["rate"]}, "X.spellings must be a dict by the names of options, but is list"),
     (plain, {"spellings": {"rate": "lrr"}}, "X.spellings speaks of an option 'lrr', .*: did you mean 'lr'?"),
     (summed, LEARNED, r"X learns 'scale' from its sums: define learn\(self, size\), which returns a dict of scale"),
     (

@@ -41,7 +41,7 @@ def check_declarations(cls: Any, rule: Rule) -> None:
             "phase_of(cls, options, step)"
         )
     _check_options(cls, "refuses", cls.refuses)
-    _check_options(cls, "spellings", {} if not isinstance(cls.spellings, Mapping) else _turned(cls.spellings))
+    _check_options(cls, "spellings", _turned(cls.spellings))
     _check_learning(cls)
     _check_formulas(cls, rule)
 
@@ -72,8 +72,9 @@ def _takes(method: Any, given: Iterable[str]) -> bool:
     return True
 
 
-def _turned(spellings: Mapping[str, str]) -> dict[str, str]:
-    return {option: spelling for spelling, option in spellings.items()}
+def _turned(spellings: Any) -> Any:
+    """Name spellings by the options that they are of; what is no mapping stays, to be refused."""
+    return {option: other for other, option in spellings.items()} if isinstance(spellings, Mapping) else spellings
 
 
 def _check_options(cls: Any, name: str, declared: Any) -> None:

@@ -12,19 +12,8 @@ from ....formula.tracing.program import Slot
 
 FUNCTIONS = (
     *("bfloat16", "bits", "by_precision", "divide", "exponent", "float16", "from_bfloat16", "from_bits"),
-    *(
-        "from_scaled_bits",
-        "integer",
-        "mantissa",
-        "maximum",
-        "minimum",
-        "negate",
-        "scaled_bits",
-        "shift_right",
-        "sign",
-        "square_root",
-    ),
-    *("times_power_of_two", "to_bfloat16"),
+    *("from_scaled_bits", "integer", "mantissa", "maximum", "minimum", "negate", "scaled_bits"),
+    *("shift_right", "sign", "square_root", "times_power_of_two", "to_bfloat16"),
 )
 """Those of `arithmetic`, which every kernel may call."""
 

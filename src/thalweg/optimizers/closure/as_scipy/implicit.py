@@ -37,43 +37,36 @@ class Solution(torch.autograd.Function):
         """Return the derivative by the gradient."""
         found = -ctx.curvature.solve(slope)
         if torch.is_grad_enabled():
-            found = Once.apply(found, ctx.curvature.gradient)  # type: ignore[no-untyped-call]
+            found = Underived.apply(found, ctx.curvature.gradient, ONCE)  # type: ignore[no-untyped-call]
         return found, None, None
 
 
-class Once(torch.autograd.Function):
-    """A derivative that has none itself: without this, a second one would be wrong, and nobody would notice."""
-
-    @staticmethod
-    def forward(ctx: Any, derivative: Tensor, gradient: Tensor) -> Tensor:
-        """Return the derivative, which depends on whatever the gradient depends on."""
-        return derivative.clone()
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> NoReturn:
-        """Raise ValueError."""
-        raise ValueError(
-            "An answer found with differentiable=True has first derivatives only, but a second one was asked for: "
-            "leave create_graph out, and minimize what depends on it by a method without Hessians"
-        )
-
-
 class Underived(torch.autograd.Function):
-    """What is known at an answer, but not how it changes: to leave its part out of a derivative would be wrong."""
+    """What is known at an answer, but not how it changes: a derivative that left its part out would be wrong."""
 
     @staticmethod
-    def forward(ctx: Any, known: Tensor, answer: Tensor, name: str) -> Tensor:
-        """Return what is known."""
-        ctx.name = name
+    def forward(ctx: Any, known: Tensor, answer: Tensor, why: str) -> Tensor:
+        """Return what is known, as something that depends on whatever the answer depends on."""
+        ctx.why = why
         return known.clone()
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> NoReturn:
         """Raise ValueError."""
-        raise ValueError(
-            f"differentiable=True differentiates the answer alone, but the derivative of its {ctx.name} was asked for: "
-            f"detach it, or compute the {ctx.name} from the answer by your own formula"
-        )
+        raise ValueError(ctx.why)
+
+
+ONCE = (
+    "An answer found with differentiable=True has first derivatives only, but a second one was asked for: leave "
+    "create_graph out, and minimize what depends on it by a method without Hessians"
+)
+"""Why a derivative has none itself."""
+
+FIELD = (
+    "differentiable=True differentiates the answer alone, but the derivative of its {0} was asked for: detach it, or "
+    "compute the {0} from the answer by your own formula"
+)
+"""Why what says how sure an answer is has no derivative."""
 
 
 def underived(later: Later, answers: Sequence[Tensor]) -> Later:
@@ -84,7 +77,7 @@ def underived(later: Later, answers: Sequence[Tensor]) -> Later:
     def computed(name: str) -> Tensor:
         known = later[name]()
         with torch.enable_grad():
-            return cast(Tensor, Underived.apply(known, wanting[0], name))  # type: ignore[no-untyped-call]
+            return cast(Tensor, Underived.apply(known, wanting[0], FIELD.format(name)))  # type: ignore[no-untyped-call]
 
     return {**later, **{name: partial(computed, name) for name in names}}
 
