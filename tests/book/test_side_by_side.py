@@ -57,12 +57,12 @@ def test_every_rule_has_a_row(page):
 def test_bytes_are_those_of_the_rules_own_pages(page):
     for name in ("AdamW", "Lion", "Muon", "Adafactor"):
         own = [line.split("|")[-2].strip() for line in sizes_table(getattr(thalweg, name)).splitlines()[2:]]
-        assert rows(page)[name][2 : 2 + len(own)] == own
+        assert rows(page)[name][-len(own) :] == own
 
 
 def test_cells_are_numbers_that_can_be_sorted(page):
     assert all(not cell or float(cell) > 0 for cells in rows(page).values() for cell in cells[2:])
-    assert float(rows(page)["AdamW"][-4]) > 10
+    assert float(rows(page)["AdamW"][4]) > 10
 
 
 def test_ranks_stand_on_the_pages_of_the_classes(ranks):
