@@ -59,6 +59,15 @@ def is_there(tensor: Tensor) -> bool:
     return storage.nbytes() >= stop * tensor.element_size() and storage.data_ptr() != 0
 
 
+def are_there(tensors: Sequence[Tensor]) -> bool:
+    """Tell the same of all of some tensors."""
+    storages = list(map(Tensor.untyped_storage, tensors))
+    starts = np.fromiter(map(torch.UntypedStorage.data_ptr, storages), np.uint64, len(tensors))
+    stops = starts + np.fromiter(map(torch.UntypedStorage.nbytes, storages), np.uint64, len(tensors))
+    first, last = extents(tensors).T
+    return bool(((first == last) | ((starts != 0) & (last <= stops))).all())
+
+
 def why_not_read(tensor: Tensor) -> str | None:
     """Say why no engine can read a tensor; None for those of classes whose memory is their own affair."""
     if not _has_elements(tensor) or tensor._is_zerotensor() or is_there(tensor):

@@ -46,7 +46,7 @@ def seen_of_all(values: Sequence[Any]) -> list[Any]:
 
 
 def _likes(tensors: Sequence[Tensor]) -> Sequence[Hashable]:
-    """Give what is equal only for those of which the same is seen, where torch keeps it; else what is equal for none."""
+    """Give what is equal only where the same is seen: read where torch keeps it, or of each alone."""
     if len(tensors) < MANY or not inside_tensors.is_possible():
         return list(map(id, tensors))
     # Only now is LLVM needed, and imported.
