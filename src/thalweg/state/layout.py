@@ -31,8 +31,9 @@ def lie_alike(a: Tensor, b: Tensor) -> bool:
     """Tell if two tensors have their elements in the same order."""
     if a.shape != b.shape:
         return False
-    strides = zip(a.shape, a.stride(), b.stride(), strict=True)
-    return a.stride() == b.stride() or all(size <= 1 or here == there for size, here, there in strides)
+    ours, theirs = a.stride(), b.stride()
+    strides = zip(a.shape, ours, theirs, strict=True)
+    return ours == theirs or all(size <= 1 or here == there for size, here, there in strides)
 
 
 def extent(tensor: Tensor) -> tuple[int, int]:

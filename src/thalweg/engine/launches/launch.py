@@ -236,4 +236,5 @@ def in_turn(launches: Sequence[Sequence[Sequence[Change]]]) -> Iterator[Change]:
 
 def shared_numbers(rows: Sequence[Row]) -> list[str]:
     """Name what is known of all parameters: sizes only of as many dimensions as each has."""
-    return [name for name in rows[0].numbers if all(name in row.numbers for row in rows)]
+    kinds = {tuple(row.numbers) for row in rows}
+    return [name for name in rows[0].numbers if all(name in names for names in kinds)]

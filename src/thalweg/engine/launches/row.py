@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ class Row:
     counts: Counts | None = None
     """How many matrices, rows and columns it has, where its formula speaks of them."""
 
-    @property
+    @cached_property
     def elements(self) -> int:
         """The number of its real numbers."""
         return self.param.numel() * self._parts
