@@ -12,7 +12,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ..distributed.shards import is_sharded
 
-BYTES = attrgetter("nbytes")
+ADDRESS, BYTES = Tensor.data_ptr, attrgetter("nbytes")
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -130,7 +130,7 @@ def extents(tensors: Sequence[Tensor]) -> Any:
     Thousands of tensors are asked without a line of Python for each. Addresses of some devices have 64 bits.
     """
     rows = np.zeros((len(tensors), 2), np.uint64)
-    rows[:, 0] = np.fromiter(map(Tensor.data_ptr, tensors), np.uint64, len(tensors))
+    rows[:, 0] = np.fromiter(map(ADDRESS, tensors), np.uint64, len(tensors))
     rows[:, 1] = rows[:, 0] + np.fromiter(map(BYTES, tensors), np.uint64, len(tensors))
     has_gaps = map(not_, map(Tensor.is_contiguous, tensors))
     for place, tensor in compress(enumerate(tensors), has_gaps):
