@@ -50,7 +50,7 @@ def _likes(tensors: Sequence[Tensor]) -> Sequence[Hashable]:
     if len(tensors) < MANY or not inside_tensors.is_possible():
         return list(map(id, tensors))
     # Only now is LLVM needed, and imported.
-    from ..llvm.looking.gathering import Gathered
+    from ..llvm.looking.gathered import Gathered
 
     try:
         return list(zip(map(type, tensors), Gathered(tensors).likes, strict=True))

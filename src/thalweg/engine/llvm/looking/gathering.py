@@ -1,29 +1,13 @@
-"""Where torch has many tensors, and what it keeps of each: read in one call, and not asked tensor by tensor."""
+"""The machine code that writes what torch keeps of many tensors into rows: in one call, not tensor by tensor."""
 
-from __future__ import annotations
-
-import ctypes
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
-
-import numpy as np
-from torch import Tensor
-
-from ..machine_code.effort import AS_WRITTEN
-from ..machine_code.load import load
-from .inside_tensors import BYTES, DATA, IMPL, INLINE, ITEMS, SHAPE_WORDS, STORAGE, mask, shape_start, words
+from .inside_tensors import BYTES, DATA, IMPL, SHAPE_WORDS, STORAGE
+from .look_tables import START
 
 OWN_WORDS = ("object", "impl", "storage", "data", "bytes")
 """The words of a row: where Python and torch have the tensor, where its storage is, that one's memory, and how much.
 After them come those of its shape."""
 
 WIDTH = len(OWN_WORDS) + SHAPE_WORDS
-OFFSET, COUNT = 1 + 2 * INLINE, 2 + 2 * INLINE
-"""The places of a tensor's offset and of its count of elements among the words of its shape."""
-
-START = "@start"
-"""Stands for the place of a tensor's sizes, which is found when tensors are first gathered."""
 
 TEXT = f"""
 define i32 @gather(ptr %items, i64 %count, ptr %rows) {{
@@ -71,59 +55,3 @@ done:
 
 declare void @llvm.memcpy.inline.p0.p0.i64(ptr, ptr, i64, i1)
 """
-
-
-class Gathered:
-    """What torch has of each of some tensors, in columns; a tensor without a storage has zeros in its place."""
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        listed = list(tensors)
-        rows = np.zeros((len(listed), WIDTH), np.int64)
-        function, self.code = _function()
-        function(words(id(listed) + ITEMS, 1)[0], len(listed), rows.ctypes.data)
-        self.objects, self.impls, self.storages, self.data, self.bytes = rows[:, : len(OWN_WORDS)].T
-        self.shapes = rows[:, len(OWN_WORDS) :]
-        self.shapes &= masks(self.shapes)
-
-    @property
-    def offsets(self) -> Any:
-        """Count the elements of each storage before the tensor's first."""
-        return self.shapes[:, OFFSET]
-
-    @property
-    def counts(self) -> Any:
-        """Count the elements of each."""
-        return self.shapes[:, COUNT]
-
-    @property
-    def likes(self) -> list[bytes]:
-        """Give what is equal where dtypes, shapes, strides, layouts and the room in the storage are."""
-        rows = np.column_stack([self.shapes, self.bytes, self.data == 0])
-        return as_bytes(rows)
-
-
-def as_bytes(rows: Any) -> list[bytes]:
-    """Give each row as bytes, which are hashed and compared at once."""
-    found: list[bytes] = np.ascontiguousarray(rows).view(f"V{rows.shape[1] * 8}").ravel().tolist()
-    return found
-
-
-def masks(shapes: Any) -> Any:
-    """Give for each shape, whose first word counts dimensions, which of its bits mean something."""
-    return _masks()[np.clip(shapes[:, 0], 0, INLINE)]
-
-
-@cache
-def _masks() -> Any:
-    return np.array([mask(dimensions) for dimensions in range(INLINE + 1)])
-
-
-# Holding Python's lock: nobody may free a tensor while it is read.
-Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-
-
-@cache
-def _function() -> tuple[Any, Any]:
-    """Compile it; what is returned second keeps the code alive."""
-    library = load(TEXT.replace(START, str(shape_start() or 0)), ["gather"], AS_WRITTEN)
-    return Function(library["gather"]), library

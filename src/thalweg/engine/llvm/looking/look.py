@@ -6,25 +6,18 @@ that takes 0.2 us a tensor, many times the update of a small one; read from memo
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ....distributed.local_parameter import bearer
-from ..machine_code.effort import AS_WRITTEN
-from ..machine_code.load import load
-from .gathering import Gathered, as_bytes, masks
-from .inside_tensors import OBJECT as BEFORE
-from .inside_tensors import SHAPE_WORDS, no_gradient, place_in, shape_start
-from .look_tables import OBJECT, PART, ROW, START, STATE, TABLES
-from .sameness import TEXT
-
-# Holding Python's lock: nobody may free a tensor while it is looked at.
-Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+from .functions import functions_of_looking
+from .gathered import Gathered, as_bytes, masks
+from .inside_tensors import SHAPE_WORDS, no_gradient, place_in
+from .look_tables import PART, ROW, STATE, TABLES
 
 
 class Glance(partial[int]):
@@ -64,7 +57,8 @@ class Look:
                 self._point(TABLES.index(name), place)
         self.context = np.array([(table.ctypes.data, len(table)) for table in self.tables], np.int64)
         # Threads may each have made one: the code lives as long as this object.
-        self.function, self.code = _function()
+        functions, self.code = functions_of_looking()
+        self.function = functions.look
 
     def glance(self) -> Glance:
         """Return what is called with 0 for an answer unless all is as it was.
@@ -152,12 +146,3 @@ def _rows(
 
 def _memory(found: Gathered, shapes: Shapes) -> Any:
     return np.column_stack([found.objects, found.impls, found.data, shapes.found(found), found.storages])
-
-
-@cache
-def _function() -> tuple[Any, Any]:
-    """Compile the look; what is returned second keeps the code alive."""
-    start = shape_start() or 0
-    text = TEXT.replace(START, str(start)).replace(OBJECT, str(start + BEFORE))
-    library = load(text, ["look"], AS_WRITTEN)
-    return Function(library["look"]), library
