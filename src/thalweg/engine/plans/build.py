@@ -56,7 +56,8 @@ def _tell(optimizer: Any, choice: Choice) -> None:
 
 def _build_together(keys: Sequence[Key]) -> None:
     """Build the CPU's kernels at once, in less time; if anything is wrong, each is tried, and told of, alone."""
-    wanted = [(program, dtypes) for program, dtypes, compiler, _ in keys if compiler != "triton"]
+    untried = [key for key in keys if key not in _failures]
+    wanted = [(program, dtypes) for program, dtypes, compiler, _ in untried if compiler != "triton"]
     if len(wanted) > 1:
         from ..llvm.kernels.kernel import build_together
 
