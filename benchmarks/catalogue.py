@@ -2,7 +2,8 @@
 
     python benchmarks/catalogue.py [--rounds 5] [--threads 2] [--only Lion,SOAP]
 
-Others are torch.optim, pytorch_optimizer, schedulefree and galore_torch, where they are installed. Writes
+Others are torch.optim, pytorch_optimizer, schedulefree, kron_torch and galore_torch, where they are installed. Both
+rules called Kron need opt_einsum; galore_torch needs transformers and bitsandbytes. Writes
 benchmarks/results/catalogue.json and the table in docs/benchmarks.md, rule by rule: a run that is stopped keeps what it
 has measured, and rows of other rules stay.
 """
@@ -17,8 +18,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +25,7 @@ from typing import Any
 import torch
 from measuring.timing import ratio, take_turns
 from measuring.traffic import KINDS, bytes_of_step, catalogue, options_of
+from peers.same_rule import Step, peers, peers_of_low_rank
 from reports.catalogue import table
 from step_time import REFERENCE, machine
 from tasks.workloads import Workload, gpt, mlp
@@ -47,13 +47,6 @@ RANKS = {MODEL.name: 60, SMALL.name: 8}
 """A quarter of the model's width, and what the perceptron's last matrix has room for."""
 NOT_MEASURED = {"AdaHessian"}
 """What takes no step before it has seen a Hessian."""
-OTHERS_CALL_IT = {"psgdkron": "kron"}
-THEIR_OPTIONS = {"PID": {"momentum": 0.9}}
-"""What makes others' rules do the work of ours: by default, theirs of this name is gradient descent."""
-FIRST_STEPS = 11
-"""Steps before others are measured: their AdaShift changes no parameter until it has ten gradients."""
-
-Step = Callable[[], object]
 
 
 def fit(cls: type[Optimizer], params: list[Tensor]) -> list[Tensor]:
@@ -63,42 +56,10 @@ def fit(cls: type[Optimizer], params: list[Tensor]) -> list[Tensor]:
     return [param for param in params if cls.unfit(param, options) is None and len(param) < most]
 
 
-def theirs(cls: type[Optimizer]) -> Iterator[tuple[str, Any]]:
-    """Find the classes of the same name in other libraries."""
-    name = OTHERS_CALL_IT.get(cls.__name__.lower(), cls.__name__.lower())
-    known = {"torch": {key.lower(): getattr(torch.optim, key) for key in torch.optim.__all__ if key[0].isupper()}}
-    if find_spec("pytorch_optimizer"):
-        known["pytorch_optimizer"] = import_module("pytorch_optimizer.optimizer").OPTIMIZERS
-    if find_spec("schedulefree"):
-        # Theirs are called the other way round: AdamWScheduleFree.
-        classes = vars(import_module("schedulefree")).items()
-        known["schedulefree"] = {
-            "schedulefree" + key.lower().removesuffix("schedulefree"): kind for key, kind in classes
-        }
-    yield from ((library, classes[name]) for library, classes in known.items() if name in classes)
-
-
-def peers(cls: type[Optimizer], params: list[Tensor]) -> dict[str, Step]:
-    """Make the steps of others; what cannot be made from parameters and a rate alone is left out."""
-    steps: dict[str, Step] = {}
-    for library, kind in theirs(cls):
-        try:
-            optimizer = kind(params, **options_of(cls) | {"lr": 1e-3} | THEIR_OPTIONS.get(cls.__name__, {}))
-            if hasattr(optimizer, "train"):
-                optimizer.train()
-            for _ in range(FIRST_STEPS):
-                optimizer.step()
-        except Exception as error:
-            print(f"{library}'s {kind.__name__}: {error!r}"[:160], file=sys.stderr)
-        else:
-            steps[library] = optimizer.step
-    return steps
-
-
 def refuse_too_much_memory() -> None:
     """Let a request for more than half of the machine's memory fail, as the system would end the whole run.
 
-    pytorch_optimizer's Kron asks for 15 GB for the model of 10M parameters.
+    Without opt_einsum, pytorch_optimizer's Kron asks for 15 GB for the model of 10M parameters.
     """
     most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
@@ -118,23 +79,6 @@ def warm_low_rank(cls: type[LowRank], params: list[Tensor], rank: int) -> Step:
     optimizer = cls(params, rank=rank)
     optimizer.step()
     return optimizer.step
-
-
-def peers_of_low_rank(cls: type[LowRank], params: list[Tensor], rank: int) -> dict[str, Step]:
-    """Make the step of GaLore's authors, if their package can be imported, with the options that they recommend."""
-    if cls is not GaLore or not find_spec("galore_torch"):
-        return {}
-    try:
-        kind = import_module("galore_torch.adamw").AdamW
-    except ImportError as error:
-        print(f"galore_torch: {error!r}"[:160], file=sys.stderr)
-        return {}
-    group = {"rank": rank, "update_proj_gap": 200, "scale": 0.25, "proj_type": "std"}
-    low = [param for param in params if param.dim() == 2]
-    others = [param for param in params if param.dim() != 2]
-    optimizer = kind([{"params": low, **group}, {"params": others}], no_deprecation_warning=True)
-    optimizer.step()
-    return {"galore_torch": optimizer.step}
 
 
 def against_memory(cls: type[Optimizer], params: list[Tensor], reference: Tensor, rounds: int) -> dict[str, Any]:

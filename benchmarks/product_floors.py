@@ -22,9 +22,10 @@ from statistics import median
 from typing import Any
 
 import torch
-from catalogue import MATRIX, MODEL, RESULTS, fit, peers, refuse_too_much_memory, warm
+from catalogue import MATRIX, MODEL, RESULTS, fit, refuse_too_much_memory, warm
 from measuring.timing import ratio, take_turns
 from measuring.traffic import catalogue
+from peers.same_rule import peers
 from reports.page import ROOT, replace, time
 from step_time import machine
 from torch import Tensor

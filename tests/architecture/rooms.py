@@ -81,7 +81,7 @@ ENGINE_ROOMS = {
     "known_objects": {"llvm"},
     "triton": {"commit", "on_disk", "pieces", "launches"},
     "matrices": {"commit", "pieces", "triton"},
-    "decisions": {"operands", "pieces", "triton"},
+    "decisions": {"operands", "llvm", "pieces", "triton"},
     "eager": {"commit", "operands", "decisions"},
     "javascript": {"decisions"},
     "sharded": {"commit", "before_steps", "known_objects", "pieces", "matrices", "decisions", "eager"},

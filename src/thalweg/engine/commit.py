@@ -49,12 +49,16 @@ def given_to_driver(launches: Sequence[Sequence[Callable[[], int]]]) -> bool:
 
 def entries(optimizer: Any, states: Iterable[tuple[Tensor, Mapping[str, Any]]]) -> list[Change]:
     """Make these the states of parameters, all others being gone; a dict of states stays the one that it is."""
-    held, wanted = optimizer.state, list(states)
-    changes = [change for param, state in wanted for change in _entries(held, param, state)]
+    held = optimizer.state
+    wanted = [(param, held.get(param), state) for param, state in states]
+    changes = [change for _, own, state in wanted if own is not None for change in _entries(own, state)]
+    fresh = {param: Entries(held.changes, state) for param, own, state in wanted if own is None and state}
+    if fresh:
+        changes.append(partial(dict.update, held, fresh))
     if not changes:
         return []
     # They go past what counts changes, so that is told; a function of the dict itself would be Python's.
-    added = all(_only_adds(held.get(param) or {}, state) for param, state in wanted)
+    added = all(_only_adds(own, state) for _, own, state in wanted if own)
     numbers = {"count": held.changes.count + 1, "added": held.changes.added + added}
     return [*changes, *(partial(setattr, held.changes, name, number) for name, number in numbers.items())]
 
@@ -64,12 +68,7 @@ def _only_adds(own: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
     return all(name in state and state[name] is value for name, value in own.items())
 
 
-def _entries(held: Any, param: Tensor, state: Mapping[str, Any]) -> Iterator[Change]:
-    own = held.get(param)
-    if own is None:
-        if state:
-            yield partial(dict.update, held, {param: Entries(held.changes, state)})
-        return
+def _entries(own: Any, state: Mapping[str, Any]) -> Iterator[Change]:
     new = {name: value for name, value in state.items() if own.get(name) is not value}
     if new:
         yield partial(dict.update, own, new)

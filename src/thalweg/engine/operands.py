@@ -6,7 +6,8 @@ planned, and compared before each later one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -16,11 +17,12 @@ from ..distributed.local_parameter import LocalParameter
 from ..distributed.owned_parameter import OwnedParameter
 from ..formula.tracing.trace import Formula
 from ..state.formats.format import PACKED, WHOLE, Format, Part, compute_dtype
-from ..state.layout import is_dense, is_there, lie_alike, why_not_read
+from ..state.layout import BYTES, are_there, is_dense, is_there, lie_alike, why_not_read
 
 PLAIN = (Tensor, torch.nn.Parameter, LocalParameter, OwnedParameter)
 KERNELS = (torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
 WIDE = (torch.float32, torch.float64)
+DEVICE = attrgetter("device")
 
 
 def facts(tensor: Tensor) -> tuple[Any, ...]:
@@ -42,6 +44,18 @@ def address(name: str, tensor: Tensor, dtype: torch.dtype, elements: int, device
             "that is a fault of thalweg; step with engine='eager', and report it"
         )
     return tensor.data_ptr()
+
+
+def addresses(
+    name: str, tensors: Sequence[Tensor], dtype: torch.dtype, elements: Sequence[int], device: torch.device
+) -> list[int]:
+    """Give the same for many, which are looked at all together; only if something is wrong, one by one."""
+    sizes = [count // 2 if dtype is PACKED else count * dtype.itemsize for count in elements]
+    is_here = all(map(device.__eq__, map(DEVICE, tensors)))
+    is_right = is_here and sizes == list(map(BYTES, tensors)) and all(map(Tensor.is_contiguous, tensors))
+    if is_right and are_there(tensors):
+        return list(map(Tensor.data_ptr, tensors))
+    return [address(name, tensor, dtype, count, device) for tensor, count in zip(tensors, elements, strict=True)]
 
 
 def why_not_tensors(param: Tensor, grad: Tensor) -> str | None:

@@ -1,7 +1,8 @@
 """How a tensor's elements lie in memory."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, compress
+from operator import attrgetter, not_
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ..distributed.shards import is_sharded
+
+ADDRESS, BYTES = Tensor.data_ptr, attrgetter("nbytes")
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -28,8 +31,9 @@ def lie_alike(a: Tensor, b: Tensor) -> bool:
     """Tell if two tensors have their elements in the same order."""
     if a.shape != b.shape:
         return False
-    strides = zip(a.shape, a.stride(), b.stride(), strict=True)
-    return a.stride() == b.stride() or all(size <= 1 or here == there for size, here, there in strides)
+    ours, theirs = a.stride(), b.stride()
+    strides = zip(a.shape, ours, theirs, strict=True)
+    return ours == theirs or all(size <= 1 or here == there for size, here, there in strides)
 
 
 def extent(tensor: Tensor) -> tuple[int, int]:
@@ -54,6 +58,15 @@ def is_there(tensor: Tensor) -> bool:
     reach = count if tensor.is_contiguous() else _reach(tensor)
     storage, stop = tensor.untyped_storage(), tensor.storage_offset() + reach
     return storage.nbytes() >= stop * tensor.element_size() and storage.data_ptr() != 0
+
+
+def are_there(tensors: Sequence[Tensor]) -> bool:
+    """Tell the same of all of some tensors."""
+    storages = list(map(Tensor.untyped_storage, tensors))
+    starts = np.fromiter(map(torch.UntypedStorage.data_ptr, storages), np.uint64, len(tensors))
+    stops = starts + np.fromiter(map(torch.UntypedStorage.nbytes, storages), np.uint64, len(tensors))
+    first, last = extents(tensors).T
+    return bool(((first == last) | ((starts != 0) & (last <= stops))).all())
 
 
 def why_not_read(tensor: Tensor) -> str | None:
@@ -99,23 +112,34 @@ def is_expanded(tensor: Tensor) -> bool:
 
 def overlapping(written: Sequence[Sequence[Tensor]], read: Sequence[Sequence[Tensor]] = ()) -> set[int]:
     """Find the owners with a tensor that may share memory with another one, of which at least one is written."""
-    found = (
-        (*extent(tensor), is_written, owner)
-        for is_written, owners in ((True, written), (False, read))
-        for owner, tensors in enumerate(owners)
-        for tensor in tensors
-        if tensor.numel()
-    )
-    pieces = _in_order(found, 4)
+    pieces = _in_order(np.concatenate([_owned(written, True), _owned(read, False)]))
     return _overlapping(pieces.tolist()) if _overlap(pieces) else set()
 
 
-def _in_order(found: Iterable[tuple[int, ...]], words: int) -> Any:
-    """Sort rows; they are numbers of a table from the first, as thousands of tuples keep Python's collector busy.
+def _owned(owners: Sequence[Sequence[Tensor]], is_written: bool) -> Any:
+    """Give a row for each tensor that is not empty: its extent, whether it is written, and its owner's number."""
+    pieces = extents(list(chain.from_iterable(owners)))
+    numbers = np.repeat(np.arange(len(owners), dtype=np.uint64), list(map(len, owners)))
+    rows = np.column_stack([pieces, np.full_like(numbers, is_written), numbers])
+    return rows[pieces[:, 0] < pieces[:, 1]]
 
-    Addresses of some devices have 64 bits.
+
+def extents(tensors: Sequence[Tensor]) -> Any:
+    """Give a row for each tensor: the addresses of its first element and of what follows its last; of none, of both.
+
+    Thousands of tensors are asked without a line of Python for each. Addresses of some devices have 64 bits.
     """
-    rows = np.fromiter(chain.from_iterable(found), np.uint64).reshape(-1, words)
+    rows = np.zeros((len(tensors), 2), np.uint64)
+    rows[:, 0] = np.fromiter(map(ADDRESS, tensors), np.uint64, len(tensors))
+    rows[:, 1] = rows[:, 0] + np.fromiter(map(BYTES, tensors), np.uint64, len(tensors))
+    has_gaps = map(not_, map(Tensor.is_contiguous, tensors))
+    for place, tensor in compress(enumerate(tensors), has_gaps):
+        if tensor.numel():
+            rows[place] = extent(tensor)
+    return rows
+
+
+def _in_order(rows: Any) -> Any:
     return rows[np.lexsort(rows.T[::-1])]
 
 
@@ -143,7 +167,8 @@ def _overlapping(pieces: Sequence[Sequence[int]]) -> set[int]:
 
 def spans(tensors: Sequence[Tensor]) -> Any:
     """Give the pieces of memory that tensors fill, a row each, from the first to the last; those that touch are one."""
-    pieces = _in_order((extent(tensor) for tensor in tensors if tensor.numel()), 2)
+    found = extents(tensors)
+    pieces = _in_order(found[found[:, 0] < found[:, 1]])
     ends = np.maximum.accumulate(pieces[:, 1])
     is_first = np.append(True, pieces[1:, 0] > ends[:-1])[: len(pieces)]
     is_last = np.append(is_first[1:], True)[: len(pieces)]

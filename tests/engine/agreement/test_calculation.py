@@ -6,6 +6,7 @@ from torch import nn
 
 import thalweg
 from thalweg.engine.eager import reference
+from thalweg.engine.eager.later import Again
 from thalweg.engine.plans import plan
 from thalweg.formula import Left, matmul, transpose
 from thalweg.formula.matrices.matrix_products import add_product, add_symmetric
@@ -59,6 +60,25 @@ def test_an_average_of_products_is_written_where_it_is_once_all_is_known(monkeyp
     products, old = before["products_left"]
     assert optimizer.state[param]["products_left"] is products
     torch.testing.assert_close(products, old.lerp(grad @ grad.T, 0.05))
+
+
+def test_an_average_of_gradients_is_taken_once_more_where_it_is(monkeypatch):
+    """Its new value is not held until everything is known, nor copied."""
+    param = nn.Parameter(torch.randn(6, 4))
+    optimizer = thalweg.Conda([param])
+    for _ in range(2):
+        param.grad = torch.randn(6, 4)
+        optimizer.step()
+    average, grad, changes = optimizer.state[param]["exp_avg"], param.grad, []
+    old = average.clone()
+    monkeypatch.setattr(plan, "commit", lambda given, *_: changes.extend(given))
+    optimizer.step()
+    assert torch.equal(average, old)
+    assert any(isinstance(getattr(change.func, "__self__", None), Again) for change in changes)
+    with torch.no_grad():
+        for change in changes:
+            change()
+    assert torch.equal(average, old.lerp(grad, 1 - 0.9))
 
 
 def test_what_is_read_again_is_not_written_over():

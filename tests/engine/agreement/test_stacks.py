@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import thalweg
-from thalweg.engine.eager import calculation, reference, stacks
+from thalweg.engine.eager import later, reference, stacks
 from thalweg.formula.matrices import matrix
 
 evaluated = reference.evaluate_all
@@ -44,9 +44,9 @@ def test_products_of_one_shape_are_made_together(monkeypatch, options, stacks):
     stepped([optimizer], params, 1)
     alone = counted(matrix.ON_LINES["matmul"])
     monkeypatch.setitem(matrix.ON_LINES, "matmul", alone)
-    added = [counted(getattr(calculation, name)) for name in ("add_product", "add_symmetric")]
-    monkeypatch.setattr(calculation, "add_product", added[0])
-    monkeypatch.setattr(calculation, "add_symmetric", added[1])
+    added = [counted(getattr(later, name)) for name in ("add_product", "add_symmetric")]
+    monkeypatch.setattr(later, "add_product", added[0])
+    monkeypatch.setattr(later, "add_symmetric", added[1])
     stepped([optimizer], params, 2)
     assert sum(each.calls for each in (alone, *added)) == 6 * stacks
     assert added[1].calls == 2 * stacks

@@ -10,6 +10,7 @@ import thalweg
 from thalweg.engine.decisions import choice
 from thalweg.engine.decisions.gradients import Ready
 from thalweg.engine.decisions.likeness import likeness
+from thalweg.engine.decisions.seen import MANY, seen_of, seen_of_all
 
 
 def with_gradient(shape: tuple[int, ...], seed: int) -> Tensor:
@@ -79,6 +80,31 @@ def test_what_differs_is_not_alike() -> None:
     likes = [likeness(item, {}) for item in variants] + [likeness(variants[0], state) for state in held[1:]]
     assert len(set(likes)) == len(likes)
     assert likeness(Ready(group, with_gradient((4, 4), 1), torch.zeros(4, 4), 7, thalweg.Adam), {}) == likes[0]
+
+
+def test_many_are_seen_as_each_alone_is() -> None:
+    gone, cut = torch.zeros(4, 4), torch.zeros(4, 4)
+    gone.untyped_storage().resize_(0)
+    cut.untyped_storage().resize_(60)
+    odd = [
+        gone,
+        cut,
+        torch.zeros(16)[:0],
+        torch.zeros(4, 4).T,
+        torch.zeros(8, 4)[4:],
+        torch.zeros(1).expand(4, 4),
+        torch.zeros(4, 4, dtype=torch.int32),
+        torch.zeros(4, 4, device="meta"),
+        torch.zeros(4, 4).to_sparse(),
+        torch.zeros((2,) * 6),
+        torch.zeros((2,) * 6).transpose(0, 5),
+        torch._neg_view(torch.zeros(4, 4)),
+        torch.nn.Parameter(torch.zeros(4, 4)),
+    ]
+    values = [*(torch.zeros(4, 4) for _ in range(MANY)), *odd, 1.0, None, "text"]
+    seen = seen_of_all(values)
+    assert seen == [seen_of(value) for value in values]
+    assert len(set(map(id, seen[:MANY]))) == 1
 
 
 def test_the_one_gradient_among_alike_parameters_that_does_not_fit_is_named() -> None:

@@ -27,7 +27,7 @@ from ...state.layout import overlapping
 from ...state.misfit import misfits
 from ..pieces.line_pieces import Counts
 from .gradients import Ready
-from .likeness import likeness
+from .likeness import likenesses
 from .modes import why_shown
 from .reasons import compiler_for, has_memory, why_eager, why_not_program
 from .rules import is_measured, measuring_rule_for, rule_for
@@ -123,9 +123,8 @@ def _choices(optimizer: Any, items: Sequence[Ready]) -> Iterator[Choice]:
     """Decide once for all that are alike, as thousands of parameters may be."""
     first: dict[Hashable, Choice] = {}
     measures = is_measured(optimizer)
-    for item in items:
-        held = optimizer.state.get(item.param, {})
-        like = likeness(item, held)
+    states = [optimizer.state.get(item.param, {}) for item in items]
+    for item, held, like in zip(items, states, likenesses(items, states), strict=True):
         if like not in first:
             first[like] = _choice(optimizer, item, held, measures)
             yield first[like]

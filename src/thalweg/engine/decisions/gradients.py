@@ -17,7 +17,7 @@ from ...state.formats.keeping import CODED
 from ...state.layout import why_not_here, why_not_read, why_not_written
 from ...state.names import name_in
 from .counts import taken
-from .seen import seen_of
+from .seen import seen_of, seen_of_all
 
 ASKING = ("max_grad_norm", "skip_nonfinite")
 """Options under which numbers are read, and not only computed with."""
@@ -50,7 +50,7 @@ class Ready:
 
     def take_over(self, options: Known) -> None:
         """Take over what formulas may ask from a parameter that is like this one."""
-        object.__setattr__(self, "options", options)
+        vars(self)["options"] = options
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -82,6 +82,7 @@ def again(optimizer: Any, left: Sequence[Left]) -> list[Ready]:
 def ready(optimizer: Any) -> list[Ready]:
     """List what is to be updated; raises RuntimeError for a gradient that does not fit its parameter."""
     found = list(_with_gradient(optimizer))
+    _see(found)
     fits: set[Hashable] = set()
     for item in found:
         like = _judged_by(item)
@@ -97,7 +98,14 @@ def _judged_by(item: Ready) -> Hashable:
     """Give all that says whether a gradient fits its parameter; None where more than their facts does."""
     if item.grad.dtype != item.param.dtype or item.group["differentiable"] or None in item.seen:
         return None
-    return id(item.group), *item.seen
+    return id(item.group), *map(id, item.seen)
+
+
+def _see(items: Sequence[Ready]) -> None:
+    """See all of them at once: what is the same is the very same object."""
+    params, grads = seen_of_all([item.param for item in items]), seen_of_all([item.grad for item in items])
+    for item, seen in zip(items, zip(params, grads, strict=True), strict=True):
+        vars(item)["seen"] = seen
 
 
 def _with_gradient(optimizer: Any) -> Iterator[Ready]:

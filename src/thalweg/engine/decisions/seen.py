@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
+from ..llvm.looking import inside_tensors
 from ..operands import facts
 
 OWN = (Tensor, torch.nn.Parameter)
@@ -16,6 +18,9 @@ OWN = (Tensor, torch.nn.Parameter)
 NUMBERS = (float, int, bool, type(None))
 """What stands in the place of a state, and whose class is all that decisions ask for."""
 
+MANY = 256
+"""Tensors that are looked at where torch keeps them in less time than it takes to ask for the facts of each."""
+
 
 def seen_of(value: Any) -> Any:
     """Give what is seen of a tensor or number; None of what may be like nothing else."""
@@ -23,3 +28,32 @@ def seen_of(value: Any) -> Any:
     if kind in NUMBERS:
         return kind
     return facts(value) if kind in OWN and not is_functorch_wrapped_tensor(value) else None
+
+
+def seen_of_all(values: Sequence[Any]) -> list[Any]:
+    """Give what is seen of each; the very same object for all of which the same is seen."""
+    alike: dict[Hashable, Any] = {}
+    equal: dict[Any, Any] = {}
+    likes = iter(_likes([value for value in values if type(value) in OWN]))
+    found = []
+    for value in values:
+        like = next(likes) if type(value) in OWN else id(value)
+        if like not in alike:
+            seen = seen_of(value)
+            alike[like] = equal.setdefault(seen, seen)
+        found.append(alike[like])
+    return found
+
+
+def _likes(tensors: Sequence[Tensor]) -> Sequence[Hashable]:
+    """Give what is equal only where the same is seen: read where torch keeps it, or of each alone."""
+    if len(tensors) < MANY or not inside_tensors.is_possible():
+        return list(map(id, tensors))
+    # Only now is LLVM needed, and imported.
+    from ..llvm.looking.gathered import Gathered
+
+    try:
+        return list(zip(map(type, tensors), Gathered(tensors).likes, strict=True))
+    except Exception:
+        # It is a short cut; whatever goes wrong with it, each is asked.
+        return list(map(id, tensors))

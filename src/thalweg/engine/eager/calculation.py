@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -21,8 +21,9 @@ from ...formula.graph.expr import Constant, Expr, MatrixFunction, Operation, Red
 from ...formula.graph.rewrite import gather_numbers, merge, rewrite
 from ...formula.graph.weighted_sums import WeightedSum, are_turned, weighted_sums
 from ...formula.matrices.matrix import ON_LINES
-from ...formula.matrices.matrix_products import add_product, add_symmetric, symmetric_product
+from ...formula.matrices.matrix_products import symmetric_product
 from ...formula.tracing.trace import Formula, option
+from .later import Again, Later, is_one, taken_in
 
 IN_PLACE: dict[str, Callable[..., Tensor]] = {
     "add": torch.add,
@@ -38,28 +39,6 @@ PRODUCTS = ("matmul", "upper_matmul", "upper_by_upper", "lower_matmul")
 
 STACKED = 3
 """Dimensions of a stack of matrices: torch adds products to no other."""
-
-
-@dataclass(frozen=True)
-class Later:
-    """What a product is added to: written where it is kept, once everything else is known."""
-
-    old: Tensor
-    factors: tuple[Tensor, Tensor]
-    shares: tuple[float, float]
-    is_symmetric: bool
-    number: float = 1.0
-    """What the sum is multiplied by, as weights that decay are."""
-
-    def new(self) -> Tensor:
-        """Calculate it as a tensor of its own."""
-        return self.into(torch.empty_like(self.old))
-
-    def into(self, out: Tensor) -> Tensor:
-        """Calculate it in a tensor, which may be the old one."""
-        add = add_symmetric if self.is_symmetric else add_product
-        made = add(out if out.data_ptr() == self.old.data_ptr() else self.old, *self.factors, *self.shares, out)
-        return made if _is_one(self.number) else made.mul_(self.number)
 
 
 @cache
@@ -114,6 +93,15 @@ class Calculation:
             if self.uses[node] == 1 and node in self.sums and self.sums[node].adds_product_to(name)
         }
 
+    @cached_property
+    def averages(self) -> dict[str, Expr]:
+        """Find the outputs that take the gradient in: where they are kept, this can be done once more at the end."""
+        return {
+            name: node
+            for name, node in self.outputs.items()
+            if node in self.sums and self.sums[node].takes_in("grad", name)
+        }
+
     @staticmethod
     def _without_number(node: Expr) -> Expr:
         """Give what a number multiplies, or the node itself."""
@@ -130,7 +118,7 @@ class Calculation:
         later: Collection[str],
     ) -> dict[str, Any]:
         """Calculate all outputs; of those among `later` that can wait, say how."""
-        waiting = {node for name, node in self.with_products.items() if name in later}
+        waiting = {node for name, node in (self.with_products | self.averages).items() if name in later}
         return _Run(self, tensors, options, numbers, waiting).outputs()
 
 
@@ -158,6 +146,8 @@ class _Run:
     ) -> None:
         self.graph, self.tensors, self.options, self.numbers = graph, tensors, options, numbers
         self.waiting, self.left = waiting, Counter(graph.uses)
+        self.again: dict[Expr, Again] = {}
+        """Averages that are taken once more, where they are kept, so that they need not be held until then."""
         self.values: dict[Expr, Any] = {}
         self.several: dict[tuple[Any, ...], Any] = {}
         """The results of functions that have more than one."""
@@ -172,11 +162,12 @@ class _Run:
                 self.left[operand] -= 1
             made = self.values[node] = self.value(node)
             if isinstance(made, Later):
-                self.awaited.update(map(id, made.factors))
+                self.awaited.update(map(id, made.read))
             for operand in operands:
                 if not self.left[operand]:
                     self.values.pop(operand, None)
-        return {name: self.values[node] for name, node in self.graph.outputs.items()}
+        made_at_last = self.values | self.again
+        return {name: made_at_last[node] for name, node in self.graph.outputs.items()}
 
     def value(self, node: Expr) -> Any:
         """Calculate one node."""
@@ -210,7 +201,7 @@ class _Run:
             given, operands = given[::-1], operands[::-1]
         if name in IN_PLACE and isinstance(given[0], Tensor):
             out = self.free(operands, given)
-            is_done = out is given[0] and name == "multiply" and _is_one(given[1])
+            is_done = out is given[0] and name == "multiply" and is_one(given[1])
             return out if is_done else IN_PLACE[name](*given, out=out)
         return node.op.torch(*given)
 
@@ -233,6 +224,7 @@ class _Run:
         old, new = self.values[found.old], [self.values[each] for each in found.new]
         weight = 1.0 if found.weight is None else self.values[found.weight]
         if not found.is_product:
+            self.note_again(node, found.how, old, new[0], weight)
             return self.taken_in(found, old, new[0], weight)
         left, right = new
         scale = 1.0 if found.scale is None else self.values[found.scale]
@@ -253,9 +245,13 @@ class _Run:
         if is_apart:
             return old + weight * new if found.how == "add" else old - weight * new
         out = None if found.is_product else self.free((found.old, *found.new), [old, new])
-        if found.how == "lerp":
-            return torch.lerp(old, new, weight, out=out)
-        return (torch.add if found.how == "add" else torch.sub)(old, new, alpha=weight, out=out)
+        return taken_in(found.how, old, new, weight, out)
+
+    def note_again(self, node: Expr, how: str, old: Any, grad: Any, weight: float) -> None:
+        """Note that an average waits, if it is made in one call, and that no output holds what is made of it now."""
+        if node in self.waiting and not _is_waited_for(weight) and old.dtype == grad.dtype:
+            self.again[node] = Again(how, old, grad, weight)
+            self.left[node] -= 1
 
     def free(self, nodes: tuple[Expr, ...], given: list[Any]) -> Tensor | None:
         """Find a tensor that nothing reads any more, of the shape and dtype of the result."""
@@ -266,11 +262,6 @@ class _Run:
             if is_free and all(_fits(other, each) for other in tensors if other is not each):
                 return each  # type: ignore[no-any-return]
         return None
-
-
-def _is_one(number: Any) -> bool:
-    """Tell if a product with it is what it was, as of weights that do not decay."""
-    return not isinstance(number, Tensor) and bool(number == 1)
 
 
 def _fits(other: Tensor, each: Tensor) -> bool:

@@ -21,7 +21,7 @@ from ..commit import Change
 from ..decisions.counts import lies_elsewhere
 from ..decisions.gradients import Ready
 from .access import InGraph, InPlace, Touched
-from .calculation import Later
+from .later import Again, Later
 from .rebinding import plain, rebinding
 
 
@@ -81,9 +81,9 @@ class Update:
 
     def _apart(self, value: Any, written: Sequence[Tensor]) -> Any:
         """Have a result that does not change while others are written."""
-        if not isinstance(value, Later):
+        if not isinstance(value, Later | Again):
             return self.access.apart(value, written)
-        return value if all(self.access.apart(each, written) is each for each in value.factors) else value.new()
+        return value if all(self.access.apart(each, written) is each for each in value.read) else value.new()
 
     def _is_new(self, name: str) -> bool:
         return name in self.formula.outputs and self.formula.changes(name)
@@ -164,7 +164,7 @@ class Update:
         return [self.param if part == "param" else self.full[part] for part in names]
 
     def _write(self, name: str, value: Any, place: int) -> Iterator[Change]:
-        if isinstance(value, Later):
+        if isinstance(value, Later | Again):
             yield partial(value.into, self._parts(name)[0].detach())
             return
         names = list(self.kept[name].symbols(name))

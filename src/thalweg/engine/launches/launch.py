@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...distributed.local_parameter import LocalParameter
-from ...distributed.shards import Run
-from ...formula.graph.expr import BLOCK
 from ...formula.tracing.program import Program
-from ...state.formats.format import PACKED
-from ...state.layout import lie_alike
 from ..commit import Change
-from ..operands import address
+from ..operands import addresses
 from ..pieces import chunks
-from ..pieces.line_pieces import Counts, pieces, room, size, table
+from ..pieces.line_pieces import pieces, room, table
 from ..pieces.seams import Seams
 from .options import Options
+from .row import Row, place_gradients
 
 if TYPE_CHECKING:
     from ..llvm.kernels.kernel import Kernel
@@ -32,55 +27,6 @@ if TYPE_CHECKING:
 
 ALONE, FOR_ONE_THREAD = 65_536, 16
 """Below so many elements a second thread is a loss; where there is none, the lock is held for 16 times as many."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A parameter in a launch: its tensors, and whether this is its first step."""
-
-    param: Tensor
-    state: dict[str, Any]
-    """What will be kept of it: it is put in place by the step that first changes it."""
-    options: int
-    """The address of its group's numbers."""
-    is_fresh: bool
-    numbers: dict[str, float]
-    """What formulas may ask of it."""
-    work: dict[str, Tensor]
-    """The tensors that wait between two passes for what a function of whole matrices makes of them, and the vectors."""
-    counts: Counts | None = None
-    """How many matrices, rows and columns it has, where its formula speaks of them."""
-
-    @property
-    def elements(self) -> int:
-        """The number of its real numbers."""
-        return self.param.numel() * self._parts
-
-    @property
-    def _parts(self) -> int:
-        return 2 if self.param.is_complex() else 1
-
-    @property
-    def runs(self) -> list[Run]:
-        """Where its numbers stand in the whole tensor: all in one piece, or those of a shard in several."""
-        whole = [Run(0, 0, self.param.numel())]
-        found = self.param.runs if isinstance(self.param, LocalParameter) else whole
-        return [Run(*(2 * word for word in run)) for run in found] if self._parts == 2 else found
-
-    @property
-    def tensors(self) -> dict[str, Any]:
-        """All but the gradient, by name."""
-        return {"param": self.param, **self.state, **self.work}
-
-    def address(self, name: str, program: Program, dtypes: Mapping[str, torch.dtype]) -> int:
-        """Give the address of a tensor or number to a kernel that was built for such dtypes."""
-        count = 1 if name in program.scalars else self.elements
-        if self.counts and name not in program.scalars:
-            count = size(self.counts, program.scope(name))
-        if name in program.blocks or dtypes[name] is PACKED:
-            blocks = getattr(self.param, "fragment_count", -(-count // BLOCK))
-            count = blocks * (1 if name in program.blocks else BLOCK)
-        return address(name, self.tensors[name], dtypes[name], count, self.param.device)
 
 
 class Call:
@@ -97,7 +43,8 @@ class Call:
     ) -> None:
         self.program, self.kernel, self.rows, self.offset = program, kernel, rows, offset
         self.tables, self.shared = tables, shared
-        self.table = np.array([self._words(index, row) for index, row in enumerate(rows)], np.int64)
+        names = *kernel.layout.tensors, *kernel.layout.scalars
+        self.table = np.column_stack([*map(self._column, names), *self._ends()])
         self.slots = np.zeros((len(rows), max(len(program.numbers), 1)))
         self.chunks, partial = tables["chunks"], 0
         if program.has_lines:
@@ -121,15 +68,22 @@ class Call:
         """Give each sum that was taken, for each row."""
         return {name: self.totals[:, place] for place, name in enumerate(self.program.totals)}
 
-    def _words(self, index: int, row: Row) -> list[int]:
-        """List the addresses of a parameter's tensors, numbers and options, as the kernel's layout has them."""
-        layout, dtypes = self.kernel.layout, self.kernel.dtypes
-        shared = [name for name in layout.scalars if name not in row.state]
-        words = [
-            _address(self.shared[name], index) if name in shared else row.address(name, self.program, dtypes)
-            for name in (*layout.tensors, *layout.scalars)
-        ]
-        return [*words, row.options + 8 * self.offset, 0]
+    def _column(self, name: str) -> Any:
+        """List the addresses of a tensor or number of each parameter; what is no state is in a column of its own."""
+        has_own = [name not in self.kernel.layout.scalars or name in row.state for row in self.rows]
+        rows, column = list(compress(self.rows, has_own)), np.zeros(len(self.rows), np.int64)
+        if len(rows) < len(column):
+            shared = self.shared[name]
+            column += shared.ctypes.data + shared.strides[0] * np.arange(len(column))
+        if rows:
+            dtype, device = self.kernel.dtypes[name], rows[0].param.device
+            counts = [row.count(name, self.program, dtype) for row in rows]
+            column[has_own] = addresses(name, [row.tensor(name) for row in rows], dtype, counts, device)
+        return column
+
+    def _ends(self) -> tuple[list[int], list[int]]:
+        """List the addresses of each parameter's options, and a word for the kernel's own use."""
+        return [row.options + 8 * self.offset for row in self.rows], [0] * len(self.rows)
 
     def _context(self) -> Any:
         own = {"rows": self.table, "slots": self.slots, "sums": self.sums, "totals": self.totals}
@@ -145,11 +99,6 @@ class Call:
         if is_small:
             return partial(self.kernel.step_alone, self.address, 1)
         return self.kernel.change(self.address, torch.get_num_threads())
-
-
-def _address(column: Any, index: int) -> int:
-    """Return where a row's number stands; the column may be one of a table."""
-    return int(column[index:].ctypes.data)
 
 
 class Launch:
@@ -226,8 +175,7 @@ class Launch:
     def find_gradients(self, grads: Sequence[Tensor]) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
         self.relaid = []
-        for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
-            self.gradients[index] = place_gradient(param, grad, self.relaid)
+        self.gradients[:] = place_gradients(self.params, grads, self.relaid)
 
     def look_at_gradients(self) -> Any:
         """Take the sum of the squares of each gradient, and what the class wants to know besides, by name."""
@@ -288,13 +236,5 @@ def in_turn(launches: Sequence[Sequence[Sequence[Change]]]) -> Iterator[Change]:
 
 def shared_numbers(rows: Sequence[Row]) -> list[str]:
     """Name what is known of all parameters: sizes only of as many dimensions as each has."""
-    return [name for name in rows[0].numbers if all(name in row.numbers for row in rows)]
-
-
-def place_gradient(param: Tensor, grad: Tensor, relaid: list[tuple[Tensor, Tensor]]) -> int:
-    """Return the address of a gradient, or of the place where a copy will lie like its parameter, in its dtype."""
-    place = grad
-    if not lie_alike(param, grad) or grad.dtype != param.dtype:
-        place = torch.empty_like(param, memory_format=torch.preserve_format, requires_grad=False)
-        relaid.append((place, grad.detach()))
-    return address("grad", place, param.dtype, param.numel(), param.device)
+    kinds = {tuple(row.numbers) for row in rows}
+    return [name for name in rows[0].numbers if all(name in names for names in kinds)]

@@ -28,14 +28,27 @@ def directory() -> Path:
 
 def remembered(key: str, make: Callable[[], bytes]) -> bytes:
     """Return what was kept under a key, or make it and keep it; a damaged or foreign file is made anew."""
-    # Files of other versions have other names, so that two versions do not replace each other's.
-    name = hashlib.sha256(MAGIC + key.encode()).hexdigest()
-    kept = read(name)
-    if kept is not None:
-        return kept
+    found = kept(key)
+    if found is not None:
+        return found
     made = make()
-    write(name, made)
+    keep(key, made)
     return made
+
+
+def kept(key: str) -> bytes | None:
+    """Return what is kept under a key, if anything is."""
+    return read(_name(key))
+
+
+def keep(key: str, made: bytes) -> None:
+    """Keep something under a key."""
+    write(_name(key), made)
+
+
+def _name(key: str) -> str:
+    """Name a file: those of other versions have other names, so that two versions do not replace each other's."""
+    return hashlib.sha256(MAGIC + key.encode()).hexdigest()
 
 
 def read(name: str) -> bytes | None:

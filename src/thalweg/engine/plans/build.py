@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,9 @@ _told: set[str] = set()
 
 def with_kernels(optimizer: Any, choices: Sequence[Choice]) -> list[Choice]:
     """See that the kernels are there, before anything changes; whatever goes wrong in a compiler, training goes on."""
-    for choice in {(id(choice.kernels), choice.why_eager): choice for choice in choices}.values():
+    distinct = {(id(choice.kernels), choice.why_eager): choice for choice in choices}.values()
+    _build_together([key for choice in distinct if choice.why_eager is None for key in choice.kernels])
+    for choice in distinct:
         _tell(optimizer, choice)
         if choice.why_eager is None:
             for key in choice.kernels:
@@ -49,6 +52,17 @@ def _tell(optimizer: Any, choice: Choice) -> None:
     if reason and (is_about_device or is_on_gpu) and reason not in _told:
         _told.add(reason)
         warn(f"{type(optimizer).__name__} runs on the eager engine, as {reason}")
+
+
+def _build_together(keys: Sequence[Key]) -> None:
+    """Build the CPU's kernels at once, in less time; if anything is wrong, each is tried, and told of, alone."""
+    untried = [key for key in keys if key not in _failures]
+    wanted = [(program, dtypes) for program, dtypes, compiler, _ in untried if compiler != "triton"]
+    if len(wanted) > 1:
+        from ..llvm.kernels.kernel import build_together
+
+        with suppress(Exception):
+            build_together(wanted)
 
 
 def _try(optimizer: Any, key: Key) -> None:

@@ -12,8 +12,9 @@ from ...distributed.owners import Loads
 from ...formula.tracing.passes import passes
 from ...state.initial import is_fresh
 from ..decisions.choice import Choice
-from ..launches.launch import Launch, Row
+from ..launches.launch import Launch
 from ..launches.options import Options
+from ..launches.row import Row
 from ..pieces.line_pieces import Vectors
 from ..pieces.seams import Seams
 from ..pieces.workspace import Workspace

@@ -19,6 +19,7 @@ from ..decisions.gradients import Ready
 from ..decisions.modes import modes_around
 from ..decisions.residues import drop, note, residues
 from ..decisions.rules import SCALE, phase
+from ..decisions.seen import seen_of_all
 from ..known_objects import KnownObjects
 from ..launches.launch import Launch
 from ..operands import facts
@@ -258,9 +259,9 @@ class Room:
 
 def facts_of(tensors: Sequence[Tensor], seen: Mapping[int, Any]) -> list[tuple[Any, ...]]:
     """Give the facts of each, as they were seen where they were; those that are equal are kept once."""
-    known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    found = (seen.get(id(tensor)) or facts(tensor) for tensor in tensors)
-    return [known.setdefault(each, each) for each in found]
+    others = [tensor for tensor in tensors if not seen.get(id(tensor))]
+    found = {**seen, **dict(zip(map(id, others), seen_of_all(others), strict=True))}
+    return [found[id(tensor)] or facts(tensor) for tensor in tensors]
 
 
 def gradients_of(params: Sequence[Tensor]) -> list[Any]:

@@ -284,15 +284,14 @@ def as_expr(value: Any, kind: Kind = "number") -> Expr:
 def walk(*roots: Expr, parts: Callable[[Expr], tuple[Expr, ...]] = attrgetter("operands")) -> Iterator[Expr]:
     """Yield each node once, operands, or what else are its parts, before what uses them."""
     seen: set[Expr] = set()
-    stack = [(root, False) for root in reversed(roots)]
+    # Tracing spends much of its time here. A node waits below None, and None below the node's parts.
+    stack: list[Any] = list(reversed(roots))
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
+        if (node := stack.pop()) is None:
+            yield stack.pop()
         elif node not in seen:
             seen.add(node)
-            stack.append((node, True))
-            stack.extend((part, False) for part in reversed(parts(node)))
+            stack += node, None, *parts(node)[::-1]
 
 
 def symbols(*roots: Expr) -> Iterator[Symbol]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
+from functools import cache, reduce
 
 from .expr import Expr, MatrixFunction, Operation, Reduction, Scope, Symbol, walk
 
@@ -54,7 +54,8 @@ def depending(roots: Iterable[Expr], holds: Callable[[Expr], bool]) -> set[Expr]
     return found
 
 
-def joined(several: Iterable[Scope]) -> Scope:
+@cache
+def joined(*several: Scope) -> Scope:
     """Find where a value differs that is computed from several."""
     parts = reduce(frozenset.union, map(PARTS.__getitem__, several), PARTS["parameter"])
     found = next((scope for scope, own in PARTS.items() if own == parts), None)
@@ -71,6 +72,6 @@ def _scope(node: Expr, operands: list[Scope]) -> Scope:
     if isinstance(node, Reduction) and node.side:
         return ALONG.get((node.side, operands[0]), operands[0])
     if isinstance(node, Operation):
-        return joined(operands)
+        return joined(*operands)
     assert isinstance(node, Reduction | MatrixFunction)
     return node.scope if isinstance(node, MatrixFunction) else "element"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .expr import Expr, MatrixFunction, Operation, Symbol, apply, walk
 
 Uses = Mapping[Expr, int]
+
+MULTIPLIED = ("matmul", "transpose")
+"""Functions of matrices whose results hardly change where the last bits of these do."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class WeightedSum:
         """True if a matrix is multiplied by itself, transposed."""
         return are_turned(*self.new)
 
+    def takes_in(self, new: str, name: str) -> bool:
+        """Tell if a tensor of one name, as it was given, is taken into what has another."""
+        given = [each.name for each in (self.old, *self.new) if isinstance(each, Symbol)]
+        return not self.is_product and given == [name, new]
+
     def adds_product_to(self, name: str) -> bool:
         """Tell if a product is taken into what has this name."""
         return self.is_product and isinstance(self.old, Symbol) and self.old.name == name
@@ -55,9 +63,18 @@ def weighted_sums(outputs: Mapping[str, Expr]) -> dict[Expr, WeightedSum]:
     nodes = list(walk(*outputs.values()))
     uses = Counter(operand for node in nodes for operand in node.operands)
     uses.update(outputs.values())
-    apart = {operand for node in nodes if isinstance(node, MatrixFunction) for operand in node.operands}
+    decomposed = [node for node in nodes if isinstance(node, MatrixFunction) and node.how not in MULTIPLIED]
+    apart = {part for node in decomposed for operand in node.operands for part in _parts(operand)}
     found = {node: _sum_of(node, uses) for node in nodes if node not in apart}
     return {node: each for node, each in found.items() if each is not None}
+
+
+def _parts(node: Expr) -> Iterator[Expr]:
+    """Yield a node, and the factors that it is the product of."""
+    yield node
+    if isinstance(node, MatrixFunction) and node.how in MULTIPLIED:
+        for operand in node.operands:
+            yield from _parts(operand)
 
 
 def are_turned(left: Expr, right: Expr) -> bool:

@@ -20,7 +20,8 @@ def over_upper(matrices: Tensor, factors: Tensor) -> Tensor:
     """Multiply by the inverse of an upper triangular matrix, from the right; a zero on its diagonal divides by 1."""
     # A neuron without a gradient has a line of zeros, whose products are zeros: it stays as it is.
     is_zero = factors.diagonal(dim1=-2, dim2=-1) == 0
-    divisible = factors + torch.diag_embed(is_zero.to(factors.dtype))
+    divisible = factors.clone()
+    divisible.diagonal(dim1=-2, dim2=-1).add_(is_zero)
     solved: Tensor = torch.linalg.solve_triangular(divisible, matrices, upper=True, left=False)
     return solved
 

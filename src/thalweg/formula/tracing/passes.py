@@ -157,7 +157,7 @@ def stored(formula: Formula, kept: Mapping[str, Format], places: Mapping[str, di
 def next_cuts(outputs: Mapping[str, Expr], stage: int) -> dict[str, Expr]:
     """Find what needs all elements, and nothing else of that sort that is not there yet."""
     cuts = [node for node in walk(*outputs.values()) if is_cut(node)]
-    ready = [node for node in cuts if not any(map(cut, node.operands))]
+    ready = [node for node in cuts if not cut(*node.operands)]
     return {
         f"{'sum' if isinstance(node, Reduction) else 'matrix'}.{stage}.{index}": node
         for index, node in enumerate(ready)
@@ -185,9 +185,9 @@ def read(value: Expr) -> set[str]:
     return {symbol.name for symbol in symbols(value)}
 
 
-def cut(value: Expr) -> bool:
-    """Tell if a value is not known before something of all elements is."""
-    return any(map(is_cut, walk(value)))
+def cut(*values: Expr) -> bool:
+    """Tell if some value is not known before something of all elements is."""
+    return any(map(is_cut, walk(*values)))
 
 
 def is_cut(node: Expr) -> bool:

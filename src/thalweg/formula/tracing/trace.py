@@ -220,12 +220,12 @@ def _output(rule: Rule, name: str, value: Any) -> Expr:
         raise TypeError(f"{rule.owner.__name__}.update, what it returns for {name!r}: {error}") from None
     is_sum = name in (*rule.owner.measures, *rule.owner.surveys)
     wanted: Scope = "parameter" if is_sum else rule.scope(name)
-    if is_sum and joined([found, wanted]) != wanted:
+    if is_sum and joined(found, wanted) != wanted:
         raise TypeError(
             f"{rule.owner.__name__} measures {name!r} for each {found}, but it is one number a parameter: take a "
             "total()"
         )
-    if joined([found, wanted]) != wanted:
+    if joined(found, wanted) != wanted:
         mark, word = WANTED.get(wanted, ("a Scalar", "total"))
         raise TypeError(
             f"{rule.owner.__name__}.update returned {name!r} for each {found}, but it is marked as {mark}, one "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ from . import finish
 from .context import CONTEXT, layout_of
 from .render import render
 
+FUNCTIONS = ("step", "prepare", "work", "finish")
+
 Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
 # Holding Python's lock: what is small is done before another thread could free what it is about.
 Alone = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32)
@@ -26,16 +28,15 @@ Part = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 class Kernel:
     """Machine code of one program; calling it lets go of Python's lock."""
 
-    def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype]) -> None:
+    def __init__(self, program: Program, dtypes: Mapping[str, torch.dtype], text: str, library: Any) -> None:
         self.layout, self.dtypes = layout_of(program), dtypes
         self.context = CONTEXT
-        text = render(program, dtypes)
         self.externals = {
             "run_parallel": threads.run_parallel_address(),
             "power": power.address() if "%raise(" in text else 0,
             "add_up": finish.address() if "%add_up(" in text else 0,
         }
-        self.library: Any = alike(text, ("step", "prepare", "work", "finish"))
+        self.library = library
         self.address = int(self.library["step"])
         self.step, self.step_alone = Function(self.address), Alone(self.address)
         self.prepare = Part(self.library["prepare"])
@@ -62,12 +63,22 @@ class Kernel:
         self.finish(context)
 
 
-_kernels: dict[tuple[Any, ...], Kernel] = {}
+Dtypes = tuple[tuple[str, torch.dtype], ...]
+
+_kernels: dict[tuple[Program, Dtypes], Kernel] = {}
 
 
-def kernel_of(program: Program, dtypes: tuple[tuple[str, torch.dtype], ...]) -> Kernel:
+def kernel_of(program: Program, dtypes: Dtypes) -> Kernel:
     """Find the kernel of a program, building it if it is new."""
     key = (program, dtypes)
     if key not in _kernels:
-        _kernels[key] = Kernel(program, dict(dtypes))
+        build_together([key])
     return _kernels[key]
+
+
+def build_together(wanted: Iterable[tuple[Program, Dtypes]]) -> None:
+    """Build the kernels of several programs, as far as they are new; they are compiled as one module."""
+    texts = {key: render(key[0], dict(key[1])) for key in wanted if key not in _kernels}
+    libraries = alike(list(texts.values()), FUNCTIONS)
+    for (key, text), library in zip(texts.items(), libraries, strict=True):
+        _kernels[key] = Kernel(key[0], dict(key[1]), text, library)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from textwrap import indent
 
 from ....formula.graph.expr import Constant, Expr, Operation, Symbol, walk
 from ....formula.graph.ops import Op
@@ -276,7 +275,8 @@ def literal(value: float, kind: str) -> str:
 def block(*lines: str | Iterable[str]) -> str:
     """Set lines, and groups of lines, in a function's body."""
     flat = (line for group in lines for line in ([group] if isinstance(group, str) else group))
-    return indent("\n".join(flat), "  ")
+    # Line by line, as textwrap does it, this would take a tenth of the time that a kernel's text takes.
+    return "  " + "\n".join(flat).replace("\n", "\n  ")
 
 
 def word(name: str, table: str, place: int | str, kind: str = "ptr") -> list[str]:

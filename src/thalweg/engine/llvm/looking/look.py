@@ -6,25 +6,18 @@ that takes 0.2 us a tensor, many times the update of a small one; read from memo
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterable, Sequence
-from functools import cache, partial
-from itertools import chain
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ....distributed.local_parameter import bearer
-from ..machine_code.effort import AS_WRITTEN
-from ..machine_code.load import load
-from .inside_tensors import OBJECT as BEFORE
-from .inside_tensors import SHAPE_WORDS, mask, no_gradient, place_in, shape_start
-from .look_tables import OBJECT, PART, ROW, START, STATE, TABLES
-from .sameness import TEXT
-
-# Holding Python's lock: nobody may free a tensor while it is looked at.
-Function = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+from .functions import functions_of_looking
+from .gathered import Gathered, as_bytes, masks
+from .inside_tensors import SHAPE_WORDS, no_gradient, place_in
+from .look_tables import PART, ROW, STATE, TABLES
 
 
 class Glance(partial[int]):
@@ -46,13 +39,13 @@ class Look:
         launches: Sequence[tuple[int, int]],
         written: Any,
     ) -> None:
-        shapes = Shapes()
         parts = [_part(*each) for each in zip(params, grads, strict=True)]
         self.parts = [part for part in parts if part]
-        rows = zip(params, grads, targets, parts, strict=True)
+        shapes = Shapes()
+        here = [part.local if part else param for param, part in zip(params, parts, strict=True)]
         tables: dict[str, Any] = {
-            "params": _table((_row(*each, shapes) for each in rows), len(ROW)),
-            "states": _table((_memory(state, shapes) for state in states), len(STATE)),
+            "params": _rows(here, grads, targets, parts, shapes),
+            "states": _memory(Gathered(states), shapes),
             "others": [[id(param), has_grad, no_gradient()] for param, has_grad in others],
             "launches": launches,
             "written": written,
@@ -64,7 +57,8 @@ class Look:
                 self._point(TABLES.index(name), place)
         self.context = np.array([(table.ctypes.data, len(table)) for table in self.tables], np.int64)
         # Threads may each have made one: the code lives as long as this object.
-        self.function, self.code = _function()
+        functions, self.code = functions_of_looking()
+        self.function = functions.look
 
     def glance(self) -> Glance:
         """Return what is called with 0 for an answer unless all is as it was.
@@ -87,17 +81,16 @@ class Shapes:
     """What tensors must be, word by word, and which bits of that count: those that are alike stand here once."""
 
     def __init__(self) -> None:
-        self.places: dict[tuple[bytes, int], int] = {}
+        self.places: dict[bytes, int] = {}
 
-    def place(self, tensor: Tensor) -> int:
-        """Find the place of a tensor's shape, or give it one."""
-        known = ctypes.string_at(tensor._cdata + (shape_start() or 0), 8 * SHAPE_WORDS)
-        return self.places.setdefault((known, tensor.dim()), len(self.places))
+    def found(self, gathered: Gathered) -> list[int]:
+        """Find the place of each tensor's shape, or give it one."""
+        return [self.places.setdefault(words, len(self.places)) for words in as_bytes(gathered.shapes)]
 
     def table(self) -> Any:
         """Give all of them, a row each."""
-        rows = [[*np.frombuffer(known, np.int64), *mask(dimensions)] for known, dimensions in self.places]
-        return np.array(rows, np.int64).reshape(-1, 2 * SHAPE_WORDS)
+        known = np.frombuffer(b"".join(self.places), np.int64).reshape(-1, SHAPE_WORDS)
+        return np.column_stack([known, masks(known)])
 
 
 class Part(NamedTuple):
@@ -128,38 +121,28 @@ def _part(param: Any, grad: Tensor) -> Part | None:
     return Part(whole, whole._local_tensor, whole.grad._spec)
 
 
-def _row(param: Tensor, grad: Tensor, target: int, part: Part | None, shapes: Shapes) -> list[int]:
-    offset, size = int(grad.storage_offset()) * grad.element_size(), grad.numel() * grad.element_size()
+def _rows(
+    here: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    targets: Sequence[int],
+    parts: Sequence[Part | None],
+    shapes: Shapes,
+) -> Any:
+    """Give the table of parameters."""
+    rows, found = np.zeros((len(here), len(ROW)), np.int64), Gathered(grads)
+    sizes = np.fromiter(map(Tensor.element_size, grads), np.int64, len(grads))
+    rows[:, : len(STATE)] = _memory(Gathered(here), shapes)
     # At first there is no room that is known to be free, so it is looked for.
-    words = part.words if part else [0] * len(PART)
-    return [
-        *_memory(part.local if part else param, shapes),
-        shapes.place(grad),
-        offset,
-        size,
-        target,
-        no_gradient(),
-        -1,
-        0,
-        *words,
-        grad._cdata,
-    ]
+    columns = {"grad.shape": shapes.found(found), "offset": found.offsets * sizes, "size": found.counts * sizes}
+    columns |= {"target": targets, "none": no_gradient(), "free.start": -1, "grad.seen": found.impls}
+    for name, column in columns.items():
+        rows[:, ROW.index(name)] = column
+    first = ROW.index(PART[0])
+    for place, part in enumerate(parts):
+        if part:
+            rows[place, first : first + len(PART)] = part.words
+    return rows
 
 
-def _table(rows: Iterable[Sequence[int]], words: int) -> Any:
-    """Put rows into a table one by one, as thousands of lists keep Python's collector busy."""
-    return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, words)
-
-
-def _memory(tensor: Tensor, shapes: Shapes) -> list[int]:
-    storage = tensor.untyped_storage()
-    return [id(tensor), tensor._cdata, storage.data_ptr(), shapes.place(tensor), storage._cdata]
-
-
-@cache
-def _function() -> tuple[Any, Any]:
-    """Compile the look; what is returned second keeps the code alive."""
-    start = shape_start() or 0
-    text = TEXT.replace(START, str(start)).replace(OBJECT, str(start + BEFORE))
-    library = load(text, ["look"], AS_WRITTEN)
-    return Function(library["look"]), library
+def _memory(found: Gathered, shapes: Shapes) -> Any:
+    return np.column_stack([found.objects, found.impls, found.data, shapes.found(found), found.storages])

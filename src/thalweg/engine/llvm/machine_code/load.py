@@ -12,6 +12,7 @@ from ...on_disk import cache
 from . import image
 from .effort import LOOPS, Effort
 from .target import target
+from .together import together
 
 BLOCK, OBJECT = b"block:", b"object:"
 
@@ -28,8 +29,12 @@ if hasattr(os, "register_at_fork"):
 def load(text: str, names: Sequence[str], effort: Effort = LOOPS) -> Any:
     """Return what maps the names of a module's functions to their addresses, and keeps the code alive."""
     with _one_at_a_time:
-        code = cache.remembered(f"{target()} {effort}\n{text}", lambda: build(text, names, effort))
+        code = cache.remembered(_key(text, effort), lambda: build(text, names, effort))
         return _brought_to_life(code, names)
+
+
+def _key(text: str, effort: Effort) -> str:
+    return f"{target()} {effort}\n{text}"
 
 
 _known: dict[str, Any] = {}
@@ -39,14 +44,35 @@ OWN_NAME = re.compile(r"[%@][\w.]*\$[\w.\-]+")
 """What is named as in a formula."""
 
 
-def alike(text: str, names: Sequence[str]) -> Any:
-    """Do the same for a kernel; those that differ in names alone are one: passes that are repeated, or take turns."""
-    numbers: dict[str, str] = {}
-    plain = OWN_NAME.sub(lambda found: numbers.setdefault(found[0], f"{found[0][0]}own.{len(numbers)}"), text)
+def alike(texts: Sequence[str], names: Sequence[str]) -> list[Any]:
+    """Do the same for kernels; those that differ in names alone are one: passes that are repeated, or take turns."""
+    plain = list(map(_plain, texts))
     with _one_at_a_time:
-        if plain not in _known:
-            _known[plain] = load(plain, names)
-        return _known[plain]
+        found = {text: cache.kept(_key(text, LOOPS)) for text in plain if text not in _known}
+        made = _built([text for text, code in found.items() if code is None], names)
+        for text, code in made.items():
+            cache.keep(_key(text, LOOPS), code)
+        _known.update((text, _brought_to_life(code, names)) for text, code in (found | made).items() if code)
+        return [_known[text] for text in plain]
+
+
+def _plain(text: str) -> str:
+    """Give a text without a formula's names."""
+    numbers: dict[str, str] = {}
+    return OWN_NAME.sub(lambda found: numbers.setdefault(found[0], f"{found[0][0]}own.{len(numbers)}"), text)
+
+
+def _built(texts: Sequence[str], names: Sequence[str]) -> dict[str, bytes]:
+    """Compile modules as one; each has a block of its own, which begins with the places of its functions."""
+    if len(texts) < 2:
+        return {text: build(text, names) for text in texts}
+    # Only now is LLVM needed, and imported.
+    from .compile import compiled
+
+    joined, called = together(texts)
+    code = compiled(joined)
+    places = [[own[name] for name in names] for own in called]
+    return {text: BLOCK + image.image(code, own) for text, own in zip(texts, places, strict=True)}
 
 
 _shared: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from ....formula.rule.facts import FACTS, SHAPE
 from ....formula.tracing.program import Program
 from ....formula.tracing.trace import evaluate
-from ...launches.launch import Row
+from ...launches.row import Row
 
 
 def is_fact(name: str) -> bool:

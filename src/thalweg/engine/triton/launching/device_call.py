@@ -10,7 +10,7 @@ from torch import Tensor
 from ....described import on_one_line
 from ....distributed.shards import Run
 from ....formula.tracing.program import Program
-from ...launches.launch import Row
+from ...launches.row import Row
 from ...pieces import chunks
 from ..device.function import Bound
 from ..kernels.given import GivenNumbers, is_given

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ....formula.tracing.program import Program
 from ...commit import Change
-from ...launches.launch import Row, place_gradient, shared_numbers
+from ...launches.launch import shared_numbers
+from ...launches.row import Row, place_gradients
 from ..available import quiet
 from ..device import device as devices
 from ..device.cuda_driver import DriverLaunch
@@ -160,8 +161,7 @@ class DeviceLaunch:
     def find_gradients(self, grads: Sequence[Tensor]) -> None:
         """Note where the gradients are now; one that lies unlike its parameter is copied for the next step."""
         self.relaid = []
-        for index, (param, grad) in enumerate(zip(self.params, grads, strict=True)):
-            self.gradients[index] = place_gradient(param, grad, self.relaid)
+        self.gradients[:] = place_gradients(self.params, grads, self.relaid)
 
     def look_at_gradients(self) -> dict[str, Tensor]:
         """Take the sum of the squares of each gradient, and what else is wanted; it is not waited for."""
