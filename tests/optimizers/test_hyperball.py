@@ -64,6 +64,25 @@ def test_vectors_and_matrices_of_zeros_take_the_rules_own_step(name):
     assert all(map(torch.equal, params, others))
 
 
+def test_a_step_that_leads_to_zero_is_followed_by_one_that_leads_back():
+    """W - lr |W| U / |U| = 0, where the gradient is W itself and lr 1: no unit vector says where to go."""
+    param = nn.Parameter(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    optimizer = thalweg.SGD([param], lr=1.0, hyperball=True)
+    param.grad = param.detach().clone()
+    optimizer.step()
+    assert torch.equal(param, torch.zeros(2, 2))
+    param.grad = torch.tensor([[0.0, 3.0], [4.0, 0.0]])
+    optimizer.step()
+    torch.testing.assert_close(param.detach(), torch.tensor([[0.0, -3.0], [-4.0, 0.0]]))
+
+
+def test_two_passes_are_enough():
+    param = nn.Parameter(torch.ones(3, 2))
+    optimizer = thalweg.AdamH([param])
+    walk(optimizer, [param], [0])
+    assert [len(launch.calls) for launch in optimizer._watch.plan.launches] == [2]
+
+
 def test_what_is_adamws_in_a_whole_model_is_on_no_ball():
     net = nn.Sequential(nn.Embedding(8, 4), nn.Linear(4, 4))
     net[0].weight.data *= 3

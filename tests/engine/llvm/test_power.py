@@ -6,14 +6,21 @@ import torch
 
 from tests.formula.test_power import PAIRS_OF_SPECIAL, regular, same
 from thalweg import NAdam
-from thalweg.engine.llvm.functions.power import address
+from thalweg.engine.llvm.functions.power import address, memory
 from thalweg.formula.graph.power import power
 
 
 def test_they_are_the_hosts():
-    compiled = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double, ctypes.c_double)(address())
+    compiled = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p, ctypes.c_double, ctypes.c_double)(address())
+    remembered = memory()
     pairs = [*regular(1000), *PAIRS_OF_SPECIAL]
-    assert [pair for pair in pairs if not same(compiled(*pair), power(*pair))] == []
+    # Each comes twice in a row, and again after others have taken its place
+    twice = [pair for pair in (*pairs, *reversed(pairs)) for _ in range(2)]
+    assert [pair for pair in twice if not same(compiled(remembered.ctypes.data, *pair), power(*pair))] == []
+    # Nearly every place was taken at last, and what stands there is right
+    taken = [place for place in remembered.tolist() if place[0] == place[0]]
+    assert len(taken) > 0.9 * len(remembered)
+    assert all(same(power(base, exponent), found) for base, exponent, found in taken)
 
 
 def test_no_kernel_calls_the_c_library():

@@ -124,7 +124,7 @@ class Launch:
         programs = [program for program, _ in (*updates, *filter(None, [measure]))]
         in_blocks = any(program.totals or program.blocks for program in programs)
         found = chunks.chunks([row.runs for row in rows], in_blocks)
-        tables = {"gradients": self.gradients, "chunks": found}
+        tables = {"gradients": self.gradients, "chunks": found, "powers": updates[0][1].memory_of_powers()}
         # Apart from tables: a rule may call what it measures as it likes.
         self.shared: dict[str, Any] = {
             # A rule that keeps no count still knows its first step: the one that made its states.

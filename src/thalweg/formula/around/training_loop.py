@@ -27,6 +27,9 @@ MEASURED = ("grad_square", "step_square", "param_square")
 EDGE = 1e-6
 """Added to a norm that is divided by, as torch's clip_grad_norm_ does."""
 
+LEAST_LEFT = 1e-14
+"""What is left of the square of a norm, at least: where a step leads to zero, float32 tells no smaller lengths."""
+
 LEAST_NORM = 1e-30
 """What a step of zeros is divided by."""
 
@@ -175,8 +178,10 @@ def on_sphere(inner: Update) -> Update:
         new = inner(self.having(weight_decay=0.0), now if self.cautious else now | {"param": Move(old)})
         base, step = parts(new["param"], old)
         radius = where(now[RADIUS] > 0, now[RADIUS], sqrt(total_square(old)))
-        moved = old - self.lr * (radius / maximum(sqrt(total_square(step)), LEAST_NORM)) * step
-        turned = moved * (radius / sqrt(total_square(moved)))
+        share = self.lr * (radius / maximum(sqrt(total_square(step)), LEAST_NORM))
+        # The square of the norm of where that leads, from sums of one pass: to look there would take another.
+        square = total_square(old) - 2 * share * total(old * step) + share * share * total_square(step)
+        turned = (old - share * step) * (radius / sqrt(maximum(square, LEAST_LEFT * radius * radius)))
         plainly = {name: plain(value) for name, value in new.items()}
         # A matrix of zeros has no norm to keep: it takes the plain step.
         return plainly | {"param": where(radius > 0, turned, base - step), RADIUS: radius}

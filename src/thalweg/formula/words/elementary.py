@@ -174,7 +174,9 @@ def softplus(x: Any, sharpness: Any) -> Any:
     # Numbers that are nearly zero are slow on some processors.
     small = exp_of_finite(maximum(-sharpness * abs(x), -80.0))
     ratio = small / (2 + small)
-    return maximum(x, 0.0) + 2 * ratio * series(ratio * ratio, SOFTENED) / sharpness
+    # So are their squares, and beside the first term of the series nothing is seen of those.
+    seen = maximum(ratio, 1e-18)
+    return maximum(x, 0.0) + 2 * ratio * series(seen * seen, SOFTENED) / sharpness
 
 
 @written(r"\sqrt[3]{{{0}}}")

@@ -1,12 +1,15 @@
 """The power of `formula/graph/power.py` in machine code: its operations, written down one after the other.
 
-It is long, and compiled once for all kernels, which call it by its address.
+It is long, and compiled once for all kernels, which call it by its address. What it has computed last it remembers,
+in memory that belongs to a launch: so no two threads use it at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from ....formula.graph import power as powers
 from ..language.text import SMALL, operations
@@ -91,15 +94,62 @@ def address() -> int:
     # Only now is LLVM needed, and imported.
     from ..machine_code.load import shared
 
-    return shared("power", text, SELDOM)
+    return shared("remembered", text, SELDOM)
+
+
+ROOM = 2**8
+"""Powers that are remembered: of a dozen, which is the most that a step has, two seldom share a place."""
+
+WORDS = ("base", "exponent", "power")
+"""What stands at a place."""
+
+
+def memory() -> Any:
+    """Make room for powers; as long as there is none at a place, it says that NaN to the power of NaN is NaN."""
+    return np.full((ROOM, len(WORDS)), np.nan)
+
+
+# The same powers come again: in each pass of a step, for each parameter, and those of options alone in each step.
+REMEMBERED = f"""
+define dso_local double @remembered(ptr %powers, double %x, double %y) {SMALL} {{
+entry:
+  %x.bits = bitcast double %x to i64
+  %y.bits = bitcast double %y to i64
+  %x.spread = mul i64 %x.bits, -7046029254386353131
+  %both = add i64 %x.spread, %y.bits
+  %spread = mul i64 %both, -4417276706812531889
+  %place = lshr i64 %spread, {64 - ROOM.bit_length() + 1}
+  %base.at = getelementptr [{len(WORDS)} x i64], ptr %powers, i64 %place
+  %exponent.at = getelementptr i64, ptr %base.at, i64 {WORDS.index("exponent")}
+  %power.at = getelementptr i64, ptr %base.at, i64 {WORDS.index("power")}
+  %base = load i64, ptr %base.at
+  %exponent = load i64, ptr %exponent.at
+  %is_base = icmp eq i64 %base, %x.bits
+  %is_exponent = icmp eq i64 %exponent, %y.bits
+  %is_known = and i1 %is_base, %is_exponent
+  br i1 %is_known, label %known, label %new
+
+known:
+  %found = load double, ptr %power.at
+  ret double %found
+
+new:
+  %power = call double @power(double %x, double %y)
+  store double %x, ptr %base.at
+  store double %y, ptr %exponent.at
+  store double %power, ptr %power.at
+  ret double %power
+}}
+"""
 
 
 def text() -> str:
-    """Write the function as a module of its own."""
+    """Write the functions as a module of their own."""
     writer = Writer()
     result = raised(InText(writer), Value(writer, "%x"), Value(writer, "%y"))
     body = "\n".join(f"  {line}" for line in writer.lines)
     return (
         f"{operations('double')}\ndeclare double @llvm.fma.f64(double, double, double)\n"
-        f"define dso_local double @power(double %x, double %y) {SMALL} {{\n{body}\n  ret double {result.name}\n}}\n"
+        f"define internal double @power(double %x, double %y) {SMALL} {{\n{body}\n  ret double {result.name}\n}}\n"
+        f"{REMEMBERED}"
     )

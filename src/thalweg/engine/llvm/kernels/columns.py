@@ -1,4 +1,4 @@
-"""Columns of partial sums, in float64: how they start, how two become one, and how they end as the next pass's numbers.
+"""Columns of partial sums, in float64, and of maxima: how they start, how two become one, and what they end as.
 
 256 columns go along a line and are brought together pairwise; those that go across lines have a place for each element
 of a line, in each piece of the work, and are brought together piece after piece.
@@ -14,24 +14,24 @@ from ...pieces.line_pieces import Piece
 from ...pieces.row_layout import RowLayout
 from ..language.text import ATTRIBUTES, ONCE, block, literal, name_of, word
 from .context import CONTEXT
-from .elements import Loop
+from .elements import Loop, column_type
 from .pairwise import BOTH, fold
 
-CLEAR = f"""
-define internal void @clear(ptr noalias %columns, double %value) alwaysinline {{
-  %one = insertelement <{BLOCK} x double> poison, double %value, i64 0
-  %all = shufflevector <{BLOCK} x double> %one, <{BLOCK} x double> poison, <{BLOCK} x i32> zeroinitializer
-  store <{BLOCK} x double> %all, ptr %columns, align 64
+CLEAR = """
+define internal void @clear.{type}(ptr noalias %columns, {type} %value) alwaysinline {{
+  %one = insertelement <{block} x {type}> poison, {type} %value, i64 0
+  %all = shufflevector <{block} x {type}> %one, <{block} x {type}> poison, <{block} x i32> zeroinitializer
+  store <{block} x {type}> %all, ptr %columns, align 64
   ret void
 }}
 
-define internal void @fill(ptr noalias %columns, double %value, i64 %count) {ATTRIBUTES} {{
+define internal void @fill.{type}(ptr noalias %columns, {type} %value, i64 %count) {attributes} {{
 entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %at = getelementptr inbounds double, ptr %columns, i64 %i
-  store double %value, ptr %at
+  %at = getelementptr inbounds {type}, ptr %columns, i64 %i
+  store {type} %value, ptr %at
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %count
   br i1 %done, label %exit, label %loop, !llvm.loop !0
@@ -46,12 +46,12 @@ entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %at = getelementptr inbounds double, ptr %into, i64 %i
-  %other.at = getelementptr inbounds double, ptr %from, i64 %i
-  %one = load double, ptr %at
-  %two = load double, ptr %other.at
+  %at = getelementptr inbounds {type}, ptr %into, i64 %i
+  %other.at = getelementptr inbounds {type}, ptr %from, i64 %i
+  %one = load {type}, ptr %at
+  %two = load {type}, ptr %other.at
 {both}
-  store double %both, ptr %at
+  store {type} %both, ptr %at
   %next = add nuw nsw i64 %i, 1
   %done = icmp eq i64 %next, %count
   br i1 %done, label %exit, label %loop, !llvm.loop !0
@@ -71,28 +71,32 @@ def kind_of(node: Reduction) -> str:
 
 def definitions(it: Loop) -> str:
     """Write what the walk calls."""
-    kinds = sorted({kind_of(node) for node in it.sums.values()})
-    return CLEAR + "".join(_gather(kind) + fold(kind) for kind in kinds)
+    numbers = {kind_of(node): column_type(node, it.compute) for node in it.sums.values()}
+    places = {"attributes": ATTRIBUTES, "block": BLOCK}
+    cleared = (CLEAR.format(type=number, **places) for number in sorted(set(numbers.values())))
+    return "".join(cleared) + "".join(_gather(*each) + fold(*each) for each in sorted(numbers.items()))
 
 
-def _gather(kind: str) -> str:
-    lines = (line.format(x="%both", one="%one", two="%two", type="double", truth="i1") for line in BOTH[kind])
+def _gather(kind: str, number: str) -> str:
+    lines = (line.format(x="%both", one="%one", two="%two", type=number, truth="i1") for line in BOTH[kind])
     both = block(line.replace("zeroinitializer", "0.0") for line in lines)
-    return GATHER.format(how=kind, attributes=ATTRIBUTES, both=both)
+    return GATHER.format(how=kind, attributes=ATTRIBUTES, both=both, type=number)
 
 
 def clear(name: str, it: Loop) -> str:
     """Start the columns of a line."""
-    return f"call void @clear(ptr {name_of(name)}.columns, double {_first(name, it)})"
+    kind = column_type(it.sums[name], it.compute)
+    return f"call void @clear.{kind}(ptr {name_of(name)}.columns, {kind} {_first(name, it)})"
 
 
 def fill(name: str, it: Loop) -> str:
     """Start those of a piece."""
-    return f"call void @fill(ptr {name_of(name)}.partial, double {_first(name, it)}, i64 %partial.count)"
+    kind = column_type(it.sums[name], it.compute)
+    return f"call void @fill.{kind}(ptr {name_of(name)}.partial, {kind} {_first(name, it)}, i64 %partial.count)"
 
 
 def _first(name: str, it: Loop) -> str:
-    return literal(FIRST[kind_of(it.sums[name])], "double")
+    return literal(FIRST[kind_of(it.sums[name])], column_type(it.sums[name], it.compute))
 
 
 def rounded(x: str, node: Reduction, count: str, compute: str) -> Iterator[str]:
@@ -102,7 +106,8 @@ def rounded(x: str, node: Reduction, count: str, compute: str) -> Iterator[str]:
         yield f"{x}.count = uitofp i64 {count} to double"
         yield f"{x}.mean = fdiv double {x}.sum, {x}.count"
         result = f"{x}.mean"
-    yield f"{x} = fptrunc double {result} to float" if compute == "float" else f"{x} = fadd double {result}, -0.0"
+    is_narrower = compute != column_type(node, compute)
+    yield f"{x} = fptrunc double {result} to float" if is_narrower else f"{x} = fadd {compute} {result}, -0.0"
 
 
 def piece_words(place: str) -> Iterator[str]:
@@ -201,14 +206,15 @@ def _out(name: str, it: Loop, layout: RowLayout) -> list[str]:
 def _close_columns(name: str, it: Loop) -> str:
     """Write the function that rounds sums of columns, and leaves them where the next pass finds them."""
     given = "ptr noalias %into, ptr noalias %out, i64 %count, i64 %height"
+    kind = column_type(it.sums[name], it.compute)
     return f"""
 define internal void @{_close_of(name, it)}({given}) {ATTRIBUTES} {{
 entry:
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %from = getelementptr inbounds double, ptr %into, i64 %i
-  %to.sum = load double, ptr %from
+  %from = getelementptr inbounds {kind}, ptr %into, i64 %i
+  %to.sum = load {kind}, ptr %from
 {block(rounded("%to", it.sums[name], "%height", it.compute))}
   %to.at = getelementptr inbounds {it.compute}, ptr %out, i64 %i
   store {it.compute} %to, ptr %to.at

@@ -17,6 +17,7 @@ CONTEXT = (
     "partial_count",
     "run_parallel",
     "power",
+    "powers",
     "add_up",
 )
 """Addresses of tables and functions, and counts."""

@@ -173,24 +173,38 @@ ADDED = """{x}.old = load double, ptr {x}.at
 {x}.new = fadd double {x}.old, {x}.term"""
 
 # Read as bits, a NaN is told by them: else LLVM stores under a mask, for which some processors take ten times as long.
-LARGER = """{x}.old.bits = load i64, ptr {x}.at
-{x}.old = bitcast i64 {x}.old.bits to double
-{x}.old.size = and i64 {x}.old.bits, 9223372036854775807
-{x}.old.nan = icmp ugt i64 {x}.old.size, 9218868437227405312
-{x}.old.larger = fcmp ogt double {x}.old, {x}.term
+LARGER = """{x}.old.bits = load {whole}, ptr {x}.at
+{x}.old = bitcast {whole} {x}.old.bits to {type}
+{x}.old.size = and {whole} {x}.old.bits, {sizes}
+{x}.old.nan = icmp ugt {whole} {x}.old.size, {infinity}
+{x}.old.larger = fcmp ogt {type} {x}.old, {value}
 {x}.keep = or i1 {x}.old.larger, {x}.old.nan
-{x}.new = select i1 {x}.keep, double {x}.old, double {x}.term"""
+{x}.new = select i1 {x}.keep, {type} {x}.old, {type} {value}"""
+
+BITS = {
+    "float": {"type": "float", "whole": "i32", "sizes": 2**31 - 1, "infinity": 0x7F800000},
+    "double": {"type": "double", "whole": "i64", "sizes": 2**63 - 1, "infinity": 0x7FF0000000000000},
+}
+"""How the bits of numbers are told apart."""
+
+
+def column_type(total: Reduction, compute: str) -> str:
+    """Say what numbers the columns of a sum hold: it is added in float64, and what is only compared stays as it is."""
+    return compute if total.how.endswith("max") else "double"
 
 
 def sums(it: Loop, values: Values) -> Iterator[str]:
-    """Add to the columns, in float64."""
+    """Add to the columns, or keep what is larger."""
     for name, total in it.sums.items():
-        x = name_of(name)
-        yield f"{x}.wide = " + WIDE[it.compute].format(value=values[total.operands[0]])
-        yield f"{x}.term = " + TERMS.get(total.how, "fadd double {x}.wide, -0.0").format(x=x)
-        yield f"{x}.at = getelementptr inbounds double, ptr {x}.columns, i64 %i"
-        yield from (LARGER if total.how.endswith("max") else ADDED).format(x=x).splitlines()
-        yield f"store double {x}.new, ptr {x}.at"
+        x, value, kind = name_of(name), values[total.operands[0]], column_type(total, it.compute)
+        yield f"{x}.at = getelementptr inbounds {kind}, ptr {x}.columns, i64 %i"
+        if total.how.endswith("max"):
+            yield from LARGER.format(x=x, value=value, **BITS[kind]).splitlines()
+        else:
+            yield f"{x}.wide = " + WIDE[it.compute].format(value=value)
+            yield f"{x}.term = " + TERMS.get(total.how, "fadd double {x}.wide, -0.0").format(x=x)
+            yield from ADDED.format(x=x).splitlines()
+        yield f"store {kind} {x}.new, ptr {x}.at"
 
 
 def counts(it: Loop, values: Values) -> Iterator[str]:

@@ -48,6 +48,11 @@ class Kernel:
         """True if no Python takes part in a call."""
         return threads.openmp_works() or torch.get_num_threads() <= 1
 
+    @staticmethod
+    def memory_of_powers() -> Any:
+        """Make room for powers that kernels have computed, which those of one launch share."""
+        return power.memory()
+
     def change(self, context: int, count: int) -> Callable[[], None]:
         """Return what updates everything that the context lists, on a number of threads."""
         if count <= 1 or threads.openmp_works():

@@ -18,7 +18,7 @@ from ...pieces.row_layout import RowLayout
 from ..language.dtypes import FORMATS
 from ..language.text import ATTRIBUTES, ONCE, block, name_of, word
 from .columns import base, clear, fill, kind_of, partial, piece_words, rounded
-from .elements import Loop
+from .elements import Loop, column_type
 from .memory_ahead import NEAR, REQUEST, request_as_many
 from .shared_work import shared_work
 
@@ -56,7 +56,7 @@ def walk_lines(program: Program, it: Loop) -> str:
     return f"""{REQUEST}
 define internal void @lines({", ".join(given)}) {ONCE} {{
 entry:
-{block(f"{x}.columns = alloca [{BLOCK} x double], align 64" for x in map(name_of, within))}
+{block(f"{name_of(name)}.columns = alloca [{BLOCK} x {_kind(name, it)}], align 64" for name in within)}
   %last = add i64 %first, %length
   %matrix.first = udiv i64 %first, %height
   %matrix.last = sub i64 %last, 1
@@ -78,7 +78,7 @@ line:
   %column.start = mul i64 %matrix, %width
   %partial.start = mul i64 %matrix.own, %width
 {block(line for name in it.tensors for line in _line_start(name, program, it))}
-{block(f"{x}.line = getelementptr double, ptr {x}.partial, i64 %partial.start" for x in map(name_of, across))}
+{block(_line_of_columns(name, it) for name in across)}
 {block(clear(name, it) for name in along)}
   br label %piece
 
@@ -97,6 +97,16 @@ exit:
 """
 
 
+def _kind(name: str, it: Loop) -> str:
+    return column_type(it.sums[name], it.compute)
+
+
+def _line_of_columns(name: str, it: Loop) -> str:
+    """Find the columns of a line's matrix."""
+    x = name_of(name)
+    return f"{x}.line = getelementptr {_kind(name, it)}, ptr {x}.partial, i64 %partial.start"
+
+
 def _walk_pieces(program: Program, it: Loop, across: list[str]) -> str:
     """Write the walk over the blocks of one line, for the later ones of which memory is asked for."""
     return f"""
@@ -107,7 +117,7 @@ piece:
   %count = select i1 %is_whole, i64 {BLOCK}, i64 %left
   %place = add i64 %element.start, %p
 {block(line for name in it.tensors for line in _piece_start(name, it))}
-{block(f"{x}.piece = getelementptr double, ptr {x}.line, i64 %p" for x in map(name_of, across))}
+{block(f"{name_of(n)}.piece = getelementptr {_kind(n, it)}, ptr {name_of(n)}.line, i64 %p" for n in across)}
   br i1 %is_large, label %ahead, label %here
 
 ahead:
@@ -148,7 +158,7 @@ def _call(it: Loop, across: list[str]) -> str:
 def _close(name: str, it: Loop) -> Iterator[str]:
     """Add up the columns of a line, and leave the result where the next pass finds it."""
     x, node = name_of(name), it.sums[name]
-    yield f"{x}.sum = call double @fold.{kind_of(node)}(ptr {x}.columns)"
+    yield f"{x}.sum = call {_kind(name, it)} @fold.{kind_of(node)}(ptr {x}.columns)"
     yield from rounded(x, node, "%width", it.compute)
     yield f"{x}.to = getelementptr {it.compute}, ptr {x}.base, i64 %l"
     yield f"store {it.compute} {x}, ptr {x}.to"

@@ -10,6 +10,9 @@ from ..language.dtypes import COMPUTE, FORMATS
 from ..language.text import ONCE, Values, block, is_condition, name_of, word
 from .context import CONTEXT
 
+POWERS = {"raise": "power", "powers": "powers"}
+"""The function that raises to a power, and where it finds those that it has computed."""
+
 
 def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayout) -> str:
     """Write the loop over the rows: count the step, then compute the numbers or share those of the row before."""
@@ -22,7 +25,7 @@ def prepare(program: Program, dtypes: Mapping[str, torch.dtype], layout: RowLayo
     return f"""
 define dso_local void @prepare(ptr %context) {ONCE} {{
 entry:
-{block(word("%raise", "context", CONTEXT.index("power")))}
+{block(*(word(f"%{name}", "context", CONTEXT.index(table)) for name, table in POWERS.items()))}
 {block(word("%rows.all", "context", CONTEXT.index("rows")), word("%slots", "context", CONTEXT.index("slots")))}
 {block(word("%row_count", "context", CONTEXT.index("row_count"), "i64"))}
   %taken = getelementptr i64, ptr %context, i64 {CONTEXT.index("next_chunk")}
