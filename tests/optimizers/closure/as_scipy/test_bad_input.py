@@ -213,6 +213,7 @@ def rows(x):
             "no option 'foo': it has loss, f_scale, max_iter, tol",
         ),
         (lambda: curve_fit(decay, T, T, x0=1), "curve_fit has no option 'x0'"),
+        (lambda: curve_fit(decay, [T, T], T), "a tuple of 2 predictors, but f takes it for one tensor"),
         (
             lambda: curve_fit(lambda t, a: a * t > 1, T, MANY, batched=True),
             "real numbers, but their dtype is torch.bool",

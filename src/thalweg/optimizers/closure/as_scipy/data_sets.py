@@ -15,6 +15,7 @@ from ..function.residual_function import joined
 from .deviations import deviations_of
 from .first_guess import Model
 from .given_jacobian import with_jacobian
+from .outside_torch import has_left_torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,15 @@ class DataSet:
         return self._values(p) if self.jac is None else with_jacobian(self._values, self._slopes, p)
 
     def _values(self, p: Tensor) -> Any:
-        return self.f(self.x, *p.unbind())
+        try:
+            return self.f(self.x, *p.unbind())
+        except TypeError as error:
+            if isinstance(self.x, tuple) and has_left_torch(error):
+                raise TypeError(
+                    f"curve_fit passes xdata, a list of tensors, to f as a tuple of {len(self.x)} predictors, but f "
+                    "takes it for one tensor: unpack it in f, or pass torch.stack(xdata)"
+                ) from error
+            raise
 
     def _slopes(self, p: Tensor) -> Any:
         assert self.jac is not None

@@ -79,32 +79,35 @@ def minimize(
     """Return the minimum of `fun`, as SciPy's `minimize` does; gradients come from autograd unless `jac` gives them.
 
     `fun` takes what `x0` is: a tensor, a list or dict of tensors, or a module, and returns one number. Tensors are
-    left as they are, a module is trained in place. Where `fun` is infinite or NaN it needs no gradient: such a point
-    lies outside its domain. `callback(x)` is told of each iteration and stops the run by returning True or raising
-    StopIteration. With `batched=True` x0 has shape (batch, n), and every row is a problem of its own, for 'lbfgs', with
-    bounds (low, high) that may differ from row to row, or for 'bfgs', which is faster for a few numbers and keeps n^2
-    of them for each row. `fun` then maps those b rows that are still at work, and b rows of each of `args`, to b
-    losses, so what belongs to a row must be in `args`.
+    left as they are; a module is trained in place. Where `fun` is infinite or NaN it needs no gradient: such a point
+    lies outside its domain. `callback(x)` is told of each iteration, and stops the run by returning True or raising
+    StopIteration.
 
     What SciPy's users write is read as SciPy reads it:
 
     - `method` may have SciPy's names, such as "L-BFGS-B", "TNC" or "trust-ncg"; `constraints` must be none.
     - `args` are passed to `fun`, `jac`, `hess` and `hessp` after x; `jac=True` means that `fun` returns the gradient,
       too, of x's structure; "2-point", "3-point" and "cs" stand for autograd.
+    - `hess(x)` is the Hessian, shape (n, n) over the n real numbers of x in their order, or `hessp(x, p)` its product
+      with p, which has x's structure, for the methods that multiply by it; without them autograd differentiates twice.
     - `bounds` (methods that search along lines) are a pair (low, high) of numbers, tensors or None, one per tensor in
       a list or dict, one pair for each number of a single tensor, an array of shape (n, 2), or SciPy's `Bounds`.
     - `tol` stands for `tolerance_grad` and `tolerance_change`; `options` are a dict of SciPy's options or ours. Here
       tolerances are shares of the loss. Ours may as well be given by name. `options={"return_all": True}` adds
       `allvecs`, the list of all points from x0 to x.
 
-    - `hess(x)` is the Hessian, shape (n, n) over the n real numbers of x in their order, or `hessp(x, p)` its product
-      with p, which has x's structure, for the methods that multiply by it; else they differentiate twice.
+    These options are not SciPy's:
+
     - `hess_inv=True` adds `hess_inv`, the inverse of the Hessian at the answer, of the same shape: by `hess`, `hessp`,
       autograd, or differences of `jac`. Numbers that a bound stops have zeros. For a negative log likelihood it is the
       covariance of the answer. Where the Hessian is not positive definite it is infinite, with a warning.
     - `differentiable=True` makes `x` a function of whatever tensors `fun` depends on: `x.sum().backward()` finds their
       gradients by implicit differentiation at the answer, not through the iterations. Other fields carry no gradient,
       and `hess` and `hess_inv` refuse to be differentiated.
+    - `batched=True` takes x0 of shape (batch, n), and every row is a problem of its own. `fun` maps the b rows that are
+      still at work, shape (b, n), and b rows of each of `args`, to b losses, so what belongs to a row must be in
+      `args`. The method is 'lbfgs', whose bounds (low, high) may differ from row to row, or 'bfgs', which is faster for
+      a few numbers and keeps n^2 of them for each row.
 
     Raises ValueError for an unknown method or what a batch has no use for, TypeError for x0 without floats, and what
     the optimizer of that method raises.
