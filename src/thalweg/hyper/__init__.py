@@ -4,11 +4,12 @@ from typing import Annotated, TypeAlias
 
 from torch import Tensor
 
+from .choices import check_flags as check_flags
+from .choices import is_among as is_among
 from .declaration import REQUIRED as REQUIRED
 from .declaration import Option as Option
 from .declaration import checked_number as checked_number
 from .declaration import declared as declared
-from .declaration import is_among as is_among
 from .declaration import nearest as nearest
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes

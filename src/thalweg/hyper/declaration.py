@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar, Literal, get_args, get_origin
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..annotations import evaluated
 from ..described import described, shown
+from .choices import is_among, is_flag
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes
 from .ranges import SMALLEST as SMALLEST
@@ -98,7 +99,7 @@ class Option:
             )
         if self.rule is str and not isinstance(value, str):
             raise TypeError(f"{owner} needs {self.name} to be a str{where}, but got {described(value)}")
-        if self.rule is bool and not isinstance(value, bool | int | type(None)):
+        if self.rule is bool and not is_flag(value):
             raise TypeError(f"{owner} needs {self.name} to be True or False{where}, but got {shown(value)}")
         return value
 
@@ -125,14 +126,6 @@ class Option:
                 f"{self.name}[1]"
             )
         return numbers
-
-
-def is_among(value: Any, values: Collection[Any]) -> bool:
-    """Tell if a value is one of several; an array compares with nothing as a whole."""
-    try:
-        return value in values
-    except (TypeError, ValueError, RuntimeError):
-        return False
 
 
 def _plain(value: Any) -> Any:

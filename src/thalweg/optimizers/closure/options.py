@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -30,6 +31,12 @@ def check_share(owner: str, name: str, value: Any) -> None:
     """Raise ValueError for a tolerance that is no share of the loss."""
     if not isinstance(value, float | int) or not 0 <= value < 1:
         raise ValueError(f"{owner} needs {name}, a share of the loss, to be in [0, 1), but got {described(value)}")
+
+
+def check_number(owner: str, name: str, value: Any) -> None:
+    """Raise TypeError for what is no real number."""
+    if isinstance(value, str) or not isinstance(value, Real):
+        raise TypeError(f"{owner} needs {name} to be a number, but got {described(value)}")
 
 
 def check_function(owner: str, name: str, given: Any) -> None:

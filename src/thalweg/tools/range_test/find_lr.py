@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ...described import counted, kind_of
-from ...hyper import SMALLEST, Option, Range
+from ...hyper import SMALLEST, Option, Range, check_flags
 from ...optimizers.closure import ClosureOptimizer
 from ..writing import writing
 from . import from_the_start
@@ -108,6 +108,7 @@ def find_lr(
     Raises TypeError or ValueError for what cannot be searched.
     """
     _check(model, optimizer, batches, group)
+    check_flags("find_lr", thorough=thorough)
     if not callable(loss):
         raise TypeError(f"find_lr needs loss, a function of model and batch, but got {kind_of(loss)}")
     for name, value in {"lowest": lowest, "highest": highest}.items():

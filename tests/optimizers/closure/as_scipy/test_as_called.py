@@ -64,7 +64,7 @@ def test_sentence(call, sentence):
 
 def test_parameters_of_a_module_have_their_names():
     model = torch.nn.Linear(2, 1)
-    with pytest.raises(ValueError, match=r"in the bounds of bias, but 1 are crossed"):
+    with pytest.raises(ValueError, match=r"in the bounds of bias, but 1 of 1 are crossed"):
         minimize(lambda model: model.weight.sum(), model, bounds=[None, (3, 2)])
 
 

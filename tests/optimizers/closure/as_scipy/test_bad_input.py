@@ -175,3 +175,87 @@ def test_what_cannot_be_done_is_named(call, error, words):
     """These were errors of Python's or torch's, spoke of something else, or lost imaginary parts and derivatives."""
     with pytest.raises(error, match=words):
         call()
+
+
+MANY = torch.stack([decay(T, 2.5, 1.3), decay(T, 1.0, 0.4)])
+TWO = torch.ones(2, 2, dtype=torch.float64)
+
+
+def shifted(x):
+    return x - 1
+
+
+def rows(x):
+    return (x - 1).square().sum(1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: minimize(square, START, bounds=[(0, "a"), (0, 1)]),
+            "each bound to be a real number or None, but got 'a'",
+        ),
+        (lambda: minimize(square, START, bounds=[(0, [1]), (0, 1)]), r"but entry 0 is \(0, \[1\]\)"),
+        (lambda: least_squares(shifted, START, bounds=[(0, "a"), (0, 1)]), "low bounds of least_squares .* got 'a'"),
+        (lambda: curve_fit(decay, T, T, bounds=(0, [1, "b"])), "high bounds of curve_fit must be numbers, but got 'b'"),
+        (lambda: curve_fit(decay, T, T, [1.0, "b"]), "p0 must be numbers, but got 'b' in a list"),
+        (lambda: minimize(rows, TWO, bounds=(1j, 2), batched=True), "low bounds to be real"),
+        (lambda: curve_fit(decay, T, MANY, bounds=(0, 1j), batched=True), "high bounds to be real"),
+        (
+            lambda: curve_fit(decay, T, MANY, bounds=(2, 1), batched=True),
+            r"2 of 2 are crossed or NaN, such as \(2.0, 1",
+        ),
+        (lambda: minimize(square, START, bounds=[(0, 1), (2, 1)]), r"1 of 2 are crossed or NaN, such as \(2.0, 1.0"),
+        (lambda: curve_fit(decay, T, [T, T[:5]]), r"ydata as real numbers, but got members of shapes \(12,\) and \(5,"),
+        (
+            lambda: curve_fit(decay, T, MANY, foo=1, batched=True),
+            "no option 'foo': it has loss, f_scale, max_iter, tol",
+        ),
+        (lambda: curve_fit(decay, T, T, x0=1), "curve_fit has no option 'x0'"),
+        (lambda: curve_fit(decay, [T, T], T), "a tuple of 2 predictors, but f takes it for one tensor"),
+        (
+            lambda: curve_fit(lambda t, a: a * t > 1, T, MANY, batched=True),
+            "real numbers, but their dtype is torch.bool",
+        ),
+        (lambda: curve_fit(lambda t, a: None, T, MANY, batched=True), "f to return a tensor, but got None"),
+        (lambda: minimize(lambda x: None, TWO, batched=True), "a tensor of one loss per row, but got None"),
+        (lambda: least_squares(shifted, TWO, tolerance="a", batched=True), "tolerance, a share .* but got str 'a'"),
+        (lambda: least_squares(shifted, TWO, ftol=torch.nan, batched=True), "tolerance, a share .* but got float nan"),
+        (lambda: least_squares(shifted, START, ftol="a"), "ftol to be a number, but got str 'a'"),
+        (lambda: minimize(square, START, tol="a"), "tol to be a number, but got str 'a'"),
+        (
+            lambda: curve_fit(decay, T, T, sigma=torch.eye(12) + torch.ones(12, 12).triu(1)),
+            "its two halves differ by 1 of",
+        ),
+        (lambda: curve_fit(decay, T, T, sigma=torch.eye(12) * torch.nan), "some of its numbers are inf or NaN"),
+    ],
+)
+def test_what_was_got_is_named(call, words):
+    """Bounds were called ambiguous, crossed ones counted row by row, or these were errors of Python's, or accepted."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        call()
+
+
+@pytest.mark.parametrize("value", ["no", 2, [False], torch.ones(2)], ids=repr)
+@pytest.mark.parametrize(
+    ("call", "flags"),
+    [
+        (lambda **flag: minimize(square, START, **flag), ("batched", "hess_inv", "differentiable", "deterministic")),
+        (lambda **flag: minimize(square, START, options=flag), ("return_all",)),
+        (lambda **flag: least_squares(shifted, START, **flag), ("batched", "covariance", "absolute_sigma", "scaled")),
+        (lambda **flag: curve_fit(decay, T, T, **flag), ("batched", "absolute_sigma", "full_output", "check_finite")),
+    ],
+    ids=["minimize", "options", "least_squares", "curve_fit"],
+)
+def test_what_is_neither_on_nor_off_is_no_flag(call, flags, value):
+    """Any word counted as on, "no" as well."""
+    for flag in flags:
+        with pytest.raises(TypeError, match=f"needs {flag} to be True or False, but got"):
+            call(**{flag: value})
+
+
+def test_flags_may_be_numpys():
+    for on in (np.True_, 1, torch.tensor(True)):
+        assert "allvecs" in minimize(square, START, options={"return_all": on})
+    assert minimize(lambda x: (square(x), 2 * (x - 1)), START, jac=np.True_).success

@@ -199,3 +199,10 @@ def test_a_data_set_that_cannot_be_fitted_is_told_apart():
     assert "1 of 2" in message
     assert pcov.isinf().all(-1).all(-1).tolist() == [False, True]
     assert_close(popt[0], curve_fit(decay, T, y[0])[0], rtol=1e-4, atol=1e-4)
+
+
+def test_data_of_zeros_have_a_fit():
+    """The model promised to lower a loss of 1e-61 by all of it, so the run was no success."""
+    t = torch.linspace(0, 4, 40, dtype=torch.float64)
+    popt, _ = curve_fit(lambda t, a, b: a * torch.exp(-b * t), t, torch.zeros_like(t), [1.0, 1.0])
+    assert abs(popt[0]) < 1e-15

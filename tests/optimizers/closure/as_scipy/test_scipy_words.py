@@ -57,7 +57,7 @@ def test_bounds_of_a_dict():
     [
         (np.array([[0, 1], [0, 2]]), "two numbers, which could be"),
         ((np.zeros(2), np.ones(2)), "two numbers, which could be"),
-        ([(1, 0), (0, 2)], "1 are crossed"),
+        ([(1, 0), (0, 2)], "1 of 2 are crossed"),
         ([(math.nan, 0), (0, 2)], "NaN"),
         ([(0, 1)] * 3, "2 in all, but got 3"),
         (np.zeros((3, 2)), r"shape \(2, 2\), but got shape \(3, 2\)"),

@@ -120,7 +120,7 @@ def test_no_rows(method):
 @pytest.mark.parametrize(
     ("bounds", "words"),
     [
-        ((1.0, 0.0), "but 6 are crossed or NaN"),
+        ((1.0, 0.0), "of 2 are crossed or NaN"),
         ((torch.zeros(3, 3), 1.0), r"low bound to be a number, of shape \(2,\)"),
         ([(0, 1), (0, 1)], r"bounds as a tuple \(low, high\)"),
     ],

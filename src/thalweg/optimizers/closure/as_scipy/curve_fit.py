@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ....hyper import check_flags
 from ....state.interrupts import keeping_grad_mode
-from ..batches.members import refuse, stacked
-from ..function.given_numbers import numbers_of
-from ..function.residual_function import joined
+from ..batches.members import check_options, refuse
 from ..options import check_function
 from ..scipy_names.outcome import FitOutcome
-from ..scipy_names.scipy_fits import sides_of
+from ..scipy_names.scipy_fits import OPTIONS as SCIPYS
+from ..scipy_names.scipy_fits import WITHOUT_USE, sides_of
 from ..scipy_names.scipy_words import function_given
 from .as_called import as_called
-from .data_read import check_data, numbers, predictors, real
+from .data_read import data_read
+from .data_sets import DataSet, DataSets
+from .deviations import weights_of
 from .first_guess import Model, guessed
-from .given_jacobian import with_jacobian
 from .least_squares import least_squares
-from .missing_points import check_policy, without_missing
+
+OF_MANY = ("loss", "f_scale", "max_iter", "tolerance")
+ALONE = ("x_scale", "max_eval", "callback", "differentiable")
+OF_ONE = (*OF_MANY[:3], *ALONE, "tolerance_grad", "tolerance_change", "scaled", "dense_size", "lr")
+"""Options that go on to `least_squares`: for many data sets, for one alone, and all those for one."""
 
 WORDS = {"x0": "p0", "residuals": "values of f", "from x with": "from its parameters with"}
 """What `least_squares` speaks of, as `curve_fit` calls it."""
@@ -75,22 +79,17 @@ def curve_fit(
     finite, or shapes that do not fit.
     """
     check_function("curve_fit", "f", f)
-    refuse_arguments(options)
-    check_policy(nan_policy, batched)
-    y = real("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
-    x = predictors(xdata, y)
-    if nan_policy == "omit":
-        x, y, sigma = without_missing(x, y, sigma)
-    if not (batched and y.shape[:1] == (0,)):
-        check_data(x, y)
-    bounds = sides_of("curve_fit", bounds)
-    guess = guessed(f, p0, bounds, batched).to(y)
+    flags = {"absolute_sigma": absolute_sigma, "check_finite": check_finite, "full_output": full_output}
+    check_flags("curve_fit", batched=batched, **flags)
+    check_named(options, batched)
+    x, y, sigma = data_read(xdata, ydata, sigma, nan_policy, bool(batched))
+    sides = sides_of("curve_fit", bounds)
+    guess = guessed(f, p0, sides, bool(batched)).to(y)
     slopes = function_given("curve_fit", "jac", jac)
+    settings = {"bounds": sides, "absolute_sigma": absolute_sigma, "method": method, **options}
     if batched:
         refuse("curve_fit", jac=slopes)
-        options |= {"method": method}
-        return fit_batch(f, x, y, guess, sigma, absolute_sigma, bounds, full_output, options)
-    settings = {"bounds": bounds, "absolute_sigma": absolute_sigma, "method": method, **options}
+        return fit_many(DataSets(f, x, y, sigma), guess, full_output, settings)
     return fit_one(DataSet(f, slopes, x, y, weights_of(sigma, y)), guess, full_output, settings)
 
 
@@ -107,59 +106,22 @@ def fit_one(data: DataSet, guess: Tensor, full_output: bool, options: dict[str, 
     return fit.x, fit.covariance, information, fit.message, 1
 
 
-@dataclass(frozen=True, slots=True)
-class DataSet:
-    """One data set and its model, `jac` being the model's derivatives; `weigh` measures in standard deviations."""
-
-    f: Model
-    jac: Callable[..., Any] | None
-    x: Any
-    y: Tensor
-    weigh: Callable[[Tensor], Tensor]
-
-    def residuals(self, p: Tensor) -> Tensor:
-        """Return what the model misses, in standard deviations."""
-        return self.weigh(fitting(self._model(p), self.y) - self.y)
-
-    def _model(self, p: Tensor) -> Any:
-        return self._values(p) if self.jac is None else with_jacobian(self._values, self._slopes, p)
-
-    def _values(self, p: Tensor) -> Any:
-        return self.f(self.x, *p.unbind())
-
-    def _slopes(self, p: Tensor) -> Any:
-        assert self.jac is not None
-        return self.jac(self.x, *p.unbind())
-
-
-def fit_batch(
-    f: Model,
-    x: Any,
-    y: Tensor,
-    guess: Tensor,
-    sigma: Any,
-    absolute_sigma: bool,
-    bounds: Any,
-    full_output: bool,
-    options: dict[str, Any],
-) -> tuple[Any, ...]:
-    """Return popt and pcov of every row of `y`."""
-    data = DataSets(f, x, y, sigma)
-    if guess.dim() == 2 and len(guess) != len(y):
+def fit_many(data: DataSets, guess: Tensor, full_output: bool, options: dict[str, Any]) -> tuple[Any, ...]:
+    """Return popt and pcov of every data set; raises ValueError for other numbers of guesses."""
+    count = len(data.y)
+    if guess.dim() == 2 and len(guess) != count:
         raise ValueError(
-            f"curve_fit(batched=True) needs p0 of shape (n,) or with a row for each of the {len(y)} data sets, but got "
+            f"curve_fit(batched=True) needs p0 of shape (n,) or with a row for each of the {count} data sets, but got "
             f"{tuple(guess.shape)}"
         )
     with as_called("least_squares", "curve_fit", WORDS):
         fit: FitOutcome = least_squares(
             lambda p, *rows: data.residuals([column[:, None] for column in p.unbind(1)], rows),
-            guess.expand(len(y), -1),
+            guess.expand(count, -1),
             args=data.rows,
-            bounds=bounds,
             batched=True,
             model=data.residuals,
             covariance=True,
-            absolute_sigma=absolute_sigma,
             **options,
         )
     if not full_output:
@@ -167,94 +129,13 @@ def fit_batch(
     return fit.x, fit.covariance, {"nfev": fit.nfev, "success": fit.success}, fit.message, 1
 
 
-class DataSets:
-    """Many data sets of one model: `rows` are those of its tensors that have a row for each, `y` first.
-
-    Raises ValueError for data or deviations of another shape.
-    """
-
-    def __init__(self, f: Model, x: Any, y: Tensor, sigma: Any) -> None:
-        if y.dim() != 2:
-            raise ValueError(f"curve_fit(batched=True) needs ydata of shape (batch, m), but got {tuple(y.shape)}")
-        if isinstance(x, tuple) and all(column.dim() == 1 for column in x):
-            stacked("curve_fit", "xdata", x)  # Predictors are as long as each other.
-        self.f, self.x = f, x
-        self.sigma = None if sigma is None or not len(y) else deviations_of(sigma, y)
-        self.own_x = isinstance(x, Tensor) and x.dim() == 2 and x.shape == y.shape
-        self.own_sigma = self.sigma is not None and self.sigma.dim() == 2
-        self.rows = (y, *([x] if self.own_x else []), *([self.sigma] if self.own_sigma else []))
-
-    def residuals(self, columns: Any, rows: Any) -> Tensor:
-        """Return what some of the data sets miss, in standard deviations; `rows` are theirs."""
-        values = self.f(rows[1] if self.own_x else self.x, *columns)
-        if isinstance(values, Tensor) and values.dim() == 2 and values.shape[1] not in (1, rows[0].shape[1]):
-            raise ValueError(
-                f"curve_fit(batched=True) needs f to return {rows[0].shape[1]} values for each data set, as many as "
-                f"ydata has, but got {values.shape[1]}"
-            )
-        missed: Tensor = values - rows[0]
-        return missed if self.sigma is None else missed / (rows[-1] if self.own_sigma else self.sigma)
-
-
-def refuse_arguments(options: dict[str, Any]) -> None:
-    """Raise TypeError for arguments that the model is to be given besides its parameters, as SciPy does."""
+def check_named(options: Collection[str], batched: bool) -> None:
+    """Raise TypeError for what `least_squares` is not to be given: arguments of the model, which SciPy refuses, too."""
     for name in ("args", "kwargs"):
         if name in options:
             raise TypeError(
                 f"curve_fit has no {name}, since f is called with xdata and the parameters alone: pass "
                 "lambda x, *p: f(x, *p, ...) for f"
             )
-
-
-def deviations_of(sigma: Any, y: Tensor) -> Tensor:
-    """Return the standard deviations of data sets; raises ValueError for another shape, or one not above zero."""
-    deviations = numbers("sigma", sigma, finite=False)
-    if deviations.dim() and deviations.shape not in (y.shape[1:], y.shape):
-        raise ValueError(
-            f"curve_fit(batched=True) needs sigma as a number, of shape {tuple(y.shape[1:])} or {tuple(y.shape)}, but "
-            f"got {tuple(deviations.shape)}"
-        )
-    return positive(deviations)
-
-
-def weights_of(sigma: Any, y: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the function that measures residuals in their standard deviations.
-
-    Raises ValueError for a sigma of another length, that is not above zero, or no covariance.
-    """
-    if sigma is None:
-        return lambda residuals: residuals
-    given = numbers("sigma", sigma, finite=False).to(y)
-    m = y.numel()
-    if given.numel() == 1 or given.shape == y.shape or (y.dim() == 0 and given.dim() == 1):
-        deviations = positive(given)
-        return lambda residuals: residuals / deviations
-    if given.shape != (m, m):
-        raise ValueError(
-            f"curve_fit needs sigma as a number, of the shape {tuple(y.shape)} of ydata, or as a covariance of shape "
-            f"{(m, m)}, but got {tuple(given.shape)}"
-        )
-    lower, wrong = torch.linalg.cholesky_ex(given)
-    if int(wrong) or not bool(given.isfinite().all()):
-        raise ValueError("curve_fit needs a sigma of two dimensions to be positive definite, as covariances are")
-    return lambda residuals: torch.linalg.solve_triangular(lower, residuals.reshape(-1, 1), upper=False)[:, 0]
-
-
-def positive(sigma: Tensor) -> Tensor:
-    """Return standard deviations; raises ValueError where one is not above zero."""
-    bad = int((~(sigma > 0)).sum())
-    if bad:
-        raise ValueError(f"curve_fit needs sigma above 0, but {bad} of its {sigma.numel()} numbers are not")
-    return sigma
-
-
-def fitting(values: Any, y: Tensor) -> Tensor:
-    """Return the model's values; raises ValueError where they do not fit the data, TypeError for no real numbers."""
-    tensor = numbers_of("what f returns", joined(values))
-    if tensor.is_complex() or tensor.dtype is torch.bool:
-        raise TypeError(f"curve_fit needs f to return real numbers, but their dtype is {tensor.dtype}")
-    if tensor.dim() and y.dim() and tensor.shape != y.shape:
-        raise ValueError(
-            f"curve_fit needs f to return values of the shape {tuple(y.shape)} of ydata, but got {tuple(tensor.shape)}"
-        )
-    return tensor
+    owner, ours = ("curve_fit(batched=True)", OF_MANY) if batched else ("curve_fit", OF_ONE)
+    check_options(owner, [name for name in options if name not in (*SCIPYS, *WITHOUT_USE, *ALONE)], ours)

@@ -7,7 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..function.given_numbers import described, numbers_of
+from ..batches.members import stacked
+from ..function.given_numbers import numbers_of, strange_in
+from .missing_points import check_policy, without_missing
+
+
+def data_read(xdata: Any, ydata: Any, sigma: Any, nan_policy: str | None, batched: bool) -> tuple[Any, Tensor, Any]:
+    """Return predictors, data and deviations, without the points that are not known where they are to be left out."""
+    check_policy(nan_policy, batched)
+    y = real("ydata", stacked("curve_fit", "ydata", ydata) if batched else ydata)
+    x = predictors(xdata, y)
+    if nan_policy == "omit":
+        x, y, sigma = without_missing(x, y, sigma)
+    if not (batched and y.shape[:1] == (0,)):
+        check_data(x, y)
+    return x, y, sigma
 
 
 def numbers(name: str, given: Any, finite: bool = True) -> Tensor:
@@ -35,7 +49,7 @@ def real(name: str, given: Any) -> Tensor:
     try:
         tensor = numbers_of(name, given)
     except TypeError as error:
-        raise TypeError(f"curve_fit needs {name} as real numbers, but got {described(given)}") from error
+        raise TypeError(f"curve_fit needs {name} as real numbers, but got {strange_in(given)}") from error
     if tensor.is_complex():
         raise TypeError(
             f"curve_fit needs real {name}, but its dtype is {tensor.dtype}: make real and imaginary parts points "

@@ -60,7 +60,7 @@ def counts_of(f: Model) -> tuple[float, float]:
 
 def limits(side: Any, count: float) -> Tensor:
     """Return the limits on one side, one for each parameter; raises ValueError for another number of them."""
-    given = numbers_of("each side of bounds", side).double()
+    given = numbers_of("the bounds of curve_fit", side).double()
     if given.dim() and given.shape != (int(count),):
         raise ValueError(
             f"curve_fit needs bounds for the {count:.0f} parameters of f, but got {tuple(given.shape)} on a side"

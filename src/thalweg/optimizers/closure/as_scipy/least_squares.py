@@ -9,12 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ....hyper import check_flags
 from ....state.interrupts import keeping_grad_mode
 from ..batches.least_squares_rows import least_squares_batch
 from ..batches.members import check_options, refuse
 from ..function.robust import Rho
 from ..methods import LevenbergMarquardt
-from ..options import check_counts, check_function
+from ..options import check_counts, check_function, check_share
 from ..scipy_names.outcome import FitOutcome, fit_outcome_of, nothing_fitted
 from ..scipy_names.scipy_fits import OPTIONS, fit_options, sides_of
 from ..scipy_names.scipy_words import function_given, plain
@@ -82,31 +83,42 @@ def least_squares(
     Raises ValueError for a loss, bounds or scales that are invalid or do not fit, and what LevenbergMarquardt raises.
     """
     check_function("least_squares", "residuals", residuals)
-    written, options = options, fit_options("least_squares", {"method": method, **options}, batched)
+    flags = {"covariance": covariance, "absolute_sigma": absolute_sigma, "differentiable": differentiable}
+    check_flags("least_squares", batched=batched, **flags)
+    named = fit_options("least_squares", {"method": method, **options}, bool(batched))
+    settings = {"max_iter": max_iter, "loss": loss, "f_scale": plain(f_scale), **named}
+    function = with_keywords(residuals, kwargs)
     slopes = with_keywords(function_given("least_squares", "jac", jac), kwargs)
-    residuals = with_keywords(residuals, kwargs)
     args = args if isinstance(args, tuple | list) else (args,)
-    f_scale = plain(f_scale)
-    settings: dict[str, Any] = {"max_iter": max_iter, "loss": loss, "f_scale": f_scale}
     if batched:
         unused = {"callback": callback, "max_eval": max_eval, "differentiable": differentiable or None}
         refuse("least_squares", x_scale=x_scale, **unused)
         asked = {"bounds": bounds, "jac": slopes, "covariance": covariance, "absolute_sigma": absolute_sigma}
-        return fit_rows(residuals, x0, args, settings | asked | options)
-    if differentiable:
-        refuse_graph("least_squares", bounds)
-    fit = Fit(Unknowns(x0), residuals, args, loss, f_scale, slopes)
+        return fit_rows(function, x0, args, settings | asked)
+    fit = Fit(Unknowns(x0), function, args, loss, settings["f_scale"], slopes)
     if not fit.unknowns.size:
         return nothing_fitted(fit.unknowns.answer(), float(fit.cost_at(fit.unknowns.answer())))
-    settings |= {"max_eval": max_eval, **options, **limits_of(fit.unknowns, bounds, x_scale)}
-    optimizer = optimizer_of(fit.unknowns, settings, written)
+    limits = limits_of(fit.unknowns, bounds, x_scale, bool(differentiable))
+    optimizer = optimizer_of(fit.unknowns, {"max_eval": max_eval, **settings, **limits}, options)
+    return fitted(fit, optimizer, callback, **flags)
+
+
+def fitted(
+    fit: Fit,
+    optimizer: LevenbergMarquardt,
+    callback: Callable[[Any], object] | None,
+    covariance: bool,
+    absolute_sigma: bool,
+    differentiable: bool,
+) -> FitOutcome:
+    """Run an optimizer to its end, and return what it has found."""
     with speaking_of("least_squares", "residuals"):
         optimizer.descend(fit.closure, fit.unknowns.told(callback, fit.intermediate))
-    outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), fit.later(covariance, absolute_sigma))
+    later = fit.later(bool(covariance), bool(absolute_sigma))
+    outcome = fit_outcome_of(optimizer, fit.unknowns.answer(), later)
     if differentiable:
         outcome = replace(outcome, **differentiable_fields(fit.differentiable_answer(optimizer), outcome.later))
-    now = list(outcome.later) if fit.unknowns.is_module else ["covariance"] * covariance
-    return outcome.computed(*now)
+    return outcome.computed(*(outcome.later if fit.unknowns.is_module else ["covariance"] * bool(covariance)))
 
 
 def optimizer_of(unknowns: Unknowns, settings: Mapping[str, Any], written: Mapping[str, Any]) -> LevenbergMarquardt:
@@ -117,13 +129,19 @@ def optimizer_of(unknowns: Unknowns, settings: Mapping[str, Any], written: Mappi
 
 def fit_rows(residuals: Callable[..., Tensor], x0: Any, args: tuple[Any, ...], options: dict[str, Any]) -> FitOutcome:
     """Solve for every row of x0; raises ValueError or TypeError for options that rows have no use for."""
-    check_options("least_squares", options, OF_A_BATCH)
+    check_options("least_squares(batched=True)", options, OF_A_BATCH)
     check_counts("least_squares", options, "")
+    check_share("least_squares", "tolerance", options.get("tolerance", 0))
     return least_squares_batch(residuals, x0, args, **options)
 
 
-def limits_of(unknowns: Unknowns, bounds: Any, x_scale: Any) -> dict[str, Any]:
-    """Return bounds and sizes as the optimizer takes them, one per tensor; what is not given is left out."""
+def limits_of(unknowns: Unknowns, bounds: Any, x_scale: Any, differentiable: bool) -> dict[str, Any]:
+    """Return bounds and sizes as the optimizer takes them, one per tensor; what is not given is left out.
+
+    Raises ValueError for bounds by which a `differentiable` answer would have a derivative.
+    """
+    if differentiable:
+        refuse_graph("least_squares", bounds)
     limits = {} if bounds is None else {"bounds": one_per_leaf(unknowns, "bounds", bounds, low_and_high)}
     sizes = {} if x_scale is None else {"x_scale": one_per_leaf(unknowns, "x_scale", x_scale, lambda size: size)}
     return limits | sizes

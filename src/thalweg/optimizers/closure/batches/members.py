@@ -57,9 +57,10 @@ def stacked(owner: str, name: str, members: Any) -> Tensor:
     rows = [numbers_of(name, row) for row in members]
     shapes = list(dict.fromkeys(tuple(row.shape) for row in rows))
     if len(shapes) > 1:
+        filled = "fill the short ones up, with sigma=inf where there are no data, or " if name == "ydata" else ""
         raise ValueError(
             f"{owner}(batched=True) needs all members of {name} to have one shape, but got {shapes[0]} and {shapes[1]}"
-            ": fill the short ones up, with sigma=inf where there are no data, or solve each shape by itself"
+            f": {filled}solve each shape by itself"
         )
     return torch.stack(rows) if rows else torch.zeros(0, 0, dtype=torch.float64)
 
@@ -93,7 +94,7 @@ def walls_of(owner: str, bounds: Any, x: Tensor) -> tuple[Tensor, Tensor] | None
     assert pair is not None
     low, high = (wall(owner, name, side, x) for name, side in zip(("low", "high"), pair, strict=True))
     check_sides(f"{owner}(batched=True)", "", low, high)
-    return low, high
+    return low.expand_as(x), high.expand_as(x)
 
 
 def are_pairs(bounds: Any) -> bool:
@@ -102,19 +103,19 @@ def are_pairs(bounds: Any) -> bool:
 
 
 def check_options(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise TypeError for an option that a batch does not have."""
+    """Raise TypeError for an option that is not known."""
     for name in given:
         if name not in known:
-            raise TypeError(f"{owner}(batched=True) has no option {name!r}: it has {', '.join(known)}")
+            raise TypeError(f"{owner} has no option {name!r}: it has {', '.join(known)}")
 
 
-def wall(owner: str, name: str, side: Any, x: Tensor) -> Tensor:
-    """Return the limits on one side, one for each number of x."""
+def wall(owner: str, name: str, side: Tensor | None, x: Tensor) -> Tensor:
+    """Return the limits on one side, one for each number of x, or of one row where all rows have the same."""
     infinite = float("inf") if name == "high" else -float("inf")
-    limit = torch.as_tensor(infinite if side is None else side, dtype=x.dtype, device=x.device)
+    limit = x.new_tensor(infinite) if side is None else side.to(x)
     if limit.dim() and limit.shape not in (x.shape, x.shape[1:]):
         raise ValueError(
             f"{owner}(batched=True) needs the {name} bound to be a number, of shape {tuple(x.shape[1:])} for all "
             f"problems or {tuple(x.shape)}, but got {tuple(limit.shape)}"
         )
-    return limit.expand_as(x)
+    return limit if limit.dim() else limit.expand(x.shape[1:])

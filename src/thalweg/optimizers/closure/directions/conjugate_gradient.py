@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from ..function.objective import Point, point_of, point_state
@@ -163,10 +162,8 @@ class ConjugateGradient:
             self.forget()
             return -here.gradient
         beta, gradient, change = weights
-        if change == 0.0:
-            return torch.sub(step.direction * beta, here.gradient, alpha=gradient)
-        direction = torch.add(step.direction * beta, here.gradient, alpha=change - gradient)
-        return direction.sub_(step.before.gradient, alpha=change)
+        direction = (step.direction * beta).sub_(here.gradient, alpha=gradient - change)
+        return direction if change == 0.0 else direction.sub_(step.before.gradient, alpha=change)
 
     def _weights(self, step: Step) -> Weights | None:
         """Apply the formula; so short a step that the change of the gradient is lost in rounding teaches nothing."""

@@ -95,14 +95,17 @@ def check_limit(owner: str, what: str, tensor: Tensor, value: Any) -> None:
 
 def check_sides(owner: str, of: str, low: Tensor, high: Tensor) -> None:
     """Raise ValueError for limits that leave no number between them."""
-    crossed = int((~(low <= high)).sum())
-    if crossed:
-        raise ValueError(f"{owner} needs low <= high in the bounds{of}, but {crossed} are crossed or NaN")
-    empty = int(((low == float("inf")) | (high == -float("inf"))).sum())
-    if empty:
-        raise ValueError(
-            f"{owner} needs finite numbers to lie in the bounds{of}, but {empty} begin at inf or end at -inf"
-        )
+    refuse_pairs(f"{owner} needs low <= high in the bounds{of}", "are crossed or NaN", ~(low <= high), low, high)
+    empty = (low == float("inf")) | (high == -float("inf"))
+    rule = f"{owner} needs finite numbers to lie in the bounds{of}"
+    refuse_pairs(rule, "begin at inf or end at -inf", empty, low, high)
+
+
+def refuse_pairs(rule: str, what: str, wrong: Tensor, low: Tensor, high: Tensor) -> None:
+    """Raise ValueError where some pairs of limits are wrong, and name the first."""
+    if bool(wrong.any()):
+        first = tuple(float(side.expand_as(wrong)[wrong][0]) for side in (low, high))
+        raise ValueError(f"{rule}, but {int(wrong.sum())} of {wrong.numel()} {what}, such as {first}")
 
 
 def is_limit(value: Any) -> bool:

@@ -26,7 +26,7 @@ def numbers_of(what: str, given: Any) -> Tensor:
     try:
         return torch.from_numpy(array_of(given))
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{what} must be numbers, but got {described(given)}") from error
+        raise TypeError(f"{what} must be numbers, but got {strange_in(given)}") from error
 
 
 def like(what: str, given: Any, tensor: Tensor) -> Tensor:
@@ -64,6 +64,19 @@ def is_whole(given: Any) -> bool:
     """Return whether something is a truth value, or a tensor of such or of counts: none is a loss with slopes."""
     of_tensor = isinstance(given, Tensor) and not given.is_floating_point() and not given.is_complex()
     return of_tensor or isinstance(given, bool | np.bool_)
+
+
+def strange_in(given: Any) -> str:
+    """Return what is no number in a list, or which of its members differ in length; else what was given."""
+    if not isinstance(given, list | tuple) or not given:
+        return described(given)
+    for member in given:
+        try:
+            array_of(member)
+        except (TypeError, ValueError, RuntimeError):
+            return f"{strange_in(member)} in a {type(given).__name__}"
+    shapes = list(dict.fromkeys(np.shape(array_of(member)) for member in given))
+    return f"members of shapes {shapes[0]} and {shapes[1]} in a {type(given).__name__}"
 
 
 def described(given: Any) -> str:

@@ -244,7 +244,7 @@ class Descent:
         if reason is Reason.GRADIENT or objective.spent:
             return reason
         promise = self.method.promise(objective, here)
-        if not promise > MUCH * abs(here.value):
+        if not promise > MUCH * abs(here.value) or is_nothing(promise, here, self.highest):
             return reason
         self._note(f"The model still promises {promise / abs(here.value):.0%} of the loss.")
         return Reason.STALLED

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
 
 from ..function.given_numbers import numbers_of
-from ..options import check_choice
+from ..options import check_choice, check_number
 from .scipy_words import plain
 
 METHODS = (None, "trf", "dogbox", "lm")
@@ -57,6 +58,7 @@ def fit_options(owner: str, named: Mapping[str, Any], batched: bool = False) -> 
         value = plain(value)
         if word in words and name.startswith("tolerance"):
             value = 0.0 if value is None else value
+            check_number(owner, word, value)
             value = min(value, read[name]) if name in read else value
         read[name] = value
     return read
@@ -65,29 +67,37 @@ def fit_options(owner: str, named: Mapping[str, Any], batched: bool = False) -> 
 def sides_of(owner: str, bounds: Any) -> tuple[Any, Any] | None:
     """Return bounds as a pair (low, high), each a number or as many as there are; None where there are none.
 
-    Raises ValueError for what is no pair, or could be one pair for each of two numbers.
+    Raises ValueError for what is no pair, or could be one pair for each of two numbers, TypeError for no real numbers.
     """
     if bounds is None:
         return None
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        return side_of(bounds.lb), side_of(bounds.ub)
+        bounds = (bounds.lb, bounds.ub)
     shape = tuple(getattr(bounds, "shape", ()))
-    of_tuples = isinstance(bounds, list) and len(bounds) == 2 and all(isinstance(side, tuple) for side in bounds)
+    if not (isinstance(bounds, tuple | list) or len(shape) == 2) or len(bounds) != 2:
+        raise ValueError(f"{owner} needs bounds as a pair (low, high), but got {bounds!r}")
+    of_tuples = isinstance(bounds, list) and all(
+        isinstance(side, tuple) and all(map(is_limit, side)) for side in bounds
+    )
     if of_tuples or shape == (2, 2):
         what = "an array of shape (2, 2)" if shape else "a list of two pairs"
         raise ValueError(
             f"{owner} cannot tell whether {what} means (low, high) or one pair per number: pass the tuple (low, high), "
             f"but got {bounds!r}"
         )
-    if not (isinstance(bounds, tuple | list) or len(shape) == 2) or len(bounds) != 2:
-        raise ValueError(f"{owner} needs bounds as a pair (low, high), but got {bounds!r}")
-    low, high = bounds
-    return side_of(low), side_of(high)
+    return side_of(owner, "low", bounds[0]), side_of(owner, "high", bounds[1])
 
 
-def side_of(side: Any) -> Tensor | None:
+def is_limit(end: Any) -> bool:
+    """Return whether something is one number, or None for no limit."""
+    return end is None or isinstance(end, Real)
+
+
+def side_of(owner: str, name: str, side: Any) -> Tensor | None:
     """Return the limits on one side; a single number holds for all."""
     if side is None:
         return None
-    limits = numbers_of("each side of bounds", side)
+    limits = numbers_of(f"the {name} bounds of {owner}", side)
+    if limits.is_complex():
+        raise TypeError(f"{owner} needs the {name} bounds to be real, but their dtype is {limits.dtype}")
     return limits.reshape(()) if limits.numel() == 1 else limits

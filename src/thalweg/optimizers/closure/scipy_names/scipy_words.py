@@ -196,7 +196,7 @@ def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
     if len(bounds) == leaf.numel() == 2 and all(map(are_two, bounds)):
         if all(isinstance(end, Tensor) for end in bounds):
             return tuple(bounds)
-        raise two_ways("two rows of two")
+        raise no_pairs(bounds, 2) if all(isinstance(pair, kinds) for pair in bounds) else two_ways("two rows of two")
     if len(bounds) != 2:
         raise no_pairs(bounds, leaf.numel())
     return tuple(bounds)
@@ -204,10 +204,9 @@ def pairs_read(bounds: Sequence[Any], leaf: Tensor) -> Any:
 
 def real_limit(end: Any) -> float:
     """Return one limit; raises TypeError for one that is not real."""
-    try:
-        return float(end)
-    except TypeError as error:
-        raise TypeError(f"minimize needs each bound to be a real number or None, but got {described(end)}") from error
+    if isinstance(end, str | complex) or not hasattr(end, "__float__"):
+        raise TypeError(f"minimize needs each bound to be a real number or None, but got {described(end)}")
+    return float(end)
 
 
 def no_pairs(bounds: Sequence[Any], count: int) -> ValueError:
@@ -243,12 +242,14 @@ def is_pair(pair: Any) -> bool:
     """Return whether an entry is (low, high) of numbers or None."""
     if isinstance(pair, Tensor) or not are_two(pair):
         return False
-    return all(end is None or not getattr(end, "shape", hasattr(end, "__len__")) for end in pair)
+    return all(
+        end is None or isinstance(end, str) or not getattr(end, "shape", hasattr(end, "__len__")) for end in pair
+    )
 
 
 def sided(side: Any, leaf: Tensor) -> Tensor:
     """Return one side's limits in the shape of the tensor; one number holds for all."""
-    numbers = numbers_of("each side of bounds", side)
+    numbers = numbers_of("the bounds of minimize", side)
     if numbers.numel() == 1:
         return numbers.reshape(()).expand(leaf.shape)
     if numbers.numel() != leaf.numel():

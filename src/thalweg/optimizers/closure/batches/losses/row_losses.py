@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ...function.given_numbers import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class RowLosses:
             (gradient,) = torch.autograd.grad(value.sum(), x)
         return value.detach(), gradient
 
-    def _values(self, x: Tensor, index: Tensor) -> Tensor:
+    def _values(self, x: Tensor, index: Tensor) -> Any:
         try:
             return self.fun(x, *(arg[index] for arg in self.args))
         except (RuntimeError, IndexError) as error:
@@ -43,7 +46,11 @@ class RowLosses:
                 f"{self.batch}: pass what belongs to a row in args, where each row is given its own"
             ) from error
 
-    def _checked(self, value: Tensor, x: Tensor) -> Tensor:
+    def _checked(self, value: Any, x: Tensor) -> Tensor:
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"minimize(batched=True) needs fun to return a tensor of one loss per row, but got {described(value)}"
+            )
         if value.shape != x.shape[:1]:
             raise ValueError(
                 f"minimize(batched=True) needs fun to return one number per row, shape {tuple(x.shape[:1])}, but got "
