@@ -111,7 +111,9 @@ def levels_off(objective: Objective, here: Point, first: float, highest: float) 
     there = objective.at(inside(here, 2 * here.x))
     outward = here.x if here.lengths is None else here.x / here.lengths
     slopes = there.gradient * outward
-    loose = (slopes <= rounding_at(here)) & (slopes >= -noise_at(here, highest))
+    # A number that is nothing beside the others is a zero, which is no larger if it is doubled.
+    is_large = here.x.abs() > epsilon_of(here) ** 2 * here.size
+    loose = is_large & (slopes <= rounding_at(here)) & (slopes >= -noise_at(here, highest))
     if here.box is not None:
         loose &= torch.where(here.x > 0, here.box.upper, -here.box.lower) == math.inf
     move = torch.where(loose, here.x, 0.0)
