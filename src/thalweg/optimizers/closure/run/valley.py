@@ -30,7 +30,7 @@ FOLLOWING = 40
 """The evaluations that the others may take to follow."""
 
 HOPELESS = 100.0
-"""How many of their own sizes the others would have to move: a convex loss falls by at most their slopes times these."""
+"""How many of their own sizes the others would have to move: a convex loss falls no more than slopes times these."""
 
 LOWER = 0.5
 """By how many roots of the rounding the loss must be lower then: tolerances leave less to win than that."""
