@@ -12,6 +12,7 @@ from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
 from .infinity import endless, passes_through, strides_on
+from .lines import Beside
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
@@ -223,23 +224,23 @@ class Descent:
 
     def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
         """Take a success back where losses beside it are lower, as far as the budget allows to look."""
-        reason = self._promised(objective, before, reason)
+        beside = Beside(objective, before, self.point, self.first_size)
+        reason = self._promised(objective, before, beside, reason)
         if not reason.success or not objective.given:
             return reason
         try:
             if passes_through(objective, before, self.point):
                 return Reason.SADDLE
-            return refuted(objective, before, self.point, self.first_size, self.highest) or reason
+            return refuted(beside, self.highest) or reason
         except BudgetError:
             return reason
 
-    def _promised(self, objective: Objective, before: Point, reason: Reason) -> Reason:
+    def _promised(self, objective: Objective, before: Point, beside: Beside, reason: Reason) -> Reason:
         """Take a success back where the numbers run away along a valley, or the model promises much."""
         if not reason.success or objective.spent:
             return reason
         here = self.point
-        runaway = endless(objective, before, here, self.first_size, self.highest, self.following)
-        if runaway:
+        if runaway := endless(objective, before, beside, self.first_size, self.highest, self.following):
             return runaway
         if reason is Reason.GRADIENT or objective.spent:
             return reason
@@ -265,7 +266,7 @@ class Descent:
 
     def _blamed(self, objective: Objective) -> Reason:
         """Return WRONG_GRADIENT where the gradient is why nothing falls, else STALLED."""
-        found = refuted(objective, self.point, self.point)
+        found = refuted(Beside(objective, self.point, self.point))
         return Reason.WRONG_GRADIENT if found is Reason.WRONG_GRADIENT else Reason.STALLED
 
     def _note(self, note: str) -> None:

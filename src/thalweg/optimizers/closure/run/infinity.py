@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from ..function.objective import BudgetError, Change, Objective, Point
 from ..function.vector import dot, largest, read_numbers
+from .lines import Beside
 from .result import Reason
 from .stopping import BELOW_ROUNDING, epsilon_of, rounding_at
 from .valley import GROWN, Following, leads_on
@@ -23,7 +25,7 @@ STRIDE = 1e-3
 FARTHER = (1.0, 0.5, 0.1, 0.01)
 """How far to follow a move, in sizes of the largest number; the farthest first, as it alone is looked at mostly."""
 
-BACK = (-0.5, -0.9, -0.99, -0.999, -0.9999, -0.99999, -0.999999, -0.9999999)
+BACK = (-0.5, *(10.0**-digits - 1 for digits in range(1, 17)))
 """Where to look for the slope that the numbers came down from, as shares of the same move."""
 
 HALVINGS = 12
@@ -41,6 +43,9 @@ JUMPS = 4.0
 FIRST_JUMPS = 16.0
 """How many times the first rise that is seen still counts as flat: one number after the other rounds to a jump."""
 
+CARRIED = 1e-3
+"""The share of its own bend that may be left of a number's slope where the others have moved along with it."""
+
 PASSING, SLOW = 30.0, 0.005
 """How many times to repeat a last step, and the share of its slope that must be left after it to do so."""
 
@@ -49,16 +54,17 @@ LONGER = 4
 
 
 def endless(
-    objective: Objective, before: Point, here: Point, first: float, highest: float, following: Following
+    objective: Objective, before: Point, beside: Beside, first: float, highest: float, following: Following
 ) -> Reason | None:
     """Return UNBOUNDED where larger numbers are as good or better for good, FLAT on a plateau beyond a minimum.
 
     `first` is their first size, and `highest` the loss at the start of the run. None where no evaluation is left.
     """
+    here = beside.here
     try:
         if runs_away(objective, here, first) or strides_on(objective, before, here, first, highest):
             return Reason.UNBOUNDED
-        if here.value < highest and (reason := levels_off(objective, here, first, highest)):
+        if here.value < highest and (reason := levels_off(objective, beside, first, highest)):
             return reason
         leads = leads_on(objective, here, first, following) and knows_sizes(objective, here)
         return Reason.UNBOUNDED if leads else None
@@ -99,23 +105,44 @@ def strides_on(objective: Objective, before: Point, here: Point, first: float, h
         return False
 
 
-def levels_off(objective: Objective, here: Point, first: float, highest: float) -> Reason | None:
+def levels_off(objective: Objective, beside: Beside, first: float, highest: float) -> Reason | None:
     """Return UNBOUNDED where numbers that slopes do not hold back at twice their size lead down for good.
 
     So it is where a loss like 5 + exp(-x) has come as low as its dtype can tell. A loss that is lost beside `highest`,
     but still has slopes, is on its way to zero, unless the numbers have grown.
     """
+    here = beside.here
     is_lost = abs(here.value) <= epsilon_of(here) ** 2 * (highest - here.value)
     if here.steepness and is_lost and here.size <= GROWN * first:
         return None
     there = objective.at(inside(here, 2 * here.x))
     outward = here.x if here.lengths is None else here.x / here.lengths
-    slopes = there.gradient * outward
+    slopes, may_grow = there.gradient * outward, can_grow(here)
     loose = (slopes <= rounding_at(here)) & (slopes >= -noise_at(here, highest))
-    if here.box is not None:
-        loose &= torch.where(here.x > 0, here.box.upper, -here.box.lower) == math.inf
-    move = torch.where(loose, here.x, 0.0)
-    return leads_down(objective, here, move, highest) if bool(move.any()) else None
+    reason = None
+    for mask in (loose & may_grow, (loose | carried(beside, slopes)) & may_grow):
+        if reason is None and bool(mask.any()):
+            reason = leads_down(objective, here, torch.where(mask, here.x, 0.0), highest)
+    return reason
+
+
+def can_grow(here: Point) -> Tensor:
+    """Return which numbers no wall stops, and which are not nothing beside the others: twice a zero is no more."""
+    is_large = here.x.abs() > epsilon_of(here) ** 2 * here.size
+    if here.box is None:
+        return is_large
+    return is_large & (torch.where(here.x > 0, here.box.upper, -here.box.lower) == math.inf)
+
+
+def carried(beside: Beside, slopes: Tensor) -> Tensor:
+    """Return which numbers are held by the others alone: where all are doubled, next to nothing is left of their bend.
+
+    So it is on the floor of a valley with steep sides, as that of exp(-x) + (x - 2 y)^2. `slopes` are those where all
+    numbers are doubled, along the way there.
+    """
+    here = beside.here
+    far = (here.x / beside.lines[0].move).square()
+    return slopes.abs() <= CARRIED * far * beside.lines[0].bends(beside.ahead).abs()
 
 
 def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) -> Reason | None:
@@ -142,8 +169,8 @@ def behind(objective: Objective, here: Point, move: Tensor, highest: float) -> R
     """
     rounding = rounding_at(here)
     level, higher, rise = 0.0, 0.0, 0.0
-    for higher in BACK:
-        rise = rise_at(objective, here, higher * move)
+    for higher in ways_back(here.x.dtype):
+        rise = rise_at(objective, here, higher * move, highest)
         if rise < -HIDDEN * rounding:
             return Reason.FLAT
         if rounding < rise < math.inf:
@@ -153,26 +180,34 @@ def behind(objective: Objective, here: Point, move: Tensor, highest: float) -> R
         return None
     for _ in range(HALVINGS):
         middle = (level + higher) / 2
-        change = rise_at(objective, here, middle * move)
+        change = rise_at(objective, here, middle * move, highest)
         level, higher, rise = (level, middle, change) if change > rounding else (middle, higher, rise)
     steep = change_at(objective, here, (higher - BEYOND_EDGE * (1 + higher)) * move)
     flat = max(STEEP * (highest - here.value), MANY * rounding, FIRST_JUMPS * rise)
     return Reason.UNBOUNDED if steep < flat else None
 
 
-def rise_at(objective: Objective, here: Point, move: Tensor) -> float:
+@cache
+def ways_back(dtype: torch.dtype) -> tuple[float, ...]:
+    """Return where to look back, as far as the dtype tells a number from none."""
+    return tuple(share for share in BACK if 1 + share > torch.finfo(dtype).eps / 2)
+
+
+def rise_at(objective: Objective, here: Point, move: Tensor, highest: float) -> float:
     """Return by how much a move changes the loss, 0 where the rounding of the numbers explains it.
 
-    Squares of residuals that cancel are noise beside a loss of zero, with the slopes of noise.
+    Squares of residuals that cancel are noise beside a loss of zero, with the slopes of noise; but they are no large
+    part of what the run has won.
     """
     there = objective.at(inside(here, here.x + move))
     rise, (pulled,) = there.value - here.value, read_numbers((there.gradient * here.measured).abs().sum())
-    return rise if abs(rise) > HIDDEN * epsilon_of(here) * pulled else 0.0
+    is_seen = abs(rise) > min(HIDDEN * epsilon_of(here) * pulled, noise_at(here, highest))
+    return rise if is_seen else 0.0
 
 
 def knows_sizes(objective: Objective, here: Point) -> bool:
     """Return whether the loss is another where all numbers are smaller; else only their ratios count."""
-    smaller = (objective.at(inside(here, (1 + share) * here.x)) for share in reversed(BACK))
+    smaller = (objective.at(inside(here, (1 + share) * here.x)) for share in reversed(ways_back(here.x.dtype)))
     return any(is_other(here, there) for there in smaller)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from ctypes import c_float
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
@@ -93,6 +93,10 @@ class Line(NamedTuple):
         explained = (self.slope + look.slope) / 2
         return look.change > self.rounding and abs(look.change - explained) <= AS_SLOPES * self.reach * look.change
 
+    def bends(self, look: Look) -> Tensor:
+        """Return by how much the slope of every number has changed, along its move."""
+        return (look.gradient - self.here.gradient) * in_units_of(self.here, self.move)
+
     def downwards(self, look: Look, before: Point) -> Line | None:
         """Return the line of those numbers alone whose slope turns down at the end of the move, and was zero before.
 
@@ -101,7 +105,7 @@ class Line(NamedTuple):
         """
         here, epsilon = self.here, NOTHING * self.epsilon
         move = in_units_of(here, self.move)
-        turned = (look.gradient - here.gradient) * move < 0
+        turned = self.bends(look) < 0
         # Beside most minima no slope turns, and nothing else is asked.
         if not bool(turned.any()):
             return None
@@ -133,6 +137,32 @@ class Line(NamedTuple):
         shares = read_numbers(largest(self.move), largest(move))
         move = move * (shares[0] / shares[1]) if shares[1] else move
         return self._replace(move=move, slope=slope_of(here, move))
+
+
+class Beside:
+    """The lines through a point, and what is seen at their ends: several questions share these looks."""
+
+    def __init__(self, objective: Objective, before: Point, here: Point, first: float = math.inf) -> None:
+        self.objective = objective
+        self.before = before
+        self.here = here
+        self.first = first
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """A line of the numbers that no wall stops, and one that leads inward from the walls."""
+        return list(lines_through(self.objective, self.here, self.first))
+
+    @cached_property
+    def ahead(self) -> Look:
+        """What is seen at the end of the first line."""
+        return self.lines[0].look(1.0)
+
+    @cached_property
+    def turned(self) -> tuple[Line, Look] | None:
+        """A line along which slopes turn down at that end, if any, and what is seen at its own."""
+        line = self.lines[0].downwards(self.ahead, self.before) or self.lines[0].athwart(self.ahead, self.before)
+        return None if line is None else (line, line.look(1.0))
 
 
 def slope_of(here: Point, move: Tensor) -> float:

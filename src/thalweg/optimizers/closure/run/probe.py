@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..function.objective import Objective, Point
-from .lines import Line, Look, lines_through
+from .lines import Beside, Line, Look
 from .plateau import flat_ground
 from .result import Reason
 from .verdict import HIDDEN
@@ -23,31 +22,23 @@ BEYOND_PARABOLA = 5.0
 """How many times as low the whole way leads as half of it: a parabola that is nowhere higher has 4.7 at most."""
 
 
-def refuted(
-    objective: Objective, before: Point, here: Point, first: float = math.inf, highest: float = math.inf
-) -> Reason | None:
+def refuted(beside: Beside, highest: float = math.inf) -> Reason | None:
     """Return why a point is no minimum, None where nothing speaks against it; one evaluation, mostly.
 
     A second one looks to the other side, unless slopes explain what the first one has found; where some slopes turn
     down, one more looks along these numbers alone. One more looks inward from the walls of a box. A few follow a lower
     loss back to the point: it must come down to it as a slope or a bend does, which noise and other valleys do not.
-    `before` is the point before the last step, `first` the first size of the largest number, and `highest` the loss at
-    the start of the run.
+    `highest` is the loss at the start of the run.
     """
-    for line in lines_through(objective, here, first):
+    for line in beside.lines:
         if bool(line.move.any()):
-            ahead = line.look(1.0)
-            reason = doubted(line, ahead, highest)
-            turned = turned_down(line, ahead, before) if reason is None and line.two_sided else None
-            reason = reason if turned is None else doubted(turned, turned.look(1.0), math.inf)
+            is_first = line is beside.lines[0]
+            reason = doubted(line, beside.ahead if is_first else line.look(1.0), highest)
+            turned = beside.turned if is_first and reason is None and line.two_sided else None
+            reason = reason if turned is None else doubted(*turned, math.inf)
             if reason:
                 return reason
     return None
-
-
-def turned_down(line: Line, ahead: Look, before: Point) -> Line | None:
-    """Return a line along which a look has seen slopes that turn down, if any."""
-    return line.downwards(ahead, before) or line.athwart(ahead, before)
 
 
 def doubted(line: Line, ahead: Look, highest: float) -> Reason | None:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ..function.bounds import Box
-from ..function.objective import BudgetError, Objective, Point
+from ..function.objective import BudgetError, Objective, Point, acting
 from ..function.units import Units, lengths_of
+from ..function.vector import read_numbers
 from .stopping import epsilon_of, rounding_at
 from .verdict import inside
 
@@ -27,6 +28,9 @@ TWICE = 2.0
 
 FOLLOWING = 40
 """The evaluations that the others may take to follow."""
+
+HOPELESS = 100.0
+"""How many of their own sizes the others would have to move: a convex loss falls no more than slopes times these."""
 
 LOWER = 0.5
 """By how many roots of the rounding the loss must be lower then: tolerances leave less to win than that."""
@@ -97,7 +101,16 @@ def follows(objective: Objective, method: Follower, x: Tensor, below: float) -> 
     try:
         there: Point | None = objective.at(x)
         while there is not None and there.finite and there.value >= below:
+            if HOPELESS * pulled(there) < there.value - below:
+                return None
             there = method.advance(objective, there)
     except BudgetError:
         return None
     return there.value if there is not None and there.value < below else None
+
+
+def pulled(there: Point) -> float:
+    """Return by how much the loss would change if each number moved by its size, along its slope."""
+    sizes = lengths_of(there.x, there.x)
+    slopes = acting(there.x, there.gradient, there.box)
+    return read_numbers((slopes * (sizes if there.lengths is None else sizes / there.lengths)).abs().sum())[0]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ...run.infinity import (
-    BACK,
     BEYOND_EDGE,
     FAR,
     FARTHER,
@@ -21,6 +20,7 @@ from ...run.infinity import (
     SLOW,
     STEEP,
     STRIDE,
+    ways_back,
 )
 from ...run.stopping import BELOW_ROUNDING
 from ...run.valley import GROWN
@@ -152,7 +152,7 @@ def where_it_rises(looks: Looks, rows: Searching, move: Tensor) -> tuple[Tensor,
     """
     level = torch.zeros_like(rows.value)
     higher, rise = torch.full_like(level, torch.nan), torch.full_like(level, torch.nan)
-    for share in BACK:
+    for share in ways_back(move.dtype):
         change = looks.rise(rows, share * move)
         rises = (change > rounding_of(rows)) & (change < torch.inf) & higher.isnan()
         higher, rise = torch.where(rises, share, higher), torch.where(rises, change, rise)
@@ -163,7 +163,7 @@ def where_it_rises(looks: Looks, rows: Searching, move: Tensor) -> tuple[Tensor,
 def know_sizes(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
     """Return where the loss is another one if all numbers are smaller; else only their ratios count."""
     hidden = HIDDEN * torch.finfo(move.dtype).eps * rows.value.abs()
-    changes = [looks.change(rows, share * rows.x).abs() > hidden for share in reversed(BACK)]
+    changes = [looks.change(rows, share * rows.x).abs() > hidden for share in reversed(ways_back(move.dtype))]
     return torch.stack(changes).any(0)
 
 
