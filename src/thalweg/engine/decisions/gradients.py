@@ -167,7 +167,7 @@ def _layout_fault(owner: Any, item: Ready) -> str | None:
             return "it does not support dense gradients, please consider Adam instead"
         others = " or ".join(owner.that_take(layout))
         return f"it does not support sparse gradients (layout {layout}): " + (
-            f"{others} can, and so can layers made dense" if others else "none can"
+            f"pass it to {others}, or make its layer with sparse=False" if others else "none can"
         )
     if layout != torch.strided and item.group["differentiable"]:
         return "differentiable=True needs dense gradients: call .to_dense() on its sparse one"
