@@ -147,7 +147,9 @@ def refuse(optimizer: Any, item: Ready, fault: str | None) -> None:
 
 
 def _memory_fault(item: Ready) -> str | None:
-    """Say why a parameter has no numbers."""
+    """Say why a parameter has no numbers, or whole ones alone."""
+    if not (item.param.is_floating_point() or item.param.is_complex()):
+        return f"it has whole numbers alone ({item.param.dtype}), which no step fits: set its grad to None"
     if item.param.is_meta and item.group["fused"]:
         return (
             "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta "
