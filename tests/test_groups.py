@@ -24,6 +24,22 @@ def result():
     return torch.ones(3, requires_grad=True) * 2
 
 
+@pytest.mark.parametrize("name", ["Adagrad", "AdamW", "Muon"])
+def test_frozen_weights_in_codes_stay_as_they_are_beside_others(name):
+    """A model in 4 or 8 bits has such parameters."""
+    codes = nn.Parameter(torch.arange(6, dtype=torch.uint8).reshape(2, 3), requires_grad=False)
+    weight = nn.Parameter(torch.ones(2, 3))
+    made = getattr(optim, name)([codes, weight], lr=0.5)
+    weight.grad = torch.ones(2, 3)
+    made.step()
+    made.load_state_dict(made.state_dict())
+    assert codes.flatten().tolist() == [0, 1, 2, 3, 4, 5]
+    assert (weight < 1).all()
+    codes.grad = torch.ones_like(codes)
+    with pytest.raises(RuntimeError, match="it has whole numbers alone"):
+        made.step()
+
+
 @pytest.mark.parametrize(
     ("group", "error", "sentence"),
     [

@@ -109,7 +109,7 @@ def wrong_option(optimizer):
             sparse,
             RuntimeError,
             "Adam cannot step parameter '1.bias': it does not support sparse gradients (layout torch.sparse_coo): "
-            "Adagrad or SGD or SparseAdam can, and so can layers made dense",
+            "pass it to Adagrad or SGD or SparseAdam, or make its layer with sparse=False",
         ),
         (wrong_option, TypeError, "Adam needs lr to be a number in parameter group 0, but got str 'fast'"),
     ],

@@ -11,6 +11,7 @@ from thalweg.formula.graph.expr import Constant, Operation, Symbol, as_expr, sym
 
 X, Y = Symbol("x", "element"), Symbol("y", "element")
 INSTEAD = "& and | for `and` and `or`, maximum and minimum for max and min"
+POWER = "power works on numbers only (its result on tensors depends on the machine): write "
 KEEP = "keep it in a state, or declare an option"
 LR, STEP = Symbol("lr", "group"), Symbol("step_count", "parameter")
 
@@ -75,14 +76,10 @@ def test_what_meets_a_tensor_varies(expr, varies):
     [
         (
             lambda: X**3,
-            "power works on numbers only (its result on tensors depends on the machine): use x * x, sqrt(x) or another "
-            "correctly rounded operation",
+            f"{POWER}x * x, sqrt(x), or power_of_element(x, p) with p above zero, and 1 divided by it for the power -p",
         ),
-        (
-            lambda: 2**X,
-            "power works on numbers only (its result on tensors depends on the machine): use x * x, sqrt(x) or another "
-            "correctly rounded operation",
-        ),
+        (lambda: 2**X, f"{POWER}exp(y * log(a)) for a number a and an element y"),
+        (lambda: X**X, f"{POWER}power_of_element(x, y), with y above zero"),
         (
             lambda: where(X > 0, 2, 1),
             "where(condition, a, b) with two numbers has no dtype: let a tensor take part, as in "

@@ -108,8 +108,17 @@ def test_a_name_that_means_the_same_to_all_is_one():
     assert (
         find("CAME_8BIT").name == find("came_8bit").name == find("OneTrainer.came_8bit").name == "onetrainer.CAME_8BIT"
     )
-    assert find("thalweg.adamW") == find("AdamW")
+    assert find("thalweg.adamW") == find("thalweg.optimizers.AdamW") == find("AdamW")
     assert find("lookahead_adamw").options == {"weight_decay": 0.0, "lookahead": 6, "lookahead_alpha": 0.5}
+
+
+def test_a_class_may_be_named_as_configurations_write_it():
+    assert find("schedulefree.AdamWScheduleFree").kind is find("sd_scripts.AdamWScheduleFree").kind
+    assert find("dadaptation.dadapt_lion.DAdaptLion").options == {"betas": (0.9, 0.999)}
+    assert find("<class 'torch.optim.adamw.AdamW'>") == find("torch.optim.AdamW")
+    assert find("OptimizerNames.ADAMW_TORCH") == find("transformers.adamw_torch")
+    with pytest.raises(ValueError, match="schedulefree has no optimizer 'AdamWScheduleFre': did you mean AdamWSch"):
+        find("schedulefree.AdamWScheduleFre")
 
 
 def test_options_that_are_given_decide_nothing_about_a_name():
@@ -160,6 +169,8 @@ def test_a_library_may_be_part_of_another():
         ),
         ("prodigy8bit", "there is no optimizer 'prodigy8bit': write Prodigy, with state_dtype='8bit'"),
         ("adamww", "there is no optimizer 'adamww': did you mean AdamW"),
+        ("AdamW(fused=True)", "there is no optimizer 'AdamW(fused=True)': write AdamW alone, and pass its options as"),
+        ("MuonH", "there is no optimizer 'MuonH': it has another name here: take Muon, with hyperball=True"),
         (
             "galore_lion",
             "there is no optimizer 'galore_lion': it goes around a rule: write thalweg.GaLore(params, rule=t",

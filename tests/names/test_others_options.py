@@ -19,14 +19,19 @@ MATRIX = nn.Linear(4, 4, bias=False)
         ("bitsandbytes.AdamW", {"optim_bits": 8}, "AdamW has no option 'optim_bits': state_dtype='8bit' keeps states"),
         ("adamw", {"is_paged": True}, "AdamW has no option 'is_paged': states lie where the parameters do: leave it"),
         ("adamw", {"rank": 4}, "AdamW has no option 'rank': a wrapper has few directions: write thalweg.GaLore(params"),
+        ("adamw", {"fixed_decay": True}, "AdamW has no option 'fixed_decay': weights decay by lr * weight_decay"),
         ("lion", {"amsgrad": True}, "Lion has no option 'amsgrad': it has lr, betas, weight_decay"),
         ("lion", {"LR": 0.1}, "Lion has no option 'LR': did you mean 'lr'?"),
     ],
-    ids=["momentum", "betas", "rate", "bits", "pages", "rank", "none", "capitals"],
+    ids=["momentum", "betas", "rate", "bits", "pages", "rank", "decay", "none", "capitals"],
 )
 def test_options_of_others_that_are_not_here_say_what_is(name, options, sentence):
     with pytest.raises(TypeError, match=f"^{re.escape(sentence)}"):
         thalweg.create(name, MATRIX, **options)
+
+
+def test_adan_without_its_proximal_decay_decays_first():
+    assert thalweg.create("timm.adan", MATRIX, no_prox=True).param_groups[0]["decoupled_weight_decay"]
 
 
 @pytest.mark.parametrize("theirs", ["wd", "learning_rate", "clip_grad_norm"])

@@ -96,6 +96,8 @@ def test_a_choice_constructs_its_optimizer():
         ("xyz", "there is no optimizer 'xyz': 'thalweg list --names' shows all"),
         ("", "a name is missing in ''"),
         ("adamw_bnb_8bitt", "there is no optimizer 'adamw_bnb_8bitt': did you mean adamw_bnb_8bit?"),
+        ("prodigy_8bit", "there is no optimizer 'prodigy_8bit': write Prodigy, with state_dtype='8bit'"),
+        ("schedulefree.Adam", "schedulefree has no optimizer 'Adam': write Adam"),
         ("timm.cadamv", "timm has no optimizer 'cadamv': did you mean cadam"),
         ("adamw_torch_xla", "transformers.adamw_torch_xla cannot be had here: it needs a TPU"),
         ("adam,", "a name is missing in 'adam,'"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..described import described
@@ -218,7 +218,8 @@ def _fault(param: Any, taken: set[int], differentiable: bool) -> tuple[type[Exce
     """Say what is wrong with a parameter: the error's type, the rule, and what was got."""
     if not isinstance(param, Tensor):
         return TypeError, "optimizer can only optimize Tensors", f"is {described(param)}"
-    if not (param.is_floating_point() or param.is_complex()):
+    # A model may come with frozen weights in codes, such as 4-bit ones, which never get a gradient.
+    if not (param.is_floating_point() or param.is_complex() or isinstance(param, nn.Parameter)):
         return TypeError, "optimizer can only optimize floating point or complex Tensors", f"is {param.dtype}"
     if not (differentiable or param.is_leaf or param.retains_grad):
         return (

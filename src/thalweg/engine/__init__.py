@@ -135,9 +135,11 @@ def _forget(optimizer: Any) -> None:
 
 
 def create_states(optimizer: Any, group: dict[str, Any]) -> None:
-    """Make the states of a group's parameters before their first step."""
+    """Make the states of a group's parameters before their first step, which whole numbers never take."""
     access = InGraph if group["differentiable"] else InPlace
     for param in group["params"]:
+        if not (param.is_floating_point() or param.is_complex()):
+            continue
         formula = formula_of(optimizer.rule_in(group), known(type(optimizer), param, group))
         kept = dict(formats(formula.rule, formula.states, param, group, {}))
         complete(optimizer.state[param], formula, param, kept, access.reader(group))

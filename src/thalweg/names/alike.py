@@ -21,6 +21,9 @@ def plain(name: str) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest, as a clause, the names that are most like one that is unknown."""
     names = {plain(other): other for other in reversed(list(known))}
+    before_options = plain(re.split("[(,:]", name)[0])
+    if before_options in names:
+        return f"write {names[before_options]} alone, and pass its options as keywords"
     *others, last = [names[guess] for guess in _guesses(plain(name), names)] or [""]
     listed = f"{', '.join(others)} or {last}" if others else last
     return f"did you mean {listed}?" if last else "'thalweg list --names' shows all"

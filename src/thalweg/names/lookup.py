@@ -13,7 +13,7 @@ from .alike import nearest, plain
 from .marked import marked
 from .row import Row
 from .sentences import what_it_is, wrapped
-from .table import OF_LIBRARY, PATHS
+from .table import AUTHORS, OF_LIBRARY, PATHS
 
 OURS = "thalweg."
 """What may stand before a name of this library's own."""
@@ -59,6 +59,7 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
     if first is not None and first not in OF_LIBRARY:
         known = ", ".join(OF_LIBRARY)
         raise ValueError(f"there is no library {shown(first)} whose names are known: choose one of {known}")
+    name = name.removeprefix("<class '").removesuffix("'>")  # what str() makes of a class
     row = _of_its_library(name) or (_named(name, OF_LIBRARY[first]) if first else None)
     if row is not None:
         return _meaning(row)
@@ -72,8 +73,8 @@ def find(name: str, first: str | None = None, given: Iterable[str] = ()) -> Mean
 
 
 def without_ours(name: str) -> str:
-    """Leave out this library's name before that of a class."""
-    return name[len(OURS) :] if name.casefold().startswith(OURS) else name
+    """Leave out this library's name, and those of its modules, before that of a class."""
+    return name.rpartition(".")[2] if name.casefold().startswith(OURS) else name
 
 
 def ours() -> dict[str, type[Optimizer]]:
@@ -87,8 +88,8 @@ def elsewhere() -> list[str]:
 
 
 def is_elsewhere(name: str) -> bool:
-    """Tell if a name is another library's, with the library before it or without."""
-    is_prefixed = any(name.casefold().startswith(f"{library}.".casefold()) for library in OF_LIBRARY)
+    """Tell if a name is another library's, with its path before it or without; `torch.` alone may be torch's own."""
+    is_prefixed = any(name.casefold().startswith(f"{path}.") for path in PATHS if path != "torch")
     return is_prefixed or bool(_of_any_library(name))
 
 
@@ -100,7 +101,8 @@ def _of_its_library(name: str) -> Row | None:
             last = bare.rpartition(".")[2]
             found = _named(bare, rows) or _named(last, rows)
             if found is None:
-                raise ValueError(f"{library} has no optimizer {shown(bare)}: {_instead(last, rows)}")
+                owner = path if path in AUTHORS else library
+                raise ValueError(f"{owner} has no optimizer {shown(bare)}: {_instead(last, rows)}")
             return found
     return None
 
@@ -159,4 +161,9 @@ def _meaning(row: Row) -> Meaning:
 
 def _instead(name: str, known: Iterable[str]) -> str:
     """Say, as a clause, what a name is that is unknown, or else which ones it is most like."""
-    return what_it_is(name) or marked(name, ours()) or wrapped(name, ours()) or nearest(name, known)
+    return told_of(name) or nearest(name, known)
+
+
+def told_of(name: str) -> str:
+    """Say, as a clause, what a name is that no optimizer has; empty if nothing is known of it."""
+    return what_it_is(name) or marked(name, ours()) or wrapped(name, ours())

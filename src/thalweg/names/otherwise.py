@@ -13,6 +13,7 @@ OTHERWISE: dict[str, str] = {
     "Nadamax": "take NAdam or Adamax",
     "SignSGD-M, sign momentum": "take Signum",
     "Moonlight, MoonlightMuon, MuonW": "take Muon, with adjust_lr_fn='match_rms_adamw'",
+    "MuonH": "take Muon, with hyperball=True",
     "SingleDeviceMuonWithAuxAdam, NorMuonAndAdam, DistMuonAdamW": (
         "take Muon, with model.named_parameters(): AdamW takes what is no matrix"
     ),

@@ -15,6 +15,9 @@ OF_LIBRARY: dict[str, dict[str, Row]] = {
 }
 """The rows by their names, in each library."""
 
+AUTHORS = ("schedulefree", "dadaptation", "prodigyopt", "lion_pytorch")
+"""Packages of one method, whose classes sd-scripts calls by their names and with their defaults."""
+
 PATHS: dict[str, str] = {
     **{library.casefold(): library for library in sorted(OF_LIBRARY, reverse=True)},  # optax.contrib before optax
     "torch": "torch.optim",
@@ -24,5 +27,7 @@ PATHS: dict[str, str] = {
     "tf.keras": "keras",
     "tensorflow.keras": "keras",
     "hf": "transformers",
+    "optimizernames": "transformers",
+    **dict.fromkeys(AUTHORS, "sd_scripts"),
 }
 """What may stand before a name, in small letters, and the library that it is: its modules are read over."""

@@ -155,7 +155,9 @@ def refuse(optimizer: Any, item: Ready, fault: str | None) -> None:
 
 
 def _memory_fault(item: Ready) -> str | None:
-    """Say why a parameter has no numbers."""
+    """Say why a parameter has no numbers, or whole ones alone."""
+    if not (item.param.is_floating_point() or item.param.is_complex()):
+        return f"it has whole numbers alone ({item.param.dtype}), which no step fits: set its grad to None"
     if item.param.is_meta and item.group["fused"]:
         return (
             "`fused=True` requires all the params to be floating point Tensors with memory, but it is on the meta "
@@ -175,7 +177,7 @@ def _layout_fault(owner: Any, item: Ready) -> str | None:
             return "it does not support dense gradients, please consider Adam instead"
         others = " or ".join(owner.that_take(layout))
         return f"it does not support sparse gradients (layout {layout}): " + (
-            f"{others} can, and so can layers made dense" if others else "none can"
+            f"pass it to {others}, or make its layer with sparse=False" if others else "none can"
         )
     if layout != torch.strided and item.group["differentiable"]:
         return "differentiable=True needs dense gradients: call .to_dense() on its sparse one"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from .conditions import kind_of, with_conditions
 from .kinds import BITS, check_bits
-from .mistakes import Opaque, no_number, undecided
+from .mistakes import Opaque, no_number, no_power, undecided
 from .move import Move, plain
 from .ops import ON_BITS, ON_CONDITIONS, OPS, Kind, Op, wrapped
 from .places import BLOCK as BLOCK
@@ -245,10 +245,7 @@ def apply(name: str, *operands: Any) -> Expr:
     nodes = tuple(as_expr(operand, op.takes) for operand in operands)
     varies = any(node.varies for node in nodes)
     if varies and op.numbers_only:
-        raise TypeError(
-            f"{op.name} works on numbers only (its result on tensors depends on the machine): "
-            "use x * x, sqrt(x) or another correctly rounded operation"
-        )
+        raise TypeError(no_power(*nodes))
     return Operation(op, nodes, varies)
 
 

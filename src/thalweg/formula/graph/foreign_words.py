@@ -23,7 +23,7 @@ INSTEAD = {
     "norm": "sqrt(total_square(x))",
     "numel": "self.numel",
     "ones_like": "0 * x + 1",
-    **dict.fromkeys(("pow", "power"), "x * x"),
+    **dict.fromkeys(("pow", "power"), "x * x, sqrt(x) or power_of_element(x, p)"),
     "reciprocal": "1 / x",
     "rsqrt": "1 / sqrt(x)",
     "sgn": "sign(x)",

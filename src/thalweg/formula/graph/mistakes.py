@@ -37,6 +37,17 @@ def no_number(value: Any) -> str:
     return f"a formula takes numbers and its own arguments, but got {got}: keep it in a state, or declare an option"
 
 
+def no_power(base: Any, exponent: Any) -> str:
+    """Say that elements are raised by `**`, or are an exponent of it, and what is there for it."""
+    if not base.varies:
+        instead = "exp(y * log(a)) for a number a and an element y"
+    elif exponent.varies:
+        instead = "power_of_element(x, y), with y above zero"
+    else:
+        instead = "x * x, sqrt(x), or power_of_element(x, p) with p above zero, and 1 divided by it for the power -p"
+    return f"power works on numbers only (its result on tensors depends on the machine): write {instead}"
+
+
 def undecided(name: str) -> str:
     """Say that a Python `if` asks for what a kernel will know."""
     return (

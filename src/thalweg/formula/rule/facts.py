@@ -58,7 +58,8 @@ def known(owner: Any, param: Tensor, group: Mapping[str, Any]) -> Known:
     found.shaping = frozenset(found.asked)
     rows, columns = sides.count(shape)[1:] if sides else matrix_shape(shape, 0)
     numel = prod(shape) * (2 if param.is_complex() else 1)
-    epsilon = torch.finfo(param.dtype).eps
+    has_fractions = param.is_floating_point() or param.is_complex()
+    epsilon = torch.finfo(param.dtype).eps if has_fractions else 1.0
     values = (numel, param.dim(), sides is not None, rows, columns, epsilon)
     found.update(zip(FACTS, map(float, values), strict=True))
     found[SHAPE] = tuple(map(float, shape))

@@ -165,7 +165,7 @@ def sigmoid(x: Any) -> Any:
 
 
 @written(r"\operatorname{{softplus}}_{{{1}}}\left({0}\right)")
-def softplus(x: Any, sharpness: Any) -> Any:
+def softplus(x: Any, sharpness: Any = 1) -> Any:
     """Give log(1 + e**(sharpness * x)) / sharpness: nearly x where x is large, and nearly 0 where -x is.
 
     Off by at most 4 units in the last place; what is below -80 / sharpness counts as that.

@@ -17,8 +17,7 @@ from ...definition.options_elsewhere import advice
 from ...names import Meaning
 from ...names import find as find_meaning
 from ...names.creation import made, of_the_rule
-from ...names.lookup import elsewhere, is_elsewhere, spelled, without_ours
-from ...names.sentences import what_it_is
+from ...names.lookup import elsewhere, is_elsewhere, spelled, told_of, without_ours
 from ...optimizer import registry
 from ...optimizers.closure import closure_methods
 from ...optimizers.second_order.sophia import SophiaG
@@ -200,7 +199,7 @@ def find(spelling: str) -> tuple[str, type[Optimizer]]:
     known = {**OURS, **TORCH}
     name = spelled(spelling, known)
     if name is None:
-        clause = what_it_is(spelling) or suggestion(spelling, [*elsewhere(), *known])
+        clause = told_of(spelling) or suggestion(spelling, [*elsewhere(), *known])
         raise ValueError(f"there is no optimizer {spelling!r}: {clause}")
     return name, known[name]
 
