@@ -6,18 +6,16 @@ It needs torch and Triton and nothing else, and goes through these parts, as far
 gate (AdamW runs as a kernel and has the CPU's bits), bits of every rule in every format, speed on 1 GiB of parameters
 beside a copy's, latency, CUDA graphs, Muon, and every other rule and format. DIR/gpu.json is written after every single
 result. Exit status 3: no kernel ran, and nothing else was tried. `python benchmarks/gpu_report.py DIR/gpu.json` puts
-the results into docs/benchmarks.md. With `--device cpu`, under TRITON_INTERPRET=1, all is tiny: that tries the script.
+the results into docs/benchmarks.md. With `--device cpu`, under TRITON_INTERPRET=1, all is tiny: that tries the script,
+and its results go into build/gpu-trial if no DIR is given.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Iterator
-from datetime import date
 from math import prod
 from pathlib import Path
 from time import perf_counter
@@ -25,70 +23,19 @@ from typing import Any
 
 import torch
 from gpu_bits import check, jobs
-from measuring.gpu_clock import Clock
+from measuring.gpu_session import Session
+from measuring.run_log import read
 from measuring.traffic import FORMATS, ROW_FORMATS, ROWS, bytes_of_step, catalogue, has_rows, options_of
 from tasks.workloads import gpt
 from torch import Tensor
 
 import thalweg
-from thalweg.engine.triton.available import why_not
+from thalweg.engine.triton.available import interprets, why_not
 from thalweg.optimizer import registry
 
-START = perf_counter()
 HERE = Path(__file__).parent
 PEERS = {"AdamW": "AdamW", "Adam": "Adam", "SGD": "SGD", "Adagrad": "Adagrad", "RMSProp": "RMSprop", "NAdam": "NAdam"}
 """Names of rules in torch.optim, where both can be stepped by the same options."""
-
-
-class Session:
-    """Where results go, and how much time is left."""
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.device, self.budget, self.workers = arguments.device, arguments.budget, arguments.workers
-        self.path = arguments.out / "gpu.json"
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        self.is_trial = self.device == "cpu"
-        self.clock = Clock(self.device)
-        self.copy = 0.0
-        self.results: dict[str, Any] = {"machine": machine(self.device), "rows": [], "errors": []}
-
-    @property
-    def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return self.budget - (perf_counter() - START)
-
-    def put(self, part: str, **row: Any) -> None:
-        """Write one result down at once."""
-        self.results["rows"].append({"part": part} | row)
-        self.path.write_text(json.dumps(self.results, indent=1) + "\n")
-        print(
-            part,
-            {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()},
-            flush=True,
-        )
-
-    def run(self, part: Callable[[Session], Iterator[Callable[[], None]]], least: float) -> None:
-        """Go through the pieces of a part while so many seconds are left, or any for a trial; a failure is noted."""
-        for piece in part(self):
-            if self.left < (0 if self.is_trial else least):
-                print(f"no time for the rest of: {part.__name__}", flush=True)
-                return
-            try:
-                piece()
-            except Exception:
-                self.results["errors"].append([part.__name__, traceback.format_exc()[-1500:]])
-                print(traceback.format_exc()[-600:], flush=True)
-            if not self.is_trial:
-                torch.cuda.empty_cache()
-
-
-def machine(device: str) -> dict[str, Any]:
-    """Say where this is measured."""
-    import triton
-
-    name = "CPU" if device == "cpu" else torch.get_device_module(device).get_device_name()
-    versions = {"torch": torch.__version__, "triton": triton.__version__, "thalweg": thalweg.__version__}
-    return {"date": str(date.today()), "device": name} | versions
 
 
 def made(session: Session, shapes: list[tuple[int, ...]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
@@ -106,7 +53,11 @@ def engine(session: Session) -> dict[str, Any]:
 
 def gate(session: Session) -> bool:
     """Tell if AdamW runs as a kernel with the CPU's bits."""
-    row = check("AdamW", "float32", False, session.device)
+    try:
+        row = check("AdamW", "float32", False, session.device)
+    except Exception:
+        session.failed("gate")
+        return False
     session.put("gate", **row)
     return bool(row["has run"]) and not row["unlike"]
 
@@ -128,8 +79,7 @@ def bits(session: Session) -> Iterator[Callable[[], None]]:
                 kid.wait(max(end - perf_counter(), 0.1))
             except subprocess.TimeoutExpired:
                 kid.kill()
-        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
+        rows = [row for file in files for row in read(file)]
         for file in files:
             file.unlink(missing_ok=True)
         wrong = [row for row in rows if row.get("unlike") or not row.get("has run")]
@@ -170,8 +120,9 @@ def speed(session: Session, name: str, form: str) -> None:
     step = step_of(session, name, form, params)
     moved = bytes_of_step(registry[name], form, (64, 128) if has_rows(registry[name]) else (8_192,))
     taken = session.clock.device(step)
-    share = moved * sum(param.numel() for param in params) / taken * 1e6 / max(session.copy, 1)
-    row: dict[str, Any] = {"optimizer": name, "format": form, "us": taken, "of a copy": share, "bytes": moved}
+    row: dict[str, Any] = {"optimizer": name, "format": form, "us": taken, "bytes": moved}
+    if session.copy:
+        row["of a copy"] = moved * sum(param.numel() for param in params) / taken * 1e6 / session.copy
     if form == "float32" and name in PEERS:
         row["torch"] = peers(session, name, params)
     session.put("speed", **row)
@@ -291,7 +242,7 @@ def matrices(session: Session) -> Iterator[Callable[[], None]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, help="benchmarks/results if it is not given")
     parser.add_argument("--budget", type=float, default=300.0, help="seconds")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--workers", type=int, default=12, help="processes that compare bits")
@@ -300,6 +251,10 @@ def main() -> None:
         sys.exit("there is no GPU here: nothing was measured, and nothing was written")
     if reason := why_not():
         sys.exit(reason)
+    if arguments.device == "cpu" and not interprets():
+        sys.exit("on the CPU this script is tried in Triton's interpreter: set TRITON_INTERPRET=1")
+    # What a trial finds never takes the place of what a card has measured.
+    arguments.out = arguments.out or (Path("build/gpu-trial") if arguments.device == "cpu" else HERE / "results")
     session = Session(arguments)
     if not gate(session):
         print("no kernel ran on the device, or its bits are wrong: nothing else was tried", file=sys.stderr)

@@ -2,11 +2,11 @@
 
     python benchmarks/gpu_report.py [FILE]
 
-FILE is what gpu.py has written; it is kept as benchmarks/results/gpu.json. Without one the tables are made anew.
+FILE is what gpu.py has written, as far as it came; it is kept as benchmarks/results/gpu.json. Without one the tables
+are made anew.
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +24,18 @@ def read(name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def keep(path: Path) -> None:
+    """Keep a file of results, once it is seen to be one; the others stay where it is not."""
+    try:
+        found = json.loads(path.read_text())
+        list(measured(found))
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        sys.exit(f"{path} is no file that gpu.py has written ({error!r}): nothing was changed")
+    if not found["rows"]:
+        sys.exit(f"{path} has no results: nothing was changed")
+    (RESULTS / "gpu.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
 def rows(results: dict[str, Any], part: str) -> list[dict[str, Any]]:
     """List what was measured in one part."""
     return [row for row in results["rows"] if row["part"] == part]
@@ -37,18 +49,19 @@ def table(results: dict[str, Any]) -> None:
 def measured(results: dict[str, Any]) -> Iterator[str]:
     """Say where this was measured, then what."""
     machine = results["machine"]
-    (copied,) = rows(results, "copy")
+    speed = "".join(
+        f" The device copies within its memory at {row['GB/s']:,.0f} GB/s." for row in rows(results, "copy")
+    )
     yield (
         f"Measured on {machine['date']} on one {machine['device']}, torch {machine['torch']}, Triton "
-        f"{machine['triton']}. Times are medians, taken by the device's own events. "
-        f"The device copies within its memory at {copied['GB/s']:,.0f} GB/s."
+        f"{machine['triton']}. Times are medians, taken by the device's own events.{speed}"
     )
     for found in rows(results, "bits"):
-        eager = [f"{row['optimizer']} in {row['format']}" for row in found["wrong"] if "explain" in row]
+        unlike = sum(bool(row.get("unlike")) for row in found["wrong"])
         yield (
             f"\nParameters and states were compared bit for bit with the CPU's, for {found['checked']} of "
-            f"{found['of']} pairs of a rule and a format: {len(found['wrong']) - len(eager)} pairs differ."
-            + (f" Not in kernels alone: {', '.join(eager)}." if eager else "")
+            f"{found['of']} pairs of a rule and a format: {unlike} pairs differ."
+            f"{_listed('Not in kernels alone', found, 'explain')}{_listed('Ended in an error', found, 'error')}"
         )
     yield from speeds(rows(results, "speed"))
     yield from latencies(rows(results, "latency"))
@@ -61,16 +74,29 @@ def measured(results: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _listed(title: str, found: dict[str, Any], key: str) -> str:
+    """Name the pairs of which something is told."""
+    pairs = [f"{row['optimizer']} in {row['format']}" for row in found["wrong"] if key in row]
+    return f" {title}: {', '.join(pairs)}." if pairs else ""
+
+
 def speeds(found: list[dict[str, Any]]) -> Iterator[str]:
     """Write the share of a copy's speed, a line for each rule and a column for each format."""
+    if not found:
+        return
     forms = list(dict.fromkeys(row["format"] for row in found))
     yield "\n### 1 GiB of parameters: the share of a copy's speed\n"
     yield "| | " + " | ".join(forms) + " | float32's step | torch fused | torch foreach |"
     yield "|---" * (len(forms) + 4) + "|"
     for name in dict.fromkeys(row["optimizer"] for row in found):
         own = {row["format"]: row for row in found if row["optimizer"] == name}
-        cells = [f"{own[form]['of a copy']:.0%}" if form in own else "" for form in forms]
+        cells = [_share(own.get(form)) for form in forms]
         yield f"| {name} | " + " | ".join([*cells, *_beside(own.get("float32"))]) + " |"
+
+
+def _share(row: dict[str, Any] | None) -> str:
+    """Say a share of a copy's speed; there is none where a copy was not measured."""
+    return f"{row['of a copy']:.0%}" if row and "of a copy" in row else ""
 
 
 def _beside(row: dict[str, Any] | None) -> list[str]:
@@ -82,6 +108,8 @@ def _beside(row: dict[str, Any] | None) -> list[str]:
 
 def latencies(found: list[dict[str, Any]]) -> Iterator[str]:
     """Write what short steps take."""
+    if not found:
+        return
     yield "\n### Short steps: time on the device, and on the host\n"
     peers = "torch fused | torch foreach"
     yield f"| work | step | device | {peers} | host | with new gradients | {peers} |"
@@ -118,23 +146,23 @@ def static(counted: dict[str, Any], card: dict[str, Any] | None) -> Iterator[str
     columns = ("optimizer", "format", "pass", "bytes", "instructions", "registers", "spills", "accesses")
     yield "| " + " | ".join([*columns, "H100", "H200", "measured"]) + " |"
     yield "|---" * 11 + "|"
-    known = {(row["optimizer"], row["format"]): row["of a copy"] for row in rows(card, "speed")} if card else {}
+    known = {(row["optimizer"], row["format"]): row for row in rows(card, "speed")} if card else {}
     for row in counted["rows"]:
         if row["what"] == "prepare":
             continue
-        share = known.get((row["optimizer"], row["format"])) if row["what"] == "update" else None
+        found = known.get((row["optimizer"], row["format"])) if row["what"] == "update" else None
         expected = [f"{row['predicted'][device]:.0%}" for device in ("H100", "H200")]
         cells = [row["optimizer"], row["format"], row["what"], f"{row['bytes']:g}", f"{row['instructions']:.0f}"]
         cells += [str(row["registers"]), str(row["spills"]), row["accesses"], *expected]
-        yield "| " + " | ".join([*cells, "" if share is None else f"{share:.0%}"]) + " |"
+        yield "| " + " | ".join([*cells, _share(found)]) + " |"
     prepare = [row["instructions"] for row in counted["rows"] if row["what"] == "prepare"]
     yield f"\nBefore AdamW's pass, one warp computes the numbers of the step, in {prepare[0]} instructions."
     yield "\n" + " ".join(f"{line}." for line in counted["elsewhere"])
 
 
 def main() -> None:
-    if len(sys.argv) > 1 and Path(sys.argv[1]).resolve() != (RESULTS / "gpu.json").resolve():
-        shutil.copy(sys.argv[1], RESULTS / "gpu.json")
+    if len(sys.argv) > 1:
+        keep(Path(sys.argv[1]))
     results = read("gpu.json")
     if results is not None:
         table(results)

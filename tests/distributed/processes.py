@@ -7,6 +7,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from queue import Empty
 from typing import Any
 
 import torch
@@ -16,6 +17,9 @@ from ..forked import FORKED
 
 SECONDS = 60
 """Within which processes meet, and answer each other: a hang is a failure."""
+
+PATIENCE = 20 * SECONDS
+"""How long nothing may be told by processes that are alive: all their cases take minutes on a busy machine."""
 
 
 def outcomes(cases: Sequence[Callable[..., Any]], count: int, *arguments: Any) -> dict[str, list[Any]]:
@@ -32,13 +36,24 @@ def outcomes(cases: Sequence[Callable[..., Any]], count: int, *arguments: Any) -
         try:
             for member in members:
                 member.start()
-            found = dict(queue.get(timeout=4 * SECONDS) for _ in members)
+            found = dict(_told(queue, members) for _ in members)
         finally:
             for member in members:
                 member.join(timeout=1)
                 member.kill()
             os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
     return {case.__name__: [found[rank][case.__name__] for rank in range(count)] for case in cases}
+
+
+def _told(queue: Any, members: Sequence[Any]) -> Any:
+    """Wait until a process tells what it has found, as long as none has died."""
+    for _ in range(PATIENCE):
+        try:
+            return queue.get(timeout=1)
+        except Empty:
+            died = {rank: member.exitcode for rank, member in enumerate(members) if member.exitcode}
+            assert not died, f"processes ended without a word, with these exit codes: {died}"
+    raise TimeoutError(f"the processes told nothing for {PATIENCE} seconds")
 
 
 def built_once(step: Callable[[], Any]) -> None:

@@ -8,7 +8,8 @@ Triton's own code, and goes on to LLVM's if something in it is done for the firs
 import ctypes
 import gc
 import os
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 # Time goes into compiling alone: not into looking for garbage, lines of sources, and files that nobody reads.
 gc.disable()
@@ -104,6 +105,7 @@ def stand_in(whole):
     from triton.backends.compiler import GPUTarget
     from triton.backends.nvidia.compiler import CUDABackend
     from triton.runtime import driver
+    from triton.runtime.jit import JITCallable
 
     from tests.engine.triton.lowering import Lowering
     from thalweg.engine.triton import available
@@ -124,9 +126,12 @@ def stand_in(whole):
         is_active = staticmethod(lambda: True)
 
     driver.set_active(Driver())
+    # Kernels share most of the functions that they call: each is parsed once.
+    JITCallable.parse = lru_cache(256)(JITCallable.parse)
     cuda_driver.driver = cache(CudaDriver)
     if not whole:
-        lowering = Lowering(CUDABackend.make_ttgir, CUDABackend.make_llir)
+        record = Path(os.environ["TRITON_CACHE_DIR"], "lowered")
+        lowering = Lowering(CUDABackend.make_ttgir, CUDABackend.make_llir, record)
         CUDABackend.make_ttgir = staticmethod(lowering.to_ttgir)
         CUDABackend.make_llir = lambda self, *rest: lowering.to_llir(self, *rest)
         CUDABackend.make_ptx = CUDABackend.make_cubin = lambda self, *rest: b""

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from types import ModuleType
 
 import pytest
 import torch
@@ -32,6 +33,11 @@ def missing(monkeypatch):
     return "Triton is missing .*: pip install triton"
 
 
+def a_folder(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", ModuleType("triton"))
+    return "Triton is missing .*__version__.*: pip install triton"
+
+
 def old(monkeypatch):
     monkeypatch.setattr("triton.__version__", "2.1.0")
     return "Triton 2.1.0 is too old: install 3.6 or newer"
@@ -42,7 +48,7 @@ def for_no_cpu(monkeypatch):
     return "engine='triton' has no kernels for cpu"
 
 
-@pytest.mark.parametrize("fault", [missing, old, for_no_cpu])
+@pytest.mark.parametrize("fault", [missing, a_folder, old, for_no_cpu])
 def test_the_eager_engine_steps_and_one_warning_says_why(lockstep, monkeypatch, fault):
     says = fault(monkeypatch)
     pair = lockstep(

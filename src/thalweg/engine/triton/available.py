@@ -23,11 +23,14 @@ def why_not() -> str | None:
     """Say why Triton cannot be used; None if it can."""
     try:
         import triton
+
+        # A folder that happens to be called triton can be imported, too, and has no version.
+        version = str(triton.__version__)
     except Exception as error:
         return f"Triton is missing ({on_one_line(error)}): pip install triton"
-    found = tuple(map(int, re.findall(r"\d+", triton.__version__)[:2]))
+    found = tuple(map(int, re.findall(r"\d+", version)[:2]))
     oldest = ".".join(map(str, OLDEST))
-    return f"Triton {triton.__version__} is too old: install {oldest} or newer" if found < OLDEST else None
+    return f"Triton {version} is too old: install {oldest} or newer" if found < OLDEST else None
 
 
 @cache
