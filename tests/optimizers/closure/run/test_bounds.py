@@ -54,7 +54,7 @@ def test_a_start_outside_is_moved_inside(task):
 @pytest.mark.parametrize(
     ("bounds", "error", "words"),
     [
-        ((1.0, 0.0), ValueError, "low <= high in the bounds of parameter 0, but 10 are crossed"),
+        ((1.0, 0.0), ValueError, "low <= high in the bounds of parameter 0, but 10 of 10 are crossed or NaN"),
         ((torch.zeros(3), None), ValueError, r"shape \(10,\), but it has \(3,\)"),
         (3.0, TypeError, r"a pair \(low, high\), but got 3.0"),
         ([(0.0, 1.0), None], ValueError, "2 for 1 parameters"),
