@@ -45,7 +45,7 @@ OTHER_KINDS = [f"thalweg.optimizers.{kind}." for kind in ("rows", "matrix", "sec
 LOW_RANK = (APOLLO, Alice, Fira, GaLore, QGaLore)
 RANKS = {MODEL.name: 60, SMALL.name: 8}
 """A quarter of the model's width, and what the perceptron's last matrix has room for."""
-NOT_MEASURED = {"AdaHessian"}
+NOT_MEASURED = {"AdaHessian", "BSAM", "IVON"}
 """What takes no step before it has seen a Hessian."""
 
 

@@ -3,8 +3,7 @@
     PYTHONPATH=src python -m tests.engine.triton.sweep [--every] [--whole] [--processes 1] [--part 1/1]
 
 Prints a line for each optimizer and format; exit status 1 for a fault. Each optimizer goes in one format, its formula;
-one of each set of traits in two more. With `--every` each goes in all formats, by turns with and without a parameter
-that starts nowhere in particular; with `--whole` all of it is assembled.
+one of each set of traits in two more. With `--every` each goes in all formats; with `--whole` all of it is assembled.
 """
 
 import argparse
@@ -36,25 +35,27 @@ TORCHS = (MATRICES, IN_BLOCKS_ALONG_LINES)
 """Why some parameters have no kernels, as the docs say."""
 
 
-def made(cls, dtype, options, has_odd):
-    """Make an optimizer whose parameters have gradients; one of them may start and end nowhere in particular."""
+def made(cls, dtype, options):
+    """Make an optimizer whose parameters have gradients; some of them start and end nowhere in particular."""
     needed = {name: 1e-3 for name, option in cls.options.items() if option.default is REQUIRED}
-    params = [torch.zeros(64, 128, dtype=dtype), torch.zeros(8, 8, dtype=dtype)]
-    if has_odd:
-        params.append(torch.zeros(36, dtype=dtype)[1:].view(5, 7))
+    params = [
+        torch.zeros(64, 128, dtype=dtype),
+        torch.zeros(8, 8, dtype=dtype),
+        torch.zeros(36, dtype=dtype)[1:].view(5, 7),
+    ]
     for param in params:
         param.requires_grad_().grad = torch.zeros_like(param)
     return cls(params, engine="triton", **needed, **options)
 
 
-def fault(name, form, has_odd):
+def fault(name, form):
     """Step three times, and say what is wrong."""
     cls, (dtype, options) = registry[name], FORMATS[form]
     BUILT.clear()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         taken = {name: value for name, value in options.items() if name not in cls.refuses}
-        optimizer = made(cls, getattr(torch, dtype), taken, has_odd)
+        optimizer = made(cls, getattr(torch, dtype), taken)
         first = launched_by(optimizer)
         BUILT.clear()
         # The second step goes through Triton; if nothing else is to be done, the third goes to the driver itself.
@@ -99,29 +100,23 @@ def launched_by(optimizer):
 
 
 def jobs(every):
-    """List each optimizer that has kernels, and its formats: all of them, or some if others have the same traits.
-
-    With each format stands whether a parameter starts nowhere in particular.
-    """
+    """List each optimizer that has kernels, and its formats: all of them, or some if others have the same traits."""
     found = [cls for cls in registry.values() if hasattr(cls, "update") and torch.strided in cls.layouts]
     plain, *others = FORMATS
     forms = {
         cls: (in_turn(others, 2 * place), in_turn(others, 2 * place + 1))
         for place, cls in enumerate(one_of_each(found))
     }
-    if every:
-        turns = [[(form, (place + turn) % 2 == 0) for turn, form in enumerate(FORMATS)] for place in range(2)]
-        return [(cls.__name__, turns[place % 2]) for place, cls in enumerate(found)]
-    return [(cls.__name__, [(form, True) for form in (plain, *forms.get(cls, ()))]) for cls in found]
+    return [(cls.__name__, tuple(FORMATS) if every else (plain, *forms.get(cls, ()))) for cls in found]
 
 
 def try_one(job):
     """Try one optimizer in some formats."""
     name, forms = job
     lines = []
-    for form, has_odd in forms:
+    for form in forms:
         try:
-            lines.append((name, form, fault(name, form, has_odd)))
+            lines.append((name, form, fault(name, form)))
         except Exception as error:
             lines.append((name, form, repr(error)))
     return lines

@@ -81,3 +81,13 @@ def test_a_cube_is_no_wrong_gradient(name, dtype):
     found = minimize(loss, torch.zeros(2, dtype=dtype))
     assert not found.success
     assert "it is a saddle" in found.message
+
+
+def test_a_plateau_beyond_a_minimum_may_rise_a_little():
+    """NIST's BoxBOD from its first start: conjugate gradients leap to where the exponential is nearly gone."""
+    days = torch.tensor([1.0, 2.0, 3.0, 5.0, 7.0, 10.0], dtype=torch.float64)
+    oxygen = torch.tensor([109.0, 149.0, 149.0, 191.0, 213.0, 224.0], dtype=torch.float64)
+    start = torch.ones(2, dtype=torch.float64)
+    result = minimize(lambda b: (oxygen - b[0] * (1 - (-b[1] * days).exp())).square().sum(), start, "cg")
+    assert not result.success
+    assert "plateau" in result.message

@@ -148,16 +148,17 @@ def carried(beside: Beside, slopes: Tensor) -> Tensor:
 def leads_down(objective: Objective, here: Point, move: Tensor, highest: float) -> Reason | None:
     """Return UNBOUNDED where the loss is never higher along a move, and falls visibly on it, or fell on its way here.
 
-    At a minimum it rises. With numbers that it does not see it neither rises nor falls. On the way it may rise by
-    noise, of which a loss that cancels large numbers has more than rounding.
+    FLAT where it rises by no more than noise, and is clearly lower behind. At a minimum it rises. With numbers that it
+    does not see it neither rises nor falls. On the way it may rise by noise, of which a loss that cancels large numbers
+    has more than rounding.
     """
-    rounding = rounding_at(here)
+    rounding, noise = rounding_at(here), noise_at(here, highest)
     first = change_at(objective, here, FARTHER[0] * move)
-    if not first <= rounding:
+    if not first <= noise or any(not change_at(objective, here, share * move) <= noise for share in FARTHER[1:]):
         return None
-    noise = noise_at(here, highest)
-    if any(not change_at(objective, here, share * move) <= noise for share in FARTHER[1:]):
-        return None
+    # Where it still rises a little, it may be a plateau, with a hollow behind that no noise explains.
+    if first > rounding:
+        return Reason.FLAT if change_at(objective, here, BACK[0] * move) < -noise else None
     reason = Reason.UNBOUNDED if first < -rounding else behind(objective, here, move, highest)
     return reason if reason and knows_sizes(objective, here) else None
 
