@@ -4,13 +4,13 @@ from typing import Annotated, TypeAlias
 
 from torch import Tensor
 
-from .choices import check_flags as check_flags
-from .choices import is_among as is_among
 from .declaration import REQUIRED as REQUIRED
 from .declaration import Option as Option
 from .declaration import checked_number as checked_number
 from .declaration import declared as declared
 from .declaration import nearest as nearest
+from .flags import check_flags as check_flags
+from .flags import is_among as is_among
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes
 from .ranges import SMALLEST as SMALLEST

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..annotations import evaluated
 from ..described import described, shown
-from .choices import is_among, is_flag
+from .flags import is_among, is_flag
 from .lists import Patterns as Patterns
 from .lists import Threes as Threes
 from .ranges import SMALLEST as SMALLEST

@@ -155,7 +155,7 @@ def refuse(optimizer: Any, item: Ready, fault: str | None) -> None:
 
 
 def _memory_fault(item: Ready) -> str | None:
-    """Say why a parameter has no numbers, or whole ones alone."""
+    """Say why a parameter has no numbers that a step could change."""
     if not (item.param.is_floating_point() or item.param.is_complex()):
         return f"it has whole numbers alone ({item.param.dtype}), which no step fits: set its grad to None"
     if item.param.is_meta and item.group["fused"]:

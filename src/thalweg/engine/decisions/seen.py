@@ -50,10 +50,10 @@ def _likes(tensors: Sequence[Tensor]) -> Sequence[Hashable]:
     if len(tensors) < MANY or not inside_tensors.is_possible():
         return list(map(id, tensors))
     # Only now is LLVM needed, and imported.
-    from ..llvm.looking.gathered import Gathered
+    from ..llvm.looking.tensor_columns import TensorColumns
 
     try:
-        return list(zip(map(type, tensors), Gathered(tensors).likes, strict=True))
+        return list(zip(map(type, tensors), TensorColumns(tensors).likes, strict=True))
     except Exception:
         # It is a short cut; whatever goes wrong with it, each is asked.
         return list(map(id, tensors))

@@ -14,8 +14,8 @@ from ..sharded.shared_parameters import is_local
 IN_CACHE = 2**18
 """Elements for each thread that later passes find in the processor's cache, where the first one has read them.
 
-With four times as many, Adafactor takes 1.2 times as long, LAMB 1.13 times and SGDP 1.2 times: the nearest cache of a
-core of its own has 2 MB.
+With four times as many, Adafactor takes 1.2 times as long, LAMB 1.13 times and SGDP 1.2 times, on a processor that has
+2 MB of cache for each core.
 """
 
 

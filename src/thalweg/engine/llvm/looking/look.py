@@ -14,10 +14,10 @@ import numpy as np
 from torch import Tensor
 
 from ....distributed.local_parameter import bearer
-from .functions import functions_of_looking
-from .gathered import Gathered, as_bytes, masks
+from .entry_points import entry_points
 from .inside_tensors import SHAPE_WORDS, no_gradient, place_in
 from .look_tables import PART, ROW, STATE, TABLES
+from .tensor_columns import TensorColumns, as_bytes, masks
 
 
 class Glance(partial[int]):
@@ -45,7 +45,7 @@ class Look:
         here = [part.local if part else param for param, part in zip(params, parts, strict=True)]
         tables: dict[str, Any] = {
             "params": _rows(here, grads, targets, parts, shapes),
-            "states": _memory(Gathered(states), shapes),
+            "states": _memory(TensorColumns(states), shapes),
             "others": [[id(param), has_grad, no_gradient()] for param, has_grad in others],
             "launches": launches,
             "written": written,
@@ -57,7 +57,7 @@ class Look:
                 self._point(TABLES.index(name), place)
         self.context = np.array([(table.ctypes.data, len(table)) for table in self.tables], np.int64)
         # Threads may each have made one: the code lives as long as this object.
-        functions, self.code = functions_of_looking()
+        functions, self.code = entry_points()
         self.function = functions.look
 
     def glance(self) -> Glance:
@@ -83,7 +83,7 @@ class Shapes:
     def __init__(self) -> None:
         self.places: dict[bytes, int] = {}
 
-    def found(self, gathered: Gathered) -> list[int]:
+    def found(self, gathered: TensorColumns) -> list[int]:
         """Find the place of each tensor's shape, or give it one."""
         return [self.places.setdefault(words, len(self.places)) for words in as_bytes(gathered.shapes)]
 
@@ -129,9 +129,9 @@ def _rows(
     shapes: Shapes,
 ) -> Any:
     """Give the table of parameters."""
-    rows, found = np.zeros((len(here), len(ROW)), np.int64), Gathered(grads)
+    rows, found = np.zeros((len(here), len(ROW)), np.int64), TensorColumns(grads)
     sizes = np.fromiter(map(Tensor.element_size, grads), np.int64, len(grads))
-    rows[:, : len(STATE)] = _memory(Gathered(here), shapes)
+    rows[:, : len(STATE)] = _memory(TensorColumns(here), shapes)
     # At first there is no room that is known to be free, so it is looked for.
     columns = {"grad.shape": shapes.found(found), "offset": found.offsets * sizes, "size": found.counts * sizes}
     columns |= {"target": targets, "none": no_gradient(), "free.start": -1, "grad.seen": found.impls}
@@ -144,5 +144,5 @@ def _rows(
     return rows
 
 
-def _memory(found: Gathered, shapes: Shapes) -> Any:
+def _memory(found: TensorColumns, shapes: Shapes) -> Any:
     return np.column_stack([found.objects, found.impls, found.data, shapes.found(found), found.storages])

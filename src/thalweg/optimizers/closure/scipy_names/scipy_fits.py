@@ -77,7 +77,7 @@ def sides_of(owner: str, bounds: Any) -> tuple[Any, Any] | None:
     if not (isinstance(bounds, tuple | list) or len(shape) == 2) or len(bounds) != 2:
         raise ValueError(f"{owner} needs bounds as a pair (low, high), but got {bounds!r}")
     of_tuples = isinstance(bounds, list) and all(
-        isinstance(side, tuple) and all(map(is_limit, side)) for side in bounds
+        isinstance(side, tuple) and all(map(is_one_limit, side)) for side in bounds
     )
     if of_tuples or shape == (2, 2):
         what = "an array of shape (2, 2)" if shape else "a list of two pairs"
@@ -88,7 +88,7 @@ def sides_of(owner: str, bounds: Any) -> tuple[Any, Any] | None:
     return side_of(owner, "low", bounds[0]), side_of(owner, "high", bounds[1])
 
 
-def is_limit(end: Any) -> bool:
+def is_one_limit(end: Any) -> bool:
     """Return whether something is one number, or None for no limit."""
     return end is None or isinstance(end, Real)
 

@@ -1,4 +1,4 @@
-"""The functions that look at tensors: compiled together, as each module of machine code takes time of its own."""
+"""The machine code that looks at tensors: compiled as one module, as each takes time of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .inside_tensors import shape_start
 from .look_tables import OBJECT, START
 
 
-class Functions(NamedTuple):
+class EntryPoints(NamedTuple):
     """They hold Python's lock: nobody may free a tensor while it is looked at."""
 
     look: Any
@@ -26,9 +26,9 @@ GATHER = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctyp
 
 
 @cache
-def functions_of_looking() -> tuple[Functions, Any]:
+def entry_points() -> tuple[EntryPoints, Any]:
     """Compile them; what is returned second keeps the code alive."""
     start = shape_start() or 0
     text = f"{sameness.TEXT}{gathering.TEXT}".replace(START, str(start)).replace(OBJECT, str(start + BEFORE))
-    library = load(text, Functions._fields, AS_WRITTEN)
-    return Functions(LOOK(library["look"]), GATHER(library["gather"])), library
+    library = load(text, EntryPoints._fields, AS_WRITTEN)
+    return EntryPoints(LOOK(library["look"]), GATHER(library["gather"])), library

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from .functions import functions_of_looking
+from .entry_points import entry_points
 from .gathering import OWN_WORDS, WIDTH
 from .inside_tensors import INLINE, ITEMS, mask, words
 
@@ -17,13 +17,13 @@ OFFSET, COUNT = 1 + 2 * INLINE, 2 + 2 * INLINE
 """The places of a tensor's offset and of its count of elements among the words of its shape."""
 
 
-class Gathered:
+class TensorColumns:
     """What torch has of each of some tensors, in columns; a tensor without a storage has zeros in its place."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         listed = list(tensors)
         rows = np.zeros((len(listed), WIDTH), np.int64)
-        functions, self.code = functions_of_looking()
+        functions, self.code = entry_points()
         functions.gather(words(id(listed) + ITEMS, 1)[0], len(listed), rows.ctypes.data)
         self.objects, self.impls, self.storages, self.data, self.bytes = rows[:, : len(OWN_WORDS)].T
         self.shapes = rows[:, len(OWN_WORDS) :]
