@@ -126,6 +126,17 @@ BOUNDED = {
     "thalweg BFGS": thalweg_bounded(ours.BFGS),
     "thalweg CG": thalweg_bounded(ours.CG),
 }
+COLORS = {
+    "L-BFGS": "tab:blue",
+    "LBFGS": "tab:blue",
+    "BFGS": "tab:orange",
+    "SSBroyden": "tab:brown",
+    "TNC": "tab:purple",
+    "Newton": "tab:purple",
+    "CG": "tab:green",
+    "rust": "tab:red",
+}
+"""The color of every kind of method; the first one that is part of a solver's name counts."""
 KINDS = {"unconstrained": ("u", UNCONSTRAINED), "bounded": ("b", BOUNDED)}
 
 
@@ -248,16 +259,26 @@ def profiles(costs: Costs, path: Path) -> None:
 
     names = list(costs[REFERENCE])
     fewest = {name: min(row[name] for row in costs.values()) for name in names}
-    figure, (data, performance) = plt.subplots(1, 2, figsize=(13, 5), constrained_layout=True, sharey=True)
+    figure, (data, performance) = plt.subplots(1, 2, figsize=(9, 4.8), constrained_layout=True, sharey=True)
+    data.set(xscale="log", xlim=(2, 1000), xlabel="evaluations", ylabel="share of problems solved")
+    performance.set(xscale="log", xlim=(1, 32), xlabel="evaluations / fewest of all solvers")
+    data.set_xticks([3, 10, 30, 100, 300, 1000], [3, 10, 30, 100, 300, 1000], minor=False)
+    performance.set_xticks([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32], minor=False)
     for solver, row in costs.items():
-        style = "-" if solver.startswith("thalweg") else ":"
-        for axes, unit in ((data, dict.fromkeys(names, 1.0)), (performance, fewest)):
-            reached = sorted(row[name] / unit[name] for name in names if row[name] < math.inf)
-            axes.step(reached, [(i + 1) / len(names) for i in range(len(reached))], style, where="post", label=solver)
-    data.set(xscale="log", xlabel="evaluations", ylabel="share of problems solved", title="data profile")
-    performance.set(xscale="log", xlim=(1, 32), xlabel="evaluations / fewest", title="performance profile")
-    performance.legend(fontsize=7, loc="lower right")
-    figure.savefig(path, dpi=120)
+        curve(data, solver, [row[name] for name in names])
+        curve(performance, solver, [row[name] / fewest[name] if row[name] < math.inf else math.inf for name in names])
+    figure.legend(*data.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def curve(axes: Any, solver: str, reached: list[float]) -> None:
+    """Draw a solver's share of solved problems up to the right edge; others' lines are dotted, in the color of ours."""
+    steps = sorted(value for value in reached if value < math.inf)
+    shares = [(count + 1) / len(reached) for count in range(len(steps))]
+    right = axes.get_xlim()[1]
+    style = "-" if solver.startswith("thalweg") else "--" if solver.startswith("torch") else ":"
+    color = next((color for kind, color in COLORS.items() if kind in solver), "gray")
+    axes.step([*steps, right], [*shares, shares[-1]], style, color=color, where="post", label=solver, linewidth=1.6)
 
 
 if __name__ == "__main__":
