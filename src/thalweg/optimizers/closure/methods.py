@@ -24,7 +24,7 @@ from .optimizer import ClosureOptimizer
 from .proposals import trust_region
 from .proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
 from .proposals.line_search import LineSearch
-from .run.descend import Method
+from .run.method import Method
 from .saving.saved_runs import with_own_options, with_torch_options
 from .search import NAMES, search_named
 

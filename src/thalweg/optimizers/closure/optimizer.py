@@ -28,7 +28,8 @@ from .function.vector import Vector, alike, fits
 from .made_of import are_same, made_of
 from .options import check_counts
 from .proposals.following import following
-from .run.descend import Callback, Descent, Method
+from .run.descend import Callback, Descent
+from .run.method import Method
 from .run.result import Result
 from .run.stopping import Stopping
 from .saving.saved_runs import exported, imported, runs_of
@@ -200,16 +201,13 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         """Return the point the parameters are at: the run's own, or evaluated anew."""
         x = vector.read() if run.method.box is None else run.method.box.project(vector.read())
         here = run.here
-        if here is not None and self.deterministic and not run.converged and torch.equal(x, here.x):
+        if here is not None and self.deterministic and run.result.reason.is_pause and torch.equal(x, here.x):
             return here
         there = objective.at(x)
         if here is None:
             check_unmoved(type(self).__name__, vector, x)
             return run.begin(objective, there)
-        run.method.displaced()
-        if there.value != here.value:
-            run.highest, run.restarted, run.lowest = there.value, math.inf, math.inf
-        run.here = there
+        run.renew(there)
         return there
 
     def _bounds(self) -> list[Any]:

@@ -133,6 +133,10 @@ def limit():
         (lambda: minimize(square, START, callback=lambda a, b, c: None), TypeError, "callback .* needs a, b, c"),
         (lambda: minimize(square, START, "newton-cg", hess=lambda x: 2j * torch.eye(2)), TypeError, "hess must return"),
         (lambda: minimize(lambda x: np.sum(x**2), START), RuntimeError, "without NumPy"),
+        (lambda: minimize(lambda x: (np.eye(2) @ x).sum(), START), RuntimeError, "which torch.as_tensor makes of arr"),
+        (lambda: minimize(lambda x: (np.ones(2) + x).sum(), START), RuntimeError, "which torch.as_tensor makes"),
+        (lambda: minimize(lambda x: x.dot(np.ones(2)), START), RuntimeError, "which torch.as_tensor makes"),
+        (lambda: least_squares(lambda x: np.ones(2) - x, START), RuntimeError, "which torch.as_tensor makes"),
         (lambda: minimize(square, META), ValueError, "x0 must have numbers, but it is on the meta device"),
         (lambda: curve_fit(decay, T, T.to("meta")), ValueError, "ydata must have numbers"),
         (

@@ -260,3 +260,12 @@ def test_nor_does_one_of_a_fit():
     found = least_squares(lambda x: torch.stack((x[0].sqrt() + x[1] - 2, x[1].exp() - math.e**2)), start, bounds=sides)
     assert found.success
     assert found.x.tolist() == pytest.approx([0, 2])
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "newton-cg"])
+def test_a_minimum_one_rounding_from_a_wall_is_one(method):
+    """All looks ended at the wall, one rounding away, but counted as far: a kink was seen."""
+    found = minimize(
+        lambda x: (x * 1e-8 - 0.094532215).square().sum(), torch.tensor([6e7]), method, bounds=(9453221, 2e8)
+    )
+    assert found.success, found.message

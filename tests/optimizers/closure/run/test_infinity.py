@@ -230,6 +230,13 @@ def test_a_minimum_on_a_far_wall_is_one(method):
     assert found.x.tolist() == pytest.approx([1, 100], rel=1e-4)  # where the loss is lost in float32 beside -100
 
 
+def test_nor_is_it_at_infinity_where_the_first_size_is_lost_at_a_wall():
+    """Numbers that a wall stops can grow no more, however small they began."""
+    x0 = torch.full((2, 1), 1e-9)
+    assert minimize(lambda x: -x.sum(), x0[0], bounds=(-1.0, 100.0)).success
+    assert minimize(lambda x: -x.sum(1), x0, bounds=(-1.0, 100.0), batched=True).success.all()
+
+
 def test_numbers_whose_first_size_is_lost_have_run_away():
     """One number of conjugate gradients was at 1e11, where the loss is zero, and the other at its minimum."""
     start = torch.tensor([1.0122863054275513, 1.5702979564666748])

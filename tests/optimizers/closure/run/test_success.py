@@ -39,6 +39,18 @@ def test_a_power_of_two_changes_no_step(method, exponent, rosenbrock):
     assert scaled.x.tolist() == pytest.approx(plain.x.tolist(), abs=1e-4)
 
 
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "ssbroyden", "cg", "newton-cg"])
+@pytest.mark.parametrize(("loss_unit", "unit"), [(2.0**92, 1), (2.0**-20, 1), (1, 2.0**26), (1, 2.0**-26)], ids=str)
+def test_an_even_power_of_two_changes_no_bit_in_a_box(method, loss_unit, unit, rosenbrock):
+    """Long steps were rounded otherwise than short ones, and roots of odd powers of two are no powers of two."""
+    start, box = torch.tensor([-1.2, 1.0, 0.3]), (-1.5, 0.75)
+    plain = minimize(rosenbrock, start, method, bounds=box)
+    ends = tuple(end / unit for end in box)
+    scaled = minimize(lambda x: loss_unit * rosenbrock(unit * x), start / unit, method, bounds=ends)
+    assert (scaled.x * unit).tolist() == plain.x.tolist()
+    assert (scaled.nfev, scaled.success) == (plain.nfev, plain.success)
+
+
 @pytest.mark.parametrize("method", ["newton-cg", "trust-region"])
 def test_nor_where_products_are_differences_of_gradients(method, rosenbrock):
     """Gradients this large are measured in another unit, which their differences must not be taken in by halves."""

@@ -13,20 +13,25 @@ SIGNS = (
     # np.sum and np.mean call methods of a tensor; so says torch 2.13, and then 2.11.
     "got an unexpected keyword argument 'axis'",
     "out=NoneType",
+    "not implemented for NumPy arrays",
 )
 """What torch says where NumPy is given a tensor that wants a gradient."""
+
+BOTH = ("numpy.ndarray", "Tensor")
+"""What errors name where an array meets a tensor, as in `A @ x`."""
 
 
 def has_left_torch(error: Exception) -> bool:
     """Return whether an error is torch's about NumPy's part in a function."""
-    return any(sign in str(error) for sign in SIGNS)
+    return any(sign in str(error) for sign in SIGNS) or all(kind in str(error) for kind in BOTH)
 
 
 def no_gradient(owner: str, what: str) -> RuntimeError:
     """Return the error for a function through which no gradient flows."""
     return RuntimeError(
-        f"{owner} got {what} through which no parameter has a gradient: compute them from x with torch's functions, "
-        "without NumPy, math, .item() or detach(), or give their derivative as jac"
+        f"{owner} got {what} through which no parameter has a gradient: compute them from x and tensors, which "
+        "torch.as_tensor makes of arrays, with torch's functions, without NumPy, math, .item() or detach(), or give "
+        "their derivative as jac"
     )
 
 

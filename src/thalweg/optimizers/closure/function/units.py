@@ -47,7 +47,8 @@ def unit_of(steepness: float, dtype: torch.dtype) -> float:
     if not 0 < steepness < math.inf:
         return 1.0
     exponent = math.frexp(steepness)[1]
-    return 1.0 if abs(exponent) <= SAFE.get(dtype, 0) else math.ldexp(1.0, exponent)
+    # An even power, as pairs are measured by its root.
+    return 1.0 if abs(exponent) <= SAFE.get(dtype, 0) else math.ldexp(1.0, exponent & ~1)
 
 
 def lengths_of(x: Tensor, before: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from operator import attrgetter
@@ -161,11 +162,15 @@ def product(one: Tensor, two: Tensor) -> float:
 
 
 def moved(x: Tensor, direction: Tensor, alpha: float) -> Tensor:
-    """Return x + alpha d; in float64 where the step length itself may leave the range of a narrower dtype."""
+    """Return x + alpha d; a step length that may leave the range of a narrow dtype has its power of two in d.
+
+    Nothing of that is rounded, so a loss in other units takes the same steps.
+    """
     if abs(alpha) <= ORDINARY:
         return torch.add(x, direction, alpha=alpha)
-    wide = accurate(x.device)
-    return torch.add(x.to(wide), direction.to(wide), alpha=alpha).to(x.dtype)
+    fraction, exponent = math.frexp(alpha)
+    longer = direction.to(accurate(x.device)) * math.ldexp(1.0, exponent)
+    return torch.add(x, longer.to(x.dtype), alpha=fraction)
 
 
 def largest(vector: Tensor) -> Tensor:

@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
-from ..function.bounds import Box
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
 from .infinity import endless, passes_through, strides_on
 from .lines import Beside
+from .method import Method
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
 from .valley import Following
 from .verdict import HIDDEN, judged
-
-
-class Method(Protocol):
-    """A way from one point to a lower one: a direction with a search, or a model with a trust region.
-
-    `lr` multiplies the first step tried, `scale` the direction number by number, and `box` bounds the vector. Where
-    `measured`, the method sees everything in the units of the run.
-    """
-
-    measured: bool
-    lr: float
-    scale: Tensor | None
-    box: Box | None
-
-    def advance(self, objective: Objective, here: Point) -> Point | None:
-        """Return the next point, None where none was found, or raise BudgetError."""
-        ...
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the method remembers nothing, so that forgetting cannot help."""
-        ...
-
-    def forget(self) -> None:
-        """Start anew, by steepest descent."""
-        ...
-
-    def displaced(self) -> None:
-        """Forget what holds only for the point left."""
-        ...
-
-    def promise(self, objective: Objective, here: Point) -> float:
-        """Return by how much the method's model would still lower the loss, where it knows more than slopes."""
-        ...
-
-    def sees_nothing(self, objective: Objective, here: Point) -> bool:
-        """Return whether the loss cannot tell what the model promises, where that knows more than slopes."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """Return what a run needs to go on."""
-        ...
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` returned."""
-        ...
-
 
 CREEP = 1e-6
 """The share of the loss by which a step must lower it, to count as more than creeping."""
@@ -121,10 +74,14 @@ class Descent:
         self.measure()
         return here
 
-    @property
-    def converged(self) -> bool:
-        """Whether the last step ended at what looks like a minimum."""
-        return self.result.reason.success
+    def renew(self, there: Point) -> None:
+        """Go on from the same or another point, whose loss may be another function by now."""
+        self.method.displaced()
+        if not (self.result.reason.success or self.result.reason.is_pause):
+            self.method.forget()
+        if there.value != self.point.value:
+            self.highest, self.restarted, self.lowest = there.value, math.inf, math.inf
+        self.here = there
 
     def run(self, objective: Objective, max_iterations: float = math.inf, callback: Callback | None = None) -> Reason:
         """Go down from `here` until a test, a limit or the callback stops; every run has an objective of its own."""
@@ -139,7 +96,7 @@ class Descent:
     def _loop(self, objective: Objective, max_iterations: float, callback: Callback | None) -> Reason:
         before = self.point
         reason = self.stopping.at_start(before)
-        iterations = 0
+        iterations, is_kept = 0, not objective.evaluations
         while reason is None:
             if iterations >= max_iterations:
                 return Reason.ITERATIONS
@@ -156,6 +113,9 @@ class Descent:
                     return Reason.CALLBACK
             if reason is Reason.STALLED:
                 reason = self._again(objective, left)
+            if reason is Reason.NOISE and is_kept and self.point.x is before.x:
+                # The step before has left a point that another loss was evaluated at.
+                reason, is_kept = self._anew(objective), False
         return self._doubted(objective, before, reason)
 
     def _vanished(self, objective: Objective, before: Point, here: Point) -> Reason | None:
@@ -213,6 +173,15 @@ class Descent:
             return self._judged(objective)
         self._note("A search failed and the memory was dropped.")
         self.method.forget()
+        return None
+
+    def _anew(self, objective: Objective) -> Reason | None:
+        """Evaluate the point again and go on from there; return EVALUATIONS where none is left."""
+        if objective.spent:
+            return Reason.EVALUATIONS
+        self.result.notes.clear()
+        self.method.forget()
+        self.renew(objective.at(self.point.x))
         return None
 
     def _remeasure(self, objective: Objective, here: Point, before: Point) -> None:

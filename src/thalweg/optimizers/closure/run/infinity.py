@@ -79,7 +79,10 @@ def runs_away(objective: Objective, here: Point, first: float) -> bool:
     """
     if not here.size > FAR * first:
         return False
-    change = change_at(objective, here, torch.where(here.x.abs() > FAR * first, here.x, 0.0))
+    move = unwalled(here, torch.where(here.x.abs() > FAR * first, here.x, 0.0))
+    if not bool(move.any()):
+        return False
+    change = change_at(objective, here, move)
     is_lost = first < epsilon_of(here) * here.size
     return change <= rounding_at(here) if is_lost else change < -rounding_at(here)
 
@@ -92,7 +95,7 @@ def strides_on(objective: Objective, before: Point, here: Point, first: float, h
     """
     if before is here or here.size < first < math.inf:
         return False
-    step = here.x - before.x
+    step = unwalled(here, here.x - before.x)
     measured = step if here.lengths is None else step / here.lengths
     length, size, was, slope = read_numbers(
         largest(step), largest(here.x), largest(before.x), dot(here.gradient, measured)
@@ -128,10 +131,15 @@ def levels_off(objective: Objective, beside: Beside, first: float, highest: floa
 
 def can_grow(here: Point) -> Tensor:
     """Return which numbers no wall stops, and which are not nothing beside the others: twice a zero is no more."""
-    is_large = here.x.abs() > epsilon_of(here) ** 2 * here.size
+    return unwalled(here, here.x).abs() > epsilon_of(here) ** 2 * here.size
+
+
+def unwalled(here: Point, move: Tensor) -> Tensor:
+    """Return a move of those numbers alone that meet no wall on it, however far it goes."""
     if here.box is None:
-        return is_large
-    return is_large & (torch.where(here.x > 0, here.box.upper, -here.box.lower) == math.inf)
+        return move
+    wall = torch.where(move > 0, here.box.upper, -here.box.lower)
+    return torch.where(wall == math.inf, move, 0.0)
 
 
 def carried(beside: Beside, slopes: Tensor) -> Tensor:

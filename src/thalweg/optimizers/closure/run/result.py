@@ -32,6 +32,11 @@ class Reason(Enum):
         """Whether the run ended at a minimum, as far as it can tell."""
         return self in (Reason.GRADIENT, Reason.CHANGE, Reason.ROUNDING)
 
+    @property
+    def is_pause(self) -> bool:
+        """Whether a limit or the user has stopped the run, which the next step goes on with as if nothing had been."""
+        return self in (Reason.ITERATIONS, Reason.EVALUATIONS, Reason.CALLBACK, Reason.RUNNING)
+
 
 @dataclass(slots=True)
 class Result:

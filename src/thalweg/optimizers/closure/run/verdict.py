@@ -113,19 +113,19 @@ def looked(objective: Objective, here: Point) -> list[Look]:
     direction = direction / largest(direction) * sizes
     epsilon, looks = epsilon_of(here), list[Look]()
     for exponent in reversed(EXPONENTS):
-        looks.insert(0, look_at(objective, here, direction, epsilon**exponent))
+        looks.insert(0, look_at(objective, here, epsilon**exponent * direction, sizes))
         if looks[0].is_parabola and looks[0].is_near(epsilon):
             break
     return looks
 
 
-def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) -> Look:
-    """Return one look, at the nearest point inside the box."""
-    x = here.x + reach * direction
-    there = objective.at(inside(here, x))
-    move = there.x - here.x if here.lengths is None else (there.x - here.x) / here.lengths
-    before, after = read_numbers(dot(here.gradient, move), dot(there.gradient, move))
-    return Look(reach, there.value - here.value, before, after)
+def look_at(objective: Objective, here: Point, move: Tensor, sizes: Tensor) -> Look:
+    """Return one look, at the nearest point inside the box: a wall may be as near as the next number."""
+    there = objective.at(inside(here, here.x + move))
+    step = there.x - here.x
+    measured = step if here.lengths is None else step / here.lengths
+    reach, *slopes = read_numbers(largest(step / sizes), dot(here.gradient, measured), dot(there.gradient, measured))
+    return Look(reach, there.value - here.value, *slopes)
 
 
 def told(looks: list[Look], epsilon: float, loss: float) -> Reason:

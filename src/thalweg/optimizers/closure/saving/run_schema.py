@@ -32,7 +32,7 @@ from ..function.vector import accurate
 from ..proposals.dense_levenberg_marquardt import DenseLevenbergMarquardt
 from ..proposals.line_search import LineSearch
 from ..proposals.trust_region import TrustRegion
-from ..run.descend import Method
+from ..run.method import Method
 from ..run.result import Reason
 
 NAN_AT_FIRST = number(0.0, may_be_nan=True)

@@ -18,7 +18,8 @@ from ..function.objective import point_of, point_state
 from ..function.units import Units
 from ..function.vector import Vector
 from ..proposals.line_search import LineSearch
-from ..run.descend import Descent, Method
+from ..run.descend import Descent
+from ..run.method import Method
 from ..run.result import Reason
 from .run_schema import RunSchema
 

@@ -71,9 +71,14 @@ def have_grown(rows: Searching) -> Tensor:
 def run_away(looks: Looks, rows: Searching) -> Tensor:
     """Return where numbers twice as large still win, or lose nothing where the first size is lost in rounding."""
     is_lost = rows.first_size < torch.finfo(rows.x.dtype).eps * largest(rows.x)
-    grown = rows.x.abs() > FAR * rows.first_size[:, None]
-    change, rounding = looks.change(rows, torch.where(grown, rows.x, 0.0)), rounding_of(rows)
-    return torch.where(is_lost, change <= rounding, change < -rounding)
+    grown = unwalled(rows, torch.where(rows.x.abs() > FAR * rows.first_size[:, None], rows.x, 0.0))
+    change, rounding = looks.change(rows, grown), rounding_of(rows)
+    return torch.where(is_lost, change <= rounding, change < -rounding) & (grown != 0).any(1)
+
+
+def unwalled(rows: Searching, move: Tensor) -> Tensor:
+    """Return moves of those numbers alone that meet no wall on them, however far they go."""
+    return torch.where(rows.inside(move * torch.inf).isinf(), move, 0.0)
 
 
 def strides(rows: Searching) -> Tensor:
@@ -84,7 +89,7 @@ def strides(rows: Searching) -> Tensor:
 
 def stride_on(looks: Looks, rows: Searching) -> Tensor:
     """Return where more of the last step, up to twice the size of the numbers, leads down for good."""
-    return lead_down(looks, rows, rows.step * (largest(rows.x) / largest(rows.step))[:, None])
+    return lead_down(looks, rows, unwalled(rows, rows.step * (largest(rows.x) / largest(rows.step))[:, None]))
 
 
 def have_fallen(rows: Searching) -> Tensor:
@@ -98,8 +103,8 @@ def have_fallen(rows: Searching) -> Tensor:
 def level_off(looks: Looks, rows: Searching) -> Tensor:
     """Return where numbers that neither slopes nor walls hold back at twice their size lead down for good."""
     _, gradient = looks.at(rows, rows.x)
-    loose = (gradient * rows.x <= rounding_of(rows)[:, None]) & rows.inside(rows.x * torch.inf).isinf()
-    return lead_down(looks, rows, torch.where(loose, rows.x, 0.0))
+    loose = gradient * rows.x <= rounding_of(rows)[:, None]
+    return lead_down(looks, rows, unwalled(rows, torch.where(loose, rows.x, 0.0)))
 
 
 def lead_down(looks: Looks, rows: Searching, move: Tensor) -> Tensor:
