@@ -27,6 +27,9 @@ AS_SLOPES = 3.0
 NOTHING = 64.0
 """Roundings of the loss that a number's slope promises at most, and roundings that a step moves it, if it rests."""
 
+STEADY = 8.0
+"""How many times as steep or as flat the slope of a number may become on the way, if the number drifts."""
+
 FARTHEST = 1.2
 """How far to look on flat ground, in sizes of the numbers now, or of the first ones."""
 
@@ -116,6 +119,23 @@ class Line(NamedTuple):
         move = torch.where(turned, self.move, 0.0)
         return self._replace(move=move, slope=slope_of(here, move))
 
+    def adrift(self, look: Look, first: float) -> Line | None:
+        """Return the line downhill of those numbers alone whose slope stays, and whose bend is lost in the loss.
+
+        They have not come to rest, but numbers that are held hide them. A number that is small because it has hardly
+        left zero is measured by what the largest one is, or was at `first`.
+        """
+        here, move = self.here, in_units_of(self.here, self.move)
+        slopes, there = here.gradient * move, look.gradient * move
+        ratios = there / slopes  # NaN and false where both are zero
+        is_steady = (ratios > 1 / STEADY) & (ratios < STEADY)
+        drifts = is_steady & ((there - slopes).abs() <= self.rounding)
+        if here.box is not None or not bool(drifts.any()):
+            return None
+        far = self.reach * lengths_of(here.x, here.x).clamp_min(min(first, here.size))
+        move = torch.where(drifts, -here.gradient.sign() * far, 0.0)
+        return self._replace(move=move, slope=slope_of(here, move))
+
     def athwart(self, look: Look, before: Point) -> Line | None:
         """Return the line across the last step, if it bends down while the look and the step bend up.
 
@@ -163,6 +183,11 @@ class Beside:
         """A line along which slopes turn down at that end, if any, and what is seen at its own."""
         line = self.lines[0].downwards(self.ahead, self.before) or self.lines[0].athwart(self.ahead, self.before)
         return None if line is None else (line, line.look(1.0))
+
+    @cached_property
+    def adrift(self) -> Line | None:
+        """A line downhill of the numbers that have not come to rest, if any."""
+        return self.lines[0].adrift(self.ahead, self.first)
 
 
 def slope_of(here: Point, move: Tensor) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .lines import Beside, Line, Look
-from .plateau import flat_ground
+from .plateau import drifts, flat_ground
 from .result import Reason
 from .verdict import HIDDEN
 
@@ -36,6 +36,8 @@ def refuted(beside: Beside, highest: float = math.inf) -> Reason | None:
             reason = doubted(line, beside.ahead if is_first else line.look(1.0), highest)
             turned = beside.turned if is_first and reason is None and line.two_sided else None
             reason = reason if turned is None else doubted(*turned, math.inf)
+            if is_first and reason is None and line.two_sided and beside.adrift is not None:
+                reason = drifts(beside.adrift)
             if reason:
                 return reason
     return None

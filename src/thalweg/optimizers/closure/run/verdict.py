@@ -29,6 +29,9 @@ NEAREST = 1e-4
 STRAIGHT = 0.75
 """The share of its last slope by which the loss rises at least beyond a kink; a parabola rises by half."""
 
+BRIM = 3.0
+"""How many times as far as its lowest point to look where a parabola rises by three times its depth."""
+
 NOISY = 1e-3
 """The most of a loss that may be noise."""
 
@@ -96,7 +99,19 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
             return Reason.NOISE, f"It returned {here.value * unit!r}, then {again.value * unit!r}."
     if gentle_slopes or (any(look.flat for look in looks) and is_small(here.pull, here, highest, ROUNDING_OF_FLOAT32)):
         return Reason.ROUNDING, ""
-    return told(looks, epsilon_of(here), abs(here.value)), ""
+    reason = told(looks, epsilon_of(here), abs(here.value))
+    return Reason.ROUNDING if reason is Reason.STALLED and is_lost(objective, here, looks[-1]) else reason, ""
+
+
+def is_lost(objective: Objective, here: Point, look: Look) -> bool:
+    """Return whether the loss is no more than the noise that hides a parabola's depth; one evaluation.
+
+    One look lies where the parabola rises by three times its depth: what 1 - exp(-x^2) is there is rounding of one.
+    """
+    if not look.is_parabola or BRIM * look.lowest >= 1:
+        return False
+    nearer = look_at(objective, here, steepest(here), BRIM * look.lowest * look.reach)
+    return nearer.finite and not nearer.is_parabola and abs(here.value) <= HIDDEN * nearer.mismatch
 
 
 def change_at(objective: Objective, here: Point, move: Tensor) -> float:
@@ -107,16 +122,20 @@ def change_at(objective: Objective, here: Point, move: Tensor) -> float:
 
 def looked(objective: Objective, here: Point) -> list[Look]:
     """Return what is seen along the steepest descent, each number measured by its size; the nearest look may settle."""
-    sizes = lengths_of(here.x, here.x)
-    measured = sizes if here.lengths is None else sizes / here.lengths
-    direction = -acting(here.x, here.gradient, here.box) * measured
-    direction = direction / largest(direction) * sizes
-    epsilon, looks = epsilon_of(here), list[Look]()
+    direction, epsilon, looks = steepest(here), epsilon_of(here), list[Look]()
     for exponent in reversed(EXPONENTS):
         looks.insert(0, look_at(objective, here, direction, epsilon**exponent))
         if looks[0].is_parabola and looks[0].is_near(epsilon):
             break
     return looks
+
+
+def steepest(here: Point) -> Tensor:
+    """Return the steepest descent, each number measured by its size; one number goes as far as it is large."""
+    sizes = lengths_of(here.x, here.x)
+    measured = sizes if here.lengths is None else sizes / here.lengths
+    direction = -acting(here.x, here.gradient, here.box) * measured
+    return direction / largest(direction) * sizes
 
 
 def look_at(objective: Objective, here: Point, direction: Tensor, reach: float) -> Look:
