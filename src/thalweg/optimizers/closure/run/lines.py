@@ -162,16 +162,19 @@ class Line(NamedTuple):
 class Beside:
     """The lines through a point, and what is seen at their ends: several questions share these looks."""
 
-    def __init__(self, objective: Objective, before: Point, here: Point, first: float = math.inf) -> None:
+    def __init__(
+        self, objective: Objective, before: Point, here: Point, first: float = math.inf, coarsest: float = 0.0
+    ) -> None:
         self.objective = objective
         self.before = before
         self.here = here
         self.first = first
+        self.coarsest = coarsest
 
     @cached_property
     def lines(self) -> list[Line]:
         """A line of the numbers that no wall stops, and one that leads inward from the walls."""
-        return list(lines_through(self.objective, self.here, self.first))
+        return list(lines_through(self.objective, self.here, self.first, self.coarsest))
 
     @cached_property
     def ahead(self) -> Look:
@@ -200,13 +203,14 @@ def in_units_of(here: Point, move: Tensor) -> Tensor:
     return move if here.lengths is None else move / here.lengths
 
 
-def lines_through(objective: Objective, here: Point, first: float) -> Iterator[Line]:
+def lines_through(objective: Objective, here: Point, first: float, coarsest: float = 0.0) -> Iterator[Line]:
     """Yield a line of the numbers that no wall stops, and one that leads inward from the walls.
 
-    Numbers that have all shrunk to nothing beside their `first` size are measured by it.
+    Numbers that have all shrunk to nothing beside their `first` size are measured by it. The loss is rounded to
+    `coarsest` at least.
     """
     loss = here.value * objective.units.loss
-    epsilon = max(epsilon_of(here), ROUNDING_OF_FLOAT32 if is_coarse(loss) else 0.0)
+    epsilon = max(epsilon_of(here), coarsest, ROUNDING_OF_FLOAT32 if is_coarse(loss) else 0.0)
     has_shrunk = here.size < math.sqrt(epsilon) * first < math.inf
     sizes = torch.full_like(here.x, first) if has_shrunk else lengths_of(here.x, here.x)
     farthest = FARTHEST * (max(1.0, first / here.size) if here.size and not has_shrunk and first < math.inf else 1.0)

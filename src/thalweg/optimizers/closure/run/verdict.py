@@ -23,6 +23,9 @@ HIDDEN = 100.0
 ROUNDING_OF_FLOAT32 = 2.0**-23
 """What a loss of float64 parameters is rounded to if it meets a float32 tensor on its way."""
 
+UNTOLD = 1e-10
+"""A share of a number that float32 hardly ever tells, and float64 does."""
+
 NEAREST = 1e-4
 """The share of the numbers that may hide a minimum at most, in dtypes of few digits."""
 
@@ -100,6 +103,9 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
     if gentle_slopes or (any(look.flat for look in looks) and is_small(here.pull, here, highest, ROUNDING_OF_FLOAT32)):
         return Reason.ROUNDING, ""
     reason = told(looks, epsilon_of(here), abs(here.value))
+    if reason in (Reason.STALLED, Reason.WRONG_GRADIENT) and is_coarser(objective, here):
+        looks = looked(objective, here, ROUNDING_OF_FLOAT32)
+        reason = told(looks, ROUNDING_OF_FLOAT32, abs(here.value))
     return Reason.ROUNDING if reason is Reason.STALLED and is_lost(objective, here, looks[-1]) else reason, ""
 
 
@@ -120,9 +126,18 @@ def change_at(objective: Objective, here: Point, move: Tensor) -> float:
     return objective.loss(inside(here, x)) - here.value
 
 
-def looked(objective: Objective, here: Point) -> list[Look]:
+def is_coarser(objective: Objective, here: Point) -> bool:
+    """Return whether a move too short for float32 changes nothing in float64: on its way the loss met a narrower dtype.
+
+    One evaluation, in float64 alone.
+    """
+    sizes = lengths_of(here.x, here.x)
+    return epsilon_of(here) < UNTOLD and look_at(objective, here, sizes, UNTOLD).flat
+
+
+def looked(objective: Objective, here: Point, coarsest: float = 0.0) -> list[Look]:
     """Return what is seen along the steepest descent, each number measured by its size; the nearest look may settle."""
-    direction, epsilon, looks = steepest(here), epsilon_of(here), list[Look]()
+    direction, epsilon, looks = steepest(here), max(epsilon_of(here), coarsest), list[Look]()
     for exponent in reversed(EXPONENTS):
         looks.insert(0, look_at(objective, here, direction, epsilon**exponent))
         if looks[0].is_parabola and looks[0].is_near(epsilon):
@@ -155,7 +170,10 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
     near = any(look.is_near(epsilon, HIDDEN * epsilon * loss) for look in finite)
-    if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
+    noise = noise_of(finite)
+    # A loss of zero that cancels large numbers is nothing but noise.
+    noise = noise if loss <= HIDDEN * noise else min(noise, NOISY * loss)
+    if near or (finite and is_hidden(finite[-1], epsilon, loss, noise)):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
 
