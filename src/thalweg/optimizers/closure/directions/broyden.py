@@ -14,7 +14,7 @@ from ..function.vector import dot, read_numbers
 from .curvature import gradient_change
 from .krylov import Operator
 from .limited_memory import LimitedMemory
-from .step import Step
+from .step import SMALLEST, Step
 
 
 class Ratios(NamedTuple):
@@ -128,6 +128,9 @@ class DenseInverse:
         y.mul_(factor)
         h_y = torch.mv(inverse, y)
         y_h_y = read_numbers(dot(y, h_y))[0]
+        # On a plateau slopes differ so little that their squares are lost.
+        if not y_h_y > SMALLEST:
+            return
         ratios = Ratios(step.modelled / curvature, y_h_y / curvature, y.numel())
         bend(inverse, step.direction * step.alpha, h_y, curvature, y_h_y, self.family(ratios))
 

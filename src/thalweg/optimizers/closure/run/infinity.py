@@ -64,7 +64,8 @@ def endless(
     try:
         if runs_away(objective, here, first) or strides_on(objective, before, here, first, highest):
             return Reason.UNBOUNDED
-        if here.value < highest and (reason := levels_off(objective, beside, first, highest)):
+        has_moved = before is not here and here.value <= highest + rounding_at(here)
+        if has_moved and (reason := levels_off(objective, beside, first, highest)):
             return reason
         leads = leads_on(objective, here, first, following) and knows_sizes(objective, here)
         return Reason.UNBOUNDED if leads else None

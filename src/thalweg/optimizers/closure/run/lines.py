@@ -27,6 +27,9 @@ AS_SLOPES = 3.0
 NOTHING = 64.0
 """Roundings of the loss that a number's slope promises at most, and roundings that a step moves it, if it rests."""
 
+STEADY = 8.0
+"""How many times as steep or as flat the slope of a number may become on the way, if the number drifts."""
+
 FARTHEST = 1.2
 """How far to look on flat ground, in sizes of the numbers now, or of the first ones."""
 
@@ -116,6 +119,23 @@ class Line(NamedTuple):
         move = torch.where(turned, self.move, 0.0)
         return self._replace(move=move, slope=slope_of(here, move))
 
+    def adrift(self, look: Look, first: float) -> Line | None:
+        """Return the line downhill of those numbers alone whose slope stays, and whose bend is lost in the loss.
+
+        They have not come to rest, but numbers that are held hide them. A number that is small because it has hardly
+        left zero is measured by what the largest one is, or was at `first`.
+        """
+        here, move = self.here, in_units_of(self.here, self.move)
+        slopes, there = here.gradient * move, look.gradient * move
+        ratios = there / slopes  # NaN and false where both are zero
+        is_steady = (ratios > 1 / STEADY) & (ratios < STEADY)
+        drifts = is_steady & ((there - slopes).abs() <= self.rounding)
+        if here.box is not None or not bool(drifts.any()):
+            return None
+        far = self.reach * lengths_of(here.x, here.x).clamp_min(min(first, here.size))
+        move = torch.where(drifts, -here.gradient.sign() * far, 0.0)
+        return self._replace(move=move, slope=slope_of(here, move))
+
     def athwart(self, look: Look, before: Point) -> Line | None:
         """Return the line across the last step, if it bends down while the look and the step bend up.
 
@@ -142,16 +162,19 @@ class Line(NamedTuple):
 class Beside:
     """The lines through a point, and what is seen at their ends: several questions share these looks."""
 
-    def __init__(self, objective: Objective, before: Point, here: Point, first: float = math.inf) -> None:
+    def __init__(
+        self, objective: Objective, before: Point, here: Point, first: float = math.inf, coarsest: float = 0.0
+    ) -> None:
         self.objective = objective
         self.before = before
         self.here = here
         self.first = first
+        self.coarsest = coarsest
 
     @cached_property
     def lines(self) -> list[Line]:
         """A line of the numbers that no wall stops, and one that leads inward from the walls."""
-        return list(lines_through(self.objective, self.here, self.first))
+        return list(lines_through(self.objective, self.here, self.first, self.coarsest))
 
     @cached_property
     def ahead(self) -> Look:
@@ -164,6 +187,11 @@ class Beside:
         line = self.lines[0].downwards(self.ahead, self.before) or self.lines[0].athwart(self.ahead, self.before)
         return None if line is None else (line, line.look(1.0))
 
+    @cached_property
+    def adrift(self) -> Line | None:
+        """A line downhill of the numbers that have not come to rest, if any."""
+        return self.lines[0].adrift(self.ahead, self.first)
+
 
 def slope_of(here: Point, move: Tensor) -> float:
     """Return by how much a move changes the loss, as its slope at a point has it."""
@@ -175,13 +203,14 @@ def in_units_of(here: Point, move: Tensor) -> Tensor:
     return move if here.lengths is None else move / here.lengths
 
 
-def lines_through(objective: Objective, here: Point, first: float) -> Iterator[Line]:
+def lines_through(objective: Objective, here: Point, first: float, coarsest: float = 0.0) -> Iterator[Line]:
     """Yield a line of the numbers that no wall stops, and one that leads inward from the walls.
 
-    Numbers that have all shrunk to nothing beside their `first` size are measured by it.
+    Numbers that have all shrunk to nothing beside their `first` size are measured by it. The loss is rounded to
+    `coarsest` at least.
     """
     loss = here.value * objective.units.loss
-    epsilon = max(epsilon_of(here), ROUNDING_OF_FLOAT32 if is_coarse(loss) else 0.0)
+    epsilon = max(epsilon_of(here), coarsest, ROUNDING_OF_FLOAT32 if is_coarse(loss) else 0.0)
     has_shrunk = here.size < math.sqrt(epsilon) * first < math.inf
     sizes = torch.full_like(here.x, first) if has_shrunk else lengths_of(here.x, here.x)
     farthest = FARTHEST * (max(1.0, first / here.size) if here.size and not has_shrunk and first < math.inf else 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .lines import Line, Look
 from .result import Reason
-from .stopping import rounding_at
 
 FARTHER = 8.0
 """How many times as far to look next."""
@@ -31,6 +30,22 @@ def flat_ground(line: Line, ahead: Look, back: Look, highest: float) -> Reason |
     return Reason.SADDLE if comes_down(line, lower) else hidden_slope(line, *nearer, highest, nearer)
 
 
+def drifts(line: Line) -> Reason | None:
+    """Return FLAT where no slope leads back from a line downhill, as far as the numbers are large.
+
+    Slopes that are noise become now steeper, now flatter, and lead to no lower loss.
+    """
+    slopes, share, farthest = [line.slope], 0.0, line.farthest / line.reach
+    while share < farthest:
+        share = min(FARTHER * share, farthest) or 1.0
+        look = line.look(share)
+        if not look.slope <= 0:
+            return None
+        slopes.append(look.slope)
+    is_lower = look.change < -line.rounding
+    return Reason.FLAT if is_lower or slopes in (sorted(slopes), sorted(slopes, reverse=True)) else None
+
+
 def comes_down(line: Line, lower: Look) -> bool:
     """Return whether the loss falls ever faster on the way to a lower one, as it does from a maximum."""
     half, quarter = line.look(lower.share / 2), line.look(lower.share / 4)
@@ -46,7 +61,7 @@ def hidden_slope(line: Line, ahead: Look, back: Look, highest: float, nearer: tu
     """
     here = line.here
     if ahead.slope == back.slope == line.slope == 0:
-        has_come_lower = highest - here.value > rounding_at(here)
+        has_come_lower = highest - here.value > line.rounding
         return None if has_come_lower or here.value == 0 else Reason.FLAT
     is_top = ahead.slope < STEEPER * nearer[0].slope <= 0 <= STEEPER * nearer[1].slope < back.slope
     down = (back.slope, line.slope, ahead.slope)

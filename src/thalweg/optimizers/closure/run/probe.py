@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from .lines import Beside, Line, Look
-from .plateau import flat_ground
+from .plateau import drifts, flat_ground
 from .result import Reason
-from .verdict import HIDDEN
+from .verdict import HIDDEN, ROUNDING_OF_FLOAT32, is_coarser
 
 HALVES = (1.0, 0.5, 0.25, 0.125)
 """Where a lower loss is followed back to the point, as shares of its distance."""
@@ -28,14 +28,26 @@ def refuted(beside: Beside, highest: float = math.inf) -> Reason | None:
     A second one looks to the other side, unless slopes explain what the first one has found; where some slopes turn
     down, one more looks along these numbers alone. One more looks inward from the walls of a box. A few follow a lower
     loss back to the point: it must come down to it as a slope or a bend does, which noise and other valleys do not.
-    `highest` is the loss at the start of the run.
+    `highest` is the loss at the start of the run. What speaks against it is asked again if the loss is computed in
+    float32: its noise has slopes.
     """
+    reason = refuted_by_lines(beside, highest)
+    if reason and beside.lines[0].epsilon < ROUNDING_OF_FLOAT32 and is_coarser(beside.objective, beside.here):
+        coarse = Beside(beside.objective, beside.before, beside.here, beside.first, ROUNDING_OF_FLOAT32)
+        return refuted_by_lines(coarse, highest)
+    return reason
+
+
+def refuted_by_lines(beside: Beside, highest: float) -> Reason | None:
+    """Return why a point is no minimum along any line through it."""
     for line in beside.lines:
         if bool(line.move.any()):
             is_first = line is beside.lines[0]
             reason = doubted(line, beside.ahead if is_first else line.look(1.0), highest)
             turned = beside.turned if is_first and reason is None and line.two_sided else None
             reason = reason if turned is None else doubted(*turned, math.inf)
+            if is_first and reason is None and line.two_sided and beside.adrift is not None:
+                reason = drifts(beside.adrift)
             if reason:
                 return reason
     return None

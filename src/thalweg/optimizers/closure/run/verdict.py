@@ -23,11 +23,17 @@ HIDDEN = 100.0
 ROUNDING_OF_FLOAT32 = 2.0**-23
 """What a loss of float64 parameters is rounded to if it meets a float32 tensor on its way."""
 
+UNTOLD = 1e-10
+"""A share of a number that float32 hardly ever tells, and float64 does."""
+
 NEAREST = 1e-4
 """The share of the numbers that may hide a minimum at most, in dtypes of few digits."""
 
 STRAIGHT = 0.75
 """The share of its last slope by which the loss rises at least beyond a kink; a parabola rises by half."""
+
+BRIM = 3.0
+"""How many times as far as its lowest point to look where a parabola rises by three times its depth."""
 
 NOISY = 1e-3
 """The most of a loss that may be noise."""
@@ -96,7 +102,22 @@ def judged(objective: Objective, here: Point, highest: float) -> tuple[Reason, s
             return Reason.NOISE, f"It returned {here.value * unit!r}, then {again.value * unit!r}."
     if gentle_slopes or (any(look.flat for look in looks) and is_small(here.pull, here, highest, ROUNDING_OF_FLOAT32)):
         return Reason.ROUNDING, ""
-    return told(looks, epsilon_of(here), abs(here.value)), ""
+    reason = told(looks, epsilon_of(here), abs(here.value))
+    if reason in (Reason.STALLED, Reason.WRONG_GRADIENT) and is_coarser(objective, here):
+        looks = looked(objective, here, ROUNDING_OF_FLOAT32)
+        reason = told(looks, ROUNDING_OF_FLOAT32, abs(here.value))
+    return Reason.ROUNDING if reason is Reason.STALLED and is_lost(objective, here, looks[-1]) else reason, ""
+
+
+def is_lost(objective: Objective, here: Point, look: Look) -> bool:
+    """Return whether the loss is no more than the noise that hides a parabola's depth; one evaluation.
+
+    One look lies where the parabola rises by three times its depth: what 1 - exp(-x^2) is there is rounding of one.
+    """
+    if not look.is_parabola or BRIM * look.lowest >= 1:
+        return False
+    nearer = look_at(objective, here, BRIM * look.lowest * look.reach * steepest(here))
+    return nearer.finite and not nearer.is_parabola and abs(here.value) <= HIDDEN * nearer.mismatch
 
 
 def change_at(objective: Objective, here: Point, move: Tensor) -> float:
@@ -105,26 +126,39 @@ def change_at(objective: Objective, here: Point, move: Tensor) -> float:
     return objective.loss(inside(here, x)) - here.value
 
 
-def looked(objective: Objective, here: Point) -> list[Look]:
+def is_coarser(objective: Objective, here: Point) -> bool:
+    """Return whether a move too short for float32 changes nothing in float64: on its way the loss met a narrower dtype.
+
+    One evaluation, in float64 alone.
+    """
+    return epsilon_of(here) < UNTOLD and look_at(objective, here, UNTOLD * lengths_of(here.x, here.x)).flat
+
+
+def looked(objective: Objective, here: Point, coarsest: float = 0.0) -> list[Look]:
     """Return what is seen along the steepest descent, each number measured by its size; the nearest look may settle."""
-    sizes = lengths_of(here.x, here.x)
-    measured = sizes if here.lengths is None else sizes / here.lengths
-    direction = -acting(here.x, here.gradient, here.box) * measured
-    direction = direction / largest(direction) * sizes
-    epsilon, looks = epsilon_of(here), list[Look]()
+    direction, epsilon, looks = steepest(here), max(epsilon_of(here), coarsest), list[Look]()
     for exponent in reversed(EXPONENTS):
-        looks.insert(0, look_at(objective, here, epsilon**exponent * direction, sizes))
+        looks.insert(0, look_at(objective, here, epsilon**exponent * direction))
         if looks[0].is_parabola and looks[0].is_near(epsilon):
             break
     return looks
 
 
-def look_at(objective: Objective, here: Point, move: Tensor, sizes: Tensor) -> Look:
+def steepest(here: Point) -> Tensor:
+    """Return the steepest descent, each number measured by its size; one number goes as far as it is large."""
+    sizes = lengths_of(here.x, here.x)
+    measured = sizes if here.lengths is None else sizes / here.lengths
+    direction = -acting(here.x, here.gradient, here.box) * measured
+    return direction / largest(direction) * sizes
+
+
+def look_at(objective: Objective, here: Point, move: Tensor) -> Look:
     """Return one look, at the nearest point inside the box: a wall may be as near as the next number."""
     there = objective.at(inside(here, here.x + move))
     step = there.x - here.x
     measured = step if here.lengths is None else step / here.lengths
-    reach, *slopes = read_numbers(largest(step / sizes), dot(here.gradient, measured), dot(there.gradient, measured))
+    share = largest(step / lengths_of(here.x, here.x))
+    reach, *slopes = read_numbers(share, dot(here.gradient, measured), dot(there.gradient, measured))
     return Look(reach, there.value - here.value, *slopes)
 
 
@@ -136,7 +170,10 @@ def told(looks: list[Look], epsilon: float, loss: float) -> Reason:
     if seen and all(look.change > 0.25 * look.here for look in seen):
         return Reason.WRONG_GRADIENT
     near = any(look.is_near(epsilon, HIDDEN * epsilon * loss) for look in finite)
-    if near or (finite and is_hidden(finite[-1], epsilon, loss, min(noise_of(finite), NOISY * loss))):
+    noise = noise_of(finite)
+    # A loss of zero that cancels large numbers is nothing but noise.
+    noise = noise if loss <= HIDDEN * noise else min(noise, NOISY * loss)
+    if near or (finite and is_hidden(finite[-1], epsilon, loss, noise)):
         return Reason.ROUNDING
     return Reason.STALLED if len(finite) == len(looks) else Reason.DOMAIN
 
