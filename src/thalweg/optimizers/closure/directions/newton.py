@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..function.objective import Point
+from ..function.vector import machine_epsilon
 from . import krylov
 from .steepest import first_trial
 from .step import Step
@@ -17,7 +18,8 @@ from .step import Step
 class TruncatedNewton:
     """Conjugate gradients on H p = -g, ended by the forcing term or by negative curvature.
 
-    Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1; the forcing term is min(forcing, sqrt(|g| / |g0|)).
+    Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1; the forcing term is min(forcing, sqrt(|g| / |g0|)),
+    and at least the root of the rounding: finer residuals are rounding themselves.
     """
 
     def __init__(self, forcing: float = 0.5) -> None:
@@ -59,7 +61,10 @@ class TruncatedNewton:
         if not self.newton:
             self.first_steepness = here.steepness
             return -here.gradient
-        tolerance = min(self.forcing, math.sqrt(here.steepness / self.first_steepness))
+        if here.steepness == 0:
+            return -here.gradient
+        least = machine_epsilon(here.gradient.dtype) ** 0.5
+        tolerance = max(least, min(self.forcing, math.sqrt(here.steepness / self.first_steepness)))
         path = krylov.solve(hessian, here.gradient, tolerance, 2 * here.x.numel())
         self.bends_up = path.stages[0].bend > 0
         return path.before_negative_curvature()

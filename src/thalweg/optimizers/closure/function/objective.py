@@ -32,6 +32,11 @@ class Change(NamedTuple):
     here: float
     size: float
 
+    @property
+    def left(self) -> float:
+        """How much farther the numbers go if each step to come leaves the same share of the pull as this one."""
+        return self.moved * self.pull / (self.pulled - self.pull) if self.pulled > self.pull else math.inf
+
 
 class Point:
     """A vector x with the value and the gradient there, both in the units of the run."""

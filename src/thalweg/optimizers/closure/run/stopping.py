@@ -27,6 +27,9 @@ GENTLEST = 0.03
 FINEST = 1e-3
 """The share of the loss that a gradient of zero may promise at most, because of the dtype alone."""
 
+ARRIVED = 100.0
+"""Roundings of the numbers that they may still have to go where the gradient falls on, but the loss shows nothing."""
+
 EXPONENT = 0.75
 """The share of the dtype's range of exponents beyond which a loss or a number counts as infinite."""
 
@@ -40,9 +43,9 @@ class Stopping:
     - the gradient is zero within `tolerance_grad` if moving any one number by its size would change the loss by less
       than that share of itself, or of what it has fallen since the start, whichever is less;
     - the run has stopped moving if neither the loss nor any number changed by more than `tolerance_change`, or if
-      nothing of the step can be seen in the loss, while the gradient does not fall either. That is a minimum only
-      where the gradient is small as well: where a parabola so steep that rises as the run has fallen hides its depth
-      in the rounding of the loss.
+      nothing of the step can be seen in the loss, while the gradient does not fall either, or so fast that the numbers
+      have next to nothing left to go. That is a minimum only where the gradient is small as well: where a parabola so
+      steep that rises as the run has fallen hides its depth in the rounding of the loss.
 
     Zero switches a test off, but for a gradient that is all rounding. Tolerances finer than the dtype count as its own.
     """
@@ -72,9 +75,14 @@ class Stopping:
         if seen.pull <= max(grad, epsilon) * min(size, highest - here.value):
             return Reason.GRADIENT
         unmoved = fall <= change * size and seen.moved <= change
-        if seen.pull > 0.5 * seen.pulled and (unmoved or (change and self._unseen(fall, seen, epsilon * size))):
-            return Reason.CHANGE if is_small(seen.pull, here, highest) else Reason.STALLED
-        return None
+        if not (unmoved or (change and self._unseen(fall, seen, epsilon * size))):
+            return None
+        falls_on = seen.pull <= 0.5 * seen.pulled
+        if falls_on and seen.left > ARRIVED * epsilon:
+            return None
+        if is_small(seen.pull, here, highest):
+            return Reason.CHANGE
+        return None if falls_on else Reason.STALLED
 
     def _unseen(self, fall: float, seen: Change, rounding: float) -> bool:
         """Return whether neither the loss nor its slopes at both ends tell of the step beyond rounding."""
