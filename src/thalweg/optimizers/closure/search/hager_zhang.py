@@ -72,10 +72,11 @@ class HagerZhang:
         sigma = max(self.sigma, LOOSE) if is_lost else self.sigma
         if not trial.slope >= sigma * start.slope:
             return False
-        steep = min(1 - 2 * self.delta, sigma)
-        if trial.value <= start.value + self.delta * trial.alpha * start.slope:
-            return (sigma > 0.5 or trial.slope <= -steep * start.slope) and trial.finite
-        return trial.slope <= -steep * start.slope and trial.value <= self.ceiling(start) and trial.finite
+        falls = trial.value <= start.value + self.delta * trial.alpha * start.slope
+        if falls and sigma > 0.5:
+            return trial.finite
+        is_flat = trial.slope <= -min(1 - 2 * self.delta, sigma) * start.slope
+        return is_flat and (falls or trial.value <= self.ceiling(start)) and trial.finite
 
     def ceiling(self, start: Trial) -> float:
         """Return the value up to which a trial counts as no higher than the start."""

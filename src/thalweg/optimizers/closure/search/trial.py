@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Trial(NamedTuple):
+@dataclass(slots=True)
+class Trial:
     """The function phi(alpha) = f(x + alpha d) at one step length; `noise` is what rounding may do to the value."""
 
     alpha: float
