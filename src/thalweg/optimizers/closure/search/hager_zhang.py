@@ -43,7 +43,7 @@ class HagerZhang:
                 return trial
             if trial.value < best.value and trial.finite:
                 best = trial
-            if high is not None and trial.is_like(low, high):
+            if high is not None and (trial.is_like(low) or trial.is_like(high)):
                 break
             if self.too_far(start, trial):
                 high = trial
@@ -55,7 +55,7 @@ class HagerZhang:
                 alpha = min(beyond(before, low), longest)
                 continue
             inside += best is start
-            if inside >= self.inside or (inside >= self.hopeful and -start.slope * high.alpha <= start.noise):
+            if inside >= self.inside or (-start.slope * high.alpha <= start.noise and inside >= self.hopeful):
                 break
             width = abs(high.alpha - low.alpha)
             slow = width > 0.66 * widths[0]
