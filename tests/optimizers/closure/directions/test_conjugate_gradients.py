@@ -56,7 +56,7 @@ def test_shannos_direction_is_bfgs_without_memory():
 def test_conjugate_gradients_start_anew_where_nothing_bends_and_after_six_n_steps():
     step = step_of()
     direction = ConjugateGradient(BETAS["pr+"])
-    direction.learn(step._replace(slope_here=step.slope_before))
+    direction.learn(Step(step.before, step.here, step.direction, step.alpha, step.slope_before, step.slope_before))
     assert direction.fresh
     for _ in range(36):
         direction.learn(step)

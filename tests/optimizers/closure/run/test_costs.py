@@ -1,13 +1,14 @@
 """What a step costs: waits for the device, arithmetic, checkpoints."""
 
 import io
+import sys
 from collections import Counter
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from thalweg.optimizers.closure import CG, LBFGS
+from thalweg.optimizers.closure import BFGS, CG, LBFGS
 from thalweg.optimizers.closure.directions import broyden, conjugate_gradient, krylov, steepest
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
 from thalweg.optimizers.closure.directions.step import Step
@@ -118,8 +119,8 @@ class Operations(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def operations_of_a_run(make, iterations):
-    """Return the operations outside the closure, and the evaluations."""
+def simple_run(make, iterations):
+    """Return an optimizer, a closure that calls no function of Python's, and its losses."""
     x = torch.nn.Parameter(torch.zeros(8, dtype=torch.float64))
     weights = torch.linspace(1, 10, 8, dtype=torch.float64)
     losses = []
@@ -130,7 +131,12 @@ def operations_of_a_run(make, iterations):
         losses.append(0.5 * torch.dot(x.grad, away) + 1)
         return losses[-1]
 
-    optimizer = make([x], max_iter=iterations, tolerance_grad=0, tolerance_change=0)
+    return make([x], max_iter=iterations, tolerance_grad=0, tolerance_change=0), closure, losses
+
+
+def operations_of_a_run(make, iterations):
+    """Return the operations outside the closure, and the evaluations."""
+    optimizer, closure, losses = simple_run(make, iterations)
     inside = Operations()
 
     def counted():
@@ -152,3 +158,24 @@ def test_few_operations_of_torch_an_evaluation(make, of_a_direction):
 
 def test_few_operations_of_torch_in_a_first_step():
     assert operations_of_a_run(LBFGS, 1)[0].total() <= 30
+
+
+def calls_of_a_run(make, iterations):
+    """Return how many functions of Python were called, and the evaluations."""
+    optimizer, closure, losses = simple_run(make, iterations)
+    calls = []
+    sys.setprofile(lambda frame, event, _: calls.append(frame) if event == "call" else None)
+    try:
+        optimizer.step(closure)
+    finally:
+        sys.setprofile(None)
+    return len(calls), len(losses)
+
+
+@pytest.mark.parametrize(("make", "of_a_direction"), [(LBFGS, 28), (CG, 36), (BFGS, 30)])
+def test_few_calls_of_python_an_evaluation(make, of_a_direction):
+    calls_of_a_run(make, 6)
+    few, first = calls_of_a_run(make, 2)
+    many, last = calls_of_a_run(make, 6)
+    # The closure, the line, the objective, its function, writing, reading, products, a point, a trial, and two tests.
+    assert many - few <= 12 * (last - first) + of_a_direction * (6 - 2)

@@ -121,14 +121,9 @@ class ConjugateGradient:
         """Return the last step."""
         if self.step is None:
             return {"age": self.age}
-        before, here, direction, *numbers = self.step
-        return {
-            "age": self.age,
-            "before": point_state(before),
-            "here": point_state(here),
-            "d": direction,
-            "step": numbers,
-        }
+        step = self.step
+        ends = {"before": point_state(step.before), "here": point_state(step.here)}
+        return {"age": self.age, **ends, "d": step.direction, "step": step.numbers}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""

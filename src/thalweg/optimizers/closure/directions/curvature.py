@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..function.vector import machine_epsilon
 from .step import Step
 
 TRUST = 5.0
@@ -21,7 +21,7 @@ def value_correction(step: Step) -> float:
     objective function", J. Inst. Maths Applics 12. One where the values differ by little more than rounding.
     """
     fall, curvature = step.before.value - step.here.value, step.curvature
-    rounding = machine_epsilon(step.direction.dtype) ** 0.5 * abs(step.here.value)
+    rounding = math.sqrt(step.epsilon) * abs(step.here.value)
     if abs(fall) <= rounding or curvature <= 0:
         return 1.0
     t = 6 * (fall + step.alpha * step.slope_here) / curvature - 2

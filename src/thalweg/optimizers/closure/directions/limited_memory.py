@@ -56,7 +56,7 @@ class LimitedMemory:
         self.refined = refined
         self.relaxed = OverRelaxation()
         self.damping = damping
-        self.learned = 0
+        self._has(0)
         self.s = self.z = self.above = self.y_y = NOTHING
         self.first: FirstDiagonal
         self.compiled: History | None = None
@@ -67,19 +67,17 @@ class LimitedMemory:
         """Whether no pair is stored."""
         return self.learned == 0
 
-    @property
-    def count(self) -> int:
-        """How many pairs are stored."""
-        return min(self.learned, self.history_size)
-
-    @property
-    def used(self) -> int:
-        """How many rows hold a pair, the one that is being replaced included."""
-        return min(self.learned, self.room)
+    def _has(self, learned: int) -> None:
+        """Count the pairs: those learned ever and stored, the rows in use, the newest, and those that count twice."""
+        self.learned = learned
+        self.count = min(learned, self.history_size)
+        self.newest = (learned - 1) % self.history_size if learned else 0
+        # A single pair has nothing to add.
+        self.again = min(AGAIN, self.count) if self.refined and self.count > 1 else 0
 
     def forget(self) -> None:
         """Drop every pair."""
-        self.learned = 0
+        self._has(0)
         self.relaxed.forget()
 
     def first_trial(self, here: Point, slope: float) -> float:
@@ -93,13 +91,8 @@ class LimitedMemory:
     def against(self, gradient: Tensor) -> Tensor:
         """Return -H times any vector; there is a pair."""
         if self.compiled is not None:
-            return self.compiled.direction(self.used, self.newest, self.again, gradient)
+            return self.compiled.direction(self.count, self.newest, self.again, gradient)
         return self._bent_again(self._by_all, gradient).neg_()
-
-    @property
-    def again(self) -> int:
-        """How many pairs count twice; a single one has nothing to add."""
-        return min(AGAIN, self.count) if self.refined and self.count > 1 else 0
 
     def _by_all(self, gradient: Tensor) -> Tensor:
         """Return H times a vector, each pair counting once."""
@@ -128,28 +121,24 @@ class LimitedMemory:
             return
         if self.refined and self.learned:
             self.relaxed.learn(step)
-        place = self._next(step.direction)
-        if self.compiled is not None and not self.damping:
-            self._learn_compiled(self.compiled, place, step)
+        place, compiled = self._next(step.direction), self.compiled
+        if compiled is None or self.damping:
+            y, factor, curvature = gradient_change(step, self.damping, out=self.z[place])
+            unit = 1 / math.sqrt(curvature)
+            self._border(place, step.direction, step.alpha * unit, y.mul_(-factor * unit))
             return
-        y, factor, curvature = gradient_change(step, self.damping, out=self.z[place])
-        unit = 1 / math.sqrt(curvature)
-        self._border(place, step.direction, step.alpha * unit, y.mul_(-factor * unit))
-
-    def _learn_compiled(self, compiled: History, place: int, step: Step) -> None:
-        """Store the pair in one call."""
         factor = value_correction(step)
         unit = 1 / math.sqrt(step.curvature * factor)
         gradients = step.before.gradient, step.here.gradient
-        compiled.learn(self.used, place, *gradients, -factor * unit, step.direction, step.alpha * unit)
-        self.learned += 1
+        compiled.learn(self.count, place, *gradients, -factor * unit, step.direction, step.alpha * unit)
+        self._has(self.learned + 1)
 
     def remember(self, s: Tensor, y: Tensor, curvature: float) -> None:
         """Store a pair that some other run has seen."""
         place, unit = self._next(s), 1 / math.sqrt(curvature)
         if self.compiled is not None:
-            self.compiled.remember(self.used, place, s, y, unit)
-            self.learned += 1
+            self.compiled.remember(self.count, place, s, y, unit)
+            self._has(self.learned + 1)
             return
         self._border(place, s, unit, torch.mul(y, -unit, out=self.z[place]))
 
@@ -169,7 +158,7 @@ class LimitedMemory:
         torch.mul(direction, alpha, out=self.s[place])
         self.y_y.copy_(dot(z, z))
         self.first.learn(self.s[place], z, self.y_y, self.learned == 0)
-        self.learned += 1
+        self._has(self.learned + 1)
 
     def _make_room(self, vector: Tensor) -> None:
         """Set aside the first rows, or twice as many as there are."""
@@ -212,7 +201,7 @@ class LimitedMemory:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
-        self.learned = state["learned"]
+        self._has(state["learned"])
         if not self.fresh:
             self._set_aside(state["room"], state["s"][0])
             self._fill(state["s"], -state["y"], state["above"])
@@ -225,11 +214,6 @@ class LimitedMemory:
         """Where the pairs are, from the oldest to the newest."""
         first = self.learned % self.history_size if self.learned > self.history_size else 0
         return [(first + i) % self.history_size for i in range(self.count)]
-
-    @property
-    def newest(self) -> int:
-        """Where the last pair is."""
-        return (self.learned - 1) % self.history_size
 
 
 def compact(s: Tensor, z: Tensor, above: Tensor, first: Callable[[Tensor], Tensor], vector: Tensor) -> Tensor:

@@ -37,24 +37,20 @@ class OverRelaxation:
         self.factor, self.share = 1.0, math.nan
 
     def learn(self, step: Step) -> None:
-        """Look at what the step has left of the slope; one of another length says nothing."""
+        """Go farther next time if two of Newton's steps have left as much of the slope; other lengths say nothing."""
         left = step.slope_here / step.slope_before
         tried, self.factor = self.factor, 1.0
         if step.alpha != tried:
             self.share = math.nan
         elif tried == 1.0:
-            self._after_newtons_step(left)
+            short = LEAST <= left <= MOST
+            if short and abs(left - self.share) <= ALIKE:
+                self.factor = 1 / (1 - left)
+            self.share = left if short else math.nan
         elif ARRIVED < left <= MOST:
             self.factor = min(tried / (1 - left), LONGEST)
         elif not 0 <= left <= ARRIVED:
             self.share = math.nan
-
-    def _after_newtons_step(self, left: float) -> None:
-        """Go farther next time if this step has left as much as the one before."""
-        short = LEAST <= left <= MOST
-        if short and abs(left - self.share) <= ALIKE:
-            self.factor = 1 / (1 - left)
-        self.share = left if short else math.nan
 
     def state(self) -> dict[str, Any]:
         """Return the factor, and the share that it depends on."""

@@ -14,7 +14,7 @@ from .conjugate_gradient import ConjugateGradient
 from .face import Face
 from .krylov import Operator
 from .limited_memory import LimitedMemory
-from .step import Direction
+from .step import Direction, Step
 
 
 class Restricted:
@@ -55,7 +55,8 @@ class Restricted:
             direction.forget()
         elif direction.step is not None:
             step = direction.step
-            direction.step = step._replace(before=on_face(step.before, free), here=on_face(step.here, free))
+            ends = on_face(step.before, free), on_face(step.here, free)
+            direction.step = Step(*ends, step.direction, *step.numbers)
         self.free = free
 
     def first_trial(self, inner: Point, slope: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -15,20 +15,30 @@ SMALLEST = 1e-290
 """The least s'y: its root has an inverse."""
 
 
-class Step(NamedTuple):
-    """The step s = alpha d from one accepted point to the next, with the slopes along d at both."""
+class Step:
+    """The step s = alpha d from one accepted point to the next, with the slopes along d at both.
 
-    before: Point
-    here: Point
-    direction: Tensor
-    alpha: float
-    slope_before: float
-    slope_here: float
+    `curvature` is the product s'y, the change of the slope over the step, and `epsilon` the rounding of its numbers.
+    """
+
+    __slots__ = ("alpha", "before", "curvature", "direction", "epsilon", "here", "slope_before", "slope_here")
+
+    def __init__(
+        self, before: Point, here: Point, direction: Tensor, alpha: float, slope_before: float, slope_here: float
+    ) -> None:
+        self.before = before
+        self.here = here
+        self.direction = direction
+        self.alpha = alpha
+        self.slope_before = slope_before
+        self.slope_here = slope_here
+        self.curvature = alpha * (slope_here - slope_before)
+        self.epsilon = machine_epsilon(direction.dtype)
 
     @property
-    def curvature(self) -> float:
-        """The product s'y: the change of the slope over the step."""
-        return self.alpha * (self.slope_here - self.slope_before)
+    def numbers(self) -> list[float]:
+        """Its length and both slopes."""
+        return [self.alpha, self.slope_before, self.slope_here]
 
     @property
     def modelled(self) -> float:
@@ -38,8 +48,8 @@ class Step(NamedTuple):
     @property
     def bends_up(self) -> bool:
         """Whether s'y is positive beyond rounding, relative to -s'g: L-BFGS-B's test, without a unit."""
-        epsilon = machine_epsilon(self.direction.dtype)
-        return self.curvature > max(-epsilon * self.alpha * self.slope_before, SMALLEST)
+        rounding = -self.epsilon * self.alpha * self.slope_before
+        return self.curvature > rounding and self.curvature > SMALLEST
 
 
 class Direction(Protocol):

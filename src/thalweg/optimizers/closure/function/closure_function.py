@@ -31,13 +31,6 @@ class ClosureFunction:
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and its gradient at x."""
         self.vector.write(x)
-        loss = self._evaluate()
-        gradient = self._gradient(loss)
-        if self.vector.is_shared:
-            loss, gradient = self.vector.agreed(loss, gradient)
-        return (-loss, gradient.neg_()) if self.maximize else (loss, gradient)
-
-    def _evaluate(self) -> Tensor:
         torch.clear_autocast_cache()  # parameters that autocast has rounded and remembers are of another point
         is_on = torch.is_grad_enabled()
         torch._C._set_grad_enabled(True)  # a block would take three times as long, at every evaluation
@@ -45,9 +38,14 @@ class ClosureFunction:
             loss = self.closure()
         finally:
             torch._C._set_grad_enabled(is_on)
-        if type(loss) is Tensor and not loss.dim() and loss.is_floating_point():
-            return loss
-        return self._read(loss)
+        if type(loss) is not Tensor or loss.dim() or not loss.is_floating_point():
+            loss = self._read(loss)
+        gradient = self.vector.gradient()
+        if gradient is None:
+            gradient = self._differentiated(loss)
+        if self.vector.is_shared:
+            loss, gradient = self.vector.agreed(loss, gradient)
+        return (-loss, gradient.neg_()) if self.maximize else (loss, gradient)
 
     def _read(self, loss: Any) -> Tensor:
         """Return what else a closure may return for a loss as a tensor of no dimensions."""
@@ -66,11 +64,7 @@ class ClosureFunction:
             )
         return loss if loss.dim() == 0 else scalar(loss)
 
-    def _gradient(self, loss: Tensor) -> Tensor:
-        gradient = self.vector.gradient()
-        return self._outside(loss) if gradient is None else gradient
-
-    def _outside(self, loss: Tensor) -> Tensor:
+    def _differentiated(self, loss: Tensor) -> Tensor:
         """Return a gradient of no numbers where the loss is none either: the point lies outside its domain."""
         if bool(loss.detach().isfinite()):
             raise no_gradient(self.owner)
@@ -89,38 +83,35 @@ class TwiceDifferentiable(ClosureFunction):
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss and its gradient at x."""
         self.vector.clear_gradients()
+        self.slopes = ()
         value, gradient = super().__call__(x)
+        self._keep_graph()
         # What is returned may be changed to other units in place; differences need it as it is.
         self.x, self.flat = x, gradient if self.slopes else gradient.clone()
         return value, gradient
 
-    def _gradient(self, loss: Tensor) -> Tensor:
-        self.slopes = ()
-        given = self._given()
-        if given is not None:
-            return given
-        if not loss.requires_grad:
-            return self._outside(loss)
-        if not self.vector.has_leaves:
+    def _differentiated(self, loss: Tensor) -> Tensor:
+        """Return the gradient where the closure has left none."""
+        if loss.requires_grad and not self.vector.has_leaves:
             # torch differentiates by sharded parameters themselves; products with the Hessian are then differences.
             loss.backward()  # type: ignore[no-untyped-call]
-            return super()._gradient(loss)
+            gradient = self.vector.gradient()
+            return super()._differentiated(loss) if gradient is None else gradient
         with torch.enable_grad():
-            slopes = slopes_of(loss, self.vector.tensors)
+            slopes = slopes_of(loss, self.vector.tensors) if loss.requires_grad else None
         if slopes is None:
-            return self._outside(loss)
+            return super()._differentiated(loss)
         self.slopes = slopes
         return self.vector.flatten(slopes)
 
-    def _given(self) -> Tensor | None:
-        """Return the gradient that the closure left, if any, and keep its graph (`create_graph=True`)."""
+    def _keep_graph(self) -> None:
+        """Keep the graph of the gradient that the closure left, if it has one (`create_graph=True`)."""
         gradients = [tensor.grad for tensor in self.vector.tensors]
         if any(gradient is not None and gradient.requires_grad for gradient in gradients):
             pairs = zip(gradients, self.vector.tensors, strict=True)
             self.slopes = [torch.zeros_like(tensor) if grad is None else grad for grad, tensor in pairs]
             for tensor in self.vector.tensors:
                 tensor.grad = None if tensor.grad is None else tensor.grad.detach()
-        return self.vector.gradient()
 
     def times(self, vector: Tensor) -> Tensor:
         """Return the Hessian at the last point times `vector`."""

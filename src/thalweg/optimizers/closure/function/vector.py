@@ -39,7 +39,7 @@ class Vector:
         self.dtype = self.reals[0].dtype if self._alone else widest(real.dtype for real in self.reals)
         self.scale = self._scale(scales or [1.0])
         self._alike = self._alone or all(r.device == self.device and r.dtype == self.dtype for r in self.reals)
-        self._flat = [real.view(-1) for real in self.reals] if all(map(dense, self.reals)) else []
+        self._flat = [real.flatten() for real in self.reals] if all(map(dense, self.reals)) else []
 
     @property
     def size(self) -> int:

@@ -60,7 +60,7 @@ class Along:
 
     def point(self, trial: Trial) -> Point:
         """Return the point of a trial that the search has chosen: the last or the lowest."""
-        return self.last[1] if trial == self.last[0] else self.lowest[1]
+        return self.last[1] if trial.alpha == self.last[0].alpha else self.lowest[1]
 
     def best(self) -> Trial | None:
         """Return the lowest trial, None where no trial lay below the start."""

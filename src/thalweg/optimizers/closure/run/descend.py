@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
+from ..function.vector import machine_epsilon
 from .infinity import endless, passes_through, strides_on
 from .lines import Beside
 from .method import Method
@@ -94,19 +95,17 @@ class Descent:
         return self.result.reason
 
     def _loop(self, objective: Objective, max_iterations: float, callback: Callback | None) -> Reason:
-        before = self.point
-        reason = self.stopping.at_start(before)
+        before = here = self.point
+        reason = self.stopping.at_start(here)
         iterations, is_kept = 0, not objective.evaluations
         while reason is None:
             if iterations >= max_iterations:
                 return Reason.ITERATIONS
-            left = self.point
-            reason = self._advance(objective, left)
+            reason = self._advance(objective, here)
+            left, here = here, self.point
             if reason is None:
-                before = left
-                iterations += 1
+                before, iterations = left, iterations + 1
                 self.result.iterations += 1
-                here = self.point
                 reason = self.stopping.after(before, here, self.highest) or self._vanished(objective, before, here)
                 reason = reason or self._crept(before, here)
                 if callback is not None and self._told(objective, callback):
@@ -116,6 +115,7 @@ class Descent:
             if reason is Reason.NOISE and is_kept and self.point.x is before.x:
                 # The step before has left a point that another loss was evaluated at.
                 reason, is_kept = self._anew(objective), False
+            here = self.point
         return self._doubted(objective, before, reason)
 
     def _vanished(self, objective: Objective, before: Point, here: Point) -> Reason | None:
@@ -124,8 +124,8 @@ class Descent:
         At a kink at zero, as that of |x|, every step wins its share for as long as there are smaller numbers. And as
         the numbers grow, a loss like exp(-x) falls for as long as it can.
         """
-        lost = epsilon_of(here) ** 2 * (self.highest - here.value)
-        if not self.stopping.tolerance_grad or max(abs(before.value), abs(here.value)) > lost:
+        lost = machine_epsilon(here.x.dtype) ** 2 * (self.highest - here.value)
+        if abs(here.value) > lost or abs(before.value) > lost or not self.stopping.tolerance_grad:
             return None
         if strides_on(objective, before, here, self.first_size, self.highest):
             return Reason.UNBOUNDED

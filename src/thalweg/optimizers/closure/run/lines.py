@@ -225,26 +225,27 @@ def is_coarse(loss: float) -> bool:
 
 def moves(here: Point, far: Tensor) -> list[tuple[Tensor, bool]]:
     """Return the moves, as far as that for each number, and whether each may be taken backwards as well."""
-    ways = directions(here.x)
+    toward = directions(here.x)
     if here.box is None:
-        return [(ways * far, True)]
-    between, from_walls = torch.minimum(far, room(here.box, here.x)), inward(here.box, here.x, ways.abs() * far)
-    return [(ways * between, True), (from_walls, False)]
+        return [(toward * far, True)]
+    between, from_walls = torch.minimum(far, room(here.box, here.x)), inward(here.box, here.x, toward.abs() * far)
+    return [(toward * between, True), (from_walls, False)]
 
 
 def directions(x: Tensor) -> Tensor:
     """Return numbers from 1/2 to 1 of either sign that look random, the same in every process."""
-    numbers = (kept_chance if x.numel() <= FEW else chance)(x.numel()).to(x)
+    return (kept_ways if x.numel() <= FEW else ways)(x.numel(), x.dtype, x.device).clone()
+
+
+def ways(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return such numbers, drawn on the CPU in float32."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    drawn = torch.empty(count, dtype=torch.float32, device="cpu").uniform_(-1, 1, generator=generator)
+    numbers = drawn.to(device, dtype)
     return 0.5 * (numbers + numbers.sign())
 
 
-def chance(count: int) -> Tensor:
-    """Return numbers between -1 and 1."""
-    generator = torch.Generator("cpu").manual_seed(0)
-    return torch.empty(count, dtype=torch.float32, device="cpu").uniform_(-1, 1, generator=generator)
-
-
-kept_chance = lru_cache(maxsize=8)(chance)
+kept_ways = lru_cache(maxsize=8)(ways)
 
 
 def room(box: Box, x: Tensor) -> Tensor:

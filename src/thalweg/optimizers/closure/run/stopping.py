@@ -64,7 +64,7 @@ class Stopping:
 
         `highest` is the loss at the start of the run.
         """
-        size, epsilon = abs(here.value), epsilon_of(here)
+        size, epsilon = abs(here.value), machine_epsilon(here.x.dtype)
         grad, change = tolerances(self.tolerance_grad, self.tolerance_change, epsilon)
         fall = before.value - here.value
         if fall > max(grad, change) * size:

@@ -43,7 +43,7 @@ class HagerZhang:
                 return trial
             if trial.value < best.value and trial.finite:
                 best = trial
-            if high is not None and trial.is_like(low, high):
+            if high is not None and (trial.is_like(low) or trial.is_like(high)):
                 break
             if self.too_far(start, trial):
                 high = trial
@@ -55,7 +55,7 @@ class HagerZhang:
                 alpha = min(beyond(before, low), longest)
                 continue
             inside += best is start
-            if inside >= self.inside or (inside >= self.hopeful and -start.slope * high.alpha <= start.noise):
+            if inside >= self.inside or (-start.slope * high.alpha <= start.noise and inside >= self.hopeful):
                 break
             width = abs(high.alpha - low.alpha)
             slow = width > 0.66 * widths[0]
@@ -72,10 +72,11 @@ class HagerZhang:
         sigma = max(self.sigma, LOOSE) if is_lost else self.sigma
         if not trial.slope >= sigma * start.slope:
             return False
-        steep = min(1 - 2 * self.delta, sigma)
-        if trial.value <= start.value + self.delta * trial.alpha * start.slope:
-            return (sigma > 0.5 or trial.slope <= -steep * start.slope) and trial.finite
-        return trial.slope <= -steep * start.slope and trial.value <= self.ceiling(start) and trial.finite
+        falls = trial.value <= start.value + self.delta * trial.alpha * start.slope
+        if falls and sigma > 0.5:
+            return trial.finite
+        is_flat = trial.slope <= -min(1 - 2 * self.delta, sigma) * start.slope
+        return is_flat and (falls or trial.value <= self.ceiling(start)) and trial.finite
 
     def ceiling(self, start: Trial) -> float:
         """Return the value up to which a trial counts as no higher than the start."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Trial(NamedTuple):
+@dataclass(slots=True)
+class Trial:
     """The function phi(alpha) = f(x + alpha d) at one step length; `noise` is what rounding may do to the value."""
 
     alpha: float
@@ -20,9 +21,9 @@ class Trial(NamedTuple):
         """Whether the value and the slope are both numbers."""
         return math.isfinite(self.value) and math.isfinite(self.slope)
 
-    def is_like(self, *others: Trial) -> bool:
+    def is_like(self, other: Trial) -> bool:
         """Return whether value and slope are those of another trial: rounding leaves no point between them."""
-        return any(self.value == other.value and self.slope == other.slope for other in others)
+        return self.value == other.value and self.slope == other.slope
 
 
 Phi = Callable[[float], Trial]
