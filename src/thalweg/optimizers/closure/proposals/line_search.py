@@ -57,7 +57,7 @@ class LineSearch:
         """Forget what holds only for the point left."""
         self.direction.displaced()
 
-    def promise(self, objective: Objective, here: Point) -> float:
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
         """Return zero: the slopes tell everything."""
         return 0.0
 

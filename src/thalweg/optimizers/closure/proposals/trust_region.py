@@ -50,7 +50,7 @@ class TrustRegion:
     def displaced(self) -> None:
         """Keep the radius, and what is known of the Hessian."""
 
-    def promise(self, objective: Objective, here: Point) -> float:
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
         """Return zero: the slopes tell everything."""
         return 0.0
 

@@ -49,8 +49,8 @@ class Method(Protocol):
         """Forget what holds only for the point left."""
         ...
 
-    def promise(self, objective: Objective, here: Point) -> float:
-        """Return by how much the method's model would still lower the loss, where it knows more than slopes."""
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
+        """Return by how much the method's model would lower the loss, if by more than `least`, else zero."""
         ...
 
     def sees_nothing(self, objective: Objective, here: Point) -> bool:
@@ -225,10 +225,10 @@ class Descent:
     def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
         """Take a success back where losses beside it are lower, as far as the budget allows to look."""
         beside = Beside(objective, before, self.point, self.first_size)
-        reason = self._promised(objective, before, beside, reason)
-        if not reason.success or not objective.given:
-            return reason
         try:
+            reason = self._promised(objective, before, beside, reason)
+            if not reason.success or not objective.given:
+                return reason
             if passes_through(objective, before, self.point):
                 return Reason.SADDLE
             return refuted(beside, self.highest) or reason
@@ -244,8 +244,8 @@ class Descent:
             return runaway
         if reason is Reason.GRADIENT or objective.spent:
             return reason
-        promise = self.method.promise(objective, here)
-        if not promise > MUCH * abs(here.value) or is_nothing(promise, here, self.highest):
+        promise = self.method.promise(objective, here, MUCH * abs(here.value))
+        if not promise or is_nothing(promise, here, self.highest):
             return reason
         self._note(f"The model still promises {promise / abs(here.value):.0%} of the loss.")
         return Reason.STALLED
