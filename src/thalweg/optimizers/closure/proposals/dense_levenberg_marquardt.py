@@ -37,6 +37,10 @@ KEPT = 0.25
 """The share of what the model promises by which the loss must fall at one of these places."""
 
 
+MOST = 8
+"""The most ways without any effect on the residuals that are looked along."""
+
+
 class Promise(NamedTuple):
     """By how much the model would lower the loss, and two measures of what rounding does to that.
 
@@ -126,6 +130,23 @@ class DenseLevenbergMarquardt:
         noise = dot(rounding, function.residuals.abs())
         return Promise(*read_numbers(0.5 * promised.sum(), 0.5 * dot(rounding, rounding), noise))
 
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return the ways that change no residual to first order, each as long as the numbers; None if there are none.
+
+        There the model knows no bend of the loss, which may be that of a saddle. Numbers that a limit stops stay.
+        """
+        sizes = lengths_of(here.x, here.x)
+        free = torch.ones_like(sizes) if self.box is None else self.box.free(here.x, here.gradient)
+        jacobian = self._free_jacobian(objective, here) * (sizes if self.scale is None else sizes / self.scale)
+        jacobian = jacobian[:, free.bool()]
+        if not jacobian.numel() or not bool(jacobian.isfinite().all()):
+            return None
+        _, values, right = torch.linalg.svd(torch.linalg.qr(jacobian, mode="r")[1])
+        rank = int((values > machine_epsilon(here.x.dtype) * len(jacobian) * values[0]).sum())
+        ways: Tensor = right.new_zeros(len(right) - rank, len(sizes))
+        ways[:, free.bool()] = right[rank:]
+        return ways[-MOST:] * sizes if len(ways) else None
+
     def _free_jacobian(self, objective: Objective, here: Point) -> Tensor:
         """Return J at `here`, zero for numbers that a limit stops."""
         if objective.last is not here.x:
@@ -156,7 +177,7 @@ class DenseLevenbergMarquardt:
         step = model.step(self.radius)
         if settled := self._settled(objective, here, model, step):
             return settled
-        while step.promised > 0 and self._is_seen(here, step):
+        while step.promised > 0 and self._is_seen(here, model, step):
             move = self._bent(model, step)
             there = objective.at(self._moved(here, model, move))
             ratio = agreement(here, there, step.promised)
@@ -167,11 +188,21 @@ class DenseLevenbergMarquardt:
             step = model.step(self.radius)
         return None
 
-    def _is_seen(self, here: Point, step: DampedStep) -> bool:
-        """Return whether a step moves some number by more than its rounding, however large the others are."""
-        sizes = lengths_of(here.x, here.x)
-        least = machine_epsilon(here.x.dtype) * (sizes if self.scale is None else sizes / self.scale)
-        return bool((step.p.abs() > least).any())
+    def _is_seen(self, here: Point, model: Model, step: DampedStep) -> bool:
+        """Return whether a step moves the numbers by more than their rounding.
+
+        Beside large numbers small ones may move alone, as long as the noise of the loss does not hide what that gains.
+        """
+        epsilon, sizes = machine_epsilon(here.x.dtype), here.x.abs()
+        if step.length > epsilon * read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]:
+            return True
+        least = epsilon * torch.maximum(sizes, epsilon * sizes.max())
+        moves = step.p.abs() > (least if self.scale is None else least / self.scale)
+        return bool(moves.any()) and step.promised > self._noise(here, model)
+
+    def _noise(self, here: Point, model: Model) -> float:
+        """Return what the rounding of the numbers does to the loss."""
+        return BELOW_ROUNDING * read_numbers(dot(self._rounding(model.jacobian, here), model.residuals.abs()))[0]
 
     def _settled(self, objective: Objective, here: Point, model: Model, step: DampedStep) -> Point | None:
         """Follow steps whose promise is lost in the noise of the loss: it cannot judge them, but their lengths can.
@@ -181,10 +212,9 @@ class DenseLevenbergMarquardt:
         """
         if step.damping or residual_function(objective).weights is not None:
             return None
-        rounding = self._rounding(model.jacobian, here)
-        noise = BELOW_ROUNDING * read_numbers(dot(rounding, model.residuals.abs()))[0]
+        noise = self._noise(here, model)
         there, length = here, math.inf
-        while 0 < step.promised <= noise and step.length < SHORTER * length and self._is_seen(there, step):
+        while 0 < step.promised <= noise and step.length < SHORTER * length and self._is_seen(there, model, step):
             trial = objective.at(self._moved(there, model, step.p))
             if not trial.value <= here.value + noise:
                 break

@@ -54,6 +54,10 @@ class TrustRegion:
         """Return zero: the slopes tell everything."""
         return 0.0
 
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return None: there is no model of residuals."""
+        return None
+
     def sees_nothing(self, objective: Objective, here: Point) -> bool:
         """Return False: nothing but slopes is known."""
         return False

@@ -16,6 +16,7 @@ from .lines import Beside
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
+from .unseen import bends_down
 from .valley import Following
 from .verdict import HIDDEN, judged
 
@@ -34,36 +35,31 @@ class Method(Protocol):
 
     def advance(self, objective: Objective, here: Point) -> Point | None:
         """Return the next point, None where none was found, or raise BudgetError."""
-        ...
 
     @property
     def fresh(self) -> bool:
         """Whether the method remembers nothing, so that forgetting cannot help."""
-        ...
 
     def forget(self) -> None:
         """Start anew, by steepest descent."""
-        ...
 
     def displaced(self) -> None:
         """Forget what holds only for the point left."""
-        ...
 
     def promise(self, objective: Objective, here: Point, least: float) -> float:
         """Return by how much the method's model would lower the loss, if by more than `least`, else zero."""
-        ...
+
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return the ways along which the method's model knows nothing of the loss, if any."""
 
     def sees_nothing(self, objective: Objective, here: Point) -> bool:
         """Return whether the loss cannot tell what the model promises, where that knows more than slopes."""
-        ...
 
     def state(self) -> dict[str, Any]:
         """Return what a run needs to go on."""
-        ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` returned."""
-        ...
 
 
 CREEP = 1e-6
@@ -226,9 +222,10 @@ class Descent:
         """Take a success back where losses beside it are lower, as far as the budget allows to look."""
         beside = Beside(objective, before, self.point, self.first_size)
         try:
+            ways = self.method.unseen(objective, self.point) if reason.success and not objective.given else None
             reason = self._promised(objective, before, beside, reason)
             if not reason.success or not objective.given:
-                return reason
+                return Reason.SADDLE if reason.success and bends_down(beside, ways, self.highest) else reason
             if passes_through(objective, before, self.point):
                 return Reason.SADDLE
             return refuted(beside, self.highest) or reason
