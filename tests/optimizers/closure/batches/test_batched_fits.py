@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure import least_squares
+from thalweg.optimizers.closure import curve_fit, least_squares
 from thalweg.optimizers.closure.batches.fits import pooled_levenberg_marquardt as batched
 from thalweg.optimizers.closure.batches.fits.boxed_step import boxed_step
 from thalweg.optimizers.closure.batches.fits.systems import BY_HAND, solve
@@ -143,6 +143,26 @@ def test_no_false_success():
     assert "1 of 3" in found.message
     assert found.x[0].item() == pytest.approx(3.0)
     assert math.isnan(found.cost[2]) or found.cost[2] == math.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_row_whose_minimum_lies_at_infinity_is_no_success(dtype):
+    """A line fitted by a curve that bends, a step fitted by a logistic curve; other numbers may grow as they like."""
+    t = torch.linspace(0.1, 10, 40, dtype=dtype)
+    line, bent = 2 * t, 3e5 * t / (2 + t) + 10 * torch.sin(9 * t)
+
+    def residuals(p, y):
+        return p[:, :1] * t / (p[:, 1:] + t) - y
+
+    fits = least_squares(residuals, torch.ones(2, 2, dtype=dtype), args=(torch.stack([line, bent]),), batched=True)
+    assert fits.success.tolist() == [False, True]
+    edge = (t > 5.02).to(dtype)[None]
+    with pytest.warns(RuntimeWarning, match="no covariance"):
+        logistic = curve_fit(
+            lambda t, a, b: torch.sigmoid(a * (t - b)), t, edge, [1.0, 4.0], batched=True, full_output=True
+        )
+    assert logistic[2]["success"].tolist() == [False]
+    assert bool(logistic[1].isinf().all())
 
 
 def test_a_wrong_jacobian_is_no_success():

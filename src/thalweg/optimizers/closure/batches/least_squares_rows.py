@@ -19,9 +19,10 @@ from ..function.robust import Rho, robust_loss
 from ..scipy_names.outcome import FitOutcome, fit_rows_outcome
 from .compiled.compiled_fits import CompiledFits
 from .compiled.recorded_model import is_right, recorded_model
+from .fits.endless_fits import go_on
 from .fits.linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
-from .fits.systems import solve
+from .fits.systems import inverses
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import equal_slices
 
@@ -127,6 +128,7 @@ def solved_members(
 ) -> tuple[Solved, int]:
     """Return what a piece of the batch has come to, and after how many calls."""
     answers = run(members)
+    answers.success &= ~go_on(method, answers, members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
     n = answers.x.shape[1]
     x, cost, grad = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
@@ -146,18 +148,6 @@ def covariances(method: BatchedLevenbergMarquardt, answers: Answers, members: Me
     known = inverse[:, 0, 0].isfinite() & answers.success & variance.isfinite()
     covariance = inverse * variance[:, None, None]
     return torch.where(known[:, None, None], covariance, torch.inf).to(answers.x).contiguous()
-
-
-def inverses(gram: Tensor) -> Tensor:
-    """Return (J'J)^-1 of each row, all of it infinite where J'J has none."""
-    diagonal = gram.diagonal(dim1=1, dim2=2)
-    units = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
-    matrix = gram * units[:, :, None] * units[:, None, :]
-    unit = torch.eye(len(units.mT), dtype=matrix.dtype, device=matrix.device)[:, None].expand(-1, *units.shape)
-    columns = solve(matrix, unit).movedim(0, -1)
-    known = (columns.diagonal(dim1=1, dim2=2) > 0).all(1)
-    inverse = 0.5 * (columns + columns.mT) * units[:, :, None] * units[:, None, :]
-    return torch.where(known[:, None, None], inverse, torch.inf)
 
 
 def scipys_grams(method: BatchedLevenbergMarquardt, x: Tensor, members: Members) -> Tensor:

@@ -15,8 +15,10 @@ from ..directions.damped_least_squares import DampedStep, LinearModel
 from ..function.bounds import Box
 from ..function.objective import Objective, Point
 from ..function.residual_function import ResidualFunction
+from ..function.units import lengths_of
 from ..function.vector import dot, machine_epsilon, read_numbers
-from ..run.stopping import BELOW_ROUNDING
+from ..run.stopping import BELOW_ROUNDING, rounding_at
+from ..run.verdict import inside
 from .trust_region import agreement
 
 APART = 1e8
@@ -27,6 +29,16 @@ HIDDEN = 10.0
 
 SHORTER = 0.75
 """How long a step may be beside the last one, where lengths must tell whether steps still come nearer."""
+
+WAY = (1.0, 0.1, 0.01)
+"""How far to follow what the model promises, in sizes of the numbers."""
+
+KEPT = 0.25
+"""The share of what the model promises by which the loss must fall at one of these places."""
+
+
+MOST = 8
+"""The most ways without any effect on the residuals that are looked along."""
 
 
 class Promise(NamedTuple):
@@ -77,14 +89,27 @@ class DenseLevenbergMarquardt:
         """Keep the radius, unless nothing was left to find; the residuals may be others."""
         self.bend, self.radius = None, self.radius or math.nan
 
-    def promise(self, objective: Objective, here: Point) -> float:
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
         """Return by how much Gauss and Newton's step would lower the loss, along directions that the dtype tells apart.
 
         What the rounding of the numbers does to the residuals is taken off. In float32 a trial may find nothing lower,
-        and a gradient be lost in rounding, far from any minimum: where columns of J nearly cancel.
+        and a gradient be lost in rounding, far from any minimum: where columns of J nearly cancel. Zero where that is
+        not more than `least`, or where the loss does not fall on the way: at a minimum at which J is nearly singular.
         """
         model = self._modelled(objective, here)
-        return 0.0 if model is None else model.promise - HIDDEN * model.hidden
+        promise = 0.0 if model is None else model.promise - HIDDEN * model.hidden
+        return promise if promise > least and self._falls(objective, here) else 0.0
+
+    def _falls(self, objective: Objective, here: Point) -> bool:
+        """Return whether the loss falls as promised, where numbers move no farther than their sizes."""
+        sizes = lengths_of(here.x, here.x)
+        jacobian = self._free_jacobian(objective, here)
+        units = sizes if self.scale is None else sizes / self.scale
+        step = LinearModel(jacobian, residual_function(objective).residuals, 1 / units.to(jacobian)).step(1.0)
+        move = (step.p if self.scale is None else step.p * self.scale).to(here.x)
+        least = rounding_at(here)
+        changes = ((share, objective.loss(inside(here, here.x + share * move)) - here.value) for share in WAY)
+        return any(change < -max(KEPT * share * step.promised, least) for share, change in changes)
 
     def sees_nothing(self, objective: Objective, here: Point) -> bool:
         """Return whether the loss, of residuals that are small beside the data, is noisier than what is promised."""
@@ -93,12 +118,8 @@ class DenseLevenbergMarquardt:
 
     def _modelled(self, objective: Objective, here: Point) -> Promise | None:
         """Return what the model at `here` promises, and what rounding does to it; None where J is not finite."""
-        if objective.last is not here.x:
-            objective.at(here.x)
+        jacobian = self._free_jacobian(objective, here)
         function, epsilon = residual_function(objective), machine_epsilon(here.x.dtype)
-        jacobian = function.jacobian()
-        if self.box is not None:
-            jacobian = jacobian * self.box.free(here.x, here.gradient)
         if not bool(jacobian.isfinite().all()):
             return None
         norms = torch.linalg.vector_norm(jacobian, dim=0)
@@ -108,6 +129,30 @@ class DenseLevenbergMarquardt:
         rounding = self._rounding(jacobian, here)
         noise = dot(rounding, function.residuals.abs())
         return Promise(*read_numbers(0.5 * promised.sum(), 0.5 * dot(rounding, rounding), noise))
+
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return the ways that change no residual to first order, each as long as the numbers; None if there are none.
+
+        There the model knows no bend of the loss, which may be that of a saddle. Numbers that a limit stops stay.
+        """
+        sizes = lengths_of(here.x, here.x)
+        free = torch.ones_like(sizes) if self.box is None else self.box.free(here.x, here.gradient)
+        jacobian = self._free_jacobian(objective, here) * (sizes if self.scale is None else sizes / self.scale)
+        jacobian = jacobian[:, free.bool()]
+        if not jacobian.numel() or not bool(jacobian.isfinite().all()):
+            return None
+        _, values, right = torch.linalg.svd(torch.linalg.qr(jacobian, mode="r")[1])
+        rank = int((values > machine_epsilon(here.x.dtype) * len(jacobian) * values[0]).sum())
+        ways: Tensor = right.new_zeros(len(right) - rank, len(sizes))
+        ways[:, free.bool()] = right[rank:]
+        return ways[-MOST:] * sizes if len(ways) else None
+
+    def _free_jacobian(self, objective: Objective, here: Point) -> Tensor:
+        """Return J at `here`, zero for numbers that a limit stops."""
+        if objective.last is not here.x:
+            objective.at(here.x)
+        jacobian = residual_function(objective).jacobian()
+        return jacobian if self.box is None else jacobian * self.box.free(here.x, here.gradient)
 
     def _rounding(self, jacobian: Tensor, here: Point) -> Tensor:
         """Return by how much residuals may be off, because the numbers are rounded."""
@@ -129,11 +174,10 @@ class DenseLevenbergMarquardt:
         if self.radius == 0:
             return None
         model = self._model(objective, here)
-        least = machine_epsilon(here.x.dtype) * read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]
         step = model.step(self.radius)
-        if settled := self._settled(objective, here, model, step, least):
+        if settled := self._settled(objective, here, model, step):
             return settled
-        while step.promised > 0 and step.length > least:
+        while step.promised > 0 and self._is_seen(here, model, step):
             move = self._bent(model, step)
             there = objective.at(self._moved(here, model, move))
             ratio = agreement(here, there, step.promised)
@@ -144,7 +188,23 @@ class DenseLevenbergMarquardt:
             step = model.step(self.radius)
         return None
 
-    def _settled(self, objective: Objective, here: Point, model: Model, step: DampedStep, least: float) -> Point | None:
+    def _is_seen(self, here: Point, model: Model, step: DampedStep) -> bool:
+        """Return whether a step moves the numbers by more than their rounding.
+
+        Beside large numbers small ones may move alone, as long as the noise of the loss does not hide what that gains.
+        """
+        epsilon, sizes = machine_epsilon(here.x.dtype), here.x.abs()
+        if step.length > epsilon * read_numbers(torch.linalg.vector_norm(model.scaling * here.x))[0]:
+            return True
+        least = epsilon * torch.maximum(sizes, epsilon * sizes.max())
+        moves = step.p.abs() > (least if self.scale is None else least / self.scale)
+        return bool(moves.any()) and step.promised > self._noise(here, model)
+
+    def _noise(self, here: Point, model: Model) -> float:
+        """Return what the rounding of the numbers does to the loss."""
+        return BELOW_ROUNDING * read_numbers(dot(self._rounding(model.jacobian, here), model.residuals.abs()))[0]
+
+    def _settled(self, objective: Objective, here: Point, model: Model, step: DampedStep) -> Point | None:
         """Follow steps whose promise is lost in the noise of the loss: it cannot judge them, but their lengths can.
 
         Each must be shorter than the last; after the last one, nothing is left to find. None if there is no such step,
@@ -152,10 +212,9 @@ class DenseLevenbergMarquardt:
         """
         if step.damping or residual_function(objective).weights is not None:
             return None
-        rounding = self._rounding(model.jacobian, here)
-        noise = BELOW_ROUNDING * read_numbers(dot(rounding, model.residuals.abs()))[0]
+        noise = self._noise(here, model)
         there, length = here, math.inf
-        while step.damping == 0 and 0 < step.promised <= noise and least < step.length < SHORTER * length:
+        while 0 < step.promised <= noise and step.length < SHORTER * length and self._is_seen(there, model, step):
             trial = objective.at(self._moved(there, model, step.p))
             if not trial.value <= here.value + noise:
                 break

@@ -57,9 +57,13 @@ class LineSearch:
         """Forget what holds only for the point left."""
         self.direction.displaced()
 
-    def promise(self, objective: Objective, here: Point) -> float:
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
         """Return zero: the slopes tell everything."""
         return 0.0
+
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return None: there is no model of residuals."""
+        return None
 
     def sees_nothing(self, objective: Objective, here: Point) -> bool:
         """Return False: nothing but slopes is known."""

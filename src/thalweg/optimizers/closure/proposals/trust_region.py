@@ -50,9 +50,13 @@ class TrustRegion:
     def displaced(self) -> None:
         """Keep the radius, and what is known of the Hessian."""
 
-    def promise(self, objective: Objective, here: Point) -> float:
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
         """Return zero: the slopes tell everything."""
         return 0.0
+
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return None: there is no model of residuals."""
+        return None
 
     def sees_nothing(self, objective: Objective, here: Point) -> bool:
         """Return False: nothing but slopes is known."""

@@ -17,6 +17,7 @@ from .method import Method
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
+from .unseen import bends_down
 from .valley import Following
 from .verdict import HIDDEN, judged
 
@@ -194,10 +195,11 @@ class Descent:
     def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
         """Take a success back where losses beside it are lower, as far as the budget allows to look."""
         beside = Beside(objective, before, self.point, self.first_size)
-        reason = self._promised(objective, before, beside, reason)
-        if not reason.success or not objective.given:
-            return reason
         try:
+            ways = self.method.unseen(objective, self.point) if reason.success and not objective.given else None
+            reason = self._promised(objective, before, beside, reason)
+            if not reason.success or not objective.given:
+                return Reason.SADDLE if reason.success and bends_down(beside, ways, self.highest) else reason
             if passes_through(objective, before, self.point):
                 return Reason.SADDLE
             return refuted(beside, self.highest) or reason
@@ -213,8 +215,8 @@ class Descent:
             return runaway
         if reason is Reason.GRADIENT or objective.spent:
             return reason
-        promise = self.method.promise(objective, here)
-        if not promise > MUCH * abs(here.value) or is_nothing(promise, here, self.highest):
+        promise = self.method.promise(objective, here, MUCH * abs(here.value))
+        if not promise or is_nothing(promise, here, self.highest):
             return reason
         self._note(f"The model still promises {promise / abs(here.value):.0%} of the loss.")
         return Reason.STALLED

@@ -40,8 +40,12 @@ class Method(Protocol):
         """Forget what holds only for the point left."""
         ...
 
-    def promise(self, objective: Objective, here: Point) -> float:
-        """Return by how much the method's model would still lower the loss, where it knows more than slopes."""
+    def promise(self, objective: Objective, here: Point, least: float) -> float:
+        """Return by how much the method's model would lower the loss, if by more than `least`, else zero."""
+        ...
+
+    def unseen(self, objective: Objective, here: Point) -> Tensor | None:
+        """Return the ways along which the method's model knows nothing of the loss, if any."""
         ...
 
     def sees_nothing(self, objective: Objective, here: Point) -> bool:

@@ -61,6 +61,18 @@ def solved(matrix: Sequence[Sequence[Tensor]], right: Sequence[Tensor], damping:
     return by_eigenvectors(whole, torch.stack(list(right), -1)).unbind(-1)
 
 
+def inverses(gram: Tensor) -> Tensor:
+    """Return (J'J)^-1 of each row, all of it infinite where J'J has none."""
+    diagonal = gram.diagonal(dim1=1, dim2=2)
+    units = torch.where(diagonal > 0, diagonal, 1.0).rsqrt()
+    matrix = gram * units[:, :, None] * units[:, None, :]
+    unit = torch.eye(len(units.mT), dtype=matrix.dtype, device=matrix.device)[:, None].expand(-1, *units.shape)
+    columns = solve(matrix, unit).movedim(0, -1)
+    known = (columns.diagonal(dim1=1, dim2=2) > 0).all(1)
+    inverse = 0.5 * (columns + columns.mT) * units[:, :, None] * units[:, None, :]
+    return torch.where(known[:, None, None], inverse, torch.inf)
+
+
 def symmetric(triangle: Sequence[Sequence[Tensor]]) -> Tensor:
     """Return the matrices of a lower triangle, (b, n, n)."""
     n = len(triangle)
