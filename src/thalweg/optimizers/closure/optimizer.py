@@ -22,6 +22,7 @@ from ...state.noted import Log, NotedGroup
 from .function.bounds import Box, bounds_of, box_of
 from .function.closure_function import Closure, ClosureFunction, TwiceDifferentiable, check_unmoved
 from .function.hessian import ClosureWithHessian, given_products
+from .function.moving import may_move
 from .function.objective import Objective, Point
 from .function.sharded_vector import vector_of
 from .function.vector import Vector, alike, fits
@@ -30,7 +31,7 @@ from .options import check_counts
 from .proposals.following import following
 from .run.descend import Callback, Descent
 from .run.method import Method
-from .run.result import Result
+from .run.result import Reason, Result
 from .run.stopping import Stopping
 from .saving.saved_runs import exported, imported, runs_of
 from .without_formula import WithoutFormula
@@ -142,6 +143,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         hold_edits(self)
         vector = self.vector()
         if vector is None:
+            self.result.reason = Reason.NO_GRADIENT
             return torch.as_tensor(torch.enable_grad()(closure)())
         run = self._continued(vector)
         objective = self.objective(vector, closure, self.max_eval or math.inf, run.method.box)
@@ -162,7 +164,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         return other
 
     def vector(self) -> Vector | None:
-        """Return the parameters that want a gradient as one vector, in the units of their groups; None without any."""
+        """Return the parameters that may move as one vector, in the units of their groups; None without any."""
         refuse_lazy(self.param_groups, f"{type(self).__name__}.step")
         rates = [float(group["lr"]) for group in self.param_groups]
         longest = max(rates) or 1.0
@@ -170,7 +172,7 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
             (param, math.sqrt(rate / longest))
             for group, rate in zip(self.param_groups, rates, strict=True)
             for param in group["params"]
-            if param.requires_grad and param.numel()
+            if may_move(group, param)
         ]
         return vector_of(type(self).__name__, *zip(*scaled, strict=True)) if scaled else None
 
@@ -184,15 +186,14 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
 
     def _continued(self, vector: Vector) -> Descent:
         """Return the run, with the options and units of today; a method of other options begins anew."""
-        run = self._run()
-        if not are_same(run.made_of, now := made_of(type(self), self.param_groups)):
+        run, now = self._run(), made_of(type(self), self.param_groups)
+        is_another = run.here is not None and not (fits(run.here.x, vector) and alike(run.scale, vector.scale))
+        if is_another or not are_same(run.made_of, now):
             run.method, run.made_of = self.method(), now
             run.set_out()
         run.stopping = Stopping(float(self.tolerance_grad), float(self.tolerance_change))
         run.method.lr = max(float(group["lr"]) for group in self.param_groups)
         run.method.box = box_of(vector, self._bounds())
-        if run.here is not None and not (fits(run.here.x, vector) and alike(run.scale, vector.scale)):
-            run.set_out()
         run.scale = vector.scale
         run.measure()
         return run
@@ -211,12 +212,12 @@ class ClosureOptimizer(WithoutFormula, Optimizer):
         return there
 
     def _bounds(self) -> list[Any]:
-        """Return one bound per parameter that wants a gradient."""
+        """Return one bound per parameter that may move."""
         return [
             bound
             for group in self.param_groups
             for param, bound in zip(group["params"], bounds_of(group), strict=True)
-            if param.requires_grad and param.numel()
+            if may_move(group, param)
         ]
 
     def _size(self) -> int:

@@ -1,10 +1,12 @@
 """Many parameters as one vector."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from thalweg.optimizers.closure.function.vector import Vector
+from thalweg.optimizers.closure.function.vector import Vector, moved
 
 
 def mixed():
@@ -70,3 +72,15 @@ def test_tensors_of_several_devices_meet_on_the_first_ones():
     for flat in (vector.read(), vector.gradient()):
         assert (flat.device.type, flat.dtype, flat.shape) == ("meta", torch.float64, (5,))
     assert [part.device.type for part in Vector([away, away]).unflatten(torch.ones(4, device="meta"))] == ["meta"] * 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "exponent"),
+    [(torch.float32, 10), (torch.float32, 60), (torch.float64, 10), (torch.float64, 1022), (torch.float64, 1023)],
+    ids=str,
+)
+def test_long_steps_are_rounded_as_short_ones(dtype, exponent):
+    """Float32's were computed in float64, so that a loss in other units took other steps."""
+    x, direction = torch.tensor([0.1, -3.0], dtype=dtype), torch.tensor([1.75, 2.5], dtype=dtype)
+    shorter = (direction.double() * math.ldexp(1.0, -exponent)).to(dtype)
+    assert torch.equal(moved(x, shorter, math.ldexp(1.9, exponent)), torch.add(x, direction, alpha=1.9))

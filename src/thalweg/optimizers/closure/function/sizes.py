@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .given_numbers import numbers_of
+from .moving import may_move
 from .vector import accurate, real_view
 
 
@@ -55,7 +56,7 @@ def units_of(groups: Iterable[Mapping[str, Any]]) -> Tensor | None:
         (param, size)
         for group in groups
         for param, size in zip(group["params"], sizes_of(group), strict=True)
-        if param.requires_grad and param.numel()
+        if may_move(group, param)
     ]
     if all(size is None for _, size in given):
         return None

@@ -169,8 +169,8 @@ def moved(x: Tensor, direction: Tensor, alpha: float) -> Tensor:
     if abs(alpha) <= ORDINARY:
         return torch.add(x, direction, alpha=alpha)
     fraction, exponent = math.frexp(alpha)
-    longer = direction.to(accurate(x.device)) * math.ldexp(1.0, exponent)
-    return torch.add(x, longer.to(x.dtype), alpha=fraction)
+    longer = direction.to(accurate(x.device)) * math.ldexp(0.5, exponent)
+    return torch.add(x, longer.to(x.dtype), alpha=2 * fraction)
 
 
 def largest(vector: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class Reason(Enum):
     STALLED = "No lower loss was found, though the gradient is not small: the loss has a kink, a jump or noise there."
     NOT_FINITE = "The loss or its gradient is not finite at the start: give finite parameters."
     NOISE = "The closure returned different losses at one point: it is noisy; use one batch, no dropout, per step."
-    NO_GRADIENT = "No parameter got a gradient, so none was moved."
+    NO_GRADIENT = "No parameter wants a gradient and has an lr above 0, so none was moved."
     CALLBACK = "The callback asked to stop."
     RUNNING = "The run has not stopped."
     ROUNDING = "No lower loss was found, and the gradient promises none beyond rounding: the loss is minimal within it."
@@ -35,7 +35,10 @@ class Reason(Enum):
     @property
     def is_pause(self) -> bool:
         """Whether a limit or the user has stopped the run, which the next step goes on with as if nothing had been."""
-        return self in (Reason.ITERATIONS, Reason.EVALUATIONS, Reason.CALLBACK, Reason.RUNNING)
+        return self in PAUSES
+
+
+PAUSES = (Reason.ITERATIONS, Reason.EVALUATIONS, Reason.CALLBACK, Reason.RUNNING, Reason.NO_GRADIENT)
 
 
 @dataclass(slots=True)
