@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class Lines:
     @property
     def reach(self) -> float:
         """How far one looks, as a share of the numbers' sizes."""
-        return self.epsilon**REACH
+        return math.pow(self.epsilon, REACH)
 
     @property
     def rounding(self) -> Tensor:
