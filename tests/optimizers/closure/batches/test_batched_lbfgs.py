@@ -147,3 +147,44 @@ def test_far_starts_make_no_false_success(method, dtype):
     found = minimize(banana, (30 * random(40, 2)).to(dtype), method, batched=True)
     assert float(found.success.double().mean()) > 0.8
     assert_close(found.x[found.success], torch.ones_like(found.x)[found.success], rtol=0, atol=1e-5)
+
+
+def bent_down(x):
+    return x[:, 0] ** 2 - x[:, 1] ** 4
+
+
+NO_MINIMA = {
+    "the plateau of a well": (lambda x: (1 - (-((x - 5) ** 2)).exp()).sum(1), [[-30.0, -30.0], [-1.0, 3.0]]),
+    "a constant": (lambda x: 3 + 0 * x.sum(1), [[1.0, 2.0], [0.3, -0.7]]),
+    "a maximum": (lambda x: 1 - (x**4).sum(1), [[0.0, 0.0]]),
+    "a saddle": (bent_down, [[1.0, 0.0], [0.0, 0.0]]),
+    "one of two at a maximum": (lambda x: x.cos().sum(1), [[0.0, 1.0]]),
+    "beside a steep number": (lambda x: (x[:, 0] - 5).tanh() ** 2 + 1e3 * (x[:, 1] - 1) ** 2, [[0.0, 2.0]]),
+    "a large constant": (lambda x: 1e6 + (-x).exp().sum(1), [[1.0, 2.0], [0.3, -0.7]]),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+@pytest.mark.parametrize("name", NO_MINIMA)
+def test_rows_are_asked_what_single_runs_are(name, method, dtype):
+    """In one dtype at least each of these rows was called a success; a well beside it may be found."""
+    loss, starts = NO_MINIMA[name]
+    found = minimize(loss, torch.tensor(starts, dtype=dtype), method, batched=True)
+    has_minimum = name in ("the plateau of a well", "beside a steep number")
+    assert not (found.success & ~(has_minimum & (found.fun < 1e-6))).any(), found.x
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_rows_at_a_flat_minimum_are_at_one(method, dtype):
+    starts = torch.tensor([[1.0, 2.0], [0.3, -0.7], [-1.2, 1.0], [3.0, 0.5]], dtype=dtype)
+    for loss in (
+        lambda x: 1 + ((x - 1) ** 4).sum(1),
+        lambda x: 1e6 + ((x - 3) ** 2).sum(1),
+        lambda x: 1 + (x[:, 0] - 3) ** 2 + 0 * x[:, 1],
+        lambda x: (1 - x).relu().square().sum(1),
+        lambda x: 0 * x.sum(1),
+    ):
+        found = minimize(loss, starts, method, batched=True)
+        assert found.success.all(), found.x
