@@ -196,15 +196,21 @@ class Descent:
         """Take a success back where losses beside it are lower, as far as the budget allows to look."""
         beside = Beside(objective, before, self.point, self.first_size)
         try:
-            ways = self.method.unseen(objective, self.point) if reason.success and not objective.given else None
+            # A model is that of the point evaluated last, so it is asked before others are.
+            ways = self.method.unseen(objective, self.point) if reason.success else None
             reason = self._promised(objective, before, beside, reason)
-            if not reason.success or not objective.given:
-                return Reason.SADDLE if reason.success and bends_down(beside, ways, self.highest) else reason
-            if passes_through(objective, before, self.point):
-                return Reason.SADDLE
-            return refuted(beside, self.highest) or reason
+            return (self._lower_beside(beside, ways) if reason.success else None) or reason
         except BudgetError:
             return reason
+
+    def _lower_beside(self, beside: Beside, ways: Tensor | None) -> Reason | None:
+        """Return why a point is no minimum, if the loss beside it says so; a given gradient is probed as well."""
+        objective = beside.objective
+        if bends_down(beside, ways, self.highest):
+            return Reason.SADDLE
+        if not objective.given:
+            return None
+        return Reason.SADDLE if passes_through(objective, beside.before, beside.here) else refuted(beside, self.highest)
 
     def _promised(self, objective: Objective, before: Point, beside: Beside, reason: Reason) -> Reason:
         """Take a success back where the numbers run away along a valley, or the model promises much."""
