@@ -22,6 +22,7 @@ from .compiled.recorded_model import is_right, recorded_model
 from .fits.endless_fits import go_on
 from .fits.linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
+from .fits.saddles import bend_down
 from .fits.systems import inverses
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import equal_slices
@@ -129,6 +130,7 @@ def solved_members(
     """Return what a piece of the batch has come to, and after how many calls."""
     answers = run(members)
     answers.success &= ~go_on(method, answers, members)
+    answers.success &= ~bend_down(method, answers, members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
     n = answers.x.shape[1]
     x, cost, grad = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
