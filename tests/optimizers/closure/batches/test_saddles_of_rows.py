@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from thalweg.optimizers.closure import curve_fit, least_squares
-from thalweg.optimizers.closure.batches.fits import saddles
+from thalweg.optimizers.closure.batches import saddles_of_fits
 
 T = torch.linspace(0, 1, 30, dtype=torch.float64)
 
@@ -57,6 +57,6 @@ def test_ways_that_leave_the_domain_are_no_saddle():
 
 
 def test_rows_that_their_residuals_tell_of_take_no_evaluation_more(monkeypatch):
-    monkeypatch.setattr(saddles, "lower_beside", lambda *given: pytest.fail("nothing is hidden here"))
+    monkeypatch.setattr(saddles_of_fits, "lower_beside", lambda *given: pytest.fail("nothing is hidden here"))
     fits = least_squares(square, torch.ones(4, 2), args=((3 * T.float()).expand(4, -1),), batched=True)
     assert bool(fits.success.all())

@@ -22,10 +22,10 @@ from .compiled.recorded_model import is_right, recorded_model
 from .fits.endless_fits import go_on
 from .fits.linearize import Linearized, Model, Residuals, by_autograd, by_given, pointwise
 from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
-from .fits.saddles import bend_down
 from .fits.systems import inverses
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import equal_slices
+from .saddles_of_fits import bend_down
 
 POOLS_IN_PIECE = 4
 """So many rooms full of rows are solved by one thread: the last of them leave part of the room empty."""

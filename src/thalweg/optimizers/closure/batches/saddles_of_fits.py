@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ...proposals.dense_levenberg_marquardt import MOST
-from ...run.lines import REACH
-from ..losses.row_lines import Lines, size_of
-from ..losses.row_probe import doubted
-from ..losses.row_search import Searching, at_start
-from ..members import Members
-from .pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
-from .systems import by_places, inverses
+from ..run.lines import REACH
+from ..run.unseen import MOST
+from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
+from .fits.systems import by_places, inverses
+from .losses.row_lines import Lines, size_of
+from .losses.row_probe import doubted
+from .losses.row_search import Searching, at_start
+from .members import Members
 
 SETTLING = 40
 """Iterations that a fit may take until nothing falls any more."""
