@@ -60,3 +60,19 @@ def test_rows_that_their_residuals_tell_of_take_no_evaluation_more(monkeypatch):
     monkeypatch.setattr(saddles_of_fits, "lower_beside", lambda *given: pytest.fail("nothing is hidden here"))
     fits = least_squares(square, torch.ones(4, 2), args=((3 * T.float()).expand(4, -1),), batched=True)
     assert bool(fits.success.all())
+
+
+@pytest.mark.parametrize("loss", ["arctan", "linear"])
+def test_a_row_that_never_leaves_a_plateau_is_no_success(loss):
+    """Far out a robust loss counts nothing of what a step gains; a row that starts at its minimum stays there, too."""
+    data = torch.stack([1e6 * (T + 1), torch.sin(9 * T)])
+
+    def residuals(p, y):
+        return p[:, :1] * T + p[:, 1:] - y
+
+    def fitted(starts):
+        return least_squares(residuals, starts, args=(data,), batched=True, loss=loss, f_scale=0.3)
+
+    line = fitted(torch.zeros(2, 2, dtype=torch.float64)).x[1]
+    fits = fitted(torch.stack([torch.ones_like(line), line]))
+    assert fits.success.tolist() == [loss == "linear", True]

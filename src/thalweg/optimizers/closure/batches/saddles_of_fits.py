@@ -1,4 +1,4 @@
-"""Which fits of a batch lie at a saddle that no linear model sees: the look of a single run (`run/unseen.py`)."""
+"""Which fits of a batch lie at a saddle or on a plateau that no linear model sees: the looks of a single run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..run.unseen import MOST
 from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
 from .fits.systems import by_places, inverses
 from .losses.row_lines import Lines, size_of
-from .losses.row_probe import doubted
+from .losses.row_probe import doubted, refuted
 from .losses.row_search import Searching, at_start
 from .members import Members
 
@@ -68,6 +68,20 @@ def bend_down(method: BatchedLevenbergMarquardt, answers: Answers, members: Memb
         losses = FitLosses(method, there.args)
         asked[which] = lower_beside(losses, at_rest(losses, settled.x, there.walls), settled.gram, least)
         answers.calls += settled.calls
+    return asked
+
+
+@torch.no_grad()
+def rest_on_plateaus(method: BatchedLevenbergMarquardt, answers: Answers, members: Members) -> Tensor:
+    """Return which successes are none, since a robust loss is so flat at their start that they have never left it."""
+    asked = answers.success & (answers.iterations == 0)
+    if method.robust is None or not bool(asked.any()):
+        return torch.zeros_like(asked)
+    which = asked.nonzero()[:, 0]
+    there = members.of(which, answers.x[which])
+    losses = FitLosses(method, there.args)
+    asked[which], calls = refuted(losses, at_rest(losses, there.starts, there.walls))
+    answers.calls += calls
     return asked
 
 
