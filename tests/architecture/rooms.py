@@ -144,7 +144,8 @@ BATCHES_ROOMS = {
     "losses": set(),
     "fits": {"members", "pieces"},
     "compiled": {"members", "fits"},
-    "least_squares_rows": {"members", "pieces", "fits", "compiled"},
+    "saddles_of_fits": {"members", "losses", "fits"},
+    "least_squares_rows": {"members", "pieces", "fits", "compiled", "saddles_of_fits"},
     "__init__": set(),
 }
 """Within them, for those of batches: fits know nothing of the machine code that may take their place."""

@@ -232,6 +232,8 @@ def rows(x):
             lambda: curve_fit(decay, T, T, sigma=torch.eye(12) + torch.ones(12, 12).triu(1)),
             "its two halves differ by 1 of",
         ),
+        (lambda: curve_fit(decay, T, T, sigma=torch.inf), "a finite sigma for some points"),
+        (lambda: curve_fit(decay, T, T[None], sigma=T + torch.inf, batched=True), "a finite sigma for some points"),
         (lambda: curve_fit(decay, T, T, sigma=torch.eye(12) * torch.nan), "some of its numbers are inf or NaN"),
     ],
 )

@@ -206,7 +206,9 @@ def test_arguments_are_passed_on():
         ({"bounds": (math.nan, 0.0)}, ValueError, "low <= high in the bounds of x0"),
         ({"bounds": ([0.0, 0.0], 1.0)}, ValueError, r"low bound of x0 to have its shape \(3,\)"),
         ({"bounds": [(0, 1), (0, 2)]}, ValueError, "cannot tell whether a list of two pairs"),
-        ({"bounds": ((0, 1), (0, 2), (0, 3))}, ValueError, r"bounds as a pair \(low, high\)"),
+        ({"bounds": ((0, 1), (0, 2), (0, 3))}, ValueError, r"pass tuple\(zip\(\*bounds\)\) for one pair per number$"),
+        ({"bounds": [[0, 1], [None, 2], [0, 3]]}, ValueError, "for one pair per number, with -inf and inf for None"),
+        ({"bounds": torch.ones(3, 2)}, ValueError, r"pass tuple\(bounds.T\) where it has one row"),
         ({"bounds": 3.0}, ValueError, r"bounds as a pair \(low, high\), but got 3.0"),
     ],
 )

@@ -66,8 +66,10 @@ def factor_of(covariance: Tensor) -> Tensor:
 
 
 def positive(sigma: Tensor) -> Tensor:
-    """Return standard deviations; raises ValueError where one is not above zero."""
+    """Return standard deviations; raises ValueError where one is not above zero, or no point at all is to count."""
     bad = int((~(sigma > 0)).sum())
     if bad:
         raise ValueError(f"curve_fit needs sigma above 0, but {bad} of its {sigma.numel()} numbers are not")
+    if bool(sigma.isinf().all()):
+        raise ValueError("curve_fit needs a finite sigma for some points, since those with sigma=inf do not count")
     return sigma

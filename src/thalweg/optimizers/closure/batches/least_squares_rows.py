@@ -25,6 +25,7 @@ from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
 from .fits.systems import inverses
 from .members import Members, rows_of, starts_of, walls_of
 from .pieces import equal_slices
+from .saddles_of_fits import bend_down, rest_on_plateaus
 
 POOLS_IN_PIECE = 4
 """So many rooms full of rows are solved by one thread: the last of them leave part of the room empty."""
@@ -129,6 +130,8 @@ def solved_members(
     """Return what a piece of the batch has come to, and after how many calls."""
     answers = run(members)
     answers.success &= ~go_on(method, answers, members)
+    answers.success &= ~bend_down(method, answers, members)
+    answers.success &= ~rest_on_plateaus(method, answers, members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
     n = answers.x.shape[1]
     x, cost, grad = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()

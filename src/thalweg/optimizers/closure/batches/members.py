@@ -30,6 +30,11 @@ class Members:
         walls = None if self.walls is None else (self.walls[0][rows], self.walls[1][rows])
         return Members(self.starts[rows], [arg[rows] for arg in self.args], walls)
 
+    def of(self, which: Tensor, starts: Tensor) -> Members:
+        """Return the problems `which`, from other starts."""
+        walls = None if self.walls is None else (self.walls[0][which], self.walls[1][which])
+        return Members(starts, [arg[which] for arg in self.args], walls)
+
 
 def refuse(owner: str, **given: Any) -> None:
     """Raise ValueError for what a batch would have to ignore."""

@@ -18,6 +18,7 @@ from ..function.residual_function import ResidualFunction
 from ..function.units import lengths_of
 from ..function.vector import dot, machine_epsilon, read_numbers
 from ..run.stopping import BELOW_ROUNDING, rounding_at
+from ..run.unseen import MOST
 from ..run.verdict import inside
 from .trust_region import agreement
 
@@ -35,10 +36,6 @@ WAY = (1.0, 0.1, 0.01)
 
 KEPT = 0.25
 """The share of what the model promises by which the loss must fall at one of these places."""
-
-
-MOST = 8
-"""The most ways without any effect on the residuals that are looked along."""
 
 
 class Promise(NamedTuple):

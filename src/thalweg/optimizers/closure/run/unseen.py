@@ -14,6 +14,9 @@ from .result import Reason
 from .stopping import epsilon_of
 from .verdict import inside
 
+MOST = 8
+"""The most ways without any effect on the residuals that are looked along."""
+
 
 def bends_down(beside: Beside, ways: Tensor | None, highest: float) -> bool:
     """Return whether the loss falls along some combination of `ways`, shape (k, n), as it does beside a saddle.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..function.given_numbers import numbers_of
 from ..options import check_choice, check_number
-from .scipy_words import plain
+from .scipy_words import is_pair, plain
 
 METHODS = (None, "trf", "dogbox", "lm")
 """SciPy's names of methods: all of them are Levenberg and Marquardt's here, which keeps to bounds."""
@@ -75,7 +75,9 @@ def sides_of(owner: str, bounds: Any) -> tuple[Any, Any] | None:
         bounds = (bounds.lb, bounds.ub)
     shape = tuple(getattr(bounds, "shape", ()))
     if not (isinstance(bounds, tuple | list) or len(shape) == 2) or len(bounds) != 2:
-        raise ValueError(f"{owner} needs bounds as a pair (low, high), but got {bounds!r}")
+        raise ValueError(
+            f"{owner} needs bounds as a pair (low, high), but got {bounds!r}{turned_into_sides(bounds, shape)}"
+        )
     of_tuples = isinstance(bounds, list) and all(
         isinstance(side, tuple) and all(map(is_one_limit, side)) for side in bounds
     )
@@ -86,6 +88,17 @@ def sides_of(owner: str, bounds: Any) -> tuple[Any, Any] | None:
             f"but got {bounds!r}"
         )
     return side_of(owner, "low", bounds[0]), side_of(owner, "high", bounds[1])
+
+
+def turned_into_sides(bounds: Any, shape: tuple[int, ...]) -> str:
+    """Return how to write one pair per number, as `minimize` reads them, as two sides; nothing for anything else."""
+    if len(shape) == 2:
+        return ": pass tuple(bounds.T) where it has one row (low, high) per number" if shape[1] == 2 else ""
+    is_sequence = isinstance(bounds, tuple | list)
+    if not is_sequence or len(bounds) < 2 or not all(is_pair(pair) for pair in bounds):
+        return ""
+    infinite = ", with -inf and inf for None" if any(None in list(pair) for pair in bounds) else ""
+    return f": pass tuple(zip(*bounds)) for one pair per number{infinite}"
 
 
 def is_one_limit(end: Any) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...run.lines import NOTHING, REACH, directions
 from ...run.verdict import HIDDEN
-from .row_losses import RowLosses
+from .row_losses import Differentiable
 from .row_search import Searching, has_shrunk
 
 
@@ -32,7 +32,7 @@ class Look(NamedTuple):
 class Lines:
     """A line through the point of each row: `move` reaches as far as one looks, and gradients promised that `slope`."""
 
-    losses: RowLosses
+    losses: Differentiable
     rows: Searching
     move: Tensor
     slope: Tensor
@@ -81,7 +81,7 @@ class Lines:
         return Lines(self.losses, self.rows.kept(mask), self.move[mask], self.slope[mask])
 
 
-def lines_through(losses: RowLosses, rows: Searching) -> Lines:
+def lines_through(losses: Differentiable, rows: Searching) -> Lines:
     """Return a line for each row, of the numbers that no wall stops; what has shrunk is measured by its first size."""
     sizes = torch.where(rows.x == 0, size_of(rows.x)[:, None], rows.x.abs())
     sizes = torch.where(has_shrunk(rows)[:, None], rows.first_size[:, None], sizes)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ...function.given_numbers import described
+
+
+class Differentiable(Protocol):
+    """Losses of rows with their gradients."""
+
+    def differentiated(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return losses and gradients of the rows `index` at x."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from torch import Tensor
 from ...run.probe import HALVES, LIKE
 from ...run.verdict import HIDDEN
 from .row_lines import Lines, Look, lines_through
-from .row_losses import RowLosses
+from .row_losses import Differentiable
 from .row_plateau import adrift, drift, on_flat_ground
 from .row_search import Searching
 
 
-def refuted(losses: RowLosses, rows: Searching) -> tuple[Tensor, int]:
+def refuted(losses: Differentiable, rows: Searching) -> tuple[Tensor, int]:
     """Return which rows lie at no minimum after all, and the calls made: two, and more where there are doubts."""
     lines = lines_through(losses, rows)
     is_false, calls, ahead = doubted(lines)

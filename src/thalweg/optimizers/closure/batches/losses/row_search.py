@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...function.units import SAFE
-from .row_losses import RowLosses
+from .row_losses import Differentiable
 
 DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 """Wolfe's constants, and the share of the value that counts as rounding (Hager & Zhang 2005, equation 4.1)."""
@@ -57,7 +57,7 @@ class Searching:
     moved: Tensor
     renewals: Tensor
 
-    def at(self, losses: RowLosses, x: Tensor) -> tuple[Tensor, Tensor]:
+    def at(self, losses: Differentiable, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return value and gradient of every row at its trial, in its unit."""
         value, gradient = losses.differentiated(x, self.index)
         return value / self.unit, gradient / self.unit[:, None]
@@ -125,7 +125,7 @@ def searched(rows: S, going: Callable[[S], Tensor], try_step: Callable[[S], None
     return answers, calls
 
 
-def at_start(losses: RowLosses, x: Tensor) -> dict[str, Tensor]:
+def at_start(losses: Differentiable, x: Tensor) -> dict[str, Tensor]:
     """Return the fields of rows that have no direction yet."""
     index = torch.arange(len(x), device=x.device)
     value, gradient = losses.differentiated(x, index)
