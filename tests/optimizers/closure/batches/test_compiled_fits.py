@@ -144,6 +144,18 @@ def test_fits_are_those_of_torch(monkeypatch, bounds):
     assert_close(compiled[1][success], plain[1][success], rtol=1e-4, atol=1e-9)
 
 
+@pytest.mark.parametrize("bounds", [None, (0.75, 1.5)])
+def test_fits_of_float32_data_are_those_of_float64_rounded(bounds):
+    model, points = COMPILED["Gauss"], T.float()
+    data = model(T, *(column[:, None] for column in STARTS.unbind(1))) + 0.02 * torch.sin(40 * T)
+    options = {"p0": [1.0, 1.0, 1.0], "bounds": bounds, "batched": True}
+    found = curve_fit(model, points, data.float(), **options)
+    exact = curve_fit(model, points.double(), data.float().double(), **options)
+    for of_float32, of_float64 in zip(found, exact, strict=True):
+        assert of_float32.dtype is torch.float32
+        assert torch.equal(of_float32, of_float64.float())
+
+
 def test_another_number_in_a_model_needs_no_other_kernel():
     """Only numbers such as 2 and 0.5 are part of a kernel."""
     from thalweg.engine.llvm.closure_methods import whole_fits

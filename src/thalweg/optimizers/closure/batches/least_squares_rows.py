@@ -33,6 +33,8 @@ POOLS_IN_PIECE = 4
 FEWEST_COMPILED = 512
 """Rows of a compiled model that are worth a thread of their own."""
 
+FEW = 16
+"""Rows whose normal equations are compared with torch's, before a compiled model is believed."""
 
 Run: TypeAlias = Callable[[Members], Answers]
 """Solves some of the problems."""
@@ -80,9 +82,10 @@ def least_squares_batch(
     linearized = linearization(residuals, jac, model)
     count = residuals_of(linearized, members)
     method = BatchedLevenbergMarquardt(linearized, count, robust, tolerance, max_iter)
-    run = method.run if model is None else compiled_run(method, model, members)
-    solved = partial(solved_members, run, method, covariance, absolute_sigma)
-    fewest = method.room if run == method.run else FEWEST_COMPILED
+    compiled = None if model is None else compiled_run(method, model, members)
+    run, dtype = (method.run, starts.dtype) if compiled is None else (compiled, torch.float64)
+    solved = partial(solved_members, run, dtype, method, covariance, absolute_sigma)
+    fewest = method.room if compiled is None else FEWEST_COMPILED
     parts = [members.part(rows) for rows in equal_slices(len(members), fewest, POOLS_IN_PIECE * method.room)]
     pieces, calls = zip(*side_by_side(solved, parts, starts.device), strict=True)
     answers = outcome(pieces, members, sum(calls) + min(1, len(members)), residuals)
@@ -97,18 +100,22 @@ def linearization(residuals: Residuals, jac: Callable[..., Any] | None, model: M
     return by_autograd(residuals) if jac is None else by_given(residuals, jac)
 
 
-def compiled_run(method: BatchedLevenbergMarquardt, model: Model, members: Members) -> Run:
-    """Return the way for a compiled model: whole fits, or normal equations within bounds; torch's where it has none."""
-    n = members.starts.shape[1]
-    found = None if method.robust is not None or not 0 < n < COLUMNS else recorded_model(model, members)
+def compiled_run(method: BatchedLevenbergMarquardt, model: Model, members: Members) -> Run | None:
+    """Return the way for a compiled model in float64: whole fits, or normal equations within bounds; None without one.
+
+    It is far faster than torch's in float32, too, and no less exact.
+    """
+    if method.robust is not None or not 0 < members.starts.shape[1] < COLUMNS or not members.starts.is_cpu:
+        return None
+    some = members.part(slice(0, FEW)).to(torch.float64)
+    found = recorded_model(model, some)
     if found is None:
-        return method.run
+        return None
     if members.walls is None:
         fits = CompiledFits(found, method.tolerance, method.max_iter)
-        return fits.run if is_right(fits.grams, model, members) else method.run
-    equations = NormalEquations(found.columns, found.data, found.points)
-    compiled = replace(method, equations=equations)
-    return compiled.run if is_right(compiled.grams, model, members) else method.run
+        return fits.run if is_right(fits.grams, model, some) else None
+    compiled = replace(method, equations=NormalEquations(found.columns, found.data, found.points))
+    return compiled.run if is_right(compiled.grams, model, some) else None
 
 
 def residuals_of(linearized: Linearized, members: Members) -> int:
@@ -122,19 +129,22 @@ def residuals_of(linearized: Linearized, members: Members) -> int:
 
 def solved_members(
     run: Run,
+    dtype: torch.dtype,
     method: BatchedLevenbergMarquardt,
     covariance: bool,
     absolute_sigma: bool,
     members: Members,
 ) -> tuple[Solved, int]:
-    """Return what a piece of the batch has come to, and after how many calls."""
+    """Return what a piece of the batch has come to, solved in a dtype, and after how many calls."""
+    given, members = members, members.to(dtype)
     answers = run(members)
     answers.success &= ~go_on(method, answers, members)
     answers.success &= ~bend_down(method, answers, members)
     answers.success &= ~rest_on_plateaus(method, answers, members)
     spread = covariances(method, answers, members, absolute_sigma) if covariance else None
-    n = answers.x.shape[1]
-    x, cost, grad = answers.x, answers.cost.to(answers.x), answers.gram[:, :n, n].to(answers.x).contiguous()
+    x, n = answers.x.to(given.starts), answers.x.shape[1]
+    cost, grad = answers.cost.to(x), answers.gram[:, :n, n].to(x).contiguous()
+    spread = None if spread is None else spread.to(x)
     return Solved(x, cost, grad, answers.success, answers.iterations, spread), answers.calls
 
 

@@ -30,6 +30,12 @@ class Members:
         walls = None if self.walls is None else (self.walls[0][rows], self.walls[1][rows])
         return Members(self.starts[rows], [arg[rows] for arg in self.args], walls)
 
+    def to(self, dtype: torch.dtype) -> Members:
+        """Return the problems with all their floats in a dtype."""
+        walls = None if self.walls is None else (self.walls[0].to(dtype), self.walls[1].to(dtype))
+        args = [arg.to(dtype) if arg.is_floating_point() else arg for arg in self.args]
+        return Members(self.starts.to(dtype), args, walls)
+
     def of(self, which: Tensor, starts: Tensor) -> Members:
         """Return the problems `which`, from other starts."""
         walls = None if self.walls is None else (self.walls[0][which], self.walls[1][which])

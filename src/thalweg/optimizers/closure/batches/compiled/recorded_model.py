@@ -154,14 +154,13 @@ def recorded(model: Model, members: Members) -> Recorded:
 
 
 def is_right(found: Callable[[Members], Tensor], model: Model, members: Members) -> bool:
-    """Return whether compiled normal equations are the model's at some of the starts, but for rounding."""
-    some = members.part(slice(0, 16))
-    data = some.args
-    copies = [column[:, None].expand_as(data[0]).detach() for column in some.starts.unbind(1)]
+    """Return whether compiled normal equations are the model's at the starts, but for rounding."""
+    data = members.args
+    copies = [column[:, None].expand_as(data[0]).detach() for column in members.starts.unbind(1)]
     values, columns = derivatives(model, copies, data)
-    gram, expected = found(some), grams([*columns, values])
+    gram, expected = found(members), grams([*columns, values])
     sizes = expected.diagonal(dim1=1, dim2=2).sqrt()
     # Residuals may be rounding alone: they are seen beside what they are the difference of.
-    sizes[:, -1] += (sizes[:, :-1] * some.starts.abs()).sum(1)
+    sizes[:, -1] += (sizes[:, :-1] * members.starts.abs()).sum(1)
     is_near = (gram - expected).abs() <= 1e-6 * sizes[:, :, None] * sizes[:, None, :]
     return bool((is_near | ~expected.isfinite()).all())
