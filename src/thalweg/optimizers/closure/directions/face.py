@@ -68,8 +68,8 @@ class Face:
 
 def lengths_of_rows(rows: Tensor) -> Tensor:
     """Return the length of each row, whose squares may leave the dtype's range; NaN for one of zeros."""
-    sizes = torch.linalg.vector_norm(rows, float("inf"), dim=1)
-    return torch.linalg.vector_norm(rows / sizes[:, None], dim=1) * sizes
+    sizes: Tensor = torch.linalg.vector_norm(rows, float("inf"), dim=1)
+    return (rows / sizes[:, None]).square().sum(1).sqrt() * sizes
 
 
 def not_needed(vector: Tensor) -> Tensor:
