@@ -188,3 +188,13 @@ def test_rows_at_a_flat_minimum_are_at_one(method, dtype):
     ):
         found = minimize(loss, starts, method, batched=True)
         assert found.success.all(), found.x
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+@pytest.mark.parametrize("size", [1e-18, 1e-30, 1e-50])
+def test_rows_may_start_next_to_zero(method, size):
+    """Thirty trials, each four times as long, did not lead from 1e-18 to the minimum: the rows stayed there."""
+    start, target = torch.full((2, 2), size, dtype=torch.float64), torch.tensor([3.0, 6.0], dtype=torch.float64)
+    found = minimize(lambda x: (x - target).square().sum(-1), start, method, batched=True)
+    assert bool(found.success.all())
+    assert_close(found.x, target.expand(2, 2))

@@ -25,6 +25,14 @@ def test_unbounded_losses(method, name):
     assert found.nfev < 500
 
 
+def test_numbers_whose_squares_are_infinite_cost_no_more_within_walls():
+    """Lengths of pairs overflowed beyond 1e154, so that no pair was taken to the face: 28,404 evaluations."""
+    start = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    found = minimize(UNBOUNDED["logarithm"], start, "lbfgs", bounds=(1e-3, None))
+    assert "unbounded below" in found.message
+    assert found.nfev < 1000
+
+
 def test_a_valley_to_infinity_is_no_minimum():
     """1 / (1 + x^2) + exp(-y): both numbers grow for ever, ever more slowly."""
     found = minimize(lambda x: 1 + 1e-3 / (1 + x.abs()).sum(), torch.tensor([1.0, 2.0], dtype=torch.float64))

@@ -48,7 +48,7 @@ class Face:
             return
         s, z = memory.s[places] * free, memory.z[places] * free
         products = -(s * z).sum(1)
-        lengths = torch.linalg.vector_norm(s, dim=1) * torch.linalg.vector_norm(z, dim=1)
+        lengths = lengths_of_rows(s) * lengths_of_rows(z)
         rounding = torch.finfo(s.dtype).eps ** 0.5
         numbers = read_numbers(*products.unbind(), *lengths.unbind())
         for i, (product, length) in enumerate(zip(numbers[: len(places)], numbers[len(places) :], strict=True)):
@@ -64,6 +64,12 @@ class Face:
         self.free, self.seen = state["free"], state["seen"]
         self.memory = LimitedMemory(state["size"])
         self.memory.restore(state["memory"])
+
+
+def lengths_of_rows(rows: Tensor) -> Tensor:
+    """Return the length of each row, whose squares may leave the dtype's range; NaN for one of zeros."""
+    sizes: Tensor = torch.linalg.vector_norm(rows, float("inf"), dim=1)
+    return (rows / sizes[:, None]).square().sum(1).sqrt() * sizes
 
 
 def not_needed(vector: Tensor) -> Tensor:

@@ -14,9 +14,10 @@ from ..function.vector import machine_epsilon
 from .infinity import endless, passes_through, strides_on
 from .lines import Beside
 from .method import Method
+from .plateau import lower_on
 from .probe import refuted
 from .result import Reason, Result
-from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
+from .stopping import Stopping, epsilon_of, is_nothing, rounding_at
 from .unseen import bends_down
 from .valley import Following
 from .verdict import HIDDEN, judged
@@ -96,7 +97,8 @@ class Descent:
         return self.result.reason
 
     def _loop(self, objective: Objective, max_iterations: float, callback: Callback | None) -> Reason:
-        before = here = self.point
+        before = left = here = self.point
+        beside = Beside(objective, before, here, self.first_size)
         reason = self.stopping.at_start(here)
         iterations, is_kept = 0, not objective.evaluations
         while reason is None:
@@ -116,8 +118,11 @@ class Descent:
             if reason is Reason.NOISE and is_kept and self.point.x is before.x:
                 # The step before has left a point that another loss was evaluated at.
                 reason, is_kept = self._anew(objective), False
+            if reason is not None:
+                beside = Beside(objective, before, self.point, self.first_size)
+                reason = self._loosened(beside, left, reason)
             here = self.point
-        return self._doubted(objective, before, reason)
+        return self._doubted(objective, before, reason, beside)
 
     def _vanished(self, objective: Objective, before: Point, here: Point) -> Reason | None:
         """Return GRADIENT where the loss was lost beside what it was first, and each number beside the first ones.
@@ -161,20 +166,24 @@ class Descent:
     def _again(self, objective: Objective, before: Point) -> Reason | None:
         """Start anew, each number measured by its size, where the loss has fallen since that was last done."""
         here = self.point
-        lower = here.value < self.restarted - BELOW_ROUNDING * epsilon_of(here) * abs(here.value)
-        if not lower or is_nothing(here.since(here).pull, here, self.highest):
+        if not here.value < self.restarted - rounding_at(here) or is_nothing(here.since(here).pull, here, self.highest):
             return self._judged(objective)
         # To start anew mostly leads back to where the last step was hidden by the numbers' rounding.
         if here.since(before).moved <= HIDDEN * epsilon_of(here) and (reason := self._judged(objective)).success:
             return reason
-        self.restarted = here.value
-        if self.method.measured:
-            self._remeasure(objective, here, before)
-        elif self.method.fresh:
+        if self.method.fresh and not self.method.measured:
+            self.restarted = here.value
             return self._judged(objective)
         self._note("A search failed and the memory was dropped.")
-        self.method.forget()
+        self._start_anew(before)
         return None
+
+    def _start_anew(self, before: Point) -> None:
+        """Forget what was learned, and measure each number by its size."""
+        self.restarted = self.point.value
+        if self.method.measured:
+            self._remeasure(self.point, before)
+        self.method.forget()
 
     def _anew(self, objective: Objective) -> Reason | None:
         """Evaluate the point again and go on from there; return EVALUATIONS where none is left."""
@@ -185,16 +194,30 @@ class Descent:
         self.renew(objective.at(self.point.x))
         return None
 
-    def _remeasure(self, objective: Objective, here: Point, before: Point) -> None:
+    def _remeasure(self, here: Point, before: Point) -> None:
         """Measure each number by its size from now on."""
         gradient = self.units.outward(here.gradient)
         self.units.lengths = lengths_of(here.x, before.x)
         self.here = Point(here.x, here.value, self.units.inward(gradient), None, here.box, self.units.lengths)
         self.measure()
 
-    def _doubted(self, objective: Objective, before: Point, reason: Reason) -> Reason:
+    def _loosened(self, beside: Beside, left: Point, reason: Reason) -> Reason | None:
+        """Go on anew from a lower point where rounding hides nothing: some numbers have far to go."""
+        if reason not in (Reason.CHANGE, Reason.ROUNDING) or not beside.objective.given:
+            return reason
+        try:
+            lower = None if beside.loose is None else lower_on(beside.loose)
+        except BudgetError:
+            return reason
+        if lower is None:
+            return reason
+        self.here = lower
+        self._note("Some numbers had far to go, and the memory was dropped.")
+        self._start_anew(left)
+        return None
+
+    def _doubted(self, objective: Objective, before: Point, reason: Reason, beside: Beside) -> Reason:
         """Take a success back where losses beside it are lower, as far as the budget allows to look."""
-        beside = Beside(objective, before, self.point, self.first_size)
         try:
             # A model is that of the point evaluated last, so it is asked before others are.
             ways = self.method.unseen(objective, self.point) if reason.success else None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..function.bounds import Box
-from ..function.objective import Objective, Point
+from ..function.objective import Objective, Point, acting
 from ..function.units import lengths_of
 from ..function.vector import dot, largest, product, read_numbers
 from .stopping import epsilon_of
@@ -29,6 +29,9 @@ NOTHING = 64.0
 
 STEADY = 8.0
 """How many times as steep or as flat the slope of a number may become on the way, if the number drifts."""
+
+LOOSE = 5.0
+"""How many times as large the slope of a number must be as what it changes by on the way, to be followed farther."""
 
 FARTHEST = 1.2
 """How far to look on flat ground, in sizes of the numbers now, or of the first ones."""
@@ -75,6 +78,10 @@ class Line(NamedTuple):
         x = inside(self.here, self.here.x + share * self.move)
         there, slope = self.objective.along(x, in_units_of(self.here, self.move))
         return Look(share, there.value - self.here.value, slope, there.gradient)
+
+    def point(self, share: float) -> Point:
+        """Return the point at a share of the move."""
+        return self.objective.at(inside(self.here, self.here.x + share * self.move))
 
     def change(self, share: float) -> float:
         """Return by how much the loss changes, at a share of the move."""
@@ -130,10 +137,22 @@ class Line(NamedTuple):
         ratios = there / slopes  # NaN and false where both are zero
         is_steady = (ratios > 1 / STEADY) & (ratios < STEADY)
         drifts = is_steady & ((there - slopes).abs() <= self.rounding)
-        if here.box is not None or not bool(drifts.any()):
+        return None if here.box is not None else self._downhill(drifts, first)
+
+    def loose(self, look: Look, first: float) -> Line | None:
+        """Return the line downhill of those numbers alone whose slope stays nearly as it is: they have far to go."""
+        here, move = self.here, in_units_of(self.here, self.move)
+        acts = acting(here.x, here.gradient, here.box) * move
+        stays = (look.gradient * move - acts).abs() < acts.abs() / LOOSE
+        return self._downhill(stays, first)
+
+    def _downhill(self, numbers: Tensor, first: float) -> Line | None:
+        """Return the line downhill of some numbers alone, each as far as it or the first ones are large."""
+        if not bool(numbers.any()):
             return None
+        here = self.here
         far = self.reach * lengths_of(here.x, here.x).clamp_min(min(first, here.size))
-        move = torch.where(drifts, -here.gradient.sign() * far, 0.0)
+        move = torch.where(numbers, -here.gradient.sign() * far, 0.0)
         return self._replace(move=move, slope=slope_of(here, move))
 
     def athwart(self, look: Look, before: Point) -> Line | None:
@@ -191,6 +210,11 @@ class Beside:
     def adrift(self) -> Line | None:
         """A line downhill of the numbers that have not come to rest, if any."""
         return self.lines[0].adrift(self.ahead, self.first)
+
+    @cached_property
+    def loose(self) -> Line | None:
+        """A line downhill of the numbers that have far to go, if any."""
+        return self.lines[0].loose(self.ahead, self.first)
 
 
 def slope_of(here: Point, move: Tensor) -> float:

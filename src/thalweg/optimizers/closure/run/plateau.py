@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..function.objective import Point
 from .lines import Line, Look
 from .result import Reason
 
@@ -10,6 +11,9 @@ FARTHER = 8.0
 
 STEEPER = 1.5
 """How many times as steep the slope must become on the way down, and how many times as flat on the way back."""
+
+PROMISED = 4.0
+"""What a slope has promised may be so many times the fall: down to its lowest point, a parabola keeps half of it."""
 
 
 def flat_ground(line: Line, ahead: Look, back: Look, highest: float) -> Reason | None:
@@ -44,6 +48,20 @@ def drifts(line: Line) -> Reason | None:
         slopes.append(look.slope)
     is_lower = look.change < -line.rounding
     return Reason.FLAT if is_lower or slopes in (sorted(slopes), sorted(slopes, reverse=True)) else None
+
+
+def lower_on(line: Line) -> Point | None:
+    """Return a point on a line where the loss is visibly lower, as its slope has promised, which no noise is.
+
+    Nothing is looked at where too little is promised to be seen.
+    """
+    share = line.farthest / line.reach
+    while share * line.slope / PROMISED < -line.rounding:
+        there = line.point(share)
+        if there.finite and there.value - line.here.value < min(-line.rounding, share * line.slope / PROMISED):
+            return there
+        share /= FARTHER
+    return None
 
 
 def comes_down(line: Line, lower: Look) -> bool:

@@ -17,6 +17,9 @@ DELTA, SIGMA, EPSILON = 1e-4, 0.9, 1e-12
 
 MOST_TRIALS = 30
 
+LONGER, MUCH_LONGER = 4.0, 1e4
+"""How many times as long the next trial is where the last one was too short, and after half of the trials."""
+
 MOST_RENEWALS = 2
 """How often a row starts anew, by steepest descent, where it finds nothing lower."""
 
@@ -186,7 +189,8 @@ def narrow(rows: Searching, rejected: Tensor, short: Tensor, value: Tensor) -> N
     width = rows.high - rows.low
     inner = torch.where(rows.low == 0, parabola, rows.low + 0.5 * width)
     inner = torch.minimum(torch.maximum(inner, rows.low + 0.1 * width), rows.low + 0.5 * width)
-    chosen = torch.where(rows.high.isfinite(), inner, 4 * rows.alpha)
+    longer = rows.alpha * torch.where(rows.trials < MOST_TRIALS // 2, LONGER, MUCH_LONGER)
+    chosen = torch.where(rows.high.isfinite(), inner, longer)
     rows.alpha = torch.where(rejected, chosen, rows.alpha)
     rows.trials = torch.where(rejected & is_closed(rows), MOST_TRIALS, rows.trials)
 
