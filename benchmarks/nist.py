@@ -7,7 +7,7 @@ the same means by the first letter of the data set: nothing was chosen on the se
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -131,4 +131,9 @@ def row(name: str, runs: list[Run], right: int) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where NIST's .dat files are")
+    arguments = parser.parse_args()
+    if not any(arguments.folder.glob("*.dat")):
+        parser.error(f"{arguments.folder} has no .dat files: name the folder with NIST's data sets")
+    main(arguments.folder)
