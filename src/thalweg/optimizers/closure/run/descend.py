@@ -16,6 +16,7 @@ from .lines import Beside
 from .method import Method
 from .probe import refuted
 from .result import Reason, Result
+from .standstill import bends_down_at_start
 from .stopping import BELOW_ROUNDING, Stopping, epsilon_of, is_nothing
 from .unseen import bends_down
 from .valley import Following
@@ -210,7 +211,12 @@ class Descent:
             return Reason.SADDLE
         if not objective.given:
             return None
-        return Reason.SADDLE if passes_through(objective, beside.before, beside.here) else refuted(beside, self.highest)
+        if passes_through(objective, beside.before, beside.here):
+            return Reason.SADDLE
+        reason = refuted(beside, self.highest)
+        if reason is None and not self.result.iterations and bends_down_at_start(beside):
+            return Reason.SADDLE
+        return reason
 
     def _promised(self, objective: Objective, before: Point, beside: Beside, reason: Reason) -> Reason:
         """Take a success back where the numbers run away along a valley, or the model promises much."""
