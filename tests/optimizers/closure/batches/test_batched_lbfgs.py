@@ -202,3 +202,22 @@ def test_rows_at_a_flat_minimum_are_at_one(method, dtype):
     ):
         found = minimize(loss, starts, method, batched=True)
         assert found.success.all(), found.x
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_a_loss_that_cancels_to_zero_is_noise_at_its_minimum(method):
+    """A quadratic minus its minimum is rounding of what has cancelled there: no row was a success."""
+    bends = torch.tensor([0.05, 0.7, 1.0, 2.5, 9.0], dtype=torch.float64)
+    slant = torch.nn.functional.normalize(torch.linspace(1, 2, 5, dtype=torch.float64), dim=0)
+    mirror = torch.eye(5, dtype=torch.float64) - 2 * torch.outer(slant, slant)
+    hessian, slopes = mirror @ bends.diag() @ mirror, torch.tensor([1.0, -0.4, 0.3, 0.9, -1.3], dtype=torch.float64)
+    answer = torch.linalg.solve(hessian, slopes)
+    least = float(-slopes @ answer / 2)
+
+    def loss(x):
+        return ((x @ hessian) * x).sum(1) / 2 - x @ slopes - least
+
+    starts = torch.tensor([[0.9, 1.9, -1.3, 0.8, 0.1], [-1.4, -0.2, 0.7, 0.3, 1.0], [-0.9, -0.6, -0.9, -1.3, -1.2]])
+    found = minimize(loss, torch.cat((starts, starts.flip(0, 1))).double(), method, batched=True)
+    assert_close(found.x, answer.expand(6, 5), rtol=0, atol=1e-5)
+    assert found.success.sum() >= (5 if method == "lbfgs" else 2)
