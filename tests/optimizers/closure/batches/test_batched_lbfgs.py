@@ -153,11 +153,24 @@ def bent_down(x):
     return x[:, 0] ** 2 - x[:, 1] ** 4
 
 
+def slanting(x):
+    return x.square().sum(1) - 3 * x.prod(1) + (x**4).sum(1)
+
+
+def slanting_in_five(x):
+    slant = torch.nn.functional.normalize(torch.linspace(1, 2, 5), dim=0).to(x)
+    mirrored = x - 2 * (x @ slant)[:, None] * slant
+    return 1 + (mirrored.square() * torch.tensor([-1.0, 2.0, 4.0, 7.0, 10.0]).to(x)).sum(1) + (x**4).sum(1)
+
+
 NO_MINIMA = {
     "the plateau of a well": (lambda x: (1 - (-((x - 5) ** 2)).exp()).sum(1), [[-30.0, -30.0], [-1.0, 3.0]]),
     "a constant": (lambda x: 3 + 0 * x.sum(1), [[1.0, 2.0], [0.3, -0.7]]),
     "a maximum": (lambda x: 1 - (x**4).sum(1), [[0.0, 0.0]]),
     "a saddle": (bent_down, [[1.0, 0.0], [0.0, 0.0]]),
+    "a slanting saddle": (lambda x: 1 + slanting(x), [[0.0, 0.0], [1.0, -1.0], [-2.0, 2.0], [0.3, -0.3]]),
+    "a slanting saddle at zero": (slanting, [[0.0, 0.0], [1.0, -1.0]]),
+    "a slanting saddle of five": (slanting_in_five, [[0.0] * 5]),
     "one of two at a maximum": (lambda x: x.cos().sum(1), [[0.0, 1.0]]),
     "beside a steep number": (lambda x: (x[:, 0] - 5).tanh() ** 2 + 1e3 * (x[:, 1] - 1) ** 2, [[0.0, 2.0]]),
     "a large constant": (lambda x: 1e6 + (-x).exp().sum(1), [[1.0, 2.0], [0.3, -0.7]]),
@@ -185,6 +198,7 @@ def test_rows_at_a_flat_minimum_are_at_one(method, dtype):
         lambda x: 1 + (x[:, 0] - 3) ** 2 + 0 * x[:, 1],
         lambda x: (1 - x).relu().square().sum(1),
         lambda x: 0 * x.sum(1),
+        lambda x: 1 + (x[:, 0] + 2 * x[:, 1]).square(),
     ):
         found = minimize(loss, starts, method, batched=True)
         assert found.success.all(), found.x
@@ -198,3 +212,22 @@ def test_rows_may_start_next_to_zero(method, size):
     found = minimize(lambda x: (x - target).square().sum(-1), start, method, batched=True)
     assert bool(found.success.all())
     assert_close(found.x, target.expand(2, 2))
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs"])
+def test_a_loss_that_cancels_to_zero_is_noise_at_its_minimum(method):
+    """A quadratic minus its minimum is rounding of what has cancelled there: no row was a success."""
+    bends = torch.tensor([0.05, 0.7, 1.0, 2.5, 9.0], dtype=torch.float64)
+    slant = torch.nn.functional.normalize(torch.linspace(1, 2, 5, dtype=torch.float64), dim=0)
+    mirror = torch.eye(5, dtype=torch.float64) - 2 * torch.outer(slant, slant)
+    hessian, slopes = mirror @ bends.diag() @ mirror, torch.tensor([1.0, -0.4, 0.3, 0.9, -1.3], dtype=torch.float64)
+    answer = torch.linalg.solve(hessian, slopes)
+    least = float(-slopes @ answer / 2)
+
+    def loss(x):
+        return ((x @ hessian) * x).sum(1) / 2 - x @ slopes - least
+
+    starts = torch.tensor([[0.9, 1.9, -1.3, 0.8, 0.1], [-1.4, -0.2, 0.7, 0.3, 1.0], [-0.9, -0.6, -0.9, -1.3, -1.2]])
+    found = minimize(loss, torch.cat((starts, starts.flip(0, 1))).double(), method, batched=True)
+    assert_close(found.x, answer.expand(6, 5), rtol=0, atol=1e-5)
+    assert found.success.sum() >= (5 if method == "lbfgs" else 2)

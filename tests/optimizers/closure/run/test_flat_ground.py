@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thalweg.optimizers.closure import minimize
+from thalweg.optimizers.closure import LBFGS, minimize
 
 SADDLES = {
     "saddle": (lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0]),
@@ -13,6 +13,8 @@ SADDLES = {
     "flat maximum at one": (lambda x: 1 - (x**4).sum(), [0.0, 0.0]),
     "gentle maximum": (lambda x: 1 - 1e-3 * (x**2).sum(), [0.0, 0.0]),
     "slanting": (lambda x: x.square().sum() - 3 * x.prod() + (x**4).sum(), [1.0, -1.0]),
+    "slanting, at the start": (lambda x: x.square().sum() - 3 * x.prod() + (x**4).sum(), [0.0, 0.0]),
+    "slanting, above a thousand": (lambda x: 1e3 + x.square().sum() - 3 * x.prod() + (x**4).sum(), [0.0, 0.0]),
     "cube at one": (lambda x: 1 + (x**3).sum(), [0.0, 0.0]),
     "one number at a maximum": (lambda x: x.cos().sum(), [0.0, 1.0]),
     "between two wells": (lambda x: ((x**2 - 1) ** 2).sum(), [0.0, 1.0]),
@@ -62,6 +64,44 @@ def test_a_flat_minimum_is_one(name, method, dtype):
     loss, start = MINIMA[name]
     found = minimize(loss, torch.tensor(start, dtype=dtype), method, max_eval=400)
     assert found.success, found
+
+
+@every_dtype
+@pytest.mark.parametrize("count", [3, 5, 10, 20])
+@pytest.mark.parametrize("sign", [1, -1], ids=["minimum", "saddle"])
+def test_a_start_at_a_slanting_saddle(count, sign, dtype):
+    """One line through the start saw a bowl, and no step has told more: as many gradients as numbers tell."""
+    slant = torch.linspace(1, 2, count, dtype=torch.float64)
+    slant /= slant.norm()
+    mirror = torch.eye(count, dtype=torch.float64) - 2 * torch.outer(slant, slant)
+    bends = torch.linspace(1, 10, count, dtype=torch.float64)
+    bends[0] *= sign
+    hessian = mirror @ bends.diag() @ mirror
+
+    def loss(x):
+        return 1 + x @ (hessian.to(x) @ x) / 2 + (x**4).sum()
+
+    found = minimize(loss, torch.zeros(count, dtype=dtype))
+    assert found.success == (sign > 0), found.message
+    assert found.nfev <= 2 + count or sign < 0
+    assert "saddle" in found.message or sign > 0
+
+
+def test_a_run_that_has_arrived_is_not_asked_how_it_bends_again():
+    x = torch.ones(20, requires_grad=True)
+    optimizer = LBFGS([x], max_iter=100)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (torch.arange(1.0, 21.0) * x.square()).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    arrived = optimizer.result.evaluations
+    optimizer.step(closure)
+    assert optimizer.result.success
+    assert optimizer.result.evaluations <= arrived + 5
 
 
 def test_nothing_tells_a_constant_from_a_plateau():

@@ -11,14 +11,14 @@ from torch import Tensor
 from ..function.objective import BudgetError, Objective, Point
 from ..function.units import Units, lengths_of, unit_of
 from ..function.vector import machine_epsilon
-from .infinity import endless, passes_through, strides_on
+from .infinity import endless, strides_on
 from .lines import Beside
+from .lower_beside import lower_beside
 from .method import Method
 from .plateau import lower_on
 from .probe import refuted
 from .result import Reason, Result
 from .stopping import Stopping, epsilon_of, is_nothing, rounding_at
-from .unseen import bends_down
 from .valley import Following
 from .verdict import HIDDEN, judged
 
@@ -222,18 +222,10 @@ class Descent:
             # A model is that of the point evaluated last, so it is asked before others are.
             ways = self.method.unseen(objective, self.point) if reason.success else None
             reason = self._promised(objective, before, beside, reason)
-            return (self._lower_beside(beside, ways) if reason.success else None) or reason
+            is_start = not self.result.iterations
+            return (lower_beside(beside, ways, self.highest, is_start) if reason.success else None) or reason
         except BudgetError:
             return reason
-
-    def _lower_beside(self, beside: Beside, ways: Tensor | None) -> Reason | None:
-        """Return why a point is no minimum, if the loss beside it says so; a given gradient is probed as well."""
-        objective = beside.objective
-        if bends_down(beside, ways, self.highest):
-            return Reason.SADDLE
-        if not objective.given:
-            return None
-        return Reason.SADDLE if passes_through(objective, beside.before, beside.here) else refuted(beside, self.highest)
 
     def _promised(self, objective: Objective, before: Point, beside: Beside, reason: Reason) -> Reason:
         """Take a success back where the numbers run away along a valley, or the model promises much."""

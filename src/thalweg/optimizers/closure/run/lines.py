@@ -201,10 +201,10 @@ class Beside:
         return self.lines[0].look(1.0)
 
     @cached_property
-    def turned(self) -> tuple[Line, Look] | None:
-        """A line along which slopes turn down at that end, if any, and what is seen at its own."""
-        line = self.lines[0].downwards(self.ahead, self.before) or self.lines[0].athwart(self.ahead, self.before)
-        return None if line is None else (line, line.look(1.0))
+    def turned(self) -> list[tuple[Line, Look]]:
+        """The lines along which slopes turn down at that end, if any, and what is seen at their own."""
+        lines = self.lines[0].downwards(self.ahead, self.before), self.lines[0].athwart(self.ahead, self.before)
+        return [(line, line.look(1.0)) for line in lines if line is not None]
 
     @cached_property
     def adrift(self) -> Line | None:

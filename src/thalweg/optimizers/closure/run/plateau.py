@@ -22,16 +22,17 @@ def flat_ground(line: Line, ahead: Look, back: Look, highest: float) -> Reason |
     A minimum's slopes lead back to it. Else the loss is looked at ever farther away, until it changes. `highest` is the
     loss at the start of the run: where the run has come lower, it has found a minimum even if no slope leads there.
     """
-    nearer, share = (ahead, back), 1.0
+    before = nearer = ahead, back
+    share = 1.0
     while line.is_flat(ahead, back) and not ahead.slope > 0 > back.slope:
         if FARTHER * share * line.reach > line.farthest:
             return hidden_slope(line, ahead, back, highest, nearer)
-        share, nearer = FARTHER * share, (ahead, back)
+        share, before, nearer = FARTHER * share, nearer, (ahead, back)
         ahead, back = line.look(share), line.look(-share)
     lower = min(ahead, back, key=lambda look: look.change)
     if not line.is_lower(lower):
         return None
-    return Reason.SADDLE if comes_down(line, lower) else hidden_slope(line, *nearer, highest, nearer)
+    return Reason.SADDLE if comes_down(line, lower) else hidden_slope(line, *nearer, highest, before)
 
 
 def drifts(line: Line) -> Reason | None:

@@ -44,8 +44,8 @@ def refuted_by_lines(beside: Beside, highest: float) -> Reason | None:
         if bool(line.move.any()):
             is_first = line is beside.lines[0]
             reason = doubted(line, beside.ahead if is_first else line.look(1.0), highest)
-            turned = beside.turned if is_first and reason is None and line.two_sided else None
-            reason = reason if turned is None else doubted(*turned, math.inf)
+            turned = beside.turned if is_first and reason is None and line.two_sided else []
+            reason = next(filter(None, (doubted(*each, math.inf) for each in turned)), reason)
             if is_first and reason is None and line.two_sided and beside.adrift is not None:
                 reason = drifts(beside.adrift)
             if reason:

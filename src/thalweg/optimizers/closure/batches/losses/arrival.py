@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from ...run.stopping import BELOW_ROUNDING, FINEST, gentle
-from ...run.verdict import HIDDEN, NEAREST
+from ...run.verdict import BRIM, HIDDEN, NEAREST
 from .row_infinity import go_on, pass_through, strides
 from .row_losses import RowLosses
 from .row_probe import refuted
@@ -50,11 +50,12 @@ def succeeded(
     slopes = acting(answers)
     success = has_arrived(answers, slopes, tolerance)
     stuck = answers.value.isfinite() & (answers.trials >= MOST_TRIALS) & ~success
+    calls = 0
     if bool(stuck.any()):
         rows, slopes = answers.kept(stuck), slopes[stuck]
-        success[stuck] = is_hidden_in_loss(rows, slopes) | is_next_to_minimum(losses, rows, slopes)
+        is_next, calls = is_next_to_minimum(losses, rows, slopes)
+        success[stuck] = is_hidden_in_loss(rows, slopes) | is_next
     success &= answers.value.isfinite()
-    calls = int(stuck.any())
     for doubted in (go_on, partial(lead_on, following=following), pass_through, refuted):
         if bool(success.any()) and answers.x.numel():
             is_false, looks = doubted(losses, answers.kept(success))
@@ -80,18 +81,49 @@ def may_start_anew(rows: Searching, acting: Tensor) -> Tensor:
     return rows.stuck() & ~is_nothing(rows, acting)
 
 
-def is_next_to_minimum(losses: RowLosses, rows: Searching, acting: Tensor) -> Tensor:
-    """Return whether the parabola along the steepest descent is lowest within the rounding of the numbers; one call."""
+def is_next_to_minimum(losses: RowLosses, rows: Searching, acting: Tensor) -> tuple[Tensor, int]:
+    """Return whether the parabola along the steepest descent is lowest within rounding, and the calls made.
+
+    It is so within that of the numbers, or the loss is no more than the noise that hides how deep the parabola is: what
+    a loss that cancels large numbers has left. That is asked by a second call.
+    """
     rounding = torch.finfo(acting.dtype).eps
     sizes = torch.where(rows.x == 0, largest(rows.x)[:, None], rows.x.abs())
     direction = -acting * sizes
     move = math.sqrt(rounding) * direction / largest(direction)[:, None] * sizes
+    far = looked(losses, rows, move)
+    is_next = math.sqrt(rounding) * far.lowest <= min(HIDDEN * rounding, NEAREST)
+    if bool(is_next.all()):
+        return is_next, 1
+    share = BRIM * far.lowest.nan_to_num(0.0, 0.0)
+    near = looked(losses, rows, share[:, None] * move)
+    # At a kink the mismatch shrinks with the move; noise is told from that by the root of its share.
+    is_noise = ~near.is_parabola & (far.is_parabola | (near.mismatch > share.sqrt() * far.mismatch))
+    is_lost = is_noise & (share > 0) & (share < 1) & (rows.value.abs() <= HIDDEN * near.mismatch)
+    return is_next | is_lost, 2
+
+
+class Look(NamedTuple):
+    """What rows see at the end of a move: where the parabola through both slopes is lowest, as a share of the move.
+
+    Infinite where it bends down. `mismatch` is by how much the loss changes otherwise than both slopes have it; beside
+    a parabola it is a quarter of the change at most.
+    """
+
+    lowest: Tensor
+    is_parabola: Tensor
+    mismatch: Tensor
+
+
+def looked(losses: RowLosses, rows: Searching, move: Tensor) -> Look:
+    """Return what is seen after a move, inside each row's walls; one call."""
     x = rows.inside(rows.x + move)
-    move = x - rows.x
-    _, gradient = rows.at(losses, x)
-    here, there = (rows.gradient * move).sum(1), (gradient * move).sum(1)
-    lowest = math.sqrt(rounding) * here / (here - there)
-    return (there > here) & (lowest <= min(HIDDEN * rounding, NEAREST))
+    value, gradient = rows.at(losses, x)
+    here, there = (rows.gradient * (x - rows.x)).sum(1), (gradient * (x - rows.x)).sum(1)
+    change = value - rows.value
+    mismatch = (change - (here + there) / 2).abs()
+    lowest = torch.where(there > here, here / (here - there), torch.inf)
+    return Look(lowest, mismatch <= change.abs() / 4, mismatch)
 
 
 def pull(rows: Searching, acting: Tensor) -> Tensor:

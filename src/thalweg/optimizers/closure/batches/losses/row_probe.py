@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from ...run.probe import HALVES, LIKE
 from ...run.verdict import HIDDEN
+from .row_bends import least_bent_lines
 from .row_lines import Lines, Look, lines_through
 from .row_losses import Differentiable
 from .row_plateau import adrift, drift, on_flat_ground
 from .row_search import Searching
+
+Others = Callable[[Lines, Look], tuple[Lines, int]]
+"""What returns other lines through the rows, as the look ahead has it, and the calls made."""
 
 
 def refuted(losses: Differentiable, rows: Searching) -> tuple[Tensor, int]:
     """Return which rows lie at no minimum after all, and the calls made: two, and more where there are doubts."""
     lines = lines_through(losses, rows)
     is_false, calls, ahead = doubted(lines)
-    turned = lines.downwards(ahead)
-    asked = (turned.move != 0).any(1) & ~is_false
-    if bool(asked.any()):
-        is_false[asked], more, _ = doubted(turned.kept(asked))
-        calls += more
+    for others in (downwards, least_bent_lines):
+        if not bool(is_false.all()):
+            is_false[~is_false], more = refuted_along(others, lines.kept(~is_false), ahead.kept(~is_false))
+            calls += more
     drifts, more = drift(adrift(lines, ahead))
     return is_false | drifts, calls + more
+
+
+def refuted_along(others: Others, lines: Lines, ahead: Look) -> tuple[Tensor, int]:
+    """Return which rows lie at no minimum along the other lines, and the calls made; a row may stand on flat ground."""
+    turned, calls = others(lines, ahead)
+    is_false = (turned.move != 0).any(1)
+    if bool(is_false.any()):
+        turned = turned.kept(is_false)
+        turned.rows.highest = torch.full_like(turned.rows.highest, torch.inf)
+        is_false[is_false.clone()], more, _ = doubted(turned)
+        calls += more
+    return is_false, calls
+
+
+def downwards(lines: Lines, ahead: Look) -> tuple[Lines, int]:
+    """Return the lines of those numbers alone whose slopes turn down; no call is made."""
+    return lines.downwards(ahead), 0
 
 
 def doubted(lines: Lines) -> tuple[Tensor, int, Look]:

@@ -32,8 +32,8 @@ class Searching:
     """The rows still at work, b of them: where each is, its direction, and the bracket that its search has so far.
 
     `highest` is the loss at the start, `first_size` the largest number there, infinite where all are zero; `step` is
-    the last step, `fall` what it has won; `renewals` counts how often the memory was dropped, the last time after
-    `moved` iterations.
+    the last step, `turn` how it has changed the gradient, `fall` what it has won; `renewals` counts how often the
+    memory was dropped, the last time after `moved` iterations.
     Each row measures its loss in a power of two, `unit`, so that its size decides nothing.
 
     Fields have b rows each; those of `memory` hold what has been learned, which no answer needs.
@@ -47,6 +47,7 @@ class Searching:
     highest: Tensor
     first_size: Tensor
     step: Tensor
+    turn: Tensor
     fall: Tensor
     gradient: Tensor
     unit: Tensor
@@ -88,6 +89,7 @@ class Searching:
         """Take the accepted rows to their trials."""
         column = accepted[:, None]
         self.step = torch.where(column, x - self.x, self.step)
+        self.turn = torch.where(column, gradient - self.gradient, self.turn)
         self.x = torch.where(column, x, self.x)
         self.fall = torch.where(accepted, self.value - value, self.fall)
         self.value = torch.where(accepted, value, self.value)
@@ -142,6 +144,7 @@ def at_start(losses: Differentiable, x: Tensor) -> dict[str, Tensor]:
         "highest": value / unit,
         "first_size": torch.where(size > 0, size, torch.inf),
         "step": torch.zeros_like(x),
+        "turn": torch.zeros_like(x),
         "fall": torch.full_like(value, torch.inf),
         "gradient": gradient / unit[:, None],
         "unit": unit,
