@@ -13,15 +13,18 @@ Pair = tuple[Look, Look]
 """What is seen ahead and behind."""
 
 
-def on_flat_ground(lines: Lines, nearer: Pair, looks: Pair, share: float = 1.0) -> tuple[Tensor, int]:
+def on_flat_ground(
+    lines: Lines, nearer: Pair, looks: Pair, share: float = 1.0, unseen: bool = True
+) -> tuple[Tensor, int]:
     """Return which rows are at no minimum, beside which nothing is seen up to a share of the move, and the calls made.
 
-    A minimum's slopes lead back to it. Else one looks ever farther away. `nearer` are the last looks but one.
+    A minimum's slopes lead back to it. Else one looks ever farther away. `nearer` are the last looks but one. With
+    `unseen`, slopes tell as well where no loss is ever seen to change.
     """
     is_open = lines.is_flat(*looks) & ~((looks[0].slope > 0) & (looks[1].slope < 0))
     is_lower = torch.stack([lines.is_lower(look) for look in looks]).any(0) & ~is_open
     is_done = is_open & (FARTHER * share * lines.reach > farthest(lines))
-    found, calls = (is_lower | is_done) & hidden_slope(lines, nearer, looks, is_lower), 0
+    found, calls = (is_lower | (is_done & unseen)) & hidden_slope(lines, nearer, looks, is_lower), 0
     if bool(is_lower.any()):
         found[is_lower] |= comes_down(lines.kept(is_lower), kept(looks, is_lower))
         calls += 2
@@ -29,7 +32,9 @@ def on_flat_ground(lines: Lines, nearer: Pair, looks: Pair, share: float = 1.0) 
     if bool(is_open.any()):
         some, share = lines.kept(is_open), FARTHER * share
         ones = torch.full_like(some.slope, share)
-        found[is_open], more = on_flat_ground(some, kept(looks, is_open), (some.look(ones), some.look(-ones)), share)
+        found[is_open], more = on_flat_ground(
+            some, kept(looks, is_open), (some.look(ones), some.look(-ones)), share, unseen
+        )
         calls += 2 + more
     return found, calls
 

@@ -36,9 +36,10 @@ def refuted_along(others: Others, lines: Lines, ahead: Look) -> tuple[Tensor, in
     turned, calls = others(lines, ahead)
     is_false = (turned.move != 0).any(1)
     if bool(is_false.any()):
+        # Beside a minimum where only ratios count the loss bends down along some way, but by less than its rounding.
         turned = turned.kept(is_false)
         turned.rows.highest = torch.full_like(turned.rows.highest, torch.inf)
-        is_false[is_false.clone()], more, _ = doubted(turned)
+        is_false[is_false.clone()], more, _ = doubted(turned, others is downwards)
         calls += more
     return is_false, calls
 
@@ -48,11 +49,11 @@ def downwards(lines: Lines, ahead: Look) -> tuple[Lines, int]:
     return lines.downwards(ahead), 0
 
 
-def doubted(lines: Lines) -> tuple[Tensor, int, Look]:
+def doubted(lines: Lines, unseen: bool = True) -> tuple[Tensor, int, Look]:
     """Return which rows lie at no minimum along their lines, the calls made, and what is seen ahead."""
     one = torch.ones_like(lines.slope)
     ahead, back = lines.look(one), lines.look(-one)
-    is_flat, calls = on_flat_ground(lines, (ahead, back), (ahead, back))
+    is_flat, calls = on_flat_ground(lines, (ahead, back), (ahead, back), unseen=unseen)
     is_lower, more = followed(lines, suspected(lines, ahead, back))
     return is_flat | is_lower, 2 + calls + more, ahead
 
