@@ -3,11 +3,13 @@
 import io
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import thalweg
 from thalweg.optimizers.closure import BFGS, CG, LBFGS
 from thalweg.optimizers.closure.directions import broyden, conjugate_gradient, krylov, steepest
 from thalweg.optimizers.closure.directions.broyden import FAMILIES, DenseInverse
@@ -15,6 +17,9 @@ from thalweg.optimizers.closure.directions.step import Step
 from thalweg.optimizers.closure.function import objective, vector
 from thalweg.optimizers.closure.function.objective import Point
 from thalweg.optimizers.closure.proposals import along, line_search
+
+HERE = str(Path(thalweg.__file__).parent)
+"""Where the library's functions are."""
 
 
 @pytest.fixture(name="waits")
@@ -161,21 +166,22 @@ def test_few_operations_of_torch_in_a_first_step():
 
 
 def calls_of_a_run(make, iterations):
-    """Return how many functions of Python were called, and the evaluations."""
+    """Return how many of the library's functions of Python were called, and the evaluations."""
     optimizer, closure, losses = simple_run(make, iterations)
     calls = []
-    sys.setprofile(lambda frame, event, _: calls.append(frame) if event == "call" else None)
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_filename) if event == "call" else None)
     try:
         optimizer.step(closure)
     finally:
         sys.setprofile(None)
-    return len(calls), len(losses)
+    # Whatever else is called meanwhile, such as what cleans up after earlier tests, does not count.
+    return sum(name.startswith(HERE) for name in calls), len(losses)
 
 
-@pytest.mark.parametrize(("make", "of_a_direction"), [(LBFGS, 28), (CG, 36), (BFGS, 30)])
+@pytest.mark.parametrize(("make", "of_a_direction"), [(LBFGS, 27), (CG, 32), (BFGS, 29)])
 def test_few_calls_of_python_an_evaluation(make, of_a_direction):
     calls_of_a_run(make, 6)
     few, first = calls_of_a_run(make, 2)
     many, last = calls_of_a_run(make, 6)
-    # The closure, the line, the objective, its function, writing, reading, products, a point, a trial, and two tests.
-    assert many - few <= 12 * (last - first) + of_a_direction * (6 - 2)
+    # The line, the objective, its function, writing, reading, products, a point, a trial, and two tests.
+    assert many - few <= 10 * (last - first) + of_a_direction * (6 - 2)

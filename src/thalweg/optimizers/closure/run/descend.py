@@ -49,6 +49,7 @@ class Descent:
         self.scale: Tensor | None = None
         self.result = Result()
         self.before = (0, 0)
+        self.kept: Tensor | None = None
         self.set_out()
 
     def set_out(self) -> None:
@@ -97,10 +98,10 @@ class Descent:
         return self.result.reason
 
     def _loop(self, objective: Objective, max_iterations: float, callback: Callback | None) -> Reason:
-        before = left = here = self.point
+        before = here = self.point
         beside = Beside(objective, before, here, self.first_size)
-        reason = self.stopping.at_start(here)
-        iterations, is_kept = 0, not objective.evaluations
+        self.kept = None if objective.evaluations else here.x
+        reason, iterations = self.stopping.at_start(here), 0
         while reason is None:
             if iterations >= max_iterations:
                 return Reason.ITERATIONS
@@ -113,16 +114,23 @@ class Descent:
                 reason = reason or self._crept(before, here)
                 if callback is not None and self._told(objective, callback):
                     return Reason.CALLBACK
-            if reason is Reason.STALLED:
-                reason = self._again(objective, left)
-            if reason is Reason.NOISE and is_kept and self.point.x is before.x:
-                # The step before has left a point that another loss was evaluated at.
-                reason, is_kept = self._anew(objective), False
             if reason is not None:
-                beside = Beside(objective, before, self.point, self.first_size)
-                reason = self._loosened(beside, left, reason)
-            here = self.point
+                reason, beside = self._revived(objective, before, left, reason)
+                here = self.point
         return self._doubted(objective, before, reason, beside)
+
+    def _revived(
+        self, objective: Objective, before: Point, left: Point, reason: Reason
+    ) -> tuple[Reason | None, Beside]:
+        """Return why to stop, None where the run goes on anew after all, and the lines through the point."""
+        renewed: Reason | None = reason
+        if renewed is Reason.STALLED:
+            renewed = self._again(objective, left)
+        if renewed is Reason.NOISE and self.point.x is self.kept:
+            # The step before has left a point that another loss was evaluated at.
+            renewed, self.kept = self._anew(objective), None
+        beside = Beside(objective, before, self.point, self.first_size)
+        return renewed and self._loosened(beside, left, renewed), beside
 
     def _vanished(self, objective: Objective, before: Point, here: Point) -> Reason | None:
         """Return GRADIENT where the loss was lost beside what it was first, and each number beside the first ones.

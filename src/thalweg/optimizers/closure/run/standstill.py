@@ -30,6 +30,8 @@ def bends_down_at_start(beside: Beside) -> bool:
         return ((there.gradient - here.gradient) * in_units_of(here, far))[None]
 
     bent = ((beside.ahead.gradient - here.gradient) * in_units_of(here, far))[None]
+    if not bool(bent.any()):
+        return False
     moves, least, most = least_bent(toward[None], bent, bends, line.reach**2)
     if not bool(least < line.reach * most):
         return False
