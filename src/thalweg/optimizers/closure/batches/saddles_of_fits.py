@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..run.least_bend import combined
 from ..run.lines import REACH
 from ..run.unseen import MOST
 from .fits.pooled_levenberg_marquardt import Answers, BatchedLevenbergMarquardt
@@ -114,13 +115,12 @@ def lower_beside(losses: FitLosses, rows: Rows, gram: Tensor, least: float) -> T
     Differences of gradients tell how the loss bends along each way; where it bends down, it is looked at itself.
     """
     ways = with_room(rows, torch.finfo(rows.x.dtype).eps ** REACH * unseen(rows, gram, least))
-    slopes = [rows.at(losses, rows.inside(rows.x + way))[1] - rows.gradient for way in ways.unbind(1)]
-    bends = (torch.stack(slopes, 1).double()[:, :, None] * ways[:, None]).sum(-1)
+    there = [rows.at(losses, rows.inside(rows.x + way))[1] for way in ways.unbind(1)]
+    slopes = torch.stack(there, 1) - rows.gradient[:, None]
     # Outside of a function's domain nothing bends.
-    bends = torch.where(bends.isfinite().all(2).all(1)[:, None, None], bends, 0.0)
-    values, vectors = torch.linalg.eigh((bends + bends.mT) / 2)
-    move = (vectors[:, :, :1] * ways).sum(1).to(rows.x)
-    falls: Tensor = values[:, 0] < 0
+    slopes = torch.where(slopes.isfinite().all(2).all(1)[:, None, None], slopes, 0.0)
+    move, bend, _ = combined(ways, slopes)
+    move, falls = move.to(rows.x), bend < 0
     if bool(falls.any()):
         lines = Lines(losses, rows, move, (rows.gradient * move).sum(1)).kept(falls)
         falls[falls.clone()] = doubted(lines)[0]

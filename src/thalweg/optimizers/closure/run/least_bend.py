@@ -36,10 +36,11 @@ def least_bent(ways: Tensor, bent: Tensor, bends: Bends, shortest: float) -> tup
         move = scaled(basis[-1])
         length = lengths(move)
         images.append(torch.where(length > 0, bends(move) / length, 0.0))
-    return least(torch.stack(basis, 1), torch.stack(images, 1))
+    moves, bend, largest = combined(torch.stack(basis, 1), torch.stack(images, 1))
+    return scaled(moves), bend, largest
 
 
-def least(basis: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def combined(basis: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the combinations of the basis, shape (b, k, n), that bend least, their bends, and the largest bends."""
     wide = accurate(basis.device)
     bends = basis.to(wide) @ images.to(wide).mT
@@ -48,7 +49,7 @@ def least(basis: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     missing = ~basis.any(2) * (1 + largest)[:, None]
     values, vectors = torch.linalg.eigh((bends + bends.mT) / 2 + torch.diag_embed(missing))
     moves = (vectors[:, None, :, 0] @ basis.to(wide))[:, 0]
-    return scaled(moves).to(basis.dtype), values[:, 0], largest
+    return moves.to(basis.dtype), values[:, 0], largest
 
 
 def beyond(image: Tensor, basis: list[Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..function.objective import Point
+from .least_bend import combined
 from .lines import FARTHEST, REACH, Beside, Line, slope_of
 from .probe import doubted
 from .result import Reason
@@ -31,11 +32,9 @@ def bends_down(beside: Beside, ways: Tensor | None, highest: float) -> bool:
         return False
     ways = torch.stack([with_room(here, epsilon**REACH * way) for way in ways.to(here.x)])
     slopes = torch.stack([objective.at(inside(here, here.x + way)).gradient - here.gradient for way in ways])
-    bends = (slopes.to(ways) @ ways.t()).double()
-    values, vectors = torch.linalg.eigh((bends + bends.t()) / 2)
-    if not bool(values[0] < 0):
+    (move,), bend, _ = combined(ways[None], slopes[None])
+    if not bool(bend < 0):
         return False
-    move = vectors[:, 0].to(ways) @ ways
     line = Line(objective, here, move, slope_of(here, move), epsilon, True, FARTHEST)
     return doubted(line, line.look(1.0), math.inf) not in (None, Reason.FLAT)
 

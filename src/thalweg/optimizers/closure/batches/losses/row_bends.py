@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...run.least_bend import beyond, least, least_bent, lengths, unit
+from ...run.least_bend import beyond, combined, least_bent, lengths, scaled, unit
 from ...run.lines import directions
 from .row_lines import Lines, Look
 from .row_search import largest
@@ -46,7 +46,9 @@ def after_steps(lines: Lines, ahead: Look, far: Tensor) -> Least:
     rest = beyond(step, [first])
     is_more = lengths(rest) > lines.reach
     image = torch.where(is_more, (turn - share * bent) / lengths(rest), 0.0)
-    return least(torch.stack((first, torch.where(is_more, unit(rest), 0.0)), 1), torch.stack((bent, image), 1))
+    basis = torch.stack((first, torch.where(is_more, unit(rest), 0.0)), 1)
+    moves, bend, most = combined(basis, torch.stack((bent, image), 1))
+    return scaled(moves), bend, most
 
 
 def at_starts(lines: Lines, ahead: Look, far: Tensor) -> tuple[Least, int]:
